@@ -1,0 +1,42 @@
+# Needs git, make and a Python 3.11 to 3.13 that has venv; everything else is installed into .venv from hashed lock files.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/dev.txt
+# Named after what was installed, so that a changed lock or project file installs again and nothing else does.
+STAMP = $(VENV)/installed-$(shell cat $(LOCK) pyproject.toml | cksum | cut -d' ' -f1)
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## create .venv from the hashed lock files (done by every other target too)
+
+$(STAMP):
+	@bash requirements/setup.sh "$(VENV)" "$(LOCK)"
+	@rm -f $(VENV)/installed-*
+	@touch $@
+
+serve: setup  ## start the service on http://127.0.0.1:8000 and print a link that lets you in
+	@$(BIN)/lstm-grader serve
+
+test: setup  ## run the whole test suite
+	$(BIN)/pytest
+
+test-unit: setup  ## run the tests that need no TensorFlow, process or socket (seconds)
+	$(BIN)/pytest tests/unit
+
+lint: setup  ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## measure seconds and memory per graded submission
+	$(BIN)/pytest tests/benchmarks --benchmark-only
+
+lock:  ## resolve the lock files again (needs uv)
+	bash requirements/lock.sh
+
+.PHONY: help setup serve test test-unit lint bench lock

@@ -1,0 +1,53 @@
+"""What can stop us from grading, sorted by who can fix it.
+
+What the student's code did is a value (`grader.report.Status`); what stopped *us* is an exception::
+
+    GraderError
+      SubmissionError         the student
+        RunnerOutputInvalid   the box answered with other bytes than it was asked for
+      AssignmentError         the author of the assignment file
+        UnknownAssignment     no assignment has this id
+      SandboxError            the operator; worth another try
+        SandboxUnavailable    this host cannot run the box as it is configured
+        SandboxStartFailed    a warm process did not come up
+        RunLost               the warm process died under the run, through no fault of the submission
+
+`reference.ReferenceMismatch` (oracle and Keras disagree) and `reference.ReferenceUnavailable` are ours and stand beside
+this tree, because `reference` imports nothing of `grader`.
+"""
+
+
+class GraderError(Exception):
+    """Base of everything that `grader` raises on purpose."""
+
+
+class SubmissionError(GraderError):
+    """The submission cannot be graded as it came."""
+
+
+class RunnerOutputInvalid(SubmissionError):
+    """The bytes from the box are not an answer to what it was asked."""
+
+
+class AssignmentError(GraderError):
+    """An assignment file is wrong; the message names the file, the key, what came and what was expected."""
+
+
+class UnknownAssignment(AssignmentError):
+    """No assignment has this id."""
+
+
+class SandboxError(GraderError):
+    """The box failed, not the code in it."""
+
+
+class SandboxUnavailable(SandboxError):
+    """This host cannot run the box as it is configured."""
+
+
+class SandboxStartFailed(SandboxError):
+    """A warm process did not become ready."""
+
+
+class RunLost(SandboxError):
+    """The warm process died under the run, through no fault of the submission."""

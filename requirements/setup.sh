@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Creates the environment: setup.sh VENV LOCK. `make setup` runs it. It says what is missing when something is.
+set -euo pipefail
+venv=$1 lock=$2
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
+
+python=
+for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+  if command -v "$candidate" >/dev/null &&
+    "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'; then
+    python=$candidate
+    break
+  fi
+done
+[ -n "$python" ] || fail \
+  "no Python 3.11, 3.12 or 3.13 found ($(python3 --version 2>&1 || echo 'python3 is not installed'))." \
+  "Install one, or name it: make setup PYTHON=/path/to/python3.12"
+"$python" -c 'import venv, ensurepip' 2>/dev/null || fail \
+  "$python has no venv module. On Debian or Ubuntu: apt install python3-venv"
+[ "$(uname -s)" = Linux ] || fail "the sandbox needs Linux; on $(uname -s) use the container image (README.md)."
+ldconfig=$(PATH=$PATH:/sbin:/usr/sbin command -v ldconfig || true)
+if [ -n "$ldconfig" ] && ! "$ldconfig" -p | grep -q 'libseccomp\.so\.2'; then
+  say "note: libseccomp.so.2 is not installed; the sandbox will need it (Debian, Ubuntu: apt install libseccomp2)"
+fi
+
+if ! [ -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+  say "creating $venv with $("$python" --version)"
+  "$python" -m venv --clear "$venv"
+fi
+# --no-deps: the lock names every package; pip would add the `tensorflow` that the lock drops for tf-keras.
+say "installing the locked dependencies (about 1.6 GB on disk; the first time takes a few minutes)"
+"$venv/bin/python" -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement "$lock"
+say "installing lstm-grader itself"
+"$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+say "ready: $("$venv/bin/python" --version), TensorFlow $("$venv/bin/python" -c \
+  'from importlib.metadata import version; print(version("tensorflow-cpu"))'), in $venv"
