@@ -1,0 +1,36 @@
+"""The engine: grades a submission of the LSTM exercise. Works from a shell with no web service anywhere."""
+
+from grader.assignment import Assignment, load_assignments, pick_assignment
+from grader.errors import (
+    AssignmentError,
+    GraderError,
+    RunLost,
+    RunnerOutputInvalid,
+    SandboxError,
+    SandboxStartFailed,
+    SandboxUnavailable,
+    SubmissionError,
+    UnknownAssignment,
+)
+from grader.pipeline import grade
+from grader.report import Report, Status
+from grader.submission import Submission
+
+__all__ = [
+    "Assignment",
+    "AssignmentError",
+    "GraderError",
+    "Report",
+    "RunLost",
+    "RunnerOutputInvalid",
+    "SandboxError",
+    "SandboxStartFailed",
+    "SandboxUnavailable",
+    "Status",
+    "Submission",
+    "SubmissionError",
+    "UnknownAssignment",
+    "grade",
+    "load_assignments",
+    "pick_assignment",
+]

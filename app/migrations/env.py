@@ -1,0 +1,13 @@
+"""Alembic's entry: runs migrations on the connection that `app.database` hands over, in its transaction."""
+
+from alembic import context
+
+from app.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite cannot change a column in place.
+)
+with context.begin_transaction():
+    context.run_migrations()

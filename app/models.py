@@ -1,0 +1,162 @@
+"""Database tables, and nothing that queries them.
+
+A submission is also its own job: `job_status` is the queue. A report is never changed; the newest one counts.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import Enum as EnumColumn
+from sqlalchemy.orm import DeclarativeBase, Mapped, deferred, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+# Crockford's base 32: no letter that can be taken for a digit.
+ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+ID_LENGTH = 26
+
+
+def new_id() -> str:
+    """A new identifier, sortable by the millisecond it was made in and not to be guessed (80 random bits).
+
+    Source: the ULID layout, github.com/ulid/spec.
+    """
+    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    return "".join(ID_ALPHABET[number >> shift & 31] for shift in range(5 * (ID_LENGTH - 1), -1, -5))
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class JobStatus(StrEnum):
+    """Where a submission is on its way to a report. The values are the strings in the JSON."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class Role(StrEnum):
+    """What the holder of a token may see: admin and teacher everything, a submitter what it submitted."""
+
+    ADMIN = "admin"
+    TEACHER = "teacher"
+    SUBMITTER = "submitter"
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment. SQLite keeps no time zone, so there it is stored as UTC without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _enum(values: type[StrEnum]) -> EnumColumn:
+    # Stored as text without a CHECK: a new value then needs no migration.
+    return EnumColumn(values, native_enum=False, length=16, values_callable=lambda enum: [item.value for item in enum])
+
+
+class Base(DeclarativeBase):
+    # Named constraints can be dropped by a later migration on every database.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UTCDateTime,
+        dict[str, Any]: JSON,
+        JobStatus: _enum(JobStatus),
+        Role: _enum(Role),
+    }
+
+
+class Token(Base):
+    """A bearer token. Only its SHA-256 is known here; it is random, so a slow hash would add nothing."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[Role]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Session(Base):
+    """A signed-in browser. It may do what its token may, as long as that one is valid."""
+
+    __tablename__ = "sessions"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_id: Mapped[str] = mapped_column(ForeignKey("tokens.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+
+
+class Submission(Base):
+    """One attempt: the bytes as they came, and where it is on its way to a report."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("student", "assignment_id", "attempt"),
+        Index(None, "job_status", "created_at", "id"),
+        Index(None, "submitted_by", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    student: Mapped[str] = mapped_column(String(200))
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    attempt: Mapped[int]
+    filename: Mapped[str] = mapped_column(String(255))
+    sha256: Mapped[str] = mapped_column(String(64))
+    # Read only where it is asked for: it may be 20 MB.
+    content: Mapped[bytes] = deferred(mapped_column())
+    submitted_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    # How often grading was begun; `claim` names the one that is running, and only that one may write its result.
+    tries: Mapped[int] = mapped_column(default=0)
+    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class StoredReport(Base):
+    """What one grading found, in the stored form of `grader.report.Report`."""
+
+    __tablename__ = "reports"
+    __table_args__ = (Index(None, "submission_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # Copied out of `body`, for lists and statistics.
+    status: Mapped[str] = mapped_column(String(32))
+    points: Mapped[float | None]
+    max_points: Mapped[float]
+    body: Mapped[dict[str, Any]]

@@ -1,0 +1,99 @@
+"""What an operator can set, from environment variables named ``LSTM_GRADER_...`` and from nowhere else.
+
+This is the only file of the service that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_PREFIX = "LSTM_GRADER_"
+# What a bearer token may be made of (RFC 6750), and long enough not to be guessed.
+OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes any free one")
+    public_url: str | None = Field(
+        None, description="address of the service as its users see it, when a proxy stands before it"
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("lstm-grader", appauthor=False),
+        description="the folder that holds the database; only one service can use it at a time",
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: user_cache_path("lstm-grader", appauthor=False),
+        description="the folder that holds reference answers; can be deleted at any time",
+    )
+    database_url: str = Field("", description="SQLAlchemy URL; empty: an SQLite file in data_dir")
+    assignments_dir: Path | None = Field(None, description="folder with assignment files besides the built-in ones")
+    upload_bytes: PositiveInt = Field(20 * 1024 * 1024, description="largest accepted file")
+    slots: PositiveInt = Field(
+        default_factory=available_cores, description="submissions graded at the same time; by default one per core"
+    )
+    language: Literal["en", "ru"] = Field("en", description="language where the reader asks for none that we have")
+    owner_token: SecretStr | None = Field(
+        None, description="the owner's token, at least 16 characters; without it a new one is made at each start"
+    )
+    session_seconds: PositiveInt = Field(7 * 24 * 3600, description="how long a browser stays signed in")
+    shutdown_seconds: PositiveFloat = Field(
+        8.0, description="how long a stop waits for running grades; what is not done by then is queued again"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("owner_token")
+    @classmethod
+    def _owner_token_is_strong(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not OWNER_TOKEN_PATTERN.fullmatch(token.get_secret_value()):
+            raise ValueError("expected at least 16 characters out of A-Z a-z 0-9 . _ ~ + / -")
+        return token
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_a_url(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
+            raise ValueError("expected an address such as https://grader.example.org")
+        return url.rstrip("/") if url else url
+
+    @model_validator(mode="after")
+    def _fill_database_url(self) -> Self:
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite+aiosqlite:///{self.data_dir / 'lstm-grader.sqlite3'}")
+        return self
+
+    def url(self, port: int | None = None) -> str:
+        """Where a user of this machine, or of the proxy before it, finds the service; without a slash at the end."""
+        if self.public_url:
+            return self.public_url
+        host = self.host
+        try:
+            address = ip_address(host)
+        except ValueError:
+            pass
+        else:
+            if address.is_unspecified:
+                host = "127.0.0.1"
+            elif address.version == 6:
+                host = f"[{host}]"
+        return f"http://{host}:{port or self.port}"
+
+
+def unknown_variables() -> list[str]:
+    """Names of environment variables that look like ours and set nothing, such as a misspelt one."""
+    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)

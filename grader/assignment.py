@@ -1,0 +1,163 @@
+"""Assignments: what is asked, what it is worth, and what a run may use. A TOML file each, so that a teacher changes
+points, sizes, tolerances, limits, the Keras generation and the language without touching code.
+
+The JSON Schema of such a file is printed by ``lstm-grader assignments schema`` and kept in docs/assignment.schema.json.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from grader.errors import AssignmentError, UnknownAssignment
+from grader.sandbox.limits import Limits
+from reference import CaseSpec
+
+BUILT_IN = Path(__file__).parent / "assignments"
+MIB = 1024 * 1024
+
+CheckId = Literal["contract", "equivalence", "generalisation", "statelessness", "trainability", "own_work"]
+
+
+class AssignmentModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tolerance(AssignmentModel):
+    """Close means ``|actual - expected| <= atol + rtol * |expected|``, element by element."""
+
+    atol: float = Field(1e-5, gt=0, le=1e-2)
+    rtol: float = Field(1e-5, ge=0, le=1e-2)
+
+
+class CaseEntry(AssignmentModel):
+    """One case; the four sizes must differ, or a mixed-up axis would go unseen."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    visibility: Literal["public", "hidden"] = "hidden"
+    category: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="what it tries; shown for hidden cases too")
+    batch: int = Field(ge=2, le=64)
+    timesteps: int = Field(ge=3, le=1000)
+    features: int = Field(ge=1, le=512)
+    units: int = Field(ge=1, le=512)
+    seed: int = Field(ge=0, lt=2**32)
+    scale: float = Field(1.0, gt=0, le=3, description="factor on the input and on all weights")
+
+    def spec(self) -> CaseSpec:
+        return CaseSpec(**self.model_dump())
+
+
+class UploadLimits(AssignmentModel):
+    """Bounds on what is uploaded and on the start of a run."""
+
+    upload_bytes: int = Field(20 * MIB, gt=0, description="notebooks carry pictures")
+    statement_seconds: float = Field(5.0, gt=0, description="wall time of one top-level statement of the submission")
+
+
+class Assignment(AssignmentModel):
+    """One exercise as a teacher set it."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    title: dict[Literal["ru", "en"], str]
+    language: Literal["ru", "en"] = Field("ru", description="of reports, where the reader asks for none")
+    keras: Literal["3", "2", "auto"] = Field(
+        "auto", description='"auto" tries Keras 2 only when Keras 3 raised or timed out; more points wins'
+    )
+    points: dict[CheckId, Annotated[float, Field(ge=0, le=1000)]] = Field(description="check -> points; every check that is listed is run and reported")
+    tolerance: Tolerance = Tolerance()
+    limits: Limits = Limits()
+    upload: UploadLimits = UploadLimits()
+    cases: list[CaseEntry] = Field(min_length=2, description="the first one is the exercise's own, and public")
+
+    @field_validator("points")
+    @classmethod
+    def _points_make_sense(cls, points: dict[CheckId, float]) -> dict[CheckId, float]:
+        if sum(points.values()) <= 0:
+            raise ValueError("the checks are worth nothing together")
+        return points
+
+    @model_validator(mode="after")
+    def _cases_fit_together(self) -> Self:
+        ids = [case.id for case in self.cases]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"two cases have the same id: {', '.join(sorted(ids))}")
+        if self.cases[0].visibility != "public":
+            raise ValueError(f"the first case, {ids[0]!r}, is the exercise's own and must be public")
+        for case in self.cases:
+            case.spec()
+        return self
+
+    @property
+    def max_points(self) -> float:
+        return sum(self.points.values())
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 in hex of all that decides a grade (RFC 8785): a changed title or language keeps it."""
+        graded = self.model_dump(mode="json", exclude={"title", "language"})
+        return hashlib.sha256(rfc8785.dumps(graded)).hexdigest()
+
+
+def read_assignment(path: Path) -> Assignment:
+    """Read one file.
+
+    Raises:
+        AssignmentError: it cannot be read; the message names the file, the key and what was wrong with it.
+    """
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Assignment.model_validate(data)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise AssignmentError(f"{path}: {exc}") from exc
+    except ValidationError as exc:
+        problems = "; ".join(
+            f"{'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']} (got {str(error['input'])[:80]!r})"
+            for error in exc.errors()
+        )
+        raise AssignmentError(f"{path}: {problems}") from exc
+
+
+def load_assignments(folder: Path | None = None) -> dict[str, Assignment]:
+    """All assignments by id: the built-in ones, and over them those of `folder`.
+
+    Raises:
+        AssignmentError: a file is wrong, or two files of one folder have the same id.
+    """
+    found: dict[str, Assignment] = {}
+    for place in [BUILT_IN, *([folder] if folder else [])]:
+        if not place.is_dir():
+            raise AssignmentError(f"{place}: there is no such folder with assignment files")
+        seen: dict[str, Path] = {}
+        for path in sorted(place.glob("*.toml")):
+            assignment = read_assignment(path)
+            if assignment.id in seen:
+                raise AssignmentError(f"{path}: the id {assignment.id!r} is already used by {seen[assignment.id]}")
+            seen[assignment.id] = path
+            found[assignment.id] = assignment
+    return found
+
+
+def pick_assignment(assignments: dict[str, Assignment], wanted: str) -> Assignment:
+    """The assignment with the id `wanted`, or in the file that `wanted` names.
+
+    Raises:
+        UnknownAssignment: there is none; the message lists those there are.
+        AssignmentError: the named file is wrong.
+    """
+    if wanted in assignments:
+        return assignments[wanted]
+    if wanted.endswith(".toml") or os.sep in wanted:
+        return read_assignment(Path(wanted))
+    raise UnknownAssignment(f"no assignment {wanted!r}; there are: {', '.join(sorted(assignments))}")
+
+
+def assignment_schema() -> dict[str, Any]:
+    """The JSON Schema of an assignment file."""
+    return Assignment.model_json_schema()

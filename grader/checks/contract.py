@@ -1,0 +1,21 @@
+"""`contract`: a class LSTM, derived from tf.keras.Model, constructible, returning float32 ``(batch, timesteps, units)``."""
+
+from __future__ import annotations
+
+from grader.checks.evidence import Evidence, Verdict
+from grader.outcomes import output_problem, structural_problem
+
+
+def contract(evidence: Evidence) -> Verdict:
+    problem = structural_problem(evidence.reading, evidence.execution)
+    if problem is not None:
+        return Verdict.failed(*problem)
+    found = evidence.execution.class_found
+    answer = evidence.execution.answers.get(evidence.exercise)
+    if found is None or answer is None:
+        return Verdict.skipped("not_run")
+    case = evidence.assignment.cases[0]
+    problem = output_problem(answer.output, (case.batch, case.timesteps, case.units))
+    if problem is not None:
+        return Verdict.failed(*problem)
+    return Verdict.passed(shape=answer.output.shape, dtype=answer.output.dtype)

@@ -1,0 +1,29 @@
+"""`equivalence`: equals Keras on the exercise's own input."""
+
+from __future__ import annotations
+
+from grader.checks.evidence import Evidence, Verdict
+
+
+def equivalence(evidence: Evidence) -> Verdict:
+    answer = evidence.execution.answers.get(evidence.exercise)
+    if answer is None:
+        return Verdict.skipped("not_run")
+    comparison = evidence.comparison(evidence.exercise)
+    details = {"max_abs_error": comparison.max_abs_error, "roles_from": evidence.execution.roles_from}
+    if comparison.close:
+        if evidence.exercise in evidence.execution.fresh_only:
+            details["note"] = "not_fresh_instance"
+        return Verdict.passed(**details)
+    case = evidence.assignment.cases[0]
+    expected = [case.batch, case.timesteps, case.units]
+    if not comparison.same_shape:
+        return Verdict.failed("wrong_shape", {"actual": answer.output.shape, "expected": expected}, details)
+    parts = evidence.execution.parts
+    if parts is None or not parts.roles:
+        return Verdict.failed("parts_not_found", {"found": parts.found if parts else []}, details)
+    divergence = comparison.first_divergence
+    params = {"max_abs_error": comparison.max_abs_error}
+    if divergence is not None:
+        params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
+    return Verdict.failed("wrong_values", params, details)

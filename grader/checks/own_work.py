@@ -1,0 +1,29 @@
+"""`own_work`: the answer is not computed by a built-in recurrent layer or operation.
+
+Two witnesses convict: recurrent code ran during a graded call, and the answer changed when that code returned NaN.
+"""
+
+from __future__ import annotations
+
+from grader.checks.evidence import Evidence, Verdict
+
+
+def own_work(evidence: Evidence) -> Verdict:
+    execution = evidence.execution
+    outputs = [answer.output for answer in execution.answers.values()]
+    fired = sorted({name for output in outputs for name in output.fired})
+    if not outputs:
+        return Verdict.skipped("not_run")
+    if not execution.depends_on_built_in:
+        return Verdict.passed(ran_unused=fired) if fired else Verdict.passed()
+    return Verdict.failed(conviction(evidence), {"functions": fired}, {"evidence": "poisoned_run"})
+
+
+def conviction(evidence: Evidence) -> str:
+    """Which code names the use of built-in code best."""
+    outputs = [answer.output for answer in evidence.execution.answers.values()]
+    if any(output.fired_global for output in outputs):
+        return "uses_global_keras_layer"
+    fired = {name for output in outputs for name in output.fired}
+    only_loop = fired <= {"RNN", "backend.rnn", "StackedRNNCells"}
+    return "uses_builtin_rnn" if only_loop else "uses_builtin_lstm"

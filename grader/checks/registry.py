@@ -1,0 +1,61 @@
+"""The checks by name, in the order in which they run and are reported.
+
+`own_work` is a gate, so it runs first; the others read its verdict. `statelessness` and `trainability` read that of
+`equivalence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from grader.assignment import CheckId
+from grader.checks.contract import contract
+from grader.checks.equivalence import equivalence
+from grader.checks.evidence import Evidence, Verdict
+from grader.checks.generalisation import generalisation
+from grader.checks.own_work import own_work
+from grader.checks.statelessness import statelessness
+from grader.checks.trainability import trainability
+from grader.report import Check
+
+CheckFunction = Callable[[Evidence], Verdict]
+
+CHECKS: dict[CheckId, CheckFunction] = {
+    "own_work": own_work,
+    "contract": contract,
+    "equivalence": equivalence,
+    "generalisation": generalisation,
+    "statelessness": statelessness,
+    "trainability": trainability,
+}
+#: A failed `own_work` leaves these without points.
+GATED = ("equivalence", "generalisation", "statelessness", "trainability")
+
+
+def run_checks(evidence: Evidence) -> list[Check]:
+    """All checks of the assignment, in the assignment's own order."""
+    verdicts = evidence.verdicts
+    for name, check in CHECKS.items():
+        if name in evidence.assignment.points:
+            verdict = check(evidence)
+            if name in GATED and "own_work" in verdicts and verdicts["own_work"].status == "failed":
+                verdict = Verdict.failed("own_work_failed", details=verdict.details)
+            verdicts[name] = verdict
+    return [_as_check(name, points, verdicts[name]) for name, points in evidence.assignment.points.items()]
+
+
+def not_run(points: Mapping[CheckId, float], code: str) -> list[Check]:
+    """All checks, skipped for one reason."""
+    return [_as_check(name, value, Verdict.skipped(code)) for name, value in points.items()]
+
+
+def _as_check(name: str, max_points: float, verdict: Verdict) -> Check:
+    return Check(
+        id=name,
+        points=round(verdict.earned * max_points, 6),
+        max_points=max_points,
+        status=verdict.status,
+        code=verdict.code,
+        params=verdict.params,
+        details=verdict.details,
+    )

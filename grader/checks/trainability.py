@@ -1,0 +1,19 @@
+"""`trainability`: gradients reach every kernel, recurrent kernel and bias, through time."""
+
+from __future__ import annotations
+
+from grader.checks.evidence import Evidence, Verdict
+
+
+def trainability(evidence: Evidence) -> Verdict:
+    if not evidence.earned("equivalence"):
+        return Verdict.skipped("equivalence_not_earned")
+    gradients = evidence.execution.gradients
+    if gradients is None:
+        return Verdict.failed("gradient_missing", {"roles": []})
+    missing = sorted(name for name, largest in gradients.reach.items() if not largest)
+    if missing or not gradients.reach:
+        return Verdict.failed("gradient_missing", {"roles": missing})
+    if not gradients.first_timestep:
+        return Verdict.failed("gradient_truncated")
+    return Verdict.passed(weights=len(gradients.reach))

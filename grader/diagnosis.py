@@ -1,0 +1,191 @@
+"""Which known mistake explains what came back, if any.
+
+First what the run itself shows (an exception, a wrong shape, built-in code), then the numbers: a mistake that computes
+something definite gives definite numbers, so it is replayed through the oracle and compared. `exact` means that it
+explains every case to within the tolerance. Never a guess: no diagnosis is an answer too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.checks.evidence import Evidence
+from grader.checks.own_work import conviction
+from grader.outcomes import (
+    ending_problem,
+    exception_problem,
+    hard_coded_size,
+    is_out_of_memory,
+    output_problem,
+    structural_problem,
+)
+from grader.report import Diagnosis, RunnerUp
+from reference import GATES, Case, LSTMWeights, lstm_forward
+
+Array = NDArray[np.floating]
+
+# How the exercise calls the gates in the codes of swapped pairs.
+LETTER = {"i": "i", "f": "f", "g": "c", "o": "o"}
+# Numbers beyond which an unbounded mistake is chaotic: comparing there says nothing.
+MAX_MAGNITUDE = 100.0
+
+
+def diagnose(evidence: Evidence, cases: Sequence[Case]) -> list[Diagnosis]:
+    """Diagnoses, the most telling one first. Empty for a correct answer, and where nothing matches."""
+    if evidence.verdicts and all(verdict.status == "passed" for verdict in evidence.verdicts.values()):
+        return []
+    return list(_unique(_candidates(evidence, cases)))
+
+
+def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
+    seen: set[str] = set()
+    for diagnosis in diagnoses:
+        if diagnosis.code not in seen:
+            seen.add(diagnosis.code)
+            yield diagnosis
+
+
+def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis]:
+    execution, reading = evidence.execution, evidence.reading
+    if "own_work" in evidence.verdicts and evidence.verdicts["own_work"].status == "failed":
+        yield Diagnosis(code=conviction(evidence), confidence="exact")
+    problem = structural_problem(reading, execution)
+    if problem is not None:
+        yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
+    for homoglyph in reading.homoglyphs:
+        yield Diagnosis(code="cyrillic_homoglyph", params=homoglyph.model_dump(), confidence="exact")
+    if ending := ending_problem(execution):
+        yield Diagnosis(code=ending[1][0], params=ending[1][1], confidence="exact")
+    exercise = evidence.assignment.cases[0]
+    answer = execution.answers.get(exercise.id)
+    if answer is None:
+        for raised in execution.raised[:1]:
+            code, params = ("memory", {}) if is_out_of_memory(raised) else exception_problem(raised)
+            yield Diagnosis(code=code, params=params, confidence="exact")
+        return
+    problem = output_problem(answer.output, (exercise.batch, exercise.timesteps, exercise.units))
+    if problem is not None:
+        yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
+    comparison = evidence.comparison(exercise.id)
+    if comparison.close:
+        yield from _beyond_the_exercise(evidence)
+    elif comparison.same_shape:
+        yield from _from_numbers(evidence, cases)
+
+
+def _beyond_the_exercise(evidence: Evidence) -> Iterator[Diagnosis]:
+    """The exercise's own case is right; what does another check say?"""
+    execution, assignment = evidence.execution, evidence.assignment
+    wrong = [case for case in assignment.cases[1:] if not evidence.comparison(case.id).close]
+    if code := hard_coded_size(execution, assignment.cases[0], wrong):
+        yield Diagnosis(code=code, confidence="exact")
+    if "statelessness" in evidence.verdicts and evidence.verdicts["statelessness"].status == "failed":
+        yield Diagnosis(code="state_kept_between_calls", confidence="likely")
+
+
+def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis]:
+    answers = {
+        case.spec.id: answer.array
+        for case in cases
+        if (answer := evidence.execution.answers.get(case.spec.id)) is not None
+        and answer.array is not None
+        and answer.array.shape == case.expected.shape
+    }
+    asked = sorted((case for case in cases if case.spec.id in answers), key=lambda case: case.expected.size)
+    if any(np.isnan(array).any() for array in answers.values()):
+        yield Diagnosis(code="nan", confidence="exact")
+        return
+    if all(float(np.ptp(array)) == 0.0 for array in answers.values()):
+        values = sorted({float(array.flat[0]) for array in answers.values()})
+        yield Diagnosis(code="constant_output", params={"value": values[0]}, confidence="exact")
+        return
+    if any(not use.shape_only for use in evidence.reading.global_x):
+        line = next(use.line for use in evidence.reading.global_x if not use.shape_only)
+        yield Diagnosis(code="global_x", params={"line": line}, confidence="likely")
+    ranked = sorted(
+        ((_residual(mistake, asked, answers), code) for code, mistake in _mistakes()), key=lambda pair: pair[0]
+    )
+    if not ranked or not asked:
+        return
+    (best, code), rest = ranked[0], ranked[1:]
+    if best <= evidence.assignment.tolerance.atol * 3:
+        also = sorted({other for residual, other in rest if residual <= evidence.assignment.tolerance.atol * 3} - {code})
+        runner_up = next(((residual, other) for residual, other in rest if other != code and other not in also), None)
+        yield Diagnosis(
+            code=code,
+            confidence="exact",
+            residual=best,
+            runner_up=RunnerUp(code=runner_up[1], distance=runner_up[0]) if runner_up else None,
+            also=also,
+        )
+
+
+def _residual(mistake: Callable[[Case], Array], cases: Sequence[Case], answers: dict[str, Array]) -> float:
+    """Largest difference between the mistake's numbers and the student's over all cases; stops where it is hopeless."""
+    worst = 0.0
+    for case in cases:
+        replayed = mistake(case)
+        comparable = np.abs(replayed) <= MAX_MAGNITUDE
+        scale = np.maximum(1.0, np.abs(replayed))
+        difference = np.where(comparable, np.abs(replayed - answers[case.spec.id]) / scale, 0.0)
+        worst = max(worst, float(difference.max()))
+        if worst > 1e-2:
+            break
+    return worst
+
+
+def _mistakes() -> Iterator[tuple[str, Callable[[Case], Array]]]:
+    """A first handful: each is the correct LSTM with other weights, another input order or another output."""
+    for first, second in itertools.combinations(GATES, 2):
+        letters = LETTER[first] + LETTER[second]
+        code = {"if": "gates_swapped_if", "io": "gates_swapped_io", "fo": "gates_swapped_fo", "co": "gates_swapped_co"}
+        yield code.get(letters, "gate_layers_mixed"), _with_weights(_swapped(first, second))
+        for array in ("kernel", "recurrent_kernel", "bias"):
+            yield "gate_layers_mixed", _with_weights(_swapped(first, second, only=array))
+    yield "bias_missing", _with_weights(lambda w: LSTMWeights(w.kernel, w.recurrent_kernel, np.zeros_like(w.bias)))
+    for gate in GATES:
+        yield "bias_missing", _with_weights(_bias_changed(gate, factor=0.0))
+    yield "bias_twice", _with_weights(lambda w: LSTMWeights(w.kernel, w.recurrent_kernel, w.bias * np.float32(2)))
+    yield "forget_bias_extra", _with_weights(_bias_changed("f", added=1.0))
+    yield "recurrent_missing", _with_weights(
+        lambda w: LSTMWeights(w.kernel, np.zeros_like(w.recurrent_kernel), w.bias)
+    )
+    yield "x_not_used", lambda case: lstm_forward(np.zeros_like(case.x), case.weights).h
+    yield "time_reversed", lambda case: lstm_forward(case.x, case.weights).h[:, ::-1]
+    yield "time_reversed", lambda case: lstm_forward(case.x[:, ::-1], case.weights).h
+    yield "time_reversed", lambda case: lstm_forward(case.x[:, ::-1], case.weights).h[:, ::-1]
+    yield "returns_c", lambda case: lstm_forward(case.x, case.weights).c
+    yield "always_first_step", lambda case: lstm_forward(np.repeat(case.x[:, :1], case.x.shape[1], 1), case.weights).h
+    yield "batch_zero_only", lambda case: lstm_forward(np.repeat(case.x[:1], case.x.shape[0], 0), case.weights).h
+
+
+def _with_weights(change: Callable[[LSTMWeights], LSTMWeights]) -> Callable[[Case], Array]:
+    return lambda case: lstm_forward(case.x, change(case.weights)).h
+
+
+def _swapped(first: str, second: str, only: str | None = None) -> Callable[[LSTMWeights], LSTMWeights]:
+    """The weights with two gates' columns exchanged, in all arrays or in one."""
+
+    def change(weights: LSTMWeights) -> LSTMWeights:
+        order = list(range(len(GATES)))
+        a, b = GATES.index(first), GATES.index(second)
+        order[a], order[b] = b, a
+        columns = np.arange(4 * weights.units).reshape(4, -1)[order].ravel()
+        arrays = {name: getattr(weights, name) for name in ("kernel", "recurrent_kernel", "bias")}
+        return LSTMWeights(**{name: a[..., columns] if only in (None, name) else a for name, a in arrays.items()})
+
+    return change
+
+
+def _bias_changed(gate: str, *, factor: float = 1.0, added: float = 0.0) -> Callable[[LSTMWeights], LSTMWeights]:
+    def change(weights: LSTMWeights) -> LSTMWeights:
+        bias = weights.bias.copy()
+        start = GATES.index(gate) * weights.units
+        bias[start : start + weights.units] = bias[start : start + weights.units] * factor + added
+        return LSTMWeights(weights.kernel, weights.recurrent_kernel, bias)
+
+    return change

@@ -1,0 +1,246 @@
+"""Runs a submission that was read, and gathers what happened as evidence for the checks.
+
+Usually that is one child. More are needed when names do not say which weight is which (a second one with the candidate
+that fits), when a model that had seen another shape is wrong where a fresh one is right (a second one with fresh models),
+and when built-in recurrent code ran (a second one in which it returns NaN).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.assignment import Assignment
+from grader.comparison import NO_ANSWER, Comparison, compare
+from grader.errors import RunnerOutputInvalid
+from grader.reading import Reading
+from grader.sandbox import Kind, Outcome, Sandbox
+from grader.sandbox import protocol
+from grader.sandbox.protocol import CaseOutput, ClassFound, Done, Gradients, Parts, Phase, Raised, StatementFailed
+from reference import Case
+
+# The gradient is followed over this many steps: enough for "through time", and each step costs.
+GRADIENT_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model returned for one case: a description, and its numbers when it returned one array."""
+
+    output: CaseOutput
+    array: NDArray[np.floating] | None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Everything one child said, and how it ended."""
+
+    generation: str
+    outcome: Outcome
+    complete: bool = False
+    garbled: str | None = None
+    phase: str | None = None
+    class_found: ClassFound | None = None
+    parts: Parts | None = None
+    roles_from: str | None = None
+    statements_failed: tuple[StatementFailed, ...] = ()
+    answers: dict[str, Answer] = field(default_factory=dict)
+    repeats: dict[str, Answer] = field(default_factory=dict)
+    gradients: Gradients | None = None
+    raised: tuple[Raised, ...] = ()
+    phases: dict[str, float] = field(default_factory=dict)
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    # Cases that are right on a fresh model only.
+    fresh_only: tuple[str, ...] = ()
+    # None: no recurrent code ran. False: it ran, and the answer did not depend on it.
+    depends_on_built_in: bool | None = None
+
+    def failed_early(self) -> bool:
+        """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
+        return not self.answers and (bool(self.raised) or self.outcome.killed_for in ("cpu", "wall"))
+
+
+class Runner:
+    """Runs one submission under one Keras generation."""
+
+    def __init__(self, reading: Reading, assignment: Assignment, cases: Sequence[Case], sandbox: Sandbox) -> None:
+        self._reading = reading
+        self._assignment = assignment
+        self._cases = cases
+        self._sandbox = sandbox
+
+    def run(self, generation: str) -> Execution:
+        """Everything that there is to know for the checks.
+
+        Raises:
+            SandboxError: the box failed.
+        """
+        candidate = None
+        execution, trial = self._once(generation)
+        if trial is not None:
+            candidate = self._choose(*trial)
+            execution, _ = self._once(generation, candidate=candidate)
+            execution = replace(execution, roles_from="numbers")
+        execution = self._retry_fresh(execution, candidate)
+        if any(answer.output.fired for answer in execution.answers.values()):
+            poisoned, _ = self._once(generation, candidate=candidate, poisoned=True)
+            execution = replace(execution, depends_on_built_in=_differ(execution, poisoned))
+        return execution
+
+    def _retry_fresh(self, execution: Execution, candidate: int | None) -> Execution:
+        """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
+        right = [id for id, answer in execution.answers.items() if self._close(execution, id) and not answer.output.reused]
+        doubtful = [
+            id for id, answer in execution.answers.items() if not self._close(execution, id) and answer.output.reused
+        ]
+        if not right or not doubtful:
+            return execution
+        again, _ = self._once(execution.generation, candidate=candidate, fresh=doubtful, only=doubtful)
+        cured = [id for id in doubtful if self._close(again, id)]
+        return replace(
+            execution,
+            answers={**execution.answers, **{id: again.answers[id] for id in cured}},
+            comparisons={**execution.comparisons, **{id: again.comparisons[id] for id in cured}},
+            fresh_only=tuple(cured),
+        )
+
+    @staticmethod
+    def _close(execution: Execution, case_id: str) -> bool:
+        comparison = execution.comparisons.get(case_id)
+        return comparison is not None and comparison.close
+
+    def _choose(self, case_id: str, outputs: NDArray[np.floating]) -> int:
+        """The candidate whose answer is nearest to the expected one; the first one when none has its shape."""
+        expected = next(case.expected for case in self._cases if case.spec.id == case_id)
+        if outputs.shape[1:] != expected.shape:
+            return 0
+        with np.errstate(invalid="ignore", over="ignore"):
+            errors = np.abs(outputs - expected).reshape(len(outputs), -1).max(axis=1)
+        return int(np.argmin(np.where(np.isfinite(errors), errors, np.inf)))
+
+    def _once(
+        self,
+        generation: str,
+        *,
+        candidate: int | None = None,
+        poisoned: bool = False,
+        fresh: Sequence[str] = (),
+        only: Sequence[str] = (),
+    ) -> tuple[Execution, tuple[str, NDArray[np.floating]] | None]:
+        cases = [case for case in self._cases if not only or case.spec.id in only]
+        request = self._request(cases, candidate=candidate, poisoned=poisoned, fresh=fresh)
+        kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
+        outcome = self._sandbox.run(kind, request, self._assignment.limits)
+        return self._gather(generation, outcome, cases)
+
+    def _request(
+        self, cases: Sequence[Case], *, candidate: int | None, poisoned: bool, fresh: Sequence[str]
+    ) -> bytes:
+        reading, assignment = self._reading, self._assignment
+        small = min(cases, key=lambda case: case.expected.size).spec.id
+        sizes = ("batch", "timesteps", "features", "units")
+        body = {
+            "source": reading.source,
+            "statements": [(s.first_line, s.last_line) for s in reading.statements if s.run],
+            "statement_seconds": assignment.upload.statement_seconds,
+            "canonical": {name: getattr(assignment.cases[0], name) for name in sizes},
+            "call_site": reading.call_site.model_dump() if reading.call_site else None,
+            "unpack_names": reading.unpack_names,
+            "candidate": candidate,
+            "poisoned": poisoned,
+            "cases": [
+                {
+                    "id": case.spec.id,
+                    **{name: getattr(case.spec, name) for name in sizes},
+                    # The smallest case is built on its own shape: what is right only on a fresh model shows here.
+                    "fresh": case.spec.id == small or case.spec.id in fresh,
+                    "repeat": case.spec.id == small and not poisoned,
+                    "gradients": GRADIENT_STEPS if case.spec.id == small and not poisoned else 0,
+                    "trial": case.spec.id == small,
+                }
+                for case in cases
+            ],
+        }
+        arrays = {
+            f"{case.spec.id}/{name}": array
+            for case in cases
+            for name, array in (
+                ("x", case.x),
+                ("kernel", case.weights.kernel),
+                ("recurrent_kernel", case.weights.recurrent_kernel),
+                ("bias", case.weights.bias),
+            )
+        }
+        return protocol.encode(body, arrays)
+
+    def _gather(
+        self, generation: str, outcome: Outcome, cases: Sequence[Case]
+    ) -> tuple[Execution, tuple[str, NDArray[np.floating]] | None]:
+        try:
+            events, complete = protocol.decode_events(outcome.result)
+            answers = dict(_answers(events, call=0, asked=cases))
+            repeats = dict(_answers(events, call=1, asked=cases))
+        except RunnerOutputInvalid as exc:
+            return Execution(generation, outcome, garbled=str(exc)), None
+        phases = [event.name for event in protocol.select(events, Phase)]
+        tolerance = self._assignment.tolerance
+        comparisons = {
+            case.spec.id: compare(
+                answers[case.spec.id].array, case.expected, atol=tolerance.atol, rtol=tolerance.rtol
+            )
+            if case.spec.id in answers and answers[case.spec.id].array is not None
+            else NO_ANSWER
+            for case in cases
+        }
+        parts = _last(protocol.select(events, Parts))
+        execution = Execution(
+            generation,
+            outcome,
+            complete=complete,
+            phase=_last(phases),
+            class_found=_last(protocol.select(events, ClassFound)),
+            parts=parts,
+            roles_from=parts.evidence if parts else None,
+            statements_failed=tuple(protocol.select(events, StatementFailed)),
+            answers=answers,
+            repeats=repeats,
+            gradients=_last(protocol.select(events, Gradients)),
+            raised=tuple(protocol.select(events, Raised)),
+            phases=next((event.phases for event in protocol.select(events, Done)), {}),
+            comparisons=comparisons,
+        )
+        trial = next(((e.case, arrays["outputs"]) for e, arrays in events if e.event == "trial" and arrays), None)
+        return execution, trial
+
+
+def _answers(
+    events: Iterable[tuple[Any, protocol.Arrays]], *, call: int, asked: Sequence[Case]
+) -> Iterable[tuple[str, Answer]]:
+    """Raises: RunnerOutputInvalid: an answer to a case that was not asked."""
+    known = {case.spec.id for case in asked}
+    for event, arrays in events:
+        if isinstance(event, CaseOutput) and event.call == call:
+            if event.case not in known:
+                raise RunnerOutputInvalid(f"the box answered a case that it was not asked: {event.case[:40]!r}")
+            yield event.case, Answer(event, arrays.get("output"))
+
+
+def _last(items: Sequence[Any]) -> Any:
+    return items[-1] if items else None
+
+
+def _differ(clean: Execution, poisoned: Execution) -> bool:
+    """Whether an answer changed when recurrent code returned NaN."""
+    for case_id, answer in clean.answers.items():
+        if not answer.output.fired:
+            continue
+        other = poisoned.answers.get(case_id)
+        if answer.array is None or other is None or other.array is None:
+            return other is None or other.array is not answer.array
+        if not np.array_equal(answer.array, other.array, equal_nan=True):
+            return True
+    return False

@@ -1,0 +1,185 @@
+"""Reads the structural outcome of a run: which code names what happened, before any number is looked at.
+
+Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from grader.assignment import CaseEntry
+from grader.execution import Execution
+from grader.reading import Reading
+from grader.report import Params, Status
+from grader.sandbox import Outcome
+from grader.sandbox.protocol import CaseOutput, Raised
+
+Problem = tuple[str, Params]
+
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
+MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
+TF1_NAMES = re.compile(r"has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'")
+
+
+def limit_status(outcome: Outcome) -> tuple[Status, Problem] | None:
+    """The status of a run that was ended from outside."""
+    match outcome.killed_for:
+        case "cpu" | "wall":
+            return Status.TIME_LIMIT, ("timeout", {"cpu_seconds": round(outcome.cpu_seconds, 1)})
+        case "memory":
+            return Status.MEMORY_LIMIT, ("memory", {})
+        case "output":
+            return Status.OUTPUT_LIMIT, ("output_flood", {})
+    return None
+
+
+def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
+    """How a run ended that did not come to its own end."""
+    outcome = execution.outcome
+    if limit := limit_status(outcome):
+        return limit
+    if execution.garbled is not None:
+        return Status.INVALID_OUTPUT, ("forged_result", {"reason": execution.garbled[:200]})
+    if execution.complete:
+        return None
+    stderr = outcome.stderr.decode("utf-8", "replace")
+    if outcome.exit_code < 0:
+        if "bad_alloc" in stderr or "Cannot allocate memory" in stderr or "MemoryError" in stderr:
+            return Status.MEMORY_LIMIT, ("memory", {})
+        return Status.RUNTIME_ERROR, ("crash", {"signal": -outcome.exit_code})
+    if "MemoryError" in stderr:
+        return Status.MEMORY_LIMIT, ("memory", {})
+    return Status.RUNTIME_ERROR, ("exits", {"exit_code": outcome.exit_code})
+
+
+def is_out_of_memory(raised: Raised) -> bool:
+    return bool({"MemoryError", "ResourceExhaustedError"} & {raised.type, *raised.bases}) or (
+        "bad_alloc" in raised.message or "OOM when allocating" in raised.message
+    )
+
+
+def structural_problem(reading: Reading, execution: Execution) -> Problem | None:
+    """What is wrong with the class as such."""
+    found = execution.class_found
+    if found is None:
+        return None
+    if not found.found:
+        return missing_class(execution)
+    if not found.is_class:
+        return "lstm_not_class", {"kind": found.kind}
+    if not found.is_model:
+        base = found.bases[1] if len(found.bases) > 1 else "object"
+        return "wrong_base_class", {"base": re.sub(r"^submission\.", "", base)}
+    if not found.has_call:
+        return "no_call_method", {}
+    return None
+
+
+def missing_class(execution: Execution) -> Problem:
+    """Why the name LSTM does not exist after all statements ran."""
+    for failed in execution.statements_failed:
+        if match := MISSING_MODULE.search(failed.message):
+            return "missing_package", {"package": match[1]}
+    for failed in execution.statements_failed:
+        return "no_lstm_class", {"type": failed.type, "message": failed.message[:300]}
+    return "no_lstm_class", {}
+
+
+def exception_problem(raised: Raised) -> Problem:
+    """Which code an exception of the student's code gets."""
+    message = clean_message(raised.message)
+    kinds = {raised.type, *raised.bases}
+    params: Params = {"type": raised.type, "message": message[:300]}
+    in_init = raised.phase == "build" and "__init__" in message
+    if match := MISSING_ARGUMENT.search(message):
+        if "call()" in message or ".call" in message or "__init__" not in message:
+            return "missing_argument", {**params, "argument": match[1]}
+        return "init_signature", {**params, "argument": match[1]}
+    if "NotImplementedError" in kinds:
+        return "not_implemented", params
+    if "RecursionError" in kinds:
+        return "recursion", params
+    if "InputUnavailable" in kinds or "EOFError" in kinds:
+        return "input_call", params
+    if "does not support item assignment" in message:
+        return "tensor_item_assignment", params
+    if TF1_NAMES.search(message):
+        return "tf1_api", params
+    if match := MISSING_MODULE.search(message):
+        return "missing_package", {**params, "package": match[1]}
+    if "UnboundLocalError" in kinds or "NameError" in kinds:
+        return "name_error", params
+    if "SystemExit" in kinds:
+        return "exits", params
+    if "super().__init__()" in message or "forgot to call `super().__init__" in message:
+        return "super_init_missing", params
+    if "AttributeError" in kinds:
+        return "attribute_error", params
+    return ("raises_in_init" if in_init else "raises_in_call"), params
+
+
+def clean_message(message: str) -> str:
+    """An exception's message without terminal colours and without paths of the server."""
+    message = ANSI.sub("", message)
+    return re.sub(r"(?:/[\w.+@-]+){2,}/([\w.+@-]+)", r".../\1", message).strip()
+
+
+def output_problem(output: CaseOutput, expected: tuple[int, int, int]) -> Problem | None:
+    """What is wrong with the kind, shape or type of what the model returned."""
+    batch, timesteps, units = expected
+    params: Params = {"expected": list(expected), "actual": output.shape, "kind": output.kind}
+    containers = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns_dict", "NoneType": "returns_none"}
+    for kind, code in containers.items():
+        if output.kind == kind or (kind in output.kind.lower() and output.parts is not None):
+            return code, {**params, "parts": output.parts}
+    if output.shape is None:
+        return "wrong_shape", params
+    shape = tuple(output.shape)
+    known = {
+        (batch, units): "returns_last_only",
+        (timesteps, batch, units): "time_major",
+        (batch, units, timesteps): "wrong_stack_axis",
+        (batch, timesteps - 1, units): "missing_step",
+        (timesteps, units, batch): "wrong_transpose",
+        (batch * timesteps, units): "concat_not_stack",
+        (batch, timesteps * units): "concat_not_stack",
+        (batch, timesteps // 2, units): "step_two",
+        (batch, 1, units): "return_inside_loop",
+    }
+    if shape != expected:
+        return known.get(shape, "wrong_shape"), params
+    if output.kind == "ndarray":
+        return "returns_numpy", params
+    if output.kind != "tensor" and output.dtype is None:
+        return "wrong_shape", params
+    if output.dtype != "float32":
+        code = "dtype_float64" if output.dtype == "float64" else "wrong_dtype"
+        return code, {"actual": output.dtype, "expected": "float32"}
+    return None
+
+
+def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[CaseEntry]) -> str | None:
+    """Right on the exercise's shape and wrong on another: which size of the exercise does the answer keep?"""
+    for case in wrong:
+        answer = execution.answers.get(case.id)
+        if answer is None or answer.output.shape is None or len(answer.output.shape) != 3:
+            continue
+        batch, timesteps, units = answer.output.shape
+        if units != case.units and units == exercise.units:
+            return "hardcoded_units"
+        if timesteps != case.timesteps and timesteps == exercise.timesteps:
+            return "hardcoded_length"
+        if batch != case.batch and batch == exercise.batch:
+            return "hardcoded_batch"
+    for raised in execution.raised:
+        case_entry = next((case for case in wrong if case.id == raised.case), None)
+        if case_entry is None:
+            continue
+        for name, code in (("batch", "hardcoded_batch"), ("units", "hardcoded_units"), ("timesteps", "hardcoded_length")):
+            here, there = getattr(exercise, name), getattr(case_entry, name)
+            numbers = re.findall(r"\d+", raised.message)
+            if here != there and str(here) in numbers and str(there) in numbers:
+                return code
+    return None

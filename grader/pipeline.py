@@ -1,0 +1,277 @@
+"""From a submission to a report, top to bottom."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from grader.assignment import Assignment
+from grader.checks.evidence import Evidence
+from grader.checks.registry import not_run, run_checks
+from grader.comparison import NO_ANSWER
+from grader.diagnosis import diagnose
+from grader.errors import SandboxError
+from grader.execution import Execution, Runner
+from grader.outcomes import clean_message, ending_problem, is_out_of_memory
+from grader.reading import Reading, read
+from grader.report import (
+    Advisory,
+    AssignmentRef,
+    CaseResult,
+    Check,
+    CheckStatus,
+    Diagnosis,
+    Environment,
+    ErrorInfo,
+    Extraction,
+    Output,
+    Receipt,
+    Report,
+    SkippedCell,
+    Status,
+    SubmissionRef,
+    Timing,
+)
+from grader.reproduction import reproduction
+from grader.sandbox import Sandbox
+from grader.submission import Submission
+from reference import Case, ReferenceMismatch, ReferenceStore, ReferenceUnavailable
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+
+def grade(
+    submission: Submission,
+    assignment: Assignment,
+    *,
+    sandbox: Sandbox,
+    references: ReferenceStore,
+    progress: Progress | None = None,
+) -> Report:
+    """Grade one submission.
+
+    Args:
+        progress: called with ``reading``, ``reference``, ``running``, ``running_keras2``, ``checking`` as each begins.
+
+    Returns:
+        A report, whatever the submission does. What stops *us* is a report too, `internal_error` without points, so
+        that nobody can mistake it for the student's zero.
+    """
+    started = time.monotonic()
+    tell = progress or (lambda stage: None)
+    try:
+        tell("reading")
+        reading = read(submission, assignment, sandbox)
+        if reading.error is not None:
+            return _unreadable(submission, assignment, reading, started)
+        tell("reference")
+        cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
+        runner = Runner(reading, assignment, cases, sandbox)
+        evidence, checks = _run(runner, reading, assignment, tell)
+        tell("checking")
+        return _report(submission, evidence, checks, cases, started)
+    except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
+        logger.exception("grading_failed", extra={"submission_sha256": submission.sha256})
+        return _internal_error(submission, assignment, exc)
+
+
+def _run(
+    runner: Runner, reading: Reading, assignment: Assignment, tell: Progress
+) -> tuple[Evidence, list[Check]]:
+    """Run under the assignment's Keras generation. ``auto``: under Keras 2 too when Keras 3 may be what is in the way."""
+    tell("running")
+    best = _checked(runner.run("2" if assignment.keras == "2" else "3"), reading, assignment)
+    if assignment.keras == "auto" and best[0].execution.failed_early():
+        tell("running_keras2")
+        other = _checked(runner.run("2"), reading, assignment)
+        if _points(other[1]) > _points(best[1]):
+            best = other
+    return best
+
+
+def _checked(execution: Execution, reading: Reading, assignment: Assignment) -> tuple[Evidence, list[Check]]:
+    evidence = Evidence(assignment, reading, execution)
+    return evidence, run_checks(evidence)
+
+
+def _points(checks: Sequence[Check]) -> float:
+    return sum(check.points for check in checks)
+
+
+def _status(evidence: Evidence, checks: Sequence[Check]) -> Status:
+    execution = evidence.execution
+    if ending := ending_problem(execution):
+        return ending[0]
+    found = execution.class_found
+    if found is None or not found.found or not found.is_class:
+        return Status.INVALID_SUBMISSION
+    if any(is_out_of_memory(raised) for raised in execution.raised):
+        return Status.MEMORY_LIMIT
+    if evidence.exercise not in execution.answers:
+        return Status.RUNTIME_ERROR
+    return Status.PASSED if all(check.status == CheckStatus.PASSED for check in checks) else Status.FAILED
+
+
+def _report(
+    submission: Submission, evidence: Evidence, checks: list[Check], cases: Sequence[Case], started: float
+) -> Report:
+    reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
+    outcome = execution.outcome
+    points = _points(checks)
+    return _sealed(
+        submission,
+        assignment,
+        status=_status(evidence, checks),
+        points=points,
+        checks=checks,
+        format=reading.format,
+        cases=_case_results(evidence),
+        diagnoses=_localised(diagnose(evidence, cases), reading, submission.filename),
+        advisories=_advisories(evidence),
+        extraction=_extraction(evidence),
+        environment=Environment(**outcome.facts, wall=outcome.wall),
+        timing=Timing(
+            wall_seconds=round(time.monotonic() - started, 4),
+            cpu_seconds=round(outcome.cpu_seconds, 4),
+            phases={name: round(seconds, 4) for name, seconds in execution.phases.items()},
+        ),
+        output=Output(
+            stdout=outcome.stdout.decode("utf-8", "replace"),
+            stderr=outcome.stderr.decode("utf-8", "replace"),
+            truncated=outcome.truncated,
+        ),
+        error=_error(evidence, submission.filename),
+        reproduction=reproduction(assignment, execution.generation),
+    )
+
+
+def _case_results(evidence: Evidence) -> list[CaseResult]:
+    tolerance = evidence.assignment.tolerance
+    return [
+        evidence.execution.comparisons.get(case.id, NO_ANSWER).result(
+            id=case.id,
+            visibility=case.visibility,
+            category=case.category,
+            atol=tolerance.atol,
+            rtol=tolerance.rtol,
+        )
+        for case in evidence.assignment.cases
+    ]
+
+
+def _localised(diagnoses: list[Diagnosis], reading: Reading, filename: str) -> list[Diagnosis]:
+    """Lines of the joined module text become lines the student knows."""
+    localised = []
+    for diagnosis in diagnoses:
+        line = diagnosis.params.get("line")
+        if isinstance(line, int) and not isinstance(line, bool):
+            frame = reading.frame(line, filename)
+            params = {**diagnosis.params, "line": frame.line, "file": frame.file}
+            diagnosis = diagnosis.model_copy(update={"params": params})
+        localised.append(diagnosis)
+    return localised
+
+
+def _advisories(evidence: Evidence) -> list[Advisory]:
+    reading, execution = evidence.reading, evidence.execution
+    advisories = [Advisory(code=a.code, params=a.params, line=a.line) for a in reading.advisories]
+    advisories += [Advisory(code="global_x_shape", line=use.line) for use in reading.global_x if use.shape_only]
+    if execution.generation == "2" and evidence.assignment.keras == "auto":
+        advisories.append(Advisory(code="keras_generation_used", params={"generation": "2"}))
+    if execution.fresh_only:
+        advisories.append(Advisory(code="not_fresh_instance"))
+    return advisories
+
+
+def _extraction(evidence: Evidence) -> Extraction:
+    reading, execution = evidence.reading, evidence.execution
+    skipped = [SkippedCell(index=cell.index, code=cell.code, params=cell.params) for cell in reading.skipped]
+    for failed in execution.statements_failed:
+        params = {"type": failed.type, "message": clean_message(failed.message)[:300]}
+        skipped.append(SkippedCell(index=reading.cell_of(failed.line), code=failed.code, params=params))
+    return Extraction(
+        cells_used=sorted({statement.cell for statement in reading.statements if statement.run}),
+        cells_skipped=sorted(skipped, key=lambda cell: cell.index),
+        class_line=reading.class_line,
+        roles=execution.parts.roles if execution.parts else {},
+        roles_from=execution.roles_from,  # type: ignore[arg-type]  # checked by the model
+    )
+
+
+def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
+    """The exception that kept the exercise's own case from an answer, else the first one of another case."""
+    raised = evidence.execution.raised
+    first = next((event for event in raised if event.case == evidence.exercise), raised[0] if raised else None)
+    if first is None:
+        return None
+    frames = [evidence.reading.frame(line, filename) for line in first.lines]
+    return ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
+
+
+def _unreadable(submission: Submission, assignment: Assignment, reading: Reading, started: float) -> Report:
+    error = reading.error
+    assert error is not None
+    params = {**error.params, **({"line": error.line} if error.line is not None else {})}
+    diagnosis = Diagnosis(code=error.code, params=params, confidence="exact")
+    skipped = [SkippedCell(index=cell.index, code=cell.code, params=cell.params) for cell in reading.skipped]
+    return _sealed(
+        submission,
+        assignment,
+        status=Status.INVALID_SUBMISSION,
+        points=0.0,
+        checks=not_run(assignment.points, "not_run"),
+        format=reading.format,
+        diagnoses=_localised([diagnosis], reading, submission.filename),
+        advisories=[Advisory(code=a.code, params=a.params, line=a.line) for a in reading.advisories],
+        extraction=Extraction(cells_skipped=skipped),
+        timing=Timing(wall_seconds=round(time.monotonic() - started, 4)),
+    )
+
+
+def _internal_error(submission: Submission, assignment: Assignment, exc: Exception) -> Report:
+    return _sealed(
+        submission,
+        assignment,
+        status=Status.INTERNAL_ERROR,
+        points=None,
+        checks=not_run(assignment.points, "internal_error"),
+        format=None,
+        # The class alone: a message may hold paths and settings of the server; the log has it in full.
+        error=ErrorInfo(type=type(exc).__name__, message=""),
+    )
+
+
+def _sealed(
+    submission: Submission,
+    assignment: Assignment,
+    *,
+    status: Status,
+    points: float | None,
+    format: str | None,
+    **parts: object,
+) -> Report:
+    max_points = assignment.max_points
+    return Report.model_validate(
+        {
+            "status": status,
+            "points": points,
+            "max_points": max_points,
+            "score": None if points is None else round(points / max_points, 6),
+            "assignment": AssignmentRef(id=assignment.id, digest=assignment.digest),
+            "submission": SubmissionRef.model_validate(
+                {"filename": submission.filename, "sha256": submission.sha256, "format": format}
+            ),
+            "receipt": Receipt(
+                submission_sha256=submission.sha256,
+                assignment_digest=assignment.digest,
+                grader_version=version("lstm-grader"),
+                created_at=datetime.now(UTC),
+            ),
+            **parts,
+        }
+    ).sealed()

@@ -1,0 +1,42 @@
+"""Frames: how data crosses the wall, in both directions.
+
+A frame is two lengths, a JSON object and a block of safetensors (empty when the frame carries no arrays)::
+
+    u32 length of the JSON | u32 length of the arrays | JSON, UTF-8 | safetensors
+
+The trusted side has its own reader for these bytes (`grader.sandbox.protocol`) and believes nothing in them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+HEADER = struct.Struct("<II")
+
+
+def decode(raw: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Take apart a request, which is one whole frame."""
+    json_length, arrays_length = HEADER.unpack_from(raw)
+    start = HEADER.size + json_length
+    arrays = safetensors.numpy.load(raw[start : start + arrays_length]) if arrays_length else {}
+    return json.loads(raw[HEADER.size : start]), arrays
+
+
+class Channel:
+    """Writes frames to the result pipe. Unbuffered: what was sent survives whatever the student's code does next."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def send(self, event: str, arrays: dict[str, np.ndarray] | None = None, **fields: Any) -> None:
+        body = json.dumps({"event": event, **fields}, default=str).encode("utf-8", "replace")
+        block = safetensors.numpy.save(arrays) if arrays else b""
+        remaining = memoryview(HEADER.pack(len(body), len(block)) + body + block)
+        while remaining:
+            remaining = remaining[os.write(self._fd, remaining) :]

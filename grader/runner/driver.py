@@ -1,0 +1,352 @@
+"""Runs one submission inside the box: imports it, builds the model, injects weights, calls it on each case.
+
+It answers questions with raw arrays and never judges: it has no expected value, and the process it runs in belongs to
+the student's code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
+
+Order of events: ``phase`` (begins a phase), ``statement_failed``, ``class``, ``parts``, ``trial``, ``output``,
+``gradients``, ``raised``, and ``done`` last.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import parts
+import student_module
+import tensorflow as tf
+import tripwires
+from channel import Channel, decode
+from construct import arguments
+from lockdown import RESULT
+from student_module import StudentModule, student_frames
+
+Sizes = dict[str, int]
+
+
+def preload() -> dict[str, str]:
+    """Import everything that submissions use. Called in the warm process: nothing here may run an operation."""
+    generation = "2" if os.environ.get("TF_USE_LEGACY_KERAS") else "3"
+    keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
+    tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
+    tripwires.arm(generation)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    # Keras' filtering wraps every call and rewrites exceptions; the student's own frames are picked out on the other side.
+    tf.debugging.disable_traceback_filtering()
+    if generation == "3":
+        keras.config.disable_traceback_filtering()
+    return {
+        "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
+        "keras": keras.__version__,
+        "keras_generation": generation,
+        "device": "cpu",
+    }
+
+
+def _is_cpu_build() -> bool:
+    try:
+        importlib.metadata.version("tensorflow-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def main(request_fd: int) -> None:
+    """Answer the request on `request_fd`. Runs in the child, behind the lockdown."""
+    size = os.fstat(request_fd).st_size
+    request, arrays = decode(os.pread(request_fd, size, 0))
+    os.close(request_fd)
+    Driver(request, arrays, Channel(RESULT)).run()
+
+
+class Failed(Exception):
+    """A phase ended in an exception of the student's code, which has been reported."""
+
+
+class Driver:
+    """One submission. Cases share a model when their `features` and `units` are equal, unless `fresh` asks otherwise."""
+
+    def __init__(self, request: dict[str, Any], arrays: dict[str, np.ndarray], channel: Channel) -> None:
+        self._request = request
+        self._arrays = arrays
+        self._channel = channel
+        self._models: dict[tuple[int, int], Any] = {}
+        self._phases: dict[str, float] = {}
+        self._phase_name: str | None = None
+        self._phase_started = 0.0
+        self._evidence: str | None = None
+        tripwires.poisoned = request["poisoned"]
+
+    def run(self) -> None:
+        try:
+            self._import()
+            if self._class is not None:
+                for case in self._request["cases"]:
+                    self._case(case)
+        except Failed:
+            pass
+        self._end_phase()
+        self._channel.send("done", phases=self._phases)
+
+    # --- phases and errors -----------------------------------------------------------------------------------
+
+    def _phase(self, name: str) -> None:
+        if name != self._phase_name:
+            self._end_phase()
+            self._phase_name, self._phase_started = name, time.monotonic()
+            self._channel.send("phase", name=name)
+
+    def _end_phase(self) -> None:
+        if self._phase_name is not None:
+            spent = time.monotonic() - self._phase_started
+            self._phases[self._phase_name] = self._phases.get(self._phase_name, 0.0) + spent
+            self._phase_name = None
+
+    def _guarded(self, case: dict[str, Any], what: Callable[[], Any]) -> Any:
+        """Run the student's code; report what it raises (SystemExit too) and raise `Failed` instead."""
+        try:
+            return what()
+        except BaseException as exc:
+            self._report(exc, case["id"])
+            raise Failed from exc
+
+    def _report(self, exc: BaseException, case: str | None) -> None:
+        names = [cls.__name__ for cls in type(exc).__mro__[:-1]]
+        frames = student_frames(exc)
+        self._channel.send(
+            "raised",
+            phase=self._phase_name,
+            case=case,
+            type=names[0],
+            bases=names[1:],
+            message=str(exc)[:4000],
+            lines=frames[:10] + frames[10:][-10:],
+        )
+
+    # --- import ----------------------------------------------------------------------------------------------
+
+    def _import(self) -> None:
+        self._phase("import")
+        request = self._request
+        self._module = StudentModule(request["source"], request["canonical"])
+
+        def on_failure(line: int, exc: BaseException) -> None:
+            timed_out = isinstance(exc, student_module.StatementTimeout)
+            self._channel.send(
+                "statement_failed",
+                line=line,
+                code="cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
+                type=type(exc).__name__,
+                message=str(exc)[:500],
+            )
+
+        self._module.run(request["statements"], request["statement_seconds"], on_failure)
+        found = self._module.names.get("LSTM")
+        bases = [f"{base.__module__}.{base.__qualname__}" for base in getattr(found, "__mro__", ())]
+        is_class = isinstance(found, type)
+        self._channel.send(
+            "class",
+            found=found is not None,
+            is_class=is_class,
+            kind=type(found).__name__,
+            is_model=is_class and issubclass(found, tf.keras.Model),
+            own=is_class and found.__module__ == student_module.MODULE_NAME,
+            bases=bases[:20],
+            has_call=is_class and ("call" in _own_attributes(found) or "__call__" in _own_attributes(found)),
+        )
+        self._class = found if callable(found) and (is_class or not isinstance(found, tf.keras.layers.Layer)) else None
+
+    # --- one case --------------------------------------------------------------------------------------------
+
+    def _case(self, case: dict[str, Any]) -> None:
+        try:
+            self._run_case(case)
+        except Failed:
+            pass
+
+    def _run_case(self, case: dict[str, Any]) -> None:
+        sizes = {name: case[name] for name in ("batch", "timesteps", "features", "units")}
+        x = tf.constant(self._arrays[f"{case['id']}/x"])
+        key = (sizes["features"], sizes["units"])
+        model = None if case["fresh"] else self._models.get(key)
+        reused = model is not None
+        if model is None:
+            model, reused = self._build(case, sizes, x)
+        if model is None:
+            return
+        try:
+            self._answer(case, sizes, x, model, reused)
+        except Failed:
+            raise
+        except BaseException as exc:
+            if not reused:
+                self._report(exc, case["id"])
+                return
+            # It has seen another shape before: only a fresh instance can say whether this one is the trouble.
+            self._models.pop(key, None)
+            model, _ = self._build({**case, "fresh": True}, sizes, x)
+            if model is not None:
+                self._guarded(case, lambda: self._answer(case, sizes, x, model, False))
+
+    def _build(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> tuple[Any, bool]:
+        """A built model and whether it has seen another shape than the case's.
+
+        Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps: so it is built on the
+        first step alone, where the case allows it. Functions run eagerly meanwhile: a graph traced now would keep the
+        weights, or the length, of now.
+        """
+        self._phase("build")
+        if not case["fresh"]:
+            try:
+                model = self._built(sizes | {"timesteps": 1}, x[:, :1])
+                self._prepare(case, sizes, model)
+            except BaseException:  # one step is our idea, not the exercise's: the case itself decides
+                pass
+            else:
+                self._models[(sizes["features"], sizes["units"])] = model
+                return model, True
+        model = self._guarded(case, lambda: self._built(sizes, x))
+        self._prepare(case, sizes, model)
+        self._models[(sizes["features"], sizes["units"])] = model
+        return model, False
+
+    def _built(self, sizes: Sizes, x: tf.Tensor) -> Any:
+        self._module.follow(sizes)
+        positional, keywords = arguments(
+            self._class, sizes, self._request["canonical"], self._request["call_site"], self._module.names
+        )
+        model = self._class(*positional, **keywords)
+        tf.config.run_functions_eagerly(True)
+        try:
+            model(x)
+        finally:
+            tf.config.run_functions_eagerly(False)
+        return model
+
+    def _prepare(self, case: dict[str, Any], sizes: Sizes, model: Any) -> None:
+        """Find the weights of a new model and say what they are."""
+        leaves = parts.find(model, self._module.names)
+        found, evidence = parts.candidates(leaves, sizes["features"], sizes["units"], self._request["unpack_names"])
+        self._candidates = found
+        chosen = self._request["candidate"]
+        self._assignment = found[chosen or 0] if found else None
+        if not self._models:
+            self._channel.send(
+                "parts",
+                roles=self._assignment.roles() if self._assignment else {},
+                evidence=evidence,
+                candidates=len(found),
+                found=[f"{leaf.path} {leaf.shape}" for leaf in leaves[:40]],
+            )
+
+    def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, model: Any, reused: bool) -> None:
+        weights = {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
+        self._module.follow(sizes)
+        self._phase("inject")
+        if len(self._candidates) > 1 and self._request["candidate"] is None:
+            self._trial(case, x, model, weights)
+            return
+        if self._assignment is not None:
+            parts.inject(self._assignment, weights)
+        self._phase("call")
+        output = self._call(case, x, model, reused, call=0)
+        expected_shape = (sizes["batch"], sizes["timesteps"], sizes["units"])
+        if reused and tuple(getattr(output, "shape", ())) != expected_shape:
+            raise ValueError(f"the output has shape {getattr(output, 'shape', None)}")
+        if case["repeat"]:
+            self._phase("repeat")
+            self._call(case, x, model, reused, call=1)
+        if case["gradients"]:
+            self._gradients(case, x, model)
+
+    def _call(self, case: dict[str, Any], x: tf.Tensor, model: Any, reused: bool, call: int) -> Any:
+        tripwires.fired.clear()
+        output = model(x)
+        arrays, description = _describe(output)
+        fired = sorted({name for name, _ in tripwires.fired})
+        globals_ids = {id(value) for value in self._module.names.values()}
+        self._channel.send(
+            "output",
+            arrays,
+            case=case["id"],
+            call=call,
+            reused=reused,
+            fired=fired,
+            fired_global=any(id(owner) in globals_ids for _, owner in tripwires.fired),
+            **description,
+        )
+        return output
+
+    def _trial(self, case: dict[str, Any], x: tf.Tensor, model: Any, weights: dict[str, np.ndarray]) -> None:
+        """Names do not say which weight is which: answer under every candidate and let the trusted side choose."""
+        if not case["trial"]:
+            return
+        self._phase("trial")
+        answers = []
+        for candidate in self._candidates:
+            parts.inject(candidate, weights)
+            answers.append(np.asarray(model(x), np.float32))
+        self._channel.send("trial", {"outputs": np.stack(answers)}, case=case["id"])
+
+    def _gradients(self, case: dict[str, Any], x: tf.Tensor, model: Any) -> None:
+        """How far the gradient of the last step's output reaches: into every weight, and back to the first input."""
+        self._phase("gradients")
+        slots = self._assignment.slots if self._assignment else []
+        variables = [leaf.variable for leaf, *_ in slots]
+        x = x[:, : case["gradients"]]
+        self._module.follow({name: case[name] for name in ("batch", "features", "units")} | {"timesteps": x.shape[1]})
+        try:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                output = tf.convert_to_tensor(model(x))
+                # Unequal factors: equal ones could cancel.
+                factors = tf.linspace(0.5, 1.5, output.shape[-1])
+                loss = tf.reduce_sum(tf.cast(output[:, -1], tf.float32) * factors)
+            gradients = tape.gradient(loss, [x, *(_tensor(variable) for variable in variables)])
+        except Exception as exc:
+            self._report(exc, case["id"])
+            return
+        input_gradient, *weight_gradients = gradients
+        reach = {
+            f"{leaf.path} ({array} {gates})": _largest(gradient)
+            for (leaf, array, gates, _), gradient in zip(slots, weight_gradients, strict=True)
+        }
+        first = _largest(input_gradient[:, 0]) if input_gradient is not None else None
+        self._channel.send("gradients", case=case["id"], reach=reach, first_timestep=first)
+
+
+def _own_attributes(cls: type) -> set[str]:
+    """Names that the student's own classes define, bases of a library left out."""
+    own = [base for base in cls.__mro__ if base.__module__ == student_module.MODULE_NAME]
+    return {name for base in own for name in vars(base)}
+
+
+def _describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The output as data: one array where it is one, and what kind of thing it is."""
+    kind = "tensor" if tf.is_tensor(output) else type(output).__name__
+    description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None}
+    if isinstance(output, (tuple, list, dict)) or output is None:
+        items = list(output.values() if isinstance(output, dict) else output or ())
+        description["parts"] = [list(getattr(item, "shape", ())) for item in items[:10]]
+        return {}, description
+    try:
+        array = np.asarray(output)
+        description["dtype"] = array.dtype.name
+        description["shape"] = list(array.shape)
+        return {"output": np.ascontiguousarray(array, np.float64 if array.dtype == np.float64 else np.float32)}, description
+    except Exception:  # a KerasTensor, a string, an object of the student's own: described, not sent
+        return {}, description
+
+
+def _tensor(variable: Any) -> Any:
+    """What a tape watches: Keras 3 variables wrap a tf.Variable."""
+    return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
+
+
+def _largest(gradient: Any) -> float | None:
+    return None if gradient is None else float(tf.reduce_max(tf.abs(tf.convert_to_tensor(gradient))))

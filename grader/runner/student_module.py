@@ -1,0 +1,146 @@
+"""The module that the student's code runs in: what it starts with, and how its statements are run.
+
+A student may paste only ``class LSTM``. The module therefore starts with what the course's notebook supplies, and
+whatever the student defines replaces it. It is a real file and a real module in `sys.modules`, because AutoGraph reads
+the source of functions decorated with ``@tf.function``.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import builtins
+import inspect
+import linecache
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+MODULE_NAME = "submission"
+FILE_NAME = "submission.py"
+
+# The exercise's cell as the course hands it out: the student's own definition replaces it.
+SUPPLIED_CELL = '''
+class LSTMCell(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        for gate in "IFCO":
+            setattr(self, "fcX" + gate, tf.keras.layers.Dense(h_size))
+            setattr(self, "fcH" + gate, tf.keras.layers.Dense(h_size, use_bias=False))
+
+    def call(self, x, h, c):
+        i = tf.sigmoid(self.fcXI(x) + self.fcHI(h))
+        f = tf.sigmoid(self.fcXF(x) + self.fcHF(h))
+        candidate = tf.tanh(self.fcXC(x) + self.fcHC(h))
+        o = tf.sigmoid(self.fcXO(x) + self.fcHO(h))
+        c = f * c + i * candidate
+        return o * tf.tanh(c), c
+'''
+
+
+class StatementTimeout(Exception):
+    """A top-level statement took longer than its share."""
+
+
+class InputUnavailable(EOFError):
+    """`input()` was called; nobody is there to answer."""
+
+
+class NotebookShell:
+    """Stands for `get_ipython()`: magics and shell lines do nothing here."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args, **kwargs: None
+
+
+def _no_input(prompt: object = "") -> str:
+    raise InputUnavailable("input() was called, and nobody is there to answer")
+
+
+class StudentModule:
+    """The namespace, with the sizes and the global ``x`` following the case at hand."""
+
+    def __init__(self, source: str, sizes: dict[str, int]) -> None:
+        self.module = types.ModuleType(MODULE_NAME)
+        self.module.__file__ = FILE_NAME
+        self.names = self.module.__dict__
+        sys.modules[MODULE_NAME] = self.module
+        builtins.input = _no_input
+        self.names.update(np=np, tf=tf, get_ipython=NotebookShell)
+        exec(compile(SUPPLIED_CELL, "LSTMCell", "exec"), self.names)
+        self._source = source
+        with open(FILE_NAME, "w", encoding="utf-8") as file:
+            file.write(source)
+        # A student's chdir() must not take AutoGraph's source away.
+        linecache.cache[FILE_NAME] = (len(source), None, source.splitlines(keepends=True), FILE_NAME)
+        self.follow(sizes)
+
+    def follow(self, sizes: dict[str, int]) -> None:
+        """Give the course's names the sizes of a case, and ``x`` other numbers of that case's shape.
+
+        Uploaded classes read the notebook's ``x.shape`` inside ``call``; that must work. One that reads its *numbers*
+        instead of its argument is wrong, and other numbers show it.
+        """
+        shape = (sizes["batch"], sizes["timesteps"], sizes["features"])
+        self.names.update(
+            BATCH_SIZE=sizes["batch"],
+            SEQ_LEN=sizes["timesteps"],
+            EMB_SIZE=sizes["features"],
+            H_SIZE=sizes["units"],
+            x=np.random.default_rng(20).uniform(-1.5, 1.5, shape).astype(np.float32),
+        )
+
+    def run(
+        self, spans: Iterable[tuple[int, int]], seconds: float, on_failure: Callable[[int, BaseException], None]
+    ) -> None:
+        """Run the top-level statements that lie in `spans` (first line, last line), each on its own.
+
+        A statement that fails or takes longer than `seconds` is reported and passed over: a missing package, a
+        download or a plot must not cost the student the class below it.
+        """
+        wanted = {first for first, _ in spans}
+        tree = ast.parse(self._source, FILE_NAME)
+        signal.signal(signal.SIGALRM, _raise_timeout)
+        for statement in tree.body:
+            first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
+            if first not in wanted:
+                continue
+            code = compile(
+                ast.Module([statement], type_ignores=[]), FILE_NAME, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            )
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            try:
+                if code.co_flags & inspect.CO_COROUTINE:
+                    asyncio.run(eval(code, self.names))
+                else:
+                    exec(code, self.names)
+            except BaseException as exc:  # SystemExit and KeyboardInterrupt too: only this statement ends
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                on_failure(first, exc)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _raise_timeout(signum: int, frame: types.FrameType | None) -> None:
+    raise StatementTimeout
+
+
+def student_frames(exc: BaseException) -> list[int]:
+    """The lines of the submission that the exception passed through, outermost first."""
+    lines = []
+    traceback = exc.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == FILE_NAME:
+            lines.append(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return lines
+
+
+def is_plain(value: Any) -> bool:
+    """Whether an object is of a class that the student wrote, and not a layer, a tensor or something of a library."""
+    return type(value).__module__ == MODULE_NAME

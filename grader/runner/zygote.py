@@ -1,0 +1,238 @@
+"""The warm process: it has imported what submissions need, and forks a locked-down child for each of them.
+
+    trusted side  --control socket-->  zygote  --fork-->  child (one submission)
+         ^  ^                            |                  |
+         |  '---- status pipe: verdict --'                  |
+         '---- result, stdout, stderr pipes ----------------'
+
+Importing TensorFlow takes seconds and hundreds of megabytes, so it happens once, here. A process that only *imported*
+TensorFlow forks children that work; one that has *run* an operation forks children that hang: so this one runs none.
+
+It is started by path with an empty environment and one open socket. It never sees a byte of a submission (the child
+reads the request itself), and holds no expected value, no seed, no secret. It supervises its children through pidfds
+and a poll of /proc: wall time, memory, and processes that were left behind.
+
+Started as ``zygote.py KIND FD``: KIND is ``reader``, ``keras2`` or ``keras3``; FD is the control socket.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import lockdown  # noqa: E402
+
+POLL_SECONDS = 0.02
+REFUSED_EXIT_CODE = 97
+
+# What each kind of child runs: the module's `preload()` is called here, its `main(request, channel_fd)` in the child.
+PROGRAMS = {"reader": "reader", "keras2": "driver", "keras3": "driver"}
+DESCRIPTORS = (lockdown.REQUEST, lockdown.RESULT, lockdown.STDOUT, lockdown.STDERR)
+
+
+@dataclass
+class Child:
+    """One running submission, as its supervisor sees it."""
+
+    pid: int
+    pidfd: int
+    status_fd: int
+    limits: dict[str, Any]
+    started: float
+    base_memory: int
+    peak_memory: int = 0
+    reason: str | None = None
+
+
+class Supervisor:
+    """Forks, watches and buries the children; one per zygote, single-threaded."""
+
+    def __init__(self, control: socket.socket, run: Callable[[int], None]) -> None:
+        self._control = control
+        self._run = run
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ)
+        self._children: dict[str, Child] = {}
+
+    def serve(self) -> None:
+        """Until the trusted side closes its end; then nothing is left running."""
+        while True:
+            events = self._selector.select(POLL_SECONDS if self._children else None)
+            for key, _ in events:
+                if key.data is not None:
+                    self._bury(key.data)
+                elif not self._receive():
+                    for child in self._children.values():
+                        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+                    return
+            for child in self._children.values():
+                self._check(child)
+
+    def _receive(self) -> bool:
+        message, fds, _, _ = socket.recv_fds(self._control, 65536, 8)
+        if not message:
+            return False
+        order = json.loads(message)
+        if "kill" in order:
+            child = self._children.get(order["kill"])
+            if child:
+                self._kill(child, order["reason"])
+            return True
+        status_fd, *child_fds = fds
+        self._start(order, status_fd, dict(zip(DESCRIPTORS, child_fds, strict=True)))
+        for fd in child_fds:
+            os.close(fd)
+        return True
+
+    def _start(self, order: dict[str, Any], status_fd: int, descriptors: dict[int, int]) -> None:
+        # What is buffered here would be written once more by every child.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become_child(order, descriptors, parent)
+        pidfd = os.pidfd_open(pid)
+        child = Child(pid, pidfd, status_fd, order["limits"], time.monotonic(), _memory(pid) or 0)
+        self._children[order["run"]] = child
+        self._selector.register(pidfd, selectors.EVENT_READ, order["run"])
+
+    def _become_child(self, order: dict[str, Any], descriptors: dict[int, int], parent: int) -> None:
+        code = REFUSED_EXIT_CODE
+        try:
+            lockdown.apply(descriptors, order["directory"], order["limits"], parent)
+            code = 1
+            self._run(lockdown.REQUEST)
+            code = 0
+        except BaseException:  # whatever it was, the child ends here and never becomes a second supervisor
+            traceback.print_exc()
+        finally:
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(code)
+
+    def _check(self, child: Child) -> None:
+        memory = _memory(child.pid)
+        if memory is None:
+            return
+        grown = memory - child.base_memory
+        child.peak_memory = max(child.peak_memory, grown)
+        elapsed = time.monotonic() - child.started
+        if grown > child.limits["memory_bytes"]:
+            self._kill(child, "memory")
+        elif elapsed > child.limits["wall_seconds"] and (
+            elapsed - _starved_seconds(child.pid) > child.limits["wall_seconds"]
+        ):
+            self._kill(child, "wall")
+
+    def _kill(self, child: Child, reason: str) -> None:
+        if child.reason is None:
+            child.reason = reason
+            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+
+    def _bury(self, run: str) -> None:
+        child = self._children.pop(run)
+        self._selector.unregister(child.pidfd)
+        os.close(child.pidfd)
+        _, status, usage = os.wait4(child.pid, 0)
+        self._end_strays()
+        cpu_seconds = usage.ru_utime + usage.ru_stime
+        code = os.waitstatus_to_exitcode(status)
+        if child.reason is None and code == -signal.SIGKILL and cpu_seconds >= child.limits["cpu_seconds"] - 0.5:
+            child.reason = "cpu"
+        verdict = {
+            "exit_code": code,
+            "killed_for": child.reason,
+            "refused": code == REFUSED_EXIT_CODE,
+            "cpu_seconds": cpu_seconds,
+            "wall_seconds": time.monotonic() - child.started,
+            "peak_memory_bytes": child.peak_memory,
+        }
+        try:
+            os.write(child.status_fd, json.dumps(verdict).encode())
+        except BrokenPipeError:
+            pass  # the trusted side gave this run up
+        os.close(child.status_fd)
+
+    def _end_strays(self) -> None:
+        """Kill what a child started and left behind: as the nearest subreaper this process became its parent."""
+        known = {child.pid for child in self._children.values()}
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
+            strays = {int(pid) for pid in children.read().split()} - known
+        for pid in strays:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _memory(pid: int) -> int | None:
+    """Anonymous and shared memory of a process in bytes, None when it is gone. (smaps would take 50 ms.)"""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            return sum(int(line.split()[1]) * 1024 for line in status if line.startswith(("RssAnon:", "RssShmem:")))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _starved_seconds(pid: int) -> float:
+    """How long the main thread was ready to run and had no core."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as schedstat:
+            return int(schedstat.read().split()[1]) / 1e9
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return 0.0
+
+
+def _preload(kind: str) -> tuple[Any, dict[str, str]]:
+    os.environ.update(
+        TF_CPP_MIN_LOG_LEVEL="3",
+        # Equal results on every machine, and one thread a run: the slots share the cores.
+        TF_ENABLE_ONEDNN_OPTS="0",
+        TF_NUM_INTRAOP_THREADS="1",
+        TF_NUM_INTEROP_THREADS="1",
+        CUDA_VISIBLE_DEVICES="",
+        MPLBACKEND="Agg",
+        # Nowhere to keep a cache or a configuration: the box may write to its run directory only.
+        HOME="/nonexistent",
+    )
+    if kind == "keras2":
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    program = importlib.import_module(PROGRAMS[kind])
+    facts = program.preload()
+    # Our own packages are importable here when they are installed in place; the student's code has no business with them.
+    ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != os.path.realpath(ours)]
+    return program, facts
+
+
+def main() -> None:
+    kind, fd = sys.argv[1], int(sys.argv[2])
+    control = socket.socket(fileno=fd)
+    os.set_inheritable(fd, False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trusted side, which then closes the socket
+    lockdown.prepare()
+    program, facts = _preload(kind)
+    sys.argv[:] = [""]
+    gc.collect()
+    gc.freeze()  # keeps the collector from touching, and so copying, the parent's pages in every child
+    wall = [name for name, (enforced, _) in lockdown.STATE.items() if enforced]
+    control.send(json.dumps({"ready": True, "facts": facts, "wall": wall}).encode())
+    Supervisor(control, program.main).serve()
+
+
+if __name__ == "__main__":
+    main()

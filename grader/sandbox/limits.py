@@ -1,0 +1,28 @@
+"""What one run may use. Zero, negative and absent limits do not exist: each is refused when the limits are made."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MIB = 1024 * 1024
+
+
+class Limits(BaseModel):
+    """Limits of one run in the box."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cpu_seconds: int = Field(20, gt=0, le=3600, description="CPU time; decides `time_limit`")
+    wall_seconds: float = Field(60.0, gt=0, le=7200, description="wall time, less the time the run had no core")
+    memory_bytes: int = Field(
+        512 * MIB, ge=256 * MIB, description="memory on top of the warm process (below 256 MiB TensorFlow cannot work)"
+    )
+    file_bytes: int = Field(16 * MIB, gt=0, description="size of one file that the run writes")
+    open_files: int = Field(256, ge=64, description="open files")
+    result_bytes: int = Field(64 * MIB, gt=0, description="bytes on the result pipe")
+    log_bytes: int = Field(64 * 1024, gt=0, description="standard output, and standard error, that the report keeps")
+    flood_bytes: int = Field(16 * MIB, gt=0, description="printed bytes after which the run is ended: `output_limit`")
+
+
+#: For the reader, which parses a file and runs none of it.
+READER_LIMITS = Limits(cpu_seconds=10, wall_seconds=30.0, memory_bytes=512 * MIB, file_bytes=1)

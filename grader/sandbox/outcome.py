@@ -1,0 +1,48 @@
+"""How a run ended, as the trusted side saw it from outside; and the interface of anything that can run one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from grader.sandbox.limits import Limits
+
+
+class Kind(StrEnum):
+    """Which warm process a request goes to."""
+
+    READER = "reader"
+    KERAS2 = "keras2"
+    KERAS3 = "keras3"
+
+
+class Outcome(BaseModel):
+    """The bytes a run left on its pipes and what its supervisor said of its end. Nothing here is believed yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    result: bytes
+    stdout: bytes = b""
+    stderr: bytes = b""
+    truncated: bool = False
+    exit_code: int = 0
+    killed_for: str | None = None  # wall, cpu, memory, output
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    facts: dict[str, str] = {}  # versions, from the warm process
+    wall: list[str] = []  # mechanisms in force
+
+
+class Sandbox(Protocol):
+    """Runs one request in a process of its own."""
+
+    def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
+        """Run `request` to its end, whatever that is.
+
+        Raises:
+            SandboxError: the box itself failed; nothing can be said about the submission.
+        """
+        ...

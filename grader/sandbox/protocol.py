@@ -1,0 +1,204 @@
+"""Turns what we ask into bytes, and bytes from the box into data.
+
+Everything that comes back is the student's: it may be cut off, forged or garbage. Frames are taken apart by hand (see
+runner/channel.py for the layout), their JSON is checked against the models below, and arrays are read by safetensors,
+which parses and never executes. Whatever does not fit raises `RunnerOutputInvalid`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from grader.errors import RunnerOutputInvalid
+
+HEADER = struct.Struct("<II")
+MAX_FRAMES = 2000
+
+T = TypeVar("T", bound="Event")
+Arrays = dict[str, NDArray[Any]]
+ShortText = Annotated[str, Field(max_length=8000)]
+Lines = Annotated[list[int], Field(max_length=50)]
+Shape = Annotated[list[int], Field(max_length=32)]
+
+
+class Event(BaseModel):
+    # Fields that a later runner may add are refused: both halves are always of one version.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Phase(Event):
+    event: Literal["phase"]
+    name: Literal["import", "build", "inject", "trial", "call", "repeat", "gradients"]
+
+
+class StatementFailed(Event):
+    event: Literal["statement_failed"]
+    line: int
+    code: Literal["cell_failed", "cell_timed_out", "input_call"]
+    type: ShortText
+    message: ShortText
+
+
+class ClassFound(Event):
+    event: Literal["class"]
+    found: bool
+    is_class: bool
+    kind: ShortText
+    is_model: bool
+    own: bool
+    bases: Annotated[list[ShortText], Field(max_length=50)]
+    has_call: bool
+
+
+class Parts(Event):
+    event: Literal["parts"]
+    roles: dict[ShortText, ShortText]
+    evidence: Literal["names", "numbers"] | None
+    candidates: int
+    found: Annotated[list[ShortText], Field(max_length=100)]
+
+
+class Trial(Event):
+    event: Literal["trial"]
+    case: ShortText
+
+
+class CaseOutput(Event):
+    event: Literal["output"]
+    case: ShortText
+    call: Literal[0, 1]
+    reused: bool
+    fired: Annotated[list[ShortText], Field(max_length=200)]
+    fired_global: bool
+    kind: ShortText
+    dtype: ShortText | None
+    shape: Shape | None
+    parts: Annotated[list[Shape], Field(max_length=20)] | None
+
+
+class Gradients(Event):
+    event: Literal["gradients"]
+    case: ShortText
+    reach: dict[ShortText, float | None]
+    first_timestep: float | None
+
+
+class Raised(Event):
+    event: Literal["raised"]
+    phase: ShortText | None
+    case: ShortText | None
+    type: ShortText
+    bases: Annotated[list[ShortText], Field(max_length=50)]
+    message: ShortText
+    lines: Lines
+
+
+class Done(Event):
+    event: Literal["done"]
+    phases: dict[ShortText, float]
+
+
+AnyEvent = Annotated[
+    Phase | StatementFailed | ClassFound | Parts | Trial | CaseOutput | Gradients | Raised | Done,
+    Field(discriminator="event"),
+]
+_EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def encode(body: dict[str, Any], arrays: Arrays | None = None) -> bytes:
+    """One frame."""
+    text = json.dumps(body).encode()
+    block = safetensors.numpy.save(arrays) if arrays else b""
+    return HEADER.pack(len(text), len(block)) + text + block
+
+
+def split_frames(raw: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
+    """The frames in `raw` as pairs of JSON and arrays, still unread, and whether the last one was cut off.
+
+    Raises:
+        RunnerOutputInvalid: more frames than any run sends.
+    """
+    frames: list[tuple[bytes, bytes]] = []
+    offset = 0
+    while offset < len(raw):
+        if len(frames) == MAX_FRAMES:
+            raise RunnerOutputInvalid(f"the box sent more than {MAX_FRAMES} frames")
+        if offset + HEADER.size > len(raw):
+            return frames, True
+        text_length, block_length = HEADER.unpack_from(raw, offset)
+        start = offset + HEADER.size
+        end = start + text_length + block_length
+        if end > len(raw):
+            return frames, True
+        frames.append((raw[start : start + text_length], raw[start + text_length : end]))
+        offset = end
+    return frames, False
+
+
+def decode_json(text: bytes) -> Any:
+    """JSON from the box.
+
+    Raises:
+        RunnerOutputInvalid: it is none, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise RunnerOutputInvalid(f"the box answered with something that is not JSON: {exc}") from exc
+
+
+def decode_events(raw: bytes) -> tuple[list[tuple[AnyEvent, Arrays]], bool]:
+    """Read the answer of the driver.
+
+    Returns:
+        the events in order, each with its arrays, and whether the answer is complete (``done`` came, and came last).
+    Raises:
+        RunnerOutputInvalid: something in it is not what the driver sends.
+    """
+    frames, cut_off = split_frames(raw)
+    events: list[tuple[AnyEvent, Arrays]] = []
+    for text, block in frames:
+        try:
+            event = _EVENTS.validate_python(decode_json(text))
+        except ValidationError as exc:
+            raise RunnerOutputInvalid(f"the box sent an event that does not exist: {exc.errors()[0]['msg']}") from exc
+        if events and isinstance(events[-1][0], Done):
+            raise RunnerOutputInvalid("the box sent more after its last event")
+        events.append((event, _decode_arrays(event, block)))
+    complete = bool(events) and isinstance(events[-1][0], Done)
+    if complete and cut_off:
+        raise RunnerOutputInvalid("the box sent more after its last event")
+    return events, complete
+
+
+def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
+    wanted = {"outputs"} if isinstance(event, Trial) else {"output"} if isinstance(event, CaseOutput) else set()
+    if not block:
+        return {}
+    try:
+        arrays = safetensors.numpy.load(block)
+    except (safetensors.SafetensorError, KeyError, ValueError) as exc:
+        raise RunnerOutputInvalid(f"the box sent arrays that cannot be read: {exc}") from exc
+    if arrays.keys() != wanted:
+        raise RunnerOutputInvalid("the box answered with other arrays than it was asked for")
+    for name, array in arrays.items():
+        if array.dtype not in (np.float32, np.float64) or math.prod(array.shape) > 50_000_000:
+            raise RunnerOutputInvalid(f"the array {name!r} is {array.dtype}, {array.shape}")
+    if isinstance(event, CaseOutput) and list(arrays["output"].shape) != event.shape:
+        raise RunnerOutputInvalid("an array does not have the shape that the box said")
+    return arrays
+
+
+def select(events: Iterable[tuple[AnyEvent, Arrays]], kind: type[T]) -> list[T]:
+    """The events of one kind, in order."""
+    return [event for event, _ in events if isinstance(event, kind)]

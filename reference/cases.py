@@ -1,0 +1,136 @@
+"""A case is one question put to a student's LSTM, together with Keras' answer.
+
+Weights and inputs are random because equal numbers hide mistakes: with constant weights every wrong order of the gates
+gives the right answer, and with Keras' default biases a forgotten bias is not seen. For the same reason the four sizes
+of a case differ (a mixed-up axis then has the wrong shape), and no case is a single row or a step or two long.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+from reference.weights import Float32Array, LSTMWeights
+
+# Rounding grows with the values. At ten times the unit scale a correct float32 answer is up to 9e-6 away from the
+# exact one, as much as students are allowed to be.
+MAX_SCALE = 3.0
+
+
+@dataclass(frozen=True)
+class CaseSpec:
+    """What a case is made from.
+
+    Args:
+        id: unique among the cases of one assignment.
+        visibility: whether a student may see values of this case.
+        category: what the case tries, for example ``larger_values``; shown for hidden cases too.
+        batch, timesteps, features, units: all different; at least 2 rows and 3 steps.
+        seed: of the input and the weights.
+        scale: the input and all weights are multiplied by it; more than 0, at most `MAX_SCALE`.
+    Raises:
+        ValueError: sizes that would hide mistakes, or a scale at which rounding would look like one.
+    """
+
+    id: str
+    visibility: Literal["public", "hidden"]
+    category: str
+    batch: int
+    timesteps: int
+    features: int
+    units: int
+    seed: int
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        sizes = (self.batch, self.timesteps, self.features, self.units)
+        if self.batch < 2 or self.timesteps < 3 or min(sizes) < 1 or len(set(sizes)) < len(sizes):
+            raise ValueError(
+                f"case {self.id!r} would hide mistakes with (batch, timesteps, features, units) = {sizes}: "
+                "take at least 2 rows and 3 timesteps, and four different sizes"
+            )
+        if not 0 < self.scale <= MAX_SCALE:
+            raise ValueError(f"case {self.id!r} needs a scale above 0 and at most {MAX_SCALE:g}, not {self.scale}")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A question and its answer, all float32.
+
+    Args:
+        x: ``(batch, timesteps, features)``.
+        weights: with the features and units of the spec.
+        expected: ``(batch, timesteps, units)``, what Keras answers.
+    Raises:
+        ValueError: an array does not have the shape that `spec` asks for, or is not float32.
+    """
+
+    spec: CaseSpec
+    x: Float32Array
+    weights: LSTMWeights
+    expected: Float32Array
+
+    def __post_init__(self) -> None:
+        spec = self.spec
+        shapes = (self.x.shape, self.expected.shape, self.weights.features, self.weights.units)
+        rows_and_steps = (spec.batch, spec.timesteps)
+        wanted = ((*rows_and_steps, spec.features), (*rows_and_steps, spec.units), spec.features, spec.units)
+        if shapes != wanted:
+            raise ValueError(f"case {spec.id!r} has x, expected, features, units {shapes} instead of {wanted}")
+        if {self.x.dtype, self.expected.dtype} != {np.dtype(np.float32)}:
+            raise ValueError(f"x and expected of case {spec.id!r} must be float32")
+
+
+def specs_to_json(specs: Iterable[CaseSpec]) -> str:
+    """Write specs as a JSON list of objects."""
+    return json.dumps([asdict(spec) for spec in specs])
+
+
+def specs_from_json(text: str) -> tuple[CaseSpec, ...]:
+    """Read what `specs_to_json` wrote.
+
+    Raises:
+        ValueError, TypeError: `text` is something else.
+    """
+    return tuple(CaseSpec(**fields) for fields in json.loads(text))
+
+
+def cases_to_arrays(cases: Iterable[Case]) -> dict[str, Float32Array]:
+    """Put the arrays of all cases into one flat mapping, named ``ID/x``, ``ID/kernel`` and so on."""
+    return {
+        f"{case.spec.id}/{name}": array
+        for case in cases
+        for name, array in {
+            "x": case.x,
+            "kernel": case.weights.kernel,
+            "recurrent_kernel": case.weights.recurrent_kernel,
+            "bias": case.weights.bias,
+            "expected": case.expected,
+        }.items()
+    }
+
+
+def cases_from_arrays(specs: Sequence[CaseSpec], arrays: Mapping[str, Float32Array]) -> tuple[Case, ...]:
+    """Read what `cases_to_arrays` wrote, for the same specs. The arrays become read-only.
+
+    Raises:
+        KeyError: an array is missing.
+        ValueError: an array has another shape or dtype than its spec asks for.
+    """
+    for array in arrays.values():
+        array.setflags(write=False)
+    return tuple(
+        Case(
+            spec,
+            x=arrays[f"{spec.id}/x"],
+            weights=LSTMWeights(
+                arrays[f"{spec.id}/kernel"], arrays[f"{spec.id}/recurrent_kernel"], arrays[f"{spec.id}/bias"]
+            ),
+            expected=arrays[f"{spec.id}/expected"],
+        )
+        for spec in specs
+    )

@@ -1,0 +1,49 @@
+"""The answers of Keras itself: the one module here that imports TensorFlow, so it runs in a process of its own.
+
+``python -m reference.keras_lstm`` reads specs as JSON from stdin and writes the cases as safetensors to stdout. All
+cases of one call share the import, which takes longer than everything else. `reference.store` is the caller.
+"""
+
+import sys
+
+import numpy as np
+import safetensors.numpy
+import tensorflow as tf  # type: ignore[import-untyped]
+
+from reference.cases import Case, CaseSpec, cases_to_arrays, specs_from_json
+from reference.weights import LSTMWeights
+
+
+def build_case(spec: CaseSpec) -> Case:
+    """Make a seeded Keras LSTM and a seeded input, and let the layer answer.
+
+    Input and bias are normal, with standard deviations 1 and 0.5; the kernels are initialised as Keras does by default.
+    """
+    layer = tf.keras.layers.LSTM(
+        spec.units,
+        return_sequences=True,
+        recurrent_activation="sigmoid",
+        kernel_initializer=tf.keras.initializers.GlorotUniform(seed=spec.seed),
+        recurrent_initializer=tf.keras.initializers.Orthogonal(seed=spec.seed + 1),
+        bias_initializer=tf.keras.initializers.RandomNormal(stddev=0.5, seed=spec.seed + 2),
+        unit_forget_bias=False,
+    )
+    layer.build((spec.batch, spec.timesteps, spec.features))
+    weights = LSTMWeights(*layer.get_weights()).scaled(spec.scale)
+    layer.set_weights([weights.kernel, weights.recurrent_kernel, weights.bias])
+
+    shape = (spec.batch, spec.timesteps, spec.features)
+    x = np.random.default_rng(spec.seed).standard_normal(shape).astype(np.float32) * np.float32(spec.scale)
+    return Case(spec, x, weights, expected=layer(x).numpy())
+
+
+def main() -> None:
+    """Build every case that stdin asks for."""
+    # TF32 keeps 10 bits of the mantissa: on a GPU that has it the answers would be wrong by far more than 1e-5.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    cases = [build_case(spec) for spec in specs_from_json(sys.stdin.read())]
+    sys.stdout.buffer.write(safetensors.numpy.save(cases_to_arrays(cases)))
+
+
+if __name__ == "__main__":
+    main()

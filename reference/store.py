@@ -1,0 +1,191 @@
+"""Where the correct answers are kept.
+
+A case is built once, by Keras in a process of its own, because importing TensorFlow takes seconds and hundreds of
+megabytes and this process has other things to do. It is then checked against the oracle, written to one safetensors
+file per assignment and pair of TensorFlow and Keras versions, and kept in memory. Whoever comes at the same time,
+thread or process, waits for the lock of the cache folder and then finds the file.
+
+The file is trusted no further than it deserves: specs, shapes and the agreement with the oracle are checked again when
+it is read, and a file that fails is built again.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from reference.cases import Case, CaseSpec, cases_from_arrays, specs_from_json, specs_to_json
+from reference.errors import ReferenceMismatch, ReferenceUnavailable
+from reference.oracle import lstm_forward
+from reference.weights import Float32Array
+
+logger = logging.getLogger(__name__)
+
+# Rounding grows with the scale, and so does the limit. Measured over 120 cases each: 1.9e-7 at 1, 1.2e-6 at 3.
+MAX_DIFFERENCE = 1e-6
+BUILD_TIMEOUT_SECONDS = 300  # A build takes 3 to 15 seconds, so this one hangs.
+
+Builder = Callable[[Sequence[CaseSpec]], dict[str, Float32Array]]
+
+
+def check_against_oracle(case: Case) -> float:
+    """Compare the answer of Keras with that of the oracle.
+
+    Returns:
+        The largest absolute difference.
+    Raises:
+        ReferenceMismatch: it is more than `MAX_DIFFERENCE` times the scale, or not a number.
+    """
+    with np.errstate(invalid="ignore"):  # A damaged file may hold NaNs of the kind that warn when they are used.
+        difference = float(np.max(np.abs(case.expected - lstm_forward(case.x, case.weights).h)))
+    limit = MAX_DIFFERENCE * max(1.0, case.spec.scale)
+    if difference <= limit:  # This way round, NaN is a mismatch.
+        return difference
+    raise ReferenceMismatch(f"case {case.spec.id!r}: Keras and the oracle differ by {difference:.1e} (limit {limit:g})")
+
+
+def build_with_keras(specs: Sequence[CaseSpec]) -> dict[str, Float32Array]:
+    """Run `reference.keras_lstm` in a new process and return the arrays it writes.
+
+    Raises:
+        ReferenceUnavailable: the process failed, took longer than `BUILD_TIMEOUT_SECONDS`, or wrote something else.
+    """
+    # The environment is not inherited: it may hold secrets, and settings of TensorFlow that change the numbers. HOME is
+    # an empty folder because Keras takes its float type from there, and so is the current folder, because Python would
+    # import a student's `numpy.py` from it.
+    with tempfile.TemporaryDirectory(prefix="reference-") as home:
+        try:
+            process = subprocess.run(
+                [sys.executable, "-m", "reference.keras_lstm"],
+                input=specs_to_json(specs).encode(),
+                capture_output=True,
+                timeout=BUILD_TIMEOUT_SECONDS,
+                cwd=home,
+                env={
+                    "HOME": home,
+                    "TF_ENABLE_ONEDNN_OPTS": "0",
+                    "TF_CPP_MIN_LOG_LEVEL": "3",
+                    "CUDA_VISIBLE_DEVICES": "",
+                },
+                check=True,
+            )
+            return safetensors.numpy.load(process.stdout)
+        except subprocess.CalledProcessError as error:
+            last_lines = "\n".join(error.stderr.decode(errors="replace").splitlines()[-10:])
+            raise ReferenceUnavailable(f"building the reference failed: {error}\n{last_lines}") from error
+        except (subprocess.TimeoutExpired, safetensors.SafetensorError) as error:
+            raise ReferenceUnavailable(f"building the reference failed: {error}") from error
+
+
+def installed_versions() -> str:
+    """Name the installed TensorFlow and Keras, for example ``tensorflow-2.21.0-keras-3.15.1``, without importing them.
+
+    Raises:
+        ReferenceUnavailable: one of them is not installed.
+    """
+    return f"tensorflow-{_version('tensorflow', 'tensorflow-cpu')}-keras-{_version('keras')}"
+
+
+def _version(*distributions: str) -> str:
+    for name in distributions:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    raise ReferenceUnavailable(f"{distributions[0]} is not installed here")
+
+
+class ReferenceStore:
+    """The cases of every assignment, built when first asked for. Threads and processes may share one folder.
+
+    Args:
+        cache_dir: made with mode 0700 if it does not exist: it holds the answers.
+        build: makes the arrays of new cases; tests put something faster here.
+    """
+
+    def __init__(self, cache_dir: Path, *, build: Builder = build_with_keras) -> None:
+        self._cache_dir = cache_dir
+        self._build = build
+        self._loaded: dict[tuple[str, tuple[CaseSpec, ...]], tuple[Case, ...]] = {}
+
+    def load(self, specs: Sequence[CaseSpec], *, digest: str) -> tuple[Case, ...]:
+        """Return the cases of `specs`, in their order, with read-only arrays.
+
+        Args:
+            specs: all cases of one assignment.
+            digest: of that assignment; part of a file name.
+        Raises:
+            ReferenceMismatch: Keras and the oracle disagree.
+            ReferenceUnavailable: the cases could not be built, or the cache folder cannot be used.
+            ValueError: two specs have the same id, or `digest` cannot be part of a file name.
+        """
+        specs = tuple(specs)
+        if len({spec.id for spec in specs}) < len(specs):
+            raise ValueError("two cases have the same id")
+        if "/" in digest:
+            raise ValueError(f"digest {digest!r} cannot be part of a file name")
+        key = (digest, specs)
+        if key not in self._loaded:
+            path = self._cache_dir / f"{digest}-{installed_versions()}.safetensors"
+            try:
+                with self._locked():
+                    if key not in self._loaded:
+                        self._loaded[key] = _read(path, specs) or self._build_and_write(path, specs)
+            except OSError as error:
+                raise ReferenceUnavailable(f"the reference cannot be built or stored: {error}") from error
+        return self._loaded[key]
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep out every other process, and every other thread too, because each opens the lock file anew."""
+        self._cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self._cache_dir / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _build_and_write(self, path: Path, specs: tuple[CaseSpec, ...]) -> tuple[Case, ...]:
+        arrays = self._build(specs)
+        cases = cases_from_arrays(specs, arrays)
+        worst = max(map(check_against_oracle, cases), default=0.0)
+        logger.info("reference_built", extra={"path": str(path), "cases": len(cases), "worst_difference": worst})
+
+        # The lock makes one name enough for the unfinished file; what a crash leaves there is overwritten.
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.touch(mode=0o600)
+        unfinished.write_bytes(safetensors.numpy.save(arrays, {"specs": specs_to_json(specs), "recipe": _recipe()}))
+        os.replace(unfinished, path)
+        return cases
+
+
+def _read(path: Path, specs: tuple[CaseSpec, ...]) -> tuple[Case, ...] | None:
+    """Return the cases of a cache file, or None if there is none or it is not what was asked for."""
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            stored = file.metadata()
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not iterable)
+        if stored["recipe"] != _recipe() or specs_from_json(stored["specs"]) != specs:
+            logger.info("reference_outdated", extra={"path": str(path)})
+            return None
+        cases = cases_from_arrays(specs, arrays)
+        for case in cases:
+            check_against_oracle(case)
+    except FileNotFoundError:
+        return None
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, ReferenceMismatch) as error:
+        logger.warning("reference_damaged", extra={"path": str(path), "reason": str(error)})
+        return None
+    return cases
+
+
+def _recipe() -> str:
+    """Identify the code that makes the cases, so that files of an older version of it are not used."""
+    return hashlib.sha256(Path(__file__).with_name("keras_lstm.py").read_bytes()).hexdigest()

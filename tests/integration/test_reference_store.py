@@ -1,0 +1,156 @@
+"""The reference with the real Keras, in the process that `ReferenceStore` starts for it."""
+
+import itertools
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from reference import (
+    GATES,
+    CaseSpec,
+    LSTMWeights,
+    ReferenceMismatch,
+    ReferenceStore,
+    ReferenceUnavailable,
+    lstm_forward,
+    split_gates,
+)
+from reference.cases import cases_to_arrays
+from reference.store import build_with_keras, check_against_oracle
+
+SPECS = (
+    CaseSpec("public", "public", "assignment", batch=2, timesteps=100, features=16, units=32, seed=7),
+    CaseSpec("shape", "hidden", "other_shape", batch=3, timesteps=7, features=5, units=4, seed=11),
+    CaseSpec("large", "hidden", "larger_values", batch=4, timesteps=9, features=6, units=8, seed=13, scale=3),
+)
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("references")
+
+
+@pytest.fixture(scope="module")
+def cases(cache_dir):
+    return ReferenceStore(cache_dir).load(SPECS, digest="abc")
+
+
+def run_python(code, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=True, timeout=300
+    )
+
+
+def test_keras_and_oracle_agree_to_float32_rounding(cases):
+    worst = {case.spec.id: check_against_oracle(case) for case in cases}
+    assert worst["public"] <= 1e-6
+    assert worst["shape"] <= 1e-6
+    assert worst["large"] <= 3e-6
+
+
+def test_answers_of_keras_that_are_off_by_1e_5_are_a_mismatch(cases, tmp_path):
+    def build_wrongly(_):
+        arrays = cases_to_arrays(cases)
+        arrays["shape/expected"] = arrays["shape/expected"] + np.float32(1e-5)
+        return arrays
+
+    with pytest.raises(ReferenceMismatch, match="'shape'"):
+        ReferenceStore(tmp_path, build=build_wrongly).load(SPECS, digest="abc")
+
+
+def test_every_wrong_order_of_the_gates_is_far_from_the_answer(cases):
+    for case in cases:
+        for order in itertools.permutations(GATES):
+            wrong = LSTMWeights(
+                *(
+                    np.concatenate([split_gates(array)[gate] for gate in order], axis=-1)
+                    for array in (case.weights.kernel, case.weights.recurrent_kernel, case.weights.bias)
+                )
+            )
+            difference = np.max(np.abs(lstm_forward(case.x, wrong).h - case.expected))
+            assert order == GATES or difference > 0.01
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_missing_bias_of_any_gate_is_far_from_the_answer(cases, gate):
+    for case in cases:
+        bias = case.weights.bias.copy()
+        split_gates(bias)[gate][...] = 0
+        wrong = LSTMWeights(case.weights.kernel, case.weights.recurrent_kernel, bias)
+        assert np.max(np.abs(lstm_forward(case.x, wrong).h - case.expected)) > 0.01
+
+
+def test_damaged_file_is_built_again_with_the_same_numbers(cases, cache_dir):
+    (path,) = cache_dir.glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:1000])
+    for before, after in zip(cases, ReferenceStore(cache_dir).load(SPECS, digest="abc"), strict=True):
+        np.testing.assert_array_equal(after.x, before.x)
+        np.testing.assert_array_equal(after.expected, before.expected)
+    assert path.stat().st_size > 1000
+
+
+def test_surroundings_of_the_caller_do_not_reach_keras(cases, tmp_path, monkeypatch):
+    for module in ("tensorflow", "numpy", "reference"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('a file of the current folder was imported')")
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text('{"floatx": "float64", "backend": "torch"}')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    np.testing.assert_array_equal(build_with_keras(SPECS[1:2])["shape/expected"], cases[1].expected)
+
+
+def test_two_processes_that_ask_at_once_share_one_build(tmp_path):
+    code = """if True:
+        import hashlib, logging, pathlib, sys
+        from reference import CaseSpec, ReferenceStore
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        spec = CaseSpec("only", "public", "shape", batch=2, timesteps=5, features=4, units=3, seed=7)
+        (case,) = ReferenceStore(pathlib.Path(sys.argv[1])).load([spec], digest="abc")
+        print(hashlib.sha256(case.expected.tobytes()).hexdigest())
+    """
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: run_python(code, tmp_path), range(2))
+    assert first.stdout == second.stdout
+    assert (first.stderr + second.stderr).count("reference_built") == 1
+
+
+def test_failed_build_says_what_python_said(tmp_path):
+    endless = CaseSpec("endless", "public", "shape", batch=2, timesteps=10**15, features=4, units=3, seed=7)
+    with pytest.raises(ReferenceUnavailable, match=r"(?s)exit status 1.*MemoryError: Unable to allocate"):
+        ReferenceStore(tmp_path).load([endless], digest="abc")
+
+
+def test_build_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr("reference.store.BUILD_TIMEOUT_SECONDS", 0.1)
+    with pytest.raises(ReferenceUnavailable, match="timed out"):
+        ReferenceStore(tmp_path).load(SPECS, digest="abc")
+
+
+def test_importing_the_package_leaves_tensorflow_out():
+    run_python("""if True:
+        import pkgutil, sys
+        import reference
+        for module in pkgutil.iter_modules(reference.__path__, "reference."):
+            if module.name != "reference.keras_lstm":
+                __import__(module.name)
+        assert "reference.store" in sys.modules
+        assert not {"tensorflow", "keras"} & sys.modules.keys()
+    """)
+
+
+def test_keras_process_turns_tf32_off():
+    run_python("""if True:
+        import io, sys
+        import tensorflow as tf
+        from reference import keras_lstm
+        assert tf.config.experimental.tensor_float_32_execution_enabled()
+        sys.stdin = io.StringIO("[]")
+        keras_lstm.main()
+        assert not tf.config.experimental.tensor_float_32_execution_enabled()
+    """)

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference import GATES, LSTMWeights, dense_layers, split_gates
+
+sizes = st.integers(1, 7)
+seeds = st.integers(0, 1000)
+
+
+@given(rows=st.integers(0, 5), units=sizes, seed=seeds)
+def test_concatenated_gates_equal_the_fused_array(rows, units, seed):
+    fused = np.random.default_rng(seed).standard_normal((rows, 4 * units))
+    gates = split_gates(fused)
+    assert tuple(gates) == GATES
+    assert all(gate.shape == (rows, units) for gate in gates.values())
+    np.testing.assert_array_equal(np.concatenate([gates[name] for name in GATES], axis=-1), fused)
+
+
+def test_splitting_gates_copies_nothing():
+    fused = np.zeros((3, 8), np.float32)
+    assert all(np.shares_memory(gate, fused) for gate in split_gates(fused).values())
+
+
+def test_last_axis_that_does_not_hold_four_gates_is_refused():
+    with pytest.raises(ValueError, match="equal division"):
+        split_gates(np.zeros((4, 6)))
+
+
+def test_dense_layers_of_32_units_are_the_slices_the_exercise_names(make_weights):
+    weights = make_weights(7, 16, 32)
+    layers = dense_layers(weights)
+    assert list(layers) == ["fcXI", "fcHI", "fcXF", "fcHF", "fcXC", "fcHC", "fcXO", "fcHO"]
+    for letter, columns in {"I": slice(0, 32), "F": slice(32, 64), "C": slice(64, 96), "O": slice(96, 128)}.items():
+        np.testing.assert_array_equal(layers[f"fcX{letter}"].kernel, weights.kernel[:, columns])
+        np.testing.assert_array_equal(layers[f"fcX{letter}"].bias, weights.bias[columns])
+        np.testing.assert_array_equal(layers[f"fcH{letter}"].kernel, weights.recurrent_kernel[:, columns])
+        assert layers[f"fcH{letter}"].bias is None
+
+
+@given(features=sizes, units=sizes, seed=seeds)
+def test_x_and_h_layers_of_all_gates_add_up_to_the_fused_product(make_weights, features, units, seed):
+    weights = make_weights(seed, features, units)
+    rng = np.random.default_rng(seed)
+    x, h = rng.standard_normal((2, features)), rng.standard_normal((2, units))
+    layers = dense_layers(weights)
+    by_layer = [
+        x @ layers[f"fcX{letter}"].kernel + layers[f"fcX{letter}"].bias + h @ layers[f"fcH{letter}"].kernel
+        for letter in "IFCO"
+    ]
+    fused = x @ weights.kernel + h @ weights.recurrent_kernel + weights.bias
+    np.testing.assert_allclose(np.concatenate(by_layer, axis=-1), fused, atol=1e-12)
+
+
+@given(features=sizes, units=sizes, factor=st.floats(0.1, 10))
+def test_scaling_keeps_float32_and_multiplies_every_array(make_weights, features, units, factor):
+    weights = make_weights(1, features, units)
+    scaled = weights.scaled(factor)
+    assert (scaled.features, scaled.units) == (features, units)
+    for name in ("kernel", "recurrent_kernel", "bias"):
+        assert getattr(scaled, name).dtype == np.float32
+        np.testing.assert_allclose(getattr(scaled, name), getattr(weights, name) * factor, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "recurrent_kernel", "bias"),
+    [
+        pytest.param((5, 12), (3, 12), (3,), id="bias of one gate"),
+        pytest.param((5, 12), (4, 12), (12,), id="recurrent kernel of other units"),
+        pytest.param((5, 16), (3, 12), (12,), id="kernel of other units"),
+        pytest.param((5, 12), (3, 12), (1, 12), id="bias with two axes"),
+    ],
+)
+def test_shapes_of_different_layers_are_refused(kernel, recurrent_kernel, bias):
+    with pytest.raises(ValueError, match="not of one LSTM"):
+        LSTMWeights(*(np.zeros(shape, np.float32) for shape in (kernel, recurrent_kernel, bias)))
+
+
+def test_weights_in_float64_are_refused():
+    with pytest.raises(ValueError, match="float32"):
+        LSTMWeights(np.zeros((5, 12)), np.zeros((3, 12)), np.zeros(12))
