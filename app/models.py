@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, UniqueConstraint
 from sqlalchemy import Enum as EnumColumn
-from sqlalchemy.orm import DeclarativeBase, Mapped, deferred, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 # Crockford's base 32: no letter that can be taken for a digit.
@@ -134,7 +134,7 @@ class Submission(Base):
     filename: Mapped[str] = mapped_column(String(255))
     sha256: Mapped[str] = mapped_column(String(64))
     # Read only where it is asked for: it may be 20 MB.
-    content: Mapped[bytes] = deferred(mapped_column())
+    content: Mapped[bytes] = mapped_column(deferred=True)
     submitted_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -150,10 +150,10 @@ class StoredReport(Base):
     """What one grading found, in the stored form of `grader.report.Report`."""
 
     __tablename__ = "reports"
-    __table_args__ = (Index(None, "submission_id", "created_at"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
-    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"))
+    # Counted by the database: which report is the newest does not depend on a clock.
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # Copied out of `body`, for lists and statistics.
     status: Mapped[str] = mapped_column(String(32))

@@ -70,7 +70,9 @@ class Assignment(AssignmentModel):
     keras: Literal["3", "2", "auto"] = Field(
         "auto", description='"auto" tries Keras 2 only when Keras 3 raised or timed out; more points wins'
     )
-    points: dict[CheckId, Annotated[float, Field(ge=0, le=1000)]] = Field(description="check -> points; every check that is listed is run and reported")
+    points: dict[CheckId, Annotated[float, Field(ge=0, le=1000)]] = Field(
+        description="check -> points; every check that is listed is run and reported"
+    )
     tolerance: Tolerance = Tolerance()
     limits: Limits = Limits()
     upload: UploadLimits = UploadLimits()

@@ -53,7 +53,7 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     execution, reading = evidence.execution, evidence.reading
     if "own_work" in evidence.verdicts and evidence.verdicts["own_work"].status == "failed":
         yield Diagnosis(code=conviction(evidence), confidence="exact")
-    problem = structural_problem(reading, execution)
+    problem = structural_problem(execution)
     if problem is not None:
         yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
     for homoglyph in reading.homoglyphs:
@@ -113,7 +113,9 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
         return
     (best, code), rest = ranked[0], ranked[1:]
     if best <= evidence.assignment.tolerance.atol * 3:
-        also = sorted({other for residual, other in rest if residual <= evidence.assignment.tolerance.atol * 3} - {code})
+        also = sorted(
+            {other for residual, other in rest if residual <= evidence.assignment.tolerance.atol * 3} - {code}
+        )
         runner_up = next(((residual, other) for residual, other in rest if other != code and other not in also), None)
         yield Diagnosis(
             code=code,
@@ -151,9 +153,7 @@ def _mistakes() -> Iterator[tuple[str, Callable[[Case], Array]]]:
         yield "bias_missing", _with_weights(_bias_changed(gate, factor=0.0))
     yield "bias_twice", _with_weights(lambda w: LSTMWeights(w.kernel, w.recurrent_kernel, w.bias * np.float32(2)))
     yield "forget_bias_extra", _with_weights(_bias_changed("f", added=1.0))
-    yield "recurrent_missing", _with_weights(
-        lambda w: LSTMWeights(w.kernel, np.zeros_like(w.recurrent_kernel), w.bias)
-    )
+    yield "recurrent_missing", _with_weights(lambda w: LSTMWeights(w.kernel, np.zeros_like(w.recurrent_kernel), w.bias))
     yield "x_not_used", lambda case: lstm_forward(np.zeros_like(case.x), case.weights).h
     yield "time_reversed", lambda case: lstm_forward(case.x, case.weights).h[:, ::-1]
     yield "time_reversed", lambda case: lstm_forward(case.x[:, ::-1], case.weights).h

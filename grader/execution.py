@@ -1,15 +1,15 @@
 """Runs a submission that was read, and gathers what happened as evidence for the checks.
 
-Usually that is one child. More are needed when names do not say which weight is which (a second one with the candidate
-that fits), when a model that had seen another shape is wrong where a fresh one is right (a second one with fresh models),
-and when built-in recurrent code ran (a second one in which it returns NaN).
+Usually that is one child. Another is needed when names do not say which weight is which (with the candidate that fits),
+when a model that had seen another shape is wrong where a fresh one is right (with fresh models), and when built-in
+recurrent code ran (with that code returning NaN).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,7 @@ from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputInvalid
 from grader.reading import Reading
-from grader.sandbox import Kind, Outcome, Sandbox
-from grader.sandbox import protocol
+from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import CaseOutput, ClassFound, Done, Gradients, Parts, Phase, Raised, StatementFailed
 from reference import Case
 
@@ -46,7 +45,7 @@ class Execution:
     phase: str | None = None
     class_found: ClassFound | None = None
     parts: Parts | None = None
-    roles_from: str | None = None
+    roles_from: Literal["names", "numbers"] | None = None
     statements_failed: tuple[StatementFailed, ...] = ()
     answers: dict[str, Answer] = field(default_factory=dict)
     repeats: dict[str, Answer] = field(default_factory=dict)
@@ -93,7 +92,9 @@ class Runner:
 
     def _retry_fresh(self, execution: Execution, candidate: int | None) -> Execution:
         """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
-        right = [id for id, answer in execution.answers.items() if self._close(execution, id) and not answer.output.reused]
+        right = [
+            id for id, answer in execution.answers.items() if self._close(execution, id) and not answer.output.reused
+        ]
         doubtful = [
             id for id, answer in execution.answers.items() if not self._close(execution, id) and answer.output.reused
         ]
@@ -137,9 +138,7 @@ class Runner:
         outcome = self._sandbox.run(kind, request, self._assignment.limits)
         return self._gather(generation, outcome, cases)
 
-    def _request(
-        self, cases: Sequence[Case], *, candidate: int | None, poisoned: bool, fresh: Sequence[str]
-    ) -> bytes:
+    def _request(self, cases: Sequence[Case], *, candidate: int | None, poisoned: bool, fresh: Sequence[str]) -> bytes:
         reading, assignment = self._reading, self._assignment
         small = min(cases, key=lambda case: case.expected.size).spec.id
         sizes = ("batch", "timesteps", "features", "units")
@@ -177,6 +176,12 @@ class Runner:
         }
         return protocol.encode(body, arrays)
 
+    def _compare(self, case: Case, answer: Answer | None) -> Comparison:
+        if answer is None or answer.array is None:
+            return NO_ANSWER
+        tolerance = self._assignment.tolerance
+        return compare(answer.array, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
+
     def _gather(
         self, generation: str, outcome: Outcome, cases: Sequence[Case]
     ) -> tuple[Execution, tuple[str, NDArray[np.floating]] | None]:
@@ -187,15 +192,7 @@ class Runner:
         except RunnerOutputInvalid as exc:
             return Execution(generation, outcome, garbled=str(exc)), None
         phases = [event.name for event in protocol.select(events, Phase)]
-        tolerance = self._assignment.tolerance
-        comparisons = {
-            case.spec.id: compare(
-                answers[case.spec.id].array, case.expected, atol=tolerance.atol, rtol=tolerance.rtol
-            )
-            if case.spec.id in answers and answers[case.spec.id].array is not None
-            else NO_ANSWER
-            for case in cases
-        }
+        comparisons = {case.spec.id: self._compare(case, answers.get(case.spec.id)) for case in cases}
         parts = _last(protocol.select(events, Parts))
         execution = Execution(
             generation,

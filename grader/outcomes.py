@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
 from grader.execution import Execution
-from grader.reading import Reading
 from grader.report import Params, Status
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, Raised
@@ -20,7 +19,9 @@ Problem = tuple[str, Params]
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
-TF1_NAMES = re.compile(r"has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'")
+TF1_NAMES = re.compile(
+    r"has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'"
+)
 
 
 def limit_status(outcome: Outcome) -> tuple[Status, Problem] | None:
@@ -60,7 +61,7 @@ def is_out_of_memory(raised: Raised) -> bool:
     )
 
 
-def structural_problem(reading: Reading, execution: Execution) -> Problem | None:
+def structural_problem(execution: Execution) -> Problem | None:
     """What is wrong with the class as such."""
     found = execution.class_found
     if found is None:
@@ -177,7 +178,11 @@ def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[C
         case_entry = next((case for case in wrong if case.id == raised.case), None)
         if case_entry is None:
             continue
-        for name, code in (("batch", "hardcoded_batch"), ("units", "hardcoded_units"), ("timesteps", "hardcoded_length")):
+        for name, code in (
+            ("batch", "hardcoded_batch"),
+            ("units", "hardcoded_units"),
+            ("timesteps", "hardcoded_length"),
+        ):
             here, there = getattr(exercise, name), getattr(case_entry, name)
             numbers = re.findall(r"\d+", raised.message)
             if here != there and str(here) in numbers and str(there) in numbers:

@@ -80,10 +80,8 @@ def grade(
         return _internal_error(submission, assignment, exc)
 
 
-def _run(
-    runner: Runner, reading: Reading, assignment: Assignment, tell: Progress
-) -> tuple[Evidence, list[Check]]:
-    """Run under the assignment's Keras generation. ``auto``: under Keras 2 too when Keras 3 may be what is in the way."""
+def _run(runner: Runner, reading: Reading, assignment: Assignment, tell: Progress) -> tuple[Evidence, list[Check]]:
+    """Run under the assignment's Keras; under Keras 2 too for ``auto``, when Keras 3 may be what is in the way."""
     tell("running")
     best = _checked(runner.run("2" if assignment.keras == "2" else "3"), reading, assignment)
     if assignment.keras == "auto" and best[0].execution.failed_early():
@@ -199,7 +197,7 @@ def _extraction(evidence: Evidence) -> Extraction:
         cells_skipped=sorted(skipped, key=lambda cell: cell.index),
         class_line=reading.class_line,
         roles=execution.parts.roles if execution.parts else {},
-        roles_from=execution.roles_from,  # type: ignore[arg-type]  # checked by the model
+        roles_from=execution.roles_from,
     )
 
 

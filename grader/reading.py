@@ -116,7 +116,10 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
     """
     sizes = assignment.cases[0]
     canonical: dict[str, JsonValue] = {
-        "batch": sizes.batch, "timesteps": sizes.timesteps, "features": sizes.features, "units": sizes.units
+        "batch": sizes.batch,
+        "timesteps": sizes.timesteps,
+        "features": sizes.features,
+        "units": sizes.units,
     }
     if len(submission.content) > assignment.upload.upload_bytes:
         limit = assignment.upload.upload_bytes

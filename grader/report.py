@@ -14,9 +14,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import rfc8785
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
-
-SCHEMA_VERSION = 1
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Status(StrEnum):
@@ -39,13 +37,18 @@ class CheckStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-def _finite_or_none(value: Any) -> Any:
-    """JSON has no NaN and no infinity."""
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null, wherever they stand."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-Number = Annotated[float | None, BeforeValidator(_finite_or_none)]
-Params = dict[str, JsonValue]
+Number = Annotated[float | None, BeforeValidator(_finite)]
+#: JSON values by name; what a code's sentence is filled with.
+Params = Annotated[dict[str, Any], BeforeValidator(_finite)]
 
 
 class ReportModel(BaseModel):
@@ -192,7 +195,7 @@ class Receipt(ReportModel):
 class Report(ReportModel):
     """Everything there is to say about one graded submission."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     status: Status
     points: float | None
     max_points: float

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import safetensors.numpy
-import tensorflow as tf  # type: ignore[import-untyped]
+import tensorflow as tf
 
 from reference.cases import Case, CaseSpec, cases_to_arrays, specs_from_json
 from reference.weights import LSTMWeights

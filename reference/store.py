@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import hashlib
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -162,7 +161,7 @@ class ReferenceStore:
         unfinished = path.with_suffix(".unfinished")
         unfinished.touch(mode=0o600)
         unfinished.write_bytes(safetensors.numpy.save(arrays, {"specs": specs_to_json(specs), "recipe": _recipe()}))
-        os.replace(unfinished, path)
+        unfinished.replace(path)
         return cases
 
 

@@ -1,4 +1,6 @@
-"""`contract`: a class LSTM, derived from tf.keras.Model, constructible, returning float32 ``(batch, timesteps, units)``."""
+"""`contract`: a class LSTM, derived from tf.keras.Model, that can be constructed and returns a float32 tensor of shape
+``(batch, timesteps, units)``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from grader.outcomes import output_problem, structural_problem
 
 
 def contract(evidence: Evidence) -> Verdict:
-    problem = structural_problem(evidence.reading, evidence.execution)
+    problem = structural_problem(evidence.execution)
     if problem is not None:
         return Verdict.failed(*problem)
     found = evidence.execution.class_found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grader.checks.evidence import Evidence, Verdict
+from grader.report import Params
 
 
 def equivalence(evidence: Evidence) -> Verdict:
@@ -10,7 +11,7 @@ def equivalence(evidence: Evidence) -> Verdict:
     if answer is None:
         return Verdict.skipped("not_run")
     comparison = evidence.comparison(evidence.exercise)
-    details = {"max_abs_error": comparison.max_abs_error, "roles_from": evidence.execution.roles_from}
+    details: Params = {"max_abs_error": comparison.max_abs_error, "roles_from": evidence.execution.roles_from}
     if comparison.close:
         if evidence.exercise in evidence.execution.fresh_only:
             details["note"] = "not_fresh_instance"
@@ -23,7 +24,7 @@ def equivalence(evidence: Evidence) -> Verdict:
     if parts is None or not parts.roles:
         return Verdict.failed("parts_not_found", {"found": parts.found if parts else []}, details)
     divergence = comparison.first_divergence
-    params = {"max_abs_error": comparison.max_abs_error}
+    params: Params = {"max_abs_error": comparison.max_abs_error}
     if divergence is not None:
         params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
     return Verdict.failed("wrong_values", params, details)

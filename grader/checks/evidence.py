@@ -26,7 +26,7 @@ class Verdict:
 
     @classmethod
     def passed(cls, **details: object) -> Verdict:
-        return cls(CheckStatus.PASSED, 1.0, details=details)  # type: ignore[arg-type]
+        return cls(CheckStatus.PASSED, 1.0, details=details)
 
     @classmethod
     def failed(cls, code: str, params: Params | None = None, details: Params | None = None) -> Verdict:

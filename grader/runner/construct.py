@@ -19,10 +19,12 @@ UNITS = re.compile(
     re.IGNORECASE,
 )
 FEATURES = re.compile(
-    r"((in|inp|input|emb|embedding|embed|feature|x)_?(size|dim|features|shape|units)|(n_?|num_?)?features|emb|e_size|input)",
+    r"((in|inp|input|emb|embedding|embed|feature|x)_?(size|dim|features|shape|units)|(n_?|num_?)?features|emb|e_size)",
     re.IGNORECASE,
 )
-TIMESTEPS = re.compile(r"(seq|sequence|time|max)_?(len|length|steps|size)|timesteps|steps|length|n_?steps|t_max", re.I)
+TIMESTEPS = re.compile(
+    r"(seq|sequence|time|max)_?(len|length|steps|size)|timesteps|steps|length|n_?steps|t_max", re.IGNORECASE
+)
 BATCH = re.compile(r"(batch|b)_?(size|dim)|batch|n_?batch", re.IGNORECASE)
 ROLES = {"units": UNITS, "features": FEATURES, "timesteps": TIMESTEPS, "batch": BATCH}
 
@@ -39,7 +41,7 @@ def arguments(
         names: the module's namespace, to evaluate those sources in.
     """
     try:
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
     except (TypeError, ValueError):
         parameters = []
     own_positional = list(call_site["args"]) if call_site else []
@@ -55,6 +57,7 @@ def arguments(
                 positional.append(sizes["units"])
             continue
         own = own_keywords.pop(parameter.name, None) or (own_positional.pop(0) if own_positional else None)
+        value: Any
         if parameter.name == "return_sequences":
             value = True
         elif role := _role(parameter.name):

@@ -14,6 +14,7 @@ import importlib.metadata
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def preload() -> dict[str, str]:
     tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
     tripwires.arm(generation)
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    # Keras' filtering wraps every call and rewrites exceptions; the student's own frames are picked out on the other side.
+    # Keras' filtering wraps every call and rewrites exceptions; we pick the student's own frames ourselves.
     tf.debugging.disable_traceback_filtering()
     if generation == "3":
         keras.config.disable_traceback_filtering()
@@ -68,14 +69,23 @@ class Failed(Exception):
     """A phase ended in an exception of the student's code, which has been reported."""
 
 
+@dataclass
+class Built:
+    """A model with weights, what they may be, and whether it has been called on another shape than the case's."""
+
+    model: Any
+    reused: bool
+    candidates: list[parts.Assignment] = field(default_factory=list)
+
+
 class Driver:
-    """One submission. Cases share a model when their `features` and `units` are equal, unless `fresh` asks otherwise."""
+    """One submission. Cases of equal `features` and `units` share a model, unless `fresh` asks otherwise."""
 
     def __init__(self, request: dict[str, Any], arrays: dict[str, np.ndarray], channel: Channel) -> None:
         self._request = request
         self._arrays = arrays
         self._channel = channel
-        self._models: dict[tuple[int, int], Any] = {}
+        self._models: dict[tuple[int, int], Built] = {}
         self._phases: dict[str, float] = {}
         self._phase_name: str | None = None
         self._phase_started = 0.0
@@ -146,7 +156,7 @@ class Driver:
             )
 
         self._module.run(request["statements"], request["statement_seconds"], on_failure)
-        found = self._module.names.get("LSTM")
+        found: Any = self._module.names.get("LSTM")
         bases = [f"{base.__module__}.{base.__qualname__}" for base in getattr(found, "__mro__", ())]
         is_class = isinstance(found, type)
         self._channel.send(
@@ -159,7 +169,10 @@ class Driver:
             bases=bases[:20],
             has_call=is_class and ("call" in _own_attributes(found) or "__call__" in _own_attributes(found)),
         )
-        self._class = found if callable(found) and (is_class or not isinstance(found, tf.keras.layers.Layer)) else None
+        # A function that builds the model is no class, but its answers can be graded; a model that exists already
+        # cannot take the sizes of the cases.
+        is_factory = callable(found) and not isinstance(found, tf.keras.layers.Layer)
+        self._class: Any = found if is_class or is_factory else None
 
     # --- one case --------------------------------------------------------------------------------------------
 
@@ -172,50 +185,41 @@ class Driver:
     def _run_case(self, case: dict[str, Any]) -> None:
         sizes = {name: case[name] for name in ("batch", "timesteps", "features", "units")}
         x = tf.constant(self._arrays[f"{case['id']}/x"])
-        key = (sizes["features"], sizes["units"])
-        model = None if case["fresh"] else self._models.get(key)
-        reused = model is not None
-        if model is None:
-            model, reused = self._build(case, sizes, x)
-        if model is None:
-            return
+        built = None if case["fresh"] else self._models.get((sizes["features"], sizes["units"]))
+        if built is None:
+            built = self._build(case, sizes, x)
         try:
-            self._answer(case, sizes, x, model, reused)
-        except Failed:
-            raise
+            self._answer(case, sizes, x, built)
         except BaseException as exc:
-            if not reused:
+            if not built.reused:
                 self._report(exc, case["id"])
-                return
+                raise Failed from exc
             # It has seen another shape before: only a fresh instance can say whether this one is the trouble.
-            self._models.pop(key, None)
-            model, _ = self._build({**case, "fresh": True}, sizes, x)
-            if model is not None:
-                self._guarded(case, lambda: self._answer(case, sizes, x, model, False))
+            fresh = self._build({**case, "fresh": True}, sizes, x)
+            self._guarded(case, lambda: self._answer(case, sizes, x, fresh))
 
-    def _build(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> tuple[Any, bool]:
-        """A built model and whether it has seen another shape than the case's.
+    def _build(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> Built:
+        """A built model.
 
         Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps: so it is built on the
         first step alone, where the case allows it. Functions run eagerly meanwhile: a graph traced now would keep the
         weights, or the length, of now.
         """
         self._phase("build")
+        built = None
         if not case["fresh"]:
             try:
-                model = self._built(sizes | {"timesteps": 1}, x[:, :1])
-                self._prepare(case, sizes, model)
+                built = Built(self._built_on(sizes | {"timesteps": 1}, x[:, :1]), reused=True)
             except BaseException:  # one step is our idea, not the exercise's: the case itself decides
-                pass
-            else:
-                self._models[(sizes["features"], sizes["units"])] = model
-                return model, True
-        model = self._guarded(case, lambda: self._built(sizes, x))
-        self._prepare(case, sizes, model)
-        self._models[(sizes["features"], sizes["units"])] = model
-        return model, False
+                built = None
+        if built is None:
+            built = Built(self._guarded(case, lambda: self._built_on(sizes, x)), reused=False)
+        self._find_parts(sizes, built)
+        # From its second case on a model has seen another shape, however it was built.
+        self._models[(sizes["features"], sizes["units"])] = Built(built.model, reused=True, candidates=built.candidates)
+        return built
 
-    def _built(self, sizes: Sizes, x: tf.Tensor) -> Any:
+    def _built_on(self, sizes: Sizes, x: tf.Tensor) -> Any:
         self._module.follow(sizes)
         positional, keywords = arguments(
             self._class, sizes, self._request["canonical"], self._request["call_site"], self._module.names
@@ -228,45 +232,49 @@ class Driver:
             tf.config.run_functions_eagerly(False)
         return model
 
-    def _prepare(self, case: dict[str, Any], sizes: Sizes, model: Any) -> None:
-        """Find the weights of a new model and say what they are."""
-        leaves = parts.find(model, self._module.names)
-        found, evidence = parts.candidates(leaves, sizes["features"], sizes["units"], self._request["unpack_names"])
-        self._candidates = found
-        chosen = self._request["candidate"]
-        self._assignment = found[chosen or 0] if found else None
+    def _find_parts(self, sizes: Sizes, built: Built) -> None:
+        """Find the weights of a new model, and say what they are for the first one."""
+        leaves = parts.find(built.model, self._module.names)
+        built.candidates, evidence = parts.candidates(
+            leaves, sizes["features"], sizes["units"], self._request["unpack_names"]
+        )
         if not self._models:
+            assignment = self._assignment(built)
             self._channel.send(
                 "parts",
-                roles=self._assignment.roles() if self._assignment else {},
+                roles=assignment.roles() if assignment else {},
                 evidence=evidence,
-                candidates=len(found),
+                candidates=len(built.candidates),
                 found=[f"{leaf.path} {leaf.shape}" for leaf in leaves[:40]],
             )
 
-    def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, model: Any, reused: bool) -> None:
+    def _assignment(self, built: Built) -> parts.Assignment | None:
+        return built.candidates[self._request["candidate"] or 0] if built.candidates else None
+
+    def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, built: Built) -> None:
         weights = {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
         self._module.follow(sizes)
         self._phase("inject")
-        if len(self._candidates) > 1 and self._request["candidate"] is None:
-            self._trial(case, x, model, weights)
+        if len(built.candidates) > 1 and self._request["candidate"] is None:
+            self._trial(case, x, built, weights)
             return
-        if self._assignment is not None:
-            parts.inject(self._assignment, weights)
+        assignment = self._assignment(built)
+        if assignment is not None:
+            parts.inject(assignment, weights)
         self._phase("call")
-        output = self._call(case, x, model, reused, call=0)
+        output = self._call(case, x, built, call=0)
         expected_shape = (sizes["batch"], sizes["timesteps"], sizes["units"])
-        if reused and tuple(getattr(output, "shape", ())) != expected_shape:
+        if built.reused and tuple(getattr(output, "shape", ())) != expected_shape:
             raise ValueError(f"the output has shape {getattr(output, 'shape', None)}")
         if case["repeat"]:
             self._phase("repeat")
-            self._call(case, x, model, reused, call=1)
+            self._call(case, x, built, call=1)
         if case["gradients"]:
-            self._gradients(case, x, model)
+            self._gradients(case, x, built.model, assignment)
 
-    def _call(self, case: dict[str, Any], x: tf.Tensor, model: Any, reused: bool, call: int) -> Any:
+    def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
         tripwires.fired.clear()
-        output = model(x)
+        output = built.model(x)
         arrays, description = _describe(output)
         fired = sorted({name for name, _ in tripwires.fired})
         globals_ids = {id(value) for value in self._module.names.values()}
@@ -275,28 +283,28 @@ class Driver:
             arrays,
             case=case["id"],
             call=call,
-            reused=reused,
+            reused=built.reused,
             fired=fired,
             fired_global=any(id(owner) in globals_ids for _, owner in tripwires.fired),
             **description,
         )
         return output
 
-    def _trial(self, case: dict[str, Any], x: tf.Tensor, model: Any, weights: dict[str, np.ndarray]) -> None:
+    def _trial(self, case: dict[str, Any], x: tf.Tensor, built: Built, weights: dict[str, np.ndarray]) -> None:
         """Names do not say which weight is which: answer under every candidate and let the trusted side choose."""
         if not case["trial"]:
             return
         self._phase("trial")
         answers = []
-        for candidate in self._candidates:
+        for candidate in built.candidates:
             parts.inject(candidate, weights)
-            answers.append(np.asarray(model(x), np.float32))
+            answers.append(np.asarray(built.model(x), np.float32))
         self._channel.send("trial", {"outputs": np.stack(answers)}, case=case["id"])
 
-    def _gradients(self, case: dict[str, Any], x: tf.Tensor, model: Any) -> None:
+    def _gradients(self, case: dict[str, Any], x: tf.Tensor, model: Any, assignment: parts.Assignment | None) -> None:
         """How far the gradient of the last step's output reaches: into every weight, and back to the first input."""
         self._phase("gradients")
-        slots = self._assignment.slots if self._assignment else []
+        slots = assignment.slots if assignment else []
         variables = [leaf.variable for leaf, *_ in slots]
         x = x[:, : case["gradients"]]
         self._module.follow({name: case[name] for name in ("batch", "features", "units")} | {"timesteps": x.shape[1]})
@@ -338,7 +346,9 @@ def _describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         array = np.asarray(output)
         description["dtype"] = array.dtype.name
         description["shape"] = list(array.shape)
-        return {"output": np.ascontiguousarray(array, np.float64 if array.dtype == np.float64 else np.float32)}, description
+        return {
+            "output": np.ascontiguousarray(array, np.float64 if array.dtype == np.float64 else np.float32)
+        }, description
     except Exception:  # a KerasTensor, a string, an object of the student's own: described, not sent
         return {}, description
 

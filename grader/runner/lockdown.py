@@ -51,7 +51,8 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], p
     Args:
         descriptors: number that the child shall have -> number it was received under.
         directory: the run's own directory, the only place it may write to.
-        limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``, ``open_files``.
+        limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``,
+            ``open_files``.
         parent: process id of the warm process, to notice that it died before PDEATHSIG was set.
     Raises:
         OSError: a step failed.

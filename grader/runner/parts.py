@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import re
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,12 +27,30 @@ GATES = "IFCO"  # columns of a Keras kernel, in order
 WORDS = {
     "I": ("i", "in", "inp", "input", "ingate", "inputgate", "вход", "входной", "и"),
     "F": ("f", "forget", "forgetgate", "fgate", "забывания", "забыть", "забыв", "ф"),
-    "C": ("c", "g", "cell", "cand", "candidate", "new", "tilde", "ch", "ct", "hat", "cc", "update", "кандидат", "к", "ц"),
+    "C": (
+        "c",
+        "g",
+        "cell",
+        "cand",
+        "candidate",
+        "new",
+        "tilde",
+        "ch",
+        "ct",
+        "hat",
+        "cc",
+        "update",
+        "кандидат",
+        "к",
+        "ц",
+    ),
     "O": ("o", "out", "output", "outgate", "outputgate", "выход", "выходной", "о"),
 }
 GATE_OF_WORD = {word: gate for gate, words in WORDS.items() for word in words}
 # Letters that stand beside the gate's letter in short names such as Wi, U_f, fcXO, x2c, whi, bo.
-GLUED = re.compile(r"(?:fc|w|u|v|b|d|k|r|x|h|l|lin|dense|gate|t)*(?:2|to)?([ifcgo])(?:x|h|w|u|b|t|gate)?", re.IGNORECASE)
+GLUED = re.compile(
+    r"(?:fc|w|u|v|b|d|k|r|x|h|l|lin|dense|gate|t)*(?:2|to)?([ifcgo])(?:x|h|w|u|b|t|gate)?", re.IGNORECASE
+)
 
 
 @dataclass
@@ -40,13 +58,14 @@ class Leaf:
     """One weight, or a Dense layer that was never called (its kernel does not exist)."""
 
     path: str
-    variable: Any | None
+    variable: Any
     shape: tuple[int, ...] | None
+    layer: str | None = None  # where the layer is that it belongs to
 
 
 @dataclass
 class Assignment:
-    """Which slice of the Keras weights goes where: leaf -> (array name, gates in the order of its columns, rows)."""
+    """Which slice of the Keras weights goes where: (leaf, array, gates in column order, order of the rows)."""
 
     slots: list[tuple[Leaf, str, str, str]] = field(default_factory=list)
     zeros: list[Leaf] = field(default_factory=list)
@@ -59,7 +78,7 @@ class Assignment:
             if array == "bias":
                 continue
             for gate in gates:
-                found[f"fc{letter}{gate}"] = re.sub(r"\.(_?kernel)$", "", leaf.path)
+                found[f"fc{letter}{gate}"] = leaf.layer or leaf.path
         return found
 
 
@@ -88,9 +107,9 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     elif isinstance(value, tf.keras.layers.Dense):
         # A Dense that was built has a kernel; one that `call` never uses has none, and still has a name.
         kernel = getattr(value, "kernel", None) if value.built else None
-        yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None)
+        yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
         if kernel is not None and value.bias is not None:
-            yield Leaf(f"{path}.bias", value.bias, tuple(value.bias.shape))
+            yield Leaf(f"{path}.bias", value.bias, tuple(value.bias.shape), layer=path)
     elif isinstance(value, dict):
         for key, item in list(value.items()):
             yield from _walk(item, f"{path}[{key!r}]", seen)
@@ -136,9 +155,7 @@ def candidates(
     kernels = [leaf for leaf in leaves if leaf.shape is None or len(leaf.shape) == 2]
     biases = [leaf for leaf in leaves if leaf.shape is not None and len(leaf.shape) == 1]
     rows = {"kernel": features, "recurrent_kernel": units, "both": features + units}
-    fused = {
-        array: [leaf for leaf in kernels if leaf.shape == (height, 4 * units)] for array, height in rows.items()
-    }
+    fused = {array: [leaf for leaf in kernels if leaf.shape == (height, 4 * units)] for array, height in rows.items()}
     single = {array: [leaf for leaf in kernels if leaf.shape == (height, units)] for array, height in rows.items()}
     if any(fused.values()):
         return _fused_candidates(fused, biases, units, unpack_names)
@@ -156,7 +173,8 @@ def _fused_candidates(
         for array, leaves in fused.items():
             assignment.slots += [(leaf, array, order, split) for leaf in leaves]
         kernel_paths = [leaf.path for leaf in fused["kernel"] + fused["both"]]
-        _assign_biases(assignment, [b for b in biases if b.shape == (4 * units,)], kernel_paths, lambda leaf: order)
+        fused_biases = [leaf for leaf in biases if leaf.shape == (4 * units,)]
+        _assign_biases(assignment, fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
         found.append(assignment)
     return found, evidence if len(found) == 1 else "numbers"
 
@@ -178,8 +196,9 @@ def _single_candidates(
     if not groups:
         return [], None
     by_name = {array: _gates_by_name(leaves, unbuilt) for array, leaves in groups.items()}
-    splits = ("xh", "hx") if "both" in groups else ("",)
-    if all(by_name.values()):
+    choices: list[dict[str, dict[str, Leaf]]]
+    evidence: str | None
+    if all(len(gates) == 4 for gates in by_name.values()):
         choices, evidence = [by_name], "names"
     elif all(len(leaves) == 4 for leaves in groups.values()):
         # Opaque names: the layers of both groups stand in the same order, whichever that is.
@@ -189,27 +208,34 @@ def _single_candidates(
         ]
         evidence = "numbers"
     else:
-        choices, evidence = [{array: gates or {} for array, gates in by_name.items()}], None
-    found = []
-    for choice, split in itertools.product(choices, splits):
-        assignment = Assignment()
-        for array, gates in choice.items():
-            assignment.slots += [(leaf, array, gate, split) for gate, leaf in gates.items() if leaf.variable is not None]
-        gate_of_path = {
-            _owner(leaf.path): gate for array in ("recurrent_kernel", "kernel", "both") for gate, leaf in
-            choice.get(array, {}).items()
-        }
-        input_paths = [leaf.path for array in ("kernel", "both") for leaf in choice.get(array, {}).values()]
-        named = [leaf for leaf in biases if leaf.shape == (units,)]
-        _assign_biases(
-            assignment, named, input_paths, lambda leaf, g=gate_of_path: g.get(_owner(leaf.path)) or _gate_of_path(leaf.path)
-        )
-        found.append(assignment)
+        choices, evidence = [by_name], None
+    splits = ("xh", "hx") if "both" in groups else ("",)
+    unit_biases = [leaf for leaf in biases if leaf.shape == (units,)]
+    found = [_single_assignment(choice, unit_biases, split) for choice, split in itertools.product(choices, splits)]
     return found, evidence if len(found) == 1 else "numbers"
 
 
-def _assign_biases(assignment: Assignment, biases: list[Leaf], input_paths: list[str], gates_of: Any) -> None:
-    """Each gate's bias goes to the bias beside its input weights, else to the first one there is; others become zero."""
+def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Assignment:
+    assignment = Assignment()
+    gate_of_owner: dict[str, str] = {}
+    for array, gates in choice.items():
+        for gate, leaf in gates.items():
+            gate_of_owner[_owner(leaf.path)] = gate
+            if leaf.variable is not None:
+                assignment.slots.append((leaf, array, gate, split))
+    input_paths = [leaf.path for array in ("kernel", "both") for leaf in choice.get(array, {}).values()]
+
+    def gate_of(leaf: Leaf) -> str | None:
+        return gate_of_owner.get(_owner(leaf.path)) or _gate_of_path(leaf.path)
+
+    _assign_biases(assignment, biases, input_paths, gate_of)
+    return assignment
+
+
+def _assign_biases(
+    assignment: Assignment, biases: list[Leaf], input_paths: list[str], gates_of: Callable[[Leaf], str | None]
+) -> None:
+    """A gate's bias goes to the one beside its input weights, else to the first there is; others become zero."""
     owners = {_owner(path) for path in input_paths}
     taken: set[str] = set()
     for leaf in sorted(biases, key=lambda leaf: _owner(leaf.path) not in owners):
@@ -227,15 +253,11 @@ def _owner(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def _gates_by_name(leaves: list[Leaf], unbuilt: list[Leaf]) -> dict[str, Leaf] | None:
-    """gate -> leaf when the names of `leaves` (and of layers that were never called) give each gate exactly once."""
+def _gates_by_name(leaves: list[Leaf], unbuilt: list[Leaf]) -> dict[str, Leaf]:
+    """gate -> leaf, as far as names say; four of them when they give each gate exactly once."""
     gates = _read_names(leaves)
-    if len(gates) < 4:
-        # A gate that `call` leaves out: its layer exists by name only.
-        gates = {**_read_names(unbuilt), **gates} if unbuilt else gates
-    if len(gates) == 4:
-        return gates
-    return None
+    # A gate that `call` leaves out: its layer exists by name only.
+    return {**_read_names(unbuilt), **gates} if unbuilt and len(gates) < 4 else gates
 
 
 def _read_names(leaves: list[Leaf]) -> dict[str, Leaf]:
@@ -304,4 +326,4 @@ def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
     for leaf, array, gates, split in assignment.slots:
         leaf.variable.assign(columns(array, gates, split))
     for leaf in assignment.zeros:
-        leaf.variable.assign(np.zeros(leaf.shape, np.float32))
+        leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))

@@ -25,7 +25,7 @@ MODULE_NAME = "submission"
 FILE_NAME = "submission.py"
 
 # The exercise's cell as the course hands it out: the student's own definition replaces it.
-SUPPLIED_CELL = '''
+SUPPLIED_CELL = """
 class LSTMCell(tf.keras.Model):
     def __init__(self, h_size):
         super().__init__()
@@ -40,7 +40,7 @@ class LSTMCell(tf.keras.Model):
         o = tf.sigmoid(self.fcXO(x) + self.fcHO(h))
         c = f * c + i * candidate
         return o * tf.tanh(c), c
-'''
+"""
 
 
 class StatementTimeout(Exception):
@@ -58,7 +58,7 @@ class NotebookShell:
         return lambda *args, **kwargs: None
 
 
-def _no_input(prompt: object = "") -> str:
+def _no_input(_prompt: object = "") -> str:
     raise InputUnavailable("input() was called, and nobody is there to answer")
 
 
@@ -126,7 +126,7 @@ class StudentModule:
                 signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _raise_timeout(signum: int, frame: types.FrameType | None) -> None:
+def _raise_timeout(_signum: int, _frame: types.FrameType | None) -> None:
     raise StatementTimeout
 
 

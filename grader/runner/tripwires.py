@@ -22,7 +22,7 @@ LAYER_MODULES = {
     "3": "keras.src.layers.rnn",
     "2": "tf_keras.src.layers.rnn",
 }
-FUNCTIONS = {
+FUNCTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "3": {
         "keras.src.backend.tensorflow.rnn": ("rnn", "lstm", "gru"),
         "keras.src.legacy.backend": ("rnn",),
@@ -49,7 +49,11 @@ def _recurrent_functions(generation: str) -> Iterator[tuple[str, types.FunctionT
     for module_name in _submodules(package):
         module = importlib.import_module(module_name)
         for cls in vars(module).values():
-            if isinstance(cls, type) and cls.__module__ == module_name and isinstance(vars(cls).get("call"), types.FunctionType):
+            if (
+                isinstance(cls, type)
+                and cls.__module__ == module_name
+                and isinstance(vars(cls).get("call"), types.FunctionType)
+            ):
                 yield cls.__name__, vars(cls)["call"]
     for module_name, functions in FUNCTIONS[generation].items():
         module = importlib.import_module(module_name)

@@ -33,7 +33,7 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import lockdown  # noqa: E402
+import lockdown
 
 POLL_SECONDS = 0.02
 REFUSED_EXIT_CODE = 97
@@ -213,7 +213,7 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
     program = importlib.import_module(PROGRAMS[kind])
     facts = program.preload()
-    # Our own packages are importable here when they are installed in place; the student's code has no business with them.
+    # Our own packages are importable here when they are installed in place; submissions have no business with them.
     ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != os.path.realpath(ours)]
     return program, facts
@@ -229,8 +229,7 @@ def main() -> None:
     sys.argv[:] = [""]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, the parent's pages in every child
-    wall = [name for name, (enforced, _) in lockdown.STATE.items() if enforced]
-    control.send(json.dumps({"ready": True, "facts": facts, "wall": wall}).encode())
+    control.send(json.dumps({"facts": facts, "wall": lockdown.STATE}).encode())
     Supervisor(control, program.main).serve()
 
 

@@ -30,7 +30,7 @@ from typing import IO
 
 from grader.errors import RunLost, SandboxStartFailed, SandboxUnavailable
 from grader.sandbox.limits import Limits
-from grader.sandbox.outcome import Kind, Outcome
+from grader.sandbox.outcome import Kind, Mechanism, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Zygote:
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.facts: dict[str, str] = {}
-        self.wall: list[str] = []
+        self.wall: dict[str, Mechanism] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         self._send_lock = threading.Lock()
@@ -86,7 +86,8 @@ class Zygote:
                 tail = printed.decode("utf-8", "replace").strip()[-2000:]
                 raise SandboxStartFailed(f"the {self.kind.value} process did not start: {tail or 'no answer in time'}")
             greeting = json.loads(message)
-            self.facts, self.wall = greeting["facts"], greeting["wall"]
+            self.facts = greeting["facts"]
+            self.wall = {name: Mechanism(*state) for name, state in greeting["wall"].items()}
             self._ready = True
             # Nobody needs what a warm process prints from here on, but a full pipe would stop it.
             threading.Thread(target=_discard, args=[self._process.stderr], daemon=True).start()
@@ -121,7 +122,7 @@ class Zygote:
             pipes = {name: os.pipe() for name in ("status", "result", "stdout", "stderr")}
             for reader, _ in pipes.values():
                 stack.callback(os.close, reader)
-            order = {"run": run_id, "directory": directory, "limits": limits.model_dump()}
+            order: dict[str, object] = {"run": run_id, "directory": directory, "limits": limits.model_dump()}
             fds = [pipes["status"][1], request_fd, *(pipes[name][1] for name in ("result", "stdout", "stderr"))]
             try:
                 self._send(order, fds)
@@ -144,8 +145,8 @@ class Zygote:
         deadline = time.monotonic() + 10 * limits.wall_seconds + GRACE_SECONDS
         flooded = False
         with selectors.DefaultSelector() as selector:
-            for name, fd in readers.items():
-                selector.register(fd, selectors.EVENT_READ, name)
+            for pipe, fd in readers.items():
+                selector.register(fd, selectors.EVENT_READ, pipe)
             # A grandchild may hold the log pipes open: the verdict is the end, and what is in the pipes then is read.
             verdict_in = False
             while selector.get_map():
@@ -174,14 +175,16 @@ class Zygote:
             raise RunLost(f"the {self.kind.value} process died during a run")
         verdict = json.loads(kept["status"])
         if verdict.pop("refused"):
-            raise SandboxUnavailable(f"the box did not close: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}")
+            raise SandboxUnavailable(
+                f"the box did not close: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
+            )
         return Outcome(
             result=bytes(kept["result"]),
             stdout=bytes(kept["stdout"]),
             stderr=bytes(kept["stderr"]),
             truncated=any(seen[name] > caps[name] for name in ("stdout", "stderr")),
             facts=self.facts,
-            wall=self.wall,
+            wall=[name for name, mechanism in self.wall.items() if mechanism.enforced],
             **verdict,
         )
 
@@ -231,6 +234,12 @@ class ForkSandbox:
         """Start these warm processes and do not wait."""
         for kind in kinds:
             self._zygote(kind)
+
+    def wall(self) -> dict[str, Mechanism]:
+        """What is in force around a child of this host, and what is not."""
+        zygote = self._zygote(Kind.READER)
+        zygote.wait_ready()
+        return zygote.wall
 
     def close(self) -> None:
         """End everything that runs here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +16,13 @@ class Kind(StrEnum):
     READER = "reader"
     KERAS2 = "keras2"
     KERAS3 = "keras3"
+
+
+class Mechanism(NamedTuple):
+    """One mechanism of the wall: is it in force, and what does it stop?"""
+
+    enforced: bool
+    stops: str
 
 
 class Outcome(BaseModel):

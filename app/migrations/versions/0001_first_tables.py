@@ -49,26 +49,24 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True)),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("id", name="pk_submissions"),
-        sa.UniqueConstraint(
-            "student", "assignment_id", "attempt", name="uq_submissions_student_assignment_id_attempt"
-        ),
+        sa.UniqueConstraint("student", "assignment_id", "attempt", name="uq_submissions_student_assignment_id_attempt"),
         sa.ForeignKeyConstraint(["submitted_by"], ["tokens.id"], name="fk_submissions_submitted_by"),
     )
     op.create_index("ix_submissions_job_status_created_at_id", "submissions", ["job_status", "created_at", "id"])
     op.create_index("ix_submissions_submitted_by_created_at", "submissions", ["submitted_by", "created_at"])
     op.create_table(
         "reports",
-        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("submission_id", sa.String(26), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("status", sa.String(32), nullable=False),
-        sa.Column("points", sa.Float()),
-        sa.Column("max_points", sa.Float(), nullable=False),
+        sa.Column("points", sa.Double()),
+        sa.Column("max_points", sa.Double(), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_reports"),
         sa.ForeignKeyConstraint(["submission_id"], ["submissions.id"], name="fk_reports_submission_id"),
     )
-    op.create_index("ix_reports_submission_id_created_at", "reports", ["submission_id", "created_at"])
+    op.create_index("ix_reports_submission_id", "reports", ["submission_id"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,49 @@
+# Two targets: `cpu`, the default, and `gpu`, the same on CUDA wheels. `docker build .` makes the first.
+#
+# Python and its packages lie in /usr/local and /opt/venv, our own source in /opt/lstm-grader, so that one can be
+# shown to a submission without the other (docs/decisions/0004). All that changes at run time is in /data and /tmp.
+
+FROM python:3.12-slim-trixie AS base
+# libseccomp2 is for the wall around submissions. The image comes without compiled standard library, and a read-only
+# root file system would have every process compile it again.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libseccomp2 \
+    && rm -rf /var/lib/apt/lists/* \
+    && python -m compileall -q -j 0 "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
+    && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin grader
+WORKDIR /opt/lstm-grader
+ENV PATH=/opt/venv/bin:$PATH \
+    HOME=/data \
+    LSTM_GRADER_HOST=0.0.0.0 \
+    LSTM_GRADER_PORT=8000 \
+    LSTM_GRADER_DATA_DIR=/data \
+    LSTM_GRADER_CACHE_DIR=/data/cache
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", "\
+import http.client, os, sys; \
+service = http.client.HTTPConnection('127.0.0.1', int(os.environ['LSTM_GRADER_PORT']), timeout=4); \
+service.request('GET', '/healthz'); \
+sys.exit(service.getresponse().status != 200)"]
+ENTRYPOINT ["lstm-grader"]
+CMD ["serve"]
+
+FROM base AS gpu-dependencies
+COPY requirements/image.sh requirements/gpu.txt requirements/
+RUN bash requirements/image.sh dependencies requirements/gpu.txt
+
+FROM gpu-dependencies AS gpu
+COPY . .
+RUN bash requirements/image.sh application
+VOLUME /data
+USER 10001
+
+FROM base AS cpu-dependencies
+COPY requirements/image.sh requirements/cpu.txt requirements/
+RUN bash requirements/image.sh dependencies requirements/cpu.txt
+
+FROM cpu-dependencies AS cpu
+COPY . .
+RUN bash requirements/image.sh application
+# Declared last: what a build step writes into a volume that is already declared is lost.
+VOLUME /data
+USER 10001

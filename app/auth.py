@@ -1,0 +1,117 @@
+"""Who asks: bearer tokens for programs, sessions for browsers.
+
+Tokens and session cookies are random, so their plain SHA-256 is kept and nothing that could be turned back into them.
+A session is opened with a token and ends with it. The secret in a page's forms is derived from the session's cookie,
+which another site can neither read nor guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app import repository
+from app.errors import FormExpired, NotAuthenticated, SessionMissing
+from app.models import Token
+from app.repository import Principal
+from app.services import services
+
+SESSION_COOKIE = "lstm_grader_session"
+
+bearer_scheme = HTTPBearer(
+    scheme_name="bearer",
+    description="The service prints its owner's token when it starts.",
+    auto_error=False,  # Its own error is not a problem document.
+)
+
+
+def new_token() -> str:
+    return f"lstmg_{secrets.token_urlsafe(32)}"
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 in hex. The secret is random and long: nothing is gained by a slow hash."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def token_holder(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+) -> Principal:
+    """Who sent this API request.
+
+    Raises:
+        NotAuthenticated: there is no bearer token, or not a valid one.
+    """
+    if credentials is None:
+        raise NotAuthenticated
+    async with services(request).database.read() as session:
+        token = await repository.find_token(session, hash_secret(credentials.credentials))
+    if token is None:
+        raise NotAuthenticated
+    return Principal(token.id, token.role)
+
+
+async def session_holder(request: Request) -> Principal:
+    """Whose browser sent this request.
+
+    Raises:
+        SessionMissing: there is no session, or it is over.
+    """
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if cookie is None:
+        raise SessionMissing
+    async with services(request).database.read() as session:
+        token = await repository.find_session_token(session, hash_secret(cookie))
+    if token is None:
+        raise SessionMissing
+    return Principal(token.id, token.role)
+
+
+async def open_session(request: Request, response: Response, token: Token) -> None:
+    """Sign the browser in; the cookie is not for scripts, nor for requests that other sites begin."""
+    settings = services(request).settings
+    cookie = secrets.token_urlsafe(32)
+    lifetime = timedelta(seconds=settings.session_seconds)
+    async with services(request).database.write() as session:
+        await repository.add_session(session, sha256=hash_secret(cookie), token=token, lifetime=lifetime)
+    response.set_cookie(
+        SESSION_COOKIE,
+        cookie,
+        max_age=settings.session_seconds,
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(request),
+    )
+
+
+async def close_session(request: Request, response: Response) -> None:
+    async with services(request).database.write() as session:
+        await repository.delete_session(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the user's browser speaks HTTPS, with us or with the proxy before us."""
+    public_url = services(request).settings.public_url
+    return request.url.scheme == "https" or (public_url or "").startswith("https:")
+
+
+def form_secret(request: Request) -> str:
+    """The hidden field that shows that a form came from a page of ours."""
+    return hash_secret(f"form:{request.cookies.get(SESSION_COOKIE, '')}")
+
+
+def check_form_secret(request: Request, came: object) -> None:
+    """Raises: FormExpired: it is not the one of this session."""
+    if not isinstance(came, str) or not hmac.compare_digest(came.encode(), form_secret(request).encode()):
+        raise FormExpired
+
+
+TokenHolder = Annotated[Principal, Depends(token_holder)]
+SessionHolder = Annotated[Principal, Depends(session_holder)]

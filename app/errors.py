@@ -1,0 +1,140 @@
+"""What the service refuses to do, and the one table from an exception's class to its HTTP answer.
+
+    AppError
+      AccessDenied
+        NotAuthenticated        no token, or one that is unknown, expired or revoked
+        SessionMissing          the same, for a page
+        FormExpired             a page's form without its secret, or with that of another session
+      UploadRefused             the client can see at once what to change
+        FormExpected            the body is not a multipart form
+        FormUnreadable          it claims to be one and is not
+        FieldsMissing
+        StudentInvalid
+        AssignmentUnknown
+        FileEmpty
+        FileTooLarge
+        FileTypeUnsupported
+      SubmissionNotFound        there is none, or it is somebody else's
+      DataDirInUse              another service runs on the same data; stops the start, no client sees it
+
+The exceptions do not know HTTP. Their texts are in app/locale, under ``problem.<slug>.title`` and
+``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import JsonValue
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+
+class AppError(Exception):
+    """Base of everything that `app` raises on purpose."""
+
+    def __init__(self, **params: JsonValue) -> None:
+        super().__init__(params)
+        self.params = params
+
+
+class AccessDenied(AppError): ...
+
+
+class NotAuthenticated(AccessDenied): ...
+
+
+class SessionMissing(AccessDenied): ...
+
+
+class FormExpired(AccessDenied): ...
+
+
+class UploadRefused(AppError): ...
+
+
+class FormExpected(UploadRefused):
+    """params: came (the content type)"""
+
+
+class FormUnreadable(UploadRefused):
+    """params: reason"""
+
+
+class FieldsMissing(UploadRefused):
+    """params: missing (names)"""
+
+
+class StudentInvalid(UploadRefused):
+    """params: limit (characters)"""
+
+
+class AssignmentUnknown(UploadRefused):
+    """params: came, known (ids)"""
+
+
+class FileEmpty(UploadRefused):
+    """params: filename"""
+
+
+class FileTooLarge(UploadRefused):
+    """params: limit_bytes"""
+
+
+class FileTypeUnsupported(UploadRefused):
+    """params: filename, accepted (suffixes)"""
+
+
+class SubmissionNotFound(AppError): ...
+
+
+class DataDirInUse(AppError):
+    """params: data_dir"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP status and the last part of the problem's ``type``, which machines may rely on."""
+
+    status: int
+    slug: str
+
+
+ANSWERS: dict[type[Exception], Answer | None] = {
+    AppError: Answer(500, "internal-error"),
+    AccessDenied: Answer(403, "forbidden"),
+    NotAuthenticated: Answer(401, "unauthorized"),
+    SessionMissing: Answer(401, "session-missing"),
+    FormExpired: Answer(403, "form-expired"),
+    UploadRefused: Answer(422, "invalid-request"),
+    FormExpected: Answer(415, "form-expected"),
+    FormUnreadable: Answer(400, "form-unreadable"),
+    FieldsMissing: Answer(422, "fields-missing"),
+    StudentInvalid: Answer(422, "invalid-student"),
+    AssignmentUnknown: Answer(422, "unknown-assignment"),
+    FileEmpty: Answer(422, "empty-file"),
+    FileTooLarge: Answer(413, "file-too-large"),
+    FileTypeUnsupported: Answer(415, "unsupported-file-type"),
+    SubmissionNotFound: Answer(404, "submission-not-found"),
+    DataDirInUse: None,
+    # Not ours:
+    RequestValidationError: Answer(422, "invalid-request"),
+    SQLAlchemyError: Answer(503, "storage-unavailable"),
+    Exception: Answer(500, "internal-error"),
+}
+# What the framework itself refuses, by status: no such page, no such method.
+FRAMEWORK_ANSWERS: dict[int, Answer] = {
+    404: Answer(404, "not-found"),
+    405: Answer(405, "method-not-allowed"),
+}
+
+
+def answer_for(error: Exception) -> Answer:
+    """The row of the nearest class in the table."""
+    if isinstance(error, HTTPException):
+        return FRAMEWORK_ANSWERS.get(error.status_code) or Answer(error.status_code, "invalid-request")
+    for cls in type(error).__mro__:
+        if answer := ANSWERS.get(cls):
+            return answer
+    raise LookupError(f"no answer for {type(error)}")  # Only for what is no Exception at all.

@@ -1,0 +1,269 @@
+"""Takes one attempt off the queue, calls `grader.grade`, stores the report.
+
+`Jobs` is what the rest of the service needs from a queue. `EmbeddedJobs` is the one for a single process: the
+submissions table is the queue, and the worker is a few tasks on the service's own event loop::
+
+    enqueue      in the transaction that stores the submission, so that one is never there without the other
+    claim        one UPDATE that takes the submission that waits longest and names the claim
+    grade        in a thread, never on the event loop
+    finish       report and `done` in one transaction, and only while the claim still holds
+
+What a crash leaves `running` goes back into the queue at the next start. That is safe because a lock on the data
+folder shows that no other worker is alive, and because a result of an older claim is not stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import fcntl
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import repository
+from app.database import Database
+from app.errors import DataDirInUse
+from app.log_config import submission_id_var
+from app.models import JobStatus, Submission
+from app.repository import Claim
+from grader import Assignment, Report, Status
+from grader import Submission as GradedSubmission
+from grader.checks.registry import not_run
+from grader.report import AssignmentRef, ErrorInfo, Receipt, SubmissionRef
+
+logger = logging.getLogger(__name__)
+
+#: Gradings of one submission that may fail through a fault of ours before a person has to look.
+MAX_TRIES = 3
+# A submission can be queued by another process, which has no way to wake this one.
+IDLE_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+
+Grade = Callable[[GradedSubmission, Assignment], Report]
+
+
+class Jobs(Protocol):
+    """A queue of submissions and whoever works on it."""
+
+    async def enqueue(self, session: AsyncSession, submission: Submission) -> None:
+        """Queue it as part of the caller's transaction."""
+
+    def wake(self) -> None:
+        """To be called when that transaction is committed."""
+
+    def watch(self, submission_id: str) -> contextlib.AbstractContextManager[asyncio.Event]:
+        """An event that is set when the submission may be done; look before waiting for it."""
+
+    def stop_watching(self) -> None:
+        """Set all events, because the service is about to stop."""
+
+
+class EmbeddedJobs:
+    """The queue of a service that is one process. As an async context manager it is the worker, too.
+
+    Args:
+        grade: blocks for seconds; called in `slots` threads.
+        data_dir: locked while the worker runs.
+        shutdown_seconds: how long leaving the context waits for running grades before it queues them again.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        assignments: Mapping[str, Assignment],
+        grade: Grade,
+        *,
+        slots: int,
+        data_dir: Path,
+        shutdown_seconds: float,
+    ) -> None:
+        self._database = database
+        self._assignments = assignments
+        self._grade = grade
+        self._slots = slots
+        self._data_dir = data_dir
+        self._shutdown_seconds = shutdown_seconds
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._stack = contextlib.ExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def enqueue(self, session: AsyncSession, submission: Submission) -> None:
+        submission.job_status = JobStatus.QUEUED
+        await session.flush()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    @contextlib.contextmanager
+    def watch(self, submission_id: str) -> Iterator[asyncio.Event]:
+        event = asyncio.Event()
+        if self._stopping:
+            event.set()
+        self._watchers[submission_id].add(event)
+        try:
+            yield event
+        finally:
+            self._watchers[submission_id].discard(event)
+            if not self._watchers[submission_id]:
+                del self._watchers[submission_id]
+
+    def stop_watching(self) -> None:
+        self._stopping = True
+        for submission_id in list(self._watchers):
+            self._tell(submission_id)
+
+    def _tell(self, submission_id: str) -> None:
+        for event in self._watchers.get(submission_id, ()):
+            event.set()
+
+    async def __aenter__(self) -> Self:
+        """Raises: DataDirInUse: another worker holds the lock."""
+        self._stack.enter_context(locked(self._data_dir))
+        async with self._database.write() as session:
+            if requeued := await repository.requeue_running(session):
+                logger.warning("orphans_requeued", extra={"count": requeued})
+        self._executor = self._stack.enter_context(ThreadPoolExecutor(self._slots, thread_name_prefix="grade"))
+        self._tasks = [asyncio.create_task(self._work(), name=f"slot-{number}") for number in range(self._slots)]
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Let running grades finish for `shutdown_seconds`; then queue their submissions again."""
+        self.stop_watching()
+        self._wake.set()
+        _, unfinished = await asyncio.wait(self._tasks, timeout=self._shutdown_seconds)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def close(self) -> None:
+        """Wait for the threads and let go of the data folder. Whoever made `grade` has to stop it before."""
+        self._stack.close()
+
+    async def _work(self) -> None:
+        """One slot: claim, grade, store, until the service stops."""
+        while not self._stopping:
+            # Cleared before looking, so that what is queued from here on is not slept through.
+            self._wake.clear()
+            try:
+                async with self._database.write() as session:
+                    claim = await repository.claim_next(session)
+            except SQLAlchemyError:
+                logger.exception("claim_failed")
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if claim is not None:
+                self._wake.set()  # Another may wait behind it, for another slot.
+                await self._work_on(claim)
+            elif not self._stopping:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+
+    async def _work_on(self, claim: Claim) -> None:
+        submission_id_var.set(claim.submission_id)
+        logger.info("grading_started", extra={"tries": claim.tries})
+        try:
+            report = await self._report(claim)
+            again = report.status == Status.INTERNAL_ERROR and claim.tries < MAX_TRIES
+            await self._store(claim, None if again else report)
+        except asyncio.CancelledError:
+            async with self._database.write() as session:
+                await repository.release(session, claim, count_try=False)
+            logger.warning("grading_stopped")
+            raise
+        finally:
+            self._tell(claim.submission_id)
+            submission_id_var.set(None)
+
+    async def _report(self, claim: Claim) -> Report:
+        submission = GradedSubmission(filename=claim.filename, content=claim.content)
+        assignment = self._assignments.get(claim.assignment_id)
+        try:
+            if assignment is None:
+                raise LookupError(f"assignment {claim.assignment_id!r} is gone")
+            if claim.tries > MAX_TRIES:
+                raise RuntimeError(f"the service ended {MAX_TRIES} times while grading this")
+            # The context goes along, so that what the engine logs carries the submission's id.
+            in_context = contextvars.copy_context().run
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, in_context, self._grade, submission, assignment
+            )
+        except Exception as exc:  # The one place where a fault of ours becomes a report (and not the student's zero).
+            logger.exception("grading_failed")
+            return internal_error(submission, claim.assignment_id, assignment, exc)
+
+    async def _store(self, claim: Claim, report: Report | None) -> None:
+        """Keep the report; None: try again. Does not give up while the database does not answer."""
+        while True:
+            try:
+                async with self._database.write() as session:
+                    if report is None:
+                        kept = await repository.release(session, claim, count_try=True)
+                    else:
+                        kept = await repository.finish(session, claim, report)
+                break
+            except SQLAlchemyError:
+                logger.exception("storing_failed")
+                await asyncio.sleep(RETRY_SECONDS)
+        if report is None:
+            logger.warning("grading_will_be_repeated", extra={"tries": claim.tries})
+        else:
+            logger.info(
+                "graded",
+                extra={
+                    "status": report.status.value,
+                    "points": report.points,
+                    "wall_seconds": report.timing.wall_seconds,
+                    "kept": kept,
+                },
+            )
+
+
+@contextlib.contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder; the lock ends with the process, however that ends.
+
+    Raises:
+        DataDirInUse: another process holds it.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / "worker.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise DataDirInUse(data_dir=str(data_dir)) from exc
+        yield
+
+
+def internal_error(
+    submission: GradedSubmission, assignment_id: str, assignment: Assignment | None, exc: Exception
+) -> Report:
+    """A report without points that names the class of `exc` and nothing else: its message may hold paths of ours."""
+    digest = assignment.digest if assignment else ""
+    return Report(
+        status=Status.INTERNAL_ERROR,
+        points=None,
+        max_points=assignment.max_points if assignment else 0,
+        score=None,
+        assignment=AssignmentRef(id=assignment_id, digest=digest),
+        submission=SubmissionRef(filename=submission.filename, sha256=submission.sha256, format=None),
+        checks=not_run(assignment.points, "internal_error") if assignment else [],
+        error=ErrorInfo(type=type(exc).__name__, message=""),
+        receipt=Receipt(
+            submission_sha256=submission.sha256,
+            assignment_digest=digest,
+            grader_version=version("lstm-grader"),
+            created_at=datetime.now(UTC),
+        ),
+    ).sealed()

@@ -1,0 +1,267 @@
+"""Every query. Each function works in the transaction of the session it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import JobStatus, Role, Session, StoredReport, Submission, Token, new_id, utc_now
+from grader import Report
+
+OWNER = "owner"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: the holder of a valid token, or of a session that was opened with one."""
+
+    token_id: str
+    role: Role
+
+    @property
+    def sees_everything(self) -> bool:
+        return self.role in (Role.ADMIN, Role.TEACHER)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A submission that this worker, and no other, is grading."""
+
+    id: str
+    submission_id: str
+    assignment_id: str
+    filename: str
+    content: bytes
+    tries: int
+
+
+# Submissions
+
+
+async def add_submission(
+    session: AsyncSession,
+    *,
+    student: str,
+    assignment_id: str,
+    filename: str,
+    content: bytes,
+    sha256: str,
+    submitted_by: str,
+) -> Submission:
+    """Store one attempt. Its number counts the attempts of this student at this assignment, from 1."""
+    earlier = select(func.max(Submission.attempt)).where(
+        Submission.student == student, Submission.assignment_id == assignment_id
+    )
+    submission = Submission(
+        student=student,
+        assignment_id=assignment_id,
+        attempt=(await session.scalar(earlier) or 0) + 1,
+        filename=filename,
+        content=content,
+        sha256=sha256,
+        submitted_by=submitted_by,
+    )
+    session.add(submission)
+    await session.flush()
+    return submission
+
+
+async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
+    """The submission with this id, if there is one that `viewer` may see."""
+    return await session.scalar(
+        select(Submission).where(Submission.id == submission_id, _visible_to(viewer))
+    )
+
+
+async def recent_submissions(
+    session: AsyncSession, viewer: Principal, limit: int
+) -> Sequence[tuple[Submission, StoredReport | None]]:
+    """The newest submissions that `viewer` may see, each with its newest report."""
+    newest = (
+        select(func.max(StoredReport.id)).where(StoredReport.submission_id == Submission.id).scalar_subquery()
+    )
+    rows = await session.execute(
+        select(Submission, StoredReport)
+        .outerjoin(StoredReport, StoredReport.id == newest)
+        .where(_visible_to(viewer))
+        .order_by(Submission.created_at.desc(), Submission.id.desc())
+        .limit(limit)
+    )
+    return [(submission, report) for submission, report in rows]
+
+
+async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
+    return await session.scalar(
+        select(StoredReport)
+        .where(StoredReport.submission_id == submission_id)
+        .order_by(StoredReport.id.desc())
+        .limit(1)
+    )
+
+
+async def queue_position(session: AsyncSession, submission: Submission) -> int | None:
+    """1 for the submission that is graded next; None for one that does not wait."""
+    if submission.job_status != JobStatus.QUEUED:
+        return None
+    ahead = select(func.count()).where(
+        Submission.job_status == JobStatus.QUEUED,
+        or_(
+            Submission.created_at < submission.created_at,
+            and_(Submission.created_at == submission.created_at, Submission.id < submission.id),
+        ),
+    )
+    return (await session.scalar(ahead) or 0) + 1
+
+
+def _visible_to(viewer: Principal) -> ColumnElement[bool]:
+    return true() if viewer.sees_everything else Submission.submitted_by == viewer.token_id
+
+
+# The queue
+
+
+async def claim_next(session: AsyncSession) -> Claim | None:
+    """Take the submission that waits longest, if one waits. Two workers never get the same one."""
+    first = (
+        select(Submission.id)
+        .where(Submission.job_status == JobStatus.QUEUED)
+        .order_by(Submission.created_at, Submission.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # Left out on SQLite, where writers take turns anyway.
+        .scalar_subquery()
+    )
+    claimed = await session.execute(
+        update(Submission)
+        .where(Submission.id == first, Submission.job_status == JobStatus.QUEUED)
+        .values(job_status=JobStatus.RUNNING, claim=new_id(), tries=Submission.tries + 1, started_at=utc_now())
+        .returning(
+            Submission.claim,
+            Submission.id,
+            Submission.assignment_id,
+            Submission.filename,
+            Submission.content,
+            Submission.tries,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    row = claimed.one_or_none()
+    return Claim(*row) if row is not None else None
+
+
+async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
+    """Store the report and end the job, if it is still this claim's; else change nothing.
+
+    Returns:
+        Whether it was stored. False: the submission was queued again meanwhile, or this report is already there.
+    """
+    if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now()):
+        return False
+    session.add(
+        StoredReport(
+            submission_id=claim.submission_id,
+            status=report.status.value,
+            points=report.points,
+            max_points=report.max_points,
+            body=report.model_dump(mode="json"),
+        )
+    )
+    return True
+
+
+async def release(session: AsyncSession, claim: Claim, *, count_try: bool) -> bool:
+    """Put the submission back into the queue, where it is again the one that waits longest.
+
+    Args:
+        count_try: False when grading was stopped and not failed.
+    """
+    tries = claim.tries if count_try else claim.tries - 1
+    return await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=tries)
+
+
+async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
+    ended = await session.execute(
+        update(Submission)
+        .where(Submission.id == claim.submission_id, Submission.claim == claim.id)
+        .values(claim=None, **values)
+        .returning(Submission.id)
+        .execution_options(synchronize_session=False)
+    )
+    return ended.one_or_none() is not None
+
+
+async def requeue_running(session: AsyncSession) -> int:
+    """Put every running submission back into the queue. Only for who knows that no worker is alive.
+
+    Returns:
+        How many there were.
+    """
+    requeued = await session.execute(
+        update(Submission)
+        .where(Submission.job_status == JobStatus.RUNNING)
+        .values(job_status=JobStatus.QUEUED, claim=None)
+        .returning(Submission.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(requeued.all())
+
+
+# Tokens and sessions
+
+
+async def find_token(session: AsyncSession, sha256: str) -> Token | None:
+    """The token with this hash, if it is valid now."""
+    return await session.scalar(select(Token).where(Token.sha256 == sha256, _valid(utc_now())))
+
+
+async def add_token(
+    session: AsyncSession, *, name: str, role: Role, sha256: str, expires_at: datetime | None = None
+) -> Token:
+    token = Token(name=name, role=role, sha256=sha256, expires_at=expires_at)
+    session.add(token)
+    await session.flush()
+    return token
+
+
+async def set_owner_token(session: AsyncSession, sha256: str) -> Token:
+    """Make this the owner's only token: earlier ones, and the sessions they opened, end."""
+    await session.execute(
+        update(Token)
+        .where(Token.name == OWNER, Token.role == Role.ADMIN, Token.sha256 != sha256, Token.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+    token = await session.scalar(select(Token).where(Token.sha256 == sha256))
+    if token is None:
+        return await add_token(session, name=OWNER, role=Role.ADMIN, sha256=sha256)
+    token.name, token.role, token.expires_at, token.revoked_at = OWNER, Role.ADMIN, None, None
+    return token
+
+
+async def add_session(session: AsyncSession, *, sha256: str, token: Token, lifetime: timedelta) -> None:
+    """Remember a signed-in browser, no longer than its token lasts. Sessions that are over are forgotten."""
+    now = utc_now()
+    await session.execute(delete(Session).where(Session.expires_at <= now))
+    expires_at = min(now + lifetime, token.expires_at or now + lifetime)
+    session.add(Session(sha256=sha256, token_id=token.id, expires_at=expires_at))
+
+
+async def find_session_token(session: AsyncSession, sha256: str) -> Token | None:
+    """The token that opened the session with this hash, if both are valid now."""
+    now = utc_now()
+    return await session.scalar(
+        select(Token)
+        .join(Session, Session.token_id == Token.id)
+        .where(Session.sha256 == sha256, Session.expires_at > now, _valid(now))
+    )
+
+
+async def delete_session(session: AsyncSession, sha256: str) -> None:
+    await session.execute(delete(Session).where(Session.sha256 == sha256))
+
+
+def _valid(now: datetime) -> ColumnElement[bool]:
+    return and_(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now))

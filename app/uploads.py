@@ -1,0 +1,174 @@
+"""Reads an upload from the wire and refuses at once what can be seen at once.
+
+The form is read by hand, after the sender's token was checked and with a limit that counts the bytes as they come:
+FastAPI would have read all of it before it called anything of ours. What only the content shows (an encoding nobody
+knows, a broken notebook, no class) is not looked at here: that gives a report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from app import repository
+from app.errors import (
+    AssignmentUnknown,
+    FieldsMissing,
+    FileEmpty,
+    FileTooLarge,
+    FileTypeUnsupported,
+    FormExpected,
+    FormUnreadable,
+    StudentInvalid,
+)
+from app.models import Submission
+from app.repository import Principal
+from app.services import Services
+from grader import Assignment
+from grader import Submission as GradedSubmission
+
+DEFAULT_ASSIGNMENT = "lstm-layer"
+ACCEPTED_SUFFIXES = (".py", ".ipynb", ".txt")
+STUDENT_CHARACTERS = 200
+FILENAME_CHARACTERS = 255
+# What the form needs besides the file: field names, boundaries, the other fields.
+FORM_OVERHEAD_BYTES = 64 * 1024
+# A browser that is answered before it has sent everything shows an error of its own. So the rest of a file that is
+# too large is read and thrown away, if it comes soon.
+DISCARD_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Upload:
+    student: str
+    assignment_id: str
+    filename: str
+    content: bytes
+
+
+async def read_form(request: Request, limit_bytes: int) -> FormData:
+    """Read a multipart form with one file of at most `limit_bytes`. Close it after use.
+
+    Raises:
+        FormExpected, FormUnreadable, FileTooLarge
+    """
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
+        raise FormExpected(came=content_type[:100])
+    body_limit = limit_bytes + FORM_OVERHEAD_BYTES
+    announced = request.headers.get("content-length", "")
+    try:
+        if announced.isascii() and announced.isdecimal() and int(announced) > body_limit:
+            raise FileTooLarge(limit_bytes=limit_bytes)
+        limited = Request(request.scope, _limited(request, body_limit, limit_bytes))
+        return await limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES)
+    except FileTooLarge:
+        await _discard(request)
+        raise
+    except HTTPException as exc:
+        raise FormUnreadable(reason=exc.detail) from exc
+
+
+async def check_upload(form: FormData, assignments: Mapping[str, Assignment], limit_bytes: int) -> Upload:
+    """Check the fields ``file``, ``student`` and ``assignment``.
+
+    Raises:
+        UploadRefused: one of its subclasses, for the first thing that is wrong.
+    """
+    file, student, assignment_id = form.get("file"), form.get("student"), form.get("assignment") or DEFAULT_ASSIGNMENT
+    # A browser sends an empty file without a name when none was chosen.
+    has_file = isinstance(file, UploadFile) and bool(file.filename or file.size)
+    missing = [name for name, given in (("file", has_file), ("student", bool(student))) if not given]
+    if missing:
+        raise FieldsMissing(missing=missing)
+    assert isinstance(file, UploadFile)
+    if assignment_id not in assignments:
+        raise AssignmentUnknown(came=str(assignment_id)[:100], known=sorted(assignments))
+    assert isinstance(assignment_id, str)
+    student = check_student(student)
+    filename = clean_filename(file.filename or "")
+    if PurePosixPath(filename).suffix.lower() not in ACCEPTED_SUFFIXES:
+        raise FileTypeUnsupported(filename=filename, accepted=list(ACCEPTED_SUFFIXES))
+    limit_bytes = min(limit_bytes, assignments[assignment_id].upload.upload_bytes)
+    if (file.size or 0) > limit_bytes:
+        raise FileTooLarge(limit_bytes=limit_bytes)
+    content = await file.read()
+    if not content:
+        raise FileEmpty(filename=filename)
+    return Upload(student, assignment_id, filename, content)
+
+
+def check_student(came: object) -> str:
+    """The student's name or id in one form: composed letters, no spaces around it.
+
+    Raises:
+        StudentInvalid: it is empty, too long, or holds control characters.
+    """
+    student = unicodedata.normalize("NFC", came).strip() if isinstance(came, str) else ""
+    printable = all(unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") for character in student)
+    if not student or len(student) > STUDENT_CHARACTERS or not printable:
+        raise StudentInvalid(limit=STUDENT_CHARACTERS)
+    return student
+
+
+def clean_filename(came: str) -> str:
+    """The last part of a path of any system, without control characters, shortened before its suffix.
+
+    >>> clean_filename("C:\\\\homework\\\\LSTM.ipynb")
+    'LSTM.ipynb'
+    """
+    name = re.split(r"[/\\]", came)[-1]
+    name = "".join(character for character in name if unicodedata.category(character)[0] != "C").strip()
+    path = PurePosixPath(name)
+    suffix = path.suffix if len(path.suffix) < FILENAME_CHARACTERS else ""
+    return path.name.removesuffix(suffix)[: FILENAME_CHARACTERS - len(suffix)] + suffix
+
+
+async def accept(services: Services, upload: Upload, submitter: Principal) -> Submission:
+    """Store the upload and queue it, both or neither; from here on it is not lost."""
+    async with services.database.write() as session:
+        submission = await repository.add_submission(
+            session,
+            student=upload.student,
+            assignment_id=upload.assignment_id,
+            filename=upload.filename,
+            content=upload.content,
+            sha256=GradedSubmission(upload.filename, upload.content).sha256,
+            submitted_by=submitter.token_id,
+        )
+        await services.jobs.enqueue(session, submission)
+    services.jobs.wake()
+    return submission
+
+
+def _limited(request: Request, body_limit: int, limit_bytes: int) -> Receive:
+    seen = 0
+
+    async def receive() -> Message:
+        nonlocal seen
+        message = await request.receive()
+        seen += len(message.get("body", b""))
+        if seen > body_limit:
+            raise FileTooLarge(limit_bytes=limit_bytes)
+        return message
+
+    return receive
+
+
+async def _discard(request: Request) -> None:
+    if "expect" in request.headers:
+        return  # This client waits for our word before it sends anything.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while (await request.receive()).get("more_body"):
+                pass

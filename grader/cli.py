@@ -1,0 +1,228 @@
+"""The command line: arguments in, report out, exit code.
+
+Exit codes: 0 graded, 1 graded below ``--fail-under``, 2 wrong usage, 3 we failed (no grade). This is the only module of
+`grader` that reads the environment. The service adds its own commands to `cli` (`app.cli`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from platformdirs import user_cache_path
+from rich.console import Console
+from rich.table import Table
+
+from grader.assignment import Assignment, assignment_schema, load_assignments, pick_assignment
+from grader.errors import AssignmentError, SandboxError
+from grader.messages import render, translate
+from grader.pipeline import Progress, grade
+from grader.report import Report, Status
+from grader.sandbox import ForkSandbox, Kind
+from grader.selftest import correct_submission
+from grader.submission import Submission
+from grader.text_report import print_report
+from reference import ReferenceStore
+
+GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
+
+cli = typer.Typer(
+    help="Grade submissions of the LSTM exercise.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+assignments_cli = typer.Typer(help="The assignments this grader knows.", no_args_is_help=True)
+cli.add_typer(assignments_cli, name="assignments")
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class Language(StrEnum):
+    RU = "ru"
+    EN = "en"
+
+
+def main() -> None:
+    """Entry point of ``python -m grader``."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    cli()
+
+
+@cli.callback()
+def _options(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"lstm-grader {version('lstm-grader')}")
+        raise typer.Exit
+
+
+@cli.command("grade")
+def grade_command(
+    file: Annotated[Path, typer.Argument(help="A .py file or a notebook; - reads standard input.", show_default=False)],
+    assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
+    format: Annotated[Format, typer.Option(help="How the report is written.")] = Format.TEXT,
+    lang: Annotated[
+        Language | None, typer.Option(help="Language of the report; default: the locale's.", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the report here.", show_default=False)] = None,
+    fail_under: Annotated[
+        float, typer.Option(help="Exit with 1 when the submission gets fewer points than this.")
+    ] = 0.0,
+) -> None:
+    """Grade one file and print the report.
+
+    Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
+    """
+    chosen = _assignment(assignment)
+    submission = _submission(file, chosen)
+    language = lang.value if lang else _locale_language() or chosen.language
+    with _our_failure_is_exit_3(), ForkSandbox(slots=1) as sandbox:
+        # TensorFlow takes seconds to import: begin while the file is read.
+        sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
+        with _progress(language) as progress:
+            report = grade(submission, chosen, sandbox=sandbox, references=_references(), progress=progress)
+    _write(report, format, language, output)
+    if report.status == Status.INTERNAL_ERROR:
+        raise typer.Exit(OUR_FAILURE)
+    raise typer.Exit(BELOW if (report.points or 0.0) < fail_under else GRADED)
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what this host can do: versions, the wall around submissions, and a known answer graded through it."""
+    console = Console(highlight=False)
+    console.print(f"lstm-grader {version('lstm-grader')}, Python {platform.python_version()}, {platform.system()}")
+    for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
+        with contextlib.suppress(PackageNotFoundError):
+            console.print(f"{name} {version(name)}")
+    with _our_failure_is_exit_3(), ForkSandbox() as sandbox:
+        console.print(f"slots: {sandbox.slots} (cores this process may use)")
+        sandbox.start(Kind.KERAS3)
+        table = Table("mechanism", "state", "what it stops")
+        for name, mechanism in sandbox.wall().items():
+            state = "[green]enforced[/]" if mechanism.enforced else "[red]not enforced[/]"
+            table.add_row(name, state, mechanism.stops)
+        console.print(table)
+        assignment = load_assignments()["lstm-layer"]
+        report = grade(correct_submission(), assignment, sandbox=sandbox, references=_references())
+    good = report.status == Status.PASSED
+    console.print(
+        f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "
+        f"in {report.timing.wall_seconds:.1f} s (the first one includes starting TensorFlow)"
+    )
+    raise typer.Exit(GRADED if good else OUR_FAILURE)
+
+
+@assignments_cli.command("list")
+def assignments_list() -> None:
+    """List the assignments."""
+    for assignment in _assignments().values():
+        typer.echo(f"{assignment.id}\t{assignment.max_points:g}\t{assignment.title.get('en', '')}")
+
+
+@assignments_cli.command("check")
+def assignments_check(file: Annotated[Path, typer.Argument(help="A TOML file.")]) -> None:
+    """Check an assignment file; exit code 2 and a sentence when something is wrong with it."""
+    assignment = _assignment(str(file.resolve()))
+    typer.echo(f"{assignment.id}: {assignment.max_points:g} points, {len(assignment.cases)} cases, {assignment.digest}")
+
+
+@assignments_cli.command("schema")
+def assignments_schema() -> None:
+    """Print the JSON Schema of an assignment file."""
+    typer.echo(json.dumps(assignment_schema(), indent=2, ensure_ascii=False))
+
+
+def _assignments() -> dict[str, Assignment]:
+    folder = os.environ.get("LSTM_GRADER_ASSIGNMENTS_DIR")
+    try:
+        return load_assignments(Path(folder) if folder else None)
+    except AssignmentError as exc:
+        raise _usage(str(exc)) from exc
+
+
+def _assignment(wanted: str) -> Assignment:
+    try:
+        return pick_assignment(_assignments(), wanted)
+    except AssignmentError as exc:
+        raise _usage(str(exc)) from exc
+
+
+def _submission(file: Path, assignment: Assignment) -> Submission:
+    # One byte more than allowed: enough to know that it is too large, whatever is behind it.
+    limit = assignment.upload.upload_bytes + 1
+    try:
+        if str(file) == "-":
+            return Submission("stdin.py", sys.stdin.buffer.read(limit))
+        with file.open("rb") as stream:
+            return Submission(file.name, stream.read(limit))
+    except OSError as exc:
+        raise _usage(f"{file}: {exc.strerror or exc}") from exc
+
+
+def _references() -> ReferenceStore:
+    folder = os.environ.get("LSTM_GRADER_CACHE_DIR")
+    return ReferenceStore(Path(folder) if folder else user_cache_path("lstm-grader", appauthor=False))
+
+
+def _locale_language() -> str | None:
+    """The language of the locale, where it names one of ours."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name, "")
+        if value:
+            return value[:2] if value[:2] in ("ru", "en") else None
+    return None
+
+
+@contextlib.contextmanager
+def _progress(language: str) -> Iterator[Progress | None]:
+    """A spinner with the stage on a terminal, nothing in a pipe."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status(translate("ui.stage_reading", language)) as status:
+        yield lambda stage: status.update(translate(f"ui.stage_{stage}", language))
+
+
+@contextlib.contextmanager
+def _our_failure_is_exit_3() -> Iterator[None]:
+    try:
+        yield
+    except SandboxError as exc:
+        typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
+        raise typer.Exit(OUR_FAILURE) from exc
+
+
+def _usage(message: str) -> typer.Exit:
+    typer.echo(f"lstm-grader: {message}", err=True)
+    return typer.Exit(USAGE)
+
+
+def _write(report: Report, format: Format, language: str, output: Path | None) -> None:
+    rendered: dict[str, Any] = render(report, language)
+    try:
+        with contextlib.ExitStack() as stack:
+            stream = stack.enter_context(output.open("w", encoding="utf-8")) if output else sys.stdout
+            if format is Format.JSON:
+                print(json.dumps(rendered, ensure_ascii=False, indent=2), file=stream)
+            else:
+                width = None if stream.isatty() else 120
+                print_report(rendered, language, Console(file=stream, highlight=False, width=width))
+    except OSError as exc:
+        raise _usage(f"{output}: {exc.strerror or exc}") from exc

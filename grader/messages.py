@@ -1,0 +1,171 @@
+"""The sentences of a report, in the reader's language.
+
+What is stored is a code and its parameters; this module makes text of them when a report is read. The texts are gettext
+catalogues keyed by id: ``CODE.title``, ``CODE.message`` and ``CODE.hint`` for a code of the report, single words and
+sentences for the rest. Above each code the catalogue says which parameters come with it.
+
+Parameters are the student's data: an exception's message, a name out of the code, megabytes of either. They are filled
+in by one pass over ``{name}`` placeholders, which knows no attributes, indices or formats; values are cut, and characters
+that do not print (terminal colours, line breaks, reversed text) are replaced. A page still has to escape what it gets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from babel.core import negotiate_locale
+from babel.messages.pofile import read_po
+
+from grader.report import Report
+
+LANGUAGES = ("ru", "en")
+
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+VALUE_CHARACTERS = 200
+# One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.
+LANGUAGE_RANGE = re.compile(r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE)
+
+
+class Catalogue:
+    """Texts by id and language, out of a folder that holds one ``<language>.po`` for each of `LANGUAGES`.
+
+    Raises:
+        OSError: a language has no file.
+        babel.messages.pofile.PoFileError: a file is no gettext catalogue.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._texts = {language: _read(folder / f"{language}.po") for language in LANGUAGES}
+
+    def find(self, id: str, language: str, /, **params: object) -> str | None:
+        """The text with its placeholders filled in; a parameter that is missing shows as "?". None for an unknown id.
+
+        Raises:
+            KeyError: `language` is not one of `LANGUAGES`.
+        """
+        text = self._texts[language].get(id)
+        if text is None:
+            return None
+        return PLACEHOLDER.sub(lambda match: _shown(match[1], params.get(match[1])), text)
+
+    def text(self, id: str, language: str, /, **params: object) -> str:
+        """As `find`; an unknown id gives the code itself, so that a newer report still says something."""
+        text = self.find(id, language, **params)
+        return _printable(re.sub(r"\.(title|message|hint)$", "", id)) if text is None else text
+
+
+def translate(id: str, language: str, /, **params: object) -> str:
+    """A text of the grader's own catalogue.
+
+    Raises:
+        KeyError: `language` is not one of `LANGUAGES`.
+    """
+    return _own().text(id, language, **_with_derived(language, params))
+
+
+def render(report: Report, language: str) -> dict[str, Any]:
+    """The report as a reader gets it: its JSON form with `title`, `message` and `hint`.
+
+    A `hint` is None where there is nothing to try: a plain pass, or a code that this version does not know.
+
+    Raises:
+        KeyError: `language` is not one of `LANGUAGES`.
+    """
+    rendered = report.model_dump(mode="json")
+    rendered["checks"] = [_check(check, language) for check in rendered["checks"]]
+    rendered["diagnoses"] = [
+        {**diagnosis, **_message_and_hint(diagnosis["code"], language, diagnosis["params"])}
+        for diagnosis in rendered["diagnoses"]
+    ]
+    rendered["advisories"] = [
+        {**advisory, "message": _message(advisory["code"], language, {"line": advisory["line"], **advisory["params"]})}
+        for advisory in rendered["advisories"]
+    ]
+    extraction = rendered["extraction"]
+    extraction["cells_skipped"] = [
+        {**cell, "message": _message(cell["code"], language, cell["params"])} for cell in extraction["cells_skipped"]
+    ]
+    return rendered
+
+
+def negotiate(accept_language: str | None, default: str) -> str:
+    """The one of `LANGUAGES` that an Accept-Language header likes best, else `default`."""
+    wanted = []
+    for element in (accept_language or "").split(","):
+        if (match := LANGUAGE_RANGE.fullmatch(element.strip())) and (quality := float(match[2] or 1)) > 0:
+            wanted.append((quality, match[1]))
+    # The sort is stable: among equals the first one counts.
+    preferred = [name for _, name in sorted(wanted, key=lambda pair: -pair[0])]
+    found = negotiate_locale(preferred, LANGUAGES, sep="-")
+    return found.lower() if found else default
+
+
+@cache
+def _own() -> Catalogue:
+    return Catalogue(Path(__file__).parent / "locale")
+
+
+def _read(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        catalogue = read_po(file, abort_invalid=True)
+    # The entry without an id is the file's header.
+    return {str(message.id): str(message.string) for message in catalogue if message.id}
+
+
+def _check(check: dict[str, Any], language: str) -> dict[str, Any]:
+    if check["code"] is not None:
+        texts = _message_and_hint(check["code"], language, check["params"])
+    else:
+        texts = {"message": translate(f"check.{check['id']}.{check['status']}", language), "hint": None}
+    title = _own().find(f"check.{check['id']}.title", language) or _printable(check["id"])
+    details = check.pop("details")
+    return {"id": check.pop("id"), "title": title, **check, **texts, "details": details}
+
+
+def _message_and_hint(code: str, language: str, params: Mapping[str, object]) -> dict[str, str | None]:
+    hint = _own().find(f"{code}.hint", language, **_with_derived(language, params))
+    return {"message": _message(code, language, params), "hint": hint}
+
+
+def _message(code: str, language: str, params: Mapping[str, object]) -> str:
+    return translate(f"{code}.message", language, **params)
+
+
+def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters, with those that are themselves a matter of language: where something is, and kinds of cases."""
+    own, line, cell = _own(), params.get("line"), params.get("cell")
+    id = "ui.place_unknown" if line is None else "ui.place_line" if cell is None else "ui.place_cell"
+    derived = {**params, "place": own.text(id, language, line=line, cell=cell)}
+    categories = params.get("categories")
+    if isinstance(categories, list):
+        derived["categories"] = [own.find(f"category.{name}", language) or name for name in categories]
+    return derived
+
+
+def _shown(name: str, value: object) -> str:
+    """A parameter as it stands in a sentence."""
+    if isinstance(value, list | tuple):
+        text = ", ".join(_scalar(name, item) for item in islice(value, VALUE_CHARACTERS))
+    else:
+        text = _scalar(name, value)
+    return _printable(text) or "—"
+
+
+def _scalar(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value[: VALUE_CHARACTERS + 1]
+    if isinstance(value, int) and abs(value) < 10**18:
+        return f"{value / 1_000_000:.1f}".removesuffix(".0") if name.endswith("bytes") else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "?"
+
+
+def _printable(text: str) -> str:
+    text = text if len(text) <= VALUE_CHARACTERS else text[: VALUE_CHARACTERS - 1] + "…"
+    return "".join(char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -1,0 +1,81 @@
+"""IPython's magics and shell lines, turned into Python one logical line at a time.
+
+IPython's own transformer says what a magic is and what it becomes; it only ever sees one line, because its time grows
+with the square of their number (400 magics in one cell: 87 s). Lines keep their numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from IPython.core.inputtransformer2 import (
+    TransformerManager,
+    classic_prompt,
+    ipython_prompt,
+    leading_indent,
+)
+from lexical import pieces
+
+# Cheap and generous: IPython decides about what passes.
+CANDIDATE = re.compile(r"\s*[%!?,;/]|.*\?\s*$|.*=\s*[%!]", re.DOTALL)
+# Commands that a notebook takes without their percent sign. Followed by a word, none of them is Python.
+AUTOMAGIC = re.compile(r"(?:pip|conda|cd|ls|cat|mkdir|cp|mv|rm)[ \t]+[-\w./~]")
+# `%time` runs the statement behind it in the notebook's own namespace: the statement is what counts.
+TIMED_STATEMENT = re.compile(r"(%time[ \t]+)(?=\S)")
+CELL_MAGIC = re.compile(r"%%(\w[\w.]*)")
+# Cell magics whose cell is Python for the notebook (`%%python3`: for a process beside it, but it is code to read).
+PYTHON_BODY = frozenset(
+    "time timeit capture prun mprun lprun memit mem heat snakeviz scalene pyinstrument python python3 debug notify".split()
+)
+
+
+def strip_prompts(text: str) -> str:
+    """Without ``>>>`` or ``In [1]:`` and without an indentation that all lines share, as IPython does first."""
+    lines = text.splitlines(keepends=True)
+    if len(lines) != text.count("\n") + (not text.endswith("\n")):
+        return text  # other line separators: not what was pasted from a prompt
+    for transform in (leading_indent, classic_prompt, ipython_prompt):
+        lines = transform(lines)
+    return "".join(lines)
+
+
+def take_cell_magics(text: str) -> tuple[str | None, str]:
+    """The cell magic that makes a cell something else than Python, if any, and the text without the others."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = CELL_MAGIC.match(line)
+        if match is None:
+            break
+        if match[1] not in PYTHON_BODY:
+            return match[1], text
+        lines[number] = ""
+    return None, "\n".join(lines)
+
+
+def to_python(text: str) -> str:
+    """The text with every magic and shell line replaced by the call that IPython makes of it."""
+    return "".join(piece.text for piece in pieces(text, _rewrite))
+
+
+def _rewrite(line: str) -> str | None:
+    if CANDIDATE.match(line) is None and AUTOMAGIC.match(line.lstrip()) is None:
+        return None
+    body = line.lstrip(" \t")
+    indent = line[: len(line) - len(body)]
+    if timed := TIMED_STATEMENT.match(body):
+        return indent + body[timed.end() :]
+    call = _transform(("%" if AUTOMAGIC.match(body) else "") + body)
+    return None if call is None else indent + call + "\n" * line.count("\n")
+
+
+@functools.lru_cache(maxsize=1024)
+def _transform(line: str) -> str | None:
+    """What IPython makes of a line that stands alone; None when that is the line itself."""
+    try:
+        call = TransformerManager().transform_cell(line + "\n").rstrip("\n")
+    except (SyntaxError, ValueError):
+        return None
+    return None if call == line.rstrip() or "\n" in call else call

@@ -1,0 +1,79 @@
+"""Makes the text of a cell or a file compile, where that takes no guess about what was meant."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+
+import magics
+from lexical import pieces
+
+# What editors, messengers and web pages put in the place of a space, and what they add that nobody sees.
+SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\u2028\u2029\x85\x0b"
+NOTHING = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\x1a"
+INVISIBLE = str.maketrans({**dict.fromkeys(SPACES, " "), **dict.fromkeys(NOTHING, "")})
+INDENT = re.compile(r"(?:(?<=\n)|\A)[ ]*\t[ \t]*")
+TAB_WIDTHS = (8, 4)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a text is not Python. `line` counts from 1 within the text."""
+
+    message: str
+    line: int
+    text: str
+
+
+def problem_of(text: str) -> Problem | None:
+    """None when the text compiles as a cell does, where ``await`` may stand outside functions."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except SyntaxError as exc:
+        lines = text.split("\n")
+        line = min(max(exc.lineno or 1, 1), len(lines))
+        return Problem(exc.msg, line, lines[line - 1].strip()[:200])
+    except (ValueError, OverflowError) as exc:
+        return Problem(str(exc), 1, "")
+    except (RecursionError, MemoryError):
+        return Problem("too deeply nested", 1, "")
+    return None
+
+
+def repair(text: str) -> tuple[str, Problem | None]:
+    """The text as Python with the same number of lines, or the text as it was and what is wrong with it."""
+    if problem_of(text) is None:
+        return text, None
+    python = visible(magics.to_python(text))
+    problem = problem_of(python)
+    if problem is None:
+        return python, None
+    for width in TAB_WIDTHS if "\t" in python else ():
+        spaced = _expand_indents(python, width)
+        if problem_of(spaced) is None:
+            return spaced, None
+    return text, problem
+
+
+def visible(text: str) -> str:
+    """Without invisible characters in code; strings and comments keep theirs."""
+    if text.isascii() and not {"\x0b", "\x1a"} & set(text):
+        return text
+    return "".join(p.text.translate(INVISIBLE) if p.kind in ("code", "line") else p.text for p in pieces(text))
+
+
+def _expand_indents(text: str, width: int) -> str:
+    """Tabs that indent a line become spaces; a line that begins inside a string keeps its own."""
+    expanded, line_start = [], True
+    for piece in pieces(text):
+        code = piece.text
+        if piece.kind == "code":
+            head = "" if line_start else "-"  # stands for what is before the piece in its line
+            code = INDENT.sub(lambda match: match[0].expandtabs(width), head + code)[len(head) :]
+        line_start = piece.text.endswith("\n")
+        expanded.append(code)
+    return "".join(expanded)

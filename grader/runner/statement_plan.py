@@ -1,0 +1,227 @@
+"""Decides which top-level statements are run: what the class needs, and nothing that merely uses it.
+
+A notebook is full of training, plots, downloads and `input()`. None of it may cost the student the grade, and most of it
+costs time. So the plan starts at the name ``LSTM`` and follows the names that its functions read, through everything that
+binds or changes them; what configures a library or patches a class is run as well.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from imported import Imported, may_bring
+from scopes import names_bound_by
+from statement_rules import (
+    CLASS,
+    DEFINITIONS,
+    IMPORTS,
+    SIMPLE,
+    Statement,
+    is_configuration,
+    is_patch,
+    may_bind_dynamically,
+    script_effect,
+    statements_of,
+)
+
+# What the module starts with. These follow the case at hand whatever the student's own values were.
+SUPPLIED = frozenset({"x", "BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE"})
+
+
+@dataclass
+class Plan:
+    """`reasons` says for each statement to run which rule chose it; `core` are those that the class itself needs."""
+
+    statements: list[Statement]
+    imported: Imported
+    reasons: dict[int, str] = field(default_factory=dict)
+    core: set[int] = field(default_factory=set)
+    class_line: int | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether anything that is run may bind the class."""
+        return self.class_line is not None or "cannot_tell" in self.reasons.values()
+
+    def core_statements(self) -> list[Statement]:
+        return [self.statements[index] for index in sorted(self.core)]
+
+
+def make_plan(tree: ast.Module, *, is_script: bool, also_needed: Iterable[str] = ()) -> Plan:
+    """Choose what to run.
+
+    Args:
+        is_script: from a ``.py`` file, where ending the process or acting on the system counts (see `script_effect`).
+        also_needed: names that are read from outside, by the arguments of the student's own call of the class.
+    """
+    planner = _Planner(tree, is_script)
+    planner.choose([CLASS, *also_needed])
+    return planner.plan
+
+
+class _Planner:
+    def __init__(self, tree: ast.Module, is_script: bool) -> None:
+        statements = statements_of(tree)
+        all_nodes = list(ast.walk(tree))
+        self.plan = Plan(statements, Imported(all_nodes))
+        self._tree_nodes = all_nodes
+        self._is_script = is_script
+        self._needed: set[str] = set()
+        self._binders: dict[str, list[int]] = defaultdict(list)
+        self._changers: dict[str, list[int]] = defaultdict(list)
+        self._callers: dict[str, list[int]] = defaultdict(list)
+        hiding = self._hiding_imports()
+        for index, statement in enumerate(statements):
+            if index in hiding:
+                continue
+            for name in statement.uses.binds | statement.uses.late_binds:
+                self._binders[name].append(index)
+            if CLASS not in statement.uses.binds and any(may_bring(node, CLASS) for node in statement.uses.nodes):
+                self._binders[CLASS].append(index)
+            for name in statement.stores_into | statement.changes:
+                self._changers[name].append(index)
+            for name in statement.called:
+                self._callers[name].append(index)
+        self._runs_anyway = [index for index in range(len(statements)) if index not in hiding]
+        self._defined = {s.node.name for s in statements if isinstance(s.node, DEFINITIONS)}
+
+    def choose(self, names: list[str]) -> None:
+        plan = self.plan
+        plan.class_line = self._class_line()
+        if plan.class_line is None and may_bind_dynamically(self._tree_nodes, {CLASS}, plan.imported):
+            for index, statement in enumerate(plan.statements):
+                self._select(index, "cannot_tell", core=isinstance(statement.node, DEFINITIONS))
+            return
+        self._follow(names)
+        for index in self._runs_anyway:
+            if reason := self._own_reason(plan.statements[index]):
+                self._select(index, reason)
+                self._follow(plan.statements[index].uses.all_reads())
+        while self._select_dynamic():
+            pass
+        self._select_definitions()
+
+    def _hiding_imports(self) -> set[int]:
+        """Imports of Keras' own LSTM below the student's class: run, they would take the class away.
+
+        A later cell that trains another model does that, in a notebook where the class was already used.
+        """
+        own_seen, hiding = False, set()
+        for index, statement in enumerate(self.plan.statements):
+            brings = statement.binds_by_import()
+            if own_seen and brings and isinstance(statement.node, IMPORTS):
+                hiding.add(index)
+            own_seen = own_seen or (CLASS in statement.uses.binds and not brings)
+        return hiding
+
+    def _class_line(self) -> int | None:
+        """The last line that binds the class; an import only where nothing else does."""
+        lines: dict[bool, list[int]] = {True: [], False: []}
+        for index in self._binders[CLASS]:
+            statement = self.plan.statements[index]
+            late = CLASS in statement.uses.late_binds
+            for node in ast.walk(statement.node) if late else statement.uses.nodes:
+                if CLASS in names_bound_by(node) or may_bring(node, CLASS):
+                    lines[isinstance(node, IMPORTS)].append(getattr(node, "lineno", statement.first_line))
+        return max(lines[False] or lines[True], default=None)
+
+    def _own_reason(self, statement: Statement) -> str | None:
+        if statement.is_import():
+            return "import"
+        if is_configuration(statement, self.plan.imported):
+            return "configuration"
+        if is_patch(statement, self.plan.imported, self._defined):
+            return "patch"
+        return script_effect(statement, self.plan.imported) if self._is_script else None
+
+    def _select(self, index: int, reason: str, *, core: bool = False) -> None:
+        self.plan.reasons.setdefault(index, reason)
+        if core:
+            self.plan.core.add(index)
+
+    def _follow(self, names: Iterable[str]) -> None:
+        """Select all that binds or changes `names`, and what that reads in turn."""
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name in self._needed:
+                continue
+            self._needed.add(name)
+            for index in [*self._binders[name], *self._changers[name]]:
+                statement = self.plan.statements[index]
+                if index in self.plan.core or not self._may_run_for(name, statement):
+                    continue
+                self._select(index, "binds_class" if name == CLASS else "needed", core=True)
+                waiting += statement.uses.all_reads()
+                if _looks_names_up(statement):
+                    waiting += self._names_in_strings(statement)
+                if name in statement.uses.late_binds and isinstance(statement.node, DEFINITIONS):
+                    for caller in self._callers[statement.node.name]:
+                        self._select(caller, "needed", core=True)
+                        waiting += self.plan.statements[caller].uses.all_reads()
+
+    def _may_run_for(self, name: str, statement: Statement) -> bool:
+        if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)):
+            return True
+        binds = name in statement.uses.binds
+        if statement.is_main_guard():
+            # What only the guard binds has no other place to come from.
+            return binds and name not in SUPPLIED and len(self._binders[name]) == 1
+        if name in SUPPLIED:
+            # The module has it already: run what is as simple as the course's own line, not a loop that reads batches.
+            simple = isinstance(statement.node, ast.Assign | ast.AnnAssign)
+            return binds and simple and all(self._is_given(read) for read in statement.uses.reads)
+        if binds or name in statement.stores_into:
+            return True
+        if name in self.plan.imported:
+            return False
+        return isinstance(statement.node, (*SIMPLE, ast.For, ast.With, ast.If))
+
+    def _is_given(self, name: str) -> bool:
+        return name in SUPPLIED or name in self.plan.imported or name not in self._binders
+
+    def _names_in_strings(self, statement: Statement) -> list[str]:
+        """Names of the module in the strings of a statement that looks names up while it runs."""
+        strings = (n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+        return [word for text in strings for word in re.findall(r"\w+", text) if word in self._binders]
+
+    def _select_dynamic(self) -> bool:
+        """Select what ``exec`` and the like may bind of what is needed; whether that was anything new."""
+        found = False
+        for index in self._runs_anyway:
+            statement = self.plan.statements[index]
+            if index in self.plan.reasons or statement.is_main_guard():
+                continue
+            if may_bind_dynamically(statement.uses.nodes, self._needed, self.plan.imported):
+                self._select(index, "may_bind", core=True)
+                self._follow(statement.uses.all_reads())
+                found = True
+        return found
+
+    def _select_definitions(self) -> None:
+        """Definitions that the class does not need are run too, unless they need something that is not."""
+        rest = {
+            index
+            for index in self._runs_anyway
+            if index not in self.plan.reasons and isinstance(self.plan.statements[index].node, DEFINITIONS)
+        }
+        while True:
+            running = set(self.plan.reasons) | rest
+            missing = {
+                name for name, binders in self._binders.items() if name not in SUPPLIED and running.isdisjoint(binders)
+            }
+            unable = {index for index in rest if not missing.isdisjoint(self.plan.statements[index].uses.reads)}
+            if not unable:
+                break
+            rest -= unable
+        for index in rest:
+            self._select(index, "definition")
+
+
+def _looks_names_up(statement: Statement) -> bool:
+    lookups = {"eval", "exec", "globals", "vars", "locals", "__import__"}
+    return not lookups.isdisjoint(statement.uses.all_reads()) or "sys" in statement.uses.all_reads()

@@ -1,0 +1,115 @@
+"""The report for a terminal or a pipe.
+
+Names, messages and output come from the student: they are shown as text, never as markup, and without the control
+characters that could repaint a terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from grader.messages import translate
+
+STATUS_STYLE = {"passed": "bold green", "failed": "bold red", "internal_error": "bold magenta"}
+CHECK_MARK = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+SHOWN_LINES = 20
+
+
+def print_report(report: dict[str, Any], language: str, console: Console) -> None:
+    """Print a rendered report (`grader.messages.render`)."""
+    for part in _parts(report, language):
+        console.print(part, soft_wrap=False)
+
+
+def clean(text: object) -> str:
+    """Untrusted text without characters that a terminal obeys."""
+    return CONTROL.sub("�", str(text))
+
+
+def _parts(report: dict[str, Any], language: str) -> list[RenderableType]:
+    def ui(name: str, **params: object) -> str:
+        return translate(f"ui.{name}", language, **params)
+
+    status = report["status"]
+    points = "-" if report["points"] is None else f"{report['points']:g} / {report['max_points']:g}"
+    head = Text.assemble(
+        (clean(report["submission"]["filename"]), "bold"),
+        "  ",
+        (translate(f"status.{status}", language), STATUS_STYLE.get(status, "bold red")),
+        "  ",
+        (f"{points} {ui('points')}", "bold"),
+    )
+    parts: list[RenderableType] = [head, ""]
+    for diagnosis in report["diagnoses"]:
+        parts += _advice(diagnosis["message"], diagnosis["hint"], ui("what_to_do"))
+    parts.append(_checks(report["checks"]))
+    parts += _divergence(report["cases"], ui)
+    parts += _error(report["error"], ui)
+    if report["extraction"]["cells_skipped"]:
+        parts += ["", Text(ui("skipped_cells"), style="bold")]
+        for cell in report["extraction"]["cells_skipped"]:
+            parts.append(Text(f"  {ui('cell')} {cell['index'] + 1}: {clean(cell['message'])}"))
+    for advisory in report["advisories"]:
+        where = f" ({ui('line')} {advisory['line']})" if advisory["line"] else ""
+        parts += ["", Text(f"{clean(advisory['message'])}{where}", style="yellow")]
+    for name in ("stdout", "stderr"):
+        parts += _output(name, report["output"][name])
+    seconds = report["timing"]["wall_seconds"]
+    generation = report["environment"]["keras_generation"]
+    tail = [f"{seconds:.2f} s", f"Keras {report['environment']['keras']}" if generation else ""]
+    return [*parts, "", Text("  ".join(filter(None, tail)), style="dim")]
+
+
+def _advice(message: str, hint: str | None, label: str) -> list[RenderableType]:
+    lines = [Text(clean(message))]
+    if hint:
+        lines.append(Text.assemble((f"{label}: ", "bold"), clean(hint)))
+    return [Padding(Group(*lines), (0, 0, 1, 2))]
+
+
+def _checks(checks: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    for check in checks:
+        mark, style = CHECK_MARK[check["status"]]
+        points = f"{check['points']:g}/{check['max_points']:g}"
+        table.add_row(
+            Text(mark, style=style), Text(clean(check["title"])), Text(points, justify="right"), Text(clean(check["message"]))
+        )
+    return table
+
+
+def _divergence(cases: list[dict[str, Any]], ui: Any) -> list[RenderableType]:
+    found = next((case["first_divergence"] for case in cases if case["first_divergence"]), None)
+    if found is None:
+        return []
+    where = ", ".join(f"{ui(axis)} {found[axis]}" for axis in ("batch", "timestep", "unit"))
+
+    def number(value: float | None) -> str:
+        return "nan" if value is None else f"{value:.6g}"
+
+    numbers = f"{ui('expected')} {number(found['expected'])}, {ui('got')} {number(found['actual'])}"
+    return ["", Text(f"{ui('first_divergence')}: {where}: {numbers}")]
+
+
+def _error(error: dict[str, Any] | None, ui: Any) -> list[RenderableType]:
+    if error is None:
+        return []
+    lines: list[RenderableType] = ["", Text(f"{clean(error['type'])}: {clean(error['message'])}", style="red")]
+    for frame in error["traceback"]:
+        lines.append(Text(f"  {clean(frame['file'])}, {ui('line')} {frame['line']}: {clean(frame['code'])}"))
+    return lines
+
+
+def _output(name: str, text: str) -> list[RenderableType]:
+    lines = [line for line in clean(text).splitlines() if line.strip()]
+    if not lines:
+        return []
+    shown = lines[:SHOWN_LINES] + (["..."] if len(lines) > SHOWN_LINES else [])
+    return ["", Text(name, style="bold"), *(Text(f"  {line}", style="dim") for line in shown)]
