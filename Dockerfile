@@ -8,7 +8,7 @@ FROM python:3.12-slim-trixie AS base
 # root file system would have every process compile it again.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libseccomp2 \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && python -m compileall -q -j 0 "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
     && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin grader
 WORKDIR /opt/lstm-grader

@@ -9,7 +9,9 @@ LOCK := requirements/dev.txt
 STAMP = $(VENV)/installed-$(shell cat $(LOCK) pyproject.toml | cksum | cut -d' ' -f1)
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf 'lstm-grader grades one exercise: a class LSTM that equals tf.keras.layers.LSTM\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nAnother Python: make setup PYTHON=/path/to/python3.12. Settings: docs/settings.md.\n'
 
 setup: $(STAMP)  ## create .venv from the hashed lock files (done by every other target too)
 
@@ -36,7 +38,10 @@ lint: setup  ## ruff, mypy and the import contracts
 bench: setup  ## measure seconds and memory per graded submission
 	$(BIN)/pytest tests/benchmarks --benchmark-only
 
+test-image:  ## build the container image with docker, and check that it serves and grades
+	@.ci/test-image
+
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup serve test test-unit lint bench lock
+.PHONY: help setup serve test test-unit lint bench test-image lock

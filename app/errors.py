@@ -24,9 +24,9 @@ The exceptions do not know HTTP. Their texts are in app/locale, under ``problem.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import JsonValue
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
@@ -34,7 +34,7 @@ from starlette.exceptions import HTTPException
 class AppError(Exception):
     """Base of everything that `app` raises on purpose."""
 
-    def __init__(self, **params: JsonValue) -> None:
+    def __init__(self, **params: Any) -> None:
         super().__init__(params)
         self.params = params
 

@@ -71,9 +71,10 @@ class Jobs(Protocol):
 class EmbeddedJobs:
     """The queue of a service that is one process. As an async context manager it is the worker, too.
 
+    Whoever enters the context holds the data folder (`locked`), and stops `grade` after leaving it.
+
     Args:
-        grade: blocks for seconds; called in `slots` threads.
-        data_dir: locked while the worker runs.
+        grade: blocks for seconds; called in `threads`, of which there are at least `slots`.
         shutdown_seconds: how long leaving the context waits for running grades before it queues them again.
     """
 
@@ -82,21 +83,20 @@ class EmbeddedJobs:
         database: Database,
         assignments: Mapping[str, Assignment],
         grade: Grade,
+        threads: ThreadPoolExecutor,
         *,
         slots: int,
-        data_dir: Path,
         shutdown_seconds: float,
     ) -> None:
         self._database = database
         self._assignments = assignments
         self._grade = grade
+        self._threads = threads
         self._slots = slots
-        self._data_dir = data_dir
         self._shutdown_seconds = shutdown_seconds
         self._wake = asyncio.Event()
         self._stopping = False
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
-        self._stack = contextlib.ExitStack()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def enqueue(self, session: AsyncSession, submission: Submission) -> None:
@@ -129,12 +129,9 @@ class EmbeddedJobs:
             event.set()
 
     async def __aenter__(self) -> Self:
-        """Raises: DataDirInUse: another worker holds the lock."""
-        self._stack.enter_context(locked(self._data_dir))
         async with self._database.write() as session:
             if requeued := await repository.requeue_running(session):
                 logger.warning("orphans_requeued", extra={"count": requeued})
-        self._executor = self._stack.enter_context(ThreadPoolExecutor(self._slots, thread_name_prefix="grade"))
         self._tasks = [asyncio.create_task(self._work(), name=f"slot-{number}") for number in range(self._slots)]
         return self
 
@@ -146,10 +143,6 @@ class EmbeddedJobs:
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def close(self) -> None:
-        """Wait for the threads and let go of the data folder. Whoever made `grade` has to stop it before."""
-        self._stack.close()
 
     async def _work(self) -> None:
         """One slot: claim, grade, store, until the service stops."""
@@ -197,7 +190,7 @@ class EmbeddedJobs:
             # The context goes along, so that what the engine logs carries the submission's id.
             in_context = contextvars.copy_context().run
             return await asyncio.get_running_loop().run_in_executor(
-                self._executor, in_context, self._grade, submission, assignment
+                self._threads, in_context, self._grade, submission, assignment
             )
         except Exception as exc:  # The one place where a fault of ours becomes a report (and not the student's zero).
             logger.exception("grading_failed")

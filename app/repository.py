@@ -72,18 +72,14 @@ async def add_submission(
 
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
     """The submission with this id, if there is one that `viewer` may see."""
-    return await session.scalar(
-        select(Submission).where(Submission.id == submission_id, _visible_to(viewer))
-    )
+    return await session.scalar(select(Submission).where(Submission.id == submission_id, _visible_to(viewer)))
 
 
 async def recent_submissions(
     session: AsyncSession, viewer: Principal, limit: int
 ) -> Sequence[tuple[Submission, StoredReport | None]]:
     """The newest submissions that `viewer` may see, each with its newest report."""
-    newest = (
-        select(func.max(StoredReport.id)).where(StoredReport.submission_id == Submission.id).scalar_subquery()
-    )
+    newest = select(func.max(StoredReport.id)).where(StoredReport.submission_id == Submission.id).scalar_subquery()
     rows = await session.execute(
         select(Submission, StoredReport)
         .outerjoin(StoredReport, StoredReport.id == newest)

@@ -42,11 +42,15 @@ class Settings(BaseSettings):
     )
     database_url: str = Field("", description="SQLAlchemy URL; empty: an SQLite file in data_dir")
     assignments_dir: Path | None = Field(None, description="folder with assignment files besides the built-in ones")
-    upload_bytes: PositiveInt = Field(20 * 1024 * 1024, description="largest accepted file")
+    upload_bytes: PositiveInt = Field(20_000_000, description="largest accepted file")
     slots: PositiveInt = Field(
         default_factory=available_cores, description="submissions graded at the same time; by default one per core"
     )
-    language: Literal["en", "ru"] = Field("en", description="language where the reader asks for none that we have")
+    language: Literal["en", "ru"] | None = Field(
+        None,
+        description="where a reader asks for no language that we have; by default the assignment's for its reports, "
+        "English for the rest",
+    )
     owner_token: SecretStr | None = Field(
         None, description="the owner's token, at least 16 characters; without it a new one is made at each start"
     )

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -56,8 +56,9 @@ class Upload:
     content: bytes
 
 
-async def read_form(request: Request, limit_bytes: int) -> FormData:
-    """Read a multipart form with one file of at most `limit_bytes`. Close it after use.
+@contextlib.asynccontextmanager
+async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormData]:
+    """Read a multipart form with one file of at most `limit_bytes`; its file is gone after the block.
 
     Raises:
         FormExpected, FormUnreadable, FileTooLarge
@@ -71,12 +72,16 @@ async def read_form(request: Request, limit_bytes: int) -> FormData:
         if announced.isascii() and announced.isdecimal() and int(announced) > body_limit:
             raise FileTooLarge(limit_bytes=limit_bytes)
         limited = Request(request.scope, _limited(request, body_limit, limit_bytes))
-        return await limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES)
+        form = await limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES)
     except FileTooLarge:
         await _discard(request)
         raise
     except HTTPException as exc:
         raise FormUnreadable(reason=exc.detail) from exc
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def check_upload(form: FormData, assignments: Mapping[str, Assignment], limit_bytes: int) -> Upload:

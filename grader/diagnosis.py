@@ -53,6 +53,7 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     execution, reading = evidence.execution, evidence.reading
     if "own_work" in evidence.verdicts and evidence.verdicts["own_work"].status == "failed":
         yield Diagnosis(code=conviction(evidence), confidence="exact")
+        return
     problem = structural_problem(execution)
     if problem is not None:
         yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
@@ -83,7 +84,8 @@ def _beyond_the_exercise(evidence: Evidence) -> Iterator[Diagnosis]:
     wrong = [case for case in assignment.cases[1:] if not evidence.comparison(case.id).close]
     if code := hard_coded_size(execution, assignment.cases[0], wrong):
         yield Diagnosis(code=code, confidence="exact")
-    if "statelessness" in evidence.verdicts and evidence.verdicts["statelessness"].status == "failed":
+    verdict = evidence.verdicts.get("statelessness")
+    if verdict is not None and verdict.code in ("state_kept_between_calls", "differs_on_second_call"):
         yield Diagnosis(code="state_kept_between_calls", confidence="likely")
 
 

@@ -22,9 +22,6 @@ from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import CaseOutput, ClassFound, Done, Gradients, Parts, Phase, Raised, StatementFailed
 from reference import Case
 
-# The gradient is followed over this many steps: enough for "through time", and each step costs.
-GRADIENT_STEPS = 3
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -133,12 +130,16 @@ class Runner:
         only: Sequence[str] = (),
     ) -> tuple[Execution, tuple[str, NDArray[np.floating]] | None]:
         cases = [case for case in self._cases if not only or case.spec.id in only]
-        request = self._request(cases, candidate=candidate, poisoned=poisoned, fresh=fresh)
+        request = self._request(
+            cases, candidate=candidate, poisoned=poisoned, fresh=fresh, measure=not poisoned and not only
+        )
         kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
         outcome = self._sandbox.run(kind, request, self._assignment.limits)
         return self._gather(generation, outcome, cases)
 
-    def _request(self, cases: Sequence[Case], *, candidate: int | None, poisoned: bool, fresh: Sequence[str]) -> bytes:
+    def _request(
+        self, cases: Sequence[Case], *, candidate: int | None, poisoned: bool, fresh: Sequence[str], measure: bool
+    ) -> bytes:
         reading, assignment = self._reading, self._assignment
         small = min(cases, key=lambda case: case.expected.size).spec.id
         sizes = ("batch", "timesteps", "features", "units")
@@ -157,9 +158,9 @@ class Runner:
                     **{name: getattr(case.spec, name) for name in sizes},
                     # The smallest case is built on its own shape: what is right only on a fresh model shows here.
                     "fresh": case.spec.id == small or case.spec.id in fresh,
-                    "repeat": case.spec.id == small and not poisoned,
-                    "gradients": GRADIENT_STEPS if case.spec.id == small and not poisoned else 0,
                     "trial": case.spec.id == small,
+                    # A second call and gradients: on the smallest case, because they cost a call each.
+                    "measure": case.spec.id == small and measure,
                 }
                 for case in cases
             ],

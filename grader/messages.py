@@ -2,10 +2,11 @@
 
 What is stored is a code and its parameters; this module makes text of them when a report is read. The texts are gettext
 catalogues keyed by id: ``CODE.title``, ``CODE.message`` and ``CODE.hint`` for a code of the report, single words and
-sentences for the rest. Above each code the catalogue says which parameters come with it.
+sentences for the rest. ``CODE.message.PARAMETER`` is a sentence that follows the message when that parameter is known.
+Above each code the catalogue says which parameters may come with it.
 
 Parameters are the student's data: an exception's message, a name out of the code, megabytes of either. They are filled
-in by one pass over ``{name}`` placeholders, which knows no attributes, indices or formats; values are cut, and characters
+in by one pass over ``{name}`` placeholders that knows no attributes, indices or formats; values are cut, and characters
 that do not print (terminal colours, line breaks, reversed text) are replaced. A page still has to escape what it gets.
 """
 
@@ -28,7 +29,9 @@ LANGUAGES = ("ru", "en")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 VALUE_CHARACTERS = 200
 # One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.
-LANGUAGE_RANGE = re.compile(r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE)
+LANGUAGE_RANGE = re.compile(
+    r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE
+)
 
 
 class Catalogue:
@@ -83,7 +86,7 @@ def render(report: Report, language: str) -> dict[str, Any]:
         for diagnosis in rendered["diagnoses"]
     ]
     rendered["advisories"] = [
-        {**advisory, "message": _message(advisory["code"], language, {"line": advisory["line"], **advisory["params"]})}
+        {**advisory, "message": _message(advisory["code"], language, advisory["params"])}
         for advisory in rendered["advisories"]
     ]
     extraction = rendered["extraction"]
@@ -133,18 +136,28 @@ def _message_and_hint(code: str, language: str, params: Mapping[str, object]) ->
 
 
 def _message(code: str, language: str, params: Mapping[str, object]) -> str:
-    return translate(f"{code}.message", language, **params)
+    known = [name for name, value in params.items() if value not in (None, "", [])]
+    added = [_own().find(f"{code}.message.{name}", language, **params) for name in known]
+    return " ".join([translate(f"{code}.message", language, **params), *filter(None, added)])
 
 
 def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
     """The parameters, with those that are themselves a matter of language: where something is, and kinds of cases."""
-    own, line, cell = _own(), params.get("line"), params.get("cell")
-    id = "ui.place_unknown" if line is None else "ui.place_line" if cell is None else "ui.place_cell"
-    derived = {**params, "place": own.text(id, language, line=line, cell=cell)}
+    derived = {**params, "place": _place(language, params.get("line"), params.get("file"))}
     categories = params.get("categories")
     if isinstance(categories, list):
-        derived["categories"] = [own.find(f"category.{name}", language) or name for name in categories]
+        derived["categories"] = [_own().find(f"category.{name}", language) or name for name in categories]
     return derived
+
+
+def _place(language: str, line: object, file: object) -> str:
+    if line is None:
+        return _own().text("ui.place_unknown", language)
+    # `grader.report.Frame` calls a notebook's cell "cell 4".
+    cell = re.fullmatch(r"cell (\d{1,9})", file) if isinstance(file, str) else None
+    if cell is None:
+        return _own().text("ui.place_line", language, line=line)
+    return _own().text("ui.place_cell", language, cell=cell[1], line=line)
 
 
 def _shown(name: str, value: object) -> str:
@@ -168,4 +181,6 @@ def _scalar(name: str, value: object) -> str:
 
 def _printable(text: str) -> str:
     text = text if len(text) <= VALUE_CHARACTERS else text[: VALUE_CHARACTERS - 1] + "…"
-    return "".join(char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "".join(
+        char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text
+    )

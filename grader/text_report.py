@@ -80,7 +80,10 @@ def _checks(checks: list[dict[str, Any]]) -> Table:
         mark, style = CHECK_MARK[check["status"]]
         points = f"{check['points']:g}/{check['max_points']:g}"
         table.add_row(
-            Text(mark, style=style), Text(clean(check["title"])), Text(points, justify="right"), Text(clean(check["message"]))
+            Text(mark, style=style),
+            Text(clean(check["title"])),
+            Text(points, justify="right"),
+            Text(clean(check["message"])),
         )
     return table
 

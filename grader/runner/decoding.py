@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 
-class Unreadable(Exception):  # noqa: N818  # not an error of ours: it becomes the code that the report shows
+class Unreadable(Exception):
     """The upload has nothing in it that could be graded; `code` says why, `line` counts from 1."""
 
     def __init__(self, code: str, line: int | None = None, **params: Any) -> None:

@@ -86,6 +86,10 @@ class Driver:
         self._arrays = arrays
         self._channel = channel
         self._models: dict[tuple[int, int], Built] = {}
+        # Cases that a model which had seen another shape answered with a wrong shape.
+        self._doubtful: list[dict[str, Any]] = []
+        self._fresh_shape_right = False
+        self._measured = False
         self._phases: dict[str, float] = {}
         self._phase_name: str | None = None
         self._phase_started = 0.0
@@ -98,6 +102,7 @@ class Driver:
             if self._class is not None:
                 for case in self._request["cases"]:
                     self._case(case)
+                self._ask_again()
         except Failed:
             pass
         self._end_phase()
@@ -182,6 +187,21 @@ class Driver:
         except Failed:
             pass
 
+    def _ask_again(self) -> None:
+        """What the first round left open.
+
+        A wrong shape from a model that had seen another one is asked of a fresh model, but only where a fresh model was
+        right elsewhere: building on a hundred steps costs seconds. The second call and the gradients are taken from
+        the exercise's own case when the small one had no answer to take them from.
+        """
+        if self._fresh_shape_right:
+            for case in self._doubtful:
+                self._case({**case, "fresh": True})
+        exercise = self._request["cases"][0]
+        measured = any(case["measure"] for case in self._request["cases"])
+        if measured and not self._measured:
+            self._case({**exercise, "fresh": False, "measure": True, "again": True})
+
     def _run_case(self, case: dict[str, Any]) -> None:
         sizes = {name: case[name] for name in ("batch", "timesteps", "features", "units")}
         x = tf.constant(self._arrays[f"{case['id']}/x"])
@@ -261,15 +281,19 @@ class Driver:
         assignment = self._assignment(built)
         if assignment is not None:
             parts.inject(assignment, weights)
-        self._phase("call")
-        output = self._call(case, x, built, call=0)
-        expected_shape = (sizes["batch"], sizes["timesteps"], sizes["units"])
-        if built.reused and tuple(getattr(output, "shape", ())) != expected_shape:
-            raise ValueError(f"the output has shape {getattr(output, 'shape', None)}")
-        if case["repeat"]:
+        shape_wanted = (sizes["batch"], sizes["timesteps"], sizes["units"])
+        if not case.get("again"):
+            self._phase("call")
+            shape = tuple(getattr(self._call(case, x, built, call=0), "shape", ()))
+            if shape != shape_wanted:
+                if built.reused:
+                    self._doubtful.append(case)
+                return
+            self._fresh_shape_right = self._fresh_shape_right or not built.reused
+        if case["measure"] and assignment is not None:
+            self._measured = True
             self._phase("repeat")
             self._call(case, x, built, call=1)
-        if case["gradients"]:
             self._gradients(case, x, built.model, assignment)
 
     def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
@@ -277,7 +301,7 @@ class Driver:
         output = built.model(x)
         arrays, description = _describe(output)
         fired = sorted({name for name, _ in tripwires.fired})
-        globals_ids = {id(value) for value in self._module.names.values()}
+        layers = {id(value) for value in self._module.names.values() if isinstance(value, tf.keras.layers.Layer)}
         self._channel.send(
             "output",
             arrays,
@@ -285,7 +309,7 @@ class Driver:
             call=call,
             reused=built.reused,
             fired=fired,
-            fired_global=any(id(owner) in globals_ids for _, owner in tripwires.fired),
+            fired_global=any(id(owner) in layers for _, owner in tripwires.fired),
             **description,
         )
         return output
@@ -304,10 +328,8 @@ class Driver:
     def _gradients(self, case: dict[str, Any], x: tf.Tensor, model: Any, assignment: parts.Assignment | None) -> None:
         """How far the gradient of the last step's output reaches: into every weight, and back to the first input."""
         self._phase("gradients")
-        slots = assignment.slots if assignment else []
+        slots = assignment.slots
         variables = [leaf.variable for leaf, *_ in slots]
-        x = x[:, : case["gradients"]]
-        self._module.follow({name: case[name] for name in ("batch", "features", "units")} | {"timesteps": x.shape[1]})
         try:
             with tf.GradientTape() as tape:
                 tape.watch(x)

@@ -11,7 +11,18 @@ from collections.abc import Iterable
 CORE = frozenset({"tensorflow", "keras", "tf_keras", "numpy", "absl", *sys.stdlib_module_names})
 # Star imports that can only bring other names.
 WITHOUT_LSTM = frozenset(
-    {"numpy", "scipy", "matplotlib", "pandas", "seaborn", "sklearn", "IPython", "google", "tqdm", *sys.stdlib_module_names}
+    {
+        "numpy",
+        "scipy",
+        "matplotlib",
+        "pandas",
+        "seaborn",
+        "sklearn",
+        "IPython",
+        "google",
+        "tqdm",
+        *sys.stdlib_module_names,
+    }
 )
 KERAS = re.compile(r"(?:tensorflow(?:\.python)?\.)?(?:tf_)?keras(?:\.|$)|tensorflow$")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import Any
 
 from IPython.core.inputtransformer2 import (
     TransformerManager,
@@ -25,9 +26,14 @@ AUTOMAGIC = re.compile(r"(?:pip|conda|cd|ls|cat|mkdir|cp|mv|rm)[ \t]+[-\w./~]")
 TIMED_STATEMENT = re.compile(r"(%time[ \t]+)(?=\S)")
 CELL_MAGIC = re.compile(r"%%(\w[\w.]*)")
 # Cell magics whose cell is Python for the notebook (`%%python3`: for a process beside it, but it is code to read).
-PYTHON_BODY = frozenset(
-    "time timeit capture prun mprun lprun memit mem heat snakeviz scalene pyinstrument python python3 debug notify".split()
+PYTHON_BODY = re.compile(
+    r"time|timeit|capture|[ml]?prun|memit|heat|snakeviz|scalene|pyinstrument|python3?|debug|notify"
 )
+
+
+# IPython's transformers carry no types.
+_PROMPTS: Any = (leading_indent, classic_prompt, ipython_prompt)
+_MANAGER: Any = TransformerManager
 
 
 def strip_prompts(text: str) -> str:
@@ -35,7 +41,7 @@ def strip_prompts(text: str) -> str:
     lines = text.splitlines(keepends=True)
     if len(lines) != text.count("\n") + (not text.endswith("\n")):
         return text  # other line separators: not what was pasted from a prompt
-    for transform in (leading_indent, classic_prompt, ipython_prompt):
+    for transform in _PROMPTS:
         lines = transform(lines)
     return "".join(lines)
 
@@ -49,7 +55,7 @@ def take_cell_magics(text: str) -> tuple[str | None, str]:
         match = CELL_MAGIC.match(line)
         if match is None:
             break
-        if match[1] not in PYTHON_BODY:
+        if PYTHON_BODY.fullmatch(match[1]) is None:
             return match[1], text
         lines[number] = ""
     return None, "\n".join(lines)
@@ -75,7 +81,7 @@ def _rewrite(line: str) -> str | None:
 def _transform(line: str) -> str | None:
     """What IPython makes of a line that stands alone; None when that is the line itself."""
     try:
-        call = TransformerManager().transform_cell(line + "\n").rstrip("\n")
+        call: str = _MANAGER().transform_cell(line + "\n").rstrip("\n")
     except (SyntaxError, ValueError):
         return None
     return None if call == line.rstrip() or "\n" in call else call

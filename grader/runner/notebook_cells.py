@@ -1,7 +1,7 @@
 """From the JSON of a notebook, of any format that was ever written, to the text of its cells.
 
-The JSON is cut down to cell kinds and sources as soon as it is parsed: outputs can be huge, and nothing in them is code.
-What is left goes through nbformat's own converters, which need not meet a malformed cell that way.
+The JSON is cut down to cell kinds and sources as soon as it is parsed: outputs can be huge, and nothing in them is
+code. What is left goes through nbformat's own converters, which need not meet a malformed cell that way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from decoding import Unreadable
 NOTEBOOK_KEY = re.compile(r'"(?:nbformat|cell_type|worksheets)"\s*:')
 # Kernels whose specification often comes without its language.
 OTHER_KERNELS = re.compile(
-    r"ir|r|julia.*|xcpp.*|c\+\+.*|scala|almond|javascript|jslab|bash|octave|matlab|rust|evcxr|sql|\.net.*", re.IGNORECASE
+    r"ir|r|julia.*|xcpp.*|c\+\+.*|scala|almond|javascript|jslab|bash|octave|matlab|rust|evcxr|sql|\.net.*",
+    re.IGNORECASE,
 )
 PYTHON = re.compile(r"python|pyspark|sage", re.IGNORECASE)
 CURRENT = 4
@@ -98,7 +99,10 @@ def _slim(cell: Any) -> dict[str, str]:
         lines = [line for line in text if isinstance(line, str)]
         # Lines are to bring their own line ends; some tools leave them out.
         text = ("" if any(line.endswith("\n") for line in lines) else "\n").join(lines)
-    slim = {"cell_type": kind if kind in ("code", "markdown") else "raw", "source": text if isinstance(text, str) else ""}
+    slim = {
+        "cell_type": kind if kind in ("code", "markdown") else "raw",
+        "source": text if isinstance(text, str) else "",
+    }
     if isinstance(cell.get("language"), str):
         slim["language"] = cell["language"]
     return slim
@@ -109,7 +113,9 @@ def _require_python(metadata: dict[str, Any], cells: list[dict[str, str]]) -> No
         part if isinstance(part, dict) else {} for part in (metadata.get("language_info"), metadata.get("kernelspec"))
     )
     of_cells = {cell["language"] for cell in cells if cell["cell_type"] == "code" and cell.get("language")}
-    named = [name for name in (info.get("name"), kernel.get("language"), *sorted(of_cells)) if isinstance(name, str) and name]
+    named = [
+        name for name in (info.get("name"), kernel.get("language"), *sorted(of_cells)) if isinstance(name, str) and name
+    ]
     if not named:
         name = kernel.get("name")
         named = [name] if isinstance(name, str) and OTHER_KERNELS.fullmatch(name) else []
@@ -133,5 +139,12 @@ def _in_version(version: int, cell: dict[str, str]) -> dict[str, Any]:
     if version == 1:
         return {"cell_type": "code", "code": source} if is_code else {"cell_type": "text", "text": source}
     if is_code:
-        return {"cell_type": "code", "input": source, "language": "python", "outputs": [], "collapsed": False, "metadata": {}}
+        return {
+            "cell_type": "code",
+            "input": source,
+            "language": "python",
+            "outputs": [],
+            "collapsed": False,
+            "metadata": {},
+        }
     return {"cell_type": cell["cell_type"], "source": source, "metadata": {}}

@@ -11,7 +11,7 @@ import magics
 from lexical import pieces
 
 # What editors, messengers and web pages put in the place of a space, and what they add that nobody sees.
-SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\u2028\u2029\x85\x0b"
+SPACES = "\u00a0\u1680\u202f\u205f\u3000\u2028\u2029\x85\x0b" + "".join(map(chr, range(0x2000, 0x200B)))
 NOTHING = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\x1a"
 INVISIBLE = str.maketrans({**dict.fromkeys(SPACES, " "), **dict.fromkeys(NOTHING, "")})
 INDENT = re.compile(r"(?:(?<=\n)|\A)[ ]*\t[ \t]*")

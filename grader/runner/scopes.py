@@ -1,7 +1,7 @@
 """Which names of the module a statement reads and binds, by Python's own rules for scopes.
 
-`symtable` knows the same, but refuses what a notebook allows (``await`` outside functions) and does not say where a name
-is read. Everything here walks with lists of its own, so that deep nesting cannot exhaust Python's stack.
+`symtable` knows the same, but refuses what a notebook allows (``await`` outside functions) and does not say where a
+name is read. Everything here walks with lists of its own, so that deep nesting cannot exhaust Python's stack.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Reads = dict[str, list[ast.Name]]
 class NameUses:
     """How one top-level statement uses the names of its module.
 
-    `late_reads` and `late_binds` happen when a function of the statement is called, the others when it is run. `nodes` are
-    the nodes that run with it in the module's own scope: no bodies of functions, classes or comprehensions.
+    `late_reads` and `late_binds` happen when a function of the statement is called, the others when it is run. `nodes`
+    are the nodes that run with it in the module's own scope: no bodies of functions, classes or comprehensions.
     """
 
     reads: Reads = field(default_factory=lambda: defaultdict(list))
@@ -101,7 +101,8 @@ def _parameters(arguments: ast.arguments) -> frozenset[str]:
 
 def _nodes_of(roots: Iterable[ast.AST]) -> tuple[list[ast.AST], list[ast.AST]]:
     """The nodes of one scope, in no order, and those of them that open another one."""
-    nodes, inner = [], []
+    nodes: list[ast.AST] = []
+    inner: list[ast.AST] = []
     stack = list(roots)
     while stack:
         node = stack.pop()

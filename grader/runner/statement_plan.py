@@ -1,15 +1,15 @@
 """Decides which top-level statements are run: what the class needs, and nothing that merely uses it.
 
-A notebook is full of training, plots, downloads and `input()`. None of it may cost the student the grade, and most of it
-costs time. So the plan starts at the name ``LSTM`` and follows the names that its functions read, through everything that
-binds or changes them; what configures a library or patches a class is run as well.
+A notebook is full of training, plots, downloads and `input()`. None of it may cost the student the grade, and most of
+it costs time. So the plan starts at the name ``LSTM`` and follows the names that its functions read, through everything
+that binds or changes them; what configures a library or patches a class is run as well.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,11 +21,11 @@ from statement_rules import (
     IMPORTS,
     SIMPLE,
     Statement,
+    hiding_imports,
     is_configuration,
     is_patch,
     may_bind_dynamically,
     script_effect,
-    statements_of,
 )
 
 # What the module starts with. These follow the case at hand whatever the student's own values were.
@@ -34,12 +34,16 @@ SUPPLIED = frozenset({"x", "BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE"})
 
 @dataclass
 class Plan:
-    """`reasons` says for each statement to run which rule chose it; `core` are those that the class itself needs."""
+    """`reasons` says for each statement to run which rule chose it; `core` are those that the class itself needs.
+
+    `hiding` are imports that would take the class away (`hiding_imports`).
+    """
 
     statements: list[Statement]
     imported: Imported
     reasons: dict[int, str] = field(default_factory=dict)
     core: set[int] = field(default_factory=set)
+    hiding: set[int] = field(default_factory=set)
     class_line: int | None = None
 
     @property
@@ -51,30 +55,32 @@ class Plan:
         return [self.statements[index] for index in sorted(self.core)]
 
 
-def make_plan(tree: ast.Module, *, is_script: bool, also_needed: Iterable[str] = ()) -> Plan:
+def make_plan(
+    tree: ast.Module, statements: list[Statement], *, is_script: bool, also_needed: Iterable[str] = ()
+) -> Plan:
     """Choose what to run.
 
     Args:
+        statements: those of `tree`, as `statements_of` gives them.
         is_script: from a ``.py`` file, where ending the process or acting on the system counts (see `script_effect`).
         also_needed: names that are read from outside, by the arguments of the student's own call of the class.
     """
-    planner = _Planner(tree, is_script)
+    planner = _Planner(tree, statements, is_script)
     planner.choose([CLASS, *also_needed])
     return planner.plan
 
 
 class _Planner:
-    def __init__(self, tree: ast.Module, is_script: bool) -> None:
-        statements = statements_of(tree)
+    def __init__(self, tree: ast.Module, statements: list[Statement], is_script: bool) -> None:
         all_nodes = list(ast.walk(tree))
-        self.plan = Plan(statements, Imported(all_nodes))
+        hiding = hiding_imports(statements)
+        self.plan = Plan(statements, Imported(all_nodes), hiding=hiding)
         self._tree_nodes = all_nodes
         self._is_script = is_script
         self._needed: set[str] = set()
         self._binders: dict[str, list[int]] = defaultdict(list)
         self._changers: dict[str, list[int]] = defaultdict(list)
         self._callers: dict[str, list[int]] = defaultdict(list)
-        hiding = self._hiding_imports()
         for index, statement in enumerate(statements):
             if index in hiding:
                 continue
@@ -104,19 +110,6 @@ class _Planner:
         while self._select_dynamic():
             pass
         self._select_definitions()
-
-    def _hiding_imports(self) -> set[int]:
-        """Imports of Keras' own LSTM below the student's class: run, they would take the class away.
-
-        A later cell that trains another model does that, in a notebook where the class was already used.
-        """
-        own_seen, hiding = False, set()
-        for index, statement in enumerate(self.plan.statements):
-            brings = statement.binds_by_import()
-            if own_seen and brings and isinstance(statement.node, IMPORTS):
-                hiding.add(index)
-            own_seen = own_seen or (CLASS in statement.uses.binds and not brings)
-        return hiding
 
     def _class_line(self) -> int | None:
         """The last line that binds the class; an import only where nothing else does."""
@@ -186,7 +179,9 @@ class _Planner:
 
     def _names_in_strings(self, statement: Statement) -> list[str]:
         """Names of the module in the strings of a statement that looks names up while it runs."""
-        strings = (n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+        strings = (
+            n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+        )
         return [word for text in strings for word in re.findall(r"\w+", text) if word in self._binders]
 
     def _select_dynamic(self) -> bool:
@@ -204,22 +199,28 @@ class _Planner:
 
     def _select_definitions(self) -> None:
         """Definitions that the class does not need are run too, unless they need something that is not."""
-        rest = {
+        statements = self.plan.statements
+        rest = [
             index
             for index in self._runs_anyway
-            if index not in self.plan.reasons and isinstance(self.plan.statements[index].node, DEFINITIONS)
-        }
-        while True:
-            running = set(self.plan.reasons) | rest
-            missing = {
-                name for name, binders in self._binders.items() if name not in SUPPLIED and running.isdisjoint(binders)
-            }
-            unable = {index for index in rest if not missing.isdisjoint(self.plan.statements[index].uses.reads)}
-            if not unable:
-                break
-            rest -= unable
+            if index not in self.plan.reasons and isinstance(statements[index].node, DEFINITIONS)
+        ]
+        running = Counter(name for index in [*self.plan.reasons, *rest] for name in statements[index].uses.binds)
+        readers: dict[str, list[int]] = defaultdict(list)
         for index in rest:
-            self._select(index, "definition")
+            for name in statements[index].uses.reads:
+                readers[name].append(index)
+        unable: set[int] = set()
+        lacking = [name for name in readers if name in self._binders and name not in SUPPLIED and running[name] == 0]
+        while lacking:
+            for index in readers[lacking.pop()]:
+                if index not in unable:
+                    unable.add(index)
+                    running.subtract(statements[index].uses.binds)
+                    lacking += [name for name in statements[index].uses.binds if running[name] == 0]
+        for index in rest:
+            if index not in unable:
+                self._select(index, "definition")
 
 
 def _looks_names_up(statement: Statement) -> bool:

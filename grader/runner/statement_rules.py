@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from imported import Imported, is_from_keras, may_bring
@@ -15,11 +15,10 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
 # Methods that train, measure or show a model: calling one on something that the class needs does not make the class.
-USING = frozenset(
-    "fit fit_generator train_on_batch evaluate predict predict_on_batch test_on_batch summary compile save save_weights"
-    " plot show head info describe print".split()
+USING = re.compile(
+    r"fit\w*|\w+_on_batch|evaluate\w*|predict\w*|summary|compile|save\w*|plot\w*|show|head|info|describe"
 )
-MUTATING = frozenset("append extend insert add update setdefault pop remove clear sort reverse assign add_module".split())
+MUTATING = re.compile(r"append|extend|insert|add|update|setdefault|pop|remove|clear|sort|reverse|assign")
 CONFIGURES = re.compile(
     r"(?:.*\.)?(?:set_\w+|enable_\w+|disable_\w+|run_functions_eagerly|filterwarnings|simplefilter|seed|setrecursionlimit"
     r"|clear_session)"
@@ -52,7 +51,7 @@ class Statement:
 
     @property
     def first_line(self) -> int:
-        decorators = getattr(self.node, "decorator_list", [])
+        decorators: list[ast.expr] = getattr(self.node, "decorator_list", [])
         return min([self.node.lineno, *(decorator.lineno for decorator in decorators)])
 
     @property
@@ -81,9 +80,7 @@ class Statement:
         return bool(binding) and all(isinstance(node, IMPORTS) for node in binding)
 
     def binds_by_keras_import(self) -> bool:
-        return self.binds_by_import() and any(
-            is_from_keras(node) for node in self.uses.nodes if may_bring(node, CLASS)
-        )
+        return self.binds_by_import() and any(is_from_keras(node) for node in self.uses.nodes if may_bring(node, CLASS))
 
     def shell_code(self) -> tuple[str, str] | None:
         """``shell_line`` or ``magic``, and its text, when the statement is what IPython makes of one."""
@@ -102,29 +99,52 @@ class Statement:
 def statements_of(tree: ast.Module) -> list[Statement]:
     found = [Statement(node, name_uses(node)) for node in tree.body]
     mutators = {
-        s.node.name for s in found if isinstance(s.node, ast.FunctionDef | ast.AsyncFunctionDef) and _changes_a_parameter(s.node)
+        s.node.name
+        for s in found
+        if isinstance(s.node, ast.FunctionDef | ast.AsyncFunctionDef) and _changes_a_parameter(s.node)
     }
     for statement in found:
+        alone = {id(node.value) for node in statement.uses.nodes if isinstance(node, ast.Expr)}
         for node in statement.uses.nodes:
             if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
                 if (root := root_name(node)) is not None:
                     statement.stores_into.add(root)
             elif isinstance(node, ast.Call):
                 statement.calls.append(node)
-                statement.changes |= _changed_by(node, mutators)
+                statement.changes |= _changed_by(node, mutators, alone=id(node) in alone)
                 if isinstance(node.func, ast.Name):
                     statement.called.add(node.func.id)
     return found
 
 
-def _changed_by(call: ast.Call, mutators: set[str]) -> set[str]:
-    """Names whose objects a call may change: of the object that owns the method, or of the arguments."""
+def hiding_imports(statements: Sequence[Statement]) -> set[int]:
+    """Imports of Keras' own LSTM below the student's class: run, they would take the class away.
+
+    A later cell that trains another model does that, in a notebook where the class was already used.
+    """
+    own_seen, hiding = False, set()
+    for index, statement in enumerate(statements):
+        brings = statement.binds_by_import()
+        if own_seen and brings and isinstance(statement.node, IMPORTS):
+            hiding.add(index)
+        own_seen = own_seen or (CLASS in statement.uses.binds and not brings)
+    return hiding
+
+
+def _changed_by(call: ast.Call, mutators: set[str], *, alone: bool) -> set[str]:
+    """Names whose objects a call may change: of the object that owns the method, or of the arguments.
+
+    Args:
+        mutators: functions of the file that change what they are given.
+        alone: the call is a statement, so its value is not what it is there for.
+    """
     function, roots = call.func, {root for argument in call.args if (root := root_name(argument)) is not None}
     if isinstance(function, ast.Attribute):
         owner = root_name(function)
         if function.attr == "shuffle":
             return roots
-        return {owner} if owner is not None and function.attr not in USING else set()
+        changes = MUTATING.fullmatch(function.attr) or (alone and not USING.fullmatch(function.attr))
+        return {owner} if owner is not None and changes else set()
     if isinstance(function, ast.Name) and function.id in {"setattr", "delattr"}:
         first = root_name(call.args[0]) if call.args else None
         return {first} if first is not None else set()
@@ -139,7 +159,9 @@ def _changes_a_parameter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bo
             if root_name(node) in parameters:
                 return True
         elif isinstance(node, ast.Call):
-            owner = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr in MUTATING else None
+            owner = (
+                node.func.value if isinstance(node.func, ast.Attribute) and MUTATING.fullmatch(node.func.attr) else None
+            )
             if isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
                 owner = node.args[0]
             if owner is not None and root_name(owner) in parameters:
@@ -153,7 +175,9 @@ def is_configuration(statement: Statement, imported: Imported) -> bool:
     if not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
         return False
     dotted, root = imported.dotted(call.func), root_name(call.func)
-    return dotted is not None and root is not None and imported.is_core(root) and CONFIGURES.fullmatch(dotted) is not None
+    return (
+        dotted is not None and root is not None and imported.is_core(root) and CONFIGURES.fullmatch(dotted) is not None
+    )
 
 
 def is_patch(statement: Statement, imported: Imported, defined: set[str]) -> bool:
@@ -177,7 +201,9 @@ def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imported: Im
             case ast.Call(func=ast.Name(id="exec" | "eval"), args=[first, *_]):
                 if not isinstance(first, ast.Constant) or _mentions(first, names):
                     return True
-            case ast.Subscript(value=ast.Call(func=ast.Name(id=name)), slice=key, ctx=ast.Store()) if name in NAMESPACES:
+            case ast.Subscript(value=ast.Call(func=ast.Name(id=name)), slice=key, ctx=ast.Store()) if (
+                name in NAMESPACES
+            ):
                 if not isinstance(key, ast.Constant) or key.value in names:
                     return True
             case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=name)), attr="update" | "setdefault")):
@@ -228,6 +254,8 @@ def script_effect(statement: Statement, imported: Imported) -> str | None:
 
 def _writes_elsewhere(call: ast.Call) -> bool:
     match call:
-        case ast.Call(func=ast.Name(id="open"), args=[ast.Constant(value=str(path)), ast.Constant(value=str(mode)), *_]):
+        case ast.Call(
+            func=ast.Name(id="open"), args=[ast.Constant(value=str(path)), ast.Constant(value=str(mode)), *_]
+        ):
             return path.startswith("/") and not path.startswith(OWN_FOLDERS) and bool(set("wax+") & set(mode))
     return False

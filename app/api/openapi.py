@@ -1,0 +1,136 @@
+"""The OpenAPI document, and the page that shows it without fetching anything from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.api.schemas import Problem
+from app.errors import (
+    ANSWERS,
+    AssignmentUnknown,
+    FieldsMissing,
+    FileEmpty,
+    FileTooLarge,
+    FileTypeUnsupported,
+    FormExpected,
+    FormUnreadable,
+    StudentInvalid,
+)
+from app.problems import PROBLEM, problem
+from app.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
+from app.web.pages import page
+
+DESCRIPTION = """
+Grades one exercise: write the class `LSTM`, a `tf.keras.Model`, so that it equals `tf.keras.layers.LSTM`.
+
+Submit a file with `POST /api/v1/submissions` and read the answer's `report`, or follow `Location` until `job_status`
+is `done`. Every call needs a token: `Authorization: Bearer ...`. Everything that is refused is a problem document
+(RFC 9457) whose `type` is stable.
+"""
+#: The folder of Swagger UI's own files.
+SWAGGER_FILES = files("fastapi_offline") / "static"
+
+UPLOAD_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file", "student"],
+                "properties": {
+                    "file": {
+                        "type": "string",
+                        "contentMediaType": "application/octet-stream",
+                        "format": "binary",
+                        "description": f"the notebook or module; its name ends in {', '.join(ACCEPTED_SUFFIXES)}",
+                    },
+                    "student": {
+                        "type": "string",
+                        "description": "name or id of the student, as the course knows it",
+                        "minLength": 1,
+                        "maxLength": STUDENT_CHARACTERS,
+                        "pattern": r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+                        "examples": ["ivanov"],
+                    },
+                    "assignment": {"type": "string", "default": DEFAULT_ASSIGNMENT},
+                },
+            },
+            "encoding": {"file": {"contentType": "application/octet-stream"}},
+        }
+    },
+}
+EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
+    AssignmentUnknown: {"came": "lstm", "known": [DEFAULT_ASSIGNMENT]},
+    FieldsMissing: {"missing": ["student"]},
+    FileEmpty: {"filename": "LSTM.ipynb"},
+    FileTooLarge: {"limit_bytes": 20 * 1024 * 1024},
+    FileTypeUnsupported: {"filename": "LSTM.pdf", "accepted": list(ACCEPTED_SUFFIXES)},
+    FormExpected: {"came": "application/json"},
+    FormUnreadable: {"reason": "Missing boundary in multipart."},
+    StudentInvalid: {"limit": STUDENT_CHARACTERS},
+    RequestValidationError: {"errors": [{"location": ["query", "wait"], "message": "Input should be at most 120"}]},
+    SQLAlchemyError: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+def problem_answers(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """What an endpoint that may refuse with these errors documents, by status."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        answer = ANSWERS[error]
+        assert answer is not None
+        example = problem(answer, "en", EXAMPLE_PARAMS.get(error, {}))
+        documented = answers.setdefault(
+            answer.status,
+            {
+                "description": "",
+                "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
+            },
+        )
+        documented["description"] = "; ".join(filter(None, [documented["description"], example["title"]]))
+        documented["content"][PROBLEM]["examples"][answer.slug] = {"value": example}
+    return answers
+
+
+def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
+    """Give the application its OpenAPI document: FastAPI's, with problem documents and the known assignments."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=DESCRIPTION,
+                routes=app.routes,
+            )
+            schemas = document["components"]["schemas"]
+            schemas["Problem"] = Problem.model_json_schema()
+            # FastAPI documents its own form of refused parameters, which our handlers replace.
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            upload = document["paths"]["/api/v1/submissions"]["post"]["requestBody"]["content"]["multipart/form-data"]
+            upload["schema"]["properties"]["assignment"]["enum"] = list(assignment_ids)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    return page(
+        request,
+        "docs.html",
+        # Swagger UI draws its arrows from addresses that hold the picture.
+        headers={"Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"},
+    )

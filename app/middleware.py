@@ -1,0 +1,76 @@
+"""Around every request: an id, one line in the log, headers that bind the browser, and the last catch.
+
+Plain ASGI, because Starlette's `BaseHTTPMiddleware` gets in the way of streamed bodies and of contextvars.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.log_config import request_id_var
+from app.models import new_id
+from app.problems import problem_response
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "object-src 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class RequestMiddleware:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        came = Headers(scope=scope).get("x-request-id", "")
+        request_id = came if REQUEST_ID.fullmatch(came) else new_id()
+        request_id_var.set(request_id)
+        started = time.monotonic()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            logger.info("client_left")
+        except Exception as exc:  # A fault of ours that nothing nearer to it could answer.
+            logger.exception("request_failed")
+            if status:
+                raise
+            response = await problem_response(Request(scope, receive), exc)
+            await response(scope, receive, send_with_headers)
+        finally:
+            # The route and not the path: a path holds whatever the client put there, a secret perhaps.
+            route = getattr(scope.get("route"), "path", None)
+            milliseconds = round((time.monotonic() - started) * 1000)
+            logger.info(
+                "request",
+                extra={"method": scope["method"], "route": route, "status": status, "milliseconds": milliseconds},
+            )

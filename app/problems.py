@@ -1,0 +1,71 @@
+"""Answers a refused or failed request: a problem document (RFC 9457) for programs, a page for browsers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from app.errors import Answer, AppError, NotAuthenticated, answer_for
+from app.log_config import request_id_var
+from app.texts import catalogue, language_of
+from app.web.pages import page
+
+PROBLEM = "application/problem+json"
+TYPE_PREFIX = "urn:lstm-grader:problem:"
+
+
+def add_handlers(app: FastAPI) -> None:
+    for cls in (AppError, HTTPException, RequestValidationError, SQLAlchemyError):
+        app.add_exception_handler(cls, problem_response)
+
+
+async def problem_response(request: Request, error: Exception) -> Response:
+    """The answer to `error`, which may be any exception."""
+    answer = answer_for(error)
+    language = language_of(request)
+    params = _params(request, error)
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="lstm-grader"'
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "10"
+    document = problem(answer, language, params)
+    if _wants_page(request):
+        return page(request, "problem.html", status_code=answer.status, headers=headers, problem=document)
+    headers |= {"Content-Language": language, "Vary": "Accept-Language"}
+    return JSONResponse(document, answer.status, headers, PROBLEM)
+
+
+def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The problem document: what came, what was expected, what to do."""
+    texts = catalogue()
+    status = HTTPStatus(answer.status)
+    return {
+        "type": f"{TYPE_PREFIX}{answer.slug}",
+        "title": texts.find(f"problem.{answer.slug}.title", language) or status.phrase,
+        "status": answer.status,
+        "detail": texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description,
+        **params,
+    }
+
+
+def _params(request: Request, error: Exception) -> dict[str, Any]:
+    if isinstance(error, AppError):
+        return error.params
+    if isinstance(error, RequestValidationError):
+        # Without `input` and `ctx`: they repeat what was sent, whatever that was.
+        return {"errors": [{"location": list(item["loc"]), "message": item["msg"]} for item in error.errors()]}
+    if isinstance(error, HTTPException):
+        return {"method": request.method} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return {"request_id": request_id_var.get()}
+
+
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith(("/api/", "/healthz")) and "text/html" in request.headers.get("accept", "")

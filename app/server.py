@@ -1,0 +1,110 @@
+"""Runs the application in this process: takes the port, starts the worker, says where it is, serves, stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from types import FrameType
+
+import uvicorn
+
+from app.auth import new_token
+from app.log_config import configure_logging
+from app.main import create_app
+from app.services import Services
+from app.settings import Settings, unknown_variables
+
+logger = logging.getLogger(__name__)
+
+# Enough for an answer on its way; who waits for a grade is answered at once when the service stops.
+CONNECTION_SECONDS = 3
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. A second one ends the process at once; what is graded then is queued again later.
+
+    Raises:
+        OSError: the address cannot be listened on, or a folder cannot be used.
+        AssignmentError, DataDirInUse: see `create_app`.
+    """
+    configure_logging(settings.log_level)
+    for name in unknown_variables():
+        logger.warning("unknown_setting", extra={"variable": name})
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    given = settings.owner_token
+    token = given.get_secret_value() if given else new_token()
+    app = create_app(settings, owner_token=token)
+    with listen(settings) as listener:
+        async with app.router.lifespan_context(app):
+            services: Services = app.state.services
+            print(greeting(settings.url(listener.getsockname()[1]), token), flush=True)
+            config = uvicorn.Config(
+                app,
+                lifespan="off",  # Ours is around the server, so that its errors reach the command line.
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="none",
+                forwarded_allow_ips="127.0.0.1",
+                timeout_graceful_shutdown=CONNECTION_SECONDS,
+            )
+            await _Server(config, services.jobs.stop_watching).serve([listener])
+            logger.info("stopping")
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Raises: OSError: the address cannot be listened on; the message says what to do."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as exc:
+        what = f"cannot listen on {settings.host} port {settings.port}: {exc.strerror or exc}"
+        if exc.errno == errno.EADDRINUSE:
+            what += ". Stop the program that uses it, or choose another port: LSTM_GRADER_PORT=8001"
+        raise OSError(what) from exc
+
+
+def greeting(url: str, token: str) -> str:
+    """What the owner needs to know; the only place where the token is shown."""
+    return f"""
+lstm-grader {version("lstm-grader")} runs on {url}
+
+  Open this link to sign in. It makes you the owner, so keep it to yourself:
+    {url}/enter?token={token}
+
+  Submit a file from a terminal:
+    curl -H "Authorization: Bearer {token}" -F file=@LSTM.ipynb -F student=ivanov -F assignment=lstm-layer \
+"{url}/api/v1/submissions?wait=60"
+
+  The API is described at {url}/docs. Ctrl-C stops the service.
+"""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn's own version raises the signal again after serving, which would end the process before the worker
+        # has stopped.
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        self._on_stop()
+        super().handle_exit(sig, frame)

@@ -1,0 +1,117 @@
+"""The pages: sign in by link, upload, wait, read the report. They need neither scripts nor anything from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.status import HTTP_303_SEE_OTHER
+
+from app import repository, uploads
+from app.api.routes import wait_until_done
+from app.auth import SessionHolder, check_form_secret, close_session, hash_secret, open_session, session_holder
+from app.errors import SessionMissing, SubmissionNotFound, UploadRefused, answer_for
+from app.models import JobStatus
+from app.problems import problem
+from app.repository import Principal
+from app.services import services
+from app.texts import language_of
+from app.web.pages import page
+from grader import Report
+from grader.messages import render
+
+RECENT = 20
+# A warm grade takes a second or two: waiting that long for the answer spares the reader a page that says "wait".
+PATIENCE_SECONDS = 3.0
+REFRESH_SECONDS = 2
+REFRESH_SECONDS_MAX = 15
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/enter")
+async def enter(request: Request, token: str = "") -> Response:
+    """Open a session with the token in the link, and lead away from the address that holds it."""
+    async with services(request).database.read() as session:
+        found = await repository.find_token(session, hash_secret(token))
+    if found is None:
+        raise SessionMissing
+    response = RedirectResponse("/", HTTP_303_SEE_OTHER)
+    await open_session(request, response, found)
+    return response
+
+
+@router.post("/leave", dependencies=[Depends(session_holder)])
+async def leave(request: Request) -> Response:
+    async with request.form(max_files=0, max_fields=10) as form:
+        check_form_secret(request, form.get("form_secret"))
+    response = RedirectResponse("/", HTTP_303_SEE_OTHER)
+    await close_session(request, response)
+    return response
+
+
+@router.get("/")
+async def upload_page(request: Request, viewer: SessionHolder) -> Response:
+    return await _upload_page(request, viewer)
+
+
+@router.post("/")
+async def upload(request: Request, submitter: SessionHolder) -> Response:
+    parts = services(request)
+    limit_bytes = parts.settings.upload_bytes
+    fields: dict[str, str] = {}
+    try:
+        async with uploads.read_form(request, limit_bytes) as form:
+            check_form_secret(request, form.get("form_secret"))
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+            checked = await uploads.check_upload(form, parts.assignments, limit_bytes)
+    except UploadRefused as refusal:
+        return await _upload_page(request, submitter, refusal, fields)
+    submission = await uploads.accept(parts, checked, submitter)
+    return RedirectResponse(f"/submissions/{submission.id}", HTTP_303_SEE_OTHER)
+
+
+@router.get("/submissions/{submission_id}")
+async def submission_page(request: Request, submission_id: str, viewer: SessionHolder) -> Response:
+    """The report; before there is one, a page that loads itself again."""
+    parts = services(request)
+    await wait_until_done(parts, submission_id, viewer, PATIENCE_SECONDS)
+    async with parts.database.read() as session:
+        submission = await repository.find_submission(session, submission_id, viewer)
+        if submission is None:
+            raise SubmissionNotFound
+        position = await repository.queue_position(session, submission)
+        stored = await repository.newest_report(session, submission.id)
+    assignment = parts.assignments.get(submission.assignment_id)
+    context: dict[str, Any] = {"submission": submission, "assignment": assignment}
+    if submission.job_status != JobStatus.DONE or stored is None:
+        refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
+        return page(request, "waiting.html", position=position, refresh_seconds=refresh_seconds, **context)
+    report = render(Report.model_validate(stored.body), language_of(request))
+    return page(request, "report.html", report=report, **context)
+
+
+async def _upload_page(
+    request: Request,
+    viewer: Principal,
+    refusal: UploadRefused | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> Response:
+    parts = services(request)
+    async with parts.database.read() as session:
+        recent = await repository.recent_submissions(session, viewer, RECENT)
+    answer = answer_for(refusal) if refusal else None
+    return page(
+        request,
+        "upload.html",
+        status_code=answer.status if answer else 200,
+        problem=problem(answer, language_of(request), refusal.params) if answer and refusal else None,
+        fields=fields or {},
+        assignments=parts.assignments.values(),
+        default_assignment=uploads.DEFAULT_ASSIGNMENT,
+        accepted=",".join(uploads.ACCEPTED_SUFFIXES),
+        upload_bytes=parts.settings.upload_bytes,
+        recent=recent,
+    )

@@ -1,0 +1,201 @@
+"""Whole submissions, each graded in the real box and held to the verdict it should get.
+
+A folder ``<assignment>/<name>/`` holds the file as a student would upload it, ``submission.*``, and ``expect.toml``,
+whose keys `Expectation` describes. A new folder is a new case: nothing else has to be changed. What is expected is what
+is *right*, whatever the grader says today.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+import tomllib
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from grader.assignment import Assignment, load_assignments
+from grader.messages import render
+from grader.pipeline import grade
+from grader.report import CheckStatus, Diagnosis, Report, Status
+from grader.sandbox import ForkSandbox, Kind
+from grader.submission import Submission
+from reference import Case, ReferenceStore
+
+CORPUS = Path(__file__).parent
+FOLDERS = sorted(path.parent for path in CORPUS.glob("*/*/expect.toml"))
+
+
+def _as_range(points: object) -> object:
+    return points if isinstance(points, list) else [points, points]
+
+
+class Expectation(BaseModel):
+    """What the report on one submission must say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    why: str = Field("", description="what is peculiar about the submission; for people")
+    status: Status
+    points: Annotated[tuple[float, float], BeforeValidator(_as_range)] = Field(
+        description="exactly, or the least and the most: partial credit may come to be given more finely"
+    )
+    checks: dict[str, CheckStatus] = Field({}, description="verdicts of single checks; those not named are free")
+    diagnosis: str | None = Field(None, description="code of the first diagnosis")
+    later_diagnosis: str | None = Field(
+        None, description="what the first diagnosis must come to be; until then nothing else may be claimed as exact"
+    )
+    accept: list[str] = Field([], description="exact diagnoses that are true as well, until `later_diagnosis` is given")
+    must_mention: list[str] = Field(
+        [], description="words that the message or hint of the diagnosis holds, in either language; a|b means either"
+    )
+    first_divergence_timestep: int | None = Field(None, description="where the exercise's own case goes wrong first")
+    advisories: list[str] = Field([], description="codes that must be among the advisories")
+    later_advisories: list[str] = Field([], description="advisories that must come to be given")
+    keras_generation: str | None = Field(None, description="which Keras graded it")
+    task2: str | None = Field(None, description="the mistake in its own copying or comparing, for `lstm-notebook`")
+    limits: dict[str, float] = Field({}, description="limits that are tighter than the assignment's own")
+
+    @classmethod
+    def of(cls, folder: Path) -> Expectation:
+        return cls.model_validate(tomllib.loads((folder / "expect.toml").read_text(encoding="utf-8")))
+
+
+def _submission(folder: Path) -> Submission:
+    (path,) = folder.glob("submission.*")
+    return Submission(path.name, path.read_bytes())
+
+
+def _assignment(folder: Path) -> Assignment:
+    assignment = load_assignments()[folder.parent.name.replace("_", "-")]
+    limits = assignment.limits.model_copy(update=Expectation.of(folder).limits)
+    return assignment.model_copy(update={"limits": limits})
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> ReferenceStore:
+    return ReferenceStore(tmp_path_factory.mktemp("references"))
+
+
+@pytest.fixture(scope="module")
+def reports(request: pytest.FixtureRequest, references: ReferenceStore):
+    """folder -> the coming report of every folder that was selected; as many at a time as there are slots."""
+    selected = {item.callspec.params["folder"] for item in request.session.items if _is_corpus_item(item)}
+    with ForkSandbox() as sandbox, ThreadPoolExecutor(sandbox.slots) as pool:
+        sandbox.start(Kind.READER, Kind.KERAS3)
+
+        def start(folder: Path) -> Future[Report]:
+            return pool.submit(grade, _submission(folder), _assignment(folder), sandbox=sandbox, references=references)
+
+        yield {folder: start(folder) for folder in FOLDERS if folder in selected}
+
+
+def _is_corpus_item(item: pytest.Item) -> bool:
+    return item.path == Path(__file__) and "folder" in getattr(getattr(item, "callspec", None), "params", {})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_submission_gets_the_verdict_it_should(
+    folder: Path, reports: dict[Path, Future[Report]], references: ReferenceStore
+) -> None:
+    expected, report = Expectation.of(folder), reports[folder].result()
+    least, most = expected.points
+    summary = {"diagnoses": [(d.code, d.confidence) for d in report.diagnoses], "error": report.error}
+
+    assert report.status == expected.status, summary
+    assert report.points is not None
+    assert least <= report.points <= most, summary | {"checks": [(c.id, c.points, c.code) for c in report.checks]}
+    checks = {check.id: check for check in report.checks}
+    assert {name: (checks[name].status, checks[name].code) for name in expected.checks} == {
+        name: (status, checks[name].code) for name, status in expected.checks.items()
+    }
+    if expected.keras_generation is not None:
+        assert report.environment.keras_generation == expected.keras_generation
+    assert set(expected.advisories) <= {advisory.code for advisory in report.advisories}
+    _check_diagnoses(expected, report)
+    _check_divergence(expected, report, references.load([c.spec() for c in _assignment(folder).cases], digest="corpus"))
+    _check_form(report)
+
+
+def _check_diagnoses(expected: Expectation, report: Report) -> None:
+    if expected.diagnosis is not None:
+        assert [d.code for d in report.diagnoses][:1] == [expected.diagnosis]
+        texts = " ".join(
+            f"{shown['message']} {shown['hint'] or ''}"
+            for language in ("ru", "en")
+            for shown in render(report, language)["diagnoses"][:1]
+        )
+        missing = [words for words in expected.must_mention if not _mentions(texts, words)]
+        assert not missing, texts
+    else:
+        allowed = {expected.later_diagnosis, *expected.accept}
+        claimed = {d.code for d in report.diagnoses if d.confidence == "exact"}
+        assert claimed <= allowed, report.diagnoses
+
+
+def _mentions(text: str, words: str) -> bool:
+    return any(word.replace("\\", "").casefold() in text.casefold() for word in words.split("|"))
+
+
+def _check_divergence(expected: Expectation, report: Report, cases: tuple[Case, ...]) -> None:
+    """The first divergence of the exercise's own case is a fact: what was expected there is what Keras says."""
+    for result, case in zip(report.cases, cases, strict=True if report.cases else False):
+        first = result.first_divergence
+        if case.spec.visibility == "hidden":
+            assert first is None
+            assert not result.errors_by_timestep
+            assert not result.errors_by_unit
+        elif first is not None:
+            place = (first.batch, first.timestep, first.unit)
+            assert first.expected == pytest.approx(float(case.expected[place]), abs=1e-9)
+            if first.actual is not None:
+                assert abs(first.actual - first.expected) > result.atol
+    if expected.first_divergence_timestep is not None:
+        found = report.cases[0].first_divergence
+        assert found is not None
+        assert found.timestep == expected.first_divergence_timestep
+
+
+def _check_form(report: Report) -> None:
+    """What holds for every report, whatever it is about."""
+    assert report.points == pytest.approx(math.fsum(check.points for check in report.checks))
+    assert [check.id for check in report.checks] == list(load_assignments()[report.assignment.id].points)
+    assert (report.points == report.max_points) == (report.status == Status.PASSED)
+    assert report.digest() == report.receipt.report_sha256
+    stored = report.model_dump_json()
+    assert "site-packages" not in stored
+    assert str(Path(tempfile.gettempdir()) / "lstm-grader") not in stored
+    for language in ("ru", "en"):
+        for text in _texts(render(report, language)):
+            assert text.strip()
+            assert not re.search(r"(?<!\{)\{[a-z_]+\}(?!\})", text), text
+
+
+def _texts(rendered: dict) -> list[str]:
+    parts = [*rendered["checks"], *rendered["diagnoses"], *rendered["advisories"]]
+    parts += rendered["extraction"]["cells_skipped"]
+    return [part[key] for part in parts for key in ("title", "message", "hint") if part.get(key) is not None]
+
+
+def test_every_code_that_is_still_to_come_differs_from_what_is_expected_now() -> None:
+    """`later_diagnosis` is for what is not given yet: with both keys a folder would contradict itself."""
+    both = [folder.name for folder in FOLDERS if (e := Expectation.of(folder)).diagnosis and e.later_diagnosis]
+    assert both == []
+
+
+def test_a_diagnosis_is_no_longer_later_once_it_is_given(reports: dict[Path, Future[Report]]) -> None:
+    """A reminder: move a `later_diagnosis` that has come true to `diagnosis`, so that it stays true."""
+    given = [
+        folder.name
+        for folder, report in reports.items()
+        if (later := Expectation.of(folder).later_diagnosis) and later in _first(report.result().diagnoses)
+    ]
+    assert given == []
+
+
+def _first(diagnoses: list[Diagnosis]) -> list[str]:
+    return [diagnosis.code for diagnosis in diagnoses[:1] if diagnosis.confidence == "exact"]

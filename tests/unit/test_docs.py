@@ -1,0 +1,69 @@
+"""Whole lists that nobody has to remember: what can be set, asked or reported stands in the documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from app.settings import ENV_PREFIX, Settings
+from grader.assignment import Assignment, CheckId, assignment_schema
+from grader.report import Report, Status
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+RENDERED_KEYS = {"title", "message", "hint"}
+
+
+def read(page: str) -> str:
+    return (DOCS / page).read_text(encoding="utf-8")
+
+
+def described(page: str) -> set[str]:
+    """Words that the page writes as code, or that head a section of it."""
+    spans = re.findall(r"`([^`\n]+)`|^#+ (.+)$", read(page), re.MULTILINE)
+    return set(re.findall(r"\w+", " ".join(map("".join, spans))))
+
+
+def keys(model: type[BaseModel]) -> set[str]:
+    """Names of the fields of `model` and of every model in it."""
+    schema = model.model_json_schema()
+    return {name for part in [schema, *schema["$defs"].values()] for name in part.get("properties", {})}
+
+
+def test_every_report_key_is_described() -> None:
+    assert keys(Report) | RENDERED_KEYS <= described("report.md")
+
+
+def test_every_status_is_described() -> None:
+    assert {status.value for status in Status} <= described("report.md")
+
+
+@pytest.mark.parametrize("page", ["report.md", "assignment.md"])
+def test_every_check_is_described(page: str) -> None:
+    assert set(get_args(CheckId)) <= described(page)
+
+
+def test_every_assignment_key_is_described() -> None:
+    assert keys(Assignment) <= described("assignment.md")
+
+
+def test_settings_page_lists_the_settings_and_no_others() -> None:
+    listed = set(re.findall(rf"{ENV_PREFIX}[A-Z_]*[A-Z]", read("settings.md")))
+    assert listed == {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+
+
+def test_committed_schema_is_the_generated_one() -> None:
+    remedy = "lstm-grader assignments schema > docs/assignment.schema.json"
+    assert json.loads(read("assignment.schema.json")) == assignment_schema(), remedy
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
