@@ -20,6 +20,11 @@ $(STAMP):
 	@rm -f $(VENV)/installed-*
 	@touch $@
 
+ifdef PYTHON
+# Asked for a certain Python: look whether the environment has it.
+.PHONY: $(STAMP)
+endif
+
 serve: setup  ## start the service on http://127.0.0.1:8000 and print a link that lets you in
 	@$(BIN)/lstm-grader serve
 

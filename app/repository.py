@@ -130,12 +130,12 @@ async def claim_next(session: AsyncSession) -> Claim | None:
         .with_for_update(skip_locked=True)  # Left out on SQLite, where writers take turns anyway.
         .scalar_subquery()
     )
+    claim_id = new_id()
     claimed = await session.execute(
         update(Submission)
         .where(Submission.id == first, Submission.job_status == JobStatus.QUEUED)
-        .values(job_status=JobStatus.RUNNING, claim=new_id(), tries=Submission.tries + 1, started_at=utc_now())
+        .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=Submission.tries + 1, started_at=utc_now())
         .returning(
-            Submission.claim,
             Submission.id,
             Submission.assignment_id,
             Submission.filename,
@@ -145,7 +145,7 @@ async def claim_next(session: AsyncSession) -> Claim | None:
         .execution_options(synchronize_session=False)
     )
     row = claimed.one_or_none()
-    return Claim(*row) if row is not None else None
+    return Claim(claim_id, *row) if row is not None else None
 
 
 async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import Request
 
 from app.services import services
+from grader import Assignment
 from grader.messages import LANGUAGES, Catalogue, negotiate
 
 LANGUAGE_COOKIE = "lstm_grader_language"
@@ -20,6 +21,12 @@ def catalogue() -> Catalogue:
 
 def text(id: str, language: str, /, **params: object) -> str:
     return catalogue().text(id, language, **params)
+
+
+def title_of(assignment: Assignment, language: str) -> str:
+    """Its title in this language, else in another, else its id."""
+    titles: dict[str, str] = dict(assignment.title.items())
+    return titles.get(language) or next(iter(titles.values()), assignment.id)
 
 
 def language_of(request: Request, default: str = "en") -> str:

@@ -28,8 +28,11 @@ from reference import GATES, Case, LSTMWeights, lstm_forward
 
 Array = NDArray[np.floating]
 
-# How the exercise calls the gates in the codes of swapped pairs.
-LETTER = {"i": "i", "f": "f", "g": "c", "o": "o"}
+# How the exercise calls the gates.
+LETTER = {"i": "I", "f": "F", "g": "C", "o": "O"}
+SWAPPED = {"IF": "gates_swapped_if", "IO": "gates_swapped_io", "FO": "gates_swapped_fo", "CO": "gates_swapped_co"}
+
+Replay = Callable[[Case], Array]
 # Numbers beyond which an unbounded mistake is chaotic: comparing there says nothing.
 MAX_MAGNITUDE = 100.0
 
@@ -52,7 +55,8 @@ def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
 def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis]:
     execution, reading = evidence.execution, evidence.reading
     if "own_work" in evidence.verdicts and evidence.verdicts["own_work"].status == "failed":
-        yield Diagnosis(code=conviction(evidence), confidence="exact")
+        params = evidence.verdicts["own_work"].params
+        yield Diagnosis(code=conviction(evidence), params=params, confidence="exact")
         return
     problem = structural_problem(execution)
     if problem is not None:
@@ -109,30 +113,30 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
         line = next(use.line for use in evidence.reading.global_x if not use.shape_only)
         yield Diagnosis(code="global_x", params={"line": line}, confidence="likely")
     ranked = sorted(
-        ((_residual(mistake, asked, answers), code) for code, mistake in _mistakes()), key=lambda pair: pair[0]
+        ((_residual(replay, asked, answers), code, gates) for code, gates, replay in _mistakes()),
+        key=lambda row: row[0],
     )
-    if not ranked or not asked:
-        return
-    (best, code), rest = ranked[0], ranked[1:]
-    if best <= evidence.assignment.tolerance.atol * 3:
-        also = sorted(
-            {other for residual, other in rest if residual <= evidence.assignment.tolerance.atol * 3} - {code}
-        )
-        runner_up = next(((residual, other) for residual, other in rest if other != code and other not in also), None)
+    limit = 3 * evidence.assignment.tolerance.atol
+    matching = [row for row in ranked if row[0] <= limit]
+    if matching:
+        residual, code, gates = matching[0]
+        also = sorted({other for _, other, _ in matching} - {code})
+        rest = [row for row in ranked if row[1] not in (code, *also)]
         yield Diagnosis(
             code=code,
+            params={"gates": list(gates)} if gates else {},
             confidence="exact",
-            residual=best,
-            runner_up=RunnerUp(code=runner_up[1], distance=runner_up[0]) if runner_up else None,
+            residual=residual,
+            runner_up=RunnerUp(code=rest[0][1], distance=rest[0][0]) if rest else None,
             also=also,
         )
 
 
-def _residual(mistake: Callable[[Case], Array], cases: Sequence[Case], answers: dict[str, Array]) -> float:
+def _residual(replay: Replay, cases: Sequence[Case], answers: dict[str, Array]) -> float:
     """Largest difference between the mistake's numbers and the student's over all cases; stops where it is hopeless."""
     worst = 0.0
     for case in cases:
-        replayed = mistake(case)
+        replayed = replay(case)
         comparable = np.abs(replayed) <= MAX_MAGNITUDE
         scale = np.maximum(1.0, np.abs(replayed))
         difference = np.where(comparable, np.abs(replayed - answers[case.spec.id]) / scale, 0.0)
@@ -142,30 +146,33 @@ def _residual(mistake: Callable[[Case], Array], cases: Sequence[Case], answers: 
     return worst
 
 
-def _mistakes() -> Iterator[tuple[str, Callable[[Case], Array]]]:
-    """A first handful: each is the correct LSTM with other weights, another input order or another output."""
+def _mistakes() -> Iterator[tuple[str, str, Replay]]:
+    """A first handful, each the correct LSTM with other weights, inputs or outputs: code, gates concerned, replay."""
     for first, second in itertools.combinations(GATES, 2):
         letters = LETTER[first] + LETTER[second]
-        code = {"if": "gates_swapped_if", "io": "gates_swapped_io", "fo": "gates_swapped_fo", "co": "gates_swapped_co"}
-        yield code.get(letters, "gate_layers_mixed"), _with_weights(_swapped(first, second))
+        yield SWAPPED.get(letters, "gate_layers_mixed"), letters, _with_weights(_swapped(first, second))
         for array in ("kernel", "recurrent_kernel", "bias"):
-            yield "gate_layers_mixed", _with_weights(_swapped(first, second, only=array))
-    yield "bias_missing", _with_weights(lambda w: LSTMWeights(w.kernel, w.recurrent_kernel, np.zeros_like(w.bias)))
-    for gate in GATES:
-        yield "bias_missing", _with_weights(_bias_changed(gate, factor=0.0))
-    yield "bias_twice", _with_weights(lambda w: LSTMWeights(w.kernel, w.recurrent_kernel, w.bias * np.float32(2)))
-    yield "forget_bias_extra", _with_weights(_bias_changed("f", added=1.0))
-    yield "recurrent_missing", _with_weights(lambda w: LSTMWeights(w.kernel, np.zeros_like(w.recurrent_kernel), w.bias))
-    yield "x_not_used", lambda case: lstm_forward(np.zeros_like(case.x), case.weights).h
-    yield "time_reversed", lambda case: lstm_forward(case.x, case.weights).h[:, ::-1]
-    yield "time_reversed", lambda case: lstm_forward(case.x[:, ::-1], case.weights).h
-    yield "time_reversed", lambda case: lstm_forward(case.x[:, ::-1], case.weights).h[:, ::-1]
-    yield "returns_c", lambda case: lstm_forward(case.x, case.weights).c
-    yield "always_first_step", lambda case: lstm_forward(np.repeat(case.x[:, :1], case.x.shape[1], 1), case.weights).h
-    yield "batch_zero_only", lambda case: lstm_forward(np.repeat(case.x[:1], case.x.shape[0], 0), case.weights).h
+            yield "gate_layers_mixed", letters, _with_weights(_swapped(first, second, only=array))
+    for gates in ("".join(GATES), *GATES):
+        letters = "".join(LETTER[gate] for gate in gates)
+        yield "bias_missing", letters, _with_weights(_bias_changed(gates, factor=0.0))
+        yield "bias_twice", letters, _with_weights(_bias_changed(gates, factor=2.0))
+        yield "recurrent_missing", letters, _with_weights(_recurrent_removed(gates))
+    yield "forget_bias_extra", "", _with_weights(_bias_changed("f", added=1.0))
+    yield "x_not_used", "", lambda case: _output(np.zeros_like(case.x), case)
+    yield "time_reversed", "", lambda case: _output(case.x, case)[:, ::-1]
+    yield "time_reversed", "", lambda case: _output(case.x[:, ::-1], case)
+    yield "time_reversed", "", lambda case: _output(case.x[:, ::-1], case)[:, ::-1]
+    yield "returns_c", "", lambda case: lstm_forward(case.x, case.weights).c
+    yield "always_first_step", "", lambda case: _output(np.repeat(case.x[:, :1], case.x.shape[1], 1), case)
+    yield "batch_zero_only", "", lambda case: _output(np.repeat(case.x[:1], case.x.shape[0], 0), case)
 
 
-def _with_weights(change: Callable[[LSTMWeights], LSTMWeights]) -> Callable[[Case], Array]:
+def _output(x: NDArray[np.float32], case: Case) -> Array:
+    return lstm_forward(x, case.weights).h
+
+
+def _with_weights(change: Callable[[LSTMWeights], LSTMWeights]) -> Replay:
     return lambda case: lstm_forward(case.x, change(case.weights)).h
 
 
@@ -183,11 +190,25 @@ def _swapped(first: str, second: str, only: str | None = None) -> Callable[[LSTM
     return change
 
 
-def _bias_changed(gate: str, *, factor: float = 1.0, added: float = 0.0) -> Callable[[LSTMWeights], LSTMWeights]:
+def _columns(gates: str, units: int) -> NDArray[np.int64]:
+    starts = [GATES.index(gate) * units for gate in gates]
+    return np.concatenate([np.arange(start, start + units) for start in starts])
+
+
+def _bias_changed(gates: str, *, factor: float = 1.0, added: float = 0.0) -> Callable[[LSTMWeights], LSTMWeights]:
     def change(weights: LSTMWeights) -> LSTMWeights:
         bias = weights.bias.copy()
-        start = GATES.index(gate) * weights.units
-        bias[start : start + weights.units] = bias[start : start + weights.units] * factor + added
+        columns = _columns(gates, weights.units)
+        bias[columns] = bias[columns] * factor + added
         return LSTMWeights(weights.kernel, weights.recurrent_kernel, bias)
+
+    return change
+
+
+def _recurrent_removed(gates: str) -> Callable[[LSTMWeights], LSTMWeights]:
+    def change(weights: LSTMWeights) -> LSTMWeights:
+        recurrent_kernel = weights.recurrent_kernel.copy()
+        recurrent_kernel[:, _columns(gates, weights.units)] = 0.0
+        return LSTMWeights(weights.kernel, recurrent_kernel, weights.bias)
 
     return change

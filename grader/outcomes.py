@@ -42,7 +42,7 @@ def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
     if limit := limit_status(outcome):
         return limit
     if execution.garbled is not None:
-        return Status.INVALID_OUTPUT, ("forged_result", {"reason": execution.garbled[:200]})
+        return Status.INVALID_OUTPUT, ("invalid_output", {"reason": execution.garbled[:200]})
     if execution.complete:
         return None
     stderr = outcome.stderr.decode("utf-8", "replace")
@@ -75,6 +75,8 @@ def structural_problem(execution: Execution) -> Problem | None:
         return "wrong_base_class", {"base": re.sub(r"^submission\.", "", base)}
     if not found.has_call:
         return "no_call_method", {}
+    if found.is_stub:
+        return "not_implemented", {}
     return None
 
 
@@ -95,9 +97,11 @@ def exception_problem(raised: Raised) -> Problem:
     params: Params = {"type": raised.type, "message": message[:300]}
     in_init = raised.phase == "build" and "__init__" in message
     if match := MISSING_ARGUMENT.search(message):
-        if "call()" in message or ".call" in message or "__init__" not in message:
-            return "missing_argument", {**params, "argument": match[1]}
-        return "init_signature", {**params, "argument": match[1]}
+        params["argument"] = match[1]
+        if "__init__" in message:
+            return "init_signature", params
+        # Without a frame of the student's it is our own call of the model that lacks an argument.
+        return ("missing_argument" if raised.lines else "call_signature"), params
     if "NotImplementedError" in kinds:
         return "not_implemented", params
     if "RecursionError" in kinds:

@@ -28,6 +28,7 @@ from grader.report import (
     ErrorInfo,
     Extraction,
     Output,
+    Params,
     Receipt,
     Report,
     SkippedCell,
@@ -130,7 +131,7 @@ def _report(
         format=reading.format,
         cases=_case_results(evidence),
         diagnoses=_localised(diagnose(evidence, cases), reading, submission.filename),
-        advisories=_advisories(evidence),
+        advisories=_advisories(evidence, submission.filename),
         extraction=_extraction(evidence),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=Timing(
@@ -175,10 +176,18 @@ def _localised(diagnoses: list[Diagnosis], reading: Reading, filename: str) -> l
     return localised
 
 
-def _advisories(evidence: Evidence) -> list[Advisory]:
+def _advisory(code: str, params: Params, line: int | None, reading: Reading, filename: str) -> Advisory:
+    if line is None:
+        return Advisory(code=code, params=params)
+    frame = reading.frame(line, filename)
+    return Advisory(code=code, params={**params, "line": frame.line, "file": frame.file}, line=frame.line)
+
+
+def _advisories(evidence: Evidence, filename: str) -> list[Advisory]:
     reading, execution = evidence.reading, evidence.execution
-    advisories = [Advisory(code=a.code, params=a.params, line=a.line) for a in reading.advisories]
-    advisories += [Advisory(code="global_x_shape", line=use.line) for use in reading.global_x if use.shape_only]
+    found = [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
+    found += [("global_x_shape", {}, use.line) for use in reading.global_x if use.shape_only]
+    advisories = [_advisory(code, params, line, reading, filename) for code, params, line in found]
     if execution.generation == "2" and evidence.assignment.keras == "auto":
         advisories.append(Advisory(code="keras_generation_used", params={"generation": "2"}))
     if execution.fresh_only:
@@ -195,7 +204,7 @@ def _extraction(evidence: Evidence) -> Extraction:
     return Extraction(
         cells_used=sorted({statement.cell for statement in reading.statements if statement.run}),
         cells_skipped=sorted(skipped, key=lambda cell: cell.index),
-        class_line=reading.class_line,
+        class_line=reading.frame(reading.class_line, "").line if reading.class_line else None,
         roles=execution.parts.roles if execution.parts else {},
         roles_from=execution.roles_from,
     )
@@ -225,7 +234,10 @@ def _unreadable(submission: Submission, assignment: Assignment, reading: Reading
         checks=not_run(assignment.points, "not_run"),
         format=reading.format,
         diagnoses=_localised([diagnosis], reading, submission.filename),
-        advisories=[Advisory(code=a.code, params=a.params, line=a.line) for a in reading.advisories],
+        advisories=[
+            _advisory(advisory.code, advisory.params, advisory.line, reading, submission.filename)
+            for advisory in reading.advisories
+        ],
         extraction=Extraction(cells_skipped=skipped),
         timing=Timing(wall_seconds=round(time.monotonic() - started, 4)),
     )

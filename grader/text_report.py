@@ -49,13 +49,13 @@ def _parts(report: dict[str, Any], language: str) -> list[RenderableType]:
     parts: list[RenderableType] = [head, ""]
     for diagnosis in report["diagnoses"]:
         parts += _advice(diagnosis["message"], diagnosis["hint"], ui("what_to_do"))
+    if status == "failed" and not report["diagnoses"]:
+        parts += [Padding(Text(ui("no_diagnosis")), (0, 0, 1, 2))]
     parts.append(_checks(report["checks"]))
     parts += _divergence(report["cases"], ui)
     parts += _error(report["error"], ui)
     if report["extraction"]["cells_skipped"]:
-        parts += ["", Text(ui("skipped_cells"), style="bold")]
-        for cell in report["extraction"]["cells_skipped"]:
-            parts.append(Text(f"  {ui('cell')} {cell['index'] + 1}: {clean(cell['message'])}"))
+        parts += ["", Text(ui("skipped_cells"), style="bold"), *_skipped(report, ui("cell"))]
     for advisory in report["advisories"]:
         where = f" ({ui('line')} {advisory['line']})" if advisory["line"] else ""
         parts += ["", Text(f"{clean(advisory['message'])}{where}", style="yellow")]
@@ -65,6 +65,16 @@ def _parts(report: dict[str, Any], language: str) -> list[RenderableType]:
     generation = report["environment"]["keras_generation"]
     tail = [f"{seconds:.2f} s", f"Keras {report['environment']['keras']}" if generation else ""]
     return [*parts, "", Text("  ".join(filter(None, tail)), style="dim")]
+
+
+def _skipped(report: dict[str, Any], cell_word: str) -> list[RenderableType]:
+    """One line per reason: a notebook may have thirty cells that the class does not need."""
+    cells: dict[str, list[int]] = {}
+    for cell in report["extraction"]["cells_skipped"]:
+        cells.setdefault(clean(cell["message"]), []).append(cell["index"] + 1)
+    if report["submission"]["format"] != "ipynb":
+        return [Text(f"  {message}") for message in cells]
+    return [Text(f"  {cell_word} {', '.join(map(str, found))}: {message}") for message, found in cells.items()]
 
 
 def _advice(message: str, hint: str | None, label: str) -> list[RenderableType]:

@@ -6,7 +6,7 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
 python=
-for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
   if command -v "$candidate" >/dev/null &&
     "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'; then
     python=$candidate
@@ -14,17 +14,20 @@ for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
   fi
 done
 [ -n "$python" ] || fail \
-  "no Python 3.11, 3.12 or 3.13 found ($(python3 --version 2>&1 || echo 'python3 is not installed'))." \
+  "no Python 3.11, 3.12 or 3.13 found (${PYTHON:-python3}: $("${PYTHON:-python3}" --version 2>&1 || true))." \
   "Install one, or name it: make setup PYTHON=/path/to/python3.12"
 "$python" -c 'import venv, ensurepip' 2>/dev/null || fail \
   "$python has no venv module. On Debian or Ubuntu: apt install python3-venv"
 [ "$(uname -s)" = Linux ] || fail "the sandbox needs Linux; on $(uname -s) use the container image (README.md)."
 ldconfig=$(PATH=$PATH:/sbin:/usr/sbin command -v ldconfig || true)
-if [ -n "$ldconfig" ] && ! "$ldconfig" -p | grep -q 'libseccomp\.so\.2'; then
+# Not grep -q: it would leave early, and pipefail take the broken pipe for an answer.
+if [ -n "$ldconfig" ] && ! "$ldconfig" -p | grep 'libseccomp\.so\.2' >/dev/null; then
   say "note: libseccomp.so.2 is not installed; the sandbox will need it (Debian, Ubuntu: apt install libseccomp2)"
 fi
 
-if ! [ -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+version() { "$1" -c 'import sys; print(*sys.version_info[:2], sep=".")' 2>/dev/null; }
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
+  { [ -n "${PYTHON:-}" ] && [ "$(version "$venv/bin/python")" != "$(version "$python")" ]; }; then
   say "creating $venv with $("$python" --version)"
   "$python" -m venv --clear "$venv"
 fi

@@ -30,7 +30,7 @@ from app.errors import (
 from app.models import JobStatus
 from app.repository import Principal
 from app.services import Services, services
-from app.texts import language_of
+from app.texts import language_of, title_of
 from grader import Report
 from grader.messages import render
 
@@ -38,11 +38,12 @@ MAX_WAIT_SECONDS = 120
 
 
 def language_parameter(
-    lang: Annotated[  # noqa: ARG001 (checked and documented here, read by `language_of`)
+    lang: Annotated[
         Literal["en", "ru"] | None,
         Query(description="language of the texts in the answer; without it `Accept-Language` counts"),
     ] = None,
-) -> None: ...
+) -> None:
+    """Checked and documented here; `language_of` reads it, for refusals too."""
 
 
 UPLOAD_ANSWERS = problem_answers(
@@ -135,7 +136,7 @@ async def list_assignments(request: Request) -> AssignmentList:
         items=[
             AssignmentBody(
                 id=assignment.id,
-                title=dict(assignment.title).get(language, assignment.id),
+                title=title_of(assignment, language),
                 max_points=assignment.max_points,
                 digest=assignment.digest,
                 upload_bytes=min(assignment.upload.upload_bytes, parts.settings.upload_bytes),

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.auth import SESSION_COOKIE, form_secret
-from app.texts import LANGUAGE_COOKIE, language_of, text
+from app.texts import LANGUAGE_COOKIE, language_of, text, title_of
 from grader.messages import LANGUAGES, translate
 from grader.text_report import clean
 
@@ -41,6 +41,7 @@ def page(
     html = _environment.get_template(template).render(
         t=partial(_text, language),
         ui=partial(_ui, language),
+        title_of=lambda assignment: title_of(assignment, language),
         language=language,
         languages=LANGUAGES,
         path=request.url.path if request.method == "GET" else "/",

@@ -10,7 +10,7 @@ def trainability(evidence: Evidence) -> Verdict:
         return Verdict.skipped("equivalence_not_earned")
     gradients = evidence.execution.gradients
     if gradients is None:
-        return Verdict.failed("gradient_missing", {"roles": []})
+        return Verdict.failed("gradient_failed")
     missing = sorted(name for name, largest in gradients.reach.items() if not largest)
     if missing or not gradients.reach:
         return Verdict.failed("gradient_missing", {"roles": missing})

@@ -90,6 +90,7 @@ class Driver:
         self._doubtful: list[dict[str, Any]] = []
         self._fresh_shape_right = False
         self._measured = False
+        self._constructible = False
         self._phases: dict[str, float] = {}
         self._phase_name: str | None = None
         self._phase_started = 0.0
@@ -102,6 +103,8 @@ class Driver:
             if self._class is not None:
                 for case in self._request["cases"]:
                     self._case(case)
+                    if not self._constructible:
+                        break  # not even for the exercise: the other cases would only say the same again
                 self._ask_again()
         except Failed:
             pass
@@ -172,7 +175,8 @@ class Driver:
             is_model=is_class and issubclass(found, tf.keras.Model),
             own=is_class and found.__module__ == student_module.MODULE_NAME,
             bases=bases[:20],
-            has_call=is_class and ("call" in _own_attributes(found) or "__call__" in _own_attributes(found)),
+            has_call=is_class and bool(_own_attributes(found) & {"call", "__call__"}),
+            is_stub=is_class and _is_stub(getattr(found, "call", None)),
         )
         # A function that builds the model is no class, but its answers can be graded; a model that exists already
         # cannot take the sizes of the cases.
@@ -199,7 +203,7 @@ class Driver:
                 self._case({**case, "fresh": True})
         exercise = self._request["cases"][0]
         measured = any(case["measure"] for case in self._request["cases"])
-        if measured and not self._measured:
+        if measured and not self._measured and self._models:
             self._case({**exercise, "fresh": False, "measure": True, "again": True})
 
     def _run_case(self, case: dict[str, Any]) -> None:
@@ -228,29 +232,38 @@ class Driver:
         self._phase("build")
         built = None
         if not case["fresh"]:
+            one_step = sizes | {"timesteps": 1}
+            model = self._guarded(case, lambda: self._construct(one_step))
             try:
-                built = Built(self._built_on(sizes | {"timesteps": 1}, x[:, :1]), reused=True)
+                self._first_call(model, x[:, :1])
+                built = Built(model, reused=True)
             except BaseException:  # one step is our idea, not the exercise's: the case itself decides
-                built = None
+                pass
         if built is None:
-            built = Built(self._guarded(case, lambda: self._built_on(sizes, x)), reused=False)
+            model = self._guarded(case, lambda: self._construct(sizes))
+            self._guarded(case, lambda: self._first_call(model, x))
+            built = Built(model, reused=False)
         self._find_parts(sizes, built)
         # From its second case on a model has seen another shape, however it was built.
         self._models[(sizes["features"], sizes["units"])] = Built(built.model, reused=True, candidates=built.candidates)
         return built
 
-    def _built_on(self, sizes: Sizes, x: tf.Tensor) -> Any:
+    def _construct(self, sizes: Sizes) -> Any:
         self._module.follow(sizes)
         positional, keywords = arguments(
             self._class, sizes, self._request["canonical"], self._request["call_site"], self._module.names
         )
         model = self._class(*positional, **keywords)
+        self._constructible = True
+        return model
+
+    @staticmethod
+    def _first_call(model: Any, x: tf.Tensor) -> None:
         tf.config.run_functions_eagerly(True)
         try:
             model(x)
         finally:
             tf.config.run_functions_eagerly(False)
-        return model
 
     def _find_parts(self, sizes: Sizes, built: Built) -> None:
         """Find the weights of a new model, and say what they are for the first one."""
@@ -325,7 +338,7 @@ class Driver:
             answers.append(np.asarray(built.model(x), np.float32))
         self._channel.send("trial", {"outputs": np.stack(answers)}, case=case["id"])
 
-    def _gradients(self, case: dict[str, Any], x: tf.Tensor, model: Any, assignment: parts.Assignment | None) -> None:
+    def _gradients(self, case: dict[str, Any], x: tf.Tensor, model: Any, assignment: parts.Assignment) -> None:
         """How far the gradient of the last step's output reaches: into every weight, and back to the first input."""
         self._phase("gradients")
         slots = assignment.slots
@@ -354,6 +367,18 @@ def _own_attributes(cls: type) -> set[str]:
     """Names that the student's own classes define, bases of a library left out."""
     own = [base for base in cls.__mro__ if base.__module__ == student_module.MODULE_NAME]
     return {name for base in own for name in vars(base)}
+
+
+def _is_stub(function: Any) -> bool:
+    """Whether a function's body is only ``...``, ``pass`` or a docstring."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_filename != student_module.FILE_NAME:
+        return False
+    return (
+        not code.co_names
+        and all(constant in (None, ..., function.__doc__) for constant in code.co_consts)
+        and (code.co_nlocals == code.co_argcount + code.co_kwonlyargcount)
+    )
 
 
 def _describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -83,8 +83,9 @@ def _arrange_descriptors(wanted: dict[int, int]) -> None:
 def _limit_resources(limits: dict[str, Any]) -> None:
     # RLIMIT_AS would abort TensorFlow; RLIMIT_DATA counts private writable memory, threads' stacks included.
     _set_limit(resource.RLIMIT_DATA, _data_bytes() + limits["memory_bytes"])
-    # Soft and hard are equal: the kernel kills at once and there is no SIGXCPU to ignore.
-    _set_limit(resource.RLIMIT_CPU, limits["cpu_seconds"])
+    # The supervisor decides on CPU time; this is for the case that it cannot. Soft and hard are equal, so that the kernel
+    # kills at once and there is no SIGXCPU to ignore.
+    _set_limit(resource.RLIMIT_CPU, 2 * limits["cpu_seconds"])
     _set_limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
     _set_limit(resource.RLIMIT_NOFILE, limits["open_files"])
     for none_of in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):

@@ -217,7 +217,7 @@ class _Planner:
                 if index not in unable:
                     unable.add(index)
                     running.subtract(statements[index].uses.binds)
-                    lacking += [name for name in statements[index].uses.binds if running[name] == 0]
+                    lacking += [name for name in statements[index].uses.binds - SUPPLIED if running[name] == 0]
         for index in rest:
             if index not in unable:
                 self._select(index, "definition")

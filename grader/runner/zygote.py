@@ -37,6 +37,7 @@ import lockdown
 
 POLL_SECONDS = 0.02
 REFUSED_EXIT_CODE = 97
+CPUCLOCK_SCHED = 2
 
 # What each kind of child runs: the module's `preload()` is called here, its `main(request, channel_fd)` in the child.
 PROGRAMS = {"reader": "reader", "keras2": "driver", "keras3": "driver"}
@@ -127,14 +128,16 @@ class Supervisor:
                 os._exit(code)
 
     def _check(self, child: Child) -> None:
-        memory = _memory(child.pid)
-        if memory is None:
+        memory, cpu_seconds = _memory(child.pid), _cpu_seconds(child.pid)
+        if memory is None or cpu_seconds is None:
             return
         grown = memory - child.base_memory
         child.peak_memory = max(child.peak_memory, grown)
         elapsed = time.monotonic() - child.started
         if grown > child.limits["memory_bytes"]:
             self._kill(child, "memory")
+        elif cpu_seconds > child.limits["cpu_seconds"]:
+            self._kill(child, "cpu")
         elif elapsed > child.limits["wall_seconds"] and (
             elapsed - _starved_seconds(child.pid) > child.limits["wall_seconds"]
         ):
@@ -153,8 +156,6 @@ class Supervisor:
         self._end_strays()
         cpu_seconds = usage.ru_utime + usage.ru_stime
         code = os.waitstatus_to_exitcode(status)
-        if child.reason is None and code == -signal.SIGKILL and cpu_seconds >= child.limits["cpu_seconds"] - 0.5:
-            child.reason = "cpu"
         verdict = {
             "exit_code": code,
             "killed_for": child.reason,
@@ -185,6 +186,14 @@ def _memory(pid: int) -> int | None:
         with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
             return sum(int(line.split()[1]) * 1024 for line in status if line.startswith(("RssAnon:", "RssShmem:")))
     except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _cpu_seconds(pid: int) -> float | None:
+    """CPU time of all threads of a process, None when it is gone."""
+    try:
+        return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)  # what clock_getcpuclockid(3) makes of a pid
+    except OSError:
         return None
 
 

@@ -190,8 +190,9 @@ class Zygote:
 
 
 def _discard(stream: IO[bytes]) -> None:
-    while stream.read(READ_SIZE):
-        pass
+    with stream:
+        while stream.read(READ_SIZE):
+            pass
 
 
 def _as_file(data: bytes) -> int:

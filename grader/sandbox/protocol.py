@@ -58,6 +58,7 @@ class ClassFound(Event):
     own: bool
     bases: Annotated[list[ShortText], Field(max_length=50)]
     has_call: bool
+    is_stub: bool
 
 
 class Parts(Event):

@@ -58,7 +58,7 @@ class Expectation(BaseModel):
     later_advisories: list[str] = Field([], description="advisories that must come to be given")
     keras_generation: str | None = Field(None, description="which Keras graded it")
     task2: str | None = Field(None, description="the mistake in its own copying or comparing, for `lstm-notebook`")
-    limits: dict[str, float] = Field({}, description="limits that are tighter than the assignment's own")
+    limits: dict[str, int | float] = Field({}, description="limits that are tighter than the assignment's own")
 
     @classmethod
     def of(cls, folder: Path) -> Expectation:
