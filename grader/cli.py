@@ -91,7 +91,7 @@ def grade_command(
     chosen = _assignment(assignment)
     submission = _submission(file, chosen)
     language = lang.value if lang else _locale_language() or chosen.language
-    with _our_failure_is_exit_3(), ForkSandbox(slots=1) as sandbox:
+    with _our_failure_is_exit_3(), ForkSandbox(slots=1, accept_missing=_accept_missing()) as sandbox:
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
         with _progress(language) as progress:
@@ -110,7 +110,7 @@ def doctor() -> None:
     for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
         with contextlib.suppress(PackageNotFoundError):
             console.print(f"{name} {version(name)}")
-    with _our_failure_is_exit_3(), ForkSandbox() as sandbox:
+    with _our_failure_is_exit_3(), ForkSandbox(accept_missing=_accept_missing()) as sandbox:
         console.print(f"slots: {sandbox.slots} (cores this process may use)")
         sandbox.start(Kind.KERAS3)
         table = Table("mechanism", "state", "what it stops")
@@ -178,6 +178,14 @@ def _submission(file: Path, assignment: Assignment) -> Submission:
 def _references() -> ReferenceStore:
     folder = os.environ.get("LSTM_GRADER_CACHE_DIR")
     return ReferenceStore(Path(folder) if folder else user_cache_path("lstm-grader", appauthor=False))
+
+
+def _accept_missing() -> list[str]:
+    """Parts of the wall that the operator agrees to run without."""
+    accepted = [name.strip() for name in os.environ.get("LSTM_GRADER_ACCEPT_MISSING", "").split(",") if name.strip()]
+    if unknown := set(accepted) - {"landlock", "seccomp"}:
+        raise _usage(f"LSTM_GRADER_ACCEPT_MISSING is {', '.join(sorted(unknown))}; possible are landlock and seccomp")
+    return accepted
 
 
 def _locale_language() -> str | None:

@@ -19,6 +19,7 @@ done
 "$python" -c 'import venv, ensurepip' 2>/dev/null || fail \
   "$python has no venv module. On Debian or Ubuntu: apt install python3-venv"
 [ "$(uname -s)" = Linux ] || fail "the sandbox needs Linux; on $(uname -s) use the container image (README.md)."
+[ "$(uname -m)" = x86_64 ] || fail "tensorflow-cpu has wheels for x86-64 only; this is $(uname -m)."
 ldconfig=$(PATH=$PATH:/sbin:/usr/sbin command -v ldconfig || true)
 # Not grep -q: it would leave early, and pipefail take the broken pipe for an answer.
 if [ -n "$ldconfig" ] && ! "$ldconfig" -p | grep 'libseccomp\.so\.2' >/dev/null; then

@@ -106,10 +106,11 @@ def _declared_encoding(content: bytes) -> str | None:
             if name.lower().replace("_", "-").startswith(("utf-8", "utf8")):
                 return "utf-8"
             try:
-                b"".decode(name)
-                return codecs.lookup(name).name
+                if b"#".decode(name) == "#":  # of bytes, and one in which the coding line itself can be read
+                    return codecs.lookup(name).name
             except (LookupError, UnicodeError):
-                raise Unreadable("not_text", line=1, reason="encoding", encoding=name) from None
+                pass
+            raise Unreadable("not_text", line=1, reason="encoding", encoding=name)
         if not BLANK_OR_COMMENT.fullmatch(line):
             break
     return None

@@ -1,8 +1,11 @@
 """What a child does to itself before the first byte of a submission is looked at.
 
-The order matters: file descriptors first, because nothing may be inherited by accident; limits next; what cannot be
-undone last. Every step either works or ends the child (`Refused`): student code never runs behind a wall that is only
-partly there. `STATE` says what is enforced; `lstm-grader doctor` prints it.
+One sitting, top to bottom: `apply` is the order. File descriptors first, because nothing may be inherited by accident;
+then limits and identity; then what cannot be undone: Landlock for files, seccomp for everything else. Every step works
+or ends the child: student code never runs behind a wall that is only partly there.
+
+`prepare` runs once in the warm process. It finds out what this host offers, refuses to start where Landlock or seccomp
+are missing (unless the operator accepts that by name), and builds what all children share.
 """
 
 from __future__ import annotations
@@ -11,48 +14,116 @@ import ctypes
 import os
 import resource
 import signal
+import sysconfig
+from collections.abc import Collection, Iterator
 from typing import Any
+
+import landlockpy
+import pyseccomp
+from landlockpy import AccessFS, Scope
+from seccomp_filter import main_filter, own_signals_filter
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
+CAPABILITY_VERSION_3 = 0x20080522
+CAP_DAC_READ_SEARCH = 2
+
 STDOUT, STDERR, RESULT, REQUEST = 1, 2, 3, 4
 
-# mechanism -> (is it enforced, what it stops)
-STATE = {
+READ_FILE = AccessFS.READ_FILE
+READ_TREE = AccessFS.READ_FILE | AccessFS.READ_DIR
+# No links, sockets, pipes or devices: what stays in there after a run is plain files and folders.
+WRITE_TREE = (
+    READ_TREE
+    | AccessFS.WRITE_FILE
+    | AccessFS.TRUNCATE
+    | AccessFS.MAKE_REG
+    | AccessFS.MAKE_DIR
+    | AccessFS.REMOVE_FILE
+    | AccessFS.REMOVE_DIR
+)
+SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+# TensorFlow aborts without /proc/self/cmdline, and counts cores with the next three.
+SINGLE_FILES = ("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/cpuinfo", "/proc/meminfo", "/dev/urandom")
+CPU_TREE = "/sys/devices/system/cpu"
+
+# mechanism -> (is it enforced, what it stops); completed by `prepare`
+STATE: dict[str, tuple[bool, str]] = {
     "descriptors": (True, "files, sockets and pipes of the service and of other runs"),
     "empty environment": (True, "secrets in environment variables"),
     "rlimits": (True, "memory, CPU time, huge files, many files, core dumps"),
+    "session, parent-death signal": (True, "processes that outlive their run"),
     "no_new_privs": (True, "gaining rights through set-uid programs"),
-    "session and parent-death signal": (True, "processes that outlive their run"),
     "non-dumpable": (True, "ptrace and /proc/PID/mem between runs of one user"),
-    "landlock": (False, "reading and writing files outside the run's own directory"),
-    "seccomp": (False, "network, new processes, signals to others and every other unneeded system call"),
-    "uid per run": (False, "reaching the files and processes of other runs when the service is root"),
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_shared_filter: pyseccomp.SyscallFilter | None = None
+_readable_trees: list[str] = []
 
 
 class Refused(OSError):
     """A step of the lockdown did not work; the child must end before any student code runs."""
 
 
-def prepare() -> None:
-    """What the warm process does for its children once: whatever they leave behind becomes its own child."""
+def prepare(accepted_missing: Collection[str]) -> None:
+    """Find out what this host offers and build what all children share. Called once, in the warm process.
+
+    Args:
+        accepted_missing: ``landlock``, ``seccomp`` or both: what the operator agrees to run without.
+    Raises:
+        Refused: one of them does not work here and was not accepted.
+    """
+    global _shared_filter
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    abi = landlockpy.abi_version()
+    _require(
+        "landlock",
+        abi >= 1,
+        "the kernel has no Landlock (5.13 or newer, with landlock in its list of LSMs)",
+        accepted_missing,
+    )
+    try:
+        _shared_filter = main_filter()
+        problem = None
+    except OSError as exc:
+        problem = f"libseccomp cannot build the filter: {exc}"
+    _require("seccomp", problem is None, problem, accepted_missing)
+    private_uid = os.geteuid() == 0
+    STATE["landlock"] = (abi >= 1, f"reading and writing files outside the run's own directory (ABI {abi})")
+    STATE["seccomp"] = (
+        _shared_filter is not None,
+        "network, new processes, signals to others, every unneeded system call",
+    )
+    STATE["uid per run"] = (
+        private_uid,
+        "reaching files and processes of others" if private_uid else "(only where the service runs as root)",
+    )
+    if abi >= 1:
+        _readable_trees.extend(_python_trees())
 
 
-def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], parent: int) -> None:
+def _require(name: str, works: bool, problem: str | None, accepted_missing: Collection[str]) -> None:
+    if not works and name not in accepted_missing:
+        raise Refused(
+            f"{problem}. Submissions would run without this part of the wall, so the box does not start. "
+            f"An operator who accepts that sets LSTM_GRADER_ACCEPT_MISSING={name}"
+        )
+
+
+def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], uid: int | None, parent: int) -> None:
     """Lock this process down for good.
 
     Args:
         descriptors: number that the child shall have -> number it was received under.
         directory: the run's own directory, the only place it may write to.
         limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``,
-            ``open_files``.
+            ``open_files``, ``threads``.
+        uid: user and group that no other run has; None when the warm process is not root.
         parent: process id of the warm process, to notice that it died before PDEATHSIG was set.
     Raises:
         OSError: a step failed.
@@ -60,13 +131,23 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], p
     _arrange_descriptors(descriptors)
     os.setsid()
     os.umask(0o077)
-    _limit_resources(limits)
+    _limit_resources(limits, private_uid=uid is not None)
+    if uid is not None:
+        _become(uid)
+    elif os.geteuid() == 0:
+        raise Refused("the warm process is root and no user was given to this run")
     os.chdir(directory)
-    _prctl(PR_SET_DUMPABLE, 0)
+    _prctl(PR_SET_DUMPABLE, 0)  # after the change of user, which sets it again
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise Refused("the warm process is gone")
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    if STATE["landlock"][0]:
+        _restrict_files(directory)
+    if _shared_filter is not None:
+        # The first one is per process and small; the big one was built before the fork.
+        own_signals_filter(os.getpid()).load()
+        _shared_filter.load()
 
 
 def _arrange_descriptors(wanted: dict[int, int]) -> None:
@@ -80,14 +161,44 @@ def _arrange_descriptors(wanted: dict[int, int]) -> None:
     os.closerange(max(wanted) + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def _limit_resources(limits: dict[str, Any]) -> None:
+def _become(uid: int) -> None:
+    """Another user, without capabilities.
+
+    One is kept where root's Python lies in a folder that only root may enter: to read what Landlock allows to be read.
+    """
+    keeps_reading = STATE["landlock"][0] and not all(map(_open_to_all, _readable_trees))
+    if keeps_reading:
+        _prctl(PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    kept = 1 << CAP_DAC_READ_SEARCH if keeps_reading else 0
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    # Effective, permitted and inheritable; the lower and then the upper 32 capabilities.
+    sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
+    if _libc.capset(header, sets) != 0:
+        number = ctypes.get_errno()
+        raise Refused(number, f"capset: {os.strerror(number)}")
+
+
+def _open_to_all(path: str) -> bool:
+    """Whether every user may enter all folders down to `path`, and read it."""
+    folders = [path] if os.path.isdir(path) else []
+    while (path := os.path.dirname(path)) != "/":
+        folders.append(path)
+    return all(os.stat(folder).st_mode & 0o001 for folder in folders)
+
+
+def _limit_resources(limits: dict[str, Any], *, private_uid: bool) -> None:
     # RLIMIT_AS would abort TensorFlow; RLIMIT_DATA counts private writable memory, threads' stacks included.
     _set_limit(resource.RLIMIT_DATA, _data_bytes() + limits["memory_bytes"])
-    # The supervisor decides on CPU time; this is for the case that it cannot. Soft and hard are equal, so that the kernel
-    # kills at once and there is no SIGXCPU to ignore.
+    # The supervisor decides on CPU time; this is for the case that it cannot. Soft and hard are equal, so that the
+    # kernel kills at once and there is no SIGXCPU to ignore.
     _set_limit(resource.RLIMIT_CPU, 2 * limits["cpu_seconds"])
     _set_limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
     _set_limit(resource.RLIMIT_NOFILE, limits["open_files"])
+    if private_uid:  # counts all processes of a user: only with a user of its own is that this run
+        _set_limit(resource.RLIMIT_NPROC, limits["threads"])
     for none_of in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
         _set_limit(none_of, 0)
 
@@ -105,6 +216,41 @@ def _data_bytes() -> int:
             if line.startswith("VmData:"):
                 return int(line.split()[1]) * 1024
     raise Refused("/proc/self/status has no VmData")
+
+
+def _restrict_files(directory: str) -> None:
+    # Built here and not before the fork: /proc/self is another process there.
+    with landlockpy.Ruleset(scoped=Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL) as rules:
+        for tree in _readable_trees:
+            rules.allow_path(tree, READ_TREE if os.path.isdir(tree) else READ_FILE)
+        for file in SINGLE_FILES:
+            if os.path.exists(file):
+                rules.allow_path(file, READ_FILE)
+        rules.allow_path(directory, WRITE_TREE)
+        rules.restrict()
+
+
+def _python_trees() -> Iterator[str]:
+    """Python's own trees and the system's libraries, without ours: a submission has no business with the grader."""
+    ours = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    packages = [os.path.join(ours, name) for name in ("app", "grader", "reference")]
+    paths = sysconfig.get_paths()
+    wanted = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    for tree in sorted({os.path.realpath(path) for path in (*wanted, *SYSTEM_LIBRARIES, CPU_TREE)}):
+        if os.path.isdir(tree):
+            yield from _without(tree, packages)
+
+
+def _without(tree: str, excluded: list[str]) -> Iterator[str]:
+    """`tree`, or what is in it beside `excluded` where it holds one of them: Landlock can only grant."""
+    if tree in excluded:
+        return
+    if not any(path.startswith(tree + os.sep) for path in excluded):
+        yield tree
+        return
+    for entry in sorted(os.scandir(tree), key=lambda entry: entry.name):
+        if not entry.is_symlink():
+            yield from _without(entry.path, excluded)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 from typing import Any
 
 from IPython.core.inputtransformer2 import (
@@ -81,7 +82,9 @@ def _rewrite(line: str) -> str | None:
 def _transform(line: str) -> str | None:
     """What IPython makes of a line that stands alone; None when that is the line itself."""
     try:
-        call: str = _MANAGER().transform_cell(line + "\n").rstrip("\n")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call: str = _MANAGER().transform_cell(line + "\n").rstrip("\n")
     except (SyntaxError, ValueError):
         return None
     return None if call == line.rstrip() or "\n" in call else call

@@ -152,10 +152,14 @@ class _Planner:
                 waiting += statement.uses.all_reads()
                 if _looks_names_up(statement):
                     waiting += self._names_in_strings(statement)
-                if name in statement.uses.late_binds and isinstance(statement.node, DEFINITIONS):
+                if isinstance(statement.node, DEFINITIONS) and self._only_calls_bind(name):
                     for caller in self._callers[statement.node.name]:
                         self._select(caller, "needed", core=True)
                         waiting += self.plan.statements[caller].uses.all_reads()
+
+    def _only_calls_bind(self, name: str) -> bool:
+        """Whether nothing but functions with ``global`` bind a name, so that their calls are needed too."""
+        return all(name not in self.plan.statements[index].uses.binds for index in self._binders[name])
 
     def _may_run_for(self, name: str, statement: Statement) -> bool:
         if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)):

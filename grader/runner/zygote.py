@@ -12,7 +12,8 @@ It is started by path with an empty environment and one open socket. It never se
 reads the request itself), and holds no expected value, no seed, no secret. It supervises its children through pidfds
 and a poll of /proc: wall time, memory, and processes that were left behind.
 
-Started as ``zygote.py KIND FD``: KIND is ``reader``, ``keras2`` or ``keras3``; FD is the control socket.
+Started as ``zygote.py KIND FD ACCEPTED``: KIND is ``reader``, ``keras2`` or ``keras3``; FD is the control socket;
+ACCEPTED names what the operator agrees to run without.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -114,7 +116,9 @@ class Supervisor:
     def _become_child(self, order: dict[str, Any], descriptors: dict[int, int], parent: int) -> None:
         code = REFUSED_EXIT_CODE
         try:
-            lockdown.apply(descriptors, order["directory"], order["limits"], parent)
+            lockdown.apply(descriptors, order["directory"], order["limits"], order["uid"], parent)
+            # AutoGraph writes the code it makes to a temporary file.
+            tempfile.tempdir = os.environ["TMPDIR"] = order["directory"]
             code = 1
             self._run(lockdown.REQUEST)
             code = 0
@@ -229,11 +233,14 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
 
 
 def main() -> None:
-    kind, fd = sys.argv[1], int(sys.argv[2])
+    kind, fd, accepted_missing = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
     control = socket.socket(fileno=fd)
     os.set_inheritable(fd, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trusted side, which then closes the socket
-    lockdown.prepare()
+    try:
+        lockdown.prepare(accepted_missing)
+    except lockdown.Refused as exc:
+        sys.exit(f"refused: {exc}")
     program, facts = _preload(kind)
     sys.argv[:] = [""]
     gc.collect()

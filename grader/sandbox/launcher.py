@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 import os
+import queue
 import selectors
 import shutil
 import signal
@@ -24,6 +25,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -39,13 +41,15 @@ START_SECONDS = 120.0
 # Beyond its own wall limit a run gets this long to be killed and buried; then its zygote is taken for wedged.
 GRACE_SECONDS = 15.0
 ATTEMPTS = 3
+# Users that no account has: below 65536, so that they exist in user namespaces too.
+UIDS = range(61000, 62000)
 READ_SIZE = 65536
 
 
 class Zygote:
     """One warm process. Started by the constructor, ready after `wait_ready`."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, accept_missing: Collection[str] = ()) -> None:
         self.kind = kind
         self.facts: dict[str, str] = {}
         self.wall: dict[str, Mechanism] = {}
@@ -56,7 +60,10 @@ class Zygote:
         self._ready = False
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", str(RUNNER / "zygote.py"), kind.value, str(theirs.fileno())],
+                [
+                    *(sys.executable, "-I", str(RUNNER / "zygote.py")),
+                    *(kind.value, str(theirs.fileno()), ",".join(accept_missing)),
+                ],
                 env={},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -69,6 +76,7 @@ class Zygote:
         """Block until it can fork.
 
         Raises:
+            SandboxUnavailable: a part of the wall does not work on this host.
             SandboxStartFailed: it ended or did not answer in time; the message ends with what it printed.
         """
         with self._ready_lock:
@@ -84,6 +92,8 @@ class Zygote:
                 self._process.kill()
                 _, printed = self._process.communicate()
                 tail = printed.decode("utf-8", "replace").strip()[-2000:]
+                if tail.startswith("refused: "):
+                    raise SandboxUnavailable(tail.removeprefix("refused: "))
                 raise SandboxStartFailed(f"the {self.kind.value} process did not start: {tail or 'no answer in time'}")
             greeting = json.loads(message)
             self.facts = greeting["facts"]
@@ -109,8 +119,8 @@ class Zygote:
             self._process.kill()
             self._process.wait()
 
-    def run(self, request: bytes, limits: Limits, directory: str) -> Outcome:
-        """One request in one child.
+    def run(self, request: bytes, limits: Limits, directory: str, uid: int | None) -> Outcome:
+        """One request in one child, which works in `directory` as user `uid` (None: as we are).
 
         Raises:
             RunLost: the zygote died, or the child never got as far as the student's code.
@@ -122,7 +132,12 @@ class Zygote:
             pipes = {name: os.pipe() for name in ("status", "result", "stdout", "stderr")}
             for reader, _ in pipes.values():
                 stack.callback(os.close, reader)
-            order: dict[str, object] = {"run": run_id, "directory": directory, "limits": limits.model_dump()}
+            order: dict[str, object] = {
+                "run": run_id,
+                "directory": directory,
+                "uid": uid,
+                "limits": limits.model_dump(),
+            }
             fds = [pipes["status"][1], request_fd, *(pipes[name][1] for name in ("result", "stdout", "stderr"))]
             try:
                 self._send(order, fds)
@@ -203,14 +218,50 @@ def _as_file(data: bytes) -> int:
     return fd
 
 
+class _UserPool:
+    """User ids for runs, none of them in use by another sandbox on this host.
+
+    The name of an abstract socket is the lock: the kernel gives it back when this process ends, however it ends.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._locks: list[socket.socket] = []
+        self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for uid in UIDS:
+            lock = socket.socket(socket.AF_UNIX)
+            try:
+                lock.bind(f"\0lstm-grader-uid-{uid}")
+            except OSError:
+                lock.close()
+                continue
+            self._locks.append(lock)
+            self._free.put(uid)
+            if len(self._locks) == size:
+                return
+        raise SandboxUnavailable(f"the {len(UIDS)} user ids for runs are all in use")
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[int]:
+        uid = self._free.get()
+        try:
+            yield uid
+        finally:
+            self._free.put(uid)
+
+    def close(self) -> None:
+        for lock in self._locks:
+            lock.close()
+
+
 class ForkSandbox:
     """The real sandbox: one zygote per kind, started on first need and replaced when it dies.
 
     Args:
         slots: how many runs may hold a core at once; None: as many as this process may use.
+        accept_missing: parts of the wall (``landlock``, ``seccomp``) that the operator agrees to run without.
     """
 
-    def __init__(self, slots: int | None = None) -> None:
+    def __init__(self, slots: int | None = None, *, accept_missing: Collection[str] = ()) -> None:
         self.slots = len(os.sched_getaffinity(0)) if slots is None else slots
         if self.slots < 1:
             raise ValueError(f"slots is {slots}; at least 1 is needed")
@@ -218,7 +269,13 @@ class ForkSandbox:
         self._lock = threading.Lock()
         self._zygotes: dict[Kind, Zygote] = {}
         self._closed = False
+        if unknown := set(accept_missing) - {"landlock", "seccomp"}:
+            raise ValueError(f"accept_missing names {', '.join(sorted(unknown))}; possible are landlock and seccomp")
+        self._accept_missing = tuple(accept_missing)
+        self._users = _UserPool(self.slots) if os.geteuid() == 0 else None
         self._directory = tempfile.mkdtemp(prefix="lstm-grader-")
+        if self._users:
+            Path(self._directory).chmod(0o711)  # runs have users of their own, and enter their folders by name
 
     def __enter__(self) -> ForkSandbox:
         return self
@@ -250,15 +307,19 @@ class ForkSandbox:
         for zygote in zygotes:
             zygote.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+        if self._users:
+            self._users.close()
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
-        with self._slots:
+        with self._slots, self._users.one() if self._users else contextlib.nullcontext() as uid:
             for attempt in range(1, ATTEMPTS + 1):
                 directory = tempfile.mkdtemp(dir=self._directory)
                 try:
                     zygote = self._zygote(kind)
                     zygote.wait_ready()
-                    return zygote.run(request, limits, directory)
+                    if uid is not None:
+                        os.chown(directory, uid, uid)
+                    return zygote.run(request, limits, directory, uid)
                 except RunLost as exc:
                     logger.warning("run_lost", extra={"kind": kind.value, "attempt": attempt, "reason": str(exc)})
                     if attempt == ATTEMPTS or self._closed:
@@ -277,5 +338,5 @@ class ForkSandbox:
                 if zygote is not None:
                     logger.warning("zygote_replaced", extra={"kind": kind.value})
                     zygote.close()
-                zygote = self._zygotes[kind] = Zygote(kind)
+                zygote = self._zygotes[kind] = Zygote(kind, self._accept_missing)
             return zygote

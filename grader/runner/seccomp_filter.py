@@ -1,0 +1,100 @@
+"""The system calls a child may make: an allow list, built with libseccomp.
+
+Everything else answers EPERM, as if the rights were missing: no sockets, no exec, no new process, no ptrace, no signal
+to another process, no chmod, links or attributes, no kind of memory that RLIMIT_DATA does not count. Calls younger than
+this list answer ENOSYS, so that libc falls back to an older one. Another architecture's calls (x32, int 0x80) kill.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pyseccomp
+from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, MASKED_EQ, NE, Arg, Attr
+
+CLONE_THREAD = 0x00010000
+CLONE_NAMESPACES = 0x7E020000
+NOT_ALLOWED = ERRNO(errno.EPERM)
+NO_SUCH_CALL = ERRNO(errno.ENOSYS)
+
+PLAIN = """
+    read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range dup dup2 dup3 pipe pipe2 sendfile
+    stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd chdir fchdir statfs fstatfs
+    getdents getdents64 mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 ftruncate flock fsync fdatasync
+    umask
+    poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2
+    brk munmap mremap mprotect madvise msync mincore membarrier
+    futex set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
+    sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu
+    clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage
+    setitimer getitimer alarm pause rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait
+    sigaltstack restart_syscall
+    getpid gettid getppid getuid geteuid getgid getegid getpgrp getpgid getsid getgroups getresuid getresgid
+    uname sysinfo getrandom getrlimit exit exit_group
+    kill tgkill
+""".split()  # noqa: SIM905  # a page of names reads better than a page of quotes
+
+# Values that an argument may have: (call, index of the argument, mask, values).
+PRCTL = (15, 16, 0x53564D41)  # the name of a thread, set and read; the name of a mapping
+FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 1030)  # duplicate, flags, record locks: nothing that sends signals
+IOCTL = (
+    0x5401,
+    0x5413,
+    0x541B,
+    0x5421,
+    0x5450,
+    0x5451,
+)  # is it a terminal, its size, bytes to read, non-blocking, cloexec
+# Shared anonymous memory, memory that grows down, huge pages and locked pages escape RLIMIT_DATA.
+MMAP_MASK = 0x0F | 0x20 | 0x100 | 0x2000 | 0x40000
+MMAP = (0x02, 0x22, 0x01)  # private file, private anonymous, shared file
+# Opening for reading and truncating at once is not stopped by Landlock before ABI 3.
+OPEN_MASK = os.O_TRUNC | os.O_ACCMODE
+OPEN = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_RDWR | os.O_TRUNC)
+ARGUMENTS = (
+    ("mmap", 3, MMAP_MASK, MMAP),
+    ("open", 1, OPEN_MASK, OPEN),
+    ("openat", 2, OPEN_MASK, OPEN),
+    ("prctl", 0, 0xFFFFFFFF, PRCTL),
+    ("fcntl", 1, 0xFFFFFFFF, FCNTL),
+    ("ioctl", 1, 0xFFFFFFFF, IOCTL),
+    ("clone", 0, CLONE_THREAD | CLONE_NAMESPACES, (CLONE_THREAD,)),
+)
+# libc tries these first and falls back only on ENOSYS. Numbers from 424 on are the same on all architectures.
+FALL_BACK = ("clone3", "openat2")
+YOUNGEST_KNOWN, BEYOND = 462, 600
+
+
+def main_filter() -> pyseccomp.SyscallFilter:
+    """The allow list. Built once in the warm process: children only load it."""
+    allowed = pyseccomp.SyscallFilter(NOT_ALLOWED)
+    allowed.set_attr(Attr.ACT_BADARCH, KILL_PROCESS)
+    allowed.set_attr(Attr.CTL_NNP, 0)  # already set, and checked
+    for name in PLAIN:
+        _add(allowed, ALLOW, name)
+    for name, index, mask, values in ARGUMENTS:
+        for value in values:
+            _add(allowed, ALLOW, name, Arg(index, MASKED_EQ, mask, value))
+    # Reading limits of its own, never setting them.
+    _add(allowed, ALLOW, "prlimit64", Arg(0, EQ, 0), Arg(2, EQ, 0))
+    for name in FALL_BACK:
+        _add(allowed, NO_SUCH_CALL, name)
+    for number in range(YOUNGEST_KNOWN, BEYOND):
+        allowed.add_rule(NO_SUCH_CALL, number)
+    return allowed
+
+
+def own_signals_filter(pid: int) -> pyseccomp.SyscallFilter:
+    """Signals go to process `pid` or nowhere. Built in the child: only there the number is known."""
+    signals = pyseccomp.SyscallFilter(ALLOW)
+    signals.set_attr(Attr.CTL_NNP, 0)
+    for name in ("kill", "tgkill"):
+        signals.add_rule(NOT_ALLOWED, name, Arg(0, NE, pid))
+    return signals
+
+
+def _add(filter_: pyseccomp.SyscallFilter, action: int, name: str, *arguments: Arg) -> None:
+    number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)
+    if number >= 0:  # below zero: this architecture has no such call (or libseccomp does not know it)
+        filter_.add_rule(action, number, *arguments)
