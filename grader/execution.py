@@ -145,7 +145,7 @@ class Runner:
         sizes = ("batch", "timesteps", "features", "units")
         body = {
             "source": reading.source,
-            "statements": [(s.first_line, s.last_line) for s in reading.statements if s.run],
+            "statements": [index for index, statement in enumerate(reading.statements) if statement.run],
             "statement_seconds": assignment.upload.statement_seconds,
             "canonical": {name: getattr(assignment.cases[0], name) for name in sizes},
             "call_site": reading.call_site.model_dump() if reading.call_site else None,

@@ -96,7 +96,7 @@ class Reading(ReadingModel):
 
     def frame(self, line: int, filename: str) -> Frame:
         """A line of `source` as the student knows it: in a cell of the notebook, or in the file."""
-        lines = self.source.splitlines()
+        lines = self.source.split("\n")
         code = lines[line - 1].strip() if 0 < line <= len(lines) else ""
         for cell in self.cells:
             if self.format == "ipynb" and cell.first_line <= line <= cell.last_line:

@@ -6,6 +6,7 @@ the source of functions decorated with ``@tf.function``.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import asyncio
@@ -72,12 +73,12 @@ class StudentModule:
         sys.modules[MODULE_NAME] = self.module
         builtins.input = _no_input
         self.names.update(np=np, tf=tf, get_ipython=NotebookShell)
-        exec(compile(SUPPLIED_CELL, "LSTMCell", "exec"), self.names)
+        exec(compile(SUPPLIED_CELL, "LSTMCell", "exec", dont_inherit=True), self.names)
         self._source = source
         with open(FILE_NAME, "w", encoding="utf-8") as file:
             file.write(source)
         # A student's chdir() must not take AutoGraph's source away.
-        linecache.cache[FILE_NAME] = (len(source), None, source.splitlines(keepends=True), FILE_NAME)
+        linecache.cache[FILE_NAME] = (len(source), None, [line + "\n" for line in source.split("\n")], FILE_NAME)
         self.follow(sizes)
 
     def follow(self, sizes: dict[str, int]) -> None:
@@ -95,35 +96,41 @@ class StudentModule:
             x=np.random.default_rng(20).uniform(-1.5, 1.5, shape).astype(np.float32),
         )
 
-    def run(
-        self, spans: Iterable[tuple[int, int]], seconds: float, on_failure: Callable[[int, BaseException], None]
-    ) -> None:
-        """Run the top-level statements that lie in `spans` (first line, last line), each on its own.
+    def run(self, statements: Iterable[int], seconds: float, on_failure: Callable[[int, BaseException], None]) -> None:
+        """Run some of the top-level statements, each on its own.
 
         A statement that fails or takes longer than `seconds` is reported and passed over: a missing package, a
         download or a plot must not cost the student the class below it.
+
+        Args:
+            statements: which of them, counted from 0.
+            on_failure: called with the first line of a statement and what it raised.
         """
-        wanted = {first for first, _ in spans}
-        tree = ast.parse(self._source, FILE_NAME)
+        wanted = set(statements)
         signal.signal(signal.SIGALRM, _raise_timeout)
-        for statement in tree.body:
-            first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
-            if first not in wanted:
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        for index, statement in enumerate(ast.parse(self._source, FILE_NAME).body):
+            if index not in wanted:
                 continue
-            code = compile(
-                ast.Module([statement], type_ignores=[]), FILE_NAME, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-            )
+            if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                for feature in statement.names:
+                    flags |= getattr(__future__, feature.name).compiler_flag
             signal.setitimer(signal.ITIMER_REAL, seconds)
             try:
-                if code.co_flags & inspect.CO_COROUTINE:
-                    asyncio.run(eval(code, self.names))
-                else:
-                    exec(code, self.names)
+                self._execute(
+                    compile(ast.Module([statement], type_ignores=[]), FILE_NAME, "exec", flags, dont_inherit=True)
+                )
             except BaseException as exc:  # SystemExit and KeyboardInterrupt too: only this statement ends
                 signal.setitimer(signal.ITIMER_REAL, 0)
-                on_failure(first, exc)
+                on_failure(statement.lineno, exc)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _execute(self, code: types.CodeType) -> None:
+        if code.co_flags & inspect.CO_COROUTINE:  # a top-level await, which notebooks allow
+            asyncio.run(eval(code, self.names))
+        else:
+            exec(code, self.names)
 
 
 def _raise_timeout(_signum: int, _frame: types.FrameType | None) -> None:
