@@ -176,7 +176,6 @@ class EmbeddedJobs:
             logger.warning("grading_stopped")
             raise
         finally:
-            self._tell(claim.submission_id)
             submission_id_var.set(None)
 
     async def _report(self, claim: Claim) -> Report:
@@ -211,7 +210,9 @@ class EmbeddedJobs:
                 await asyncio.sleep(RETRY_SECONDS)
         if report is None:
             logger.warning("grading_will_be_repeated", extra={"tries": claim.tries})
+            self._wake.set()
         else:
+            self._tell(claim.submission_id)
             logger.info(
                 "graded",
                 extra={

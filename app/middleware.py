@@ -61,9 +61,8 @@ class RequestMiddleware:
         except ClientDisconnect:
             logger.info("client_left")
         except Exception as exc:  # A fault of ours that nothing nearer to it could answer.
-            logger.exception("request_failed")
             if status:
-                raise
+                raise  # The answer has begun; the server closes the connection and logs why.
             response = await problem_response(Request(scope, receive), exc)
             await response(scope, receive, send_with_headers)
         finally:

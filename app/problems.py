@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,8 @@ from app.log_config import request_id_var
 from app.texts import catalogue, language_of
 from app.web.pages import page
 
+logger = logging.getLogger(__name__)
+
 PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:lstm-grader:problem:"
 
@@ -31,6 +34,8 @@ async def problem_response(request: Request, error: Exception) -> Response:
     answer = answer_for(error)
     language = language_of(request)
     params = _params(request, error)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request_failed", exc_info=error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="lstm-grader"'

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, defer
 
 from app.models import JobStatus, Role, Session, StoredReport, Submission, Token, new_id, utc_now
 from grader import Report
@@ -78,14 +79,16 @@ async def find_submission(session: AsyncSession, submission_id: str, viewer: Pri
 async def recent_submissions(
     session: AsyncSession, viewer: Principal, limit: int
 ) -> Sequence[tuple[Submission, StoredReport | None]]:
-    """The newest submissions that `viewer` may see, each with its newest report."""
-    newest = select(func.max(StoredReport.id)).where(StoredReport.submission_id == Submission.id).scalar_subquery()
+    """The newest submissions that `viewer` may see, each with its newest report but for the report's `body`."""
+    other = aliased(StoredReport)
+    newest = select(func.max(other.id)).where(other.submission_id == Submission.id).correlate(Submission)
     rows = await session.execute(
         select(Submission, StoredReport)
-        .outerjoin(StoredReport, StoredReport.id == newest)
+        .outerjoin(StoredReport, StoredReport.id == newest.scalar_subquery())
         .where(_visible_to(viewer))
         .order_by(Submission.created_at.desc(), Submission.id.desc())
         .limit(limit)
+        .options(defer(StoredReport.body))
     )
     return [(submission, report) for submission, report in rows]
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import Request
@@ -40,12 +41,12 @@ def page(
     language = language_of(request)
     html = _environment.get_template(template).render(
         t=partial(_text, language),
-        ui=partial(_ui, language),
+        name=partial(_name, language),
         title_of=lambda assignment: title_of(assignment, language),
         language=language,
         languages=LANGUAGES,
         path=request.url.path if request.method == "GET" else "/",
-        signed_in=SESSION_COOKIE in request.cookies,
+        signed_in=SESSION_COOKIE in request.cookies and status_code != HTTPStatus.UNAUTHORIZED,
         form_secret=form_secret(request),
         **context,
     )
@@ -60,8 +61,8 @@ def _text(language: str, id: str, /, **params: object) -> str:
     return text(id, language, **params)
 
 
-def _ui(language: str, id: str, /, **params: object) -> str:
-    """A word of the report, from the grader's own catalogue."""
+def _name(language: str, id: str, /, **params: object) -> str:
+    """The name of a value of the report, from the grader's own catalogue."""
     return translate(id, language, **params)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -97,7 +98,7 @@ async def _upload_page(
     request: Request,
     viewer: Principal,
     refusal: UploadRefused | None = None,
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     parts = services(request)
     async with parts.database.read() as session:
@@ -108,9 +109,9 @@ async def _upload_page(
         "upload.html",
         status_code=answer.status if answer else 200,
         problem=problem(answer, language_of(request), refusal.params) if answer and refusal else None,
-        fields=fields or {},
+        student=fields.get("student", ""),
+        chosen=fields.get("assignment", uploads.DEFAULT_ASSIGNMENT),
         assignments=parts.assignments.values(),
-        default_assignment=uploads.DEFAULT_ASSIGNMENT,
         accepted=",".join(uploads.ACCEPTED_SUFFIXES),
         upload_bytes=parts.settings.upload_bytes,
         recent=recent,

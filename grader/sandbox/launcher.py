@@ -69,6 +69,11 @@ class ForkSandbox:
         zygote.wait_ready()
         return zygote.wall
 
+    def pids(self) -> list[int]:
+        """Process ids of the warm processes."""
+        with self._lock:
+            return [zygote.pid for zygote in self._zygotes.values()]
+
     def close(self) -> None:
         """End everything that runs here."""
         with self._lock:

@@ -1,8 +1,8 @@
 """The trusted end of one warm process: starts it, sends it requests, drains what comes back.
 
-Not to be confused with ``grader/runner/zygote.py``, which is that process. A run has pipes of its own for result, stdout,
-stderr and for its supervisor's verdict, so runs never wait for one another and no message has to be routed. A zygote that
-dies closes the verdict pipes of its runs: they are lost, which says nothing about the submissions.
+Not to be confused with ``grader/runner/zygote.py``, which is that process. A run has pipes of its own for result,
+stdout, stderr and for its supervisor's verdict, so runs never wait for one another and no message has to be routed. A
+zygote that dies closes the verdict pipes of its runs: they are lost, which says nothing about the submissions.
 """
 
 from __future__ import annotations

@@ -1,0 +1,149 @@
+"""What a grade costs, against two measures taken in the same run. Ratios, because machines are shared and noisy."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import safetensors.numpy
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from grader import Report, Status, Submission, grade, load_assignments
+from grader.sandbox import ForkSandbox, Kind
+from reference import ReferenceStore
+from reference.cases import cases_to_arrays
+
+HERE = Path(__file__).parent
+ASSIGNMENT = load_assignments()["lstm-layer"]
+SUBMISSION = Submission("submission.py", (HERE / "submission.py").read_bytes())
+WRONG = Submission("wrong.py", SUBMISSION.content.replace(b"c = f * c + i * ch", b"c = i * c + f * ch"))
+ROUNDS = 9
+
+
+class Grader:
+    """The engine, warm, with the CPU time of all its processes."""
+
+    def __init__(self, slots: int, cache: Path) -> None:
+        self.sandbox = ForkSandbox(slots)
+        self.references = ReferenceStore(cache)
+        self.sandbox.warm_up(Kind.READER, Kind.KERAS3)
+        assert self.grade().status == Status.PASSED
+
+    def grade(self, submission: Submission = SUBMISSION) -> Report:
+        return grade(submission, ASSIGNMENT, sandbox=self.sandbox, references=self.references)
+
+    def cpu_seconds(self) -> float:
+        ticks = os.sysconf("SC_CLK_TCK")
+        total = time.process_time()
+        for pid in self.sandbox.pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, fields[11:15])) / ticks  # of the process and of the children it has buried
+        return total
+
+    def cost(self, submission: Submission = SUBMISSION) -> float:
+        """CPU seconds of one grade, the trusted side and the supervisors included."""
+        before = self.cpu_seconds()
+        self.grade(submission)
+        return self.cpu_seconds() - before
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def grader(cache: Path) -> Iterator[Grader]:
+    grader = Grader(1, cache)
+    yield grader
+    grader.sandbox.close()
+
+
+def test_cpu_per_grade(benchmark: BenchmarkFixture, grader: Grader) -> None:
+    floor_process = subprocess.Popen(
+        [sys.executable, HERE / "bare_child.py", HERE / "submission.py", str(ROUNDS + 1)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert floor_process.stdout is not None
+    # Taken in turns, so that both meet the same weather.
+    floors, costs, wrong = [], [], []
+    for _ in range(ROUNDS + 1):
+        floors.append(float(floor_process.stdout.readline()))
+        costs.append(grader.cost())
+        wrong.append(grader.cost(WRONG))
+    floor_process.wait()
+    floor, cost = statistics.median(floors[1:]), statistics.median(costs[1:])
+    benchmark.extra_info |= {
+        "floor_cpu_seconds": floor,
+        "grade_cpu_seconds": cost,
+        "grade_to_floor": cost / floor,
+        "wrong_minus_right_cpu_seconds": statistics.median(wrong[1:]) - cost,
+    }
+    benchmark.pedantic(grader.grade, rounds=ROUNDS, warmup_rounds=1)
+
+
+def test_against_a_plain_script(benchmark: BenchmarkFixture, grader: Grader, tmp_path: Path) -> None:
+    cases = grader.references.load([case.spec() for case in ASSIGNMENT.cases], digest=ASSIGNMENT.digest)
+    arrays = tmp_path / "cases.safetensors"
+    safetensors.numpy.save_file(cases_to_arrays(cases), arrays)
+
+    def script() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, HERE / "script_grader.py", HERE / "submission.py", arrays], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    scripts = [script() for _ in range(3)]
+    cost = statistics.median(grader.cost() for _ in range(ROUNDS))
+    benchmark.extra_info |= {"script_cpu_seconds": min(scripts), "script_to_grade": min(scripts) / cost}
+    benchmark.pedantic(grader.grade, rounds=3)
+
+
+def test_ready_to_grade(benchmark: BenchmarkFixture) -> None:
+    def seconds_to_import() -> float:
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-c", "import tensorflow; tensorflow.keras.layers.LSTM"], check=True)
+        return time.monotonic() - started
+
+    def seconds_to_ready() -> float:
+        started = time.monotonic()
+        with ForkSandbox(1) as sandbox:
+            sandbox.warm_up(Kind.READER, Kind.KERAS3)
+            return time.monotonic() - started
+
+    pairs = [(seconds_to_import(), seconds_to_ready()) for _ in range(4)]
+    benchmark.extra_info["ready_to_import"] = statistics.median(ready / imported for imported, ready in pairs[1:])
+    benchmark.pedantic(seconds_to_ready, rounds=1)
+
+
+def test_two_slots(benchmark: BenchmarkFixture, grader: Grader, cache: Path) -> None:
+    two = Grader(2, cache)
+
+    def throughput(grader: Grader, threads: int, grades: int = 12) -> float:
+        started = time.monotonic()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda _: grader.grade(), range(grades)))
+        return grades / (time.monotonic() - started)
+
+    ratios = [throughput(two, 2) / throughput(grader, 1) for _ in range(3)]
+    benchmark.extra_info |= {"cores": os.cpu_count(), "two_slots_to_one": statistics.median(ratios)}
+    benchmark.pedantic(two.grade, rounds=3)
+    two.sandbox.close()
+
+
+def test_idle_cost(benchmark: BenchmarkFixture, grader: Grader) -> None:
+    def idle() -> None:
+        time.sleep(10)
+
+    before = grader.cpu_seconds()
+    benchmark.pedantic(idle, rounds=1)
+    benchmark.extra_info["idle_share_of_a_core"] = (grader.cpu_seconds() - before) / 10

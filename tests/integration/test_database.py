@@ -1,0 +1,339 @@
+"""The queries and the migrations on a real SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from app import repository
+from app.database import Database
+from app.models import Base, JobStatus, Role, StoredReport, Submission, Token, utc_now
+from app.repository import Claim, Principal
+from grader import Report
+from grader.report import AssignmentRef, Receipt, Status, SubmissionRef
+
+pytestmark = pytest.mark.anyio
+
+CONTENT = bytes(range(256)) * 40
+REPORT = Report(
+    status=Status.PASSED,
+    points=100,
+    max_points=100,
+    score=1,
+    assignment=AssignmentRef(id="lstm-layer", digest="d"),
+    submission=SubmissionRef(filename="LSTM.py", sha256="s", format="py"),
+    checks=[],
+    receipt=Receipt(
+        submission_sha256="s", assignment_digest="d", grader_version="0", created_at=datetime(2026, 1, 1, tzinfo=UTC)
+    ),
+).sealed()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "lstm-grader.sqlite3"
+
+
+@pytest.fixture
+async def database(anyio_backend: str, path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    await database.upgrade()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def owner(database: Database) -> Principal:
+    async with database.write() as session:
+        token = await repository.set_owner_token(session, "0" * 64)
+    return Principal(token.id, token.role)
+
+
+async def add(database: Database, by: Principal, student: str = "ivanov") -> Submission:
+    async with database.write() as session:
+        return await repository.add_submission(
+            session,
+            student=student,
+            assignment_id="lstm-layer",
+            filename="LSTM.py",
+            content=CONTENT,
+            sha256=hashlib.sha256(CONTENT).hexdigest(),
+            submitted_by=by.token_id,
+        )
+
+
+async def claim(database: Database) -> Claim | None:
+    async with database.write() as session:
+        return await repository.claim_next(session)
+
+
+async def finish(database: Database, claim: Claim) -> bool:
+    async with database.write() as session:
+        return await repository.finish(session, claim, REPORT)
+
+
+async def job_status(database: Database, id: str) -> tuple[JobStatus, int]:
+    async with database.read() as session:
+        submission = await session.get_one(Submission, id)
+        return submission.job_status, submission.tries
+
+
+# The tables
+
+
+async def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, Base.metadata)
+
+    async with database.read() as session:
+        assert await (await session.connection()).run_sync(differences) == []
+
+
+async def test_upgrade_of_a_database_in_use_keeps_its_rows(database: Database, owner: Principal) -> None:
+    submission = await add(database, owner)
+    await database.upgrade()
+    assert await job_status(database, submission.id) == (JobStatus.QUEUED, 0)
+
+
+async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
+    async with database.read() as session:
+        values = {
+            name: await session.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}
+
+
+async def test_foreign_keys_are_enforced(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        await add(database, Principal("nobody", Role.ADMIN))
+
+
+async def test_error_messages_hold_no_parameters(database: Database) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        await add(database, Principal("nobody", Role.ADMIN), student="Секретарёв")
+    assert "Секретарёв" not in str(caught.value)
+
+
+async def test_transaction_that_fails_leaves_nothing(database: Database, owner: Principal) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as session:
+            session.add(Submission(student="a", assignment_id="b", attempt=1, filename="c", sha256="d", content=b"e"))
+            raise ZeroDivisionError
+    async with database.read() as session:
+        assert await session.scalar(select(func.count(Submission.id))) == 0
+
+
+async def test_readers_are_not_kept_waiting_by_a_writer(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        await session.execute(text("UPDATE tokens SET name = 'changed'"))
+        async with database.read() as other:
+            assert await asyncio.wait_for(other.scalar(select(Token.name)), 2) == "owner"
+
+
+# Submissions
+
+
+async def test_bytes_are_kept_as_they_came(database: Database, owner: Principal, path: Path) -> None:
+    submission = await add(database, owner)
+    with sqlite3.connect(path) as connection:
+        (stored,) = connection.execute("SELECT content FROM submissions WHERE id = ?", [submission.id]).fetchone()
+    connection.close()
+    assert stored == CONTENT
+
+
+async def test_attempts_are_counted_per_student_even_at_the_same_time(database: Database, owner: Principal) -> None:
+    submissions = await asyncio.gather(*(add(database, owner, f"s{number % 2}") for number in range(20)))
+    for student in ("s0", "s1"):
+        attempts = sorted(submission.attempt for submission in submissions if submission.student == student)
+        assert attempts == list(range(1, 11))
+
+
+async def test_submitter_sees_its_own_and_a_teacher_everything(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        token = await repository.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
+    submitter, teacher = Principal(token.id, Role.SUBMITTER), Principal("t", Role.TEACHER)
+    theirs, own = await add(database, owner), await add(database, submitter)
+    async with database.read() as session:
+        assert await repository.find_submission(session, theirs.id, submitter) is None
+        assert await repository.find_submission(session, own.id, submitter) is not None
+        assert await repository.find_submission(session, theirs.id, teacher) is not None
+        listed = await repository.recent_submissions(session, submitter, 10)
+        assert [submission.id for submission, _ in listed] == [own.id]
+        assert len(await repository.recent_submissions(session, teacher, 10)) == 2
+
+
+async def test_newest_report_counts_and_the_older_one_stays(database: Database, owner: Principal) -> None:
+    submission = await add(database, owner)
+    for points in (10.0, 100.0):
+        async with database.write() as session:
+            body = {"points": points}
+            session.add(
+                StoredReport(submission_id=submission.id, status="failed", points=points, max_points=100, body=body)
+            )
+    async with database.read() as session:
+        newest = await repository.newest_report(session, submission.id)
+        assert newest is not None
+        assert newest.body == {"points": 100.0}
+        assert await session.scalar(select(func.count(StoredReport.id))) == 2
+        ((_, listed),) = await repository.recent_submissions(session, owner, 10)
+        assert listed is not None
+        assert listed.points == 100.0
+
+
+# The queue
+
+
+async def test_claims_come_in_the_order_of_submission(database: Database, owner: Principal) -> None:
+    submissions = [await add(database, owner) for _ in range(3)]
+    async with database.read() as session:
+        places = [await repository.queue_position(session, submission) for submission in submissions]
+    assert places == [1, 2, 3]
+    claims = [await claim(database) for _ in range(4)]
+    assert [taken.submission_id if taken else None for taken in claims] == [*(each.id for each in submissions), None]
+
+
+async def test_two_workers_never_claim_the_same_submission(database: Database, owner: Principal, path: Path) -> None:
+    for _ in range(30):
+        await add(database, owner)
+    # Another process would have a connection and a lock of its own, as this one has.
+    other = Database(f"sqlite+aiosqlite:///{path}")
+    claims = await asyncio.gather(*(claim(worker) for _ in range(20) for worker in (database, other)))
+    await other.close()
+    taken = [each.submission_id for each in claims if each]
+    assert len(taken) == len(set(taken)) == 30
+
+
+async def test_report_and_end_of_the_job_come_together(database: Database, owner: Principal) -> None:
+    submission = await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    assert taken.content == CONTENT
+    assert await finish(database, taken)
+    assert await job_status(database, submission.id) == (JobStatus.DONE, 1)
+    async with database.read() as session:
+        stored = await repository.newest_report(session, submission.id)
+    assert stored is not None
+    assert Report.model_validate(stored.body) == REPORT
+    assert REPORT.digest() == REPORT.receipt.report_sha256
+
+
+async def test_result_that_is_written_twice_is_stored_once(database: Database, owner: Principal) -> None:
+    await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    assert [await finish(database, taken), await finish(database, taken)] == [True, False]
+    async with database.read() as session:
+        assert await session.scalar(select(func.count(StoredReport.id))) == 1
+
+
+async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_not_stored(
+    database: Database, owner: Principal
+) -> None:
+    submission = await add(database, owner)
+    lost = await claim(database)
+    assert lost is not None
+    async with database.write() as session:
+        assert await repository.requeue_running(session) == 1
+    assert not await finish(database, lost)
+    again = await claim(database)
+    assert again is not None
+    assert (again.submission_id, again.tries) == (submission.id, 2)
+    assert not await finish(database, lost)
+    assert await finish(database, again)
+
+
+async def test_what_is_done_is_not_queued_again(database: Database, owner: Principal) -> None:
+    await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    await finish(database, taken)
+    async with database.write() as session:
+        assert await repository.requeue_running(session) == 0
+
+
+@pytest.mark.parametrize(("count_try", "tries"), [(True, 1), (False, 0)])
+async def test_released_submission_is_first_in_the_queue(
+    database: Database, owner: Principal, count_try: bool, tries: int
+) -> None:
+    first, _ = await add(database, owner), await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    async with database.write() as session:
+        assert await repository.release(session, taken, count_try=count_try)
+    assert await job_status(database, first.id) == (JobStatus.QUEUED, tries)
+    again = await claim(database)
+    assert again is not None
+    assert again.submission_id == first.id
+
+
+# Tokens and sessions
+
+
+async def test_new_owner_token_ends_the_old_one_and_its_sessions(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        old = await repository.find_token(session, "0" * 64)
+        assert old is not None
+        await repository.add_session(session, sha256="a" * 64, token=old, lifetime=timedelta(days=1))
+        await repository.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
+    async with database.read() as session:
+        assert await repository.find_session_token(session, "a" * 64) is not None
+    async with database.write() as session:
+        await repository.set_owner_token(session, "2" * 64)
+    async with database.read() as session:
+        assert await repository.find_token(session, "0" * 64) is None
+        assert await repository.find_session_token(session, "a" * 64) is None
+        assert await repository.find_token(session, "1" * 64) is not None
+        assert await repository.find_token(session, "2" * 64) is not None
+
+
+async def test_the_same_owner_token_keeps_its_sessions(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        token = await repository.find_token(session, "0" * 64)
+        assert token is not None
+        await repository.add_session(session, sha256="a" * 64, token=token, lifetime=timedelta(days=1))
+    async with database.write() as session:
+        assert (await repository.set_owner_token(session, "0" * 64)).id == owner.token_id
+    async with database.read() as session:
+        assert await repository.find_session_token(session, "a" * 64) is not None
+
+
+async def test_owner_token_that_was_used_before_is_valid_again(database: Database, owner: Principal) -> None:
+    for sha256 in ("2" * 64, "0" * 64):
+        async with database.write() as session:
+            await repository.set_owner_token(session, sha256)
+    async with database.read() as session:
+        assert await repository.find_token(session, "0" * 64) is not None
+        assert await repository.find_token(session, "2" * 64) is None
+
+
+async def test_session_ends_in_time_and_no_later_than_its_token(database: Database) -> None:
+    async with database.write() as session:
+        soon = utc_now() + timedelta(seconds=0.2)
+        token = await repository.add_token(session, name="a", role=Role.TEACHER, sha256="3" * 64, expires_at=soon)
+        await repository.add_session(session, sha256="b" * 64, token=token, lifetime=timedelta(days=1))
+        lasting = await repository.add_token(session, name="b", role=Role.TEACHER, sha256="4" * 64)
+        await repository.add_session(session, sha256="c" * 64, token=lasting, lifetime=timedelta(seconds=0.2))
+    async with database.read() as session:
+        assert await repository.find_session_token(session, "b" * 64) is not None
+        assert await repository.find_session_token(session, "c" * 64) is not None
+    await asyncio.sleep(0.3)
+    async with database.read() as session:
+        assert await repository.find_session_token(session, "b" * 64) is None
+        assert await repository.find_session_token(session, "c" * 64) is None

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from app import repository
+from app.errors import DataDirInUse
+from app.jobs import MAX_TRIES, locked
+from app.models import JobStatus, Submission
+from app.repository import Principal
+from app.settings import Settings
+from app.uploads import Upload, accept
+from grader import Report, Status
+from tests.unit.app.conftest import FakeGrader, Service, running
+
+pytestmark = pytest.mark.anyio
+
+
+async def submit(service: Service, student: str = "ivanov", assignment: str = "lstm-layer") -> str:
+    token = await service.add_token(f"token-{student}-{assignment}-{id(object())}")
+    upload = Upload(student, assignment, "LSTM.py", b"class LSTM: ...")
+    return (await accept(service.services, upload, Principal(token.id, token.role))).id
+
+
+async def state(service: Service, submission_id: str) -> tuple[JobStatus, int, Report | None]:
+    async with service.services.database.read() as session:
+        submission = await session.get(Submission, submission_id)
+        stored = await repository.newest_report(session, submission_id)
+    assert submission is not None
+    return submission.job_status, submission.tries, Report.model_validate(stored.body) if stored else None
+
+
+async def done(service: Service, submission_id: str) -> tuple[JobStatus, int, Report | None]:
+    for _ in range(400):
+        found = await state(service, submission_id)
+        if found[0] == JobStatus.DONE:
+            return found
+        await asyncio.sleep(0.01)
+    pytest.fail(f"not done: {found}")
+
+
+async def test_our_failure_is_tried_again(service: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.INTERNAL_ERROR, Status.INTERNAL_ERROR, Status.PASSED]
+    _, tries, report = await done(service, await submit(service))
+    assert report is not None
+    assert (tries, report.status) == (3, Status.PASSED)
+
+
+async def test_our_failure_is_kept_after_the_last_try(service: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.INTERNAL_ERROR]
+    _, tries, report = await done(service, await submit(service))
+    assert report is not None
+    assert (tries, report.status, report.points) == (MAX_TRIES, Status.INTERNAL_ERROR, None)
+    assert len(grader.graded) == MAX_TRIES
+
+
+async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service: Service, grader: FakeGrader) -> None:
+    def fail(report: Report) -> Report:
+        raise ZeroDivisionError("/path/of/the/server")
+
+    grader.change = fail
+    _, _, report = await done(service, await submit(service))
+    assert report is not None
+    assert report.status == Status.INTERNAL_ERROR
+    assert report.error is not None
+    assert (report.error.type, report.error.message) == ("ZeroDivisionError", "")
+    assert {check.status for check in report.checks} == {"skipped"}
+    assert report.receipt.report_sha256 == report.digest()
+    grader.change = lambda report: report
+    assert (await done(service, await submit(service, "petrov")))[2].status == Status.PASSED  # type: ignore[union-attr]
+
+
+async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
+    _, _, report = await done(service, await submit(service, assignment="removed"))
+    assert report is not None
+    assert (report.status, report.assignment.id) == (Status.INTERNAL_ERROR, "removed")
+
+
+async def test_slots_grade_side_by_side_and_no_more_than_that(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    ids = [await submit(service, f"s{number}") for number in range(4)]
+    await asyncio.sleep(0.3)
+    assert [(await state(service, id))[0] for id in ids] == ["running", "running", "queued", "queued"]
+    grader.released.set()
+    for id in ids:
+        await done(service, id)
+
+
+async def test_grading_does_not_block_the_event_loop(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    await submit(service)
+    await asyncio.sleep(0.2)
+    async with service.client(None) as client:
+        assert (await asyncio.wait_for(client.get("/healthz"), 1)).status_code == 200
+
+
+async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings: Settings, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with running(settings, grader) as service:
+        submission_id = await submit(service)
+        await asyncio.sleep(0.3)
+        assert (await state(service, submission_id))[0] == JobStatus.RUNNING
+        # The thread itself ends after the worker has stopped, as with the real sandbox.
+        threading.Timer(settings.shutdown_seconds + 0.5, grader.released.set).start()
+    async with running(settings, grader) as service:
+        assert (await done(service, submission_id))[:2] == (JobStatus.DONE, 1)
+
+
+async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with running(settings, grader) as service:
+        submission_id = await submit(service)
+        await asyncio.sleep(0.2)
+        asyncio.get_running_loop().call_later(0.2, grader.released.set)
+    grader.released.clear()
+    async with running(settings, grader) as service:
+        assert (await state(service, submission_id))[0] == JobStatus.DONE
+    assert len(grader.graded) == 1
+
+
+async def test_crash_while_grading_is_graded_at_the_next_start(settings: Settings, grader: FakeGrader) -> None:
+    async with running(settings, grader) as service:
+        submission_id = await submit(service)
+        await done(service, submission_id)
+        # What a kill in the middle of a grade leaves behind.
+        async with service.services.database.write() as session:
+            submission = await session.get(Submission, submission_id)
+            assert submission is not None
+            submission.job_status, submission.claim = JobStatus.RUNNING, "claim-of-the-dead"
+    async with running(settings, grader) as service:
+        assert (await done(service, submission_id))[:2] == (JobStatus.DONE, 2)
+    assert len(grader.graded) == 2
+
+
+async def test_submission_that_takes_the_service_down_is_not_graded_for_ever(
+    settings: Settings, grader: FakeGrader
+) -> None:
+    async with running(settings, grader) as service:
+        submission_id = await submit(service)
+        await done(service, submission_id)
+        async with service.services.database.write() as session:
+            submission = await session.get(Submission, submission_id)
+            assert submission is not None
+            submission.job_status, submission.tries = JobStatus.RUNNING, MAX_TRIES
+    async with running(settings, grader) as service:
+        _, _, report = await done(service, submission_id)
+    assert report is not None
+    assert report.status == Status.INTERNAL_ERROR
+    assert len(grader.graded) == 1
+
+
+async def test_second_service_on_the_same_data_is_refused(
+    service: Service, settings: Settings, grader: FakeGrader
+) -> None:
+    with pytest.raises(DataDirInUse):
+        async with running(settings, grader):
+            pytest.fail("it started")
+
+
+def test_lock_is_free_again_after_use(tmp_path: Path) -> None:
+    for _ in range(2):
+        with locked(tmp_path), pytest.raises(DataDirInUse), locked(tmp_path):
+            pytest.fail("it was taken twice")

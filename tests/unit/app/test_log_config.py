@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from app.log_config import configure_logging, request_id_var, submission_id_var
+
+logger = logging.getLogger("test")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    request_id_var.set(None)
+    submission_id_var.set(None)
+
+
+def test_lines_are_json_with_fields_and_ids() -> None:
+    stream = io.StringIO()
+    configure_logging("info", stream)
+    request_id_var.set("r1")
+    submission_id_var.set("s1")
+    logger.info("graded", extra={"status": "passed"})
+    line = json.loads(stream.getvalue())
+    assert line["event"] == "graded"
+    assert line["level"] == "info"
+    assert (line["status"], line["request_id"], line["submission_id"]) == ("passed", "r1", "s1")
+
+
+def test_a_traceback_is_one_field_of_one_line() -> None:
+    stream = io.StringIO()
+    configure_logging("info", stream)
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        logger.exception("failed")
+    assert "ValueError: wrong" in json.loads(stream.getvalue())["traceback"]
+
+
+def test_a_terminal_gets_readable_lines_that_no_value_can_break() -> None:
+    stream = Terminal()
+    configure_logging("info", stream)
+    logger.info("graded", extra={"what": "a\n\x1b[31mb"})
+    (line,) = stream.getvalue().splitlines()
+    assert line.endswith(r'info    graded what="a\n\u001b[31mb"')
+
+
+def test_the_server_writes_no_access_lines_of_its_own() -> None:
+    stream = io.StringIO()
+    configure_logging("debug", stream)
+    logging.getLogger("uvicorn.access").info("GET /enter?token=secret")
+    assert stream.getvalue() == ""

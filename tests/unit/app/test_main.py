@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from app.main import create_app
+from app.settings import Settings
+
+
+def test_importing_the_service_loads_no_tensorflow() -> None:
+    code = (
+        "import sys, app.main, app.server, app.cli; "
+        "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras', 'tf_keras', 'IPython') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_importing_the_command_line_loads_no_web_framework() -> None:
+    code = "import sys, app.cli; sys.exit(any(name in sys.modules for name in ('fastapi', 'sqlalchemy', 'uvicorn')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_creating_the_application_starts_and_writes_nothing(settings: Settings, tmp_path: Path) -> None:
+    create_app(settings)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.models import ID_ALPHABET, UTCDateTime, new_id
+
+
+def test_ids_sort_by_the_time_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for millisecond in (0, 1, 5, 10**12, 2 * 10**12):
+        monkeypatch.setattr("time.time_ns", lambda at=millisecond: at * 1_000_000)
+        made.append(new_id())
+    assert made == sorted(made)
+    assert {len(id) for id in made} == {26}
+    assert set("".join(made)) <= set(ID_ALPHABET)
+
+
+def test_ids_differ() -> None:
+    assert len({new_id() for _ in range(1000)}) == 1000
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()], ids=["sqlite", "postgresql"])
+def test_moments_come_back_in_utc(dialect: object) -> None:
+    moscow = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=3)))
+    column = UTCDateTime()
+    stored = column.process_bind_param(moscow, dialect)  # type: ignore[arg-type]
+    assert column.process_result_value(stored, dialect) == datetime(2026, 3, 1, 9, 0, tzinfo=UTC)  # type: ignore[arg-type]

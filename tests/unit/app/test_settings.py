@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings, unknown_variables
+
+
+def test_defaults_need_nothing_and_are_not_open_to_the_network() -> None:
+    settings = Settings()
+    assert settings.host == "127.0.0.1"
+    assert settings.upload_bytes == 20_000_000
+    assert settings.slots == len(os.sched_getaffinity(0))
+    assert settings.database_url == f"sqlite+aiosqlite:///{settings.data_dir}/lstm-grader.sqlite3"
+
+
+def test_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LSTM_GRADER_PORT", "9000")
+    monkeypatch.setenv("LSTM_GRADER_ASSIGNMENTS_DIR", "")
+    settings = Settings()
+    assert (settings.data_dir, settings.port, settings.assignments_dir) == (tmp_path, 9000, None)
+
+
+def test_misspelt_variable_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTM_GRADER_PROT", "9000")
+    monkeypatch.setenv("LSTM_GRADER_PORT", "9000")
+    assert unknown_variables() == ["LSTM_GRADER_PROT"]
+
+
+@pytest.mark.parametrize("token", ["short", "with spaces in it, and long", "owner" * 200])
+def test_owner_token_that_is_weak_or_no_token_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(owner_token=token)
+    assert token not in str(caught.value.errors(include_input=False))
+
+
+def test_owner_token_is_not_shown() -> None:
+    assert "owner-token" not in repr(Settings(owner_token="the-secret-owner-token"))
+
+
+@pytest.mark.parametrize("slots", [0, -1])
+def test_slots_below_one_are_refused(slots: int) -> None:
+    with pytest.raises(ValidationError):
+        Settings(slots=slots)
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "expected"),
+    [
+        ("127.0.0.1", None, "http://127.0.0.1:8001"),
+        ("0.0.0.0", None, "http://127.0.0.1:8001"),
+        ("::", None, "http://127.0.0.1:8001"),
+        ("::1", None, "http://[::1]:8001"),
+        ("grader.local", None, "http://grader.local:8001"),
+        ("0.0.0.0", "https://grader.example.org/", "https://grader.example.org"),
+    ],
+)
+def test_url_is_one_that_a_browser_can_open(host: str, public_url: str | None, expected: str) -> None:
+    assert Settings(host=host, public_url=public_url).url(8001) == expected
+
+
+def test_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 1  # type: ignore[misc]

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+import app
+from grader import Status
+from grader.messages import translate
+from grader.report import CheckStatus
+
+FOLDER = Path(app.__file__).parent
+TEMPLATES = sorted((FOLDER / "web" / "templates").glob("*.html"))
+LITERAL = re.compile(r'\bt\(\s*"([a-z_.-]+)"\s*[,)]')
+# `t("summary." ~ report.status)`: the ids that such a prefix stands for.
+COMPUTED = {
+    "summary.": [status.value for status in Status],
+    "job_status.": ["queued", "running", "done", "cancelled"],
+    "waiting.": ["queued", "running", "cancelled"],
+    "report.": ["public", "hidden"],
+}
+
+
+def texts(language: str) -> dict[str, str]:
+    with (FOLDER / "locale" / f"{language}.po").open("rb") as file:
+        return {str(message.id): str(message.string) for message in read_po(file) if message.id}
+
+
+def test_both_languages_have_the_same_texts_with_the_same_placeholders() -> None:
+    english, russian = texts("en"), texts("ru")
+    assert english.keys() == russian.keys()
+    for id, text in english.items():
+        assert text, id
+        assert russian[id], id
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", russian[id])), id
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_every_text_of_a_template_exists(template: Path) -> None:
+    source = template.read_text(encoding="utf-8")
+    used = set(LITERAL.findall(source))
+    for prefix in re.findall(r'\bt\("([a-z_]+\.)" ~', source):
+        used |= {prefix + value for value in COMPUTED[prefix]}
+    assert used <= texts("en").keys()
+
+
+def test_no_text_is_left_over() -> None:
+    source = "".join(template.read_text(encoding="utf-8") for template in TEMPLATES)
+    used = set(LITERAL.findall(source))
+    used |= {prefix + value for prefix, values in COMPUTED.items() for value in values}
+    assert {id for id in texts("en") if not id.startswith("problem.")} == used
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_no_template_needs_an_inline_script_or_style(template: Path) -> None:
+    source = template.read_text(encoding="utf-8")
+    assert not re.search(r"<style|<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascript:|https?://", source)
+
+
+def test_every_value_that_a_page_shows_has_a_name() -> None:
+    for language in ("en", "ru"):
+        for id in [*(f"status.{status}" for status in Status), *(f"check_status.{status}" for status in CheckStatus)]:
+            assert translate(id, language) != id

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from app.errors import StudentInvalid
+from app.uploads import FILENAME_CHARACTERS, check_student, clean_filename
+
+
+@pytest.mark.parametrize(
+    ("came", "kept"),
+    [
+        ("LSTM.ipynb", "LSTM.ipynb"),
+        ("/etc/../home/x/LSTM.py", "LSTM.py"),
+        (r"C:\homework\LSTM.py", "LSTM.py"),
+        ("../", ""),
+        ("a\x00b\r\n\x1b[31m.py", "ab[31m.py"),
+        ("\u202eyp.exe.py", "yp.exe.py"),
+        ("Решение задачи.ipynb", "Решение задачи.ipynb"),
+        (" LSTM.py ", "LSTM.py"),
+        (".py", ".py"),
+    ],
+)
+def test_filename_is_reduced_to_a_harmless_last_part(came: str, kept: str) -> None:
+    assert clean_filename(came) == kept
+
+
+def test_long_filename_keeps_its_suffix() -> None:
+    cut = clean_filename("я" * 1000 + ".ipynb")
+    assert len(cut) == FILENAME_CHARACTERS
+    assert cut.endswith("я.ipynb")
+    assert len(clean_filename("x." + "y" * 1000)) == FILENAME_CHARACTERS
+
+
+@pytest.mark.parametrize("student", ["ivanov", "Иванов Иван", "i@example.org", "7", "x" * 200])
+def test_student_is_kept(student: str) -> None:
+    assert check_student(student) == student
+
+
+def test_the_two_spellings_of_a_letter_are_one_student() -> None:
+    assert check_student(" Цои\u0306 ") == check_student("Цой") == "Цой"
+
+
+@pytest.mark.parametrize("student", [None, "", "   ", "x" * 201, "a\nb", "a\x00", "a\x1b[31m", "a\u2028b", "a\ud800"])
+def test_student_that_is_no_name_is_refused(student: str | None) -> None:
+    with pytest.raises(StudentInvalid):
+        check_student(student)

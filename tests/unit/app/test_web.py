@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from grader import Report, Status
+from grader.report import Advisory, Diagnosis, ErrorInfo, Frame, Output
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\"'"
+
+
+async def send(browser: httpx.AsyncClient, **changed: Any) -> httpx.Response:
+    secret = changed.pop("secret", None) or form_secret((await browser.get("/")).text)
+    data = {"form_secret": secret, "student": "ivanov", "assignment": "lstm-layer"} | changed
+    file = data.pop("file", ("LSTM.py", b"class LSTM: ..."))
+    return await browser.post("/", files={"file": file}, data=data)
+
+
+async def test_link_signs_in_and_leaves_the_address_without_the_token(service: Service) -> None:
+    async with service.client(None) as browser:
+        response = await browser.get("/enter", params={"token": OWNER_TOKEN})
+        cookie = response.headers["set-cookie"]
+        assert (response.status_code, response.headers["location"]) == (303, "/")
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert OWNER_TOKEN not in cookie
+        assert (await browser.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/submissions/01ksvh1y8gk3v0q4m2z7c9x5ab", "/enter?token=wrong", "/enter"])
+async def test_without_session_a_page_says_how_to_get_in(service: Service, path: str) -> None:
+    async with service.client(None, Accept="text/html") as browser:
+        response = await browser.get(path)
+    assert response.status_code == 401
+    assert "/enter?token=" in response.text
+
+
+async def test_bearer_token_does_not_open_pages(service: Service) -> None:
+    async with service.client(Accept="text/html") as client:
+        assert (await client.get("/")).status_code == 401
+
+
+async def test_session_does_not_open_the_api(service: Service) -> None:
+    async with service.browser() as browser:
+        assert (await browser.get("/api/v1/assignments")).status_code == 401
+
+
+async def test_session_ends_with_its_token(service: Service) -> None:
+    token = await service.add_token("short-lived")
+    async with service.browser("short-lived") as browser:
+        assert (await browser.get("/")).status_code == 200
+        async with service.services.database.write() as session:
+            stored = await session.get(type(token), token.id)
+            assert stored is not None
+            stored.revoked_at = token.created_at
+        assert (await browser.get("/")).status_code == 401
+
+
+async def test_upload_leads_to_the_report(service: Service) -> None:
+    async with service.browser() as browser:
+        response = await send(browser, student="Иванов")
+        assert response.status_code == 303
+        page = await browser.get(response.headers["location"])
+        assert "Passed" in page.text
+        assert "100" in page.text
+        assert "Иванов" in (await browser.get("/")).text
+
+
+async def test_page_loads_itself_again_until_there_is_a_report(
+    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.routes.PATIENCE_SECONDS", 0.1)
+    grader.released.clear()
+    async with service.browser() as browser:
+        where = (await send(browser)).headers["location"]
+        assert 'http-equiv="refresh"' in (await browser.get(where)).text
+        grader.released.set()
+        await asyncio.sleep(0.3)
+        assert 'http-equiv="refresh"' not in (await browser.get(where)).text
+
+
+@pytest.mark.parametrize("secret", ["0" * 64, "ы", "x"])
+async def test_form_without_the_sessions_secret_changes_nothing(
+    service: Service, grader: FakeGrader, secret: str
+) -> None:
+    async with service.browser() as browser:
+        assert (await send(browser, secret=secret)).status_code == 403
+        assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 403
+        assert (await browser.post("/leave")).status_code == 403
+        assert (await browser.get("/")).status_code == 200
+    assert grader.graded == []
+
+
+async def test_form_secret_of_another_session_is_refused(service: Service) -> None:
+    async with service.browser() as first, service.browser() as second:
+        theirs = form_secret((await second.get("/")).text)
+        assert (await send(first, secret=theirs)).status_code == 403
+
+
+async def test_signing_out_ends_the_session(service: Service) -> None:
+    async with service.browser() as browser:
+        cookies = dict(browser.cookies)
+        secret = form_secret((await browser.get("/")).text)
+        assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 303
+        browser.cookies.update(cookies)
+        assert (await browser.get("/")).status_code == 401
+
+
+async def test_refused_upload_shows_the_form_again_with_what_was_typed(service: Service) -> None:
+    async with service.browser() as browser:
+        response = await send(browser, student="Петрова", file=("LSTM.docx", b"x"))
+    assert response.status_code == 415
+    assert "LSTM.docx" in response.text
+    assert 'value="Петрова"' in response.text
+
+
+async def test_nothing_chosen_is_explained(service: Service) -> None:
+    async with service.browser() as browser:
+        response = await send(browser, file=("", b""))
+    assert response.status_code == 422
+    assert "file" in response.text
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("status", list(Status))
+async def test_report_of_every_status_is_a_page(
+    service: Service, grader: FakeGrader, status: Status, language: str
+) -> None:
+    grader.statuses = [status]
+    async with service.browser() as browser:
+        where = (await send(browser)).headers["location"]
+        page = await browser.get(where, params={"lang": language})
+        assert page.status_code == 200
+        assert f'<html lang="{language}">' in page.text
+        assert page.headers["content-language"] == language
+        # The choice lasts.
+        assert f'<html lang="{language}">' in (await browser.get("/")).text
+
+
+async def test_what_the_student_wrote_is_escaped_everywhere(service: Service, grader: FakeGrader) -> None:
+    def hostile(report: Report) -> Report:
+        return report.model_copy(
+            update={
+                "output": Output(stdout=HOSTILE, stderr=HOSTILE),
+                "error": ErrorInfo(
+                    type=HOSTILE, message=HOSTILE, traceback=[Frame(file=HOSTILE, line=1, code=HOSTILE)]
+                ),
+                "diagnoses": [Diagnosis(code="raises_in_call", params={"message": HOSTILE}, confidence="likely")],
+                "advisories": [Advisory(code="prompt_injection", params={"text": HOSTILE})],
+            }
+        )
+
+    grader.change = hostile
+    async with service.browser() as browser:
+        response = await send(browser, student=HOSTILE.replace("\x1b", ""), file=(f"{HOSTILE}.py", b"x"))
+        pages = [(await browser.get(response.headers["location"])).text, (await browser.get("/")).text]
+    for page in pages:
+        assert "alert(1)" in page
+        assert "<script>" not in page
+        assert "\x1b" not in page
+
+
+async def test_every_answer_binds_the_browser(service: Service) -> None:
+    async with service.browser() as browser:
+        for path in ("/", "/docs", "/healthz", "/api/v1/assignments", "/nothing", "/static/style.css"):
+            headers = (await browser.get(path)).headers
+            policy = headers["content-security-policy"]
+            assert policy.startswith("default-src 'self'")
+            assert "unsafe" not in policy
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["x-frame-options"] == "DENY"
+            assert headers["cache-control"]
+
+
+async def test_submitters_list_shows_only_its_own(service: Service) -> None:
+    await service.add_token("submitter")
+    async with service.browser() as owner:
+        await send(owner, student="of-the-owner")
+    async with service.browser("submitter") as browser:
+        assert "of-the-owner" not in (await browser.get("/")).text
+        await send(browser, student="own-student")
+        assert "own-student" in (await browser.get("/")).text
+
+
+async def test_log_has_neither_tokens_nor_names(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        async with service.browser() as browser:
+            await send(browser, student="Секретарёв", file=("Секретарёв.py", b"secret_code = 1"))
+    lines = " ".join(str(vars(record)) for record in caplog.records if record.name.startswith("app"))
+    assert "/submissions" not in lines.replace("/submissions/{submission_id}", "")
+    for secret in (OWNER_TOKEN, "Секретарёв", "secret_code"):
+        assert secret not in lines

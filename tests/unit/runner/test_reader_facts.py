@@ -1,0 +1,133 @@
+"""What the source says about the class: its call, the global x, odd letters, the order of a split."""
+
+from __future__ import annotations
+
+import pytest
+
+HEAD = "class LSTM(tf.keras.Model):\n    def __init__(self, n, k=1):\n        self.next = LSTM(n)\n"
+
+
+def in_call(*lines: str) -> str:
+    return "class LSTM(tf.keras.Model):\n    def call(self, inputs):\n" + "".join(f"        {line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("uses", "args", "kwargs"),
+    [
+        ("m = LSTM(H_SIZE, k=EMB_SIZE // 2)", ["H_SIZE"], {"k": "EMB_SIZE // 2"}),
+        ("m = LSTM(H_SIZE)\nm = tf.keras.Sequential([LSTM(8)])", ["H_SIZE"], {}),
+        ("m = LSTM(32)\nm = LSTM(8)", ["32"], {}),
+        ("m = LSTM(8)\nm = LSTM(9)", ["9"], {}),
+        ("class Two:\n    def __init__(self, n):\n        self.a = LSTM(n)\nm = LSTM(H_SIZE)", ["H_SIZE"], {}),
+        ("def main():\n    size = 32\n    m = LSTM(size)\nmain()", ["32"], {}),
+        ("Mine = LSTM\nm = Mine(H_SIZE)", ["H_SIZE"], {}),
+        ("m = LSTM(**config)", [], {}),
+    ],
+)
+def test_the_students_own_call_is_found(read, uses: str, args: list[str], kwargs: dict[str, str]) -> None:
+    assert read(f"{HEAD}{uses}\n")["call_site"] == {"args": args, "kwargs": kwargs}
+
+
+def test_calls_inside_the_class_and_of_keras_own_are_not_the_students(read) -> None:
+    assert read(HEAD + "m = tf.keras.layers.LSTM(32)\n")["call_site"] is None
+    assert read("from keras.layers import LSTM\nl = LSTM(32)\n" + HEAD)["call_site"] is None
+
+
+def test_names_in_the_call_are_defined_when_it_is_repeated(read, what_runs) -> None:
+    found = read(HEAD + "hidden = 32\nother = 3\nm = LSTM(hidden)\n")
+    assert what_runs(found) == ["class LSTM(tf.keras.Model):", "hidden = 32"]
+
+
+@pytest.mark.parametrize(
+    ("line", "shape_only"),
+    [
+        ("b, t, e = x.shape", True),
+        ("n = len(x)", True),
+        ("n = tf.shape(x)[1]", True),
+        ("n = x.get_shape()", True),
+        ("h = tf.zeros_like(x[:, 0])", True),
+        ("y = x[:, 0]", False),
+        ("y = x.shape[0] + x", False),
+        ("y = tf.reduce_sum(x)", False),
+    ],
+)
+def test_reads_of_the_global_x(read, line: str, shape_only: bool) -> None:
+    assert read(in_call(line))["global_x"] == [{"line": 3, "shape_only": shape_only}]
+
+
+@pytest.mark.parametrize("line", ["y = [x for x in inputs]", "f = lambda x: x", "x = inputs; return x", "y = self.x"])
+def test_another_x_is_not_the_global_one(read, line: str) -> None:
+    assert read(in_call(line))["global_x"] == []
+
+
+def test_global_x_counts_only_where_the_class_comes(read) -> None:
+    used = "def helper(v):\n    return x\ndef unused():\n    return x\n" + in_call("return helper(inputs)")
+    assert read(used)["global_x"] == [{"line": 2, "shape_only": False}]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "looks_like", "line"),
+    [
+        ("class LSTM:\n    def call(self, х):\n        return x\n", "х", "x", 2),
+        ("class LSTM:\n    def call(self, x):\n        return х\n", "х", "x", 3),
+        (
+            "class LSTM:\n    def __init__(s):\n        s.fсXI = 1\n    def call(s, x):\n        return s.fcXI\n",
+            "fсXI",
+            "fcXI",
+            3,
+        ),
+        ("class LSTM:\n    def саll(self, x):\n        return x\n", "саll", "call", 2),
+        ("class LSTM:\n    def call(self, x):\n        return Dense(3, use_biаs=False)\n", "use_biаs", "use_bias", 3),
+        ("class LSTM:\n    def call(self, x):\n        return H_SIZЕ\n", "H_SIZЕ", "H_SIZE", 3),
+    ],
+)
+def test_a_letter_that_only_looks_latin_is_found(read, text: str, name: str, looks_like: str, line: int) -> None:
+    assert read(text)["homoglyphs"] == [{"name": name, "looks_like": looks_like, "line": line}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class LSTM:\n    def call(self, х):\n        for шаг in х: self.выход = шаг\n        return self.выход\n",
+        "class LSTM:\n    def a(self, х):\n        return х\n    def b(self, x):\n        return x\n",
+        "class LSTM:\n    def call(self, размер=3):\n        return f(размер=размер)\n",
+    ],
+)
+def test_russian_names_that_are_used_as_they_are_written_are_fine(read, text: str) -> None:
+    assert read(text)["homoglyphs"] == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["i, f, g, o = tf.split(z, 4, axis=1)"],
+        ["(i, f, g, o) = z"],
+        ["i, f, g, o = [z[:, k*n:(k+1)*n] for k in range(4)]"],
+        ["i, f, g, o = z[:, :n], z[:, n:2*n], z[:, 2*n:3*n], z[:, 3*n:]"],
+        [
+            "z0, z1, z2, z3 = tf.split(z, 4)",
+            "i = tf.sigmoid(z0)",
+            "f = tf.sigmoid(z1)",
+            "g = tf.tanh(z2)",
+            "o = tf.sigmoid(z3)",
+        ],
+        ["o = tf.sigmoid(z[:, 96:])", "i = z[:, :32]", "g = tf.tanh(z[:, 64:96])", "f = z[:, 32:64]"],
+        ["i = z[:, :self.n]", "f = z[:, self.n:2*self.n]", "g = z[:, self.n*2:self.n*3]", "o = z[:, 3*self.n:]"],
+        ["p = tf.split(z, 4)", "i = p[0]", "f = p[1]", "g = p[2]", "o = p[3]"],
+    ],
+)
+def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:
+    assert read(in_call(*lines))["unpack_names"] == [["i", "f", "g", "o"]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a, b, c, d = D(n), D(n), D(n), D(n)",
+        "a, b, c, d = x.shape",
+        "a, b, c = z",
+        "a, b, c, d = (D(n) for _ in range(4))",
+    ],
+)
+def test_other_unpacking_is_no_split(read, line: str) -> None:
+    assert read(in_call(line))["unpack_names"] == []

@@ -1,0 +1,213 @@
+"""Which kind of file an upload is, and in which encoding."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x\n"
+RUSSIAN = "# Слой проходит ячейкой по всей цепочке и запоминает выход на каждом шаге\n" + CLASS
+
+
+def notebook(*cells: Any, **parts: Any) -> str:
+    body = [{"cell_type": "code", "source": cell} for cell in cells]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 2, "metadata": {}, "cells": body, **parts}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_file_of_unicode_is_read_without_a_remark(read, encoding: str) -> None:
+    found = read(RUSSIAN.encode(encoding))
+    assert (found["error"], found["advisories"], found["class_line"]) == (None, [], 2)
+    assert "Слой" in found["source"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r"])
+def test_the_coding_line_decides_and_does_not_outlive_decoding(read, encoding: str) -> None:
+    found = read(f"# -*- coding: {encoding} -*-\n{RUSSIAN}".encode(encoding))
+    assert (found["error"], found["advisories"]) == (None, [])
+    assert found["source"].startswith("# -*- coding: utf-8 -*-\n# Слой")
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r"])
+def test_an_encoding_that_nothing_names_is_guessed_and_said_so(read, encoding: str) -> None:
+    found = read(RUSSIAN.encode(encoding))
+    assert found["advisories"] == [{"code": "guessed_encoding", "params": {"encoding": encoding}, "line": None}]
+    assert "Слой проходит" in found["source"]
+
+
+def test_a_coding_line_that_is_not_true_is_not_believed(read) -> None:
+    found = read(b"# coding: cp1251\n" + RUSSIAN.encode())
+    assert found["advisories"][0]["params"] == {"encoding": "utf-8"}
+    assert "Слой" in found["source"]
+    assert "Слой" in read(b"# coding: utf-8\n" + RUSSIAN.encode("cp1251"))["source"]
+
+
+def test_a_few_damaged_characters_do_not_make_a_file_cyrillic(read) -> None:
+    found = read(RUSSIAN.encode() * 3 + b"# \xff\n")
+    assert found["advisories"][0]["params"] == {"encoding": "utf-8"}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_any_line_end_gives_the_same_lines(read, end: str) -> None:
+    found = read(("a = 1\n" + CLASS).replace("\n", end))
+    assert (found["class_line"], "\r" in found["source"]) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "filename", "code", "params"),
+    [
+        (b"", "a.py", "empty_file", {}),
+        (b"\xef\xbb\xbf \t\r\n\xc2\xa0", "a.py", "empty_file", {}),
+        (b"class LSTM:\n  x = '\0'\n", "a.py", "not_text", {"reason": "nul"}),
+        (b"# coding: klingon\n", "a.py", "not_text", {"reason": "encoding", "encoding": "klingon"}),
+        (b"# coding: rot13\n", "a.py", "not_text", {"reason": "encoding", "encoding": "rot13"}),
+        (b"\x81\x02\x03\xff" * 20, "a.py", "not_text", {"reason": "binary"}),
+        (b"PK\x03\x04rest", "a.py", "not_text", {"reason": "binary", "found": "zip"}),
+        (b"PK\x03\x04 word/document.xml", "a.docx", "not_text", {"reason": "binary", "found": "docx"}),
+        (b"%PDF-1.7", "a.pdf", "not_text", {"reason": "binary", "found": "pdf"}),
+        (b"PK\x03\x04rest", "a.ipynb", "invalid_notebook_json", {"reason": "binary", "found": "zip"}),
+        (b"https://colab.research.google.com/drive/1AbC?usp=sharing", "a.txt", "link_only", {}),
+        ("Моя работа: https://github.com/me/rnn".encode(), "a.py", "link_only", {}),
+        (b"[InternetShortcut]\r\nURL=https://colab.research.google.com/drive/1\r\n", "a.url", "link_only", {}),
+        (b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}', "a.ipynb", "link_only", {}),
+        (b"<!DOCTYPE html><html><body>", "a.html", "wrong_extension", {"extension": ".html", "found": "html"}),
+        (b"<html>", "a.ipynb", "wrong_extension", {"extension": ".ipynb", "found": "html"}),
+        (b"[1, 2]", "a.ipynb", "invalid_notebook", {"found": "list"}),
+        (b'{"a": 1}', "a.ipynb", "invalid_notebook", {"found": "dict"}),
+    ],
+)
+def test_what_cannot_be_graded_has_a_code_of_its_own(
+    read, content: bytes, filename: str, code: str, params: dict[str, Any]
+) -> None:
+    error = read(content, filename)["error"]
+    assert (error["code"], error["params"]) == (code, params)
+
+
+def test_a_comment_with_a_link_beside_code_is_code(read) -> None:
+    assert read("# https://colab.research.google.com/drive/1\nimport LSTM\n")["error"] is None
+
+
+def test_truncated_json_says_where(read) -> None:
+    error = read('{\n "cells": [\n  {"cell_type": "code" "source": ""}]}', "a.ipynb")["error"]
+    assert (error["code"], error["line"], error["params"]["column"]) == ("invalid_notebook_json", 3, 24)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_json_nested_too_deeply_is_an_answer_and_not_a_crash(read, opening: str) -> None:
+    error = read('{"cells": ' + opening * 20_000, "a.ipynb")["error"]
+    assert error["code"] == "invalid_notebook_json"
+
+
+def test_a_notebook_under_another_name_is_read_with_a_remark(read) -> None:
+    found = read(notebook(CLASS), "solution.py")
+    assert (found["format"], found["error"], found["class_line"]) == ("ipynb", None, 1)
+    assert found["advisories"][0]["params"] == {"extension": ".py", "found": "notebook"}
+
+
+@pytest.mark.parametrize("filename", ["a.txt", "a.ipynb"])
+def test_code_under_another_name_is_read_with_a_remark(read, filename: str) -> None:
+    found = read(CLASS, filename)
+    assert (found["format"], found["error"]) == ("py", None)
+    assert found["advisories"][0]["code"] == "wrong_extension"
+
+
+def test_prose_is_a_syntax_error(read) -> None:
+    found = read("Я не успел сделать задание, сдам позже.", "a.txt")
+    assert (found["error"]["code"], found["error"]["line"], found["advisories"]) == ("syntax_error", 1, [])
+
+
+def test_a_file_that_is_no_python_says_why_and_where(read) -> None:
+    found = read("a = 1\nclass LSTM:\n    def call(self, x)\n        return x\n")
+    assert found["error"]["line"] == 3
+    assert found["error"]["params"] == {"message": "expected ':'", "text": "def call(self, x)"}
+
+
+@pytest.mark.parametrize("source", [CLASS, CLASS.splitlines(keepends=True), CLASS.splitlines()])
+def test_a_source_may_be_text_or_lines_with_or_without_their_ends(read, source: Any) -> None:
+    assert read(notebook(source), "a.ipynb")["class_line"] == 1
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_notebooks_of_old_formats_are_converted(read, version: int) -> None:
+    key = "code" if version == 1 else "input"
+    cells = [{"cell_type": "code", key: "a = 1", "language": "python", "outputs": [{"data": {}}]}]
+    cells += [{"cell_type": "heading", "source": "x", "level": 1}, {"cell_type": "code", key: [CLASS], "outputs": []}]
+    body = {"cells": cells} if version == 1 else {"worksheets": [{"cells": cells[:2]}, {"cells": cells[2:]}]}
+    found = read(json.dumps({"nbformat": version, **body}), "a.ipynb")
+    assert (found["error"], [cell["index"] for cell in found["cells"]]) == (None, [0, 2])
+
+
+def test_a_notebook_of_a_later_or_missing_format_is_read_by_its_structure(read) -> None:
+    for text in (notebook(CLASS).replace('"nbformat": 4', '"nbformat": 5'), json.dumps({"cells": [_code(CLASS)]})):
+        assert read(text, "a.ipynb")["class_line"] == 1
+
+
+def _code(source: str) -> dict[str, str]:
+    return {"cell_type": "code", "source": source}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"kernelspec": {"name": "ir", "display_name": "R"}},
+        {"language_info": {"name": "julia"}},
+        {"kernelspec": {"name": "x", "language": "scala"}},
+    ],
+)
+def test_a_notebook_of_another_language_is_named(read, metadata: dict[str, Any]) -> None:
+    assert read(notebook("x <- 1", metadata=metadata), "a.ipynb")["error"]["code"] == "not_python"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [None, [], {"kernelspec": None}, {"kernelspec": {"name": "my-env"}}, {"language_info": {"name": "ipython"}}],
+)
+def test_a_notebook_that_does_not_name_its_language_is_python(read, metadata: Any) -> None:
+    assert read(notebook(CLASS, metadata=metadata), "a.ipynb")["error"] is None
+
+
+def test_huge_outputs_and_numbers_are_no_obstacle(read) -> None:
+    cell = {**_code(CLASS), "outputs": [{"data": {"image/png": "A" * 3_000_000, "n": 1}}]}
+    text = json.dumps({"nbformat": 4, "cells": [cell]}).replace('"n": 1', '"n": ' + "9" * 9000)
+    assert read(text, "a.ipynb")["error"] is None
+
+
+def test_half_a_character_in_a_cell_does_not_reach_the_source(read) -> None:
+    text = notebook("a = '?'\n" + CLASS).replace("?", "\\ud83d")
+    found = read(text, "a.ipynb")
+    assert found["error"] is None
+    found["source"].encode()
+
+
+def test_an_empty_notebook_is_an_empty_file(read) -> None:
+    assert read(notebook("", " \n"), "a.ipynb")["error"]["code"] == "empty_file"
+
+
+@pytest.mark.parametrize(("kind", "place"), [("markdown", "markdown"), ("raw", "raw")])
+def test_a_class_outside_code_cells_is_missing_and_its_place_named(read, kind: str, place: str) -> None:
+    text = json.dumps({"nbformat": 4, "cells": [{"cell_type": kind, "source": CLASS}]})
+    assert read(text, "a.ipynb")["error"]["params"] == {"found_in": place}
+
+
+def test_the_reader_answers_one_frame_on_the_result_pipe(monkeypatch) -> None:
+    import os
+    import struct
+    import tempfile
+
+    import reader
+
+    request = json.dumps({"filename": "a.py", "canonical": {"units": 32}, "bytes": len(CLASS)}).encode()
+    with tempfile.TemporaryFile() as file:
+        file.write(struct.pack("<II", len(request), 0) + request + CLASS.encode())
+        file.flush()
+        receiving, sending = os.pipe()
+        monkeypatch.setattr(reader, "RESULT", sending)
+        reader.main(os.dup(file.fileno()))
+        os.close(sending)
+        with os.fdopen(receiving, "rb") as pipe:
+            answer = pipe.read()
+    json_length, arrays_length = struct.unpack_from("<II", answer)
+    assert (len(answer), arrays_length) == (8 + json_length, 0)
+    assert json.loads(answer[8:])["class_line"] == 1

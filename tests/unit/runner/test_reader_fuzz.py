@@ -1,0 +1,154 @@
+"""Whatever is uploaded: the reader never raises, and what it says has the documented form and agrees with itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+import reader
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+SIZES = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
+CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x.shape\n"
+FACT = {"code": str, "params": dict, "line": int | None}
+FORM = {
+    "cells": {"index": int, "first_line": int, "last_line": int},
+    "statements": {"first_line": int, "last_line": int, "cell": int, "run": bool, "reason": str},
+    "skipped": {"index": int, "code": str, "params": dict},
+    "global_x": {"line": int, "shape_only": bool},
+    "homoglyphs": {"name": str, "looks_like": str, "line": int},
+    "advisories": FACT,
+}
+
+
+def assert_documented(found: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    found["source"].encode("utf-8")
+    assert set(found) == {"format", "error", "source", "class_line", "call_site", "unpack_names", *FORM}
+    assert found["format"] in (None, "py", "ipynb")
+    for key, form in FORM.items():
+        for item in found[key]:
+            _assert_form(item, form)
+    if found["error"] is not None:
+        _assert_form(found["error"], FACT)
+    if found["call_site"] is not None:
+        _assert_form(found["call_site"], {"args": list, "kwargs": dict})
+    assert len(found["unpack_names"]) <= 50
+    assert all(len(names) == 4 for names in found["unpack_names"])
+    _assert_lines(found)
+
+
+def _assert_form(item: dict[str, Any], form: dict[str, Any]) -> None:
+    assert set(item) == set(form)
+    assert all(isinstance(item[key], kind) for key, kind in form.items())
+
+
+def _assert_lines(found: dict[str, Any]) -> None:
+    height = found["source"].count("\n") + 1
+    last = 0
+    for cell in found["cells"]:
+        assert last < cell["first_line"] <= cell["last_line"] <= height
+        last = cell["last_line"]
+    indices = {cell["index"] for cell in found["cells"]}
+    assert {s["cell"] for s in found["statements"]} | {s["index"] for s in found["skipped"]} <= indices
+    if found["error"] is None:
+        body = ast.parse(found["source"]).body
+        assert [s["last_line"] for s in found["statements"]] == [node.end_lineno for node in body]
+        places = {cell["index"]: cell for cell in found["cells"]}
+        for statement in found["statements"]:
+            cell = places[statement["cell"]]
+            assert cell["first_line"] <= statement["first_line"] <= statement["last_line"] <= cell["last_line"]
+        assert found["class_line"] is None or 1 <= found["class_line"] <= height
+
+
+names = st.sampled_from(["LSTM", "x", "h", "H_SIZE", "tf", "np", "LSTMCell", "х", "a.b", "self.c", "f(x)", "d['k']"])
+statements = st.one_of(
+    st.builds("{} = {}".format, names, names),
+    st.builds("{}".format, names),
+    st.builds("class {}({}): pass".format, st.sampled_from(["LSTM", "LSTMCell", "Lstm", "LSТM"]), names),
+    st.builds(
+        "def {}(x={}):\n    global LSTM\n    LSTM = {}\n    return x".format, st.sampled_from("fgh"), names, names
+    ),
+    st.builds(
+        "from {} import {}".format,
+        st.sampled_from(["tensorflow.keras.layers", "os", "z"]),
+        st.sampled_from(["*", "LSTM"]),
+    ),
+    st.builds("for i in {}:\n    {} = i".format, names, names),
+    st.builds("if __name__ == '__main__':\n    {} = {}".format, names, names),
+    st.builds("exec({})".format, names),
+    st.builds("i, f, g, o = {}".format, names),
+    st.sampled_from(
+        ["%time LSTM = 1", "!ls", "a = !ls", "%%time", "%%bash", "x?", "await f()", "  y = 1", "(", '"""', "\\"]
+    ),
+    st.sampled_from(
+        [CLASS, "# coding: cp1251", "from __future__ import annotations", "\x0c", "\u2028", "\ufeff", "é = 'ф'"]
+    ),
+    st.text(max_size=30),
+)
+cells = st.lists(statements, max_size=6).map("\n".join)
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+sources = cells | cells.map(lambda text: text.splitlines(keepends=True)) | junk
+notebook_cells = (
+    st.fixed_dictionaries(
+        {"cell_type": st.sampled_from(["code", "markdown", "raw", "heading"]) | junk},
+        optional={
+            **dict.fromkeys(("source", "input", "code"), sources),
+            **dict.fromkeys(("outputs", "metadata", "language"), junk),
+        },
+    )
+    | junk
+)
+notebooks = st.fixed_dictionaries(
+    {},
+    optional={
+        "nbformat": st.integers(0, 6) | junk,
+        "nbformat_minor": st.integers(0, 9) | junk,
+        "metadata": st.fixed_dictionaries({}, optional={"kernelspec": junk, "language_info": junk}) | junk,
+        "cells": st.lists(notebook_cells, max_size=5) | junk,
+        "worksheets": st.lists(
+            st.fixed_dictionaries({"cells": st.lists(notebook_cells, max_size=3)}) | junk, max_size=2
+        )
+        | junk,
+    },
+)
+filenames = st.sampled_from(["a.py", "a.ipynb", "a.txt", "a", "a.html", "тетрадь.IPYNB", "../../etc/passwd", ""])
+
+
+@given(notebooks | junk, filenames)
+@example({"cells": [{"cell_type": "code", "source": "x = 1 \\"}, {"cell_type": "code", "source": CLASS}]}, "a.ipynb")
+@example({"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "html", "source": [1, CLASS]}]}]}, "a.ipynb")
+def test_any_notebook_has_the_documented_answer(notebook: Any, filename: str) -> None:
+    assert_documented(reader.read(json.dumps(notebook).encode(), filename, SIZES))
+
+
+@given(st.binary(max_size=200) | cells.map(lambda text: text.encode("utf-8", "surrogatepass")), filenames)
+def test_any_bytes_have_the_documented_answer(content: bytes, filename: str) -> None:
+    assert_documented(reader.read(content, filename, SIZES))
+
+
+@given(cells, st.sampled_from(["utf-8-sig", "utf-16", "cp1251", "koi8-r"]))
+def test_any_encoding_has_the_documented_answer(text: str, encoding: str) -> None:
+    assert_documented(reader.read(text.encode(encoding, "replace"), "a.py", SIZES))
+
+
+@given(st.lists(cells, min_size=1, max_size=4), st.integers(1, 400))
+def test_a_notebook_cut_off_anywhere_has_the_documented_answer(texts: list[str], end: int) -> None:
+    body = [{"cell_type": "code", "source": text} for text in texts]
+    content = json.dumps({"nbformat": 4, "cells": body}).encode()
+    assert_documented(reader.read(content[:-end], "a.ipynb", SIZES))
+
+
+@given(st.lists(cells, max_size=5))
+def test_the_class_is_found_whatever_the_other_cells_hold(texts: list[str]) -> None:
+    body = [{"cell_type": "code", "source": text} for text in [*texts, "", CLASS]]
+    found = reader.read(json.dumps({"nbformat": 4, "cells": body}).encode(), "a.ipynb", SIZES)
+    assert_documented(found)
+    assert found["error"] is None
+    assert any(s["run"] for s in found["statements"] if s["cell"] == len(texts) + 1)
