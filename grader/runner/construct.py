@@ -60,7 +60,7 @@ def arguments(
         value: Any
         if parameter.name == "return_sequences":
             value = True
-        elif role := _role(parameter.name):
+        elif role := role_of(parameter.name):
             if role == "units" and units_given and parameter.default is not parameter.empty:
                 continue
             value = sizes[role]
@@ -82,7 +82,7 @@ def arguments(
     return positional, keywords
 
 
-def _role(name: str) -> str | None:
+def role_of(name: str) -> str | None:
     return next((role for role, pattern in ROLES.items() if pattern.fullmatch(name)), None)
 
 

@@ -60,7 +60,8 @@ class Leaf:
     path: str
     variable: Any
     shape: tuple[int, ...] | None
-    layer: str | None = None  # where the layer is that it belongs to
+    layer: str | None = None  # where the Dense layer is that it belongs to
+    built_in: bool = False  # whether it belongs to a recurrent layer of Keras
 
 
 @dataclass
@@ -90,7 +91,9 @@ def find(model: Any, names: dict[str, Any]) -> list[Leaf]:
         for name, value in list(names.items()):
             if isinstance(value, tf.keras.layers.Layer):
                 leaves += _walk(value, name, seen)
-    return leaves
+    # A Keras LSTM kept for comparison has the right shapes too: the student's own weights come first.
+    own = [leaf for leaf in leaves if not leaf.built_in]
+    return own if any(leaf.variable is not None for leaf in own) else leaves
 
 
 def _is_variable(value: Any) -> bool:
@@ -98,8 +101,21 @@ def _is_variable(value: Any) -> bool:
     return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
+def _is_built_in(value: Any) -> bool:
+    """Whether an object is a recurrent layer or cell as Keras defines it (a subclass of the student's is his own)."""
+    kind = type(value)
+    return ".layers.rnn." in kind.__module__ and isinstance(value, tf.keras.layers.Layer)
+
+
 def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     if id(value) in seen:
+        return
+    if _is_built_in(value):
+        seen.add(id(value))
+        for name, item in list(vars(value).items()):
+            for leaf in _walk(item, f"{path}.{name}", seen):
+                leaf.built_in = True
+                yield leaf
         return
     seen.add(id(value))
     if _is_variable(value):
@@ -220,13 +236,16 @@ def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], s
     gate_of_owner: dict[str, str] = {}
     for array, gates in choice.items():
         for gate, leaf in gates.items():
-            gate_of_owner[_owner(leaf.path)] = gate
+            gate_of_owner[leaf.layer or _owner(leaf.path)] = gate
             if leaf.variable is not None:
                 assignment.slots.append((leaf, array, gate, split))
     input_paths = [leaf.path for array in ("kernel", "both") for leaf in choice.get(array, {}).values()]
 
     def gate_of(leaf: Leaf) -> str | None:
-        return gate_of_owner.get(_owner(leaf.path)) or _gate_of_path(leaf.path)
+        # The bias of a Dense layer goes with its kernel; any other one is named for itself, or stands beside it.
+        if leaf.layer is not None:
+            return gate_of_owner.get(leaf.layer)
+        return _gate_of_path(leaf.path) or gate_of_owner.get(_owner(leaf.path))
 
     _assign_biases(assignment, biases, input_paths, gate_of)
     return assignment

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from construct import role_of
 
 MODULE_NAME = "submission"
 FILE_NAME = "submission.py"
@@ -75,6 +76,8 @@ class StudentModule:
         self.names.update(np=np, tf=tf, get_ipython=NotebookShell)
         exec(compile(SUPPLIED_CELL, "LSTMCell", "exec", dont_inherit=True), self.names)
         self._source = source
+        self._canonical = sizes
+        self._own_sizes: dict[str, str] = {}
         with open(FILE_NAME, "w", encoding="utf-8") as file:
             file.write(source)
         # A student's chdir() must not take AutoGraph's source away.
@@ -88,6 +91,7 @@ class StudentModule:
         instead of its argument is wrong, and other numbers show it.
         """
         shape = (sizes["batch"], sizes["timesteps"], sizes["features"])
+        self.names.update({name: sizes[role] for name, role in self._own_sizes.items()})
         self.names.update(
             BATCH_SIZE=sizes["batch"],
             SEQ_LEN=sizes["timesteps"],
@@ -125,6 +129,15 @@ class StudentModule:
                 on_failure(statement.lineno, exc)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
+        self._own_sizes = self._sizes_by_other_names()
+
+    def _sizes_by_other_names(self) -> dict[str, str]:
+        """Constants such as ``HIDDEN = 32``: named like a size of the exercise, with its value."""
+        return {
+            name: role
+            for name, value in self.names.items()
+            if type(value) is int and (role := role_of(name)) and value == self._canonical[role]
+        }
 
     def _execute(self, code: types.CodeType) -> None:
         if code.co_flags & inspect.CO_COROUTINE:  # a top-level await, which notebooks allow
