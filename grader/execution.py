@@ -111,10 +111,10 @@ class Runner:
         comparison = execution.comparisons.get(case_id)
         return comparison is not None and comparison.close
 
-    def _choose(self, case_id: str, outputs: NDArray[np.floating]) -> int:
+    def _choose(self, case_id: str, outputs: NDArray[np.floating] | None) -> int:
         """The candidate whose answer is nearest to the expected one; the first one when none has its shape."""
         expected = next(case.expected for case in self._cases if case.spec.id == case_id)
-        if outputs.shape[1:] != expected.shape:
+        if outputs is None or outputs.shape[1:] != expected.shape:
             return 0
         with np.errstate(invalid="ignore", over="ignore"):
             errors = np.abs(outputs - expected).reshape(len(outputs), -1).max(axis=1)
@@ -128,7 +128,7 @@ class Runner:
         poisoned: bool = False,
         fresh: Sequence[str] = (),
         only: Sequence[str] = (),
-    ) -> tuple[Execution, tuple[str, NDArray[np.floating]] | None]:
+    ) -> tuple[Execution, tuple[str, NDArray[np.floating] | None] | None]:
         cases = [case for case in self._cases if not only or case.spec.id in only]
         request = self._request(
             cases, candidate=candidate, poisoned=poisoned, fresh=fresh, measure=not poisoned and not only
@@ -185,7 +185,7 @@ class Runner:
 
     def _gather(
         self, generation: str, outcome: Outcome, cases: Sequence[Case]
-    ) -> tuple[Execution, tuple[str, NDArray[np.floating]] | None]:
+    ) -> tuple[Execution, tuple[str, NDArray[np.floating] | None] | None]:
         try:
             events, complete = protocol.decode_events(outcome.result)
             answers = dict(_answers(events, call=0, asked=cases))
@@ -211,7 +211,7 @@ class Runner:
             phases=next((event.phases for event in protocol.select(events, Done)), {}),
             comparisons=comparisons,
         )
-        trial = next(((e.case, arrays["outputs"]) for e, arrays in events if e.event == "trial" and arrays), None)
+        trial = next(((e.case, arrays.get("outputs")) for e, arrays in events if e.event == "trial"), None)
         return execution, trial
 
 

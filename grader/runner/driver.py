@@ -25,6 +25,7 @@ import tripwires
 from channel import Channel, decode
 from construct import arguments
 from lockdown import RESULT
+from observations import describe, is_stub, largest, own_attributes, watchable
 from student_module import StudentModule, student_frames
 
 Sizes = dict[str, int]
@@ -91,26 +92,23 @@ class Driver:
         self._doubtful: list[dict[str, Any]] = []
         self._fresh_shape_right = False
         self._measured = False
+        self._tried = False
         self._constructible = False
         self._phases: dict[str, float] = {}
         self._phase_name: str | None = None
         self._phase_started = 0.0
-        self._evidence: str | None = None
         tripwires.poisoned = request["poisoned"]
         # The same submission gives the same numbers every time; and a poisoned run differs by the poison alone.
         tf.keras.utils.set_random_seed(SEED)
 
     def run(self) -> None:
-        try:
-            self._import()
-            if self._class is not None:
-                for case in self._request["cases"]:
-                    self._case(case)
-                    if not self._constructible:
-                        break  # not even for the exercise: the other cases would only say the same again
-                self._ask_again()
-        except Failed:
-            pass
+        self._import()
+        if self._class is not None:
+            for case in self._request["cases"]:
+                self._case(case)
+                if not self._constructible:
+                    break  # not even for the exercise: the other cases would only say the same again
+            self._ask_again()
         self._end_phase()
         self._channel.send("done", phases=self._phases)
 
@@ -178,8 +176,8 @@ class Driver:
             is_model=is_class and issubclass(found, tf.keras.Model),
             own=is_class and found.__module__ == student_module.MODULE_NAME,
             bases=bases[:20],
-            has_call=is_class and bool(_own_attributes(found) & {"call", "__call__"}),
-            is_stub=is_class and _is_stub(getattr(found, "call", None)),
+            has_call=is_class and bool(own_attributes(found) & {"call", "__call__"}),
+            is_stub=is_class and is_stub(getattr(found, "call", None)),
         )
         # A function that builds the model is no class, but its answers can be graded; a model that exists already
         # cannot take the sizes of the cases.
@@ -199,12 +197,15 @@ class Driver:
 
         A wrong shape from a model that had seen another one is asked of a fresh model, but only where a fresh model was
         right elsewhere: building on a hundred steps costs seconds. The second call and the gradients are taken from
-        the exercise's own case when the small one had no answer to take them from.
+        the exercise's own case when the small one had no answer to take them from; so is a trial of candidates.
         """
         if self._fresh_shape_right:
             for case in self._doubtful:
                 self._case({**case, "fresh": True})
         exercise = self._request["cases"][0]
+        ambiguous = any(len(built.candidates) > 1 for built in self._models.values())
+        if ambiguous and self._request["candidate"] is None and not self._tried:
+            self._case({**exercise, "fresh": False, "trial": True, "again": True})
         measured = any(case["measure"] for case in self._request["cases"])
         if measured and not self._measured and self._models:
             self._case({**exercise, "fresh": False, "measure": True, "again": True})
@@ -315,7 +316,7 @@ class Driver:
     def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
         tripwires.fired.clear()
         output = built.model(x)
-        arrays, description = _describe(output)
+        arrays, description = describe(output)
         fired = sorted({name for name, _ in tripwires.fired})
         layers = {id(value) for value in self._module.names.values() if isinstance(value, tf.keras.layers.Layer)}
         self._channel.send(
@@ -332,14 +333,17 @@ class Driver:
 
     def _trial(self, case: dict[str, Any], x: tf.Tensor, built: Built, weights: dict[str, np.ndarray]) -> None:
         """Names do not say which weight is which: answer under every candidate and let the trusted side choose."""
-        if not case["trial"]:
+        if self._tried or not case["trial"]:
             return
         self._phase("trial")
         answers = []
         for candidate in built.candidates:
             parts.inject(candidate, weights)
-            answers.append(np.asarray(built.model(x), np.float32))
-        self._channel.send("trial", {"outputs": np.stack(answers)}, case=case["id"])
+            answers.append(describe(built.model(x))[0])
+        self._tried = True
+        outputs = [answer["output"] for answer in answers if "output" in answer]
+        alike = len(outputs) == len(answers) and len({output.shape for output in outputs}) == 1
+        self._channel.send("trial", {"outputs": np.stack(outputs)} if alike else None, case=case["id"])
 
     def _gradients(self, case: dict[str, Any], x: tf.Tensor, model: Any, assignment: parts.Assignment) -> None:
         """How far the gradient of the last step's output reaches: into every weight, and back to the first input."""
@@ -353,60 +357,14 @@ class Driver:
                 # Unequal factors: equal ones could cancel.
                 factors = tf.linspace(0.5, 1.5, output.shape[-1])
                 loss = tf.reduce_sum(tf.cast(output[:, -1], tf.float32) * factors)
-            gradients = tape.gradient(loss, [x, *(_tensor(variable) for variable in variables)])
+            gradients = tape.gradient(loss, [x, *(watchable(variable) for variable in variables)])
         except Exception as exc:
             self._report(exc, case["id"])
             return
         input_gradient, *weight_gradients = gradients
         reach = {
-            f"{leaf.path} ({array} {gates})": _largest(gradient)
+            f"{leaf.path} ({array} {gates})": largest(gradient)
             for (leaf, array, gates, _), gradient in zip(slots, weight_gradients, strict=True)
         }
-        first = _largest(input_gradient[:, 0]) if input_gradient is not None else None
+        first = largest(input_gradient[:, 0]) if input_gradient is not None else None
         self._channel.send("gradients", case=case["id"], reach=reach, first_timestep=first)
-
-
-def _own_attributes(cls: type) -> set[str]:
-    """Names that the student's own classes define, bases of a library left out."""
-    own = [base for base in cls.__mro__ if base.__module__ == student_module.MODULE_NAME]
-    return {name for base in own for name in vars(base)}
-
-
-def _is_stub(function: Any) -> bool:
-    """Whether a function's body is only ``...``, ``pass`` or a docstring."""
-    code = getattr(function, "__code__", None)
-    if code is None or code.co_filename != student_module.FILE_NAME:
-        return False
-    return (
-        not code.co_names
-        and all(constant in (None, ..., function.__doc__) for constant in code.co_consts)
-        and (code.co_nlocals == code.co_argcount + code.co_kwonlyargcount)
-    )
-
-
-def _describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The output as data: one array where it is one, and what kind of thing it is."""
-    kind = "tensor" if tf.is_tensor(output) else type(output).__name__
-    description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None}
-    if isinstance(output, (tuple, list, dict)) or output is None:
-        items = list(output.values() if isinstance(output, dict) else output or ())
-        description["parts"] = [list(getattr(item, "shape", ())) for item in items[:10]]
-        return {}, description
-    try:
-        array = np.asarray(output)
-        description["dtype"] = array.dtype.name
-        description["shape"] = list(array.shape)
-        return {
-            "output": np.ascontiguousarray(array, np.float64 if array.dtype == np.float64 else np.float32)
-        }, description
-    except Exception:  # a KerasTensor, a string, an object of the student's own: described, not sent
-        return {}, description
-
-
-def _tensor(variable: Any) -> Any:
-    """What a tape watches: Keras 3 variables wrap a tf.Variable."""
-    return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
-
-
-def _largest(gradient: Any) -> float | None:
-    return None if gradient is None else float(tf.reduce_max(tf.abs(tf.convert_to_tensor(gradient))))

@@ -1,0 +1,55 @@
+"""What is seen from outside of the student's objects: a class, an output, a gradient. Nothing here judges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import student_module
+import tensorflow as tf
+
+
+def own_attributes(cls: type) -> set[str]:
+    """Names that the student's own classes define, bases of a library left out."""
+    own = [base for base in cls.__mro__ if base.__module__ == student_module.MODULE_NAME]
+    return {name for base in own for name in vars(base)}
+
+
+def is_stub(function: Any) -> bool:
+    """Whether a function's body is only ``...``, ``pass`` or a docstring."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_filename != student_module.FILE_NAME:
+        return False
+    return (
+        not code.co_names
+        and all(constant in (None, ..., function.__doc__) for constant in code.co_consts)
+        and (code.co_nlocals == code.co_argcount + code.co_kwonlyargcount)
+    )
+
+
+def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The output as data: one array where it is one, and what kind of thing it is."""
+    kind = "tensor" if tf.is_tensor(output) else type(output).__name__
+    description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None}
+    if isinstance(output, (tuple, list, dict)) or output is None:
+        items = list(output.values() if isinstance(output, dict) else output or ())
+        description["parts"] = [list(getattr(item, "shape", ())) for item in items[:10]]
+        return {}, description
+    try:
+        array = np.asarray(output)
+        description["dtype"] = array.dtype.name
+        description["shape"] = list(array.shape)
+        return {
+            "output": np.ascontiguousarray(array, np.float64 if array.dtype == np.float64 else np.float32)
+        }, description
+    except Exception:  # a KerasTensor, a string, an object of the student's own: described, not sent
+        return {}, description
+
+
+def watchable(variable: Any) -> Any:
+    """What a tape watches: Keras 3 variables wrap a tf.Variable."""
+    return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
+
+
+def largest(gradient: Any) -> float | None:
+    return None if gradient is None else float(tf.reduce_max(tf.abs(tf.convert_to_tensor(gradient))))
