@@ -143,7 +143,7 @@ def _mentions(text: str, words: str) -> bool:
 
 def _check_divergence(expected: Expectation, report: Report, cases: tuple[Case, ...]) -> None:
     """The first divergence of the exercise's own case is a fact: what was expected there is what Keras says."""
-    for result, case in zip(report.cases, cases, strict=True if report.cases else False):
+    for result, case in zip(report.cases, cases, strict=bool(report.cases)):
         first = result.first_divergence
         if case.spec.visibility == "hidden":
             assert first is None

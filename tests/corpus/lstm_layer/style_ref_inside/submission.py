@@ -1,0 +1,23 @@
+class LSTMCell(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        for g in 'IFCO':
+            setattr(self,'fcX'+g,tf.keras.layers.Dense(h_size)); setattr(self,'fcH'+g,tf.keras.layers.Dense(h_size,use_bias=False))
+    def call(self, x, h, c):
+        i=tf.sigmoid(self.fcXI(x)+self.fcHI(h)); f=tf.sigmoid(self.fcXF(x)+self.fcHF(h)); o=tf.sigmoid(self.fcXO(x)+self.fcHO(h))
+        ch=tf.tanh(self.fcXC(x)+self.fcHC(h)); c=f*c+i*ch
+        return o*tf.tanh(c), c
+
+class LSTM(tf.keras.Model):
+    def __init__(self, h_size=32):
+        super().__init__()
+        self.h_size=h_size
+        self.ref=tf.keras.layers.LSTM(h_size, return_sequences=True)
+        self.cell=LSTMCell(h_size)
+    def call(self, x):
+        print(self.ref(x).shape)
+        h = c = tf.zeros((x.shape[0], self.h_size))
+        hs=[]
+        for t in range(x.shape[1]):
+            h,c = self.cell(x[:,t],h,c); hs.append(h)
+        return tf.stack(hs,1)

@@ -1,0 +1,22 @@
+class LSTMCell(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        for g in 'IFCO':
+            setattr(self,'fcX'+g,tf.keras.layers.Dense(h_size)); setattr(self,'fcH'+g,tf.keras.layers.Dense(h_size,use_bias=False))
+    def call(self, x, h, c):
+        i=tf.sigmoid(self.fcXI(x)+self.fcHI(h)); f=tf.sigmoid(self.fcXF(x)+self.fcHF(h)); o=tf.sigmoid(self.fcXO(x)+self.fcHO(h))
+        ch=tf.tanh(self.fcXC(x)+self.fcHC(h)); c=f*c+i*ch
+        return o*tf.tanh(c), c
+
+class LSTM(tf.keras.Model):
+    def __init__(self, input_dim, hidden_dim):
+        super().__init__()
+        self.hd=hidden_dim
+        self.cell=LSTMCell(hidden_dim)
+
+    def call(self, x):
+        h = c = tf.zeros((x.shape[0], self.hd))
+        hs=[]
+        for t in range(x.shape[1]):
+            h,c = self.cell(x[:,t],h,c); hs.append(h)
+        return tf.stack(hs,1)
