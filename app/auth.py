@@ -22,6 +22,7 @@ from app.models import Token
 from app.repository import Principal
 from app.services import services
 
+FORM_FIELD = "form_secret"
 SESSION_COOKIE = "lstm_grader_session"
 
 bearer_scheme = HTTPBearer(

@@ -9,6 +9,7 @@
         FormExpected            the body is not a multipart form
         FormUnreadable          it claims to be one and is not
         FieldsMissing
+        FieldsUnknown
         StudentInvalid
         AssignmentUnknown
         FileEmpty
@@ -66,6 +67,10 @@ class FieldsMissing(UploadRefused):
     """params: missing (names)"""
 
 
+class FieldsUnknown(UploadRefused):
+    """params: unknown, known (names)"""
+
+
 class StudentInvalid(UploadRefused):
     """params: limit (characters)"""
 
@@ -111,6 +116,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     FormExpected: Answer(415, "form-expected"),
     FormUnreadable: Answer(400, "form-unreadable"),
     FieldsMissing: Answer(422, "fields-missing"),
+    FieldsUnknown: Answer(422, "unknown-fields"),
     StudentInvalid: Answer(422, "invalid-student"),
     AssignmentUnknown: Answer(422, "unknown-assignment"),
     FileEmpty: Answer(422, "empty-file"),

@@ -53,7 +53,9 @@ class RequestMiddleware:
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                # Files of ours may be kept, if it is asked each time whether they changed; all else is somebody's own.
+                ours = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if ours else "no-store")
             await send(message)
 
         try:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -24,6 +24,7 @@ from app import repository
 from app.errors import (
     AssignmentUnknown,
     FieldsMissing,
+    FieldsUnknown,
     FileEmpty,
     FileTooLarge,
     FileTypeUnsupported,
@@ -37,6 +38,7 @@ from app.services import Services
 from grader import Assignment
 from grader import Submission as GradedSubmission
 
+FIELDS = ("file", "student", "assignment")
 DEFAULT_ASSIGNMENT = "lstm-layer"
 ACCEPTED_SUFFIXES = (".py", ".ipynb", ".txt")
 STUDENT_CHARACTERS = 200
@@ -84,12 +86,19 @@ async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
         await form.close()
 
 
-async def check_upload(form: FormData, assignments: Mapping[str, Assignment], limit_bytes: int) -> Upload:
+async def check_upload(
+    form: FormData, assignments: Mapping[str, Assignment], limit_bytes: int, fields: Sequence[str] = FIELDS
+) -> Upload:
     """Check the fields ``file``, ``student`` and ``assignment``.
 
+    Args:
+        fields: names that may be in the form.
     Raises:
         UploadRefused: one of its subclasses, for the first thing that is wrong.
     """
+    # A misspelt `assignment` would otherwise mean the default one.
+    if unknown := sorted(set(form) - set(fields)):
+        raise FieldsUnknown(unknown=[name[:100] for name in unknown[:10]], known=list(fields))
     file, student, assignment_id = form.get("file"), form.get("student"), form.get("assignment") or DEFAULT_ASSIGNMENT
     # A browser sends an empty file without a name when none was chosen.
     has_file = isinstance(file, UploadFile) and bool(file.filename or file.size)
@@ -121,7 +130,7 @@ def check_student(came: object) -> str:
     """
     student = unicodedata.normalize("NFC", came).strip() if isinstance(came, str) else ""
     printable = all(unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") for character in student)
-    if not student or len(student) > STUDENT_CHARACTERS or not printable:
+    if not student or max(len(student), len(str(came))) > STUDENT_CHARACTERS or not printable:
         raise StudentInvalid(limit=STUDENT_CHARACTERS)
     return student
 

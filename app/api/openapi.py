@@ -16,6 +16,7 @@ from app.errors import (
     ANSWERS,
     AssignmentUnknown,
     FieldsMissing,
+    FieldsUnknown,
     FileEmpty,
     FileTooLarge,
     FileTypeUnsupported,
@@ -24,7 +25,7 @@ from app.errors import (
     StudentInvalid,
 )
 from app.problems import PROBLEM, problem
-from app.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
+from app.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
 from app.web.pages import page
 
 DESCRIPTION = """
@@ -37,6 +38,8 @@ is `done`. Every call needs a token: `Authorization: Bearer ...`. Everything tha
 #: The folder of Swagger UI's own files.
 SWAGGER_FILES = files("fastapi_offline") / "static"
 
+CONTROL_CHARACTER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+NOTHING_BUT_SPACE = r"^\s*$"
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -44,11 +47,13 @@ UPLOAD_BODY: dict[str, Any] = {
             "schema": {
                 "type": "object",
                 "required": ["file", "student"],
+                "additionalProperties": False,
                 "properties": {
                     "file": {
                         "type": "string",
                         "contentMediaType": "application/octet-stream",
                         "format": "binary",
+                        "minLength": 1,
                         "description": f"the notebook or module; its name ends in {', '.join(ACCEPTED_SUFFIXES)}",
                     },
                     "student": {
@@ -56,19 +61,32 @@ UPLOAD_BODY: dict[str, Any] = {
                         "description": "name or id of the student, as the course knows it",
                         "minLength": 1,
                         "maxLength": STUDENT_CHARACTERS,
-                        "pattern": r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+                        "not": {"anyOf": [{"pattern": CONTROL_CHARACTER}, {"pattern": NOTHING_BUT_SPACE}]},
                         "examples": ["ivanov"],
                     },
                     "assignment": {"type": "string", "default": DEFAULT_ASSIGNMENT},
                 },
             },
-            "encoding": {"file": {"contentType": "application/octet-stream"}},
+            "encoding": {
+                "file": {
+                    "contentType": "application/octet-stream",
+                    "headers": {
+                        "Content-Disposition": {
+                            "description": "names the file",
+                            "required": True,
+                            "schema": {"type": "string"},
+                            "example": 'form-data; name="file"; filename="LSTM.ipynb"',
+                        }
+                    },
+                }
+            },
         }
     },
 }
 EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     AssignmentUnknown: {"came": "lstm", "known": [DEFAULT_ASSIGNMENT]},
     FieldsMissing: {"missing": ["student"]},
+    FieldsUnknown: {"unknown": ["assigment"], "known": list(FIELDS)},
     FileEmpty: {"filename": "LSTM.ipynb"},
     FileTooLarge: {"limit_bytes": 20 * 1024 * 1024},
     FileTypeUnsupported: {"filename": "LSTM.pdf", "accepted": list(ACCEPTED_SUFFIXES)},

@@ -18,6 +18,7 @@ from app.auth import TokenHolder, token_holder
 from app.errors import (
     AssignmentUnknown,
     FieldsMissing,
+    FieldsUnknown,
     FileEmpty,
     FileTooLarge,
     FileTypeUnsupported,
@@ -50,6 +51,7 @@ UPLOAD_ANSWERS = problem_answers(
     RequestValidationError,
     AssignmentUnknown,
     FieldsMissing,
+    FieldsUnknown,
     FileEmpty,
     FileTooLarge,
     FileTypeUnsupported,
@@ -151,7 +153,7 @@ async def wait_until_done(parts: Services, submission_id: str, viewer: Principal
     with parts.jobs.watch(submission_id) as maybe_done:
         async with parts.database.read() as session:
             submission = await repository.find_submission(session, submission_id, viewer)
-        if submission is None or submission.job_status == JobStatus.DONE:
+        if submission is None or submission.job_status in (JobStatus.DONE, JobStatus.CANCELLED):
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(maybe_done.wait(), seconds)

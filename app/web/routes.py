@@ -12,7 +12,15 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from app import repository, uploads
 from app.api.routes import wait_until_done
-from app.auth import SessionHolder, check_form_secret, close_session, hash_secret, open_session, session_holder
+from app.auth import (
+    FORM_FIELD,
+    SessionHolder,
+    check_form_secret,
+    close_session,
+    hash_secret,
+    open_session,
+    session_holder,
+)
 from app.errors import SessionMissing, SubmissionNotFound, UploadRefused, answer_for
 from app.models import JobStatus
 from app.problems import problem
@@ -47,7 +55,7 @@ async def enter(request: Request, token: str = "") -> Response:
 @router.post("/leave", dependencies=[Depends(session_holder)])
 async def leave(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=10) as form:
-        check_form_secret(request, form.get("form_secret"))
+        check_form_secret(request, form.get(FORM_FIELD))
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
     await close_session(request, response)
     return response
@@ -65,9 +73,11 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
     fields: dict[str, str] = {}
     try:
         async with uploads.read_form(request, limit_bytes) as form:
-            check_form_secret(request, form.get("form_secret"))
+            check_form_secret(request, form.get(FORM_FIELD))
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
-            checked = await uploads.check_upload(form, parts.assignments, limit_bytes)
+            checked = await uploads.check_upload(
+                form, parts.assignments, limit_bytes, fields=(*uploads.FIELDS, FORM_FIELD)
+            )
     except UploadRefused as refusal:
         return await _upload_page(request, submitter, refusal, fields)
     submission = await uploads.accept(parts, checked, submitter)

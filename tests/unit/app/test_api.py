@@ -162,8 +162,16 @@ async def test_unknown_assignment_names_the_known_ones(service: Service) -> None
 
 async def test_missing_fields_are_named_together(service: Service) -> None:
     async with service.client() as client:
-        response = await client.post(SUBMISSIONS, files={"other": ("x", b"")})
+        response = await client.post(SUBMISSIONS, files={"file": ("", b"")})
     assert assert_problem(response, 422, "fields-missing")["missing"] == ["file", "student"]
+
+
+async def test_misspelt_field_is_refused_rather_than_ignored(service: Service) -> None:
+    async with service.client() as client:
+        response = await client.post(
+            SUBMISSIONS, files={"file": ("a.py", CODE)}, data={"student": "ivanov", "assigment": "lstm-notebook"}
+        )
+    assert assert_problem(response, 422, "unknown-fields")["unknown"] == ["assigment"]
 
 
 async def test_assignment_may_be_left_out(service: Service) -> None:
