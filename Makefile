@@ -1,4 +1,4 @@
-# Needs git, make and a Python 3.11 to 3.13 that has venv; everything else is installed into .venv from hashed lock files.
+# Needs make and a Python 3.11 to 3.13 that has venv; everything else is installed into .venv from hashed lock files.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 

@@ -31,7 +31,7 @@ def limit_status(outcome: Outcome) -> tuple[Status, Problem] | None:
             return Status.TIME_LIMIT, ("timeout", {"cpu_seconds": round(outcome.cpu_seconds, 1)})
         case "memory":
             return Status.MEMORY_LIMIT, ("memory", {})
-        case "output":
+        case "output" | "disk":
             return Status.OUTPUT_LIMIT, ("output_flood", {})
     return None
 
@@ -155,7 +155,7 @@ def output_problem(output: CaseOutput, expected: tuple[int, int, int]) -> Proble
     }
     if shape != expected:
         return known.get(shape, "wrong_shape"), params
-    if output.kind == "ndarray":
+    if output.kind != "tensor" and output.dtype is not None:
         return "returns_numpy", params
     if output.kind != "tensor" and output.dtype is None:
         return "wrong_shape", params

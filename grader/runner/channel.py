@@ -35,7 +35,7 @@ class Channel:
         self._fd = fd
 
     def send(self, event: str, arrays: dict[str, np.ndarray] | None = None, **fields: Any) -> None:
-        body = json.dumps({"event": event, **fields}, default=str).encode("utf-8", "replace")
+        body = json.dumps({"event": event, **fields}, default=str, ensure_ascii=False).encode("utf-8", "replace")
         block = safetensors.numpy.save(arrays) if arrays else b""
         remaining = memoryview(HEADER.pack(len(body), len(block)) + body + block)
         while remaining:

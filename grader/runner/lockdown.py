@@ -10,7 +10,9 @@ are missing (unless the operator accepts that by name), and builds what all chil
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import signal
@@ -36,16 +38,9 @@ STDOUT, STDERR, RESULT, REQUEST = 1, 2, 3, 4
 
 READ_FILE = AccessFS.READ_FILE
 READ_TREE = AccessFS.READ_FILE | AccessFS.READ_DIR
-# No links, sockets, pipes or devices: what stays in there after a run is plain files and folders.
-WRITE_TREE = (
-    READ_TREE
-    | AccessFS.WRITE_FILE
-    | AccessFS.TRUNCATE
-    | AccessFS.MAKE_REG
-    | AccessFS.MAKE_DIR
-    | AccessFS.REMOVE_FILE
-    | AccessFS.REMOVE_DIR
-)
+# No links, sockets, pipes or devices: what stays in there after a run is plain files and folders. None of them can be
+# removed or renamed, so that what a run has written can be counted (seccomp_filter.py says more).
+WRITE_TREE = READ_TREE | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.MAKE_REG | AccessFS.MAKE_DIR
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 # TensorFlow aborts without /proc/self/cmdline, and counts cores with the next three.
 SINGLE_FILES = ("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/cpuinfo", "/proc/meminfo", "/dev/urandom")
@@ -131,6 +126,7 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
     _arrange_descriptors(descriptors)
     os.setsid()
     os.umask(0o077)
+    _die_first()
     _limit_resources(limits, private_uid=uid is not None)
     if uid is not None:
         _become(uid)
@@ -152,13 +148,18 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
 
 def _arrange_descriptors(wanted: dict[int, int]) -> None:
     """Standard input from /dev/null, the wanted descriptors at their numbers, everything else closed."""
-    # Out of the way first: a received number may be one of the wanted ones.
-    high = {number: os.dup2(received, 100 + number, inheritable=False) for number, received in wanted.items()}
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    for number, moved in high.items():
-        os.dup2(moved, number)
-    os.closerange(max(wanted) + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    # To free numbers first: a received number may be one of the wanted ones.
+    moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(wanted) + 1) for number, fd in wanted.items()}
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, fd in moved.items():
+        os.dup2(fd, number)
+    os.closerange(max(wanted) + 1, max(map(int, os.listdir("/proc/self/fd"))) + 1)
+
+
+def _die_first() -> None:
+    """Where memory runs out, the kernel shall take the run, not the service. A wish, and no part of the wall."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as adjustment:
+        adjustment.write("1000")
 
 
 def _become(uid: int) -> None:

@@ -10,7 +10,7 @@ TensorFlow forks children that work; one that has *run* an operation forks child
 
 It is started by path with an empty environment and one open socket. It never sees a byte of a submission (the child
 reads the request itself), and holds no expected value, no seed, no secret. It supervises its children through pidfds
-and a poll of /proc: wall time, memory, and processes that were left behind.
+and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were left behind.
 
 Started as ``zygote.py KIND FD ACCEPTED``: KIND is ``reader``, ``keras2`` or ``keras3``; FD is the control socket;
 ACCEPTED names what the operator agrees to run without.
@@ -18,6 +18,7 @@ ACCEPTED names what the operator agrees to run without.
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import json
@@ -29,7 +30,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,11 @@ import lockdown
 POLL_SECONDS = 0.02
 REFUSED_EXIT_CODE = 97
 CPUCLOCK_SCHED = 2
+# Lines of /proc/PID/status. Page tables count as memory: touching one page in every 2 MiB of a mapping that can only be
+# read takes a gigabyte of them in a second, and nothing else shows it.
+MEMORY = ("RssAnon", "RssShmem", "VmPTE")
+THREADS = "Threads"
+DEEPEST_FOLDER = 15
 
 # What each kind of child runs: the module's `preload()` is called here, its `main(request, channel_fd)` in the child.
 PROGRAMS = {"reader": "reader", "keras2": "driver", "keras3": "driver"}
@@ -53,6 +59,7 @@ class Child:
     pid: int
     pidfd: int
     status_fd: int
+    folder_fd: int
     limits: dict[str, Any]
     started: float
     base_memory: int
@@ -105,11 +112,18 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
-        pid = os.fork()
+        folder_fd = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            pid = os.fork()
+        except OSError:  # no process to be had: without a verdict the trusted side takes the run for lost
+            os.close(status_fd)
+            os.close(folder_fd)
+            return
         if pid == 0:
             self._become_child(order, descriptors, parent)
         pidfd = os.pidfd_open(pid)
-        child = Child(pid, pidfd, status_fd, order["limits"], time.monotonic(), _memory(pid) or 0)
+        base_memory, _ = _memory_and_threads(pid) or (0, 0)
+        child = Child(pid, pidfd, status_fd, folder_fd, order["limits"], time.monotonic(), base_memory)
         self._children[order["run"]] = child
         self._selector.register(pidfd, selectors.EVENT_READ, order["run"])
 
@@ -119,6 +133,7 @@ class Supervisor:
             lockdown.apply(descriptors, order["directory"], order["limits"], order["uid"], parent)
             # AutoGraph writes the code it makes to a temporary file.
             tempfile.tempdir = os.environ["TMPDIR"] = order["directory"]
+            sys.dont_write_bytecode = True
             code = 1
             self._run(lockdown.REQUEST)
             code = 0
@@ -132,22 +147,28 @@ class Supervisor:
                 os._exit(code)
 
     def _check(self, child: Child) -> None:
-        memory, cpu_seconds = _memory(child.pid), _cpu_seconds(child.pid)
-        if memory is None or cpu_seconds is None:
+        limits = child.limits
+        use = _memory_and_threads(child.pid)
+        if use is None:
+            # The main thread has ended. If others go on without it, nobody can see their memory any more.
+            self._kill(child, None)
             return
+        memory, threads = use
         grown = memory - child.base_memory
         child.peak_memory = max(child.peak_memory, grown)
         elapsed = time.monotonic() - child.started
-        if grown > child.limits["memory_bytes"]:
+        if grown > limits["memory_bytes"]:
             self._kill(child, "memory")
-        elif cpu_seconds > child.limits["cpu_seconds"]:
+        elif _cpu_seconds(child.pid) > limits["cpu_seconds"]:
             self._kill(child, "cpu")
-        elif elapsed > child.limits["wall_seconds"] and (
-            elapsed - _starved_seconds(child.pid) > child.limits["wall_seconds"]
-        ):
+        elif elapsed > limits["wall_seconds"] and elapsed - _starved_seconds(child.pid) > limits["wall_seconds"]:
             self._kill(child, "wall")
+        elif threads > limits["threads"]:
+            self._kill(child, "threads")
+        elif _fills_disk(child.folder_fd, limits["disk_bytes"], limits["disk_files"]):
+            self._kill(child, "disk")
 
-    def _kill(self, child: Child, reason: str) -> None:
+    def _kill(self, child: Child, reason: str | None) -> None:
         if child.reason is None:
             child.reason = reason
             signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
@@ -156,8 +177,10 @@ class Supervisor:
         child = self._children.pop(run)
         self._selector.unregister(child.pidfd)
         os.close(child.pidfd)
+        os.close(child.folder_fd)
         _, status, usage = os.wait4(child.pid, 0)
-        self._end_strays()
+        if not lockdown.STATE["seccomp"][0]:
+            self._end_strays()
         cpu_seconds = usage.ru_utime + usage.ru_stime
         code = os.waitstatus_to_exitcode(status)
         verdict = {
@@ -175,30 +198,73 @@ class Supervisor:
         os.close(child.status_fd)
 
     def _end_strays(self) -> None:
-        """Kill what a child started and left behind: as the nearest subreaper this process became its parent."""
+        """Kill what a child started and left behind, which only a run without seccomp can.
+
+        As the nearest subreaper this process became its parent. Who dies slowly is collected after a later run.
+        """
         known = {child.pid for child in self._children.values()}
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
             strays = {int(pid) for pid in children.read().split()} - known
         for pid in strays:
             os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            os.waitpid(pid, os.WNOHANG)
 
 
-def _memory(pid: int) -> int | None:
-    """Anonymous and shared memory of a process in bytes, None when it is gone. (smaps would take 50 ms.)"""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-            return sum(int(line.split()[1]) * 1024 for line in status if line.startswith(("RssAnon:", "RssShmem:")))
-    except (FileNotFoundError, ProcessLookupError):
+def _memory_and_threads(pid: int) -> tuple[int, int] | None:
+    """Bytes of memory that a process takes, and its threads; None when its main thread has ended.
+
+    A child that was not waited for keeps its files in /proc, so they can always be read. (smaps would take 50 ms.)
+    """
+    found = {}
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            name, _, value = line.partition(":")
+            if name in MEMORY or name == THREADS:
+                found[name] = int(value.split()[0])
+    if not found.keys() >= set(MEMORY):
         return None
+    return sum(found[name] for name in MEMORY) * 1024, found[THREADS]
 
 
-def _cpu_seconds(pid: int) -> float | None:
-    """CPU time of all threads of a process, None when it is gone."""
+def _fills_disk(folder: int, most_bytes: int, most_files: int) -> bool:
+    """Whether there is more in a folder than a run may write, counted until it is.
+
+    No link is followed, and there is none: a run can make plain files and folders, and neither move nor remove them.
+    """
     try:
-        return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)  # what clock_getcpuclockid(3) makes of a pid
-    except OSError:
-        return None
+        size = 0
+        for files, info in enumerate(_written(folder), start=1):
+            size += max(info.st_size, 512 * info.st_blocks)
+            if size > most_bytes or files > most_files:
+                return True
+    except FileNotFoundError:  # only without seccomp: something was removed meanwhile; the next poll counts again
+        return False
+    except OSError:  # what cannot be counted is too much
+        return True
+    return False
+
+
+def _written(folder: int) -> Iterator[os.stat_result]:
+    """Everything below an open folder. Raises: OSError: a folder is nested too deeply, or cannot be read."""
+    pending = ["."]
+    while pending:
+        path = pending.pop()
+        if path.count("/") > DEEPEST_FOLDER:
+            raise OSError(errno.ENAMETOOLONG, path)
+        inner = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            with os.scandir(inner) as entries:
+                for entry in entries:
+                    yield entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{path}/{entry.name}")
+        finally:
+            os.close(inner)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU time of all threads of a process."""
+    return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)  # what clock_getcpuclockid(3) makes of a pid
 
 
 def _starved_seconds(pid: int) -> float:
@@ -206,7 +272,7 @@ def _starved_seconds(pid: int) -> float:
     try:
         with open(f"/proc/{pid}/schedstat", encoding="ascii") as schedstat:
             return int(schedstat.read().split()[1]) / 1e9
-    except (FileNotFoundError, ProcessLookupError, IndexError):
+    except (OSError, IndexError):  # a kernel that does not say
         return 0.0
 
 
@@ -217,6 +283,7 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
         TF_ENABLE_ONEDNN_OPTS="0",
         TF_NUM_INTRAOP_THREADS="1",
         TF_NUM_INTEROP_THREADS="1",
+        OPENBLAS_NUM_THREADS="1",
         CUDA_VISIBLE_DEVICES="",
         MPLBACKEND="Agg",
         # Nowhere to keep a cache or a configuration: the box may write to its run directory only.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import tempfile
 import threading
 from collections.abc import Collection
@@ -15,6 +14,7 @@ from types import TracebackType
 from grader.errors import RunLost, SandboxUnavailable
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
+from grader.sandbox.run_folder import remove_folder, run_folder
 from grader.sandbox.users import UserPool
 from grader.sandbox.zygote import Zygote
 
@@ -43,9 +43,9 @@ class ForkSandbox:
             raise ValueError(f"accept_missing names {', '.join(sorted(unknown))}; possible are landlock and seccomp")
         self._accept_missing = tuple(accept_missing)
         self._users = UserPool(self.slots) if os.geteuid() == 0 else None
-        self._directory = tempfile.mkdtemp(prefix="lstm-grader-")
+        self._directory = Path(tempfile.mkdtemp(prefix="lstm-grader-"))
         if self._users:
-            Path(self._directory).chmod(0o711)  # runs have users of their own, and enter their folders by name
+            self._directory.chmod(0o711)  # runs have users of their own, and enter their folders by name
 
     def __enter__(self) -> ForkSandbox:
         return self
@@ -81,27 +81,22 @@ class ForkSandbox:
             zygotes, self._zygotes = list(self._zygotes.values()), {}
         for zygote in zygotes:
             zygote.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        remove_folder(self._directory)
         if self._users:
             self._users.close()
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
         with self._slots, self._users.one() if self._users else contextlib.nullcontext() as uid:
             for attempt in range(1, ATTEMPTS + 1):
-                directory = tempfile.mkdtemp(dir=self._directory)
-                try:
-                    zygote = self._zygote(kind)
-                    zygote.wait_ready()
-                    if uid is not None:
-                        os.chown(directory, uid, uid)
-                    return zygote.run(request, limits, directory, uid)
-                except RunLost as exc:
-                    logger.warning("run_lost", extra={"kind": kind.value, "attempt": attempt, "reason": str(exc)})
-                    if attempt == ATTEMPTS or self._closed:
-                        raise
-                finally:
-                    # Only ever removed: after the start nothing of ours opens or changes anything in there.
-                    shutil.rmtree(directory, ignore_errors=True)
+                zygote = self._zygote(kind)
+                zygote.wait_ready()
+                with run_folder(self._directory, uid) as folder:
+                    try:
+                        return zygote.run(request, limits, folder, uid)
+                    except RunLost as exc:
+                        logger.warning("run_lost", extra={"kind": kind.value, "attempt": attempt, "reason": str(exc)})
+                        if attempt == ATTEMPTS or self._closed:
+                            raise
         raise AssertionError("unreachable")
 
     def _zygote(self, kind: Kind) -> Zygote:

@@ -18,7 +18,9 @@ class Limits(BaseModel):
         512 * MIB, ge=256 * MIB, description="memory on top of the warm process (below 256 MiB TensorFlow cannot work)"
     )
     file_bytes: int = Field(16 * MIB, gt=0, description="size of one file that the run writes")
-    threads: int = Field(64, ge=8, description="threads, where the run has a user of its own")
+    disk_bytes: int = Field(64 * MIB, gt=0, description="size of all files that the run writes")
+    disk_files: int = Field(1000, ge=10, description="files and folders that the run makes")
+    threads: int = Field(64, ge=8, description="threads")
     open_files: int = Field(256, ge=64, description="open files")
     result_bytes: int = Field(64 * MIB, gt=0, description="bytes on the result pipe")
     log_bytes: int = Field(64 * 1024, gt=0, description="standard output, and standard error, that the report keeps")

@@ -35,7 +35,7 @@ class Outcome(BaseModel):
     stderr: bytes = b""
     truncated: bool = False
     exit_code: int = 0
-    killed_for: str | None = None  # wall, cpu, memory, output
+    killed_for: str | None = None  # wall, cpu, memory, threads, disk, output
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     peak_memory_bytes: int = 0

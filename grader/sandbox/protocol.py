@@ -23,6 +23,8 @@ from grader.errors import RunnerOutputInvalid
 
 HEADER = struct.Struct("<II")
 MAX_FRAMES = 2000
+# One event of the driver: 40 times what the largest honest one takes, and little enough to become Python objects.
+MAX_EVENT_BYTES = 1 << 20
 
 T = TypeVar("T", bound="Event")
 Arrays = dict[str, NDArray[Any]]
@@ -169,6 +171,8 @@ def decode_events(raw: bytes) -> tuple[list[tuple[AnyEvent, Arrays]], bool]:
     frames, cut_off = split_frames(raw)
     events: list[tuple[AnyEvent, Arrays]] = []
     for text, block in frames:
+        if len(text) > MAX_EVENT_BYTES:
+            raise RunnerOutputInvalid(f"the box sent an event of {len(text)} bytes")
         try:
             event = _EVENTS.validate_python(decode_json(text))
         except ValidationError as exc:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from grader.errors import SandboxUnavailable
 
-# Users that no account has: below 65536, so that they exist in user namespaces too.
-UIDS = range(61000, 62000)
+# Users that no account has: systemd leaves these to nobody. Below 65536, so that they exist in user namespaces too.
+UIDS = range(60706, 61184)
 
 
 class UserPool:

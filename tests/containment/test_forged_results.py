@@ -121,14 +121,16 @@ def test_bytes_that_do_not_add_up_are_an_invalid_output(attack, data, go_on):
             id="huge parts",
         ),
         pytest.param(
-            "dict(event='parts', roles={'a' * 7000 + str(i): 'b' for i in range(1000)}, evidence='names', candidates=2**70, found=[])",
+            "dict(event='parts', roles={'a' * 7000 + str(i): 'b' for i in range(1000)}, evidence='names', "
+            "candidates=2**70, found=[])",
             id="7 MB of roles",
         ),
         pytest.param(
             "dict(event='statement_failed', line=2**70, code='cell_failed', type='E', message='m')", id="a huge line"
         ),
         pytest.param(
-            "dict(event='class', found=False, is_class=True, kind='', is_model=True, own=True, bases=[], has_call=True, is_stub=False)",
+            "dict(event='class', found=False, is_class=True, kind='', is_model=True, own=True, bases=[], "
+            "has_call=True, is_stub=False)",
             id="a class that contradicts itself",
         ),
     ],

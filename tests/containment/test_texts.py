@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from grader.messages import render
 
 
-def _shown(report) -> str:
-    return "".join(json.dumps(render(report, language), ensure_ascii=False) for language in ("ru", "en"))
+def _sentences(report) -> list[str]:
+    """What the report says in our words, with the student's words filled in."""
+    found = []
+    for language in ("ru", "en"):
+        rendered = render(report, language)
+        parts = [*rendered["checks"], *rendered["diagnoses"], *rendered["extraction"]["cells_skipped"]]
+        found += [part[key] for part in parts for key in ("message", "hint") if part.get(key)]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -24,13 +28,7 @@ def _shown(report) -> str:
 def test_control_characters_of_an_exception_reach_no_reader(attack, message):
     report = attack(call=f'raise ValueError("{message}")')
     assert report.status == "runtime_error"
-    for shown in (report.error.message, *_params(report)):
-        assert not any(character in shown for character in "\x1b\x07\x00\x08\x7f\x9b\u202e\u2066")
-    assert "\\u001b" not in _shown(report)
-
-
-def _params(report) -> list[str]:
-    return [value for diagnosis in report.diagnoses for value in diagnosis.params.values() if isinstance(value, str)]
+    assert all(sentence.isprintable() for sentence in _sentences(report))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +54,7 @@ def test_an_exception_of_any_shape_is_a_runtime_error_of_bounded_size(attack, ca
     assert (report.status, report.points) == ("runtime_error", 0)
     assert report.error is not None
     assert len(report.model_dump_json()) < 200_000
-    assert len(_shown(report)) < 400_000
+    assert max(map(len, _sentences(report))) < 2_000
 
 
 def test_html_in_a_message_stays_text(attack):

@@ -1,0 +1,116 @@
+"""The service as its users meet it: a process of its own, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
+COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
+
+
+@dataclass
+class Server:
+    process: subprocess.Popen[str]
+    printed: str
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return self._found(r"runs on (\S+)")
+
+    @property
+    def token(self) -> str:
+        return self._found(r"/enter\?token=(\S+)")
+
+    @property
+    def link(self) -> str:
+        return self._found(r"(http\S+/enter\?token=\S+)")
+
+    @property
+    def curl_line(self) -> str:
+        return self._found(r"(curl .*)")
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=150)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def children(self) -> list[int]:
+        """Every process below the service."""
+        parents: dict[int, int] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # pid (name) state ppid ...; the name may hold anything.
+                parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        found = {self.process.pid}
+        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+            found |= more
+        return sorted(found - {self.process.pid})
+
+    def _found(self, pattern: str) -> str:
+        match = re.search(pattern, self.printed)
+        assert match, self.printed
+        return match[1]
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@contextlib.contextmanager
+def serving(data_dir: Path, cache_dir: Path, **environment: str) -> Iterator[Server]:
+    """Start the service on a free port and wait until it says where it is."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    log = data_dir / f"log-{time.monotonic_ns()}"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*COMMAND, "serve"],
+            env=service_environment(data_dir, cache_dir, **environment),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if "Ctrl-C" in line:
+            break
+    else:
+        pytest.fail(f"it did not start:\n{printed}{log.read_text()}")
+    try:
+        yield Server(process, printed, log)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def service_environment(data_dir: Path, cache_dir: Path, **environment: str) -> dict[str, str]:
+    settings = {
+        "LSTM_GRADER_DATA_DIR": str(data_dir),
+        "LSTM_GRADER_CACHE_DIR": str(cache_dir),
+        "LSTM_GRADER_PORT": "0",
+    }
+    return os.environ | settings | environment
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("data"), cache_dir) as server:
+        yield server

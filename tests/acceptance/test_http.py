@@ -1,0 +1,242 @@
+"""Upload an LSTM, get a score and a report: the real service with the real box."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from grader.assignment import BUILT_IN
+from tests.acceptance.conftest import COMMAND, CORPUS, Server, service_environment, serving
+
+SUBMISSIONS = "/api/v1/submissions"
+
+
+def submit(client: httpx.Client, case: str, wait: int = 120, lang: str = "en") -> httpx.Response:
+    (path,) = (CORPUS / case).glob("submission.*")
+    with path.open("rb") as file:
+        return client.post(
+            SUBMISSIONS, params={"wait": wait, "lang": lang}, files={"file": file}, data={"student": "ivanov"}
+        )
+
+
+def wait_for_done(client: httpx.Client, location: str, seconds: float = 120) -> dict[str, Any]:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        body: dict[str, Any] = client.get(location, params={"lang": "en"}).json()
+        if body["job_status"] == "done":
+            return body
+        time.sleep(0.2)
+    pytest.fail(f"not done: {body}")
+
+
+def wait_for_running(client: httpx.Client, location: str) -> None:
+    until = time.monotonic() + 60
+    while client.get(location).json()["job_status"] != "running":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def alive(processes: list[int]) -> list[int]:
+    return [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+
+
+# Grading
+
+
+def test_health_answers_while_the_box_still_warms_up(server: Server) -> None:
+    started = time.monotonic()
+    assert httpx.get(f"{server.url}/healthz").json()["status"] == "ok"
+    assert time.monotonic() - started < 2
+
+
+def test_correct_notebook_gets_all_points(server: Server) -> None:
+    with server.client() as client:
+        response = submit(client, "notebook_magics")
+    assert response.status_code == 200
+    report = response.json()["report"]
+    assert (report["status"], report["points"], report["score"]) == ("passed", 100.0, 1.0)
+    assert report["submission"]["format"] == "ipynb"
+
+
+def test_wrong_class_gets_a_report_that_says_where_it_differs(server: Server) -> None:
+    with server.client() as client:
+        location = submit(client, "wrong_swap_if", wait=0).headers["location"]
+        report = wait_for_done(client, location)["report"]
+        russian = client.get(location, params={"lang": "ru"}).json()["report"]
+    assert report["status"] == "failed"
+    first = report["cases"][0]["first_divergence"]
+    assert abs(first["expected"] - first["actual"]) > 1e-5
+    assert report["diagnoses"][0]["code"] == "gates_swapped_if"
+    assert report["diagnoses"][0]["message"] != russian["diagnoses"][0]["message"]
+    assert re.search("[а-я]", russian["diagnoses"][0]["hint"])
+    # One stored report, two renderings.
+    assert report["receipt"] == russian["receipt"]
+
+
+def test_what_only_reading_shows_is_a_report_and_no_error(server: Server) -> None:
+    with server.client() as client:
+        response = submit(client, "broken_syntax_colon")
+    report = response.json()["report"]
+    assert response.status_code == 200
+    assert (report["status"], report["points"]) == ("invalid_submission", 0.0)
+    assert report["diagnoses"][0]["code"] == "syntax_error"
+
+
+def test_printed_curl_line_works_as_it_stands(server: Server, tmp_path: Path) -> None:
+    """Read as curl would; curl itself need not be installed."""
+    words = shlex.split(server.curl_line)
+    options = list(itertools.pairwise(words))
+    header = next(value for option, value in options if option == "-H")
+    fields = dict(value.split("=", 1) for option, value in options if option == "-F")
+    assert fields.pop("file") == "@LSTM.ipynb"
+    name, value = header.split(": ")
+    with (CORPUS / "notebook_magics" / "submission.ipynb").open("rb") as file:
+        response = httpx.post(words[-1], headers={name: value}, files={"file": file}, data=fields, timeout=150)
+    assert response.status_code == 200
+    assert response.json()["report"]["points"] == 100
+
+
+def test_browser_follows_the_link_uploads_and_reads_the_report(server: Server) -> None:
+    with httpx.Client(follow_redirects=True, headers={"Accept": "text/html"}, timeout=60) as browser:
+        start = browser.get(server.link)
+        assert start.url.path == "/"
+        assert "token" not in str(start.url)
+        secret = re.search(r'name="form_secret" value="(\w+)"', start.text)
+        assert secret
+        with (CORPUS / "wrong_swap_if" / "submission.py").open("rb") as file:
+            page = browser.post(
+                server.url + "/",
+                files={"file": ("LSTM.py", file)},
+                data={"form_secret": secret[1], "student": "Иванов", "assignment": "lstm-layer"},
+            )
+        until = time.monotonic() + 60
+        while 'http-equiv="refresh"' in page.text:
+            assert time.monotonic() < until
+            page = browser.get(page.url)
+        assert page.url.path.startswith("/submissions/")
+        assert "Иванов" in page.text
+        assert "/ 100" in page.text
+
+
+def test_file_over_the_cap_is_refused_over_the_wire(server: Server) -> None:
+    with server.client() as client:
+        response = client.post(SUBMISSIONS, files={"file": ("a.ipynb", b"#" * 25_000_000)}, data={"student": "ivanov"})
+    assert response.status_code == 413
+    assert response.json()["type"] == "urn:lstm-grader:problem:file-too-large"
+
+
+def test_log_is_json_lines_without_tokens_and_names(server: Server) -> None:
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert {"request", "graded"} <= {line["event"] for line in lines}
+    assert server.token not in server.log.read_text()
+    assert "ivanov" not in server.log.read_text()
+
+
+# Stopping and starting
+
+
+def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_dir: Path) -> None:
+    """What was answered 202 before a stop, or a kill, in the middle of a grade is graded after the next start."""
+    assignment = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
+    for setting, shorter in (("cpu_seconds = 20", "cpu_seconds = 3"), ('keras = "auto"', 'keras = "3"')):
+        assert setting in assignment
+        assignment = assignment.replace(setting, shorter)
+    (tmp_path / "shorter.toml").write_text(assignment, encoding="utf-8")
+    settings = {
+        "LSTM_GRADER_ASSIGNMENTS_DIR": str(tmp_path),
+        "LSTM_GRADER_SLOTS": "1",
+        "LSTM_GRADER_SHUTDOWN_SECONDS": "0.5",
+        "LSTM_GRADER_OWNER_TOKEN": "owner-token-for-this-test",
+    }
+    with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
+        endless = submit(client, "broken_infinite_call", wait=0).headers["location"]
+        waiting = submit(client, "notebook_magics", wait=0).headers["location"]
+        wait_for_running(client, endless)
+        children = server.children()
+        assert children
+        assert server.stop() == 0
+        assert not alive(children)
+
+    with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
+        wait_for_running(client, endless)
+        children = server.children()
+        server.stop(signal.SIGKILL)
+    until = time.monotonic() + 20
+    while alive(children):
+        assert time.monotonic() < until, alive(children)
+        time.sleep(0.1)
+
+    with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
+        assert wait_for_done(client, endless)["report"]["status"] == "time_limit"
+        assert wait_for_done(client, waiting)["report"]["points"] == 100
+
+
+def test_new_start_prints_a_new_token_and_ends_the_old_one(tmp_path: Path, cache_dir: Path) -> None:
+    tokens = []
+    for _ in range(2):
+        with serving(tmp_path, cache_dir) as server:
+            tokens.append(server.token)
+            answers = [
+                httpx.get(f"{server.url}/api/v1/assignments", headers={"Authorization": f"Bearer {token}"})
+                for token in tokens
+            ]
+    assert [answer.status_code for answer in answers] == [401, 200]
+
+
+# Starts that cannot be
+
+
+def start(tmp_path: Path, cache_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "serve"],
+        env=service_environment(tmp_path, cache_dir, **environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_port_that_is_taken_is_named(tmp_path: Path, cache_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = start(tmp_path, cache_dir, LSTM_GRADER_PORT=port)
+    assert ended.returncode == 2
+    assert f"port {port}" in ended.stderr
+    assert "LSTM_GRADER_PORT" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_data_that_another_service_uses_is_named(server: Server, cache_dir: Path) -> None:
+    ended = start(server.log.parent, cache_dir)
+    assert ended.returncode == 2
+    assert str(server.log.parent) in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LSTM_GRADER_OWNER_TOKEN", "secret"),
+        ("LSTM_GRADER_PORT", "high"),
+        ("LSTM_GRADER_SLOTS", "0"),
+        ("LSTM_GRADER_ASSIGNMENTS_DIR", "/nowhere"),
+    ],
+)
+def test_setting_that_is_wrong_is_named(tmp_path: Path, cache_dir: Path, variable: str, value: str) -> None:
+    ended = start(tmp_path, cache_dir, **{variable: value})
+    assert ended.returncode == 2
+    assert (variable if value != "/nowhere" else value) in ended.stderr
+    assert "secret" not in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,280 @@
+"""The box with real processes: what a run finds around it, and what becomes of the warm processes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from grader.assignment import load_assignments
+from grader.errors import SandboxUnavailable
+from grader.pipeline import grade
+from grader.report import Report
+from grader.sandbox import ForkSandbox, Kind, Limits
+from grader.sandbox.limits import READER_LIMITS
+from grader.sandbox.protocol import decode_json, encode, split_frames
+from grader.submission import Submission
+from reference import ReferenceStore
+
+SUBMISSION = """\
+import json, os, sys, time
+import tensorflow as tf
+
+
+class LSTM(tf.keras.Model):
+    {class_body}
+
+    def __init__(self, h_size):
+        super().__init__()
+        self.h_size = h_size
+        self.lstm_cell = LSTMCell(h_size)
+
+    def call(self, x):
+        h = tf.zeros((x.shape[0], self.h_size))
+        c = tf.zeros((x.shape[0], self.h_size))
+        outputs = []
+        for t in range(x.shape[1]):
+            h, c = self.lstm_cell(x[:, t], h, c)
+            outputs.append(h)
+        return tf.stack(outputs, axis=1)
+"""
+
+GradeIt = Callable[..., Report]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[ForkSandbox]:
+    with ForkSandbox(slots=2) as box:
+        box.start(Kind.READER, Kind.KERAS3)
+        yield box
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> ReferenceStore:
+    return ReferenceStore(tmp_path_factory.mktemp("references"))
+
+
+@pytest.fixture(scope="module")
+def grade_it(sandbox: ForkSandbox, references: ReferenceStore) -> GradeIt:
+    """Grades a correct answer that runs `class_body` when its class is made."""
+
+    def grade_with(class_body: str = "pass", *, keras: str = "3", box: ForkSandbox = sandbox) -> Report:
+        assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": keras})
+        source = SUBMISSION.format(class_body=class_body)
+        return grade(Submission("submission.py", source.encode()), assignment, sandbox=box, references=references)
+
+    return grade_with
+
+
+def _printed(grade_it: GradeIt, expression: str) -> object:
+    """The value of an expression inside a run, through JSON."""
+    report = grade_it(f"print(json.dumps({expression}))")
+    assert report.status == "passed", report.error
+    return json.loads(report.output.stdout)
+
+
+def _read(sandbox: ForkSandbox, content: bytes) -> dict:
+    canonical = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
+    request = encode({"filename": "submission.py", "canonical": canonical, "bytes": len(content)}) + content
+    outcome = sandbox.run(Kind.READER, request, READER_LIMITS)
+    assert (outcome.exit_code, outcome.killed_for) == (0, None), outcome.stderr
+    frames, _ = split_frames(outcome.result)
+    return decode_json(frames[0][0])
+
+
+def _warm_pid(sandbox: ForkSandbox) -> int:
+    return sandbox.pids()[-1]
+
+
+# --- grading ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("generation", ["3", "2"])
+def test_both_generations_of_keras_grade_a_correct_answer(grade_it, generation):
+    report = grade_it(keras=generation)
+    assert (report.status, report.points) == ("passed", 100)
+    assert report.environment.keras_generation == generation
+    assert report.environment.keras.startswith(generation)
+
+
+def test_the_report_says_what_wall_was_around_the_run(grade_it, sandbox):
+    enforced = {name for name, mechanism in sandbox.wall().items() if mechanism.enforced}
+    assert set(grade_it().environment.wall) == enforced
+    assert {"descriptors", "rlimits", "empty environment"} <= enforced
+
+
+# --- what a run finds around it ---------------------------------------------------------------------------------------
+
+
+def test_a_run_inherits_no_environment_of_ours(grade_it, monkeypatch):
+    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", "postgresql://secret")
+    names = _printed(grade_it, "list(os.environ)")
+    assert not [name for name in names if "LSTM" in name]
+    assert "PATH" not in names
+
+
+def test_a_run_has_standard_streams_and_its_result_pipe_and_nothing_else(grade_it):
+    report = grade_it(
+        "def _is_open(fd):\n"
+        "        try:\n"
+        "            os.fstat(fd)\n"
+        "        except OSError:\n"
+        "            return False\n"
+        "        return True\n"
+        "    print(json.dumps(list(filter(_is_open, range(1024)))))"
+    )
+    assert json.loads(report.output.stdout) == [0, 1, 2, 3]
+
+
+def test_standard_input_of_a_run_is_empty(grade_it):
+    assert _printed(grade_it, "sys.stdin.read()") == ""
+
+
+def test_a_run_works_in_an_empty_directory_of_its_own_that_is_removed(grade_it):
+    first, second = (_printed(grade_it, "[os.getcwd(), os.listdir()]") for _ in range(2))
+    assert first[1] == second[1] == ["submission.py"]
+    assert first[0] != second[0]
+    assert not os.path.exists(first[0])
+
+
+def test_a_run_finds_nothing_of_ours_to_import(grade_it):
+    names = ["grader", "app", "reference"]
+    found = f"[name for name in {names} if __import__('importlib.util').util.find_spec(name)]"
+    assert _printed(grade_it, found) == []
+
+
+def test_a_run_is_told_no_arguments(grade_it):
+    assert _printed(grade_it, "sys.argv") == [""]
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_of_20_megabytes_arrives_whole(sandbox):
+    content = b"class LSTM:\n    pass\n" + b"# filler\n" * (20 * 2**20 // 9)
+    reading = _read(sandbox, content)
+    assert reading["error"] is None
+    assert reading["source"].rstrip() == content.decode().rstrip()
+
+
+def test_runs_at_the_same_time_do_not_mix_up_their_answers(sandbox):
+    sources = [f"class LSTM:\n    number = {number}" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        readings = list(pool.map(lambda source: _read(sandbox, source.encode()), sources))
+    assert [reading["source"].strip() for reading in readings] == sources
+
+
+def test_no_more_runs_than_slots_at_a_time(references):
+    class_body = "print(json.dumps([time.time(), time.sleep(0.4), time.time()]))"
+    assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": "3"})
+    with ForkSandbox(slots=1) as box, ThreadPoolExecutor(3) as pool:
+        given = Submission("submission.py", SUBMISSION.format(class_body=class_body).encode())
+        jobs = [pool.submit(grade, given, assignment, sandbox=box, references=references) for _ in range(3)]
+        spans = sorted(json.loads(job.result().output.stdout) for job in jobs)
+    assert all(ended <= began for (_, _, ended), (began, _, _) in itertools.pairwise(spans))
+
+
+def test_as_many_runs_as_slots_at_a_time(grade_it):
+    class_body = "print(json.dumps([time.time(), time.sleep(1.5), time.time()]))"
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda _: grade_it(class_body), range(2)))
+    (_, _, first_ended), (second_began, _, _) = sorted(json.loads(report.output.stdout) for report in reports)
+    assert second_began < first_ended
+
+
+# --- warm processes ---------------------------------------------------------------------------------------------------
+
+
+def test_a_warm_process_that_was_killed_is_replaced(sandbox, grade_it):
+    kinds = ("3", "2")
+    for keras in kinds:
+        grade_it(keras=keras)
+    before = sandbox.pids()
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    assert [grade_it(keras=keras).points for keras in kinds] == [100, 100]
+    assert not set(before) & set(sandbox.pids())
+
+
+def test_a_run_whose_warm_process_dies_is_run_again_and_graded(references):
+    assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": "3"})
+    given = Submission("submission.py", SUBMISSION.format(class_body="time.sleep(2)").encode())
+    with ForkSandbox(slots=1) as box:
+        box.warm_up(Kind.READER, Kind.KERAS3)
+        victim = _warm_pid(box)
+
+        def kill() -> None:
+            time.sleep(1.5)
+            os.kill(victim, signal.SIGKILL)
+
+        threading.Thread(target=kill).start()
+        report = grade(given, assignment, sandbox=box, references=references)
+        assert (report.status, report.points) == ("passed", 100)
+        assert _warm_pid(box) != victim
+
+
+def test_closing_ends_the_warm_processes_and_removes_what_runs_wrote():
+    box = ForkSandbox(slots=1)
+    box.warm_up(Kind.READER, Kind.KERAS3)
+    pids, directory = box.pids(), Path(box._directory)
+    box.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not directory.exists()
+
+
+def test_closing_twice_does_no_harm():
+    box = ForkSandbox(slots=1)
+    box.close()
+    box.close()
+
+
+def test_a_run_after_closing_is_refused():
+    box = ForkSandbox(slots=1)
+    box.close()
+    with pytest.raises(SandboxUnavailable):
+        box.run(Kind.READER, b"", READER_LIMITS)
+
+
+def test_grading_with_a_closed_sandbox_is_our_failure_and_no_zero(grade_it):
+    box = ForkSandbox(slots=1)
+    box.close()
+    report = grade_it(box=box)
+    assert (report.status, report.points, report.score) == ("internal_error", None, None)
+    assert {check.status for check in report.checks} == {"skipped"}
+
+
+# --- settings that make no sense --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slots", [0, -1])
+def test_fewer_than_one_slot_is_refused(slots):
+    with pytest.raises(ValueError, match=str(slots)):
+        ForkSandbox(slots=slots)
+
+
+def test_an_unknown_part_of_the_wall_cannot_be_accepted_missing():
+    with pytest.raises(ValueError, match="seccom"):
+        ForkSandbox(slots=1, accept_missing=["seccom"])
+
+
+@pytest.mark.parametrize("value", [0, -1])
+@pytest.mark.parametrize("name", list(Limits.model_fields))
+def test_a_limit_of_nothing_is_refused(name, value):
+    with pytest.raises(ValidationError, match=name):
+        Limits.model_validate({name: value})
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "much"])
+@pytest.mark.parametrize("name", list(Limits.model_fields))
+def test_a_limit_that_limits_nothing_is_refused(name, value):
+    with pytest.raises(ValidationError, match=name):
+        Limits.model_validate({name: value})
