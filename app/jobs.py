@@ -22,8 +22,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -36,10 +34,8 @@ from app.errors import DataDirInUse
 from app.log_config import submission_id_var
 from app.models import JobStatus, Submission
 from app.repository import Claim
-from grader import Assignment, Report, Status
+from grader import Assignment, Report, Status, internal_error
 from grader import Submission as GradedSubmission
-from grader.checks.registry import not_run
-from grader.report import AssignmentRef, ErrorInfo, Receipt, SubmissionRef
 
 logger = logging.getLogger(__name__)
 
@@ -238,26 +234,3 @@ def locked(data_dir: Path) -> Iterator[None]:
         except BlockingIOError as exc:
             raise DataDirInUse(data_dir=str(data_dir)) from exc
         yield
-
-
-def internal_error(
-    submission: GradedSubmission, assignment_id: str, assignment: Assignment | None, exc: Exception
-) -> Report:
-    """A report without points that names the class of `exc` and nothing else: its message may hold paths of ours."""
-    digest = assignment.digest if assignment else ""
-    return Report(
-        status=Status.INTERNAL_ERROR,
-        points=None,
-        max_points=assignment.max_points if assignment else 0,
-        score=None,
-        assignment=AssignmentRef(id=assignment_id, digest=digest),
-        submission=SubmissionRef(filename=submission.filename, sha256=submission.sha256, format=None),
-        checks=not_run(assignment.points, "internal_error") if assignment else [],
-        error=ErrorInfo(type=type(exc).__name__, message=""),
-        receipt=Receipt(
-            submission_sha256=submission.sha256,
-            assignment_digest=digest,
-            grader_version=version("lstm-grader"),
-            created_at=datetime.now(UTC),
-        ),
-    ).sealed()

@@ -91,7 +91,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
 def warm_engine(settings: Settings, assignments: Mapping[str, Assignment]) -> Iterator[Grade]:
     """The engine with a sandbox that lives as long as the context, and warms up without keeping anybody waiting."""
     references = ReferenceStore(settings.cache_dir)
-    with ForkSandbox(settings.slots) as sandbox:
+    with ForkSandbox(settings.slots, accept_missing=settings.missing_parts) as sandbox:
         threading.Thread(target=_warm_up, args=(sandbox, references, assignments), name="warm-up", daemon=True).start()
         yield functools.partial(grade, sandbox=sandbox, references=references)
 

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL; empty: an SQLite file in data_dir")
     assignments_dir: Path | None = Field(None, description="folder with assignment files besides the built-in ones")
     upload_bytes: PositiveInt = Field(20_000_000, description="largest accepted file")
+    accept_missing: str = Field(
+        "", description="parts of the wall around submissions to run without: landlock, seccomp or both, with a comma"
+    )
     slots: PositiveInt = Field(
         default_factory=available_cores, description="submissions graded at the same time; by default one per core"
     )
@@ -59,6 +62,18 @@ class Settings(BaseSettings):
         8.0, description="how long a stop waits for running grades; what is not done by then is queued again"
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("accept_missing")
+    @classmethod
+    def _accepted_parts_exist(cls, accepted: str) -> str:
+        if unknown := {name.strip() for name in accepted.split(",") if name.strip()} - {"landlock", "seccomp"}:
+            raise ValueError(f"expected landlock, seccomp or both, not {', '.join(sorted(unknown))}")
+        return accepted
+
+    @property
+    def missing_parts(self) -> list[str]:
+        """`accept_missing` as the sandbox takes it."""
+        return [name.strip() for name in self.accept_missing.split(",") if name.strip()]
 
     @field_validator("owner_token")
     @classmethod

@@ -12,7 +12,7 @@ from grader.errors import (
     SubmissionError,
     UnknownAssignment,
 )
-from grader.pipeline import grade
+from grader.pipeline import grade, internal_error
 from grader.report import Report, Status
 from grader.submission import Submission
 
@@ -31,6 +31,7 @@ __all__ = [
     "SubmissionError",
     "UnknownAssignment",
     "grade",
+    "internal_error",
     "load_assignments",
     "pick_assignment",
 ]

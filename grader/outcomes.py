@@ -17,6 +17,9 @@ from grader.sandbox.protocol import CaseOutput, Raised
 Problem = tuple[str, Params]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+SERVER_PATH = re.compile(
+    r"(?:/[^\s/:'\"<>]+)*/(?:site-packages|dist-packages|lib/python3\.\d+|grader/runner|lstm-grader-[^\s/]+/[^\s/]+)/"
+)
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 TF1_NAMES = re.compile(
@@ -127,8 +130,12 @@ def exception_problem(raised: Raised) -> Problem:
 
 def clean_message(message: str) -> str:
     """An exception's message without terminal colours and without paths of the server."""
-    message = ANSI.sub("", message)
-    return re.sub(r"(?:/[\w.+@-]+){2,}/([\w.+@-]+)", r".../\1", message).strip()
+    return without_server_paths(ANSI.sub("", message)).strip()
+
+
+def without_server_paths(text: str) -> str:
+    """Paths into Python, its packages and the run's folder, cut to what is below: ``keras/src/layers/layer.py``."""
+    return SERVER_PATH.sub("", text)
 
 
 def output_problem(output: CaseOutput, expected: tuple[int, int, int]) -> Problem | None:

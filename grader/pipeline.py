@@ -15,7 +15,7 @@ from grader.comparison import NO_ANSWER
 from grader.diagnosis import diagnose
 from grader.errors import SandboxError
 from grader.execution import Execution, Runner
-from grader.outcomes import clean_message, ending_problem, is_out_of_memory
+from grader.outcomes import clean_message, ending_problem, is_out_of_memory, without_server_paths
 from grader.reading import Reading, read
 from grader.report import (
     Advisory,
@@ -78,7 +78,7 @@ def grade(
         return _report(submission, evidence, checks, cases, started)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
         logger.exception("grading_failed", extra={"submission_sha256": submission.sha256})
-        return _internal_error(submission, assignment, exc)
+        return internal_error(submission, assignment.id, assignment, exc)
 
 
 def _run(runner: Runner, reading: Reading, assignment: Assignment, tell: Progress) -> tuple[Evidence, list[Check]]:
@@ -140,8 +140,8 @@ def _report(
             phases={name: round(seconds, 4) for name, seconds in execution.phases.items()},
         ),
         output=Output(
-            stdout=outcome.stdout.decode("utf-8", "replace"),
-            stderr=outcome.stderr.decode("utf-8", "replace"),
+            stdout=without_server_paths(outcome.stdout.decode("utf-8", "replace")),
+            stderr=without_server_paths(outcome.stderr.decode("utf-8", "replace")),
             truncated=outcome.truncated,
         ),
         error=_error(evidence, submission.filename),
@@ -243,42 +243,52 @@ def _unreadable(submission: Submission, assignment: Assignment, reading: Reading
     )
 
 
-def _internal_error(submission: Submission, assignment: Assignment, exc: Exception) -> Report:
+def internal_error(submission: Submission, assignment_id: str, assignment: Assignment | None, exc: Exception) -> Report:
+    """The report on our own failure: without points, so that nobody can mistake it for the student's zero.
+
+    It names the class of `exc` and nothing else: a message may hold paths and settings of the server; the log has it in
+    full.
+
+    Args:
+        assignment: None when the failure is that there is none any more.
+    """
     return _sealed(
         submission,
         assignment,
+        assignment_id=assignment_id,
         status=Status.INTERNAL_ERROR,
         points=None,
-        checks=not_run(assignment.points, "internal_error"),
+        checks=not_run(assignment.points, "internal_error") if assignment else [],
         format=None,
-        # The class alone: a message may hold paths and settings of the server; the log has it in full.
         error=ErrorInfo(type=type(exc).__name__, message=""),
     )
 
 
 def _sealed(
     submission: Submission,
-    assignment: Assignment,
+    assignment: Assignment | None,
     *,
+    assignment_id: str | None = None,
     status: Status,
     points: float | None,
     format: str | None,
     **parts: object,
 ) -> Report:
-    max_points = assignment.max_points
+    max_points = assignment.max_points if assignment else 0.0
+    digest = assignment.digest if assignment else ""
     return Report.model_validate(
         {
             "status": status,
             "points": points,
             "max_points": max_points,
             "score": None if points is None else round(points / max_points, 6),
-            "assignment": AssignmentRef(id=assignment.id, digest=assignment.digest),
+            "assignment": AssignmentRef(id=assignment.id if assignment else assignment_id or "", digest=digest),
             "submission": SubmissionRef.model_validate(
                 {"filename": submission.filename, "sha256": submission.sha256, "format": format}
             ),
             "receipt": Receipt(
                 submission_sha256=submission.sha256,
-                assignment_digest=assignment.digest,
+                assignment_digest=digest,
                 grader_version=version("lstm-grader"),
                 created_at=datetime.now(UTC),
             ),

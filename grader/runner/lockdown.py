@@ -199,9 +199,14 @@ def _limit_resources(limits: dict[str, Any], *, private_uid: bool) -> None:
     _set_limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
     _set_limit(resource.RLIMIT_NOFILE, limits["open_files"])
     if private_uid:  # counts all processes of a user: only with a user of its own is that this run
-        _set_limit(resource.RLIMIT_NPROC, limits["threads"])
+        _set_limit(resource.RLIMIT_NPROC, most_threads(limits))
     for none_of in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
         _set_limit(none_of, 0)
+
+
+def most_threads(limits: dict[str, Any]) -> int:
+    """What the limit says, and what libraries start for each core without being asked (XLA: up to two)."""
+    return int(limits["threads"]) + 2 * (os.cpu_count() or 1)
 
 
 def _set_limit(which: int, value: int) -> None:

@@ -104,7 +104,8 @@ def _is_variable(value: Any) -> bool:
 def _is_built_in(value: Any) -> bool:
     """Whether an object is a recurrent layer or cell as Keras defines it (a subclass of the student's is his own)."""
     kind = type(value)
-    return ".layers.rnn." in kind.__module__ and isinstance(value, tf.keras.layers.Layer)
+    recurrent = ".layers.rnn." in kind.__module__ and not kind.__module__.endswith(".time_distributed")
+    return recurrent and isinstance(value, tf.keras.layers.Layer)
 
 
 def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:

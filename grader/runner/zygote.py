@@ -163,7 +163,7 @@ class Supervisor:
             self._kill(child, "cpu")
         elif elapsed > limits["wall_seconds"] and elapsed - _starved_seconds(child.pid) > limits["wall_seconds"]:
             self._kill(child, "wall")
-        elif threads > limits["threads"]:
+        elif threads > lockdown.most_threads(limits):
             self._kill(child, "threads")
         elif _fills_disk(child.folder_fd, limits["disk_bytes"], limits["disk_files"]):
             self._kill(child, "disk")

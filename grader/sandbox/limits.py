@@ -20,7 +20,7 @@ class Limits(BaseModel):
     file_bytes: int = Field(16 * MIB, gt=0, description="size of one file that the run writes")
     disk_bytes: int = Field(64 * MIB, gt=0, description="size of all files that the run writes")
     disk_files: int = Field(1000, ge=10, description="files and folders that the run makes")
-    threads: int = Field(64, ge=8, description="threads")
+    threads: int = Field(64, ge=8, description="threads, on top of two for each core that libraries may start")
     open_files: int = Field(256, ge=64, description="open files")
     result_bytes: int = Field(64 * MIB, gt=0, description="bytes on the result pipe")
     log_bytes: int = Field(64 * 1024, gt=0, description="standard output, and standard error, that the report keeps")
