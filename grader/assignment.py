@@ -21,8 +21,6 @@ from grader.sandbox.limits import Limits
 from reference import CaseSpec
 
 BUILT_IN = Path(__file__).parent / "assignments"
-MIB = 1024 * 1024
-
 CheckId = Literal["contract", "equivalence", "generalisation", "statelessness", "trainability", "own_work"]
 
 
@@ -57,7 +55,7 @@ class CaseEntry(AssignmentModel):
 class UploadLimits(AssignmentModel):
     """Bounds on what is uploaded and on the start of a run."""
 
-    upload_bytes: int = Field(20 * MIB, gt=0, description="notebooks carry pictures")
+    upload_bytes: int = Field(20_000_000, gt=0, description="notebooks carry pictures")
     statement_seconds: float = Field(5.0, gt=0, description="wall time of one top-level statement of the submission")
 
 

@@ -36,6 +36,8 @@ def limit_status(outcome: Outcome) -> tuple[Status, Problem] | None:
             return Status.MEMORY_LIMIT, ("memory", {})
         case "output" | "disk":
             return Status.OUTPUT_LIMIT, ("output_flood", {})
+        case "threads":
+            return Status.RUNTIME_ERROR, ("crash", {})
     return None
 
 
@@ -49,12 +51,10 @@ def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
     if execution.complete:
         return None
     stderr = outcome.stderr.decode("utf-8", "replace")
-    if outcome.exit_code < 0:
-        if "bad_alloc" in stderr or "Cannot allocate memory" in stderr or "MemoryError" in stderr:
-            return Status.MEMORY_LIMIT, ("memory", {})
-        return Status.RUNTIME_ERROR, ("crash", {"signal": -outcome.exit_code})
-    if "MemoryError" in stderr:
+    if any(sign in stderr for sign in ("bad_alloc", "Cannot allocate memory", "MemoryError")):
         return Status.MEMORY_LIMIT, ("memory", {})
+    if outcome.exit_code < 0:
+        return Status.RUNTIME_ERROR, ("crash", {"signal": -outcome.exit_code})
     return Status.RUNTIME_ERROR, ("exits", {"exit_code": outcome.exit_code})
 
 

@@ -192,7 +192,8 @@ def _open_to_all(path: str) -> bool:
 
 def _limit_resources(limits: dict[str, Any], *, private_uid: bool) -> None:
     # RLIMIT_AS would abort TensorFlow; RLIMIT_DATA counts private writable memory, threads' stacks included.
-    _set_limit(resource.RLIMIT_DATA, _data_bytes() + limits["memory_bytes"])
+    # Above what the supervisor ends a run for, because programs that meet this one end in crashes of many kinds.
+    _set_limit(resource.RLIMIT_DATA, _data_bytes() + limits["memory_bytes"] * 5 // 4)
     # The supervisor decides on CPU time; this is for the case that it cannot. Soft and hard are equal, so that the
     # kernel kills at once and there is no SIGXCPU to ignore.
     _set_limit(resource.RLIMIT_CPU, 2 * limits["cpu_seconds"])

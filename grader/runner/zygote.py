@@ -288,6 +288,8 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
         MPLBACKEND="Agg",
         # Nowhere to keep a cache or a configuration: the box may write to its run directory only.
         HOME="/nonexistent",
+        # Without this Keras takes its settings from /tmp/.keras, where anybody can put some.
+        KERAS_HOME="/nonexistent",
     )
     if kind == "keras2":
         os.environ["TF_USE_LEGACY_KERAS"] = "1"

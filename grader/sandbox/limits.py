@@ -15,7 +15,7 @@ class Limits(BaseModel):
     cpu_seconds: int = Field(20, gt=0, le=3600, description="CPU time; decides `time_limit`")
     wall_seconds: float = Field(60.0, gt=0, le=7200, description="wall time, less the time the run had no core")
     memory_bytes: int = Field(
-        512 * MIB, ge=256 * MIB, description="memory on top of the warm process (below 256 MiB TensorFlow cannot work)"
+        1024 * MIB, ge=256 * MIB, description="memory on top of the warm process (below 256 MiB TensorFlow cannot work)"
     )
     file_bytes: int = Field(16 * MIB, gt=0, description="size of one file that the run writes")
     disk_bytes: int = Field(64 * MIB, gt=0, description="size of all files that the run writes")

@@ -98,8 +98,10 @@ class Zygote:
         return self._process.pid
 
     def close(self) -> None:
-        """Close the control socket: the zygote ends its runs and itself."""
+        """Close the control socket: the zygote ends its runs and itself. One that is still importing is ended."""
         self._control.close()
+        if not self._ready:
+            self._process.kill()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
