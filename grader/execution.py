@@ -187,7 +187,8 @@ class Runner:
         self, generation: str, outcome: Outcome, cases: Sequence[Case]
     ) -> tuple[Execution, tuple[str, NDArray[np.floating] | None] | None]:
         try:
-            events, complete = protocol.decode_events(outcome.result)
+            by_itself = outcome.killed_for is None and outcome.exit_code >= 0
+            events, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
             answers = dict(_answers(events, call=0, asked=cases))
             repeats = dict(_answers(events, call=1, asked=cases))
         except RunnerOutputInvalid as exc:
@@ -208,7 +209,7 @@ class Runner:
             repeats=repeats,
             gradients=_last(protocol.select(events, Gradients)),
             raised=tuple(protocol.select(events, Raised)),
-            phases=next((event.phases for event in protocol.select(events, Done)), {}),
+            phases={name: seconds for done in protocol.select(events, Done) for name, seconds in done.phases.items()},
             comparisons=comparisons,
         )
         trial = next(((e.case, arrays.get("outputs")) for e, arrays in events if e.event == "trial"), None)
@@ -218,12 +219,14 @@ class Runner:
 def _answers(
     events: Iterable[tuple[Any, protocol.Arrays]], *, call: int, asked: Sequence[Case]
 ) -> Iterable[tuple[str, Answer]]:
-    """Raises: RunnerOutputInvalid: an answer to a case that was not asked."""
-    known = {case.spec.id for case in asked}
+    """Raises: RunnerOutputInvalid: an answer to a case that was not asked, or more answers than the driver gives."""
+    # A case is answered again only when a model that had seen another shape is replaced by a fresh one.
+    may_answer = {case.spec.id: True for case in asked}
     for event, arrays in events:
         if isinstance(event, CaseOutput) and event.call == call:
-            if event.case not in known:
-                raise RunnerOutputInvalid(f"the box answered a case that it was not asked: {event.case[:40]!r}")
+            if not may_answer.get(event.case, False):
+                raise RunnerOutputInvalid(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
+            may_answer[event.case] = event.reused
             yield event.case, Answer(event, arrays.get("output"))
 
 

@@ -20,6 +20,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 SERVER_PATH = re.compile(
     r"(?:/[^\s/:'\"<>]+)*/(?:site-packages|dist-packages|lib/python3\.\d+|grader/runner|lstm-grader-[^\s/]+/[^\s/]+)/"
 )
+OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 TF1_NAMES = re.compile(
@@ -59,7 +60,7 @@ def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
 
 
 def is_out_of_memory(raised: Raised) -> bool:
-    return bool({"MemoryError", "ResourceExhaustedError"} & {raised.type, *raised.bases}) or (
+    return bool(OUT_OF_MEMORY & {raised.type, *raised.bases}) or (
         "bad_alloc" in raised.message or "OOM when allocating" in raised.message
     )
 
@@ -83,8 +84,17 @@ def structural_problem(execution: Execution) -> Problem | None:
     return None
 
 
+#: What a run that never came to a class may have run into, and the status that this is.
+LIMITS_AT_IMPORT = {"timeout": Status.TIME_LIMIT, "memory": Status.MEMORY_LIMIT}
+
+
 def missing_class(execution: Execution) -> Problem:
     """Why the name LSTM does not exist after all statements ran."""
+    for failed in execution.statements_failed:
+        if failed.code == "cell_timed_out":
+            return "timeout", {"cpu_seconds": round(execution.outcome.cpu_seconds, 1)}
+        if failed.type in OUT_OF_MEMORY:
+            return "memory", {}
     for failed in execution.statements_failed:
         if match := MISSING_MODULE.search(failed.message):
             return "missing_package", {"package": match[1]}

@@ -15,7 +15,14 @@ from grader.comparison import NO_ANSWER
 from grader.diagnosis import diagnose
 from grader.errors import SandboxError
 from grader.execution import Execution, Runner
-from grader.outcomes import clean_message, ending_problem, is_out_of_memory, without_server_paths
+from grader.outcomes import (
+    LIMITS_AT_IMPORT,
+    clean_message,
+    ending_problem,
+    is_out_of_memory,
+    missing_class,
+    without_server_paths,
+)
 from grader.reading import Reading, read
 from grader.report import (
     Advisory,
@@ -107,7 +114,10 @@ def _status(evidence: Evidence, checks: Sequence[Check]) -> Status:
     if ending := ending_problem(execution):
         return ending[0]
     found = execution.class_found
-    if found is None or not found.found or not found.is_class:
+    if found is None or not found.found:
+        code, _ = missing_class(execution)
+        return LIMITS_AT_IMPORT.get(code, Status.INVALID_SUBMISSION)
+    if not found.is_class:
         return Status.INVALID_SUBMISSION
     if any(is_out_of_memory(raised) for raised in execution.raised):
         return Status.MEMORY_LIMIT

@@ -25,7 +25,7 @@ import tripwires
 from channel import Channel, decode
 from construct import arguments
 from lockdown import RESULT
-from observations import describe, is_stub, largest, own_attributes, watchable
+from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
 from student_module import StudentModule, student_frames
 
 Sizes = dict[str, int]
@@ -135,7 +135,7 @@ class Driver:
             raise Failed from exc
 
     def _report(self, exc: BaseException, case: str | None) -> None:
-        names = [cls.__name__ for cls in type(exc).__mro__[:-1]]
+        names = [cls.__name__[:MAX_NAME] for cls in type(exc).__mro__[:-1]][:20]
         frames = student_frames(exc)
         self._channel.send(
             "raised",
@@ -143,7 +143,7 @@ class Driver:
             case=case,
             type=names[0],
             bases=names[1:],
-            message=str(exc)[:4000],
+            message=text_of(exc)[:4000],
             lines=frames[:10] + frames[10:][-10:],
         )
 
@@ -160,19 +160,19 @@ class Driver:
                 "statement_failed",
                 line=line,
                 code="cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
-                type=type(exc).__name__,
-                message=str(exc)[:500],
+                type=type(exc).__name__[:MAX_NAME],
+                message=text_of(exc)[:500],
             )
 
         self._module.run(request["statements"], request["statement_seconds"], on_failure)
         found: Any = self._module.names.get("LSTM")
-        bases = [f"{base.__module__}.{base.__qualname__}" for base in getattr(found, "__mro__", ())]
+        bases = [f"{base.__module__}.{base.__qualname__}"[:MAX_NAME] for base in getattr(found, "__mro__", ())]
         is_class = isinstance(found, type)
         self._channel.send(
             "class",
             found=found is not None,
             is_class=is_class,
-            kind=type(found).__name__,
+            kind=type(found).__name__[:MAX_NAME],
             is_model=is_class and issubclass(found, tf.keras.Model),
             own=is_class and found.__module__ == student_module.MODULE_NAME,
             bases=bases[:20],
@@ -282,7 +282,7 @@ class Driver:
                 roles=assignment.roles() if assignment else {},
                 evidence=evidence,
                 candidates=len(built.candidates),
-                found=[f"{leaf.path} {leaf.shape}" for leaf in leaves[:40]],
+                found=[f"{leaf.path[:MAX_NAME]} {leaf.shape}" for leaf in leaves[:40]],
             )
 
     def _assignment(self, built: Built) -> parts.Assignment | None:

@@ -8,6 +8,25 @@ import numpy as np
 import student_module
 import tensorflow as tf
 
+#: Names are the student's, and may be of any length.
+MAX_NAME = 200
+
+
+def text_of(exc: BaseException) -> str:
+    """The message of an exception, whose own code makes it."""
+    try:
+        return str(exc)
+    except Exception as failed:
+        return f"(no message: {type(failed).__name__} while it was made)"
+
+
+def _shape(value: Any) -> list[int]:
+    """A shape, as far as an object has one that makes sense."""
+    try:
+        return [min(max(int(size), 0), 2**31 - 1) for size in tuple(value.shape)[:64]]
+    except Exception:
+        return []
+
 
 def own_attributes(cls: type) -> set[str]:
     """Names that the student's own classes define, bases of a library left out."""
@@ -29,11 +48,11 @@ def is_stub(function: Any) -> bool:
 
 def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The output as data: one array where it is one, and what kind of thing it is."""
-    kind = "tensor" if tf.is_tensor(output) else type(output).__name__
+    kind = "tensor" if tf.is_tensor(output) else type(output).__name__[:MAX_NAME]
     description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None}
     if isinstance(output, (tuple, list, dict)) or output is None:
         items = list(output.values() if isinstance(output, dict) else output or ())
-        description["parts"] = [list(getattr(item, "shape", ())) for item in items[:10]]
+        description["parts"] = [_shape(item) for item in items[:10]]
         return {}, description
     try:
         array = np.asarray(output)

@@ -29,8 +29,11 @@ MAX_EVENT_BYTES = 1 << 20
 T = TypeVar("T", bound="Event")
 Arrays = dict[str, NDArray[Any]]
 ShortText = Annotated[str, Field(max_length=8000)]
-Lines = Annotated[list[int], Field(max_length=50)]
-Shape = Annotated[list[int], Field(max_length=32)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+Lines = Annotated[list[Count], Field(max_length=50)]
+Shape = Annotated[list[Count], Field(max_length=64)]  # as many axes as NumPy knows
+Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+PhaseName = Literal["import", "build", "inject", "trial", "call", "repeat", "gradients"]
 
 
 class Event(BaseModel):
@@ -40,12 +43,12 @@ class Event(BaseModel):
 
 class Phase(Event):
     event: Literal["phase"]
-    name: Literal["import", "build", "inject", "trial", "call", "repeat", "gradients"]
+    name: PhaseName
 
 
 class StatementFailed(Event):
     event: Literal["statement_failed"]
-    line: int
+    line: Count
     code: Literal["cell_failed", "cell_timed_out", "input_call"]
     type: ShortText
     message: ShortText
@@ -65,9 +68,9 @@ class ClassFound(Event):
 
 class Parts(Event):
     event: Literal["parts"]
-    roles: dict[ShortText, ShortText]
+    roles: Annotated[dict[ShortText, ShortText], Field(max_length=20)]
     evidence: Literal["names", "numbers"] | None
-    candidates: int
+    candidates: Count
     found: Annotated[list[ShortText], Field(max_length=100)]
 
 
@@ -92,13 +95,13 @@ class CaseOutput(Event):
 class Gradients(Event):
     event: Literal["gradients"]
     case: ShortText
-    reach: dict[ShortText, float | None]
+    reach: Annotated[dict[ShortText, float | None], Field(max_length=1000)]
     first_timestep: float | None
 
 
 class Raised(Event):
     event: Literal["raised"]
-    phase: ShortText | None
+    phase: PhaseName | None
     case: ShortText | None
     type: ShortText
     bases: Annotated[list[ShortText], Field(max_length=50)]
@@ -108,7 +111,7 @@ class Raised(Event):
 
 class Done(Event):
     event: Literal["done"]
-    phases: dict[ShortText, float]
+    phases: dict[PhaseName, Seconds]
 
 
 AnyEvent = Annotated[
@@ -160,9 +163,11 @@ def decode_json(text: bytes) -> Any:
         raise RunnerOutputInvalid(f"the box answered with something that is not JSON: {exc}") from exc
 
 
-def decode_events(raw: bytes) -> tuple[list[tuple[AnyEvent, Arrays]], bool]:
+def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tuple[AnyEvent, Arrays]], bool]:
     """Read the answer of the driver.
 
+    Args:
+        ended_by_itself: the process was not killed, so nothing can have cut its last frame off.
     Returns:
         the events in order, each with its arrays, and whether the answer is complete (``done`` came, and came last).
     Raises:
@@ -181,8 +186,8 @@ def decode_events(raw: bytes) -> tuple[list[tuple[AnyEvent, Arrays]], bool]:
             raise RunnerOutputInvalid("the box sent more after its last event")
         events.append((event, _decode_arrays(event, block)))
     complete = bool(events) and isinstance(events[-1][0], Done)
-    if complete and cut_off:
-        raise RunnerOutputInvalid("the box sent more after its last event")
+    if cut_off and (complete or ended_by_itself):
+        raise RunnerOutputInvalid("the box sent bytes that are no frame")
     return events, complete
 
 

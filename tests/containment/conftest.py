@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import re
+import secrets
 import textwrap
-from collections.abc import Callable, Iterator
-from typing import Protocol
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
+import pyseccomp
 import pytest
 
 from grader.assignment import Assignment, load_assignments
@@ -40,6 +48,32 @@ class LSTM(tf.keras.Model):
         return tf.stack(outputs, axis=1)
 """
 
+# Tries one thing after another and prints a line of JSON: what became of each.
+PROBE = """
+import errno
+libc = ctypes.CDLL(None, use_errno=True)
+numbers = {}
+
+def syscall(name, *arguments):
+    wide = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    result = libc.syscall(ctypes.c_long(numbers[name]), *wide)
+    if result == -1:
+        raise OSError(ctypes.get_errno(), name)
+    return result
+
+def outcome(code):
+    try:
+        exec(code, globals())
+    except BaseException as exc:
+        return errno.errorcode.get(getattr(exc, 'errno', None)) or type(exc).__name__
+    return 'done'
+
+def probe(codes, call_numbers):
+    libc.syscall.restype = ctypes.c_long
+    numbers.update(call_numbers)
+    print(json.dumps({name: outcome(code) for name, code in codes.items()}))
+"""
+
 
 def submission(*, top: str = "", class_body: str = "", call: str = "") -> Submission:
     source = SUBMISSION.format(
@@ -59,9 +93,28 @@ class Attack(Protocol):
     def __call__(self, *, top: str = "", class_body: str = "", call: str = "", **limits: object) -> Report: ...
 
 
+class Probe(Protocol):
+    """Runs pieces of code in one correct submission, which must get full marks all the same.
+
+    Returns what became of each: the name of an error number, the class of another exception, or ``done``.
+    """
+
+    def __call__(self, codes: Mapping[str, str]) -> dict[str, str]: ...
+
+
 @pytest.fixture(scope="session")
-def box() -> Iterator[ForkSandbox]:
-    with ForkSandbox() as sandbox:
+def canary() -> Iterator[str]:
+    """A secret of the service: in its memory and in its environment, where no run may find it."""
+    secret = secrets.token_hex(16)
+    os.environ["CANARY_TOKEN"] = secret
+    yield secret
+    del os.environ["CANARY_TOKEN"]
+
+
+@pytest.fixture(scope="session")
+def box(canary: str) -> Iterator[ForkSandbox]:
+    """Two slots at least: some submissions look for the others."""
+    with ForkSandbox(slots=max(2, len(os.sched_getaffinity(0)))) as sandbox:
         sandbox.start(Kind.READER, Kind.KERAS3)
         yield sandbox
 
@@ -80,8 +133,14 @@ def assignment() -> Assignment:
 
 
 @pytest.fixture(scope="session")
-def graded(box: ForkSandbox, assignment: Assignment, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Report]:
-    references = ReferenceStore(tmp_path_factory.mktemp("references"))
+def references_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the expected answers lie."""
+    return tmp_path_factory.mktemp("references")
+
+
+@pytest.fixture(scope="session")
+def graded(box: ForkSandbox, assignment: Assignment, references_folder: Path) -> Callable[..., Report]:
+    references = ReferenceStore(references_folder)
 
     def grade_it(given: Submission, **limits: object) -> Report:
         tight = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=limits)})
@@ -99,3 +158,45 @@ def attack(graded: Callable[..., Report]) -> Attack:
         return report
 
     return attack_with
+
+
+@pytest.fixture(scope="session")
+def probe(attack: Attack) -> Probe:
+    def probe_with(codes: Mapping[str, str]) -> dict[str, str]:
+        dedented = {name: textwrap.dedent(code) for name, code in codes.items()}
+        called = set(re.findall(r"syscall\('(\w+)'", " ".join(codes.values())))
+        numbers = {name: pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name) for name in called}
+        report = attack(top=PROBE, class_body=f"probe({dedented!r}, {numbers})")
+        assert (report.status, report.points) == (Status.PASSED, 100)
+        return json.loads(report.output.stdout.splitlines()[-1])
+
+    return probe_with
+
+
+class Asleep(NamedTuple):
+    pid: int
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def sleeping() -> Submission:
+    """A correct answer that rests for a while, with a word in its memory and its number in a file."""
+    return submission(
+        class_body="word = 'a word of this submission'\nopen('asleep', 'w').write(str(os.getpid()))\ntime.sleep(1.5)"
+    )
+
+
+@pytest.fixture(scope="session")
+def asleep(box: ForkSandbox) -> Callable[[], Asleep]:
+    """Waits until a run of `sleeping` rests, and says which process it is and where it may write."""
+
+    def wait() -> Asleep:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for path in Path(box._directory).glob("*/asleep"):
+                with contextlib.suppress(FileNotFoundError, ValueError):
+                    return Asleep(int(path.read_text()), path.parent)
+            time.sleep(0.02)
+        raise AssertionError("no run has gone to sleep")
+
+    return wait

@@ -10,7 +10,7 @@ import pytest
     [
         pytest.param({"call": "while True: pass"}, id="endless loop in call"),
         pytest.param(
-            {"class_body": "while True:\n    try:\n        while True: pass\n    except BaseException: pass"},
+            {"class_body": "while True:\n    try:\n        while True: len('x')\n    except BaseException: pass"},
             id="endless loop that catches everything, at import",
         ),
         pytest.param({"call": "time.sleep(1e6)"}, id="sleep in call"),
@@ -31,16 +31,14 @@ import pytest
             id="ignores the alarm of a statement",
         ),
         pytest.param(
-            {
-                "call": "[threading.Thread(target=lambda: sum(iter(int, 1))).start() for _ in range(8)]\nwhile True: pass"
-            },
+            {"call": "for _ in range(8): threading.Thread(target=sum, args=[iter(int, 1)]).start()\nsum(iter(int, 1))"},
             id="endless threads",
         ),
         pytest.param({"call": "import re\nre.match('(a+)+$', 'a' * 60 + 'b')"}, id="endless inside one C call"),
     ],
 )
 def test_a_run_without_an_end_is_a_time_limit(attack, attack_code):
-    report = attack(**attack_code)
+    report = attack(**attack_code, cpu_seconds=4, wall_seconds=6.0)
     assert (report.status, report.points) == ("time_limit", 0)
     assert [diagnosis.code for diagnosis in report.diagnoses] == ["timeout"]
 
@@ -54,10 +52,6 @@ def test_a_run_without_an_end_is_a_time_limit(attack, attack_code):
         pytest.param({"call": "junk = []\nwhile True: junk.append([0] * 2**20)"}, id="a list that grows"),
         pytest.param({"call": "junk = bytearray(10 * 2**30)"}, id="10 GB of bytes"),
         pytest.param({"class_body": "junk = np.ones(10 * 2**30 // 8)"}, id="10 GB at import"),
-        pytest.param(
-            {"call": "junk = mmap.mmap(-1, 2 * 2**30)\nfor i in range(0, len(junk), 4096): junk[i] = 1"},
-            id="2 GB of shared memory",
-        ),
         pytest.param(
             {
                 "call": "while True: tf.Variable(tf.ones((2**22,))), _KEPT.append(tf.ones((2**22,)))",
@@ -96,13 +90,10 @@ def test_much_output_below_the_flood_is_cut_and_graded(attack):
     assert len(report.output.stdout) == 65536
 
 
-def test_a_statement_that_sleeps_loses_itself_and_not_the_class(graded):
-    from grader.submission import Submission
-
-    source = "import time\nimport tensorflow as tf\nclass LSTM(tf.keras.Model):\n    time.sleep(1e6)\n"
-    report = graded(Submission("submission.py", source.encode()))
-    assert report.status == "invalid_submission"
-    assert [cell.code for cell in report.extraction.cells_skipped] == ["cell_timed_out"]
+def test_a_statement_that_sleeps_loses_itself_and_not_the_class(attack):
+    report = attack(top="waited = time.sleep(1e6)", call="used = lambda: waited")
+    assert (report.status, report.points) == ("passed", 100)
+    assert "cell_timed_out" in [cell.code for cell in report.extraction.cells_skipped]
 
 
 def test_files_beyond_the_size_limit_cannot_be_written(attack):

@@ -1,0 +1,142 @@
+"""Submissions that look at their open files: what they inherited, what they can make of it, how many they can have."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+# What else fcntl() and ioctl() can do with a descriptor; none of it is for a submission.
+FCNTL = {
+    "owner of signals": "(3, 8, os.getppid())",
+    "which signal": "(3, 10, 9)",
+    "owner as a structure": "(3, 15, 0)",
+    "a lease": "(0, 1024, 0)",
+    "notify of changes": "(0, 1026, 1)",
+    "size of a pipe": "(3, 1031, 1 << 30)",
+    "seals": "(3, 1033, 1)",
+    "a hint": "(3, 1036, bytes(8))",
+    "lock of an open file": "(3, 37, bytes(32))",
+    "duplicate and ask": "(3, 1027, 0)",
+}
+IOCTL = {
+    "type into a terminal": "(1, 0x5412, b'x')",
+    "selection of a console": "(1, 0x541C, b'\\x02')",
+    "own the terminal": "(0, 0x540E, 0)",
+    "signals on a descriptor": "(3, 0x5452, bytes([1, 0, 0, 0]))",
+    "group of a descriptor": "(3, 0x8901, bytes(4))",
+    "attributes of a file": "(os.open('.', 0), 0x40086602, bytes(8))",
+    "clone a file": "(3, 0x40049409, 0)",
+    "freeze a file system": "(os.open('.', 0), 0xC0045877, 0)",
+    "a namespace of a descriptor": "(3, 0xB701, 0)",
+    "the same with bits above 32 set": "(3, 1 << 32 | 0x5452, bytes([1, 0, 0, 0]))",
+}
+
+
+def test_a_run_holds_three_pipes_and_an_empty_input(attack):
+    report = attack(
+        class_body="""
+        import stat
+        kinds = {}
+        for number in range(4096):
+            try:
+                kinds[number] = [stat.S_IFMT(os.fstat(number).st_mode), os.get_inheritable(number)]
+            except OSError:
+                pass
+        print(json.dumps([kinds, sys.stdin.read()]))
+        """
+    )
+    kinds, typed = json.loads(report.output.stdout)
+    assert {number: kind for number, (kind, _) in kinds.items()} == {
+        "0": 0o20000,
+        "1": 0o10000,
+        "2": 0o10000,
+        "3": 0o10000,
+    }
+    assert typed == ""
+
+
+def test_descriptors_can_be_copied_and_little_else(probe):
+    fcntl = {name: f"syscall('fcntl', *{arguments})" for name, arguments in FCNTL.items()}
+    ioctl = {name: f"syscall('ioctl', *{arguments})" for name, arguments in IOCTL.items()}
+    results = probe(fcntl | ioctl)
+    assert results == dict.fromkeys(results, "EPERM")
+
+
+def test_what_is_not_open_cannot_be_conjured_up(probe):
+    results = probe(
+        {
+            "the control socket": "os.write(5, b'{}')",
+            "the request": "os.pread(4, 10, 0)",
+            "a descriptor of the warm process": "open(f'/proc/{os.getppid()}/fd/3')",
+            "its own, reopened to write": "open('/proc/self/fd/0', 'w')",
+            "received": "syscall('recvmsg', 3, bytes(56), 0)",
+            "from another process": "syscall('pidfd_getfd', 3, 3, 0)",
+        }
+    )
+    assert results == {
+        "the control socket": "EBADF",
+        "the request": "EBADF",
+        "a descriptor of the warm process": "EACCES",
+        "its own, reopened to write": "EACCES",
+        "received": "EPERM",
+        "from another process": "EPERM",
+    }
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param("os.pipe()", id="pipes"),
+        pytest.param("os.dup(1)", id="copies"),
+        pytest.param("open('submission.py')", id="files"),
+        pytest.param("__import__('select').epoll()", id="epoll"),
+        pytest.param("os.eventfd(0)", id="eventfd"),
+    ],
+)
+def test_open_files_are_limited(probe, make):
+    results = probe({"bomb": f"held = []\nfor _ in range(10_000): held.append({make})", "freed": "del held"})
+    assert results == {"bomb": "EMFILE", "freed": "done"}
+
+
+@pytest.mark.parametrize(
+    "replace",
+    [
+        pytest.param("os.dup2(os.pipe()[1], 3)", id="by a pipe that nobody reads"),
+        pytest.param("os.dup2(os.open('mine', os.O_CREAT | os.O_WRONLY), 3)", id="by a file"),
+        pytest.param("os.dup2(0, 3)", id="by the input"),
+        pytest.param("os.dup2(1, 3)", id="by standard output"),
+    ],
+)
+def test_a_replaced_result_pipe_earns_nothing(attack, replace):
+    report = attack(call=replace)
+    assert report.status in ("runtime_error", "invalid_output", "output_limit")
+    assert report.points == 0
+
+
+@pytest.mark.parametrize(
+    "swap",
+    [
+        pytest.param("os.dup2(3, 1)\nos.dup2(3, 2)", id="logs into the result"),
+        pytest.param("os.write(3, b'\\x1b[31m')", id="control characters into the result"),
+        pytest.param(
+            "sys.stdout = open(3, 'w', closefd=False)\nprint('{}')\nsys.stdout.flush()", id="print into the result"
+        ),
+    ],
+)
+def test_text_among_the_answers_is_an_invalid_output(attack, swap):
+    report = attack(call=swap + "\nos.write(1, b'text')")
+    assert (report.status, report.points) == ("invalid_output", 0)
+
+
+def test_reading_its_own_answer_back_gives_nobody_else_anything(attack):
+    """The other end of its pipes can be had through /proc/self/fd: a run can only rob itself."""
+    report = attack(
+        call="""
+        try:
+            end = os.open('/proc/self/fd/3', os.O_RDONLY | os.O_NONBLOCK)
+            while True: os.read(end, 65536)
+        except OSError: pass
+        """
+    )
+    assert report.status in ("passed", "invalid_output", "runtime_error")

@@ -1,0 +1,218 @@
+"""Submissions that look for memory: more than their share, or what somebody else has in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from grader.assignment import load_assignments
+from reference import ReferenceStore
+
+GIB = 1 << 30
+MAP = "(lambda protection, flags, size=2 << 30: syscall('mmap', 0, size, protection, flags, -1, 0))"
+# (protection, flags): kinds of memory that a limit on private writable memory does not see.
+REFUSED = {
+    "shared": (3, 0x21),
+    "shared, to be opened later": (0, 0x21),
+    "shared and validated": (3, 0x23),
+    "droppable": (3, 0x28),
+    "growing down": (3, 0x122),
+    "huge pages": (3, 0x40022),
+    "huge pages of 1 GiB": (3, 0x22 | 30 << 26 | 0x40000),
+    "locked": (3, 0x2022),
+    "nothing at all": (3, 0x20),
+}
+# Kinds that it sees: as much as nobody has.
+COUNTED = {
+    "private": (3, 0x22),
+    "without reserve": (3, 0x4022),
+    "populated at once": (3, 0x8022),
+    "a stack": (3, 0x20022),
+    "below 4 GiB": (3, 0x62),
+    "to be run": (7, 0x22),
+}
+
+BOMBS = {
+    "page tables": """
+        libc = ctypes.CDLL(None)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+        while True:
+            start = libc.mmap(None, 1 << 39, 1, 0x4022, -1, 0)
+            for offset in range(0, 1 << 39, 2 << 20): ctypes.c_ubyte.from_address(start + offset).value
+        """,
+    "stacks of threads": """
+        threading.stack_size(32 << 20)
+        def fill():
+            junk = ctypes.create_string_buffer(1)
+            ctypes.memset(ctypes.addressof(junk) - (30 << 20), 1, 30 << 20)
+            time.sleep(1000)
+        for _ in range(1000): threading.Thread(target=fill, daemon=True).start()
+        """,
+    "mapped files": """
+        held = []
+        for number in range(10 ** 9):
+            file = open(f'{number}', 'w+b')
+            file.truncate(16 << 20)
+            held.append(mmap.mmap(file.fileno(), 16 << 20))
+            for offset in range(0, 16 << 20, 4096): held[-1][offset] = 1
+        """,
+    "pipes": """
+        held = []
+        while True:
+            held.append(os.pipe())
+            os.set_blocking(held[-1][1], False)
+            try:
+                while True: os.write(held[-1][1], bytes(65536))
+            except BlockingIOError: pass
+        """,
+    "a regular expression": "import re\nre.compile('(?:' * 10 ** 6)",
+    "a list of lists": "junk = []\nwhile True: junk = [junk, list(range(1000))]",
+    "a constant": "eval(\"'x' * 10 ** 10\")",
+    "a power": "10 ** 10 ** 10",
+    "compiled code": "compile('x,' * 10 ** 8, 'x', 'eval')",
+}
+
+
+def available() -> int:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+
+
+@pytest.fixture
+def lowest() -> Iterator[Callable[[], int]]:
+    """How far the machine's free memory has fallen since the test began."""
+    start, falls, ended = available(), [0], []
+
+    def watch() -> None:
+        while not ended:
+            falls.append(start - available())
+            time.sleep(0.02)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(watch)
+        yield lambda: max(falls)
+        ended.append(True)
+
+
+def test_memory_that_no_limit_counts_cannot_be_had(probe):
+    maps = {name: f"{MAP}({protection}, {flags})" for name, (protection, flags) in REFUSED.items()}
+    others = {
+        "memfd": "syscall('memfd_create', b'x', 0)",
+        "secret memory": "syscall('memfd_secret', 0)",
+        "System V": "syscall('shmget', 0, 1 << 30, 0o1600)",
+        "locked": "syscall('mlockall', 3)",
+    }
+    files = {
+        "/dev/shm": "open('/dev/shm/x', 'w')",
+        "POSIX": "ctypes.CDLL('librt.so.1').shm_open and open('/dev/shm/y', 'x')",
+    }
+    results = probe(maps | others | files)
+    assert results == dict.fromkeys(results, "EPERM") | dict.fromkeys(files, "EACCES")
+
+
+def test_memory_that_is_counted_ends_at_the_limit(probe):
+    results = probe({name: f"{MAP}({protection}, {flags})" for name, (protection, flags) in COUNTED.items()})
+    assert results == dict.fromkeys(results, "ENOMEM")
+
+
+def test_what_is_only_reserved_cannot_be_made_writable_later(probe):
+    """Reserving address space is free, and libraries do it. Using it is not."""
+    later = "address = %s; syscall('mprotect', address, 2 << 30, 3)"
+    results = probe(
+        {
+            "readable": later % f"{MAP}(1, 0x22)",
+            "closed": later % f"{MAP}(0, 0x22)",
+            "grown": f"syscall('mremap', {MAP}(3, 0x22, 4096), 4096, 2 << 30, 1)",
+            "the heap": "syscall('brk', syscall('brk', 0) + (2 << 30)) ; raise MemoryError",
+            "a thread with a huge stack": "threading.stack_size(2 << 30); threading.Thread(target=print).start()",
+        }
+    )
+    assert results == {
+        "readable": "ENOMEM",
+        "closed": "ENOMEM",
+        "grown": "ENOMEM",
+        "the heap": "MemoryError",
+        "a thread with a huge stack": "RuntimeError",
+    }
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
+def test_no_bomb_takes_much_more_than_the_limit(attack, lowest, bomb):
+    report = attack(call=bomb)
+    assert report.status in ("memory_limit", "runtime_error", "output_limit", "time_limit")
+    assert report.points == 0
+    # 512 MB of its own; the rest is what this machine does besides, and one look of the supervisor.
+    assert lowest() < 1.5 * GIB
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_no_warm_process_holds_a_secret_of_the_service(box, graded, canary, references_folder, sleeping):
+    """Neither the token in the service's environment nor an expected answer is in what runs are copied from."""
+    graded(sleeping)
+    secrets = [canary.encode(), *_expected_bytes(references_folder)]
+    assert {pid: _search(pid, secrets) for pid in box.pids()} == {pid: [] for pid in box.pids()}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look into the memory of a run")
+def test_no_run_holds_a_secret_of_the_service(graded, canary, references_folder, sleeping, asleep):
+    graded(sleeping)
+    secrets = [canary.encode(), *_expected_bytes(references_folder)]
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(graded, sleeping)
+        # Its own word is the witness that this is the memory to search.
+        assert _search(asleep().pid, [b"a word of this submission", *secrets]) == [b"a word of this submission"]
+        assert run.result().status == "passed"
+
+
+def test_a_run_finds_no_secret_in_what_python_holds(attack, canary):
+    digest = hashlib.sha256(canary.encode()).hexdigest()
+    report = attack(
+        class_body=f"""
+        import gc, hashlib
+        digest = hashlib.sha256
+        found = [os.environ.get('CANARY_TOKEN', ''), *os.environ.values(), *sys.orig_argv]
+        for holder in gc.get_objects():
+            if type(holder) is dict: found += [*holder, *holder.values()]
+            elif type(holder) in (list, tuple): found += [*holder]
+        digests = set()
+        for text in found:
+            if type(text) is str and len(text) == {len(canary)}:
+                digests.add(digest(text.encode('utf-8', 'replace')).hexdigest())
+        print(len(digests) > 10, {digest!r} in digests)
+        """
+    )
+    assert report.output.stdout.split() == ["True", "False"]
+
+
+def _expected_bytes(folder: Path) -> list[bytes]:
+    """Part of every expected answer, as it would lie in memory."""
+    assignment = load_assignments()["lstm-layer"]
+    cases = ReferenceStore(folder).load([case.spec() for case in assignment.cases], digest=assignment.digest)
+    return [np.ascontiguousarray(case.expected).tobytes()[-64:] for case in cases]
+
+
+def _search(pid: int, needles: list[bytes]) -> list[bytes]:
+    """Which of `needles` are in the readable private memory of a process."""
+    found = []
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            span, permissions, *_ = line.split()
+            if not permissions.startswith("rw") or "[v" in line:
+                continue
+            start, end = (int(edge, 16) for edge in span.split("-"))
+            try:
+                content = os.pread(memory.fileno(), end - start, start)
+            except OSError:
+                continue
+            found += [needle for needle in needles if needle in content]
+    return sorted(set(found))

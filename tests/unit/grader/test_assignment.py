@@ -1,0 +1,122 @@
+"""Assignment files: what they may say, and how a wrong one is refused."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from grader.assignment import BUILT_IN, assignment_schema, load_assignments, pick_assignment, read_assignment
+from grader.errors import AssignmentError, UnknownAssignment
+
+DEFAULT = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
+
+
+def _write(folder, *changes, name="mine.toml", id="mine"):
+    text = DEFAULT.replace('id = "lstm-layer"', f'id = "{id}"')
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_default_assignment_is_worth_100_points_in_six_checks(assignment):
+    assert assignment.max_points == 100
+    assert list(assignment.points) == [
+        "contract",
+        "equivalence",
+        "generalisation",
+        "statelessness",
+        "trainability",
+        "own_work",
+    ]
+
+
+def test_the_first_case_of_the_default_assignment_is_the_exercise_itself(assignment):
+    first = assignment.cases[0]
+    assert (first.visibility, first.batch, first.timesteps, first.features, first.units) == ("public", 2, 100, 16, 32)
+    assert {case.visibility for case in assignment.cases[1:]} == {"hidden"}
+
+
+def test_a_folder_adds_assignments_and_replaces_built_in_ones(tmp_path):
+    _write(tmp_path)
+    _write(tmp_path, ("contract = 10", "contract = 20"), name="layer.toml", id="lstm-layer")
+    assignments = load_assignments(tmp_path)
+    assert assignments["mine"].max_points == 100
+    assert assignments["lstm-layer"].max_points == 110
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        pytest.param(("contract = 10", "contract = -1"), "points.contract", id="negative points"),
+        pytest.param(("contract = 10", "contract = nan"), "points.contract", id="points that are no number"),
+        pytest.param(("contract = 10", "contarct = 10"), "points", id="a check that does not exist"),
+        pytest.param(("atol = 1e-5", "atol = 0"), "tolerance.atol", id="no tolerance"),
+        pytest.param(("atol = 1e-5", "atol = 1.0"), "tolerance.atol", id="a tolerance that accepts anything"),
+        pytest.param(("cpu_seconds = 20", "cpu_seconds = 0"), "limits.cpu_seconds", id="no time"),
+        pytest.param(("cpu_seconds = 20", "cpu_secs = 20"), "limits.cpu_secs", id="a key that does not exist"),
+        pytest.param(('keras = "auto"', 'keras = "4"'), "keras", id="a Keras that does not exist"),
+        pytest.param(("seed = 7411", "seed = -1"), "seed", id="a negative seed"),
+        pytest.param(("scale = 3.0", "scale = 10.0"), "scale", id="values at which rounding looks like a mistake"),
+        pytest.param(("units = 11\nseed = 7411", "units = 7\nseed = 7411"), "other_shape", id="equal sizes"),
+        pytest.param(('id = "other_shape"', 'id = "exercise"'), "exercise", id="two cases of one name"),
+        pytest.param(('visibility = "public"', 'visibility = "hidden"'), "exercise", id="a hidden first case"),
+        pytest.param(('id = "mine"', 'id = "../mine"'), "id", id="an id that is a path"),
+        pytest.param(('language = "ru"', 'language = "de"'), "language", id="a language that does not exist"),
+        pytest.param(("[points]", "[points"), "mine.toml", id="no TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name_and_key(tmp_path, change, named):
+    path = _write(tmp_path, change)
+    with pytest.raises(AssignmentError) as caught:
+        read_assignment(path)
+    assert str(path) in str(caught.value)
+    assert named in str(caught.value)
+
+
+def test_points_that_are_all_zero_are_refused(tmp_path):
+    changes = [(f"{name} =", f"{name} = 0 #") for name in tomllib.loads(DEFAULT)["points"]]
+    with pytest.raises(AssignmentError, match="worth nothing"):
+        read_assignment(_write(tmp_path, *changes))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"id = 'x'"], ids=["not UTF-8", "empty", "almost empty"])
+def test_a_file_that_is_no_assignment_is_refused(tmp_path, content):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(AssignmentError, match=r"mine\.toml"):
+        read_assignment(path)
+
+
+def test_two_files_with_one_id_are_refused(tmp_path):
+    _write(tmp_path)
+    _write(tmp_path, name="other.toml")
+    with pytest.raises(AssignmentError, match="already used"):
+        load_assignments(tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(AssignmentError, match="no such folder"):
+        load_assignments(tmp_path / "nowhere")
+
+
+def test_the_digest_is_of_what_decides_a_grade(assignment):
+    said = assignment.model_copy(update={"language": "en", "title": {"en": "Other"}})
+    harder = assignment.model_copy(update={"points": {**assignment.points, "contract": 11}})
+    assert said.digest == assignment.digest
+    assert harder.digest != assignment.digest
+
+
+def test_an_assignment_is_picked_by_id_or_by_file(tmp_path):
+    path = _write(tmp_path)
+    assert pick_assignment(load_assignments(), "lstm-layer").id == "lstm-layer"
+    assert pick_assignment(load_assignments(), str(path)).id == "mine"
+    with pytest.raises(UnknownAssignment, match="lstm-layer"):
+        pick_assignment(load_assignments(), "lstm")
+
+
+def test_the_schema_describes_every_key_of_the_default_file():
+    assert set(tomllib.loads(DEFAULT)) <= set(assignment_schema()["properties"])

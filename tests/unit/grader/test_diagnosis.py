@@ -1,0 +1,108 @@
+"""Diagnoses by numbers, on answers that a wrong forward pass gives without any box."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grader.checks.registry import run_checks
+from grader.diagnosis import diagnose
+from reference import GATES, LSTMWeights, lstm_forward
+
+
+def _reordered(case, order):
+    units = case.weights.units
+    columns = np.concatenate([np.arange(units) + GATES.index(gate) * units for gate in order])
+    weights = LSTMWeights(
+        case.weights.kernel[:, columns], case.weights.recurrent_kernel[:, columns], case.weights.bias[columns]
+    )
+    return lstm_forward(case.x, weights).h
+
+
+def _no_bias(case):
+    weights = LSTMWeights(case.weights.kernel, case.weights.recurrent_kernel, np.zeros_like(case.weights.bias))
+    return lstm_forward(case.x, weights).h
+
+
+MISTAKES = {
+    "gates_swapped_if": lambda case: _reordered(case, "figo"),
+    "gates_swapped_io": lambda case: _reordered(case, "ofgi"),
+    "gates_swapped_fo": lambda case: _reordered(case, "iogf"),
+    "gates_swapped_co": lambda case: _reordered(case, "ifog"),
+    "bias_missing": _no_bias,
+    "returns_c": lambda case: lstm_forward(case.x, case.weights).c,
+    "time_reversed": lambda case: lstm_forward(case.x, case.weights).h[:, ::-1],
+    "x_not_used": lambda case: lstm_forward(case.x * 0, case.weights).h,
+    "batch_zero_only": lambda case: lstm_forward(np.repeat(case.x[:1], len(case.x), 0), case.weights).h,
+    "constant_output": lambda case: case.expected * 0,
+    "nan": lambda case: case.expected * np.nan,
+}
+
+
+def _diagnosed(evidence, cases):
+    run_checks(evidence)
+    return diagnose(evidence, cases)
+
+
+@pytest.mark.parametrize("code", MISTAKES)
+def test_a_known_mistake_names_itself(evidence_of, cases, code):
+    [first, *_] = _diagnosed(evidence_of(MISTAKES[code]), cases)
+    assert (first.code, first.confidence) == (code, "exact")
+
+
+@pytest.mark.parametrize("code", sorted(set(MISTAKES) - {"constant_output", "nan"}))
+def test_float32_rounding_does_not_hide_a_mistake(evidence_of, cases, code):
+    noise = np.random.default_rng(5)
+
+    def respond(case):
+        answer = MISTAKES[code](case)
+        return answer + noise.uniform(-3e-7, 3e-7, answer.shape)
+
+    [first, *_] = _diagnosed(evidence_of(respond), cases)
+    assert first.code == code
+    assert first.residual < 1e-6
+    assert first.runner_up is None or first.runner_up.distance > 1e-3
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        pytest.param(lambda case: np.tanh(case.expected), id="no mistake of the list"),
+        pytest.param(lambda case: case.expected + 1e-3, id="nearly right"),
+        pytest.param(lambda case: np.random.default_rng(1).normal(size=case.expected.shape), id="noise"),
+        pytest.param(
+            lambda case: _reordered(case, "figo") if case.spec.id == "exercise" else case.expected * 2,
+            id="a known mistake on one case only",
+        ),
+        pytest.param(lambda case: np.where(case.expected > 0, np.inf, case.expected), id="infinity"),
+    ],
+)
+def test_what_matches_nothing_on_all_cases_is_not_guessed(evidence_of, cases, respond):
+    assert [d for d in _diagnosed(evidence_of(respond), cases) if d.confidence == "exact"] == []
+
+
+def test_a_right_answer_has_no_exact_diagnosis(evidence_of, cases):
+    evidence = evidence_of(lambda case: case.expected)
+    assert [d for d in _diagnosed(evidence, cases) if d.confidence == "exact"] == []
+
+
+def test_reading_the_global_x_is_named_with_its_line(evidence_of, cases):
+    other = np.random.default_rng(3)
+    evidence = evidence_of(
+        lambda case: lstm_forward(other.normal(size=case.x.shape).astype(np.float32), case.weights).h,
+        reading={"global_x": [{"line": 7, "shape_only": False}]},
+    )
+    [first, *_] = _diagnosed(evidence, cases)
+    assert (first.code, first.params) == ("global_x", {"line": 7})
+
+
+def test_an_odd_letter_is_named_before_any_number(evidence_of, cases):
+    letter = {"name": "х", "looks_like": "x", "line": 3}
+    evidence = evidence_of(MISTAKES["returns_c"], reading={"homoglyphs": [letter]})
+    assert [d.code for d in _diagnosed(evidence, cases)][:1] == ["cyrillic_homoglyph"]
+
+
+def test_no_code_is_given_twice(evidence_of, cases):
+    for respond in MISTAKES.values():
+        codes = [diagnosis.code for diagnosis in _diagnosed(evidence_of(respond), cases)]
+        assert len(codes) == len(set(codes))

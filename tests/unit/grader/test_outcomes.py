@@ -1,0 +1,210 @@
+"""Which code names what happened, before any number is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grader.outcomes import (
+    clean_message,
+    ending_problem,
+    exception_problem,
+    hard_coded_size,
+    is_out_of_memory,
+    output_problem,
+    structural_problem,
+)
+from grader.sandbox import Outcome
+from grader.sandbox.protocol import CaseOutput, Raised, StatementFailed
+
+EXPECTED = (2, 100, 32)
+
+
+def _output(shape, *, kind="tensor", dtype="float32", parts=None) -> CaseOutput:
+    return CaseOutput(
+        event="output",
+        case="exercise",
+        call=0,
+        reused=False,
+        fired=[],
+        fired_global=False,
+        kind=kind,
+        dtype=dtype,
+        shape=shape,
+        parts=parts,
+    )
+
+
+def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), case="exercise") -> Raised:
+    return Raised(
+        event="raised", phase=phase, case=case, type=type, bases=list(bases), message=message, lines=list(lines)
+    )
+
+
+# --- what the model returned ------------------------------------------------------------------------------------------
+
+
+def test_a_float32_tensor_of_the_right_shape_is_no_problem():
+    assert output_problem(_output([2, 100, 32]), EXPECTED) is None
+
+
+@pytest.mark.parametrize(
+    ("output", "code"),
+    [
+        (_output(None, kind="tuple", dtype=None, parts=[[2, 100, 32], [2, 32]]), "returns_tuple"),
+        (_output(None, kind="list", dtype=None, parts=[[2, 32]]), "returns_list"),
+        (_output(None, kind="dict", dtype=None, parts=[[2, 32]]), "returns_dict"),
+        (_output(None, kind="NoneType", dtype=None, parts=[]), "returns_none"),
+        (_output([2, 32]), "returns_last_only"),
+        (_output([100, 2, 32]), "time_major"),
+        (_output([2, 32, 100]), "wrong_stack_axis"),
+        (_output([2, 99, 32]), "missing_step"),
+        (_output([2, 1, 32]), "return_inside_loop"),
+        (_output([2, 3200]), "concat_not_stack"),
+        (_output([2, 100, 31]), "wrong_shape"),
+        (_output([]), "wrong_shape"),
+        (_output([2, 100, 32], kind="ndarray"), "returns_numpy"),
+        (_output([2, 100, 32], kind="Equal"), "returns_numpy"),
+        (_output([2, 100, 32], dtype="float64"), "dtype_float64"),
+        (_output([2, 100, 32], dtype="float16"), "wrong_dtype"),
+        (_output(None, kind="KerasTensor", dtype=None), "wrong_shape"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_was_returned_has_a_name(output, code):
+    assert output_problem(output, EXPECTED)[0] == code
+
+
+# --- exceptions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (_raised("LSTMCell.call() missing 1 required positional argument: 'c'", type="TypeError"), "missing_argument"),
+        (_raised("missing a required argument: 'h'", type="TypeError", lines=[]), "call_signature"),
+        (_raised("LSTM.__init__() missing 1 required positional argument: 'n'", type="TypeError"), "init_signature"),
+        (_raised(type="NotImplementedError"), "not_implemented"),
+        (_raised(type="Mine", bases=["NotImplementedError"]), "not_implemented"),
+        (_raised(type="RecursionError"), "recursion"),
+        (_raised(type="InputUnavailable", bases=["EOFError"]), "input_call"),
+        (_raised("'EagerTensor' object does not support item assignment", type="TypeError"), "tensor_item_assignment"),
+        (_raised("module 'tensorflow' has no attribute 'placeholder'", type="AttributeError"), "tf1_api"),
+        (_raised("No module named 'torch'", type="ModuleNotFoundError", bases=["ImportError"]), "missing_package"),
+        (_raised("name 'hsize' is not defined", type="NameError"), "name_error"),
+        (_raised("'LSTM' object has no attribute 'step'", type="AttributeError"), "attribute_error"),
+        (_raised("0", type="SystemExit"), "exits"),
+        (_raised("shapes do not fit"), "raises_in_call"),
+        (_raised("In LSTM.__init__: no", phase="build"), "raises_in_init"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_exception_has_a_name(raised, code):
+    assert exception_problem(raised)[0] == code
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        _raised(type="MemoryError"),
+        _raised(type="_ArrayMemoryError", bases=["MemoryError"]),
+        _raised("OOM when allocating tensor", type="ResourceExhaustedError"),
+        _raised("std::bad_alloc", type="InternalError"),
+    ],
+    ids=lambda raised: raised.type,
+)
+def test_memory_that_ran_out_is_recognised(raised):
+    assert is_out_of_memory(raised)
+
+
+def test_a_message_loses_colours_and_paths_of_the_server():
+    message = "\x1b[31mNo file /home/anna/venv/lib/python3.11/site-packages/keras/layer.py\x1b[0m"
+    cleaned = clean_message(message)
+    assert "layer.py" in cleaned
+    assert "\x1b" not in cleaned
+    assert "/home" not in cleaned
+    assert "site-packages" not in cleaned
+
+
+# --- the class --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"found": False, "is_class": False}, "no_lstm_class"),
+        ({"is_class": False, "kind": "function"}, "lstm_not_class"),
+        ({"is_model": False, "bases": ["submission.LSTM", "tensorflow.Module"]}, "wrong_base_class"),
+        ({"has_call": False}, "no_call_method"),
+        ({"is_stub": True}, "not_implemented"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_wrong_with_the_class_has_a_name(evidence_of, class_found, changes, code):
+    execution = replace(evidence_of().execution, class_found=class_found.model_copy(update=changes))
+    assert structural_problem(execution)[0] == code
+
+
+def test_a_right_class_has_no_structural_problem(evidence_of):
+    assert structural_problem(evidence_of().execution) is None
+
+
+def test_a_class_that_needs_a_missing_package_is_told_which(evidence_of, class_found):
+    failed = StatementFailed(
+        event="statement_failed", line=1, code="cell_failed", type="ImportError", message="No module named 'torch'"
+    )
+    absent = class_found.model_copy(update={"found": False, "is_class": False})
+    execution = replace(evidence_of().execution, class_found=absent, statements_failed=(failed,))
+    assert structural_problem(execution) == ("missing_package", {"package": "torch"})
+
+
+# --- the end of the run -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"outcome": Outcome(result=b"", killed_for="cpu")}, "time_limit", "timeout"),
+        ({"outcome": Outcome(result=b"", killed_for="wall")}, "time_limit", "timeout"),
+        ({"outcome": Outcome(result=b"", killed_for="memory")}, "memory_limit", "memory"),
+        ({"outcome": Outcome(result=b"", killed_for="output")}, "output_limit", "output_flood"),
+        ({"garbled": "no frame"}, "invalid_output", "invalid_output"),
+        ({"complete": False}, "runtime_error", "exits"),
+        ({"complete": False, "outcome": Outcome(result=b"", exit_code=-11)}, "runtime_error", "crash"),
+        (
+            {"complete": False, "outcome": Outcome(result=b"", exit_code=-6, stderr=b"std::bad_alloc")},
+            "memory_limit",
+            "memory",
+        ),
+        # A limit is what a person can act on: it says more than the bytes that were cut off by it.
+        ({"garbled": "cut off", "outcome": Outcome(result=b"", killed_for="output")}, "output_limit", "output_flood"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_how_a_run_ended_has_a_status_and_a_code(evidence_of, changes, status, code):
+    found, (named, _) = ending_problem(replace(evidence_of().execution, **changes))
+    assert (found, named) == (status, code)
+
+
+def test_a_run_that_came_to_its_own_end_has_no_ending_problem(evidence_of):
+    assert ending_problem(evidence_of().execution) is None
+
+
+# --- sizes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "code"),
+    [((3, 5, 32), "hardcoded_units"), ((3, 100, 11), "hardcoded_length"), ((2, 5, 11), "hardcoded_batch")],
+)
+def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evidence_of, assignment, shape, code):
+    evidence = evidence_of(lambda case: np.zeros(shape) if case.spec.id == "other_shape" else case.expected)
+    wrong = [case for case in assignment.cases if case.id == "other_shape"]
+    assert hard_coded_size(evidence.execution, assignment.cases[0], wrong) == code
+
+
+def test_no_size_is_named_when_nothing_says_so(evidence_of, assignment):
+    evidence = evidence_of(lambda case: case.expected)
+    assert hard_coded_size(evidence.execution, assignment.cases[0], assignment.cases[1:]) is None

@@ -1,0 +1,176 @@
+"""Whatever bytes come out of the box, they are events or `RunnerOutputInvalid`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from grader.errors import RunnerOutputInvalid
+from grader.sandbox.protocol import (
+    HEADER,
+    MAX_FRAMES,
+    CaseOutput,
+    Done,
+    decode_events,
+    decode_json,
+    encode,
+    split_frames,
+)
+
+OUTPUT = {
+    "event": "output",
+    "case": "exercise",
+    "call": 0,
+    "reused": False,
+    "fired": [],
+    "fired_global": False,
+    "kind": "tensor",
+    "dtype": "float32",
+    "shape": [2, 3, 4],
+    "parts": None,
+}
+DONE = {"event": "done", "phases": {"call": 0.5}}
+ARRAY = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+NEARLY_EVENTS = st.builds(
+    lambda event, key, value: {**event, key: value},
+    st.sampled_from([OUTPUT, DONE, {"event": "phase", "name": "call"}, {"event": "trial", "case": "exercise"}]),
+    st.sampled_from([*OUTPUT, "phases", "name", "more"]),
+    JSON,
+)
+BLOCKS = st.binary(max_size=60) | st.builds(
+    lambda array: safetensors.numpy.save({"output": array}),
+    arrays(np.float32, array_shapes(max_dims=3, max_side=3)),
+)
+
+
+def _frame(body: bytes, block: bytes = b"") -> bytes:
+    return HEADER.pack(len(body), len(block)) + body + block
+
+
+def _accepts(raw: bytes) -> bool:
+    try:
+        events, complete = decode_events(raw, ended_by_itself=False)
+    except RunnerOutputInvalid:
+        return False
+    assert complete == (bool(events) and isinstance(events[-1][0], Done))
+    return True
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_events_or_invalid(raw):
+    _accepts(raw)
+
+
+@given(st.lists(st.tuples(st.binary(max_size=60), st.binary(max_size=60)), max_size=4))
+def test_any_frames_are_events_or_invalid(frames):
+    _accepts(b"".join(_frame(body, block) for body, block in frames))
+
+
+@given(st.lists(st.tuples(JSON | NEARLY_EVENTS, BLOCKS), max_size=4))
+def test_any_json_and_any_arrays_are_events_or_invalid(frames):
+    _accepts(b"".join(_frame(json.dumps(body).encode(), block) for body, block in frames))
+
+
+@given(st.integers(0, 400), st.integers(0, 255))
+def test_one_changed_byte_in_an_answer_is_an_answer_or_invalid(place, byte):
+    raw = bytearray(encode(OUTPUT, {"output": ARRAY}) + encode(DONE))
+    raw[place % len(raw)] = byte
+    _accepts(bytes(raw))
+
+
+@given(st.integers(0, 500))
+def test_an_answer_that_is_cut_off_anywhere_is_never_complete(length):
+    raw = encode(OUTPUT, {"output": ARRAY}) + encode(DONE)
+    _, complete = decode_events(raw[: min(length, len(raw) - 1)], ended_by_itself=False)
+    assert not complete
+
+
+@given(arrays(np.float32, array_shapes(max_dims=4, max_side=4), elements=st.floats(width=32)))
+def test_arrays_arrive_as_they_were_sent(array):
+    raw = encode({**OUTPUT, "shape": list(array.shape)}, {"output": array}) + encode(DONE)
+    [(event, found), _], complete = decode_events(raw, ended_by_itself=True)
+    assert complete
+    assert isinstance(event, CaseOutput)
+    np.testing.assert_array_equal(found["output"], array)
+
+
+@pytest.mark.parametrize("raw", [b"\xff" * 20, encode(DONE)[:-1], encode(OUTPUT, {"output": ARRAY})[:-1]])
+def test_what_is_cut_off_is_invalid_when_nothing_cut_it_off(raw):
+    assert decode_events(raw, ended_by_itself=False) == ([], False)
+    with pytest.raises(RunnerOutputInvalid):
+        decode_events(raw, ended_by_itself=True)
+
+
+@given(st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=20)), max_size=5))
+def test_frames_arrive_as_they_were_sent(frames):
+    assert split_frames(b"".join(_frame(*frame) for frame in frames)) == (frames, False)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(encode(OUTPUT, {"output": ARRAY.astype(np.int64)}), id="integers"),
+        pytest.param(encode(OUTPUT, {"output": ARRAY, "more": ARRAY}), id="more arrays"),
+        pytest.param(encode(OUTPUT, {"other": ARRAY}), id="another array"),
+        pytest.param(encode(OUTPUT, {"output": ARRAY[:1]}), id="another shape"),
+        pytest.param(encode(DONE, {"output": ARRAY}), id="arrays where none belong"),
+        pytest.param(encode(DONE) + encode(DONE), id="two ends"),
+        pytest.param(encode(DONE) + b"x", id="a byte after the end"),
+        pytest.param(encode({**DONE, "more": 1}), id="an unknown key"),
+        pytest.param(encode({"event": "verdict"}), id="an unknown event"),
+        pytest.param(_frame(b"[" * 100_000), id="deep JSON"),
+        pytest.param(_frame(b"9" * 10_000), id="a number of ten thousand digits"),
+        pytest.param(_frame(b"\xff"), id="not UTF-8"),
+        pytest.param(_frame(b'{"event": "done", "phases": {}}', b"\xff" * 20), id="arrays that are none"),
+        pytest.param(encode({"event": "phase", "name": "call"}) * (MAX_FRAMES + 1), id="too many frames"),
+        pytest.param(encode({**OUTPUT, "kind": "k" * 10_000}), id="a long text"),
+    ],
+)
+def test_what_the_runner_never_sends_is_invalid(raw):
+    with pytest.raises(RunnerOutputInvalid):
+        decode_events(raw, ended_by_itself=False)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", str(2**70), str(-(2**70))])
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"event": "done", "phases": {"call": NUMBER}}',
+        '{"event": "statement_failed", "line": NUMBER, "code": "cell_failed", "type": "E", "message": ""}',
+        '{"event": "raised", "phase": null, "case": null, "type": "E", "bases": [], "message": "", "lines": [NUMBER]}',
+        '{"event": "parts", "roles": {}, "evidence": null, "candidates": NUMBER, "found": []}',
+        json.dumps({**OUTPUT, "shape": "NUMBERS"}).replace('"NUMBERS"', "[NUMBER]"),
+    ],
+    ids=["phases", "line", "lines", "candidates", "shape"],
+)
+def test_numbers_that_no_report_can_hold_are_invalid(event, number):
+    with pytest.raises(RunnerOutputInvalid):
+        decode_events(_frame(event.replace("NUMBER", number).encode()), ended_by_itself=False)
+
+
+def test_a_frame_that_claims_gigabytes_costs_nothing():
+    frames, cut_off = split_frames(HEADER.pack(2**32 - 1, 2**32 - 1) + b"x")
+    assert (frames, cut_off) == ([], True)
+
+
+def test_nothing_at_all_is_an_answer_that_is_not_complete():
+    assert decode_events(b"", ended_by_itself=True) == ([], False)
+
+
+@given(st.binary(max_size=200))
+def test_any_text_is_json_or_invalid(text):
+    with contextlib.suppress(RunnerOutputInvalid):
+        decode_json(text)
