@@ -4,8 +4,9 @@ Everything else answers EPERM, as if the rights were missing: no sockets, no exe
 to another process, no chmod, links or attributes, no kind of memory that RLIMIT_DATA does not count. Calls younger than
 this list answer ENOSYS, so that libc falls back to an older one. Another architecture's calls (x32, int 0x80) kill.
 
-Nothing is removed or renamed either. A file that is open, mapped and removed takes room on the disk that nobody can
-count; what stays in its folder can be counted, and goes with the folder.
+Nothing is removed or renamed either. A file that is open or mapped and then removed takes room on the disk that nobody
+can count; what stays in its folder can be counted, and goes with the folder. Honest code removes temporary files:
+removing answers that it worked, and does nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, MASKED_EQ, NE, Arg, Attr
 
 NOT_ALLOWED = ERRNO(errno.EPERM)
 NO_SUCH_CALL = ERRNO(errno.ENOSYS)
+NOTHING_DONE = ERRNO(0)
 
 PLAIN = """
     read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range dup dup2 dup3 pipe pipe2 sendfile
@@ -70,6 +72,7 @@ ARGUMENTS = (
     ("mkdirat", 2, FOLDER_MODE, (FOLDER_MODE,)),
     ("clone", 0, 0xFFFFFFFF, (THREAD,)),
 )
+REMOVE = ("unlink", "unlinkat", "rmdir")
 # libc tries these first and falls back only on ENOSYS. Numbers from 424 on are the same on all architectures.
 FALL_BACK = ("clone3", "openat2")
 YOUNGEST_KNOWN, BEYOND = 462, 600
@@ -87,6 +90,8 @@ def main_filter() -> pyseccomp.SyscallFilter:
             _add(allowed, ALLOW, name, Arg(index, MASKED_EQ, mask, value))
     # Reading limits of its own, never setting them.
     _add(allowed, ALLOW, "prlimit64", Arg(0, EQ, 0), Arg(2, EQ, 0))
+    for name in REMOVE:
+        _add(allowed, NOTHING_DONE, name)
     for name in FALL_BACK:
         _add(allowed, NO_SUCH_CALL, name)
     for number in range(YOUNGEST_KNOWN, BEYOND):

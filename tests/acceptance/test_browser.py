@@ -1,0 +1,58 @@
+"""The pages in a real browser, as a student meets them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# The machine may have no way out, and nothing here needs one.
+FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def page(server) -> Iterator[Page]:
+    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser_path is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no browser; .ci/run installs one")
+        pytest.skip("there is no Chromium here (apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=FLAGS, chromium_sandbox=os.geteuid() != 0
+        )
+        page = browser.new_page(locale="ru-RU")
+        page.set_default_timeout(SECONDS * 1000)
+        page.goto(server.link)
+        yield page
+        browser.close()
+
+
+def test_owners_link_leaves_no_token_in_the_address_bar(page: Page) -> None:
+    assert "token" not in page.url
+
+
+def test_uploaded_file_ends_in_a_report_that_names_the_mistake(page: Page, server) -> None:
+    page.goto(server.url)
+    page.get_by_label("Студент").fill("Иванов")
+    page.set_input_files("input[type=file]", CORPUS / "wrong_swap_if" / "submission.py")
+    page.locator("form:has(input[type=file]) button").click()
+    expect(page.get_by_text("поменять местами")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="Есть ошибки")).to_be_visible()
+    page.get_by_role("link", name="EN").click()
+    expect(page.get_by_text("change places")).to_be_visible()
+
+
+def test_wrong_type_of_file_is_answered_on_the_page(page: Page, server) -> None:
+    page.goto(f"{server.url}/?lang=en")
+    page.locator("#student").fill("ivanov")
+    page.set_input_files("input[type=file]", {"name": "LSTM.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"})
+    page.locator("form:has(input[type=file]) button").click()
+    expect(page.get_by_text(".ipynb, .txt")).to_be_visible()
