@@ -32,6 +32,8 @@ Array = NDArray[np.floating]
 LETTER = {"i": "I", "f": "F", "g": "C", "o": "O"}
 SWAPPED = {"IF": "gates_swapped_if", "IO": "gates_swapped_io", "FO": "gates_swapped_fo", "CO": "gates_swapped_co"}
 
+ARRAYS = ("kernel", "recurrent_kernel", "bias")
+
 Replay = Callable[[Case], Array]
 # Numbers beyond which an unbounded mistake is chaotic: comparing there says nothing.
 MAX_MAGNITUDE = 100.0
@@ -151,8 +153,9 @@ def _mistakes() -> Iterator[tuple[str, str, Replay]]:
     for first, second in itertools.combinations(GATES, 2):
         letters = LETTER[first] + LETTER[second]
         yield SWAPPED.get(letters, "gate_layers_mixed"), letters, _with_weights(_swapped(first, second))
-        for array in ("kernel", "recurrent_kernel", "bias"):
-            yield "gate_layers_mixed", letters, _with_weights(_swapped(first, second, only=array))
+        # A Dense layer for x brings its bias along; one for h has none.
+        for arrays in (("kernel",), ("recurrent_kernel",), ("bias",), ("kernel", "bias")):
+            yield "gate_layers_mixed", letters, _with_weights(_swapped(first, second, only=arrays))
     for gates in ("".join(GATES), *GATES):
         letters = "".join(LETTER[gate] for gate in gates)
         yield "bias_missing", letters, _with_weights(_bias_changed(gates, factor=0.0))
@@ -176,16 +179,16 @@ def _with_weights(change: Callable[[LSTMWeights], LSTMWeights]) -> Replay:
     return lambda case: lstm_forward(case.x, change(case.weights)).h
 
 
-def _swapped(first: str, second: str, only: str | None = None) -> Callable[[LSTMWeights], LSTMWeights]:
-    """The weights with two gates' columns exchanged, in all arrays or in one."""
+def _swapped(first: str, second: str, only: Sequence[str] = ARRAYS) -> Callable[[LSTMWeights], LSTMWeights]:
+    """The weights with two gates' columns exchanged, in all arrays or in some."""
 
     def change(weights: LSTMWeights) -> LSTMWeights:
         order = list(range(len(GATES)))
         a, b = GATES.index(first), GATES.index(second)
         order[a], order[b] = b, a
         columns = np.arange(4 * weights.units).reshape(4, -1)[order].ravel()
-        arrays = {name: getattr(weights, name) for name in ("kernel", "recurrent_kernel", "bias")}
-        return LSTMWeights(**{name: a[..., columns] if only in (None, name) else a for name, a in arrays.items()})
+        arrays = {name: getattr(weights, name) for name in ARRAYS}
+        return LSTMWeights(**{name: a[..., columns] if name in only else a for name, a in arrays.items()})
 
     return change
 

@@ -52,6 +52,8 @@ class Execution:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     # Cases that are right on a fresh model only.
     fresh_only: tuple[str, ...] = ()
+    # Built-in recurrent functions that ran during graded calls.
+    fired: tuple[str, ...] = ()
     # None: no recurrent code ran. False: it ran, and the answer did not depend on it.
     depends_on_built_in: bool | None = None
 
@@ -82,7 +84,7 @@ class Runner:
             execution, _ = self._once(generation, candidate=candidate)
             execution = replace(execution, roles_from="numbers")
         execution = self._retry_fresh(execution, candidate)
-        if any(answer.output.fired for answer in execution.answers.values()):
+        if execution.fired:
             poisoned, _ = self._once(generation, candidate=candidate, poisoned=True)
             execution = replace(execution, depends_on_built_in=_differ(execution, poisoned))
         return execution
@@ -207,6 +209,7 @@ class Runner:
             statements_failed=tuple(protocol.select(events, StatementFailed)),
             answers=answers,
             repeats=repeats,
+            fired=_fired(events),
             gradients=_last(protocol.select(events, Gradients)),
             raised=tuple(protocol.select(events, Raised)),
             phases={name: seconds for done in protocol.select(events, Done) for name, seconds in done.phases.items()},
@@ -230,6 +233,19 @@ def _answers(
             yield event.case, Answer(event, arrays.get("output"))
 
 
+def _fired(events: Iterable[tuple[Any, protocol.Arrays]]) -> tuple[str, ...]:
+    """Which built-in recurrent functions ran while an answer was computed."""
+    phase, names = None, set()
+    for event, _ in events:
+        if isinstance(event, Phase):
+            phase = event.name
+        elif isinstance(event, protocol.Tripped) and phase in ("call", "repeat", "trial"):
+            names.add(event.name)
+        elif isinstance(event, CaseOutput):
+            names.update(event.fired)
+    return tuple(sorted(names))
+
+
 def _last(items: Sequence[Any]) -> Any:
     return items[-1] if items else None
 
@@ -237,8 +253,6 @@ def _last(items: Sequence[Any]) -> Any:
 def _differ(clean: Execution, poisoned: Execution) -> bool:
     """Whether an answer changed when recurrent code returned NaN."""
     for case_id, answer in clean.answers.items():
-        if not answer.output.fired:
-            continue
         other = poisoned.answers.get(case_id)
         if answer.array is None or other is None or other.array is None:
             return other is None or other.array is not answer.array

@@ -10,9 +10,8 @@ from grader.checks.evidence import Evidence, Verdict
 
 def own_work(evidence: Evidence) -> Verdict:
     execution = evidence.execution
-    outputs = [answer.output for answer in execution.answers.values()]
-    fired = sorted({name for output in outputs for name in output.fired})
-    if not outputs:
+    fired = list(execution.fired)
+    if not execution.answers:
         return Verdict.skipped("not_run")
     if not execution.depends_on_built_in:
         return Verdict.passed(ran_unused=fired) if fired else Verdict.passed()
@@ -24,6 +23,5 @@ def conviction(evidence: Evidence) -> str:
     outputs = [answer.output for answer in evidence.execution.answers.values()]
     if any(output.fired_global for output in outputs):
         return "uses_global_keras_layer"
-    fired = {name for output in outputs for name in output.fired}
-    only_loop = fired <= {"RNN", "backend.rnn", "StackedRNNCells"}
+    only_loop = set(evidence.execution.fired) <= {"RNN", "backend.rnn", "StackedRNNCells"}
     return "uses_builtin_rnn" if only_loop else "uses_builtin_lstm"

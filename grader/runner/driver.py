@@ -3,8 +3,8 @@
 It answers questions with raw arrays and never judges: it has no expected value, and the process it runs in belongs to
 the student's code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
 
-Order of events: ``phase`` (begins a phase), ``statement_failed``, ``class``, ``parts``, ``trial``, ``output``,
-``gradients``, ``raised``, and ``done`` last.
+Order of events: ``phase`` (begins a phase), ``tripped`` (built-in recurrent code runs), ``statement_failed``,
+``class``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and ``done`` last.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Notices when built-in recurrent code runs, and can poison it.
 
 The code objects of Keras' recurrent functions are replaced in place, so that every alias, subclass and `getattr` trick
-ends in the same wire. A wire notes its name and goes on: an honest run pays nothing. That a wire fired proves nothing
+ends in the same wire. A wire says its name and goes on: an honest run pays nothing. That a wire fired proves nothing
 yet (printing ``lstm(x).shape`` inside ``call`` is honest): the second witness is a run in which recurrent code returns
 NaN. If that changes the answer, the answer came from there.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
+import os
 import pkgutil
 import sys
 import types
@@ -17,6 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
+from channel import HEADER
+from lockdown import RESULT
 
 LAYER_MODULES = {
     "3": "keras.src.layers.rnn",
@@ -73,9 +77,14 @@ def _wire(name: str, function: types.FunctionType) -> None:
     original.__kwdefaults__ = function.__kwdefaults__
     signature = inspect.signature(function)
 
+    # Ready to be sent, by means that are out of the student's easy reach: what is only noted here can be erased here.
+    write, body = os.write, json.dumps({"event": "tripped", "name": name}).encode()
+    frame = HEADER.pack(len(body), 0) + body
+
     def trip(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if _inside_time_distributed():
             return original(*args, **kwargs)
+        write(RESULT, frame)
         fired.append((name, args[0] if args else None))
         result = original(*args, **kwargs)
         return tf.nest.map_structure(_poison, result) if poisoned else result

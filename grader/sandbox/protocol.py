@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from grader.errors import RunnerOutputInvalid
 
 HEADER = struct.Struct("<II")
-MAX_FRAMES = 2000
+# Built-in recurrent code says so at every call of it, several hundred times in a run that uses it.
+MAX_FRAMES = 20_000
 # One event of the driver: 40 times what the largest honest one takes, and little enough to become Python objects.
 MAX_EVENT_BYTES = 1 << 20
 
@@ -44,6 +45,11 @@ class Event(BaseModel):
 class Phase(Event):
     event: Literal["phase"]
     name: PhaseName
+
+
+class Tripped(Event):
+    event: Literal["tripped"]
+    name: ShortText
 
 
 class StatementFailed(Event):
@@ -115,7 +121,7 @@ class Done(Event):
 
 
 AnyEvent = Annotated[
-    Phase | StatementFailed | ClassFound | Parts | Trial | CaseOutput | Gradients | Raised | Done,
+    Phase | Tripped | StatementFailed | ClassFound | Parts | Trial | CaseOutput | Gradients | Raised | Done,
     Field(discriminator="event"),
 ]
 _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
