@@ -68,19 +68,15 @@ def grader(cache: Path) -> Iterator[Grader]:
 
 
 def test_cpu_per_grade(benchmark: BenchmarkFixture, grader: Grader) -> None:
-    floor_process = subprocess.Popen(
-        [sys.executable, HERE / "bare_child.py", HERE / "submission.py", str(ROUNDS + 1)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert floor_process.stdout is not None
-    # Taken in turns, so that both meet the same weather.
     floors, costs, wrong = [], [], []
-    for _ in range(ROUNDS + 1):
-        floors.append(float(floor_process.stdout.readline()))
-        costs.append(grader.cost())
-        wrong.append(grader.cost(WRONG))
-    floor_process.wait()
+    command = [sys.executable, HERE / "bare_child.py", HERE / "submission.py", str(ROUNDS + 1)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bare:
+        assert bare.stdout is not None
+        # Taken in turns, so that both meet the same weather.
+        for _ in range(ROUNDS + 1):
+            floors.append(float(bare.stdout.readline()))
+            costs.append(grader.cost())
+            wrong.append(grader.cost(WRONG))
     floor, cost = statistics.median(floors[1:]), statistics.median(costs[1:])
     benchmark.extra_info |= {
         "floor_cpu_seconds": floor,
