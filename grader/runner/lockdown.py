@@ -21,9 +21,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import landlockpy
-import pyseccomp
 from landlockpy import AccessFS, Scope
-from seccomp_filter import main_filter, own_signals_filter
+from seccomp_filter import Program, compile_filter, load_filter
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -44,6 +43,7 @@ WRITE_TREE = READ_TREE | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.MAKE
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 # TensorFlow aborts without /proc/self/cmdline, and counts cores with the next three.
 SINGLE_FILES = ("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/cpuinfo", "/proc/meminfo", "/dev/urandom")
+QUEUED_SIGNALS = 64  # the kernel counts them per user, so a run could take those of the service
 CPU_TREE = "/sys/devices/system/cpu"
 
 # mechanism -> (is it enforced, what it stops); completed by `prepare`
@@ -57,8 +57,9 @@ STATE: dict[str, tuple[bool, str]] = {
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_shared_filter: pyseccomp.SyscallFilter | None = None
+_filter: Program | None = None
 _readable_trees: list[str] = []
+_keeps_reading = False
 
 
 class Refused(OSError):
@@ -73,7 +74,7 @@ def prepare(accepted_missing: Collection[str]) -> None:
     Raises:
         Refused: one of them does not work here and was not accepted.
     """
-    global _shared_filter
+    global _filter, _keeps_reading
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     abi = landlockpy.abi_version()
     _require(
@@ -83,7 +84,7 @@ def prepare(accepted_missing: Collection[str]) -> None:
         accepted_missing,
     )
     try:
-        _shared_filter = main_filter()
+        _filter = compile_filter()
         problem = None
     except OSError as exc:
         problem = f"libseccomp cannot build the filter: {exc}"
@@ -91,7 +92,7 @@ def prepare(accepted_missing: Collection[str]) -> None:
     private_uid = os.geteuid() == 0
     STATE["landlock"] = (abi >= 1, f"reading and writing files outside the run's own directory (ABI {abi})")
     STATE["seccomp"] = (
-        _shared_filter is not None,
+        _filter is not None,
         "network, new processes, signals to others, every unneeded system call",
     )
     STATE["uid per run"] = (
@@ -100,6 +101,7 @@ def prepare(accepted_missing: Collection[str]) -> None:
     )
     if abi >= 1:
         _readable_trees.extend(_python_trees())
+        _keeps_reading = not all(map(_open_to_all, _readable_trees))
 
 
 def _require(name: str, works: bool, problem: str | None, accepted_missing: Collection[str]) -> None:
@@ -123,6 +125,8 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
     Raises:
         OSError: a step failed.
     """
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise Refused("a library has started a thread: Landlock and seccomp would not hold for it")
     _arrange_descriptors(descriptors)
     os.setsid()
     os.umask(0o077)
@@ -140,10 +144,8 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     if STATE["landlock"][0]:
         _restrict_files(directory)
-    if _shared_filter is not None:
-        # The first one is per process and small; the big one was built before the fork.
-        own_signals_filter(os.getpid()).load()
-        _shared_filter.load()
+    if _filter is not None:
+        load_filter(_filter)
 
 
 def _arrange_descriptors(wanted: dict[int, int]) -> None:
@@ -167,13 +169,12 @@ def _become(uid: int) -> None:
 
     One is kept where root's Python lies in a folder that only root may enter: to read what Landlock allows to be read.
     """
-    keeps_reading = STATE["landlock"][0] and not all(map(_open_to_all, _readable_trees))
-    if keeps_reading:
+    if _keeps_reading:
         _prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    kept = 1 << CAP_DAC_READ_SEARCH if keeps_reading else 0
+    kept = 1 << CAP_DAC_READ_SEARCH if _keeps_reading else 0
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     # Effective, permitted and inheritable; the lower and then the upper 32 capabilities.
     sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
@@ -201,6 +202,7 @@ def _limit_resources(limits: dict[str, Any], *, private_uid: bool) -> None:
     _set_limit(resource.RLIMIT_NOFILE, limits["open_files"])
     if private_uid:  # counts all processes of a user: only with a user of its own is that this run
         _set_limit(resource.RLIMIT_NPROC, most_threads(limits))
+    _set_limit(resource.RLIMIT_SIGPENDING, QUEUED_SIGNALS)
     for none_of in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
         _set_limit(none_of, 0)
 

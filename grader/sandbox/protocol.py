@@ -22,8 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from grader.errors import RunnerOutputInvalid
 
 HEADER = struct.Struct("<II")
-# Built-in recurrent code says so at every call of it, several hundred times in a run that uses it.
-MAX_FRAMES = 20_000
+# Built-in recurrent code says so at every call of it, several hundred times in a run that uses it; of other events there
+# are a few dozen.
+MAX_FRAMES, MAX_OTHER_EVENTS = 20_000, 2000
 # One event of the driver: 40 times what the largest honest one takes, and little enough to become Python objects.
 MAX_EVENT_BYTES = 1 << 20
 
@@ -191,6 +192,8 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
         if events and isinstance(events[-1][0], Done):
             raise RunnerOutputInvalid("the box sent more after its last event")
         events.append((event, _decode_arrays(event, block)))
+    if sum(not isinstance(event, Tripped) for event, _ in events) > MAX_OTHER_EVENTS:
+        raise RunnerOutputInvalid(f"the box sent more than {MAX_OTHER_EVENTS} events")
     complete = bool(events) and isinstance(events[-1][0], Done)
     if cut_off and (complete or ended_by_itself):
         raise RunnerOutputInvalid("the box sent bytes that are no frame")

@@ -47,22 +47,27 @@ BURN = """
 )
 def test_time_is_counted_wherever_it_is_spent(attack, call):
     started = time.monotonic()
-    report = attack(top="import itertools", call=call, cpu_seconds=2, wall_seconds=8.0)
+    report = attack(top="import itertools", call=call, cpu_seconds=1, wall_seconds=5.0)
     assert (report.status, report.points) == ("time_limit", 0)
-    assert report.timing.cpu_seconds < 4
-    assert time.monotonic() - started < 14
+    assert report.timing.cpu_seconds < 3
+    assert time.monotonic() - started < 10
 
 
 def test_a_clock_that_is_set_back_for_python_changes_nothing(attack):
-    report = attack(call="time.monotonic = time.time = lambda: 0.0\nwhile True: pass", cpu_seconds=2)
+    report = attack(call="time.monotonic = time.time = lambda: 0.0\nwhile True: pass", cpu_seconds=1)
     assert (report.status, report.points) == ("time_limit", 0)
 
 
 def test_a_statement_that_takes_too_long_in_a_class_that_wants_no_end(attack):
     """The alarm that ends a statement belongs to the student's process; what ends the run does not."""
     report = attack(
-        class_body="signal.setitimer = lambda *a: None\nwhile True:\n    try: time.sleep(1000)\n    except BaseException: pass",
-        wall_seconds=4.0,
+        class_body="""
+        signal.setitimer = lambda *a: None
+        while True:
+            try: time.sleep(1000)
+            except BaseException: pass
+        """,
+        wall_seconds=3.0,
     )
     assert (report.status, report.points) == ("time_limit", 0)
 
@@ -72,11 +77,10 @@ def test_a_statement_that_takes_too_long_in_a_class_that_wants_no_end(attack):
     [
         pytest.param("import re\nre.match('(a|a)*$', 'a' * 40 + 'b')", id="alternatives"),
         pytest.param("import re\nre.match('(.*,){20}x', ',' * 60)", id="groups"),
-        pytest.param("import difflib\ndifflib.SequenceMatcher(None, 'ab' * 20000, 'ba' * 20000).ratio()", id="difflib"),
         pytest.param("int('9' * 10 ** 7 if sys.set_int_max_str_digits(0) is None else '')", id="a huge number"),
         pytest.param("hash((((),) * 3,) * 3); a = ()\nfor _ in range(40): a = (a, a)\nhash(a)", id="a hash"),
     ],
 )
 def test_a_short_text_that_takes_for_ever_is_a_time_limit(attack, match):
-    report = attack(call=match, cpu_seconds=2)
+    report = attack(call=match, cpu_seconds=1)
     assert (report.status, report.points) == ("time_limit", 0)
