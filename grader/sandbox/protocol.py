@@ -22,8 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from grader.errors import RunnerOutputInvalid
 
 HEADER = struct.Struct("<II")
-# Built-in recurrent code says so at every call of it, several hundred times in a run that uses it; of other events there
-# are a few dozen.
+# Built-in recurrent code says so at every call of it, several hundred times in a run; of other events there are dozens.
 MAX_FRAMES, MAX_OTHER_EVENTS = 20_000, 2000
 # One event of the driver: 40 times what the largest honest one takes, and little enough to become Python objects.
 MAX_EVENT_BYTES = 1 << 20
