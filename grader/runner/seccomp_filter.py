@@ -35,7 +35,7 @@ PLAIN = """
     stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd chdir fchdir statfs fstatfs
     getdents getdents64 ftruncate flock fsync fdatasync
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2
-    brk munmap mremap mprotect madvise msync mincore membarrier
+    brk munmap mremap mprotect madvise msync mincore
     futex set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
     sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu
     clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage

@@ -30,6 +30,7 @@ RUNNER = Path(__file__).resolve().parent.parent / "runner"
 START_SECONDS = 120.0
 # Beyond its own wall limit a run gets this long to be killed and buried; then its zygote is taken for wedged.
 GRACE_SECONDS = 15.0
+DYING_SECONDS = 2.0
 READ_SIZE = 65536
 
 
@@ -140,7 +141,14 @@ class Zygote:
             with self._send_lock:
                 socket.send_fds(self._control, [json.dumps(order).encode()], fds)
         except OSError as exc:
-            raise RunLost(f"the {self.kind.value} process is gone: {exc}") from exc
+            raise self._lost(f"is gone: {exc}") from exc
+
+    def _lost(self, what: str) -> RunLost:
+        """The exception for a run without a verdict."""
+        # A process that dies is silent a moment before it counts as dead; the next attempt must not meet it again.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(DYING_SECONDS)
+        return RunLost(f"the {self.kind.value} process {what}")
 
     def _drain(self, run_id: str, readers: dict[str, int], limits: Limits) -> Outcome:
         caps = {"result": limits.result_bytes, "stdout": limits.log_bytes, "stderr": limits.log_bytes, "status": 65536}
@@ -158,10 +166,10 @@ class Zygote:
                 if verdict_in and not events:
                     break
                 if not self.alive and not events:
-                    raise RunLost(f"the {self.kind.value} process died during a run")
+                    raise self._lost("died during a run")
                 if time.monotonic() > deadline:
                     self._process.send_signal(signal.SIGKILL)
-                    raise RunLost(f"the {self.kind.value} process did not end a run in time")
+                    raise self._lost("did not end a run in time")
                 for key, _ in events:
                     name: str = key.data
                     chunk = os.read(key.fd, READ_SIZE)
@@ -176,7 +184,7 @@ class Zygote:
                         flooded = True
                         self._send({"kill": run_id, "reason": "output"}, [])
         if not kept["status"]:
-            raise RunLost(f"the {self.kind.value} process died during a run")
+            raise self._lost("died during a run")
         verdict = json.loads(kept["status"])
         # Anyone can end with that exit code; what says that the wall was closed is that the runner spoke.
         if verdict.pop("refused") and not kept["result"]:
