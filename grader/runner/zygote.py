@@ -18,6 +18,7 @@ ACCEPTED names what the operator agrees to run without.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import importlib
@@ -112,12 +113,14 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
-        folder_fd = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            pid = os.fork()
-        except OSError:  # no process to be had: without a verdict the trusted side takes the run for lost
-            os.close(status_fd)
-            os.close(folder_fd)
+            with contextlib.ExitStack() as on_failure:
+                on_failure.callback(os.close, status_fd)
+                folder_fd = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                on_failure.callback(os.close, folder_fd)
+                pid = os.fork()
+                on_failure.pop_all()
+        except OSError:  # no folder, or no process to be had: without a verdict the trusted side takes the run for lost
             return
         if pid == 0:
             self._become_child(order, descriptors, parent)
