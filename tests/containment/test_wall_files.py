@@ -21,7 +21,7 @@ PACKAGES = {package.__name__: Path(package.__file__).parent for package in (app,
 ROOT = PACKAGES["grader"].parent
 
 CLOSED_FILES = """
-    /etc/passwd /etc/shadow /etc/hosts /root/.bashrc /proc/version /proc/mounts /proc/net/tcp /proc/kallsyms
+    /etc/passwd /etc/shadow /etc/hosts /proc/version /proc/mounts /proc/net/tcp /proc/kallsyms
     /proc/self/environ /proc/self/maps /proc/self/mem /proc/self/status /proc/self/mountinfo /proc/self/limits
     /proc/thread-self/comm /proc/sys/kernel/random/boot_id /sys/kernel/uevent_seqnum
     /dev/null /dev/zero /dev/mem /dev/kmsg /dev/fuse /dev/tty /dev/ptmx /dev/kvm /dev/net/tun
