@@ -134,7 +134,7 @@ def doctor(
         chosen = choose_device(device)
         console.print(f"device: {chosen}{f' ({chosen.reason})' if chosen.reason else ''}")
         agrees = not gpu or _keras_agrees(chosen, assignment, console)
-    with _our_failure_is_exit_3(), ForkSandbox(accept_missing=accepted, device=cast("DeviceChoice", device)) as sandbox:
+    with _our_failure_is_exit_3(), ForkSandbox(accept_missing=accepted, device=device) as sandbox:
         console.print(f"slots: {sandbox.slots} (cores this process may use)")
         sandbox.start(Kind.KERAS3)
         table = Table("mechanism", "state", "what it stops")

@@ -1,7 +1,7 @@
 """The answers of Keras itself: the one module here that imports TensorFlow, so it runs in a process of its own.
 
-``python -m reference.keras_lstm cpu|gpu`` reads specs as JSON from stdin and writes the cases as safetensors to stdout. All
-cases of one call share the import, which takes longer than everything else. `reference.store` is the caller.
+``python -m reference.keras_lstm cpu|gpu`` reads specs as JSON from stdin and writes the cases as safetensors to stdout.
+All cases of one call share the import, which takes longer than everything else. `reference.store` is the caller.
 """
 
 import sys

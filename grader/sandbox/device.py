@@ -99,15 +99,14 @@ def choose_device(wanted: str, *, root: Path = Path("/"), packages: Path | None 
     nodes, missing = _nodes(root / "dev")
     folder = _library_folder(root)
     if folder is None:
-        missing.append(f"{DRIVER_LIBRARY}, the library of NVIDIA's driver")
+        missing.append(f"NVIDIA's driver library {DRIVER_LIBRARY}")
     if not _is_cuda_build(packages):
-        missing.append("a TensorFlow that is built with CUDA (requirements/gpu.txt, or the image's target gpu)")
+        missing.append("a TensorFlow built with CUDA (requirements/gpu.txt or the image's target gpu)")
     if not missing:
         return Device(_model(root), tuple(nodes), folder or "")
-    reason = f"there is no GPU that the box can use; missing: {', '.join(missing)}"
     if wanted == "gpu":
-        raise SandboxUnavailable(reason)
-    return Device(reason=reason)
+        raise SandboxUnavailable(f"a GPU is asked for, and there is none that it can use: missing {', '.join(missing)}")
+    return Device(reason=f"for a GPU these are missing: {', '.join(missing)}")
 
 
 def _nodes(dev: Path) -> tuple[list[str], list[str]]:
