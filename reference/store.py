@@ -69,7 +69,7 @@ def build_with_keras(specs: Sequence[CaseSpec], *, gpu: Mapping[str, str] | None
     with tempfile.TemporaryDirectory(prefix="reference-") as home:
         try:
             process = subprocess.run(
-                [sys.executable, "-m", "reference.keras_lstm", "cpu" if gpu is None else "gpu"],
+                [sys.executable, "-m", "reference.keras_lstm", *([] if gpu is None else ["gpu"])],
                 input=specs_to_json(specs).encode(),
                 capture_output=True,
                 timeout=BUILD_TIMEOUT_SECONDS,

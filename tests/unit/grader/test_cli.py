@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
+
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli import cli
+from grader.cli import _keras_agrees
 from grader.errors import SandboxUnavailable
+from grader.sandbox import Device
+from reference.cases import cases_to_arrays
 
 REASON = "a GPU is asked for, and there is none that it can use: missing /dev/nvidiactl"
 
@@ -56,3 +63,24 @@ def test_doctor_gpu_requires_one_whatever_the_setting_says(monkeypatch, no_gpu):
     result = CliRunner().invoke(cli, ["doctor", "--gpu"])
     assert (result.exit_code, result.stderr) == (3, f"lstm-grader: the sandbox cannot be used here: {REASON}\n")
     assert no_gpu == ["gpu"]
+
+
+@pytest.mark.parametrize(("off_by", "agrees"), [(0, True), (5e-6, True), (1e-3, False), (float("nan"), False)])
+def test_doctor_shows_how_far_keras_is_from_the_exact_answers(monkeypatch, assignment, cases, off_by, agrees):
+    given = []
+
+    def build(specs, *, gpu):
+        given.append(gpu)
+        *right, last = cases
+        return cases_to_arrays([*right, dataclasses.replace(last, expected=last.expected + last.x.dtype.type(off_by))])
+
+    monkeypatch.setattr("grader.cli.build_with_keras", build)
+    device = Device("NVIDIA L4", ("/dev/nvidia0",))
+    console = Console(file=io.StringIO(), width=120)
+    assert _keras_agrees(device, assignment, console) is agrees
+    printed = console.file.getvalue()
+    assert given == [device.environment()]
+    assert "Keras on gpu (NVIDIA L4), compared with the float64 oracle" in printed
+    assert all(case.id in printed for case in assignment.cases)
+    assert "1e-05 + 1e-05 of the value" in printed
+    assert (" no " in printed) is not agrees
