@@ -32,6 +32,11 @@ COPY requirements/image.sh requirements/gpu.txt requirements/
 RUN bash requirements/image.sh dependencies requirements/gpu.txt
 
 FROM gpu-dependencies AS gpu
+# The first two are for NVIDIA's container runtime: which cards it shows (`--gpus` says it anew), and that CUDA is wanted.
+# Without a card submissions run on the CPU; LSTM_GRADER_DEVICE=gpu makes the start fail instead.
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    LSTM_GRADER_DEVICE=auto
 COPY . .
 RUN bash requirements/image.sh application
 VOLUME /data

@@ -24,7 +24,7 @@ def serve() -> None:
     from app.errors import DataDirInUse
     from app.server import run
     from app.settings import ENV_PREFIX, Settings
-    from grader import AssignmentError
+    from grader import AssignmentError, SandboxError
 
     try:
         settings = Settings()
@@ -45,6 +45,9 @@ def serve() -> None:
     except (AssignmentError, OSError) as exc:
         typer.echo(f"lstm-grader: {exc}", err=True)
         raise typer.Exit(USAGE) from exc
+    except SandboxError as exc:
+        typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
+        raise typer.Exit(OUR_FAILURE) from exc
     except (SQLAlchemyError, CommandError) as exc:
         typer.echo(f"lstm-grader: the database cannot be used: {exc}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc

@@ -42,6 +42,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     Raises:
         AssignmentError: an assignment file is wrong.
         DataDirInUse: another service runs on the same data (raised by the lifespan).
+        SandboxUnavailable: this host does not have the device that the settings ask for (raised by the lifespan).
     """
     assignments = load_assignments(settings.assignments_dir)
 
@@ -91,7 +92,8 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
 def warm_engine(settings: Settings, assignments: Mapping[str, Assignment]) -> Iterator[Grade]:
     """The engine with a sandbox that lives as long as the context, and warms up without keeping anybody waiting."""
     references = ReferenceStore(settings.cache_dir)
-    with ForkSandbox(settings.slots, accept_missing=settings.missing_parts) as sandbox:
+    with ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device) as sandbox:
+        logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
         threading.Thread(target=_warm_up, args=(sandbox, references, assignments), name="warm-up", daemon=True).start()
         yield functools.partial(grade, sandbox=sandbox, references=references)
 

@@ -31,7 +31,7 @@ def run(settings: Settings) -> None:
 
     Raises:
         OSError: the address cannot be listened on, or a folder cannot be used.
-        AssignmentError, DataDirInUse: see `create_app`.
+        AssignmentError, DataDirInUse, SandboxUnavailable: see `create_app`.
     """
     configure_logging(settings.log_level)
     for name in unknown_variables():

@@ -15,6 +15,8 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from grader.sandbox import DeviceChoice
+
 ENV_PREFIX = "LSTM_GRADER_"
 # What a bearer token may be made of (RFC 6750), and long enough not to be guessed.
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
@@ -45,6 +47,9 @@ class Settings(BaseSettings):
     upload_bytes: PositiveInt = Field(20_000_000, description="largest accepted file")
     accept_missing: str = Field(
         "", description="parts of the wall around submissions to run without: landlock, seccomp or both, with a comma"
+    )
+    device: DeviceChoice = Field(
+        "cpu", description="what submissions run on: cpu, gpu, or auto: a GPU where there is one that the box can use"
     )
     slots: PositiveInt = Field(
         default_factory=available_cores, description="submissions graded at the same time; by default one per core"

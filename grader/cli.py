@@ -16,23 +16,27 @@ from collections.abc import Iterator
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
+import numpy as np
 import typer
 from platformdirs import user_cache_path
 from rich.console import Console
 from rich.table import Table
 
 from grader.assignment import Assignment, assignment_schema, load_assignments, pick_assignment
+from grader.comparison import compare
 from grader.errors import AssignmentError, SandboxError
 from grader.messages import render, translate
 from grader.pipeline import Progress, grade
 from grader.report import Report, Status
-from grader.sandbox import ForkSandbox, Kind
+from grader.sandbox import DEVICE_CHOICES, Device, DeviceChoice, ForkSandbox, Kind, choose_device
 from grader.selftest import correct_submission
 from grader.submission import Submission
 from grader.text_report import print_report
-from reference import ReferenceStore
+from reference import ReferenceStore, ReferenceUnavailable, lstm_forward
+from reference.cases import cases_from_arrays
+from reference.store import build_with_keras
 
 GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
 
@@ -97,7 +101,8 @@ def grade_command(
     chosen = _assignment(assignment)
     submission = _submission(file, chosen)
     language = lang.value if lang else _locale_language() or chosen.language
-    with _our_failure_is_exit_3(), ForkSandbox(slots=1, accept_missing=_accept_missing()) as sandbox:
+    accepted, device = _accept_missing(), _device()
+    with _our_failure_is_exit_3(), ForkSandbox(slots=1, accept_missing=accepted, device=device) as sandbox:
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
         with _progress(language) as progress:
@@ -109,29 +114,63 @@ def grade_command(
 
 
 @cli.command()
-def doctor() -> None:
-    """Say what this host can do: versions, the wall around submissions, and a known answer graded through it."""
+def doctor(
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Require a GPU, and compare Keras on it with the exact answers first.")
+    ] = False,
+) -> None:
+    """Say what this host can do: versions, the device, the wall around submissions, and a known answer graded there.
+
+    Exit codes: 0 it can grade, 2 wrong usage, 3 it cannot.
+    """
     console = Console(highlight=False)
+    accepted, device = _accept_missing(), "gpu" if gpu else _device()
+    assignment = load_assignments()["lstm-layer"]
     console.print(f"lstm-grader {version('lstm-grader')}, Python {platform.python_version()}, {platform.system()}")
     for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
         with contextlib.suppress(PackageNotFoundError):
             console.print(f"{name} {version(name)}")
-    with _our_failure_is_exit_3(), ForkSandbox(accept_missing=_accept_missing()) as sandbox:
+    with _our_failure_is_exit_3():
+        chosen = choose_device(device)
+        console.print(f"device: {chosen}{f' ({chosen.reason})' if chosen.reason else ''}")
+        agrees = not gpu or _keras_agrees(chosen, assignment, console)
+    with _our_failure_is_exit_3(), ForkSandbox(accept_missing=accepted, device=device) as sandbox:
         console.print(f"slots: {sandbox.slots} (cores this process may use)")
         sandbox.start(Kind.KERAS3)
         table = Table("mechanism", "state", "what it stops")
         for name, mechanism in sandbox.wall().items():
             state = "[green]enforced[/]" if mechanism.enforced else "[red]not enforced[/]"
             table.add_row(name, state, mechanism.stops)
+        for name, why in sandbox.opens().items():
+            table.add_row(name, "[yellow]open for the GPU[/]", why)
         console.print(table)
-        assignment = load_assignments()["lstm-layer"]
         report = grade(correct_submission(), assignment, sandbox=sandbox, references=_references())
     good = report.status == Status.PASSED
     console.print(
         f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "
         f"in {report.timing.wall_seconds:.1f} s (the first one includes starting TensorFlow)"
     )
-    raise typer.Exit(GRADED if good else OUR_FAILURE)
+    if report.error is not None:
+        console.print(f"{report.error.type} {report.error.message}")
+    raise typer.Exit(GRADED if good and agrees else OUR_FAILURE)
+
+
+def _keras_agrees(device: Device, assignment: Assignment, console: Console) -> bool:
+    """Show how far Keras' answers on this device, without the box around it, are from the oracle's."""
+    specs = [case.spec() for case in assignment.cases]
+    cases = cases_from_arrays(specs, build_with_keras(specs, gpu=device.environment()))
+    tolerance = assignment.tolerance
+    table = Table("case", "shape", "largest error", f"within {tolerance.atol:g} + {tolerance.rtol:g} of the value")
+    close = []
+    for case in cases:
+        exact = lstm_forward(case.x, case.weights).h
+        compared = compare(case.expected, exact, atol=tolerance.atol, rtol=tolerance.rtol)
+        close.append(compared.close)
+        error = np.nan if compared.max_abs_error is None else compared.max_abs_error
+        table.add_row(case.spec.id, str(case.expected.shape), f"{error:.2g}", "yes" if compared.close else "[red]no[/]")
+    console.print(f"Keras on {device}, compared with the float64 oracle:")
+    console.print(table)
+    return all(close)
 
 
 @assignments_cli.command("list")
@@ -194,6 +233,14 @@ def _accept_missing() -> list[str]:
     return accepted
 
 
+def _device() -> DeviceChoice:
+    """What submissions run on."""
+    device = os.environ.get("LSTM_GRADER_DEVICE") or "cpu"
+    if device not in DEVICE_CHOICES:
+        raise _usage(f"LSTM_GRADER_DEVICE is {device}; possible are cpu, gpu and auto")
+    return cast("DeviceChoice", device)
+
+
 def _locale_language() -> str | None:
     """The language of the locale, where it names one of ours."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
@@ -220,6 +267,9 @@ def _our_failure_is_exit_3() -> Iterator[None]:
         yield
     except SandboxError as exc:
         typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
+        raise typer.Exit(OUR_FAILURE) from exc
+    except ReferenceUnavailable as exc:
+        typer.echo(f"lstm-grader: {exc}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc
 
 

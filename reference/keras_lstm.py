@@ -1,7 +1,7 @@
 """The answers of Keras itself: the one module here that imports TensorFlow, so it runs in a process of its own.
 
-``python -m reference.keras_lstm`` reads specs as JSON from stdin and writes the cases as safetensors to stdout. All
-cases of one call share the import, which takes longer than everything else. `reference.store` is the caller.
+``python -m reference.keras_lstm [gpu]`` reads specs as JSON from stdin and writes the cases as safetensors to stdout.
+All cases of one call share the import, which takes longer than everything else. `reference.store` is the caller.
 """
 
 import sys
@@ -41,6 +41,8 @@ def main() -> None:
     """Build every case that stdin asks for."""
     # TF32 keeps 10 bits of the mantissa: on a GPU that has it the answers would be wrong by far more than 1e-5.
     tf.config.experimental.enable_tensor_float_32_execution(False)
+    if sys.argv[1:] == ["gpu"] and not tf.config.list_physical_devices("GPU"):
+        sys.exit("TensorFlow finds no GPU")  # and would compute on the CPU without a word
     cases = [build_case(spec) for spec in specs_from_json(sys.stdin.read())]
     sys.stdout.buffer.write(safetensors.numpy.save(cases_to_arrays(cases)))
 

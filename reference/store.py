@@ -16,7 +16,7 @@ import logging
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -54,9 +54,12 @@ def check_against_oracle(case: Case) -> float:
     raise ReferenceMismatch(f"case {case.spec.id!r}: Keras and the oracle differ by {difference:.1e} (limit {limit:g})")
 
 
-def build_with_keras(specs: Sequence[CaseSpec]) -> dict[str, Float32Array]:
+def build_with_keras(specs: Sequence[CaseSpec], *, gpu: Mapping[str, str] | None = None) -> dict[str, Float32Array]:
     """Run `reference.keras_lstm` in a new process and return the arrays it writes.
 
+    Args:
+        gpu: environment variables of a process that computes on a GPU; None: on the CPU, as all answers are that
+            submissions are compared with.
     Raises:
         ReferenceUnavailable: the process failed, took longer than `BUILD_TIMEOUT_SECONDS`, or wrote something else.
     """
@@ -66,7 +69,7 @@ def build_with_keras(specs: Sequence[CaseSpec]) -> dict[str, Float32Array]:
     with tempfile.TemporaryDirectory(prefix="reference-") as home:
         try:
             process = subprocess.run(
-                [sys.executable, "-m", "reference.keras_lstm"],
+                [sys.executable, "-m", "reference.keras_lstm", *([] if gpu is None else ["gpu"])],
                 input=specs_to_json(specs).encode(),
                 capture_output=True,
                 timeout=BUILD_TIMEOUT_SECONDS,
@@ -76,6 +79,7 @@ def build_with_keras(specs: Sequence[CaseSpec]) -> dict[str, Float32Array]:
                     "TF_ENABLE_ONEDNN_OPTS": "0",
                     "TF_CPP_MIN_LOG_LEVEL": "3",
                     "CUDA_VISIBLE_DEVICES": "",
+                    **(gpu or {}),
                 },
                 check=True,
             )

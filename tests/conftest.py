@@ -1,4 +1,7 @@
-"""Shared by all tests: none of our environment variables, no network but this machine, no Hypothesis deadline."""
+"""Shared by all tests: none of our environment variables, no network but this machine, no Hypothesis deadline.
+
+Tests marked `gpu` run where a GPU is that the box can use; elsewhere they are skipped, and say what is missing.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,18 @@ import os
 import pytest
 from hypothesis import settings
 
+from grader.sandbox import choose_device
+
 # Shared machines stall now and then; a slow example is no failure.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and (reason := choose_device("auto").reason):
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=f"no GPU here: {reason}"))
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,6 @@ def preload() -> dict[str, str]:
         "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
         "keras": keras.__version__,
         "keras_generation": generation,
-        "device": "cpu",
     }
 
 

@@ -20,6 +20,7 @@ import sysconfig
 from collections.abc import Collection, Iterator
 from typing import Any
 
+import cuda
 import landlockpy
 from landlockpy import AccessFS, Scope
 from seccomp_filter import Program, compile_filter, load_filter
@@ -45,6 +46,7 @@ SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"
 SINGLE_FILES = ("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/cpuinfo", "/proc/meminfo", "/dev/urandom")
 QUEUED_SIGNALS = 64  # the kernel counts them per user, so a run could take those of the service
 CPU_TREE = "/sys/devices/system/cpu"
+DEVICE = READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
 
 # mechanism -> (is it enforced, what it stops); completed by `prepare`
 STATE: dict[str, tuple[bool, str]] = {
@@ -59,6 +61,7 @@ STATE: dict[str, tuple[bool, str]] = {
 _libc = ctypes.CDLL(None, use_errno=True)
 _filter: Program | None = None
 _readable_trees: list[str] = []
+_gpu_nodes: list[str] = []
 _keeps_reading = False
 
 
@@ -66,11 +69,12 @@ class Refused(OSError):
     """A step of the lockdown did not work; the child must end before any student code runs."""
 
 
-def prepare(accepted_missing: Collection[str]) -> None:
+def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) -> None:
     """Find out what this host offers and build what all children share. Called once, in the warm process.
 
     Args:
         accepted_missing: ``landlock``, ``seccomp`` or both: what the operator agrees to run without.
+        gpu_nodes: device files of the GPU that submissions run on; none: they run on the CPU.
     Raises:
         Refused: one of them does not work here and was not accepted.
     """
@@ -84,7 +88,7 @@ def prepare(accepted_missing: Collection[str]) -> None:
         accepted_missing,
     )
     try:
-        _filter = compile_filter()
+        _filter = compile_filter(gpu=bool(gpu_nodes))
         problem = None
     except OSError as exc:
         problem = f"libseccomp cannot build the filter: {exc}"
@@ -101,6 +105,7 @@ def prepare(accepted_missing: Collection[str]) -> None:
     )
     if abi >= 1:
         _readable_trees.extend(_python_trees())
+        _gpu_nodes.extend(gpu_nodes)
         _keeps_reading = not all(map(_open_to_all, _readable_trees))
 
 
@@ -236,7 +241,19 @@ def _restrict_files(directory: str) -> None:
             if os.path.exists(file):
                 rules.allow_path(file, READ_FILE)
         rules.allow_path(directory, WRITE_TREE)
+        if _gpu_nodes:
+            _allow_cuda(rules)
         rules.restrict()
+
+
+def _allow_cuda(rules: landlockpy.Ruleset) -> None:
+    for node in _gpu_nodes:
+        rules.allow_path(node, DEVICE | READ_TREE if os.path.isdir(node) else DEVICE)
+    for tree in cuda.trees():
+        rules.allow_path(tree, READ_TREE)
+    for file in filter(os.path.exists, cuda.READABLE_FILES):
+        rules.allow_path(file, READ_FILE)
+    rules.allow_path(cuda.OWN_THREADS, READ_FILE | AccessFS.WRITE_FILE)
 
 
 def _python_trees() -> Iterator[str]:

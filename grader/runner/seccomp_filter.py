@@ -17,6 +17,7 @@ import os
 import struct
 from typing import NamedTuple
 
+import cuda
 import pyseccomp
 from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, MASKED_EQ, Arg, Attr
 
@@ -80,6 +81,12 @@ ARGUMENTS = (
     ("mkdirat", 2, FOLDER_MODE, (FOLDER_MODE,)),
     ("clone", 0, 0xFFFFFFFF, (THREAD,)),
 )
+# What is allowed besides where submissions run on a GPU; cuda.py says why.
+GPU_ARGUMENTS = (
+    ("ioctl", 1, cuda.FRONTEND_MASK, tuple(cuda.FRONTEND | number for number in cuda.FRONTEND_NUMBERS)),
+    ("ioctl", 1, 0xFFFFFFFF, cuda.UVM_NUMBERS),
+    ("mmap", 3, MMAP_MASK, (cuda.MMAP_SHARED_ANONYMOUS,)),
+)
 REMOVE = ("unlink", "unlinkat", "rmdir")
 # libc tries these first and falls back only on ENOSYS. Numbers from 424 on are the same on all architectures.
 FALL_BACK = ("clone3", "openat2")
@@ -93,9 +100,10 @@ class Program(NamedTuple):
     own_pid_at: tuple[int, ...]
 
 
-def compile_filter() -> Program:
+def compile_filter(*, gpu: bool = False) -> Program:
     """The allow list. Compiled once in the warm process: in a child it would take two milliseconds.
 
+    Args: gpu: with what CUDA needs.
     Raises: OSError: libseccomp cannot do it here.
     """
     allowed = pyseccomp.SyscallFilter(NOT_ALLOWED)
@@ -103,9 +111,11 @@ def compile_filter() -> Program:
     allowed.set_attr(Attr.CTL_OPTIMIZE, 2)  # a tree of comparisons instead of a list
     for name in PLAIN:
         _add(allowed, ALLOW, name)
-    for name, index, mask, values in ARGUMENTS:
+    for name, index, mask, values in (*ARGUMENTS, *(GPU_ARGUMENTS if gpu else ())):
         for value in values:
             _add(allowed, ALLOW, name, Arg(index, MASKED_EQ, mask, value))
+    if gpu:
+        _allow_socket_of_cuda(allowed)
     for name in ("kill", "tgkill"):
         _add(allowed, ALLOW, name, Arg(0, EQ, OWN_PID))
     # Reading limits of its own, never setting them.
@@ -124,6 +134,14 @@ def compile_filter() -> Program:
         8 * index + 4 for index, (*_, operand) in enumerate(struct.iter_unpack(INSTRUCTION, code)) if operand == OWN_PID
     )
     return Program(code, own_pid_at)
+
+
+def _allow_socket_of_cuda(allowed: pyseccomp.SyscallFilter) -> None:
+    is_unix = Arg(0, EQ, cuda.AF_UNIX)
+    _add(allowed, ALLOW, "socket", is_unix, Arg(1, MASKED_EQ, cuda.SOCK_TYPE_MASK, cuda.SOCK_SEQPACKET))
+    _add(allowed, ALLOW, "setsockopt", Arg(1, EQ, cuda.SOL_SOCKET), Arg(2, EQ, cuda.SO_PASSCRED))
+    for name in ("bind", "listen"):
+        _add(allowed, ALLOW, name)
 
 
 class _SocketFilterProgram(ctypes.Structure):

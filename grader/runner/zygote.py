@@ -12,8 +12,9 @@ It is started by path with an empty environment and one open socket. It never se
 reads the request itself), and holds no expected value, no seed, no secret. It supervises its children through pidfds
 and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were left behind.
 
-Started as ``zygote.py KIND FD ACCEPTED``: KIND is ``reader``, ``keras2`` or ``keras3``; FD is the control socket;
-ACCEPTED names what the operator agrees to run without.
+Started as ``zygote.py KIND FD ACCEPTED NODES``: KIND is ``reader``, ``keras2`` or ``keras3``; FD is the control socket;
+ACCEPTED names what the operator agrees to run without; NODES are the device files of the GPU that submissions run on,
+empty for the CPU. CUDA does not survive a fork either, so it is started in each child.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import cuda
 import lockdown
 
 POLL_SECONDS = 0.02
@@ -71,9 +73,10 @@ class Child:
 class Supervisor:
     """Forks, watches and buries the children; one per zygote, single-threaded."""
 
-    def __init__(self, control: socket.socket, run: Callable[[int], None]) -> None:
+    def __init__(self, control: socket.socket, run: Callable[[int], None], begin: Callable[[], None]) -> None:
         self._control = control
         self._run = run
+        self._begin = begin
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._children: dict[str, Child] = {}
@@ -137,6 +140,7 @@ class Supervisor:
             # AutoGraph writes the code it makes to a temporary file.
             tempfile.tempdir = os.environ["TMPDIR"] = order["directory"]
             sys.dont_write_bytecode = True
+            self._begin()
             code = 1
             self._run(lockdown.REQUEST)
             code = 0
@@ -287,7 +291,7 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
         TF_NUM_INTRAOP_THREADS="1",
         TF_NUM_INTEROP_THREADS="1",
         OPENBLAS_NUM_THREADS="1",
-        CUDA_VISIBLE_DEVICES="",
+        CUDA_VISIBLE_DEVICES="",  # with a GPU too: nothing may start CUDA here
         MPLBACKEND="Agg",
         # Nowhere to keep a cache or a configuration: the box may write to its run directory only.
         HOME="/nonexistent",
@@ -304,21 +308,27 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
     return program, facts
 
 
+def _nothing() -> None:
+    pass
+
+
 def main() -> None:
     kind, fd, accepted_missing = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
+    gpu_nodes = sys.argv[4].split(",") if sys.argv[4] else []
     control = socket.socket(fileno=fd)
     os.set_inheritable(fd, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trusted side, which then closes the socket
     try:
-        lockdown.prepare(accepted_missing)
+        lockdown.prepare(accepted_missing, gpu_nodes)
     except lockdown.Refused as exc:
         sys.exit(f"refused: {exc}")
     program, facts = _preload(kind)
     sys.argv[:] = [""]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, the parent's pages in every child
-    control.send(json.dumps({"facts": facts, "wall": lockdown.STATE}).encode())
-    Supervisor(control, program.main).serve()
+    opens = {"device nodes": ", ".join(gpu_nodes), **cuda.OPENINGS} if gpu_nodes else {}
+    control.send(json.dumps({"facts": facts, "wall": lockdown.STATE, "opens": opens}).encode())
+    Supervisor(control, program.main, cuda.start if gpu_nodes else _nothing).serve()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,20 @@
 """The trusted half of the wall: starts the warm processes, sends them requests, reads back bytes."""
 
+from grader.sandbox.device import DEVICE_CHOICES, Device, DeviceChoice, choose_device
 from grader.sandbox.in_memory import InMemorySandbox
 from grader.sandbox.launcher import ForkSandbox
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Kind, Outcome, Sandbox
 
-__all__ = ["ForkSandbox", "InMemorySandbox", "Kind", "Limits", "Outcome", "Sandbox"]
+__all__ = [
+    "DEVICE_CHOICES",
+    "Device",
+    "DeviceChoice",
+    "ForkSandbox",
+    "InMemorySandbox",
+    "Kind",
+    "Limits",
+    "Outcome",
+    "Sandbox",
+    "choose_device",
+]

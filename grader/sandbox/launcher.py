@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from grader.errors import RunLost, SandboxUnavailable
+from grader.sandbox.device import CPU, Device, DeviceChoice, choose_device
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
 from grader.sandbox.run_folder import remove_folder, run_folder
@@ -29,9 +30,14 @@ class ForkSandbox:
     Args:
         slots: how many runs may hold a core at once; None: as many as this process may use.
         accept_missing: parts of the wall (``landlock``, ``seccomp``) that the operator agrees to run without.
+        device: what submissions run on, see `choose_device`.
+    Raises:
+        SandboxUnavailable: this host does not have the device, or no user ids that are free.
     """
 
-    def __init__(self, slots: int | None = None, *, accept_missing: Collection[str] = ()) -> None:
+    def __init__(
+        self, slots: int | None = None, *, accept_missing: Collection[str] = (), device: DeviceChoice = "cpu"
+    ) -> None:
         self.slots = len(os.sched_getaffinity(0)) if slots is None else slots
         if self.slots < 1:
             raise ValueError(f"slots is {slots}; at least 1 is needed")
@@ -42,6 +48,7 @@ class ForkSandbox:
         if unknown := set(accept_missing) - {"landlock", "seccomp"}:
             raise ValueError(f"accept_missing names {', '.join(sorted(unknown))}; possible are landlock and seccomp")
         self._accept_missing = tuple(accept_missing)
+        self.device = choose_device(device)
         self._users = UserPool(self.slots) if os.geteuid() == 0 else None
         self._directory = Path(tempfile.mkdtemp(prefix="lstm-grader-"))
         if self._users:
@@ -69,6 +76,14 @@ class ForkSandbox:
         zygote.wait_ready()
         return zygote.wall
 
+    def opens(self) -> dict[str, str]:
+        """What the device makes the wall leave open for submissions, and why; nothing for the CPU."""
+        if not self.device.is_gpu:
+            return {}
+        zygote = self._zygote(Kind.KERAS3)
+        zygote.wait_ready()
+        return zygote.opens
+
     def pids(self) -> list[int]:
         """Process ids of the warm processes."""
         with self._lock:
@@ -86,6 +101,9 @@ class ForkSandbox:
             self._users.close()
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
+        device = self._device_of(kind)
+        if device.is_gpu:
+            limits = limits.with_cuda()
         with self._slots, self._users.one() if self._users else contextlib.nullcontext() as uid:
             for attempt in range(1, ATTEMPTS + 1):
                 zygote = self._zygote(kind)
@@ -108,5 +126,9 @@ class ForkSandbox:
                 if zygote is not None:
                     logger.warning("zygote_replaced", extra={"kind": kind.value})
                     zygote.close()
-                zygote = self._zygotes[kind] = Zygote(kind, self._accept_missing)
+                zygote = self._zygotes[kind] = Zygote(kind, self._accept_missing, self._device_of(kind))
             return zygote
+
+    def _device_of(self, kind: Kind) -> Device:
+        """Files are read on the CPU, without what a GPU opens."""
+        return CPU if kind is Kind.READER else self.device

@@ -26,6 +26,21 @@ class Limits(BaseModel):
     log_bytes: int = Field(64 * 1024, gt=0, description="standard output, and standard error, that the report keeps")
     flood_bytes: int = Field(16 * MIB, gt=0, description="printed bytes after which the run is ended: `output_limit`")
 
+    def with_cuda(self) -> Limits:
+        """The same for a run on a GPU: what CUDA itself takes is not the submission's use.
+
+        Each run starts CUDA anew and loads its libraries. The figures are generous guesses, not measurements.
+        """
+        return self.model_copy(
+            update={
+                "cpu_seconds": self.cpu_seconds + 15,
+                "wall_seconds": self.wall_seconds + 20.0,
+                "memory_bytes": self.memory_bytes + 3 * 1024 * MIB,
+                "threads": self.threads + 32,
+                "open_files": self.open_files + 128,
+            }
+        )
+
 
 #: For the reader, which parses a file and runs none of it.
 READER_LIMITS = Limits(cpu_seconds=10, wall_seconds=30.0, memory_bytes=512 * MIB, file_bytes=1)

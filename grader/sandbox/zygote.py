@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from grader.errors import RunLost, SandboxStartFailed, SandboxUnavailable
+from grader.sandbox.device import CPU, Device
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
 
@@ -37,10 +38,12 @@ READ_SIZE = 65536
 class Zygote:
     """One warm process. Started by the constructor, ready after `wait_ready`."""
 
-    def __init__(self, kind: Kind, accept_missing: Collection[str] = ()) -> None:
+    def __init__(self, kind: Kind, accept_missing: Collection[str] = (), device: Device = CPU) -> None:
         self.kind = kind
+        self.device = device
         self.facts: dict[str, str] = {}
         self.wall: dict[str, Mechanism] = {}
+        self.opens: dict[str, str] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         self._send_lock = threading.Lock()
@@ -50,9 +53,9 @@ class Zygote:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-I", str(RUNNER / "zygote.py")),
-                    *(kind.value, str(theirs.fileno()), ",".join(accept_missing)),
+                    *(kind.value, str(theirs.fileno()), ",".join(accept_missing), ",".join(device.nodes)),
                 ],
-                env={},
+                env=device.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -84,7 +87,8 @@ class Zygote:
                     raise SandboxUnavailable(tail.removeprefix("refused: "))
                 raise SandboxStartFailed(f"the {self.kind.value} process did not start: {tail or 'no answer in time'}")
             greeting = json.loads(message)
-            self.facts = greeting["facts"]
+            self.facts = {**greeting["facts"], "device": str(self.device)}
+            self.opens = greeting["opens"]
             self.wall = {name: Mechanism(*state) for name, state in greeting["wall"].items()}
             self._ready = True
             # Nobody needs what a warm process prints from here on, but a full pipe would stop it.
@@ -187,7 +191,14 @@ class Zygote:
             raise self._lost("died during a run")
         verdict = json.loads(kept["status"])
         # Anyone can end with that exit code; what says that the wall was closed is that the runner spoke.
-        if verdict.pop("refused") and not kept["result"]:
+        refused = verdict.pop("refused")
+        if self.device.is_gpu and not kept["result"]:
+            # The runner speaks before it looks at a submission: what ended here was the start of CUDA.
+            raise SandboxUnavailable(
+                f"CUDA did not start (killed for {verdict['killed_for']}, exit code {verdict['exit_code']}): "
+                f"{bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
+            )
+        if refused and not kept["result"]:
             raise SandboxUnavailable(
                 f"the box did not close: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
             )

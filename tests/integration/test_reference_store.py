@@ -154,3 +154,8 @@ def test_keras_process_turns_tf32_off():
         keras_lstm.main()
         assert not tf.config.experimental.tensor_float_32_execution_enabled()
     """)
+
+
+def test_a_build_for_a_gpu_does_not_use_the_cpu_instead():
+    with pytest.raises(ReferenceUnavailable, match="TensorFlow finds no GPU"):
+        build_with_keras(SPECS, gpu={})  # no card is shown to it

@@ -66,3 +66,18 @@ def test_url_is_one_that_a_browser_can_open(host: str, public_url: str | None, e
 def test_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings().port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu", "auto"])
+def test_known_device_is_taken(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTM_GRADER_DEVICE", device)
+    assert Settings().device == device
+
+
+def test_unknown_device_is_refused() -> None:
+    with pytest.raises(ValidationError, match="'cpu', 'gpu' or 'auto'"):
+        Settings(device="tpu")  # type: ignore[arg-type]
+
+
+def test_submissions_run_on_the_cpu_unless_the_operator_says_otherwise() -> None:
+    assert Settings().device == "cpu"

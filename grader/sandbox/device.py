@@ -1,0 +1,166 @@
+"""On what submissions run: the CPU, or a GPU that the box can use.
+
+The choice looks at files only. Starting CUDA to ask it would be expensive here, and fatal in a warm process, because
+CUDA does not survive a fork.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from grader.errors import SandboxUnavailable
+
+DeviceChoice = Literal["cpu", "gpu", "auto"]
+DEVICE_CHOICES: tuple[str, ...] = get_args(DeviceChoice)
+
+# Without these two and one /dev/nvidiaN there is no CUDA; the others are used where they exist.
+CONTROL_NODES = ("nvidiactl", "nvidia-uvm")
+OTHER_NODES = ("nvidia-uvm-tools", "nvidia-caps")
+DRIVER_LIBRARY = "libcuda.so.1"
+LIBRARY_FOLDERS = ("usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib", "lib64", "lib/x86_64-linux-gnu")
+# Mounted there by some container runtimes, where the loader does not look by itself.
+EXTRA_LIBRARY_FOLDERS = ("usr/local/nvidia/lib64", "usr/lib/wsl/lib")
+
+#: What a process that computes on the GPU has in its environment, beside where its libraries are.
+CUDA_ENVIRONMENT = {
+    # The first card by bus number, as /proc/driver/nvidia/gpus lists them.
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "CUDA_VISIBLE_DEVICES": "0",
+    # Slots share the card: take memory as it is needed, not all of it at the start.
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    # TF32 keeps 10 bits of the mantissa; this is for libraries that TensorFlow's own switch does not reach.
+    "NVIDIA_TF32_OVERRIDE": "0",
+    # Equal numbers every time, as far as no operation refuses: TF_DETERMINISTIC_OPS would make honest code fail.
+    "TF_CUDNN_DETERMINISTIC": "1",
+    "TF_CUDNN_USE_AUTOTUNE": "0",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    # What one run compiles for the card, another one must not load.
+    "CUDA_CACHE_DISABLE": "1",
+}
+
+
+@dataclass(frozen=True)
+class Device:
+    """What submissions run on.
+
+    Args:
+        model: of the card, where the driver says it.
+        nodes: device files that a run may open; none: it runs on the CPU.
+        library_folder: where the driver's libraries are, when the loader does not look there by itself.
+        reason: why it is the CPU, when that was not asked for.
+    """
+
+    model: str = ""
+    nodes: tuple[str, ...] = ()
+    library_folder: str = ""
+    reason: str = ""
+
+    @property
+    def is_gpu(self) -> bool:
+        return bool(self.nodes)
+
+    def __str__(self) -> str:
+        """What reports show."""
+        if not self.is_gpu:
+            return "cpu"
+        return f"gpu ({self.model})" if self.model else "gpu"
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables of a process that computes on it."""
+        if not self.is_gpu:
+            return {}
+        return CUDA_ENVIRONMENT | ({"LD_LIBRARY_PATH": self.library_folder} if self.library_folder else {})
+
+
+CPU = Device()
+
+
+def choose_device(wanted: str, *, root: Path = Path("/"), packages: Path | None = None) -> Device:
+    """Settle what ``LSTM_GRADER_DEVICE`` asks for.
+
+    Args:
+        wanted: one of `DEVICE_CHOICES`; ``auto``: the GPU where there is one that the box can use.
+        root: the file system; tests put another one here.
+        packages: the folder that holds TensorFlow; None: where Python would import it from.
+    Raises:
+        ValueError: `wanted` is something else.
+        SandboxUnavailable: ``gpu`` was asked for and cannot be had; the message names everything that is missing.
+    """
+    if wanted not in DEVICE_CHOICES:
+        raise ValueError(f"device is {wanted}; possible are cpu, gpu and auto")
+    if wanted == "cpu":
+        return CPU
+    nodes, missing = _nodes(root / "dev")
+    folder = _library_folder(root)
+    if folder is None:
+        missing.append(f"NVIDIA's driver library {DRIVER_LIBRARY}")
+    if not _is_cuda_build(packages):
+        missing.append("a TensorFlow built with CUDA (requirements/gpu.txt or the image's target gpu)")
+    if not missing:
+        return Device(_model(root), tuple(nodes), folder or "")
+    if wanted == "gpu":
+        raise SandboxUnavailable(f"a GPU is asked for, and there is none that it can use: missing {', '.join(missing)}")
+    return Device(reason=f"for a GPU these are missing: {', '.join(missing)}")
+
+
+def _nodes(dev: Path) -> tuple[list[str], list[str]]:
+    """Device files to open, and what is missing."""
+    cards = sorted(dev.glob("nvidia[0-9]*"))
+    wanted = [dev / name for name in CONTROL_NODES] + (cards or [dev / "nvidia0"])
+    missing = [f"/dev/{node.name}" for node in wanted if not node.exists()]
+    missing += [f"/dev/{node.name} open to the users that run submissions" for node in wanted if not _usable(node)]
+    others = [dev / name for name in OTHER_NODES]
+    return [str(node) for node in (*wanted, *others) if node.exists()], missing
+
+
+def _usable(node: Path) -> bool:
+    """Whether a run may read and write it: root gives each run a user of its own, who is in no group."""
+    if not node.exists():
+        return True  # which is said once
+    if os.geteuid() == 0:
+        everybody = stat.S_IROTH | stat.S_IWOTH
+        return node.stat().st_mode & everybody == everybody
+    return os.access(node, os.R_OK | os.W_OK)
+
+
+def _library_folder(root: Path) -> str | None:
+    """Where the driver's library is: a folder to be named to the loader, "" when it looks there, None when nowhere."""
+    cache = root / "etc/ld.so.cache"
+    if cache.exists() and DRIVER_LIBRARY.encode() in cache.read_bytes():
+        return ""
+    if any((root / folder / DRIVER_LIBRARY).exists() for folder in LIBRARY_FOLDERS):
+        return ""
+    found = (f"/{folder}" for folder in EXTRA_LIBRARY_FOLDERS if (root / folder / DRIVER_LIBRARY).exists())
+    return next(found, None)
+
+
+def _is_cuda_build(packages: Path | None) -> bool:
+    """What TensorFlow says of itself, without importing it: that takes seconds."""
+    if packages is None:
+        spec = importlib.util.find_spec("tensorflow")
+        if spec is None or not spec.submodule_search_locations:
+            return False
+        packages = Path(spec.submodule_search_locations[0]).parent
+    try:
+        text = (packages / "tensorflow/python/platform/build_info.py").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return re.search(r"['\"]is_cuda_build['\"]\s*[,:]\s*True\b", text) is not None
+
+
+def _model(root: Path) -> str:
+    """Name of the first card."""
+    for information in sorted(root.glob("proc/driver/nvidia/gpus/*/information")):
+        try:
+            text = information.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        if found := re.search(r"^Model:\s*(.+?)\s*$", text, re.MULTILINE):
+            return found[1]
+    return ""

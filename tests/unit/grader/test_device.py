@@ -1,0 +1,154 @@
+"""Which device submissions run on, decided over made-up file systems; no GPU and no TensorFlow needed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from grader.errors import SandboxUnavailable
+from grader.sandbox import Device, Limits, choose_device
+from grader.sandbox.device import CUDA_ENVIRONMENT
+
+BUILD_INFO = "build_info = collections.OrderedDict([('cpu_compiler', 'clang'), ('is_cuda_build', {}), ('x', False)])\n"
+
+
+class Host:
+    """A file system with one GPU and a TensorFlow built with CUDA, to take things away from."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.packages = root / "packages"
+        for name in ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia0"):
+            self.write(f"dev/{name}").chmod(0o666)
+        self.write("usr/lib/x86_64-linux-gnu/libcuda.so.1")
+        self.write("proc/driver/nvidia/gpus/0000:01:00.0/information", "Model: \t\t NVIDIA L4\nIRQ: 16\n")
+        self.is_cuda_build(True)
+
+    def write(self, path: str, text: str = "") -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def remove(self, path: str) -> None:
+        (self.root / path).unlink()
+
+    def is_cuda_build(self, value: bool) -> None:
+        self.write("packages/tensorflow/python/platform/build_info.py", BUILD_INFO.format(value))
+
+    def choose(self, wanted: str) -> Device:
+        return choose_device(wanted, root=self.root, packages=self.packages)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_the_cpu_is_taken_when_asked_for_even_where_a_gpu_is(host):
+    device = host.choose("cpu")
+    assert (str(device), device.is_gpu, device.nodes, device.environment()) == ("cpu", False, (), {})
+
+
+@pytest.mark.parametrize("wanted", ["gpu", "auto"])
+def test_a_gpu_is_taken_with_its_nodes_and_its_name(host, wanted):
+    device = host.choose(wanted)
+    assert device.is_gpu
+    assert str(device) == "gpu (NVIDIA L4)"
+    assert [Path(node).name for node in device.nodes] == ["nvidiactl", "nvidia-uvm", "nvidia0", "nvidia-uvm-tools"]
+
+
+def test_a_gpu_without_a_known_name_is_a_gpu(host):
+    host.remove("proc/driver/nvidia/gpus/0000:01:00.0/information")
+    assert str(host.choose("gpu")) == "gpu"
+
+
+def test_all_cards_are_opened_because_the_driver_asks_each(host):
+    host.write("dev/nvidia1").chmod(0o666)
+    assert [Path(node).name for node in host.choose("gpu").nodes][2:4] == ["nvidia0", "nvidia1"]
+
+
+def test_nodes_for_a_part_of_a_card_are_opened_where_they_are(host):
+    host.write("dev/nvidia-caps/nvidia-cap12")
+    assert host.choose("gpu").nodes[-1].endswith("/dev/nvidia-caps")
+
+
+def test_the_display_is_never_opened(host):
+    host.write("dev/nvidia-modeset").chmod(0o666)
+    host.write("dev/dri/renderD128").chmod(0o666)
+    assert not [node for node in host.choose("gpu").nodes if "modeset" in node or "dri" in node]
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("dev/nvidiactl", "/dev/nvidiactl"),
+        ("dev/nvidia-uvm", "/dev/nvidia-uvm"),
+        ("dev/nvidia0", "/dev/nvidia0"),
+        ("usr/lib/x86_64-linux-gnu/libcuda.so.1", "libcuda.so.1"),
+        ("packages/tensorflow/python/platform/build_info.py", "TensorFlow built with CUDA"),
+    ],
+)
+def test_what_is_missing_is_named_in_a_refusal_and_sends_auto_to_the_cpu(host, path, named):
+    host.remove(path)
+    with pytest.raises(SandboxUnavailable, match=f"missing [^,]*{re.escape(named)}[^,]*$"):
+        host.choose("gpu")
+    device = host.choose("auto")
+    assert not device.is_gpu
+    assert named in device.reason
+
+
+def test_a_tensorflow_without_cuda_is_no_tensorflow_for_a_gpu(host):
+    host.is_cuda_build(False)
+    with pytest.raises(SandboxUnavailable, match=r"TensorFlow built with CUDA \(requirements/gpu.txt"):
+        host.choose("gpu")
+
+
+def test_everything_that_is_missing_is_named_at_once(tmp_path):
+    with pytest.raises(SandboxUnavailable) as caught:
+        choose_device("gpu", root=tmp_path, packages=tmp_path)
+    for name in ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia0", "libcuda.so.1", "TensorFlow"):
+        assert name in str(caught.value)
+
+
+def test_a_node_that_runs_may_not_open_is_named(host):
+    (host.root / "dev/nvidia0").chmod(0o000)
+    # Root may open everything, but runs are other users then.
+    with pytest.raises(SandboxUnavailable, match=r"missing /dev/nvidia0 open to the users that run submissions$"):
+        host.choose("gpu")
+
+
+def test_a_driver_library_in_the_loaders_cache_needs_no_folder(host):
+    host.remove("usr/lib/x86_64-linux-gnu/libcuda.so.1")
+    host.write("etc/ld.so.cache", "glibc-ld.so.cache1.1\0libcuda.so.1\0/opt/driver/libcuda.so.1\0")
+    assert host.choose("gpu").library_folder == ""
+
+
+def test_a_driver_library_that_the_loader_does_not_look_for_is_named_to_it(host):
+    host.remove("usr/lib/x86_64-linux-gnu/libcuda.so.1")
+    host.write("usr/local/nvidia/lib64/libcuda.so.1")
+    assert host.choose("gpu").environment()["LD_LIBRARY_PATH"] == "/usr/local/nvidia/lib64"
+
+
+@pytest.mark.parametrize("wanted", ["tpu", "GPU", "gpu:0", ""])
+def test_an_unknown_device_is_refused(wanted):
+    with pytest.raises(ValueError, match=f"device is {wanted}; possible are cpu, gpu and auto"):
+        choose_device(wanted)
+
+
+def test_slots_share_the_card_and_no_library_computes_in_tf32(host):
+    environment = host.choose("gpu").environment()
+    assert environment == CUDA_ENVIRONMENT
+    assert environment["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert environment["CUDA_CACHE_DISABLE"] == "1"
+
+
+def test_what_cuda_takes_is_added_to_the_limits_and_nothing_else():
+    limits = Limits()
+    wider = limits.with_cuda()
+    changed = {name for name in Limits.model_fields if getattr(wider, name) != getattr(limits, name)}
+    assert changed == {"cpu_seconds", "wall_seconds", "memory_bytes", "threads", "open_files"}
+    assert all(getattr(wider, name) > getattr(limits, name) for name in changed)
