@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-WALL = 5.0
+WALL = 4.0
 NOTE = "open('asleep', 'w').write(str(os.getpid()))"
 # Half a second of work.
 WORK = "sum(range(3 * 10**7))"
@@ -95,22 +95,23 @@ def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(
     """It gets next to nothing of a core that others use."""
     given = written(**attack_code)
     warm = box.pids()
-    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as hogging:
+    with ThreadPoolExecutor(1) as pool:
         report = pool.submit(graded, given, wall_seconds=WALL)
         pid = asleep().pid
-        core = hogging.enter_context(_hogged_core())
-        for thread in map(int, os.listdir(f"/proc/{pid}/task")):
-            os.sched_setaffinity(thread, {core})
+        with _hogged_core() as core:
+            for thread in map(int, os.listdir(f"/proc/{pid}/task")):
+                os.sched_setaffinity(thread, {core})
+            while not (report.done() or _logged(caplog)):
+                time.sleep(0.1)
         assert (report.result().status, report.result().points) == ("passed", 100)
     assert _logged(caplog) == ["run_lost"]
     assert box.pids() == warm
 
 
 def test_a_run_that_sleeps_is_over_the_time_limit_at_once(graded, written, caplog):
-    started = time.monotonic()
     report = graded(written(call="time.sleep(1000)"), wall_seconds=WALL)
     assert (report.status, report.points) == ("time_limit", 0)
-    assert time.monotonic() - started < 9
+    assert report.timing.wall_seconds < 3 * WALL
     assert _logged(caplog) == []
 
 
