@@ -16,14 +16,11 @@ from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from grader.sandbox import DeviceChoice
+from grader.sandbox.cores import available_cores
 
 ENV_PREFIX = "LSTM_GRADER_"
 # What a bearer token may be made of (RFC 6750), and long enough not to be guessed.
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
-
-
-def available_cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 class Settings(BaseSettings):
@@ -64,7 +61,9 @@ class Settings(BaseSettings):
     )
     session_seconds: PositiveInt = Field(7 * 24 * 3600, description="how long a browser stays signed in")
     shutdown_seconds: PositiveFloat = Field(
-        8.0, description="how long a stop waits for running grades; what is not done by then is queued again"
+        8.0,
+        allow_inf_nan=False,
+        description="how long a stop waits for running grades; what is not done by then is queued again",
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

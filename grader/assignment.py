@@ -56,7 +56,9 @@ class UploadLimits(AssignmentModel):
     """Bounds on what is uploaded and on the start of a run."""
 
     upload_bytes: int = Field(20_000_000, gt=0, description="notebooks carry pictures")
-    statement_seconds: float = Field(5.0, gt=0, description="wall time of one top-level statement of the submission")
+    statement_seconds: float = Field(
+        5.0, gt=0, allow_inf_nan=False, description="wall time of one top-level statement of the submission"
+    )
 
 
 class Assignment(AssignmentModel):

@@ -98,6 +98,8 @@ def grade_command(
 
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
     """
+    if not fail_under >= 0:  # NaN is less than nothing, too: every grade would pass it
+        raise _usage(f"--fail-under is {fail_under:g}; a number of points is needed")
     chosen = _assignment(assignment)
     submission = _submission(file, chosen)
     language = lang.value if lang else _locale_language() or chosen.language

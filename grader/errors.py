@@ -10,7 +10,7 @@ What the student's code did is a value (`grader.report.Status`); what stopped *u
       SandboxError            the operator; worth another try
         SandboxUnavailable    this host cannot run the box as it is configured
         SandboxStartFailed    a warm process did not come up
-        RunLost               the warm process died under the run, through no fault of the submission
+        RunLost               a run that says nothing about the submission: its warm process died, or it had no core
 
 `reference.ReferenceMismatch` (oracle and Keras disagree) and `reference.ReferenceUnavailable` are ours and stand beside
 this tree, because `reference` imports nothing of `grader`.
@@ -50,4 +50,4 @@ class SandboxStartFailed(SandboxError):
 
 
 class RunLost(SandboxError):
-    """The warm process died under the run, through no fault of the submission."""
+    """A run that says nothing about the submission: its warm process died or failed under it, or it had no core."""

@@ -21,6 +21,8 @@ SERVER_PATH = re.compile(
     r"(?:/[^\s/:'\"<>]+)*/(?:site-packages|dist-packages|lib/python3\.\d+|grader/runner|lstm-grader-[^\s/]+/[^\s/]+)/"
 )
 OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
+# What Python and TensorFlow say where the kernel refuses another thread.
+NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 TF1_NAMES = re.compile(
@@ -35,10 +37,12 @@ def limit_status(outcome: Outcome) -> tuple[Status, Problem] | None:
             return Status.TIME_LIMIT, ("timeout", {"cpu_seconds": round(outcome.cpu_seconds, 1)})
         case "memory":
             return Status.MEMORY_LIMIT, ("memory", {})
-        case "output" | "disk":
+        case "output":
             return Status.OUTPUT_LIMIT, ("output_flood", {})
+        case "disk":
+            return Status.OUTPUT_LIMIT, ("disk_full", {})
         case "threads":
-            return Status.RUNTIME_ERROR, ("crash", {})
+            return Status.RUNTIME_ERROR, ("too_many_threads", {})
     return None
 
 
@@ -54,6 +58,8 @@ def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
     stderr = outcome.stderr.decode("utf-8", "replace")
     if any(sign in stderr for sign in ("bad_alloc", "Cannot allocate memory", "MemoryError")):
         return Status.MEMORY_LIMIT, ("memory", {})
+    if NO_MORE_THREADS.search(stderr):
+        return Status.RUNTIME_ERROR, ("too_many_threads", {})
     if outcome.exit_code < 0:
         return Status.RUNTIME_ERROR, ("crash", {"signal": -outcome.exit_code})
     return Status.RUNTIME_ERROR, ("exits", {"exit_code": outcome.exit_code})
@@ -85,7 +91,11 @@ def structural_problem(execution: Execution) -> Problem | None:
 
 
 #: What a run that never came to a class may have run into, and the status that this is.
-LIMITS_AT_IMPORT = {"timeout": Status.TIME_LIMIT, "memory": Status.MEMORY_LIMIT}
+LIMITS_AT_IMPORT = {
+    "timeout": Status.TIME_LIMIT,
+    "memory": Status.MEMORY_LIMIT,
+    "too_many_threads": Status.RUNTIME_ERROR,
+}
 
 
 def missing_class(execution: Execution) -> Problem:
@@ -95,6 +105,8 @@ def missing_class(execution: Execution) -> Problem:
             return "timeout", {"cpu_seconds": round(execution.outcome.cpu_seconds, 1)}
         if failed.type in OUT_OF_MEMORY:
             return "memory", {}
+        if NO_MORE_THREADS.search(failed.message):
+            return "too_many_threads", {}
     for failed in execution.statements_failed:
         if match := MISSING_MODULE.search(failed.message):
             return "missing_package", {"package": match[1]}
@@ -121,6 +133,8 @@ def exception_problem(raised: Raised) -> Problem:
         return "recursion", params
     if "InputUnavailable" in kinds or "EOFError" in kinds:
         return "input_call", params
+    if NO_MORE_THREADS.search(message):
+        return "too_many_threads", params
     if "does not support item assignment" in message:
         return "tensor_item_assignment", params
     if TF1_NAMES.search(message):

@@ -42,8 +42,12 @@ READ_TREE = AccessFS.READ_FILE | AccessFS.READ_DIR
 # removed or renamed, so that what a run has written can be counted (seccomp_filter.py says more).
 WRITE_TREE = READ_TREE | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.MAKE_REG | AccessFS.MAKE_DIR
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
-# TensorFlow aborts without /proc/self/cmdline, and counts cores with the next three.
-SINGLE_FILES = ("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/cpuinfo", "/proc/meminfo", "/dev/urandom")
+# TensorFlow aborts without /proc/self/cmdline, and counts cores with the next two. By schedstat a run knows how long it
+# had no core.
+SINGLE_FILES = (
+    *("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/cpuinfo", "/proc/meminfo", "/proc/self/schedstat"),
+    "/dev/urandom",
+)
 QUEUED_SIGNALS = 64  # the kernel counts them per user, so a run could take those of the service
 CPU_TREE = "/sys/devices/system/cpu"
 DEVICE = READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV

@@ -10,7 +10,8 @@ TensorFlow forks children that work; one that has *run* an operation forks child
 
 It is started by path with an empty environment and one open socket. It never sees a byte of a submission (the child
 reads the request itself), and holds no expected value, no seed, no secret. It supervises its children through pidfds
-and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were left behind.
+and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were left behind. On the
+status pipe of each it says once a second, by a blank before the verdict, that it still does.
 
 Started as ``zygote.py KIND FD ACCEPTED NODES``: KIND is ``reader``, ``keras2`` or ``keras3``; FD is the control socket;
 ACCEPTED names what the operator agrees to run without; NODES are the device files of the GPU that submissions run on,
@@ -42,6 +43,11 @@ import cuda
 import lockdown
 
 POLL_SECONDS = 0.02
+BEAT_SECONDS = 1.0
+# Who comes back from a poll this late was stopped itself (a container that was paused), and so were its children.
+PAUSE_SECONDS = 0.5
+# A run that has no core most of the time is ended after so many times its wall limit, to be tried again.
+STARVED_FACTOR = 3
 REFUSED_EXIT_CODE = 97
 CPUCLOCK_SCHED = 2
 # Lines of /proc/PID/status. Page tables count as memory: touching one page in every 2 MiB of a mapping that can only be
@@ -66,6 +72,7 @@ class Child:
     limits: dict[str, Any]
     started: float
     base_memory: int
+    paused: float = 0.0
     peak_memory: int = 0
     reason: str | None = None
 
@@ -80,11 +87,17 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._children: dict[str, Child] = {}
+        self._next_beat = 0.0
 
     def serve(self) -> None:
         """Until the trusted side closes its end; then nothing is left running."""
+        looked = time.monotonic()
         while True:
             events = self._selector.select(POLL_SECONDS if self._children else None)
+            late, looked = time.monotonic() - looked, time.monotonic()
+            if late > PAUSE_SECONDS:
+                for child in self._children.values():
+                    child.paused += late
             for key, _ in events:
                 if key.data is not None:
                     self._bury(key.data)
@@ -94,6 +107,11 @@ class Supervisor:
                     return
             for child in self._children.values():
                 self._check(child)
+            if looked > self._next_beat:
+                self._next_beat = looked + BEAT_SECONDS
+                for child in self._children.values():
+                    if not self._tell(child, b" "):
+                        self._kill(child, None)
 
     def _receive(self) -> bool:
         message, fds, _, _ = socket.recv_fds(self._control, 65536, 8)
@@ -127,6 +145,7 @@ class Supervisor:
             return
         if pid == 0:
             self._become_child(order, descriptors, parent)
+        os.set_blocking(status_fd, False)  # who does not read what it is told shall not stop this process
         pidfd = os.pidfd_open(pid)
         base_memory, _ = _memory_and_threads(pid) or (0, 0)
         child = Child(pid, pidfd, status_fd, folder_fd, order["limits"], time.monotonic(), base_memory)
@@ -163,13 +182,15 @@ class Supervisor:
         memory, threads = use
         grown = memory - child.base_memory
         child.peak_memory = max(child.peak_memory, grown)
-        elapsed = time.monotonic() - child.started
+        elapsed = time.monotonic() - child.started - child.paused
         if grown > limits["memory_bytes"]:
             self._kill(child, "memory")
         elif _cpu_seconds(child.pid) > limits["cpu_seconds"]:
             self._kill(child, "cpu")
         elif elapsed > limits["wall_seconds"] and elapsed - _starved_seconds(child.pid) > limits["wall_seconds"]:
             self._kill(child, "wall")
+        elif elapsed > STARVED_FACTOR * limits["wall_seconds"]:
+            self._kill(child, "starved")
         elif threads > lockdown.most_threads(limits):
             self._kill(child, "threads")
         elif _fills_disk(child.folder_fd, limits["disk_bytes"], limits["disk_files"]):
@@ -190,6 +211,8 @@ class Supervisor:
             self._end_strays()
         cpu_seconds = usage.ru_utime + usage.ru_stime
         code = os.waitstatus_to_exitcode(status)
+        if child.reason is None and code == -signal.SIGKILL and cpu_seconds > child.limits["cpu_seconds"]:
+            child.reason = "cpu"  # by the kernel (RLIMIT_CPU), before this process came to it
         verdict = {
             "exit_code": code,
             "killed_for": child.reason,
@@ -198,11 +221,18 @@ class Supervisor:
             "wall_seconds": time.monotonic() - child.started,
             "peak_memory_bytes": child.peak_memory,
         }
-        try:
-            os.write(child.status_fd, json.dumps(verdict).encode())
-        except BrokenPipeError:
-            pass  # the trusted side gave this run up
+        self._tell(child, json.dumps(verdict).encode())
         os.close(child.status_fd)
+
+    def _tell(self, child: Child, message: bytes) -> bool:
+        """False when nobody wants to know: the trusted side gave this run up."""
+        try:
+            os.write(child.status_fd, message)
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            return False
+        return True
 
     def _end_strays(self) -> None:
         """Kill what a child started and left behind, which only a run without seccomp can.
@@ -275,12 +305,20 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _starved_seconds(pid: int) -> float:
-    """How long the main thread was ready to run and had no core."""
-    try:
-        with open(f"/proc/{pid}/schedstat", encoding="ascii") as schedstat:
-            return int(schedstat.read().split()[1]) / 1e9
-    except (OSError, IndexError):  # a kernel that does not say
-        return 0.0
+    """How long its threads were ready to run and had no core, together.
+
+    The main thread may wait for one that waits for a core. Threads that keep each other from running are counted too
+    often; those use CPU time, which has a limit of its own.
+    """
+    seconds = 0.0
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            try:
+                with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
+                    seconds += int(schedstat.read().split()[1]) / 1e9
+            except (OSError, IndexError):  # a thread that has just ended, or a kernel that does not say
+                pass
+    return seconds
 
 
 def _preload(kind: str) -> tuple[Any, dict[str, str]]:
@@ -291,6 +329,9 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
         TF_NUM_INTRAOP_THREADS="1",
         TF_NUM_INTEROP_THREADS="1",
         OPENBLAS_NUM_THREADS="1",
+        OMP_NUM_THREADS="1",
+        MKL_NUM_THREADS="1",
+        NUMEXPR_NUM_THREADS="1",
         CUDA_VISIBLE_DEVICES="",  # with a GPU too: nothing may start CUDA here
         MPLBACKEND="Agg",
         # Nowhere to keep a cache or a configuration: the box may write to its run directory only.

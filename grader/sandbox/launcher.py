@@ -1,21 +1,20 @@
-"""The real sandbox: warm processes, slots, run folders, and another try for runs that were lost."""
+"""The real sandbox: warm processes, slots, run folders, and another try for runs that were lost or killed by others."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Collection
-from pathlib import Path
 from types import TracebackType
 
-from grader.errors import RunLost, SandboxUnavailable
+from grader.errors import RunLost, SandboxStartFailed, SandboxUnavailable
+from grader.sandbox.cores import available_cores
 from grader.sandbox.device import CPU, Device, DeviceChoice, choose_device
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
-from grader.sandbox.run_folder import remove_folder, run_folder
+from grader.sandbox.run_folder import SandboxFolder, run_folder
 from grader.sandbox.users import UserPool
 from grader.sandbox.zygote import Zygote
 
@@ -28,7 +27,7 @@ class ForkSandbox:
     """The real sandbox: one zygote per kind, started on first need and replaced when it dies.
 
     Args:
-        slots: how many runs may hold a core at once; None: as many as this process may use.
+        slots: how many runs may hold a core at once; None: as many as there are cores for this process.
         accept_missing: parts of the wall (``landlock``, ``seccomp``) that the operator agrees to run without.
         device: what submissions run on, see `choose_device`.
     Raises:
@@ -38,9 +37,9 @@ class ForkSandbox:
     def __init__(
         self, slots: int | None = None, *, accept_missing: Collection[str] = (), device: DeviceChoice = "cpu"
     ) -> None:
-        self.slots = len(os.sched_getaffinity(0)) if slots is None else slots
-        if self.slots < 1:
-            raise ValueError(f"slots is {slots}; at least 1 is needed")
+        self.slots = available_cores() if slots is None else slots
+        if not (isinstance(self.slots, int) and self.slots >= 1):
+            raise ValueError(f"slots is {slots}; a whole number, at least 1, is needed")
         self._slots = threading.BoundedSemaphore(self.slots)
         self._lock = threading.Lock()
         self._zygotes: dict[Kind, Zygote] = {}
@@ -50,7 +49,8 @@ class ForkSandbox:
         self._accept_missing = tuple(accept_missing)
         self.device = choose_device(device)
         self._users = UserPool(self.slots) if os.geteuid() == 0 else None
-        self._directory = Path(tempfile.mkdtemp(prefix="lstm-grader-"))
+        self._folder = SandboxFolder()
+        self._directory = self._folder.path
         if self._users:
             self._directory.chmod(0o711)  # runs have users of their own, and enter their folders by name
 
@@ -96,26 +96,36 @@ class ForkSandbox:
             zygotes, self._zygotes = list(self._zygotes.values()), {}
         for zygote in zygotes:
             zygote.close()
-        remove_folder(self._directory)
+        self._folder.remove()
         if self._users:
             self._users.close()
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
-        device = self._device_of(kind)
-        if device.is_gpu:
+        """As `Sandbox.run`.
+
+        A run that was lost says nothing about the submission, and has no outcome however often that happens. One that
+        somebody killed may have killed itself: what kills it every time is taken for its own doing.
+        """
+        if self._device_of(kind).is_gpu:
             limits = limits.with_cuda()
+        lost = killed = 0
         with self._slots, self._users.one() if self._users else contextlib.nullcontext() as uid:
-            for attempt in range(1, ATTEMPTS + 1):
-                zygote = self._zygote(kind)
-                zygote.wait_ready()
-                with run_folder(self._directory, uid) as folder:
-                    try:
-                        return zygote.run(request, limits, folder, uid)
-                    except RunLost as exc:
-                        logger.warning("run_lost", extra={"kind": kind.value, "attempt": attempt, "reason": str(exc)})
-                        if attempt == ATTEMPTS or self._closed:
-                            raise
-        raise AssertionError("unreachable")
+            while True:
+                try:
+                    zygote = self._zygote(kind)
+                    zygote.wait_ready()
+                    with run_folder(self._directory, uid) as folder:
+                        outcome = zygote.run(request, limits, folder, uid)
+                except (RunLost, SandboxStartFailed) as exc:
+                    lost += 1
+                    logger.warning("run_lost", extra={"kind": kind.value, "attempt": lost, "reason": str(exc)})
+                    if lost == ATTEMPTS or self._closed:
+                        raise
+                else:
+                    killed += outcome.killed_by_others
+                    if not outcome.killed_by_others or killed == ATTEMPTS:
+                        return outcome
+                    logger.warning("run_killed_by_others", extra={"kind": kind.value, "attempt": killed})
 
     def _zygote(self, kind: Kind) -> Zygote:
         with self._lock:
@@ -126,7 +136,10 @@ class ForkSandbox:
                 if zygote is not None:
                     logger.warning("zygote_replaced", extra={"kind": kind.value})
                     zygote.close()
-                zygote = self._zygotes[kind] = Zygote(kind, self._accept_missing, self._device_of(kind))
+                try:
+                    zygote = self._zygotes[kind] = Zygote(kind, self._accept_missing, self._device_of(kind))
+                except OSError as exc:
+                    raise SandboxStartFailed(f"the {kind.value} process cannot be started: {exc}") from exc
             return zygote
 
     def _device_of(self, kind: Kind) -> Device:

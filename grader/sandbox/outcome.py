@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -35,12 +36,17 @@ class Outcome(BaseModel):
     stderr: bytes = b""
     truncated: bool = False
     exit_code: int = 0
-    killed_for: str | None = None  # wall, cpu, memory, threads, disk, output
+    killed_for: str | None = None  # wall, cpu, memory, threads, disk, output, starved
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     peak_memory_bytes: int = 0
     facts: dict[str, str] = {}  # versions, from the warm process
     wall: list[str] = []  # mechanisms in force
+
+    @property
+    def killed_by_others(self) -> bool:
+        """Whether a SIGKILL that was not ours ended it: by the kernel for want of memory, an operator, or itself."""
+        return self.killed_for is None and self.exit_code == -signal.SIGKILL
 
 
 class Sandbox(Protocol):

@@ -7,6 +7,7 @@ can be led out of it. The supervisor alone counts what lies there, and reads not
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import tempfile
@@ -19,6 +20,47 @@ from grader.errors import SandboxUnavailable
 logger = logging.getLogger(__name__)
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+PREFIX = "lstm-grader-runs-"
+
+
+class SandboxFolder:
+    """A new folder in the temporary directory, for the folders of one sandbox's runs.
+
+    It is locked until it is removed or this process ends, however it ends. Those of this user that nobody has locked
+    were left by processes that were killed, and are removed first.
+    """
+
+    def __init__(self) -> None:
+        parent = Path(tempfile.gettempdir())
+        for left in parent.glob(f"{PREFIX}????????"):
+            with contextlib.suppress(OSError):  # no folder, gone meanwhile, or locked: somebody works in it
+                if left.lstat().st_uid == os.geteuid():
+                    with _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                        remove_folder(left)
+        self._lock = contextlib.ExitStack()
+        while True:
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            # Until it is locked, a sandbox that starts at the same time takes it for one that was left.
+            with contextlib.suppress(FileNotFoundError):
+                self._lock.enter_context(_locked(self.path, fcntl.LOCK_EX))
+                if self.path.exists():
+                    return
+            self._lock.close()
+
+    def remove(self) -> None:
+        remove_folder(self.path)
+        self._lock.close()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, operation: int) -> Iterator[None]:
+    """Raises: OSError: it cannot be opened, or somebody else has locked it."""
+    lock = os.open(folder, OPEN_FOLDER)
+    try:
+        fcntl.flock(lock, operation)
+        yield
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager
@@ -26,9 +68,12 @@ def run_folder(parent: Path, uid: int | None) -> Iterator[str]:
     """A new folder in `parent` that belongs to user `uid` (None: to us), gone afterwards.
 
     Raises:
-        SandboxUnavailable: it cannot be given to that user.
+        SandboxUnavailable: it cannot be made, or not be given to that user.
     """
-    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        folder = Path(tempfile.mkdtemp(dir=parent))
+    except OSError as exc:
+        raise SandboxUnavailable(f"there is no folder to be had for a run: {exc}") from exc
     try:
         if uid is not None:
             try:

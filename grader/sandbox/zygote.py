@@ -2,7 +2,8 @@
 
 Not to be confused with ``grader/runner/zygote.py``, which is that process. A run has pipes of its own for result,
 stdout, stderr and for its supervisor's verdict, so runs never wait for one another and no message has to be routed. A
-zygote that dies closes the verdict pipes of its runs: they are lost, which says nothing about the submissions.
+zygote that dies closes the verdict pipes of its runs: they are lost, which says nothing about the submissions. One that
+falls silent on them, or loses one run after another, is killed.
 """
 
 from __future__ import annotations
@@ -10,29 +11,29 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import selectors
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
-from grader.errors import RunLost, SandboxStartFailed, SandboxUnavailable
+from grader.errors import RunLost, SandboxError, SandboxStartFailed, SandboxUnavailable
 from grader.sandbox.device import CPU, Device
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
+from grader.sandbox.pulse import Pulse
 
 RUNNER = Path(__file__).resolve().parent.parent / "runner"
 START_SECONDS = 120.0
-# Beyond its own wall limit a run gets this long to be killed and buried; then its zygote is taken for wedged.
-GRACE_SECONDS = 15.0
 DYING_SECONDS = 2.0
+MOST_FAILURES = 3
 READ_SIZE = 65536
+STATUS_BYTES = 2**20
 
 
 class Zygote:
@@ -49,6 +50,8 @@ class Zygote:
         self._send_lock = threading.Lock()
         self._ready_lock = threading.Lock()
         self._ready = False
+        self._start_error: SandboxError | None = None
+        self._failures = 0
         with theirs:
             self._process = subprocess.Popen(
                 [
@@ -71,6 +74,8 @@ class Zygote:
             SandboxStartFailed: it ended or did not answer in time; the message ends with what it printed.
         """
         with self._ready_lock:
+            if self._start_error:
+                raise self._start_error
             if self._ready:
                 return
             self._control.settimeout(START_SECONDS)
@@ -84,8 +89,12 @@ class Zygote:
                 _, printed = self._process.communicate()
                 tail = printed.decode("utf-8", "replace").strip()[-2000:]
                 if tail.startswith("refused: "):
-                    raise SandboxUnavailable(tail.removeprefix("refused: "))
-                raise SandboxStartFailed(f"the {self.kind.value} process did not start: {tail or 'no answer in time'}")
+                    self._start_error = SandboxUnavailable(tail.removeprefix("refused: "))
+                else:
+                    self._start_error = SandboxStartFailed(
+                        f"the {self.kind.value} process did not start: {tail or 'no answer in time'}"
+                    )
+                raise self._start_error
             greeting = json.loads(message)
             self.facts = {**greeting["facts"], "device": str(self.device)}
             self.opens = greeting["opens"]
@@ -113,11 +122,15 @@ class Zygote:
             self._process.kill()
             self._process.wait()
 
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
     def run(self, request: bytes, limits: Limits, directory: str, uid: int | None) -> Outcome:
         """One request in one child, which works in `directory` as user `uid` (None: as we are).
 
         Raises:
-            RunLost: the zygote died, or the child never got as far as the student's code.
+            RunLost: the zygote died, the child never got as far as the student's code, or it hardly ever had a core.
         """
         run_id = uuid.uuid4().hex
         with contextlib.ExitStack() as stack:
@@ -148,17 +161,25 @@ class Zygote:
             raise self._lost(f"is gone: {exc}") from exc
 
     def _lost(self, what: str) -> RunLost:
-        """The exception for a run without a verdict."""
+        """The exception for a run that never was."""
         # A process that dies is silent a moment before it counts as dead; the next attempt must not meet it again.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(DYING_SECONDS)
+        self._failures += 1
+        if self._failures >= MOST_FAILURES:
+            self._kill()
         return RunLost(f"the {self.kind.value} process {what}")
 
     def _drain(self, run_id: str, readers: dict[str, int], limits: Limits) -> Outcome:
-        caps = {"result": limits.result_bytes, "stdout": limits.log_bytes, "stderr": limits.log_bytes, "status": 65536}
+        caps = {
+            "result": limits.result_bytes,
+            "stdout": limits.log_bytes,
+            "stderr": limits.log_bytes,
+            "status": STATUS_BYTES,
+        }
         kept = {name: bytearray() for name in readers}
         seen = dict.fromkeys(readers, 0)
-        deadline = time.monotonic() + 10 * limits.wall_seconds + GRACE_SECONDS
+        pulse = Pulse(self.pid)
         flooded = False
         with selectors.DefaultSelector() as selector:
             for pipe, fd in readers.items():
@@ -171,9 +192,10 @@ class Zygote:
                     break
                 if not self.alive and not events:
                     raise self._lost("died during a run")
-                if time.monotonic() > deadline:
-                    self._process.send_signal(signal.SIGKILL)
-                    raise self._lost("did not end a run in time")
+                heard = any(key.data == "status" for key, _ in events)
+                if not (verdict_in or pulse.beats(heard) or _readable(readers["status"])):
+                    self._kill()
+                    raise self._lost("does not answer")
                 for key, _ in events:
                     name: str = key.data
                     chunk = os.read(key.fd, READ_SIZE)
@@ -187,8 +209,8 @@ class Zygote:
                     if seen[name] > limit and not flooded:
                         flooded = True
                         self._send({"kill": run_id, "reason": "output"}, [])
-        if not kept["status"]:
-            raise self._lost("died during a run")
+        if not kept["status"].strip():
+            raise self._lost("gave no verdict on a run")
         verdict = json.loads(kept["status"])
         # Anyone can end with that exit code; what says that the wall was closed is that the runner spoke.
         refused = verdict.pop("refused")
@@ -199,9 +221,10 @@ class Zygote:
                 f"{bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
             )
         if refused and not kept["result"]:
-            raise SandboxUnavailable(
-                f"the box did not close: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
-            )
+            raise self._lost(f"could not close the box: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}")
+        self._failures = 0
+        if verdict["killed_for"] == "starved":
+            raise RunLost("the run hardly ever had a core")
         return Outcome(
             result=bytes(kept["result"]),
             stdout=bytes(kept["stdout"]),
@@ -211,6 +234,12 @@ class Zygote:
             wall=[name for name, mechanism in self.wall.items() if mechanism.enforced],
             **verdict,
         )
+
+
+def _readable(fd: int) -> bool:
+    poll = select.poll()  # select() knows no descriptors above 1023
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _discard(stream: IO[bytes]) -> None:

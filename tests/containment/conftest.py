@@ -173,6 +173,12 @@ def probe(attack: Attack) -> Probe:
     return probe_with
 
 
+@pytest.fixture(scope="session")
+def written() -> Callable[..., Submission]:
+    """Writes a correct answer with something in it."""
+    return submission
+
+
 class Asleep(NamedTuple):
     pid: int
     folder: Path

@@ -96,6 +96,41 @@ def test_a_statement_that_sleeps_loses_itself_and_not_the_class(attack):
     assert "cell_timed_out" in [cell.code for cell in report.extraction.cells_skipped]
 
 
+@pytest.mark.parametrize(
+    "place",
+    [pytest.param("call", id="in call"), pytest.param("class_body", id="at import")],
+)
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("for n in range(5000): open(f'{n}', 'w')", id="many files"),
+        pytest.param("for n in range(20): open(f'{n}', 'wb').write(bytes(10 * 2**20))", id="200 MB"),
+    ],
+)
+def test_a_full_disk_is_an_output_limit_with_a_name_of_its_own(attack, code, place):
+    report = attack(**{place: f"{code}\ntime.sleep(5)"})
+    assert (report.status, report.points) == ("output_limit", 0)
+    assert [diagnosis.code for diagnosis in report.diagnoses] == ["disk_full"]
+
+
+THREADS = (
+    "threading.stack_size(65536)\nwhile True: threading.Thread(target=time.sleep, args=[1000], daemon=True).start()"
+)
+
+
+@pytest.mark.parametrize(
+    "attack_code",
+    [
+        pytest.param({"call": THREADS}, id="in call"),
+        pytest.param({"class_body": THREADS}, id="at import"),
+    ],
+)
+def test_too_many_threads_are_a_runtime_error_with_a_name_of_its_own(attack, attack_code):
+    report = attack(**attack_code)
+    assert (report.status, report.points) == ("runtime_error", 0)
+    assert [diagnosis.code for diagnosis in report.diagnoses] == ["too_many_threads"]
+
+
 def test_files_beyond_the_size_limit_cannot_be_written(attack):
     report = attack(call="open('big', 'wb').truncate(2**30)")
     assert report.status == "runtime_error"

@@ -156,6 +156,38 @@ def test_a_run_is_told_no_arguments(grade_it):
     assert _printed(grade_it, "sys.argv") == [""]
 
 
+# --- await outside of functions, as notebooks allow it ----------------------------------------------------------------
+
+AWAITS = """\
+import asyncio
+async def answer(number):
+    await asyncio.sleep(0)
+    return number
+"""
+
+
+def _grade_after(sandbox: ForkSandbox, references: ReferenceStore, top: str) -> Report:
+    """Grades a correct answer whose class needs `needed`, which the text before it is to bind."""
+    source = AWAITS + top + "\n" + SUBMISSION.format(class_body="used = lambda self: needed")
+    assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": "3"})
+    return grade(Submission("submission.py", source.encode()), assignment, sandbox=sandbox, references=references)
+
+
+def test_a_coroutine_that_does_not_wait_is_run(sandbox, references):
+    report = _grade_after(sandbox, references, "needed = await answer(32)")
+    assert (report.status, report.points) == ("passed", 100)
+    assert report.extraction.cells_skipped == []
+
+
+@pytest.mark.parametrize("waited", ["asyncio.sleep(1)", "asyncio.gather(answer(1))", "asyncio.create_task(answer(1))"])
+def test_what_needs_an_event_loop_says_so_and_costs_no_points(sandbox, references, waited):
+    report = _grade_after(sandbox, references, f"needed = await {waited}")
+    assert (report.status, report.points) == ("passed", 100)
+    (skipped,) = report.extraction.cells_skipped
+    assert (skipped.code, skipped.params["type"]) == ("cell_failed", "EventLoopUnavailable")
+    assert "need not wait" in str(skipped.params["message"])
+
+
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 

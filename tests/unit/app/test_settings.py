@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from app.settings import Settings, unknown_variables
+from grader.sandbox.cores import available_cores
 
 
 def test_defaults_need_nothing_and_are_not_open_to_the_network() -> None:
     settings = Settings()
     assert settings.host == "127.0.0.1"
     assert settings.upload_bytes == 20_000_000
-    assert settings.slots == len(os.sched_getaffinity(0))
+    assert settings.slots == available_cores()
     assert settings.database_url == f"sqlite+aiosqlite:///{settings.data_dir}/lstm-grader.sqlite3"
 
 
@@ -42,10 +42,12 @@ def test_owner_token_is_not_shown() -> None:
     assert "owner-token" not in repr(Settings(owner_token="the-secret-owner-token"))
 
 
-@pytest.mark.parametrize("slots", [0, -1])
-def test_slots_below_one_are_refused(slots: int) -> None:
-    with pytest.raises(ValidationError):
-        Settings(slots=slots)
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
+@pytest.mark.parametrize("name", ["slots", "upload_bytes", "session_seconds", "shutdown_seconds"])
+def test_a_number_that_means_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"LSTM_GRADER_{name.upper()}", value)
+    with pytest.raises(ValidationError, match=name):
+        Settings()
 
 
 @pytest.mark.parametrize(

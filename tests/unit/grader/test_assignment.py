@@ -5,8 +5,16 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+from pydantic import ValidationError
 
-from grader.assignment import BUILT_IN, assignment_schema, load_assignments, pick_assignment, read_assignment
+from grader.assignment import (
+    BUILT_IN,
+    UploadLimits,
+    assignment_schema,
+    load_assignments,
+    pick_assignment,
+    read_assignment,
+)
 from grader.errors import AssignmentError, UnknownAssignment
 
 DEFAULT = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
@@ -57,6 +65,10 @@ def test_a_folder_adds_assignments_and_replaces_built_in_ones(tmp_path):
         pytest.param(("atol = 1e-5", "atol = 0"), "tolerance.atol", id="no tolerance"),
         pytest.param(("atol = 1e-5", "atol = 1.0"), "tolerance.atol", id="a tolerance that accepts anything"),
         pytest.param(("cpu_seconds = 20", "cpu_seconds = 0"), "limits.cpu_seconds", id="no time"),
+        pytest.param(("cpu_seconds = 20", "cpu_seconds = nan"), "limits.cpu_seconds", id="time that is no number"),
+        pytest.param(("wall_seconds = 60", "wall_seconds = -1.0"), "limits.wall_seconds", id="less than no time"),
+        pytest.param(("wall_seconds = 60", "wall_seconds = inf"), "limits.wall_seconds", id="time without an end"),
+        pytest.param(("memory_bytes = 1_073_741_824", "memory_bytes = 0"), "limits.memory_bytes", id="no memory"),
         pytest.param(("cpu_seconds = 20", "cpu_secs = 20"), "limits.cpu_secs", id="a key that does not exist"),
         pytest.param(('keras = "auto"', 'keras = "4"'), "keras", id="a Keras that does not exist"),
         pytest.param(("seed = 7411", "seed = -1"), "seed", id="a negative seed"),
@@ -75,6 +87,13 @@ def test_a_wrong_file_is_refused_by_name_and_key(tmp_path, change, named):
         read_assignment(path)
     assert str(path) in str(caught.value)
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [0, -1, None, float("nan"), float("inf"), "much"])
+@pytest.mark.parametrize("name", list(UploadLimits.model_fields))
+def test_an_upload_limit_that_limits_nothing_is_refused(name, value):
+    with pytest.raises(ValidationError, match=name):
+        UploadLimits.model_validate({name: value})
 
 
 def test_points_that_are_all_zero_are_refused(tmp_path):

@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli import cli
-from grader.cli import _keras_agrees
+from grader.cli import USAGE, _keras_agrees
 from grader.errors import SandboxUnavailable
 from grader.sandbox import Device
 from reference.cases import cases_to_arrays
@@ -84,3 +84,12 @@ def test_doctor_shows_how_far_keras_is_from_the_exact_answers(monkeypatch, assig
     assert all(case.id in printed for case in assignment.cases)
     assert "1e-05 + 1e-05 of the value" in printed
     assert (" no " in printed) is not agrees
+
+
+@pytest.mark.parametrize("points", ["nan", "-1"])
+def test_a_threshold_that_is_no_number_of_points_is_wrong_usage(tmp_path, points):
+    file = tmp_path / "submission.py"
+    file.write_text("class LSTM: pass")
+    result = CliRunner().invoke(cli, ["grade", str(file), "--fail-under", points])
+    assert result.exit_code == USAGE
+    assert f"--fail-under is {points}" in result.stderr

@@ -52,7 +52,7 @@ CODES = """
     link_only too_complex rejected no_lstm_class lstm_not_class wrong_base_class not_implemented super_init_missing
     no_call_method call_signature init_signature missing_argument missing_package tf1_api name_error attribute_error
     tensor_item_assignment cyrillic_homoglyph raises_in_init raises_in_call recursion
-    timeout slow memory output_flood crash exits input_call second_call_failed invalid_output
+    timeout slow memory output_flood disk_full too_many_threads crash exits input_call second_call_failed invalid_output
     uses_builtin_lstm uses_builtin_rnn uses_global_keras_layer monkeypatch fake_array forged_result reads_files
     frame_walk gc_reference imports_solution network subprocess env_read write_outside
     prompt_injection plagiarism review_suggested

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from grader.sandbox.run_folder import remove_folder, run_folder
+from grader.errors import SandboxUnavailable
+from grader.sandbox.run_folder import SandboxFolder, remove_folder, run_folder
 
 
 def test_a_run_folder_is_private_and_gone_afterwards(tmp_path):
@@ -71,3 +74,73 @@ def test_a_folder_that_is_a_link_is_left_alone(tmp_path):
 
 def test_a_folder_that_is_gone_is_no_error(tmp_path):
     remove_folder(tmp_path / "gone")
+
+
+# --- the folder of a sandbox ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_folder_whose_sandbox_was_killed_is_removed_by_the_next_one(temporary):
+    left = SandboxFolder()
+    (left.path / "run").mkdir()
+    (left.path / "run" / "file").write_text("x")
+    left._lock.close()  # as the kernel does for a process that has ended
+    assert list(temporary.iterdir()) == [left.path]
+    following = SandboxFolder()
+    assert list(temporary.iterdir()) == [following.path]
+
+
+def test_a_folder_whose_sandbox_lives_is_left_alone(temporary):
+    folders = [SandboxFolder() for _ in range(3)]
+    assert set(temporary.iterdir()) == {folder.path for folder in folders}
+
+
+def test_a_folder_can_be_removed_twice(temporary):
+    folder = SandboxFolder()
+    folder.remove()
+    folder.remove()
+    assert list(temporary.iterdir()) == []
+
+
+def test_nothing_but_folders_of_sandboxes_is_removed(temporary):
+    kept = {temporary / "lstm-grader-main", temporary / "lstm-grader-runs-of-last-year"}
+    for folder in kept:
+        folder.mkdir()
+    (temporary / "lstm-grader-runs-linktoit").symlink_to(temporary / "lstm-grader-main")
+    (temporary / "lstm-grader-runs-filethat").write_text("x")
+    here = set(temporary.iterdir())
+    folder = SandboxFolder()
+    assert set(temporary.iterdir()) == {*here, folder.path}
+
+
+def test_a_folder_that_was_taken_for_a_left_one_before_it_was_locked_is_made_again(temporary, monkeypatch):
+    """Another sandbox removes it between its making and its locking."""
+    make, made = tempfile.mkdtemp, []
+
+    def make_and_lose(**where):
+        made.append(make(**where))
+        if len(made) == 1:
+            os.rmdir(made[0])
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_lose)
+    folder = SandboxFolder()
+    assert len(made) == 2
+    assert list(temporary.iterdir()) == [folder.path]
+
+
+def test_sandboxes_that_start_at_the_same_time_all_get_a_folder(temporary):
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: SandboxFolder(), range(40)))
+    assert {folder.path for folder in folders} == set(temporary.iterdir())
+    assert len(set(temporary.iterdir())) == 40
+
+
+def test_a_run_that_can_have_no_folder_is_our_failure(tmp_path):
+    with pytest.raises(SandboxUnavailable, match="no folder"), run_folder(tmp_path / "gone", None):
+        pass
