@@ -308,6 +308,7 @@ def main() -> None:
     kind, fd, accepted_missing = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
     control = socket.socket(fileno=fd)
     os.set_inheritable(fd, False)
+    os.environ.pop("PWD", None)  # bubblewrap sets it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trusted side, which then closes the socket
     try:
         lockdown.prepare(accepted_missing)

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 
 from grader.errors import RunLost, SandboxUnavailable
+from grader.sandbox import namespaces
 from grader.sandbox.limits import Limits
+from grader.sandbox.namespaces import find_ring, without_ring
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
 from grader.sandbox.run_folder import remove_folder, run_folder
 from grader.sandbox.users import UserPool
@@ -46,6 +48,8 @@ class ForkSandbox:
         self._directory = Path(tempfile.mkdtemp(prefix="lstm-grader-"))
         if self._users:
             self._directory.chmod(0o711)  # runs have users of their own, and enter their folders by name
+        without = namespaces.NAME in accept_missing
+        self._ring = without_ring("not wanted by the operator") if without else find_ring(self._directory)
 
     def __enter__(self) -> ForkSandbox:
         return self
@@ -108,5 +112,5 @@ class ForkSandbox:
                 if zygote is not None:
                     logger.warning("zygote_replaced", extra={"kind": kind.value})
                     zygote.close()
-                zygote = self._zygotes[kind] = Zygote(kind, self._accept_missing)
+                zygote = self._zygotes[kind] = Zygote(kind, self._ring, self._accept_missing)
             return zygote

@@ -19,14 +19,14 @@ import threading
 import time
 import uuid
 from collections.abc import Collection
-from pathlib import Path
 from typing import IO
 
 from grader.errors import RunLost, SandboxStartFailed, SandboxUnavailable
+from grader.sandbox import namespaces
 from grader.sandbox.limits import Limits
+from grader.sandbox.namespaces import RUNNER, Ring
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
 
-RUNNER = Path(__file__).resolve().parent.parent / "runner"
 START_SECONDS = 120.0
 # Beyond its own wall limit a run gets this long to be killed and buried; then its zygote is taken for wedged.
 GRACE_SECONDS = 15.0
@@ -37,8 +37,9 @@ READ_SIZE = 65536
 class Zygote:
     """One warm process. Started by the constructor, ready after `wait_ready`."""
 
-    def __init__(self, kind: Kind, accept_missing: Collection[str] = ()) -> None:
+    def __init__(self, kind: Kind, ring: Ring, accept_missing: Collection[str] = ()) -> None:
         self.kind = kind
+        self._ring = ring
         self.facts: dict[str, str] = {}
         self.wall: dict[str, Mechanism] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -47,17 +48,12 @@ class Zygote:
         self._ready_lock = threading.Lock()
         self._ready = False
         with theirs:
-            self._process = subprocess.Popen(
+            self._process, self.pid = ring.start(
                 [
                     *(sys.executable, "-I", str(RUNNER / "zygote.py")),
                     *(kind.value, str(theirs.fileno()), ",".join(accept_missing)),
                 ],
-                env={},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
+                theirs.fileno(),
             )
 
     def wait_ready(self) -> None:
@@ -77,7 +73,7 @@ class Zygote:
                 message = b""
             self._control.settimeout(None)
             if not message:
-                self._process.kill()
+                self._kill()
                 _, printed = self._process.communicate()
                 tail = printed.decode("utf-8", "replace").strip()[-2000:]
                 if tail.startswith("refused: "):
@@ -86,6 +82,7 @@ class Zygote:
             greeting = json.loads(message)
             self.facts = greeting["facts"]
             self.wall = {name: Mechanism(*state) for name, state in greeting["wall"].items()}
+            self.wall[namespaces.NAME] = self._ring.mechanism
             self._ready = True
             # Nobody needs what a warm process prints from here on, but a full pipe would stop it.
             threading.Thread(target=_discard, args=[self._process.stderr], daemon=True).start()
@@ -94,19 +91,21 @@ class Zygote:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def _kill(self) -> None:
+        """End it and its runs."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):  # bubblewrap, which outlives it by a moment, has buried it
+                os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close the control socket: the zygote ends its runs and itself. One that is still importing is ended."""
         self._control.close()
         if not self._ready:
-            self._process.kill()
+            self._kill()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             self._process.wait()
 
     def run(self, request: bytes, limits: Limits, directory: str, uid: int | None) -> Outcome:
@@ -168,7 +167,7 @@ class Zygote:
                 if not self.alive and not events:
                     raise self._lost("died during a run")
                 if time.monotonic() > deadline:
-                    self._process.send_signal(signal.SIGKILL)
+                    self._kill()
                     raise self._lost("did not end a run in time")
                 for key, _ in events:
                     name: str = key.data
