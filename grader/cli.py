@@ -28,7 +28,7 @@ from grader.errors import AssignmentError, SandboxError
 from grader.messages import render, translate
 from grader.pipeline import Progress, grade
 from grader.report import Report, Status
-from grader.sandbox import ForkSandbox, Kind
+from grader.sandbox import CAN_BE_MISSING, ForkSandbox, Kind
 from grader.selftest import correct_submission
 from grader.submission import Submission
 from grader.text_report import print_report
@@ -189,8 +189,9 @@ def _references() -> ReferenceStore:
 def _accept_missing() -> list[str]:
     """Parts of the wall that the operator agrees to run without."""
     accepted = [name.strip() for name in os.environ.get("LSTM_GRADER_ACCEPT_MISSING", "").split(",") if name.strip()]
-    if unknown := set(accepted) - {"landlock", "seccomp"}:
-        raise _usage(f"LSTM_GRADER_ACCEPT_MISSING is {', '.join(sorted(unknown))}; possible are landlock and seccomp")
+    if unknown := set(accepted) - set(CAN_BE_MISSING):
+        possible = ", ".join(CAN_BE_MISSING)
+        raise _usage(f"LSTM_GRADER_ACCEPT_MISSING is {', '.join(sorted(unknown))}; possible are {possible}")
     return accepted
 
 

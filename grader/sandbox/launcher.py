@@ -23,6 +23,8 @@ from grader.sandbox.zygote import Zygote
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3
+# Parts of the wall that an operator may do without, by name.
+CAN_BE_MISSING = ("landlock", "seccomp", namespaces.NAME)
 
 
 class ForkSandbox:
@@ -30,7 +32,8 @@ class ForkSandbox:
 
     Args:
         slots: how many runs may hold a core at once; None: as many as this process may use.
-        accept_missing: parts of the wall (``landlock``, ``seccomp``) that the operator agrees to run without.
+        accept_missing: parts of the wall that the operator agrees to run without (`CAN_BE_MISSING`). Namespaces are
+            then not even tried: a host without them needs no such word.
     """
 
     def __init__(self, slots: int | None = None, *, accept_missing: Collection[str] = ()) -> None:
@@ -41,15 +44,17 @@ class ForkSandbox:
         self._lock = threading.Lock()
         self._zygotes: dict[Kind, Zygote] = {}
         self._closed = False
-        if unknown := set(accept_missing) - {"landlock", "seccomp"}:
-            raise ValueError(f"accept_missing names {', '.join(sorted(unknown))}; possible are landlock and seccomp")
+        if unknown := set(accept_missing) - set(CAN_BE_MISSING):
+            raise ValueError(
+                f"accept_missing names {', '.join(sorted(unknown))}; possible are {', '.join(CAN_BE_MISSING)}"
+            )
         self._accept_missing = tuple(accept_missing)
         self._users = UserPool(self.slots) if os.geteuid() == 0 else None
         self._directory = Path(tempfile.mkdtemp(prefix="lstm-grader-"))
         if self._users:
             self._directory.chmod(0o711)  # runs have users of their own, and enter their folders by name
-        without = namespaces.NAME in accept_missing
-        self._ring = without_ring("not wanted by the operator") if without else find_ring(self._directory)
+        unwanted = namespaces.NAME in accept_missing
+        self._ring = without_ring("the operator does without") if unwanted else find_ring(self._directory)
 
     def __enter__(self) -> ForkSandbox:
         return self

@@ -78,7 +78,9 @@ class Zygote:
                 tail = printed.decode("utf-8", "replace").strip()[-2000:]
                 if tail.startswith("refused: "):
                     raise SandboxUnavailable(tail.removeprefix("refused: "))
-                raise SandboxStartFailed(f"the {self.kind.value} process did not start: {tail or 'no answer in time'}")
+                raise SandboxStartFailed(
+                    f"the {self.kind.value} process did not start{self._ring.where}: {tail or 'no answer in time'}"
+                )
             greeting = json.loads(message)
             self.facts = greeting["facts"]
             self.wall = {name: Mechanism(*state) for name, state in greeting["wall"].items()}
@@ -107,6 +109,8 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._kill()
             self._process.wait()
+        if not self._ready and self._process.stderr:
+            self._process.stderr.close()
 
     def run(self, request: bytes, limits: Limits, directory: str, uid: int | None) -> Outcome:
         """One request in one child, which works in `directory` as user `uid` (None: as we are).
