@@ -15,7 +15,7 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from grader.sandbox import DeviceChoice
+from grader.sandbox import CAN_BE_MISSING, DeviceChoice
 from grader.sandbox.cores import available_cores
 
 ENV_PREFIX = "LSTM_GRADER_"
@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     assignments_dir: Path | None = Field(None, description="folder with assignment files besides the built-in ones")
     upload_bytes: PositiveInt = Field(20_000_000, description="largest accepted file")
     accept_missing: str = Field(
-        "", description="parts of the wall around submissions to run without: landlock, seccomp or both, with a comma"
+        "",
+        description=f"parts of the wall around submissions to run without: of {', '.join(CAN_BE_MISSING)}, with commas",
     )
     device: DeviceChoice = Field(
         "cpu", description="what submissions run on: cpu, gpu, or auto: a GPU where there is one that the box can use"
@@ -70,8 +71,8 @@ class Settings(BaseSettings):
     @field_validator("accept_missing")
     @classmethod
     def _accepted_parts_exist(cls, accepted: str) -> str:
-        if unknown := {name.strip() for name in accepted.split(",") if name.strip()} - {"landlock", "seccomp"}:
-            raise ValueError(f"expected landlock, seccomp or both, not {', '.join(sorted(unknown))}")
+        if unknown := {name.strip() for name in accepted.split(",") if name.strip()} - set(CAN_BE_MISSING):
+            raise ValueError(f"expected names out of {', '.join(CAN_BE_MISSING)}, not {', '.join(sorted(unknown))}")
         return accepted
 
     @property

@@ -30,7 +30,7 @@ from grader.errors import AssignmentError, SandboxError
 from grader.messages import render, translate
 from grader.pipeline import Progress, grade
 from grader.report import Report, Status
-from grader.sandbox import DEVICE_CHOICES, Device, DeviceChoice, ForkSandbox, Kind, choose_device
+from grader.sandbox import CAN_BE_MISSING, DEVICE_CHOICES, Device, DeviceChoice, ForkSandbox, Kind, choose_device
 from grader.selftest import correct_submission
 from grader.submission import Submission
 from grader.text_report import print_report
@@ -230,8 +230,9 @@ def _references() -> ReferenceStore:
 def _accept_missing() -> list[str]:
     """Parts of the wall that the operator agrees to run without."""
     accepted = [name.strip() for name in os.environ.get("LSTM_GRADER_ACCEPT_MISSING", "").split(",") if name.strip()]
-    if unknown := set(accepted) - {"landlock", "seccomp"}:
-        raise _usage(f"LSTM_GRADER_ACCEPT_MISSING is {', '.join(sorted(unknown))}; possible are landlock and seccomp")
+    if unknown := set(accepted) - set(CAN_BE_MISSING):
+        possible = ", ".join(CAN_BE_MISSING)
+        raise _usage(f"LSTM_GRADER_ACCEPT_MISSING is {', '.join(sorted(unknown))}; possible are {possible}")
     return accepted
 
 

@@ -83,6 +83,8 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
         Refused: one of them does not work here and was not accepted.
     """
     global _filter, _keeps_reading
+    if os.getpid() == 1:  # bubblewrap is the parent. (Elsewhere it is a thread, which may end before its process.)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     abi = landlockpy.abi_version()
     _require(

@@ -12,14 +12,23 @@ removing answers that it worked, and does nothing.
 from __future__ import annotations
 
 import ctypes
+import ctypes.util
 import errno
 import os
 import struct
 from typing import NamedTuple
 
 import cuda
-import pyseccomp
-from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, MASKED_EQ, Arg, Attr
+
+# pyseccomp asks for two libraries whose names are known. The answer runs ldconfig or a compiler: under bubblewrap there
+# are none, and elsewhere the warm process starts no programs either.
+_find_library = ctypes.util.find_library
+ctypes.util.find_library = {"c": "libc.so.6", "seccomp": "libseccomp.so.2"}.get  # type: ignore[assignment]
+try:
+    import pyseccomp
+    from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, MASKED_EQ, Arg, Attr
+finally:
+    ctypes.util.find_library = _find_library
 
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2

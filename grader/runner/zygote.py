@@ -358,6 +358,7 @@ def main() -> None:
     gpu_nodes = sys.argv[4].split(",") if sys.argv[4] else []
     control = socket.socket(fileno=fd)
     os.set_inheritable(fd, False)
+    os.environ.pop("PWD", None)  # bubblewrap sets it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trusted side, which then closes the socket
     try:
         lockdown.prepare(accepted_missing, gpu_nodes)

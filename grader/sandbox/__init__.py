@@ -2,11 +2,12 @@
 
 from grader.sandbox.device import DEVICE_CHOICES, Device, DeviceChoice, choose_device
 from grader.sandbox.in_memory import InMemorySandbox
-from grader.sandbox.launcher import ForkSandbox
+from grader.sandbox.launcher import CAN_BE_MISSING, ForkSandbox
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Kind, Outcome, Sandbox
 
 __all__ = [
+    "CAN_BE_MISSING",
     "DEVICE_CHOICES",
     "Device",
     "DeviceChoice",

@@ -10,9 +10,11 @@ from collections.abc import Collection
 from types import TracebackType
 
 from grader.errors import RunLost, SandboxStartFailed, SandboxUnavailable
+from grader.sandbox import namespaces
 from grader.sandbox.cores import available_cores
 from grader.sandbox.device import CPU, Device, DeviceChoice, choose_device
 from grader.sandbox.limits import Limits
+from grader.sandbox.namespaces import find_ring, without_ring
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
 from grader.sandbox.run_folder import SandboxFolder, run_folder
 from grader.sandbox.users import UserPool
@@ -21,6 +23,8 @@ from grader.sandbox.zygote import Zygote
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3
+# Parts of the wall that an operator may do without, by name.
+CAN_BE_MISSING = ("landlock", "seccomp", namespaces.NAME)
 
 
 class ForkSandbox:
@@ -28,7 +32,8 @@ class ForkSandbox:
 
     Args:
         slots: how many runs may hold a core at once; None: as many as there are cores for this process.
-        accept_missing: parts of the wall (``landlock``, ``seccomp``) that the operator agrees to run without.
+        accept_missing: parts of the wall that the operator agrees to run without (`CAN_BE_MISSING`). Namespaces are
+            then not even tried: a host without them needs no such word.
         device: what submissions run on, see `choose_device`.
     Raises:
         SandboxUnavailable: this host does not have the device, or no user ids that are free.
@@ -44,8 +49,10 @@ class ForkSandbox:
         self._lock = threading.Lock()
         self._zygotes: dict[Kind, Zygote] = {}
         self._closed = False
-        if unknown := set(accept_missing) - {"landlock", "seccomp"}:
-            raise ValueError(f"accept_missing names {', '.join(sorted(unknown))}; possible are landlock and seccomp")
+        if unknown := set(accept_missing) - set(CAN_BE_MISSING):
+            raise ValueError(
+                f"accept_missing names {', '.join(sorted(unknown))}; possible are {', '.join(CAN_BE_MISSING)}"
+            )
         self._accept_missing = tuple(accept_missing)
         self.device = choose_device(device)
         self._users = UserPool(self.slots) if os.geteuid() == 0 else None
@@ -53,6 +60,8 @@ class ForkSandbox:
         self._directory = self._folder.path
         if self._users:
             self._directory.chmod(0o711)  # runs have users of their own, and enter their folders by name
+        unwanted = namespaces.NAME in accept_missing
+        self._ring = without_ring("the operator does without") if unwanted else find_ring(self._directory)
 
     def __enter__(self) -> ForkSandbox:
         return self
@@ -136,8 +145,11 @@ class ForkSandbox:
                 if zygote is not None:
                     logger.warning("zygote_replaced", extra={"kind": kind.value})
                     zygote.close()
+                device = self._device_of(kind)
+                # What CUDA needs to see in there is not known well enough.
+                ring = without_ring("submissions run on a GPU") if device.is_gpu else self._ring
                 try:
-                    zygote = self._zygotes[kind] = Zygote(kind, self._accept_missing, self._device_of(kind))
+                    zygote = self._zygotes[kind] = Zygote(kind, ring, self._accept_missing, device)
                 except OSError as exc:
                     raise SandboxStartFailed(f"the {kind.value} process cannot be started: {exc}") from exc
             return zygote

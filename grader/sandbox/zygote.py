@@ -13,22 +13,23 @@ import json
 import os
 import select
 import selectors
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Collection
-from pathlib import Path
 from typing import IO
 
 from grader.errors import RunLost, SandboxError, SandboxStartFailed, SandboxUnavailable
+from grader.sandbox import namespaces
 from grader.sandbox.device import CPU, Device
 from grader.sandbox.limits import Limits
+from grader.sandbox.namespaces import RUNNER, Ring
 from grader.sandbox.outcome import Kind, Mechanism, Outcome
 from grader.sandbox.pulse import Pulse
 
-RUNNER = Path(__file__).resolve().parent.parent / "runner"
 START_SECONDS = 120.0
 DYING_SECONDS = 2.0
 MOST_FAILURES = 3
@@ -39,9 +40,10 @@ STATUS_BYTES = 2**20
 class Zygote:
     """One warm process. Started by the constructor, ready after `wait_ready`."""
 
-    def __init__(self, kind: Kind, accept_missing: Collection[str] = (), device: Device = CPU) -> None:
+    def __init__(self, kind: Kind, ring: Ring, accept_missing: Collection[str] = (), device: Device = CPU) -> None:
         self.kind = kind
         self.device = device
+        self._ring = ring
         self.facts: dict[str, str] = {}
         self.wall: dict[str, Mechanism] = {}
         self.opens: dict[str, str] = {}
@@ -53,17 +55,13 @@ class Zygote:
         self._start_error: SandboxError | None = None
         self._failures = 0
         with theirs:
-            self._process = subprocess.Popen(
+            self._process, self.pid = ring.start(
                 [
                     *(sys.executable, "-I", str(RUNNER / "zygote.py")),
                     *(kind.value, str(theirs.fileno()), ",".join(accept_missing), ",".join(device.nodes)),
                 ],
-                env=device.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
+                theirs.fileno(),
+                device.environment(),
             )
 
     def wait_ready(self) -> None:
@@ -85,20 +83,21 @@ class Zygote:
                 message = b""
             self._control.settimeout(None)
             if not message:
-                self._process.kill()
+                self._kill()
                 _, printed = self._process.communicate()
                 tail = printed.decode("utf-8", "replace").strip()[-2000:]
                 if tail.startswith("refused: "):
                     self._start_error = SandboxUnavailable(tail.removeprefix("refused: "))
                 else:
                     self._start_error = SandboxStartFailed(
-                        f"the {self.kind.value} process did not start: {tail or 'no answer in time'}"
+                        f"the {self.kind.value} process did not start{self._ring.where}: {tail or 'no answer in time'}"
                     )
                 raise self._start_error
             greeting = json.loads(message)
             self.facts = {**greeting["facts"], "device": str(self.device)}
             self.opens = greeting["opens"]
             self.wall = {name: Mechanism(*state) for name, state in greeting["wall"].items()}
+            self.wall[namespaces.NAME] = self._ring.mechanism
             self._ready = True
             # Nobody needs what a warm process prints from here on, but a full pipe would stop it.
             threading.Thread(target=_discard, args=[self._process.stderr], daemon=True).start()
@@ -107,24 +106,26 @@ class Zygote:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def _kill(self) -> None:
+        """End it and its runs."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):  # bubblewrap, which outlives it by a moment, has buried it
+                os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(DYING_SECONDS)
 
     def close(self) -> None:
         """Close the control socket: the zygote ends its runs and itself. One that is still importing is ended."""
         self._control.close()
         if not self._ready:
-            self._process.kill()
+            self._kill()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             self._process.wait()
-
-    def _kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        if not self._ready and self._process.stderr:
+            self._process.stderr.close()
 
     def run(self, request: bytes, limits: Limits, directory: str, uid: int | None) -> Outcome:
         """One request in one child, which works in `directory` as user `uid` (None: as we are).

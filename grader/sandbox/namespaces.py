@@ -1,0 +1,193 @@
+"""The outer ring: where the host allows it, a warm process and its runs see a small system of their own.
+
+Bubblewrap starts the warm process in new namespaces: no other process, no network device but its own loopback, and a
+file system that holds Python, the system's libraries, `grader/runner` and the run folders. A run that found a hole in
+Landlock or seccomp would find no file of the service and nobody to talk to behind it.
+
+An ordinary container allows no namespaces, and the wall must hold without them (`grader/runner/lockdown.py`). So the
+ring refuses nobody: `find_ring` tries it once, and says why there is none. One that was found is kept, though: a warm
+process that does not start in it is not started outside of it, or else a submission that leaves the host short of
+memory could take the ring away from the next one.
+"""
+
+from __future__ import annotations
+
+import compileall
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from grader.sandbox.outcome import Mechanism
+
+NAME = "namespaces"
+STOPS = "other processes, the network, and every file that Python does not need: they do not exist in there"
+PROBE_SECONDS = 20.0
+
+GRADER = Path(__file__).resolve().parent.parent
+RUNNER = GRADER / "runner"
+# What stays out where it is installed among Python's packages; `runner` is put back.
+OURS = [str(GRADER.parent / name) for name in ("app", "grader", "reference")]
+# Those of `grader/runner/lockdown.py`, whose rules are for what exists in here.
+SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+SYSTEM_FILES = ("/etc/ld.so.cache", "/sys/devices/system/cpu")
+DEVICES = ("/dev/null", "/dev/urandom")
+# Where the service is root, each run becomes a user of its own (SETUID, SETGID), which its supervisor may end (KILL)
+# and whose folder it can look into (DAC_READ_SEARCH).
+ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_READ_SEARCH")
+
+
+class Ring(NamedTuple):
+    """How to start a process in the ring; without a ring `prefix` is empty."""
+
+    mechanism: Mechanism
+    prefix: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """For the message about a process that did not start: where that was, and how to do without."""
+        return f" in its namespaces (LSTM_GRADER_ACCEPT_MISSING={NAME} does without them)" if self.prefix else ""
+
+    def start(self, command: list[str], fd: int, environment: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+        """Start a command with this environment alone that keeps the descriptor `fd` and has a pipe for its errors.
+
+        Returns: the process that ends when the command ends, and the command's own process id. They differ in the
+            ring, where bubblewrap waits outside.
+        """
+        reader, writer = os.pipe()
+        with os.fdopen(reader, "rb") as info:
+            try:
+                process = subprocess.Popen(
+                    [*self.prefix, "--info-fd", str(writer), "--", *command] if self.prefix else command,
+                    env=dict(environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    pass_fds=[fd, writer] if self.prefix else [fd],
+                    start_new_session=True,
+                )
+            finally:
+                os.close(writer)
+            told = info.read()
+        # Bubblewrap that failed says nothing here; why, it prints.
+        return process, json.loads(told)["child-pid"] if told else process.pid
+
+
+def without_ring(reason: str) -> Ring:
+    """No ring, and why."""
+    return Ring(Mechanism(False, f"{STOPS}. Not here: {reason}"))
+
+
+def find_ring(directory: Path) -> Ring:
+    """The ring of this host, tried once with the very arguments that warm processes get.
+
+    Args:
+        directory: the one folder in which something can be written; it holds the run folders.
+    """
+    bubblewrap = shutil.which("bwrap")
+    if bubblewrap is None:
+        return without_ring("bubblewrap is not installed")
+    prefix = command_prefix(bubblewrap, directory, as_root=os.geteuid() == 0)
+    look = [sys.executable, "-I", "-S", "-c", "import os, sys; os.listdir(sys.argv[1])", str(directory)]
+    try:
+        probe = subprocess.run(
+            [*prefix, "--", *look],
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=PROBE_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        return without_ring(str(exc))
+    if probe.returncode != 0:
+        return without_ring(probe.stderr.decode("utf-8", "replace").strip()[-300:] or f"bwrap: {probe.returncode}")
+    # Nothing that is compiled in there can be kept, and each start would compile it again: a tenth of its time.
+    compileall.compile_dir(RUNNER, quiet=2)
+    return Ring(Mechanism(True, STOPS), tuple(prefix))
+
+
+def command_prefix(bubblewrap: str, directory: Path, *, as_root: bool) -> list[str]:
+    """What stands before the command of a warm process, up to ``--``.
+
+    Not ``--die-with-parent``: its parent is the thread that started it, and threads of the service come and go. The
+    warm process ends when its control socket is closed, and when bubblewrap dies (`lockdown.prepare`).
+    """
+    links, trees = _minimal([*_needed_paths(), str(directory)])
+    folder = str(directory.resolve())
+    read_only = [tree for tree in trees if tree != folder]
+    arguments = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    # The first process of the namespace takes all others with it, however it ends.
+    arguments += ["--as-pid-1", "--hostname", "box", "--cap-drop", "ALL"]
+    if as_root:  # without a user namespace, in which other users would not exist
+        for capability in ROOT_CAPABILITIES:
+            arguments += ["--cap-add", capability]
+    else:
+        arguments += ["--unshare-user"]
+    # Left to itself bubblewrap makes folders that only we may enter, and each run is another user.
+    made = {str(parent) for path in (*links, *trees, *DEVICES, str(RUNNER)) for parent in Path(path).parents}
+    for parent in sorted(made - {"/"}):
+        if not _inside(parent, trees):
+            arguments += ["--dir", parent]
+    for tree in read_only:
+        arguments += ["--ro-bind", tree, tree]
+    for link, target in links.items():
+        arguments += ["--symlink", target, link]
+    for package in OURS:
+        if _inside(package, read_only) and Path(package).is_dir():
+            arguments += ["--tmpfs", package]
+    arguments += ["--ro-bind", str(RUNNER), str(RUNNER), "--proc", "/proc"]
+    for device in DEVICES:
+        arguments += ["--dev-bind", device, device]
+    arguments += ["--bind", folder, folder, "--remount-ro", "/"]
+    # Libraries look for a folder for temporary files when they are imported, and take the working directory.
+    return [bubblewrap, *arguments, "--chdir", folder]
+
+
+def _needed_paths() -> list[str]:
+    """Python with its packages, the system's libraries, and what these look at."""
+    paths = sysconfig.get_paths()
+    python = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    python += [str(Path(sys.base_prefix, "lib")), sys.executable, str(Path(sys.prefix, "pyvenv.cfg"))]
+    return [path for path in (*python, *SYSTEM_LIBRARIES, *SYSTEM_FILES) if Path(path).exists()]
+
+
+def _minimal(paths: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """The links (and their targets) and the real files and folders that make these paths exist, none inside another."""
+    links: dict[str, str] = {}
+    real = set()
+    for path in paths:
+        found, end = _follow(path)
+        links |= found
+        real.add(end)
+    trees = [path for path in sorted(real) if not _inside(path, real - {path})]
+    return {link: target for link, target in links.items() if not _inside(link, trees)}, trees
+
+
+def _follow(path: str) -> tuple[dict[str, str], str]:
+    """The links that are met on the way of an existing path, and where it ends."""
+    links = {}
+    reached = Path("/")
+    pending = list(reversed(Path(path).absolute().parts[1:]))
+    while pending:
+        step = pending.pop()
+        if step == "..":
+            reached = reached.parent
+        elif (reached / step).is_symlink():
+            target = (reached / step).readlink()
+            links[str(reached / step)] = str(target)
+            if target.is_absolute():
+                reached = Path("/")
+            pending += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        else:
+            reached /= step
+    return links, str(reached)
+
+
+def _inside(path: str, trees: Iterable[str]) -> bool:
+    return any(path.startswith(tree.rstrip("/") + "/") for tree in trees)

@@ -1,0 +1,262 @@
+"""The outer ring by itself: what can be seen from inside it without Landlock and seccomp, and who ends with whom.
+
+Where bubblewrap can make no namespaces, which is so in an ordinary container, these tests ask that it is said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import grader
+from grader.sandbox import ForkSandbox, Kind
+from grader.sandbox.limits import READER_LIMITS
+from grader.sandbox.namespaces import ROOT_CAPABILITIES, RUNNER, Ring, find_ring
+from grader.sandbox.protocol import encode
+
+ROOT = Path(grader.__file__).parent.parent
+CAPABILITY_NUMBERS = {"CAP_DAC_READ_SEARCH": 2, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
+# What a run has no business with, in every place where such things lie.
+HOST_FILES = [
+    *("/etc/passwd", "/etc/hosts", "/bin/sh", "/usr/bin", "/home", "/var", "/run", "/dev/shm", "/dev/tty", "/sys/fs"),
+    *map(str, (ROOT / "pyproject.toml", ROOT / "app", ROOT / "reference", ROOT / "tests", ROOT / ".git")),
+    *map(str, (ROOT / "grader" / "pipeline.py", ROOT / "grader" / "assignments", ROOT / "grader" / "sandbox")),
+]
+
+
+def _bubblewrap_works() -> bool:
+    """Asked in the test's own words."""
+    if not shutil.which("bwrap"):
+        return False
+    user = [] if os.geteuid() == 0 else ["--unshare-user"]
+    command = ["bwrap", *user, "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
+
+
+WORKS = _bubblewrap_works()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def ring(folder: Path) -> Ring:
+    return find_ring(folder)
+
+
+@pytest.fixture(scope="module")
+def seen(ring: Ring) -> Callable[[str], Any]:
+    """The value of an expression in the ring, with no other wall around it."""
+
+    def evaluate(expression: str) -> Any:
+        code = f"import json, os, socket, sys\nprint(json.dumps({expression}))"
+        command = [*ring.prefix, "--", sys.executable, "-I", "-c", code]
+        return json.loads(subprocess.run(command, env={}, check=True, capture_output=True).stdout)
+
+    return evaluate
+
+
+@pytest.fixture(scope="module")
+def ringed() -> Iterator[ForkSandbox]:
+    with ForkSandbox(slots=1) as sandbox:
+        yield sandbox
+
+
+def test_the_ring_is_there_where_bubblewrap_works_and_its_absence_is_explained(ring, ringed):
+    mechanism = ringed.wall()["namespaces"]
+    assert mechanism == ring.mechanism
+    assert mechanism.enforced == WORKS
+    assert WORKS or mechanism.stops.partition("Not here: ")[2]
+
+
+def test_a_bubblewrap_that_may_not_is_quoted(folder, tmp_path, monkeypatch):
+    (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    ring = find_ring(folder)
+    assert (ring.prefix, ring.mechanism.enforced) == ((), False)
+    assert ring.mechanism.stops.endswith("Not here: bwrap: No permissions to create a new namespace")
+
+
+def test_an_operator_can_do_without():
+    with ForkSandbox(slots=1, accept_missing=["namespaces"]) as sandbox:
+        assert not sandbox.wall()["namespaces"].enforced
+        assert _answers(sandbox)
+
+
+def test_a_host_without_bubblewrap_grades(monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with ForkSandbox(slots=1) as sandbox:
+        assert sandbox.wall()["namespaces"].stops.endswith("bubblewrap is not installed")
+        assert _answers(sandbox)
+
+
+if WORKS:
+
+    def test_no_network_but_a_loopback_of_its_own(seen):
+        assert seen("[name for _, name in socket.if_nameindex()]") == ["lo"]
+
+    def test_listeners_of_the_host_are_not_there(seen):
+        name = secrets.token_hex(8)
+        with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as hidden:
+            hidden.bind(f"\0{name}")
+            hidden.listen()
+            port = tcp.getsockname()[1]
+            assert seen(f"socket.socket().connect_ex(('127.0.0.1', {port}))") != 0
+            assert seen(f"socket.socket(socket.AF_UNIX).connect_ex('\\0{name}')") != 0
+            assert select.select([tcp, hidden], [], [], 0.2)[0] == []
+            with socket.socket() as ours:  # the witness: they do hear
+                assert ours.connect_ex(("127.0.0.1", port)) == 0
+            assert select.select([tcp, hidden], [], [], 5)[0] == [tcp]
+
+    def test_no_process_of_the_host_is_to_be_seen(seen):
+        assert len([name for name in os.listdir("/proc") if name.isdigit()]) > 1
+        assert seen("[name for name in os.listdir('/proc') if name.isdigit()]") == ["1"]
+
+    @pytest.mark.parametrize("kind", ["pid", "net", "ipc", "uts", "mnt", *([] if os.geteuid() == 0 else ["user"])])
+    def test_every_kind_of_namespace_is_another(seen, kind):
+        assert seen(f"os.readlink('/proc/self/ns/{kind}')") != os.readlink(f"/proc/self/ns/{kind}")
+
+    def test_files_of_the_host_do_not_exist(seen):
+        assert len(list(filter(os.path.exists, HOST_FILES))) > 10
+        assert seen(f"list(filter(os.path.exists, {HOST_FILES}))") == []
+
+    def test_the_root_holds_what_python_needs(seen):
+        top = {path.parts[1] for path in map(Path, (sys.prefix, sys.base_prefix, RUNNER, tempfile.gettempdir()))}
+        assert set(seen("os.listdir('/')")) <= top | {"dev", "etc", "lib", "lib64", "proc", "sys", "usr"}
+        assert seen("os.listdir('/etc')") == ["ld.so.cache"]
+        assert sorted(seen("os.listdir('/dev')")) == ["null", "urandom"]
+
+    def test_nothing_can_be_written_but_in_the_folder_of_runs(seen, folder):
+        places = ["/", "/tmp", "/dev", "/etc", "/usr/lib", str(RUNNER), os.path.dirname(os.__file__), sys.prefix]
+        tried = "[os.access(place, os.W_OK) and not os.statvfs(place).f_flag & os.ST_RDONLY for place in {}]"
+        assert seen(tried.format([*places, str(folder)])) == [False] * len(places) + [True]
+        assert seen(f"open({str(folder / 'planted')!r}, 'w').write('x')") == 1
+        assert (folder / "planted").read_text() == "x"
+
+    def test_the_warm_process_has_the_capabilities_that_it_needs_and_no_other(ringed):
+        ringed.warm_up(Kind.READER)
+        status = Path(f"/proc/{ringed.pids()[0]}/status").read_text()
+        capabilities = next(line.split()[1] for line in status.splitlines() if line.startswith("CapPrm"))
+        wanted = ROOT_CAPABILITIES if os.geteuid() == 0 else ()
+        assert int(capabilities, 16) == sum(1 << CAPABILITY_NUMBERS[name] for name in wanted)
+
+    def test_every_user_may_enter_what_is_in_there(seen):
+        """A run by root is another user, and must need no capability to read Python."""
+        tree = [str(folder) for place in (*sys.path[1:], RUNNER, sys.executable) for folder in Path(place).parents]
+        assert seen(f"[x for x in {tree} if os.path.isdir(x) and not os.stat(x).st_mode & 0o001]") == []
+
+    def test_the_warm_process_has_an_empty_environment(ringed):
+        ringed.warm_up(Kind.READER)
+        environment = Path(f"/proc/{ringed.pids()[0]}/environ").read_bytes()
+        assert [
+            name for name in environment.split(b"\0") if name and not name.startswith((b"PWD=", b"LC_CTYPE="))
+        ] == []
+
+    def test_killing_bubblewrap_ends_the_warm_process_and_the_next_run_gets_another():
+        with ForkSandbox(slots=1) as sandbox:
+            sandbox.warm_up(Kind.READER)
+            (warm,) = sandbox.pids()
+            os.kill(_parent(warm), signal.SIGKILL)
+            assert _ends(warm)
+            assert _answers(sandbox)
+            assert sandbox.pids() != [warm]
+
+
+def test_a_warm_process_outlives_the_thread_that_started_it():
+    with ForkSandbox(slots=1) as sandbox:
+        thread = threading.Thread(target=sandbox.start, args=[Kind.READER])
+        thread.start()
+        thread.join()
+        pids = sandbox.pids()
+        assert _answers(sandbox)
+        assert sandbox.pids() == pids
+
+
+def test_closing_at_once_leaves_nothing_behind():
+    with ForkSandbox(slots=1) as sandbox:
+        sandbox.start(Kind.READER)
+        (warm,) = sandbox.pids()
+    assert _ends(warm)
+
+
+def test_an_ordinary_user_gets_full_marks_in_the_ring(tmp_path):
+    """As root we become one; Python and this checkout may lie where only root may enter, and are shown to it there."""
+    code = """
+import os, sys
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+sys.argv[1:] = ["grade", "-", "--format", "json"]
+from grader.cli import cli
+cli()
+"""
+    tmp_path.chmod(0o777)
+    python = [sys.executable, "-c", code]
+    if os.geteuid() == 0 and WORKS:
+        python = [*_open_to_everybody([str(ROOT), sys.prefix, sys.base_prefix, str(tmp_path)]), "--", *python]
+    answer = (ROOT / "tests" / "benchmarks" / "submission.py").read_bytes()
+    environment = {"LSTM_GRADER_CACHE_DIR": str(tmp_path), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(python, input=answer, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
+    report = json.loads(done.stdout)
+    assert (report["status"], report["points"]) == ("passed", 100)
+    assert ("namespaces" in report["environment"]["wall"]) == WORKS
+    assert not WORKS or "uid per run" not in report["environment"]["wall"]
+
+
+def _open_to_everybody(paths: list[str]) -> list[str]:
+    """The host as it is, but with folders on the way to these paths that everybody may enter."""
+    command = ["bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev"]
+    hidden: set[Path] = set()
+    for path in map(Path, paths):
+        closed = [folder for folder in reversed(path.parents) if not folder.stat().st_mode & 0o001]
+        if closed and closed[0] not in hidden:
+            hidden.add(closed[0])
+            command += ["--tmpfs", str(closed[0])]
+    for path in map(Path, paths):
+        made = [folder for folder in reversed(path.parents) if any(folder.is_relative_to(top) for top in hidden)]
+        for folder in made:
+            command += ["--dir", str(folder)]
+        if made:
+            command += ["--bind", str(path), str(path)]
+    return command
+
+
+def _answers(sandbox: ForkSandbox) -> bool:
+    """Whether a submission is read in there."""
+    content = b"class LSTM:\n    pass\n"
+    canonical = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
+    request = encode({"filename": "submission.py", "canonical": canonical, "bytes": len(content)}) + content
+    outcome = sandbox.run(Kind.READER, request, READER_LIMITS)
+    return outcome.exit_code == 0 and b"class LSTM" in outcome.result
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _ends(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not Path(f"/proc/{pid}").exists()
