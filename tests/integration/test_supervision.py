@@ -191,7 +191,7 @@ def bury(tmp_path, monkeypatch):
 
     def bury_it(process: subprocess.Popen[bytes], **limits: float) -> dict[str, object]:
         control, other_end = socket.socketpair()
-        supervisor = zygote.Supervisor(control, print)
+        supervisor = zygote.Supervisor(control, print, print)
         reader, writer = os.pipe()
         child = zygote.Child(
             pid=process.pid,
