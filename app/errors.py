@@ -16,6 +16,7 @@
         FileTooLarge
         FileTypeUnsupported
       SubmissionNotFound        there is none, or it is somebody else's
+      ReportNotReady            the submission is not graded yet
       DataDirInUse              another service runs on the same data; stops the start, no client sees it
 
 The exceptions do not know HTTP. Their texts are in app/locale, under ``problem.<slug>.title`` and
@@ -94,6 +95,9 @@ class FileTypeUnsupported(UploadRefused):
 class SubmissionNotFound(AppError): ...
 
 
+class ReportNotReady(AppError): ...
+
+
 class DataDirInUse(AppError):
     """params: data_dir"""
 
@@ -123,6 +127,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     FileTooLarge: Answer(413, "file-too-large"),
     FileTypeUnsupported: Answer(415, "unsupported-file-type"),
     SubmissionNotFound: Answer(404, "submission-not-found"),
+    ReportNotReady: Answer(409, "report-not-ready"),
     DataDirInUse: None,
     # Not ours:
     RequestValidationError: Answer(422, "invalid-request"),

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import numpy as np
 import typer
@@ -27,13 +27,14 @@ from rich.table import Table
 from grader.assignment import Assignment, assignment_schema, load_assignments, pick_assignment
 from grader.comparison import compare
 from grader.errors import AssignmentError, SandboxError
-from grader.messages import render, translate
+from grader.formats import FORMATS, View
+from grader.formats.text import print_report
+from grader.messages import translate
 from grader.pipeline import Progress, grade
-from grader.report import Report, Status
+from grader.report import Status
 from grader.sandbox import CAN_BE_MISSING, DEVICE_CHOICES, Device, DeviceChoice, ForkSandbox, Kind, choose_device
 from grader.selftest import correct_submission
 from grader.submission import Submission
-from grader.text_report import print_report
 from reference import ReferenceStore, ReferenceUnavailable, lstm_forward
 from reference.cases import cases_from_arrays
 from reference.store import build_with_keras
@@ -50,9 +51,8 @@ assignments_cli = typer.Typer(help="The assignments this grader knows.", no_args
 cli.add_typer(assignments_cli, name="assignments")
 
 
-class Format(StrEnum):
-    TEXT = "text"
-    JSON = "json"
+FormatName = StrEnum("FormatName", list(FORMATS))  # type: ignore[misc]
+TEXT = FormatName("text")
 
 
 class Language(StrEnum):
@@ -85,7 +85,7 @@ def _options(
 def grade_command(
     file: Annotated[Path, typer.Argument(help="A .py file or a notebook; - reads standard input.", show_default=False)],
     assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
-    format: Annotated[Format, typer.Option(help="How the report is written.")] = Format.TEXT,
+    format: Annotated[FormatName, typer.Option(help="How the report is written.")] = TEXT,
     lang: Annotated[
         Language | None, typer.Option(help="Language of the report; default: the locale's.", show_default=False)
     ] = None,
@@ -109,7 +109,7 @@ def grade_command(
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
         with _progress(language) as progress:
             report = grade(submission, chosen, sandbox=sandbox, references=_references(), progress=progress)
-    _write(report, format, language, output)
+    _write(View.of(report, language), format, output)
     if report.status == Status.INTERNAL_ERROR:
         raise typer.Exit(OUR_FAILURE)
     raise typer.Exit(BELOW if (report.points or 0.0) < fail_under else GRADED)
@@ -281,15 +281,15 @@ def _usage(message: str) -> typer.Exit:
     return typer.Exit(USAGE)
 
 
-def _write(report: Report, format: Format, language: str, output: Path | None) -> None:
-    rendered: dict[str, Any] = render(report, language)
+def _write(view: View, format: str, output: Path | None) -> None:
     try:
-        with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(output.open("w", encoding="utf-8")) if output else sys.stdout
-            if format is Format.JSON:
-                print(json.dumps(rendered, ensure_ascii=False, indent=2), file=stream)
-            else:
-                width = None if stream.isatty() else 120
-                print_report(rendered, language, Console(file=stream, highlight=False, width=width))
+        if output is None and format == "text" and sys.stdout.isatty():
+            print_report(view, Console(highlight=False))
+            return
+        text = FORMATS[format].write(view)
+        if output is None:
+            sys.stdout.write(text)
+        else:
+            output.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise _usage(f"{output}: {exc.strerror or exc}") from exc

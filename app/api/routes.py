@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 
 from app import repository, uploads
 from app.api.openapi import UPLOAD_BODY, problem_answers
@@ -25,14 +26,16 @@ from app.errors import (
     FormExpected,
     FormUnreadable,
     NotAuthenticated,
+    ReportNotReady,
     StudentInvalid,
     SubmissionNotFound,
 )
-from app.models import JobStatus
+from app.models import JobStatus, StoredReport, Submission
 from app.repository import Principal
 from app.services import Services, services
 from app.texts import language_of, title_of
 from grader import Report
+from grader.formats import FORMATS, write_report
 from grader.messages import render
 
 MAX_WAIT_SECONDS = 120
@@ -130,6 +133,37 @@ async def read_submission(
     return await _body(request, submission_id, viewer)
 
 
+@api.get(
+    "/submissions/{submission_id}/report",
+    tags=["submissions"],
+    summary="Read the report in another form",
+    response_class=Response,
+    responses=problem_answers(SubmissionNotFound, ReportNotReady)
+    | {
+        200: {
+            "description": "The newest report as a document.",
+            "content": {form.media_type: {"schema": {"type": "string"}} for form in FORMATS.values()},
+        }
+    },
+)
+async def read_report(
+    request: Request,
+    viewer: TokenHolder,
+    submission_id: Annotated[str, Path(description="as it was given when the file was submitted")],
+    format: Annotated[
+        Literal[tuple(FORMATS)],  # type: ignore[valid-type]
+        Query(description="what it is for: people (`text`), programs (`json`), or the platform of that name"),
+    ] = "json",
+) -> Response:
+    """The same document as `lstm-grader grade --format` writes."""
+    submission, stored = await _found(request, submission_id, viewer)
+    if stored is None:
+        raise ReportNotReady
+    report = Report.model_validate(stored.body)
+    text = await run_in_threadpool(write_report, report, format, _report_language(request, submission))
+    return Response(text, media_type=FORMATS[format].media_type, headers={"Content-Disposition": "inline"})
+
+
 @api.get("/assignments", tags=["assignments"], summary="List the assignments")
 async def list_assignments(request: Request) -> AssignmentList:
     parts = services(request)
@@ -159,26 +193,38 @@ async def wait_until_done(parts: Services, submission_id: str, viewer: Principal
             await asyncio.wait_for(maybe_done.wait(), seconds)
 
 
-async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
-    """Raises: SubmissionNotFound: there is none that `viewer` may see."""
-    parts = services(request)
-    async with parts.database.read() as session:
+async def _found(request: Request, submission_id: str, viewer: Principal) -> tuple[Submission, StoredReport | None]:
+    """The submission and its newest report, if there is one.
+
+    Raises:
+        SubmissionNotFound: there is none that `viewer` may see.
+    """
+    async with services(request).database.read() as session:
         submission = await repository.find_submission(session, submission_id, viewer)
         if submission is None:
             raise SubmissionNotFound
+        return submission, await repository.newest_report(session, submission.id)
+
+
+def _report_language(request: Request, submission: Submission) -> str:
+    assignment = services(request).assignments.get(submission.assignment_id)
+    return language_of(request, assignment.language if assignment else "en")
+
+
+async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
+    submission, stored = await _found(request, submission_id, viewer)
+    async with services(request).database.read() as session:
         position = await repository.queue_position(session, submission)
-        stored = await repository.newest_report(session, submission.id)
     report = None
     if stored is not None:
-        assignment = parts.assignments.get(submission.assignment_id)
-        language = language_of(request, assignment.language if assignment else "en")
-        report = render(Report.model_validate(stored.body), language)
+        report = render(Report.model_validate(stored.body), _report_language(request, submission))
     return SubmissionBody(
         id=submission.id,
         job_status=submission.job_status,
         position=position,
         links=SubmissionLinks(
             self=f"/api/v1/submissions/{submission.id}",
+            report=f"/api/v1/submissions/{submission.id}/report",
             page=f"/submissions/{submission.id}",
         ),
         report=report,

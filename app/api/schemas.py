@@ -17,6 +17,10 @@ class Body(BaseModel):
 
 class SubmissionLinks(Body):
     self: str = Field(description="this submission", examples=[f"/api/v1/submissions/{EXAMPLE_ID}"])
+    report: str = Field(
+        description="its report as a document, in the form that `?format=` names",
+        examples=[f"/api/v1/submissions/{EXAMPLE_ID}/report"],
+    )
     page: str = Field(description="the same for people", examples=[f"/submissions/{EXAMPLE_ID}"])
 
 

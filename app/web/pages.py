@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.auth import SESSION_COOKIE, form_secret
 from app.texts import LANGUAGE_COOKIE, language_of, text, title_of
+from grader.formats.view import clean
 from grader.messages import LANGUAGES, translate
-from grader.text_report import clean
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from app.settings import ENV_PREFIX, Settings
 from grader import cli
 from grader.assignment import Assignment, CheckId, assignment_schema
+from grader.formats import FORMATS
 from grader.report import Report, Status
 
 ROOT = Path(__file__).parents[2]
@@ -70,3 +71,7 @@ def test_committed_schema_is_the_generated_one() -> None:
 def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_form_of_a_report_is_described() -> None:
+    assert set(FORMATS) <= described("formats.md")

@@ -14,6 +14,7 @@ from app.errors import ANSWERS
 from app.models import Role, utc_now
 from app.problems import TYPE_PREFIX
 from grader import Status
+from grader.formats import FORMATS
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +112,41 @@ async def test_report_is_in_the_language_that_was_asked_for(
         params = {"wait": "20", **({"lang": lang} if lang else {})}
         response = await client.post(SUBMISSIONS, params=params, **upload())
     assert response.json()["report"]["checks"][0]["title"] == expected
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_a_report_can_be_read_in_every_form_of_the_command_line(service: Service, name: str) -> None:
+    async with service.client() as client:
+        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        response = await client.get(body["links"]["report"], params={"format": name, "lang": "en"})
+    assert response.status_code == 200
+    assert response.headers["content-type"].split(";")[0] == FORMATS[name].media_type
+    assert "The class and its answer" in response.text or name in ("junit", "coursera")
+
+
+async def test_a_report_that_is_not_there_yet_is_a_conflict(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        body = (await client.post(SUBMISSIONS, **upload())).json()
+        assert_problem(await client.get(body["links"]["report"]), 409, "report-not-ready")
+        assert_problem(await client.get(body["links"]["report"], params={"format": "docx"}), 422, "invalid-request")
+        assert_problem(await client.get(f"{SUBMISSIONS}/nothing/report"), 404, "submission-not-found")
+
+
+async def test_a_submitter_reads_no_report_of_another(service: Service) -> None:
+    await service.add_token("another")
+    async with service.client() as client, service.client("another") as stranger:
+        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        assert_problem(await stranger.get(body["links"]["report"]), 404, "submission-not-found")
+
+
+async def test_openapi_names_the_forms_of_a_report(service: Service) -> None:
+    async with service.client() as client:
+        document = (await client.get("/openapi.json")).json()
+    operation = document["paths"]["/api/v1/submissions/{submission_id}/report"]["get"]
+    (parameter,) = [parameter for parameter in operation["parameters"] if parameter["name"] == "format"]
+    assert parameter["schema"]["enum"] == list(FORMATS)
+    assert set(operation["responses"]["200"]["content"]) == {form.media_type for form in FORMATS.values()}
 
 
 async def test_assignments_are_listed(service: Service) -> None:

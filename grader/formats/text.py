@@ -6,7 +6,7 @@ characters that could repaint a terminal.
 
 from __future__ import annotations
 
-import re
+import io
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -14,35 +14,34 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grader.messages import translate
+from grader.formats.view import View, clean
 
 STATUS_STYLE = {"passed": "bold green", "failed": "bold red", "internal_error": "bold magenta"}
 CHECK_MARK = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 SHOWN_LINES = 20
+WIDTH = 120
 
 
-def print_report(report: dict[str, Any], language: str, console: Console) -> None:
-    """Print a rendered report (`grader.messages.render`)."""
-    for part in _parts(report, language):
+def write(view: View) -> str:
+    """As for a pipe: no colours, lines of `WIDTH` characters."""
+    console = Console(file=io.StringIO(), highlight=False, width=WIDTH)
+    print_report(view, console)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def print_report(view: View, console: Console) -> None:
+    for part in _parts(view):
         console.print(part, soft_wrap=False)
 
 
-def clean(text: object) -> str:
-    """Untrusted text without characters that a terminal obeys."""
-    return CONTROL.sub("�", str(text))
-
-
-def _parts(report: dict[str, Any], language: str) -> list[RenderableType]:
-    def ui(name: str, **params: object) -> str:
-        return translate(f"ui.{name}", language, **params)
-
+def _parts(view: View) -> list[RenderableType]:
+    report, ui = view.report, view.ui
     status = report["status"]
-    points = "-" if report["points"] is None else f"{report['points']:g} / {report['max_points']:g}"
+    points = f"{report['points']:g} / {report['max_points']:g}" if view.is_graded else "-"
     head = Text.assemble(
         (clean(report["submission"]["filename"]), "bold"),
         "  ",
-        (translate(f"status.{status}", language), STATUS_STYLE.get(status, "bold red")),
+        (view.name(f"status.{status}"), STATUS_STYLE.get(status, "bold red")),
         "  ",
         (f"{points} {ui('points')}", "bold"),
     )

@@ -1,0 +1,46 @@
+"""The forms in which a report leaves the grader: one registry for the command line and for the service.
+
+A writer gets a `View` and returns the whole document as text. docs/formats.md says what each form holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from grader.formats import coursera, gradescope, json, junit, prairielearn, text
+from grader.formats.view import View
+from grader.report import Report
+
+
+@dataclass(frozen=True)
+class Format:
+    """One form of a report: how it is named on the web, and what writes it."""
+
+    media_type: str
+    suffix: str
+    write: Callable[[View], str]
+
+
+FORMATS: dict[str, Format] = {
+    "text": Format("text/plain", ".txt", text.write),
+    "json": Format("application/json", ".json", json.write),
+    "gradescope": Format("application/json", ".json", gradescope.write),
+    "prairielearn": Format("application/json", ".json", prairielearn.write),
+    "coursera": Format("application/json", ".json", coursera.write),
+    "junit": Format("application/xml", ".xml", junit.write),
+}
+
+
+def write_report(report: Report, name: str, language: str, artefacts: Mapping[str, bytes] | None = None) -> str:
+    """The report as a document, in one of `FORMATS`.
+
+    Args:
+        artefacts: stored arrays by name, as `grader.grade` gives them out; pictures show more detail with them.
+    Raises:
+        KeyError: there is no such format or language.
+    """
+    return FORMATS[name].write(View.of(report, language, artefacts))
+
+
+__all__ = ["FORMATS", "Format", "View", "write_report"]

@@ -1,0 +1,53 @@
+"""``results.json`` of a Gradescope autograder.
+
+Without a grade there is no ``score``, neither above nor in a test: Gradescope then shows the run as failed to the
+teacher, where a 0 would be the student's.
+
+Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from grader.formats.view import View, clean
+
+
+def write(view: View) -> str:
+    report = view.report
+    results: dict[str, Any] = {
+        "output": view.feedback(),
+        # "text" everywhere: names, messages and output come from the student and must never become markup.
+        "output_format": "text",
+        "test_output_format": "text",
+        "test_name_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "execution_time": round(report["timing"]["wall_seconds"]),
+        "extra_data": {
+            "status": report["status"],
+            "diagnoses": [diagnosis["code"] for diagnosis in report["diagnoses"]],
+            "assignment": report["assignment"],
+            "receipt": report["receipt"],
+        },
+        "tests": [_test(view, check) for check in report["checks"]] if view.is_graded else [],
+    }
+    if view.is_graded:
+        results["score"] = report["points"]
+    return json.dumps(results, ensure_ascii=False, indent=2) + "\n"
+
+
+def _test(view: View, check: dict[str, Any]) -> dict[str, Any]:
+    lines = [clean(check["message"])]
+    if check["hint"]:
+        lines.append(f"{view.ui('what_to_do')}: {clean(check['hint'])}")
+    return {
+        "name": check["title"],
+        "score": check["points"],
+        "max_score": check["max_points"],
+        "status": "passed" if check["status"] == "passed" else "failed",
+        "output": "\n".join(lines),
+        "visibility": "visible",
+        "extra_data": {"id": check["id"], "status": check["status"], "code": check["code"]},
+    }

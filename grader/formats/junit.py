@@ -1,0 +1,78 @@
+"""JUnit XML, which every continuous integration reads: a suite per submission, a test case per check.
+
+A failed check is a ``failure``, one that could not be tried is ``skipped``, and a failure of ours is an ``error``.
+
+Source: the elements and attributes common to the schemas of Ant (JUnit.xsd of Windy Road) and Jenkins (junit-10.xsd).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from grader.formats.view import View, clean
+
+XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def write(view: View) -> str:
+    root = ET.Element("testsuites")
+    root.append(_suite(view))
+    ET.indent(root)
+    return XML_HEAD + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(view: View) -> ET.Element:
+    report = view.report
+    checks = report["checks"]
+    statuses = [check["status"] for check in checks]
+    errors = 0 if view.is_graded else 1
+    seconds = f"{report['timing']['wall_seconds']:.3f}"
+    suite = ET.Element(
+        "testsuite",
+        name=clean(report["submission"]["filename"]),
+        tests=str(len(checks) + errors),
+        failures=str(statuses.count("failed")),
+        errors=str(errors),
+        skipped=str(statuses.count("skipped")),
+        time=seconds,
+        # The schemas want whole seconds and no time zone.
+        timestamp=datetime.fromisoformat(report["receipt"]["created_at"]).strftime("%Y-%m-%dT%H:%M:%S"),
+        hostname="localhost",
+    )
+    properties = ET.SubElement(suite, "properties")
+    for name, value in _properties(report).items():
+        ET.SubElement(properties, "property", name=name, value=clean(value))
+    for check in checks:
+        _case(suite, report, check)
+    if errors:
+        case = ET.SubElement(suite, "testcase", classname=report["assignment"]["id"], name="grading", time=seconds)
+        error = ET.SubElement(case, "error", message=view.verdict(), type=report["status"])
+        error.text = clean(report["error"]["type"]) if report["error"] else ""
+    for name in ("stdout", "stderr"):
+        ET.SubElement(suite, "system-out" if name == "stdout" else "system-err").text = clean(report["output"][name])
+    return suite
+
+
+def _properties(report: dict[str, Any]) -> dict[str, object]:
+    graded = {} if report["points"] is None else {"points": report["points"], "score": report["score"]}
+    return {
+        "status": report["status"],
+        **graded,
+        "max_points": report["max_points"],
+        "diagnoses": " ".join(diagnosis["code"] for diagnosis in report["diagnoses"]),
+        "assignment_digest": report["receipt"]["assignment_digest"],
+        "submission_sha256": report["receipt"]["submission_sha256"],
+        "grader_version": report["receipt"]["grader_version"],
+    }
+
+
+def _case(suite: ET.Element, report: dict[str, Any], check: dict[str, Any]) -> None:
+    # How long one check took is not known: all of them read one run.
+    case = ET.SubElement(suite, "testcase", classname=report["assignment"]["id"], name=check["id"], time="0.000")
+    if check["status"] == "failed":
+        failure = ET.SubElement(case, "failure", message=clean(check["message"]), type=check["code"] or "failed")
+        failure.text = clean(check["hint"] or "")
+    elif check["status"] == "skipped":
+        ET.SubElement(case, "skipped", message=clean(check["message"]))

@@ -1,0 +1,39 @@
+"""``results.json`` of a PrairieLearn external grader.
+
+What could not be graded is ``"gradable": false``: a file with nothing in it to run, which costs the student no attempt,
+and a failure of ours. PrairieLearn then wants no ``score``.
+
+Source: https://prairielearn.readthedocs.io/en/latest/externalGrading/, "Grading results".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from grader.formats.view import View, clean
+
+NOT_GRADABLE = ("invalid_submission", "internal_error")
+# The whole file may have 1 MB, and JSON takes up to six characters for one.
+OUTPUT_CHARACTERS = 50_000
+
+
+def write(view: View) -> str:
+    report = view.report
+    output = clean("\n".join(report["output"][name] for name in ("stdout", "stderr") if report["output"][name]))
+    results: dict[str, Any] = {"message": view.feedback(), "output": output[:OUTPUT_CHARACTERS]}
+    if report["status"] in NOT_GRADABLE:
+        results |= {"gradable": False, "format_errors": [view.verdict(), *view.advice()]}
+    else:
+        results |= {"gradable": True, "score": report["score"], "tests": [_test(check) for check in report["checks"]]}
+    return json.dumps(results, ensure_ascii=False, indent=2) + "\n"
+
+
+def _test(check: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": check["title"],
+        "points": check["points"],
+        "max_points": check["max_points"],
+        "message": clean(check["message"]),
+        "output": clean(check["hint"] or ""),
+    }

@@ -1,0 +1,164 @@
+"""Reports of every kind for the tests of what is made of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from grader.assignment import load_assignments
+from grader.checks.registry import not_run
+from grader.report import (
+    Advisory,
+    AssignmentRef,
+    CaseResult,
+    Check,
+    Diagnosis,
+    Divergence,
+    Environment,
+    ErrorInfo,
+    Extraction,
+    Frame,
+    NonFinite,
+    Output,
+    Receipt,
+    Report,
+    SkippedCell,
+    Status,
+    SubmissionRef,
+    Timing,
+)
+from grader.reproduction import reproduction
+
+ASSIGNMENT = load_assignments()["lstm-layer"]
+SHA256 = "ab" * 32
+#: What a student may put wherever text is shown: markup, a spreadsheet's formula, terminal colours, XML's forbidden.
+HOSTILE = "=cmd|' /C calc'!A0 <script>alert(1)</script> ]]> &amp; {{ 7*7 }} \x1b[31mred\x00\u202e\uffff \"' </pre>"
+
+
+def make_report(**changes: object) -> Report:
+    """A failed submission; `changes` replace parts of it."""
+    parts: dict[str, object] = {
+        "status": Status.FAILED,
+        "points": 10.0,
+        "max_points": 100.0,
+        "score": 0.1,
+        "assignment": AssignmentRef(id=ASSIGNMENT.id, digest=ASSIGNMENT.digest),
+        "submission": SubmissionRef(filename="LSTM.ipynb", sha256=SHA256, format="ipynb"),
+        "checks": [
+            Check(id="contract", points=10, max_points=10, status="passed"),
+            Check(
+                id="equivalence",
+                points=0,
+                max_points=50,
+                status="failed",
+                code="wrong_values",
+                params={"max_abs_error": 0.4, "batch": 0, "timestep": 0, "unit": 1, "expected": 0.25, "actual": 0.5},
+            ),
+            Check(id="generalisation", points=0, max_points=20, status="failed", code="wrong_on_hidden_cases"),
+            Check(id="statelessness", points=0, max_points=10, status="skipped", code="equivalence_not_earned"),
+            Check(id="trainability", points=0, max_points=10, status="skipped", code="equivalence_not_earned"),
+            Check(id="own_work", points=0, max_points=0, status="passed"),
+        ],
+        "cases": [
+            CaseResult(
+                id="exercise",
+                visibility="public",
+                category="exercise",
+                shape=[2, 100, 32],
+                max_abs_error=0.4,
+                mean_abs_error=0.1,
+                atol=1e-5,
+                rtol=1e-5,
+                nonfinite=NonFinite(nan=0, inf=0),
+                first_divergence=Divergence(batch=0, timestep=0, unit=1, expected=0.25, actual=0.5),
+                errors_by_timestep=[0.1 + 0.003 * step for step in range(100)],
+                errors_by_unit=[0.4 - 0.01 * unit for unit in range(32)],
+            ),
+            CaseResult(
+                id="larger",
+                visibility="hidden",
+                category="larger_values",
+                shape=None,
+                max_abs_error=None,
+                mean_abs_error=None,
+                atol=1e-5,
+                rtol=1e-5,
+                nonfinite=NonFinite(nan=0, inf=0),
+            ),
+        ],
+        "diagnoses": [
+            Diagnosis(code="gates_swapped_if", params={"gates": ["I", "F"]}, confidence="exact", residual=2e-7)
+        ],
+        "advisories": [Advisory(code="global_x_shape", params={"line": 4, "file": "cell 3"}, line=4)],
+        "extraction": Extraction(
+            cells_used=[2],
+            cells_skipped=[SkippedCell(index=5, code="not_needed")],
+            class_line=3,
+            roles={"fcXI": "cell.fcXI"},
+            roles_from="names",
+        ),
+        "environment": Environment(tensorflow="2.21.0", keras="3.15.1", keras_generation="3", device="cpu"),
+        "timing": Timing(wall_seconds=2.19, cpu_seconds=1.7),
+        "output": Output(stdout="hello\n", stderr=""),
+        "reproduction": reproduction(ASSIGNMENT, "3"),
+        "receipt": Receipt(
+            submission_sha256=SHA256,
+            assignment_digest=ASSIGNMENT.digest,
+            grader_version="1.0.0",
+            created_at=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
+        ),
+    }
+    return Report.model_validate(parts | changes).sealed()
+
+
+def passed() -> Report:
+    checks = [
+        Check(id=id, points=points, max_points=points, status="passed") for id, points in ASSIGNMENT.points.items()
+    ]
+    return make_report(status="passed", points=100.0, score=1.0, checks=checks, diagnoses=[], advisories=[], cases=[])
+
+
+def hostile() -> Report:
+    """A report whose every text from the student is `HOSTILE`."""
+    params = {"type": "ValueError", "message": HOSTILE, "line": 1, "file": HOSTILE}
+    return make_report(
+        status="runtime_error",
+        submission=SubmissionRef(filename=HOSTILE, sha256=SHA256, format="ipynb"),
+        diagnoses=[Diagnosis(code="raises_in_call", params=params, confidence="exact")],
+        extraction=Extraction(
+            cells_skipped=[SkippedCell(index=0, code="cell_failed", params=params)], roles={HOSTILE: HOSTILE}
+        ),
+        output=Output(stdout=HOSTILE, stderr=HOSTILE),
+        error=ErrorInfo(type=HOSTILE, message=HOSTILE, traceback=[Frame(file=HOSTILE, line=1, code=HOSTILE)]),
+    )
+
+
+def invalid() -> Report:
+    return make_report(
+        status="invalid_submission",
+        points=0.0,
+        score=0.0,
+        checks=not_run(ASSIGNMENT.points, "not_run"),
+        cases=[],
+        diagnoses=[Diagnosis(code="syntax_error", params={"line": 3}, confidence="exact")],
+    )
+
+
+def internal_error() -> Report:
+    return make_report(
+        status="internal_error",
+        points=None,
+        score=None,
+        checks=not_run(ASSIGNMENT.points, "internal_error"),
+        cases=[],
+        diagnoses=[],
+        error=ErrorInfo(type="SandboxStartFailed", message=""),
+    )
+
+
+ALL = {
+    "failed": make_report,
+    "passed": passed,
+    "hostile": hostile,
+    "invalid": invalid,
+    "internal_error": internal_error,
+}

@@ -1,0 +1,133 @@
+"""The forms of a report: each has its platform's shape, and nothing from the student becomes more than text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+import xmlschema
+
+from grader.formats import FORMATS, write_report
+from grader.messages import LANGUAGES, render
+from grader.report import Output, Report
+from tests.unit.grader import make_reports
+
+SCHEMAS = Path(__file__).parent / "schemas"
+KINDS = sorted(make_reports.ALL)
+GRADED = [kind for kind in KINDS if kind != "internal_error"]
+JSON_PLATFORMS = ["gradescope", "prairielearn", "coursera"]
+
+
+def report_of(kind: str) -> Report:
+    return make_reports.ALL[kind]()
+
+
+def written(kind: str, name: str, language: str = "en") -> Any:
+    return json.loads(write_report(report_of(kind), name, language))
+
+
+def check_shape(name: str, results: Any) -> None:
+    schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(results)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_can_write_every_report_in_both_languages(name: str, kind: str) -> None:
+    documents = {language: write_report(report_of(kind), name, language) for language in LANGUAGES}
+    # A JUnit report of what passed is names and numbers.
+    assert documents["ru"] != documents["en"] or (name, kind) == ("junit", "passed")
+    for document in documents.values():
+        assert document.endswith("\n")
+        document.encode()
+        # A terminal must not obey what is printed, whatever the form.
+        assert not set(document) & set("\x1b\x00")
+
+
+@pytest.mark.parametrize("kind", GRADED)
+@pytest.mark.parametrize("name", JSON_PLATFORMS)
+def test_a_graded_report_has_the_shape_that_the_platform_publishes(name: str, kind: str) -> None:
+    check_shape(name, written(kind, name))
+
+
+@pytest.mark.parametrize("name", ["gradescope", "prairielearn"])
+def test_a_failure_of_ours_has_the_platforms_shape_too(name: str) -> None:
+    check_shape(name, written("internal_error", name))
+
+
+@pytest.mark.parametrize("name", JSON_PLATFORMS)
+def test_a_failure_of_ours_is_nobodys_zero(name: str) -> None:
+    results = written("internal_error", name)
+    assert not {"score", "fractionalScore"} & results.keys()
+    assert not results.get("tests")
+
+
+def test_json_is_the_report_with_its_sentences() -> None:
+    assert written("failed", "json") == render(report_of("failed"), "en")
+
+
+def test_gradescope_gets_the_points_of_every_check() -> None:
+    results = written("failed", "gradescope")
+    assert results["score"] == sum(test["score"] for test in results["tests"]) == 10
+    assert sum(test["max_score"] for test in results["tests"]) == 100
+    assert [test["status"] for test in results["tests"]] == ["passed", "failed", "failed", "failed", "failed", "passed"]
+    assert "change places" in results["output"]
+    assert results["extra_data"]["diagnoses"] == ["gates_swapped_if"]
+
+
+def test_gradescope_shows_a_students_markup_as_text() -> None:
+    results = written("hostile", "gradescope")
+    assert results["output_format"] == results["test_output_format"] == results["test_name_format"] == "text"
+
+
+@pytest.mark.parametrize(("kind", "gradable"), [("failed", True), ("passed", True), ("hostile", True)])
+def test_prairielearn_gets_a_score_for_what_was_run(kind: str, gradable: bool) -> None:
+    results = written(kind, "prairielearn")
+    assert results["gradable"] is gradable
+    assert results["score"] == report_of(kind).score
+
+
+def test_prairielearn_takes_no_attempt_for_a_file_with_nothing_to_run() -> None:
+    results = written("invalid", "prairielearn")
+    assert results["gradable"] is False
+    assert any("SyntaxError" in error or "syntax" in error.lower() for error in results["format_errors"])
+
+
+def test_prairielearns_file_stays_below_a_megabyte() -> None:
+    report = make_reports.make_report(output=Output(stdout="\u0416" * 900_000, stderr="\x01" * 900_000))
+    assert len(write_report(report, "prairielearn", "ru").encode()) < 1_000_000
+
+
+def test_coursera_gets_no_more_feedback_than_it_shows() -> None:
+    params = {"type": "E", "message": "\u0416" * 200, "line": 1}
+    diagnoses = [{"code": "raises_in_call", "params": params, "confidence": "exact"}] * 200
+    feedback = json.loads(write_report(make_reports.make_report(diagnoses=diagnoses), "coursera", "ru"))["feedback"]
+    assert 60_000 < len(feedback.encode()) <= 64 * 1024
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_junit_has_the_shape_that_its_readers_share(kind: str) -> None:
+    document = write_report(report_of(kind), "junit", "ru")
+    xmlschema.XMLSchema(str(SCHEMAS / "junit.xsd")).validate(document)
+    (suite,) = ET.fromstring(document)
+    cases = suite.findall("testcase")
+    assert int(suite.get("tests", "")) == len(cases)
+    for attribute, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        assert int(suite.get(attribute, "")) == len(suite.findall(f"testcase/{element}"))
+
+
+def test_junit_calls_a_failure_of_ours_an_error() -> None:
+    (suite,) = ET.fromstring(write_report(report_of("internal_error"), "junit", "en"))
+    assert [error.get("type") for error in suite.findall("testcase/error")] == ["internal_error"]
+    assert not suite.findall("testcase/failure")
+
+
+def test_text_shows_advice_checks_and_the_first_difference() -> None:
+    text = write_report(report_of("failed"), "text", "en")
+    for part in ("LSTM.ipynb", "10 / 100 points", "change places", "Equal to Keras", "First difference: sequence 0"):
+        assert part in text
