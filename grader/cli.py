@@ -31,7 +31,9 @@ from grader.formats import FORMATS, View
 from grader.formats.text import print_report
 from grader.messages import translate
 from grader.pipeline import Progress, grade
-from grader.report import Status
+from grader.report import Report, Status
+from grader.report_diff import diff_reports, diff_text
+from grader.report_schema import NotAReport, read_report, report_schema
 from grader.sandbox import CAN_BE_MISSING, DEVICE_CHOICES, Device, DeviceChoice, ForkSandbox, Kind, choose_device
 from grader.selftest import correct_submission
 from grader.submission import Submission
@@ -40,6 +42,8 @@ from reference.cases import cases_from_arrays
 from reference.store import build_with_keras
 
 GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
+# Of `diff`, as of other tools of that name.
+DIFFERENT = 1
 
 cli = typer.Typer(
     help="Grade submissions of the LSTM exercise.",
@@ -49,10 +53,17 @@ cli = typer.Typer(
 )
 assignments_cli = typer.Typer(help="The assignments this grader knows.", no_args_is_help=True)
 cli.add_typer(assignments_cli, name="assignments")
+report_cli = typer.Typer(help="The report as a document.", no_args_is_help=True)
+cli.add_typer(report_cli, name="report")
 
 
 FormatName = StrEnum("FormatName", list(FORMATS))  # type: ignore[misc]
 TEXT = FormatName("text")
+
+
+class DiffFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
 
 
 class Language(StrEnum):
@@ -175,6 +186,34 @@ def _keras_agrees(device: Device, assignment: Assignment, console: Console) -> b
     return all(close)
 
 
+@cli.command("diff")
+def diff_command(
+    before: Annotated[Path, typer.Argument(help="A JSON report.", show_default=False)],
+    after: Annotated[Path, typer.Argument(help="Another one, of the same submission.", show_default=False)],
+    format: Annotated[DiffFormat, typer.Option(help="How the difference is written.")] = DiffFormat.TEXT,
+    lang: Annotated[
+        Language | None, typer.Option(help="Language of the text; default: the locale's.", show_default=False)
+    ] = None,
+) -> None:
+    """Say what differs between two reports of one submission, and what can be the reason.
+
+    Exit codes: 0 the same result, 1 another result, 2 wrong usage.
+    """
+    first, second = _report(before), _report(after)
+    diff = diff_reports(first, second)
+    if format is DiffFormat.JSON:
+        typer.echo(json.dumps(diff.as_json(), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(diff_text(first, second, lang.value if lang else _locale_language() or "en"), nl=False)
+    raise typer.Exit(DIFFERENT if diff.changes else GRADED)
+
+
+@report_cli.command("schema")
+def report_schema_command() -> None:
+    """Print the JSON Schema of a report."""
+    typer.echo(json.dumps(report_schema(), indent=2, ensure_ascii=False))
+
+
 @assignments_cli.command("list")
 def assignments_list() -> None:
     """List the assignments."""
@@ -220,6 +259,15 @@ def _submission(file: Path, assignment: Assignment) -> Submission:
             return Submission(file.name, stream.read(limit))
     except OSError as exc:
         raise _usage(f"{file}: {exc.strerror or exc}") from exc
+
+
+def _report(file: Path) -> Report:
+    try:
+        return read_report(file.read_bytes())
+    except OSError as exc:
+        raise _usage(f"{file}: {exc.strerror or exc}") from exc
+    except NotAReport as exc:
+        raise _usage(f"{file} is no report that `grade --format json` wrote: {exc}") from exc
 
 
 def _references() -> ReferenceStore:

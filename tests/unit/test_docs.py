@@ -15,6 +15,7 @@ from grader import cli
 from grader.assignment import Assignment, CheckId, assignment_schema
 from grader.formats import FORMATS
 from grader.report import Report, Status
+from grader.report_schema import report_schema
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -65,6 +66,11 @@ def test_settings_page_lists_the_settings_and_no_others() -> None:
 def test_committed_schema_is_the_generated_one() -> None:
     remedy = "lstm-grader assignments schema > docs/assignment.schema.json"
     assert json.loads(read("assignment.schema.json")) == assignment_schema(), remedy
+
+
+def test_committed_schema_of_the_report_is_the_generated_one() -> None:
+    remedy = "lstm-grader report schema > docs/report.schema.json"
+    assert json.loads(read("report.schema.json")) == report_schema(), remedy
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,0 +1,157 @@
+"""Two reports of one submission: what changed, and what can be the reason.
+
+A grade depends on the submission, the assignment, the grader and what it runs on, and on nothing else. So where two
+reports differ, one of these differs too; where none does, that is worth knowing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from grader.formats.view import clean
+from grader.messages import render, translate
+from grader.report import Report
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that differs; `key` is its path in the report, with the ids of checks and cases in it."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class ReportDiff:
+    """What differs between an earlier report and a later one.
+
+    Attributes:
+        same_submission: whether both are about the same bytes.
+        causes: what went into the grade.
+        changes: what came out of it.
+    """
+
+    same_submission: bool
+    causes: tuple[Change, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def unexplained(self) -> bool:
+        """Something changed, and nothing that decides a grade did."""
+        return self.same_submission and bool(self.changes) and not self.causes
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "unexplained": self.unexplained}
+
+
+def diff_reports(before: Report, after: Report) -> ReportDiff:
+    """Compare the parts that decide a grade, and the grade. Times, output and wording are left out."""
+    return ReportDiff(
+        same_submission=before.receipt.submission_sha256 == after.receipt.submission_sha256,
+        # A submission that never ran has no environment: that is no reason, and no difference either.
+        causes=tuple(change for change in _changes(_causes(before), _causes(after)) if None not in _values(change)),
+        changes=tuple(_changes(_results(before), _results(after))),
+    )
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+    for key in {**before, **after}:
+        if before.get(key) != after.get(key):
+            yield Change(key, before.get(key), after.get(key))
+
+
+def _values(change: Change) -> tuple[Any, Any]:
+    return change.before, change.after
+
+
+def _causes(report: Report) -> dict[str, Any]:
+    environment = report.environment.model_dump(include={"tensorflow", "keras", "keras_generation", "device"})
+    return {
+        "receipt.submission_sha256": report.receipt.submission_sha256,
+        "receipt.grader_version": report.receipt.grader_version,
+        "assignment.id": report.assignment.id,
+        "assignment.digest": report.assignment.digest,
+        **{f"environment.{name}": value for name, value in environment.items()},
+    }
+
+
+def _results(report: Report) -> dict[str, Any]:
+    results: dict[str, Any] = {
+        "status": report.status.value,
+        "points": report.points,
+        "max_points": report.max_points,
+    }
+    for check in report.checks:
+        for key in ("status", "points", "max_points", "code"):
+            value = getattr(check, key)
+            results[f"checks.{check.id}.{key}"] = getattr(value, "value", value)
+    for case in report.cases:
+        results[f"cases.{case.id}.shape"] = case.shape
+        results[f"cases.{case.id}.close"] = _is_close(case.max_abs_error, case.atol)
+    results["diagnoses"] = [diagnosis.code for diagnosis in report.diagnoses]
+    results["advisories"] = sorted({advisory.code for advisory in report.advisories})
+    results["error.type"] = report.error.type if report.error else None
+    return results
+
+
+def _is_close(max_abs_error: float | None, atol: float) -> bool:
+    # Rounding differs between machines; what matters is on which side of the tolerance an answer is.
+    return max_abs_error is not None and max_abs_error <= atol
+
+
+def diff_text(before: Report, after: Report, language: str) -> str:
+    """The difference for people: a warning, the reasons, the changes."""
+    diff = diff_reports(before, after)
+    name = _Names(before, after, language)
+    lines = []
+    if not diff.same_submission:
+        lines += [name.word("other_submission"), ""]
+    lines += [f"{name.word('causes')}:", *map(name.line, diff.causes)]
+    if not diff.causes:
+        lines[-1] = name.word("no_causes")
+    lines += ["", f"{name.word('changes')}:", *map(name.line, diff.changes)]
+    if not diff.changes:
+        lines[-1] = name.word("nothing")
+    if diff.unexplained:
+        lines += ["", name.word("unexplained")]
+    return "\n".join(lines) + "\n"
+
+
+class _Names:
+    """Words for the keys and values of a diff."""
+
+    def __init__(self, before: Report, after: Report, language: str) -> None:
+        self._language = language
+        self._titles = {
+            f"checks.{check['id']}": check["title"]
+            for report in (before, after)
+            for check in render(report, language)["checks"]
+        } | {
+            f"cases.{case.id}": translate(f"category.{case.category}", language)
+            for report in (before, after)
+            for case in report.cases
+        }
+
+    def word(self, id: str) -> str:
+        return translate(f"diff.{id}", self._language)
+
+    def line(self, change: Change) -> str:
+        owner, _, what = change.key.rpartition(".")
+        title = f"{self._titles[owner]}, " if owner in self._titles else ""
+        name = self.word(change.key if owner == "assignment" else what)
+        return clean(f"  {title}{name}: {self._value(change.before)} → {self._value(change.after)}")
+
+    def _value(self, value: Any) -> str:
+        if value is None or value == []:
+            return self.word("none")
+        if isinstance(value, bool):
+            return translate(f"diff.{'yes' if value else 'no'}", self._language)
+        if isinstance(value, float):
+            return f"{value:g}"
+        if isinstance(value, list):
+            return ", ".join(map(str, value))
+        # Digests are told apart by their beginning.
+        return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)
