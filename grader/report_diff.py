@@ -12,7 +12,7 @@ from typing import Any
 
 from grader.formats.view import clean
 from grader.messages import render, translate
-from grader.report import Report
+from grader.report import CaseResult, Report
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def diff_reports(before: Report, after: Report) -> ReportDiff:
         same_submission=before.receipt.submission_sha256 == after.receipt.submission_sha256,
         # A submission that never ran has no environment: that is no reason, and no difference either.
         causes=tuple(change for change in _changes(_causes(before), _causes(after)) if None not in _values(change)),
-        changes=tuple(_changes(_results(before), _results(after))),
+        changes=tuple(change for change in _changes(_results(before), _results(after)) if not _is_missing_case(change)),
     )
 
 
@@ -65,6 +65,11 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
 
 def _values(change: Change) -> tuple[Any, Any]:
     return change.before, change.after
+
+
+def _is_missing_case(change: Change) -> bool:
+    """A case that one of the two never got to."""
+    return change.key.startswith("cases.") and None in _values(change)
 
 
 def _causes(report: Report) -> dict[str, Any]:
@@ -90,16 +95,16 @@ def _results(report: Report) -> dict[str, Any]:
             results[f"checks.{check.id}.{key}"] = getattr(value, "value", value)
     for case in report.cases:
         results[f"cases.{case.id}.shape"] = case.shape
-        results[f"cases.{case.id}.close"] = _is_close(case.max_abs_error, case.atol)
+        results[f"cases.{case.id}.close"] = _is_close(case)
     results["diagnoses"] = [diagnosis.code for diagnosis in report.diagnoses]
     results["advisories"] = sorted({advisory.code for advisory in report.advisories})
     results["error.type"] = report.error.type if report.error else None
     return results
 
 
-def _is_close(max_abs_error: float | None, atol: float) -> bool:
-    # Rounding differs between machines; what matters is on which side of the tolerance an answer is.
-    return max_abs_error is not None and max_abs_error <= atol
+def _is_close(case: CaseResult) -> bool:
+    """On which side of the tolerance an answer is: how far differs with rounding. Outputs stay below 1."""
+    return case.max_abs_error is not None and case.max_abs_error <= case.atol + case.rtol
 
 
 def diff_text(before: Report, after: Report, language: str) -> str:
@@ -142,9 +147,12 @@ class _Names:
         owner, _, what = change.key.rpartition(".")
         title = f"{self._titles[owner]}, " if owner in self._titles else ""
         name = self.word(change.key if owner == "assignment" else what)
-        return clean(f"  {title}{name}: {self._value(change.before)} → {self._value(change.after)}")
+        before, after = (self._value(value, change.key) for value in (change.before, change.after))
+        return clean(f"  {title}{name}: {before} → {after}")
 
-    def _value(self, value: Any) -> str:
+    def _value(self, value: Any, key: str) -> str:
+        if key.endswith("status") and isinstance(value, str):
+            return translate(f"{'check_' if key.startswith('checks.') else ''}status.{value}", self._language)
         if value is None or value == []:
             return self.word("none")
         if isinstance(value, bool):
