@@ -15,9 +15,11 @@ from grader.outcomes import (
     is_out_of_memory,
     output_problem,
     structural_problem,
+    without_server_paths,
 )
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, Raised, StatementFailed
+from grader.text_report import clean
 
 EXPECTED = (2, 100, 32)
 
@@ -127,6 +129,49 @@ def test_a_message_loses_colours_and_paths_of_the_server():
     assert "\x1b" not in cleaned
     assert "/home" not in cleaned
     assert "site-packages" not in cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("/srv/venv/lib/python3.11/site-packages/keras/a.py", "keras/a.py"),
+        ("in '/usr/lib/python3.12/json/decoder.py':", "in 'json/decoder.py':"),
+        ("/opt/lstm/grader/runner/driver.py", "driver.py"),
+        ("/tmp/lstm-grader-runs-ab12cd34/x7/submission.py, line 3", "submission.py, line 3"),
+        ("file:///usr/lib/python3.11/os.py", "file:os.py"),
+        ("/content/data/x.csv and /usr/lib/libc.so", "/content/data/x.csv and /usr/lib/libc.so"),
+        ("a/b", "a/b"),
+        ("/site-packages", "/site-packages"),
+    ],
+)
+def test_paths_of_the_server_are_cut_and_others_stay(text, cleaned):
+    assert without_server_paths(text) == cleaned
+
+
+# Each of them takes an expression that starts over at every character hours.
+HOSTILE_TEXTS = {
+    "slashes": "/",
+    "folders": "/a",
+    "escapes": "\x1b[",
+    "an endless escape": "0;",
+    "Pythons": "/lib/python3.1",
+    "packages": "/site-packages",
+    "half a folder of runs": "/lstm-grader-",
+    "folders of runs": "/lstm-grader-a/b",
+    "control characters": "\x00",
+    "reversed text": "\u202e",
+    "half a message": "missing 1 required positional argument: 'a",
+    "half a module": "No module named 'a.",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS.keys())
+def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
+    """A test that ends says so."""
+    text = "\x1b[/lstm-grader-" + text * (2**20 // len(text))
+    without_server_paths(text)
+    exception_problem(_raised(text[:8000]))
+    assert "\x00" not in clean(clean_message(text))
 
 
 # --- the class --------------------------------------------------------------------------------------------------------
