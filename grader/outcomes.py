@@ -17,7 +17,7 @@ from grader.sandbox.protocol import CaseOutput, Raised
 Problem = tuple[str, Params]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# In two steps, because one expression for a whole path would try it anew from every slash: hours for a megabyte of them.
+# In two steps: one expression for a whole path would be tried anew from every slash, which takes hours for a megabyte.
 PATH = re.compile(r"/[^\s:'\"<>]+")
 PLACE_OF_OURS = re.compile(
     r"/(?:site-packages|dist-packages|lib/python3\.\d++|grader/runner|lstm-grader-[^\s/]++/[^\s/]++)(?=/)"

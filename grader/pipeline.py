@@ -52,6 +52,9 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
+# Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
+MOST_ADVISORIES, MOST_CELLS = 50, 1000
+
 
 def grade(
     submission: Submission,
@@ -197,7 +200,7 @@ def _advisories(evidence: Evidence, filename: str) -> list[Advisory]:
     reading, execution = evidence.reading, evidence.execution
     found = [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
     found += [("global_x_shape", {}, use.line) for use in reading.global_x if use.shape_only]
-    advisories = [_advisory(code, params, line, reading, filename) for code, params, line in found]
+    advisories = [_advisory(code, params, line, reading, filename) for code, params, line in found[:MOST_ADVISORIES]]
     if execution.generation == "2" and evidence.assignment.keras == "auto":
         advisories.append(Advisory(code="keras_generation_used", params={"generation": "2"}))
     if execution.fresh_only:
@@ -212,8 +215,8 @@ def _extraction(evidence: Evidence) -> Extraction:
         params = {"type": failed.type, "message": clean_message(failed.message)[:300]}
         skipped.append(SkippedCell(index=reading.cell_of(failed.line), code=failed.code, params=params))
     return Extraction(
-        cells_used=sorted({statement.cell for statement in reading.statements if statement.run}),
-        cells_skipped=sorted(skipped, key=lambda cell: cell.index),
+        cells_used=sorted({statement.cell for statement in reading.statements if statement.run})[:MOST_CELLS],
+        cells_skipped=sorted(skipped, key=lambda cell: cell.index)[:MOST_CELLS],
         class_line=reading.frame(reading.class_line, "").line if reading.class_line else None,
         roles=execution.parts.roles if execution.parts else {},
         roles_from=execution.roles_from,
@@ -246,9 +249,9 @@ def _unreadable(submission: Submission, assignment: Assignment, reading: Reading
         diagnoses=_localised([diagnosis], reading, submission.filename),
         advisories=[
             _advisory(advisory.code, advisory.params, advisory.line, reading, submission.filename)
-            for advisory in reading.advisories
+            for advisory in reading.advisories[:MOST_ADVISORIES]
         ],
-        extraction=Extraction(cells_skipped=skipped),
+        extraction=Extraction(cells_skipped=skipped[:MOST_CELLS]),
         timing=Timing(wall_seconds=round(time.monotonic() - started, 4)),
     )
 

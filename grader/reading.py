@@ -7,6 +7,7 @@ checked for form here, since a parser that was taken over would speak through it
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -18,6 +19,8 @@ from grader.sandbox import Kind, Sandbox
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.submission import Submission
+
+SHOWN_CODE = 300  # characters of a line of code
 
 
 class ReadingModel(BaseModel):
@@ -94,10 +97,13 @@ class Reading(ReadingModel):
     unpack_names: Annotated[list[list[str]], Field(max_length=200)] = []
     advisories: list[ReadAdvisory] = []
 
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.source.split("\n")
+
     def frame(self, line: int, filename: str) -> Frame:
         """A line of `source` as the student knows it: in a cell of the notebook, or in the file."""
-        lines = self.source.split("\n")
-        code = lines[line - 1].strip() if 0 < line <= len(lines) else ""
+        code = self._lines[line - 1].strip()[:SHOWN_CODE] if 0 < line <= len(self._lines) else ""
         for cell in self.cells:
             if self.format == "ipynb" and cell.first_line <= line <= cell.last_line:
                 return Frame(file=f"cell {cell.index + 1}", line=line - cell.first_line + 1, code=code)

@@ -8,6 +8,7 @@ reports too. docs/report.md describes every key.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from datetime import datetime
 from enum import StrEnum
@@ -37,18 +38,27 @@ class CheckStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become null, wherever they stand."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+# What a student's names and lists are cut to: a report is read by people and kept for ever.
+MAX_TEXT, MAX_KEY, MAX_ITEMS = 4000, 200, 200
 
 
-Number = Annotated[float | None, BeforeValidator(_finite)]
+def _bounded(value: Any) -> Any:
+    """Texts and lists cut to what people read; and null for NaN and infinity, which JSON does not have."""
+    match value:
+        case dict():
+            return {key[:MAX_KEY]: _bounded(item) for key, item in itertools.islice(value.items(), MAX_ITEMS)}
+        case list() | tuple():
+            return [_bounded(item) for item in value[:MAX_ITEMS]]
+        case str():
+            return value[:MAX_TEXT]
+        case float() if not math.isfinite(value):
+            return None
+    return value
+
+
+Number = Annotated[float | None, BeforeValidator(_bounded)]
 #: JSON values by name; what a code's sentence is filled with.
-Params = Annotated[dict[str, Any], BeforeValidator(_finite)]
+Params = Annotated[dict[str, Any], BeforeValidator(_bounded)]
 
 
 class ReportModel(BaseModel):

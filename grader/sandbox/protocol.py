@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,14 +23,18 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from grader.errors import RunnerOutputInvalid
 
 HEADER = struct.Struct("<II")
-# Built-in recurrent code says so at every call of it, several hundred times in a run; of other events there are dozens.
-MAX_FRAMES, MAX_OTHER_EVENTS = 20_000, 2000
+MAX_FRAMES = 20_000
 # One event of the driver: 40 times what the largest honest one takes, and little enough to become Python objects.
 MAX_EVENT_BYTES = 1 << 20
+# The names, types and shapes before arrays, of which an event carries one: safetensors makes an object of each.
+MAX_ARRAYS_HEADER_BYTES = 1 << 12
+ARRAYS_HEADER = struct.Struct("<Q")
 
 T = TypeVar("T", bound="Event")
 Arrays = dict[str, NDArray[Any]]
-ShortText = Annotated[str, Field(max_length=8000)]
+# Twice what the driver cuts them to.
+Name = Annotated[str, Field(max_length=400)]
+Message = Annotated[str, Field(max_length=8000)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Lines = Annotated[list[Count], Field(max_length=50)]
 Shape = Annotated[list[Count], Field(max_length=64)]  # as many axes as NumPy knows
@@ -49,69 +54,69 @@ class Phase(Event):
 
 class Tripped(Event):
     event: Literal["tripped"]
-    name: ShortText
+    name: Name
 
 
 class StatementFailed(Event):
     event: Literal["statement_failed"]
     line: Count
     code: Literal["cell_failed", "cell_timed_out", "input_call"]
-    type: ShortText
-    message: ShortText
+    type: Name
+    message: Message
 
 
 class ClassFound(Event):
     event: Literal["class"]
     found: bool
     is_class: bool
-    kind: ShortText
+    kind: Name
     is_model: bool
     own: bool
-    bases: Annotated[list[ShortText], Field(max_length=50)]
+    bases: Annotated[list[Name], Field(max_length=50)]
     has_call: bool
     is_stub: bool
 
 
 class Parts(Event):
     event: Literal["parts"]
-    roles: Annotated[dict[ShortText, ShortText], Field(max_length=20)]
+    roles: Annotated[dict[Name, Name], Field(max_length=20)]
     evidence: Literal["names", "numbers"] | None
     candidates: Count
-    found: Annotated[list[ShortText], Field(max_length=100)]
+    found: Annotated[list[Name], Field(max_length=100)]
 
 
 class Trial(Event):
     event: Literal["trial"]
-    case: ShortText
+    case: Name
 
 
 class CaseOutput(Event):
     event: Literal["output"]
-    case: ShortText
+    case: Name
     call: Literal[0, 1]
     reused: bool
-    fired: Annotated[list[ShortText], Field(max_length=200)]
+    fired: Annotated[list[Name], Field(max_length=200)]
     fired_global: bool
-    kind: ShortText
-    dtype: ShortText | None
+    kind: Name
+    dtype: Name | None
     shape: Shape | None
     parts: Annotated[list[Shape], Field(max_length=20)] | None
 
 
 class Gradients(Event):
     event: Literal["gradients"]
-    case: ShortText
-    reach: Annotated[dict[ShortText, float | None], Field(max_length=1000)]
+    case: Name
+    reach: Annotated[dict[Name, float | None], Field(max_length=1000)]
     first_timestep: float | None
 
 
 class Raised(Event):
     event: Literal["raised"]
     phase: PhaseName | None
-    case: ShortText | None
-    type: ShortText
-    bases: Annotated[list[ShortText], Field(max_length=50)]
-    message: ShortText
+    case: Name | None
+    type: Name
+    bases: Annotated[list[Name], Field(max_length=50)]
+    message: Message
     lines: Lines
 
 
@@ -125,6 +130,21 @@ AnyEvent = Annotated[
     Field(discriminator="event"),
 ]
 _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+# Most events of a kind in one run. Built-in recurrent code says so at every call of it, several hundred times in a run;
+# the driver names so many statements that failed, and no more; what is said once for each case leaves room for twenty.
+MAX_EVENTS: dict[type[Event], int] = {
+    Tripped: MAX_FRAMES,
+    Phase: 1000,
+    StatementFailed: 100,
+    ClassFound: 1,
+    Parts: 1,
+    Trial: 1,
+    CaseOutput: 200,
+    Gradients: 20,
+    Raised: 100,
+    Done: 1,
+}
 
 
 def encode(body: dict[str, Any], arrays: Arrays | None = None) -> bytes:
@@ -181,6 +201,7 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
     """
     frames, cut_off = split_frames(raw)
     events: list[tuple[AnyEvent, Arrays]] = []
+    seen: Counter[type[Event]] = Counter()
     for text, block in frames:
         if len(text) > MAX_EVENT_BYTES:
             raise RunnerOutputInvalid(f"the box sent an event of {len(text)} bytes")
@@ -190,9 +211,10 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
             raise RunnerOutputInvalid(f"the box sent an event that does not exist: {exc.errors()[0]['msg']}") from exc
         if events and isinstance(events[-1][0], Done):
             raise RunnerOutputInvalid("the box sent more after its last event")
+        seen[type(event)] += 1
+        if seen[type(event)] > MAX_EVENTS[type(event)]:
+            raise RunnerOutputInvalid(f"the box sent more than {MAX_EVENTS[type(event)]} events {event.event!r}")
         events.append((event, _decode_arrays(event, block)))
-    if sum(not isinstance(event, Tripped) for event, _ in events) > MAX_OTHER_EVENTS:
-        raise RunnerOutputInvalid(f"the box sent more than {MAX_OTHER_EVENTS} events")
     complete = bool(events) and isinstance(events[-1][0], Done)
     if cut_off and (complete or ended_by_itself):
         raise RunnerOutputInvalid("the box sent bytes that are no frame")
@@ -203,6 +225,8 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
     wanted = {"outputs"} if isinstance(event, Trial) else {"output"} if isinstance(event, CaseOutput) else set()
     if not block:
         return {}
+    if len(block) < ARRAYS_HEADER.size or ARRAYS_HEADER.unpack_from(block)[0] > MAX_ARRAYS_HEADER_BYTES:
+        raise RunnerOutputInvalid("the box sent more arrays than one")
     try:
         arrays = safetensors.numpy.load(block)
     except (safetensors.SafetensorError, KeyError, ValueError) as exc:

@@ -91,6 +91,19 @@ def test_nan_in_forged_arrays_is_never_close(attack):
             id="arrays with a huge header",
         ),
         pytest.param("CLASS + PARTS + ANSWERS + ANSWERS + DONE", id="every answer twice"),
+        pytest.param("CLASS + CLASS", id="two classes"),
+        pytest.param("CLASS + PARTS + PARTS", id="parts found twice"),
+        pytest.param("CLASS + frame(dict(event='trial', case='exercise')) * 2", id="two trials"),
+        pytest.param(
+            "CLASS + 101 * frame(dict(event='raised', phase='call', case='', type='', bases=[], message='', lines=[]))",
+            id="more exceptions than cases",
+        ),
+        pytest.param(
+            "CLASS + (lambda text, header: struct.pack('<II', len(text), 8 + len(header)) + text +"
+            " struct.pack('<Q', len(header)) + header)(json.dumps(dict(event='trial', case='exercise')).encode(),"
+            " json.dumps({str(n): dict(dtype='F32', shape=[0], data_offsets=[0, 0]) for n in range(10**5)}).encode())",
+            id="a hundred thousand arrays",
+        ),
     ],
 )
 @pytest.mark.parametrize("go_on", [False, True], ids=["then ends", "then goes on"])
@@ -141,6 +154,43 @@ def test_numbers_that_no_report_can_hold_end_in_a_report_all_the_same(attack, ev
     assert report.points <= 10
     assert report.digest() == report.receipt.report_sha256
     assert len(report.model_dump_json()) < 1_000_000
+
+
+# As much as is believed of everything.
+LOUD = """
+long = 'n' * 400
+names = [f'{n}{long}'[:400] for n in range(1000)]
+failed = dict(event='statement_failed', line=1, code='cell_failed', type=long, message='/a' * 4000)
+raised = dict(event='raised', phase='call', case='exercise', type=long, bases=[long] * 50, message='/a' * 4000,
+              lines=[1] * 50)
+events = [failed] * 100 + [raised] * 100 + [dict(event='phase', name='call')] * 990
+events += [dict(event='tripped', name=name) for name in names * 5]
+parts = dict(event='parts', roles=dict.fromkeys(names[:20], long), evidence='names', candidates=1, found=[long] * 100)
+reach = dict(event='gradients', case='other_shape', reach=dict.fromkeys(names, 0.0), first_timestep=0.0)
+said = b''.join(map(frame, events)) + CLASS + frame(parts) + ANSWERS + frame(reach)
+"""
+
+
+def test_a_run_that_says_as_much_as_it_can_gets_a_report_that_people_can_read(attack):
+    report = attack(top=FORGERY + LOUD, class_body="forge(said + DONE)\nos._exit(0)")
+    assert (report.status, report.points) == ("failed", 10)
+    assert len(report.model_dump_json()) < 500_000
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param("dict(event='phase', name='call')", id="phases"),
+        pytest.param("dict(event='tripped', name='x' * 400)", id="tripwires"),
+        pytest.param(
+            "dict(event='statement_failed', line=1, code='cell_failed', type='E', message='/a' * 4000)", id="failures"
+        ),
+    ],
+)
+def test_frames_without_an_end_are_an_output_limit(attack, event):
+    report = attack(top=FORGERY, class_body=f"many = frame({event}) * 1000\nwhile True: forge(many)")
+    assert (report.status, report.points) == ("output_limit", 0)
+    assert len(report.model_dump_json()) < 200_000
 
 
 def test_a_forged_end_inside_a_call_does_not_hide_what_the_runner_says(attack):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from grader.messages import render
+from grader.submission import Submission
 
 
 def _sentences(report) -> list[str]:
@@ -93,3 +96,24 @@ def test_an_answer_of_any_kind_is_a_failed_contract(attack, call):
     assert report.status in ("failed", "runtime_error")
     assert report.points == 0
     assert {check.id: check.status for check in report.checks}["contract"] == "failed"
+
+
+def test_a_file_with_much_to_say_about_gets_a_report_that_people_can_read(graded):
+    """A line of a megabyte that raises, and a hundred thousand lines that read the notebook's x."""
+    lines = ["x.shape"] * 100_000 + [f"text = {'z' * 10**6!r}; return 1 / 0"]
+    call = "\n        ".join(lines)
+    source = f"import tensorflow as tf\nclass LSTM(tf.keras.Model):\n    def call(self, inputs):\n        {call}\n"
+    report = graded(Submission("submission.py", source.encode()), cpu_seconds=20)
+    assert report.points == 0
+    assert "global_x_shape" in [advisory.code for advisory in report.advisories]
+    assert len(report.model_dump_json()) < 200_000
+
+
+def test_a_notebook_of_very_many_cells_gets_a_report_that_people_can_read(graded, written):
+    honest = written().content.decode()
+    sources = [honest, *["%matplotlib inline\n!ls\nplt.plot(undefined)"] * 20_000]
+    cells = [{"cell_type": "code", "source": source, "metadata": {}, "outputs": []} for source in sources]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    report = graded(Submission("submission.ipynb", json.dumps(notebook).encode()), cpu_seconds=20)
+    assert report.status in ("passed", "invalid_submission")
+    assert len(report.model_dump_json()) < 400_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from grader.errors import RunnerOutputInvalid
 from grader.sandbox.protocol import (
+    ARRAYS_HEADER,
     HEADER,
+    MAX_EVENTS,
     MAX_FRAMES,
     CaseOutput,
     Done,
+    Event,
     decode_events,
     decode_json,
     encode,
@@ -50,6 +54,27 @@ NEARLY_EVENTS = st.builds(
     st.sampled_from([*OUTPUT, "phases", "name", "more"]),
     JSON,
 )
+EVENTS = {
+    "phase": {"name": "call"},
+    "tripped": {"name": "LSTM"},
+    "statement_failed": {"line": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
+    "class": {
+        "found": True,
+        "is_class": True,
+        "kind": "type",
+        "is_model": True,
+        "own": True,
+        "bases": [],
+        "has_call": True,
+        "is_stub": False,
+    },
+    "parts": {"roles": {}, "evidence": None, "candidates": 0, "found": []},
+    "trial": {"case": "exercise"},
+    "output": {key: value for key, value in OUTPUT.items() if key != "event"},
+    "gradients": {"case": "exercise", "reach": {}, "first_timestep": None},
+    "raised": {"phase": "call", "case": None, "type": "E", "bases": [], "message": "", "lines": []},
+}
+NO_ARRAY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
 BLOCKS = st.binary(max_size=60) | st.builds(
     lambda array: safetensors.numpy.save({"output": array}),
     arrays(np.float32, array_shapes(max_dims=3, max_side=3)),
@@ -142,6 +167,51 @@ def test_frames_arrive_as_they_were_sent(frames):
 def test_what_the_runner_never_sends_is_invalid(raw):
     with pytest.raises(RunnerOutputInvalid):
         decode_events(raw, ended_by_itself=False)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_of_each_event_a_run_has_a_limited_number(name):
+    (most,) = (most for kind, most in MAX_EVENTS.items() if kind.model_fields["event"].annotation == Literal[name])
+    event = encode({"event": name, **EVENTS[name]})
+    events, _ = decode_events(event * most)
+    assert len(events) == most
+    with pytest.raises(RunnerOutputInvalid):
+        decode_events(event * (most + 1))
+
+
+def test_the_number_of_every_kind_of_event_is_limited():
+    assert set(MAX_EVENTS) == set(Event.__subclasses__())
+    assert {"done", *EVENTS} == {kind.model_fields["event"].annotation.__args__[0] for kind in MAX_EVENTS}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(b"{" + b" " * 10_000_000 + b"}", id="ten megabytes of nothing"),
+        pytest.param(b'{"output":' * 100_000, id="depth"),
+        pytest.param(
+            json.dumps(
+                {str(n): {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(100_000)}
+            ).encode(),
+            id="a hundred thousand names",
+        ),
+    ],
+)
+def test_what_stands_before_an_array_is_not_read_when_it_is_long(header, monkeypatch):
+    """A million names would take twelve seconds and a gigabyte."""
+    monkeypatch.setattr(safetensors.numpy, "load", lambda block: pytest.fail("it was read"))
+    block = ARRAYS_HEADER.pack(len(header)) + header
+    with pytest.raises(RunnerOutputInvalid):
+        decode_events(_frame(json.dumps(OUTPUT).encode(), block))
+
+
+@pytest.mark.parametrize(
+    "shape", [[0, 2**62], [2**62, 0], [2**64, 0], [0] * 65, [-1, 0], [0.5], [True], None, {}, [[0]]]
+)
+def test_a_shape_that_no_array_has_is_invalid(shape):
+    header = json.dumps({"output": {**NO_ARRAY, "shape": shape}}).encode()
+    with pytest.raises(RunnerOutputInvalid):
+        decode_events(_frame(json.dumps(OUTPUT).encode(), ARRAYS_HEADER.pack(len(header)) + header))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", str(2**70), str(-(2**70))])

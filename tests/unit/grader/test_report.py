@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from grader.checks.registry import not_run
-from grader.report import AssignmentRef, Check, Diagnosis, Divergence, Receipt, Report, Status, SubmissionRef
+from grader.report import (
+    MAX_ITEMS,
+    MAX_TEXT,
+    AssignmentRef,
+    Check,
+    Diagnosis,
+    Divergence,
+    Receipt,
+    Report,
+    Status,
+    SubmissionRef,
+)
 
 DIGEST = "0" * 64
 
@@ -68,6 +79,14 @@ def test_numbers_that_are_not_finite_are_null(number):
     assert Diagnosis(code="nan", confidence="exact", params={"a": [number, {"b": number}]}).params == {
         "a": [None, {"b": None}]
     }
+
+
+def test_what_a_student_says_is_cut_to_what_people_read():
+    huge = {"text": "x" * 10**6, "list": ["y"] * 10**5, "names": {f"{n}{'z' * 5000}": n for n in range(1000)}}
+    report = _report(diagnoses=[Diagnosis(code="nan", confidence="exact", params=huge)])
+    params = report.diagnoses[0].params
+    assert (len(params["text"]), len(params["list"])) == (MAX_TEXT, MAX_ITEMS)
+    assert len(report.model_dump_json()) < 60_000
 
 
 def test_unknown_keys_are_refused():
