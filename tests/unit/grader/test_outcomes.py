@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grader.formats.view import clean
 from grader.outcomes import (
     clean_message,
     ending_problem,
@@ -19,7 +20,6 @@ from grader.outcomes import (
 )
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, Raised, StatementFailed
-from grader.text_report import clean
 
 EXPECTED = (2, 100, 32)
 
