@@ -12,25 +12,31 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, TextIO, cast
 
 import numpy as np
 import typer
 from platformdirs import user_cache_path
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from grader.assignment import Assignment, assignment_schema, load_assignments, pick_assignment
+from grader.batch.collect import collect
+from grader.batch.gradebook import gradebook
+from grader.batch.run import grade_all, summary
 from grader.comparison import compare
 from grader.errors import AssignmentError, SandboxError
 from grader.formats import FORMATS, View
 from grader.formats.text import print_report
 from grader.messages import translate
-from grader.pipeline import Progress, grade
+from grader.pipeline import Progress as StageProgress
+from grader.pipeline import grade
 from grader.report import Report, Status
 from grader.report_diff import diff_reports, diff_text
 from grader.report_schema import NotAReport, read_report, report_schema
@@ -59,6 +65,11 @@ cli.add_typer(report_cli, name="report")
 
 FormatName = StrEnum("FormatName", list(FORMATS))  # type: ignore[misc]
 TEXT = FormatName("text")
+
+
+class BatchFormat(StrEnum):
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
 class DiffFormat(StrEnum):
@@ -109,8 +120,7 @@ def grade_command(
 
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
     """
-    if not fail_under >= 0:  # NaN is less than nothing, too: every grade would pass it
-        raise _usage(f"--fail-under is {fail_under:g}; a number of points is needed")
+    _check_threshold(fail_under)
     chosen = _assignment(assignment)
     submission = _submission(file, chosen)
     language = lang.value if lang else _locale_language() or chosen.language
@@ -184,6 +194,60 @@ def _keras_agrees(device: Device, assignment: Assignment, console: Console) -> b
     console.print(f"Keras on {device}, compared with the float64 oracle:")
     console.print(table)
     return all(close)
+
+
+@cli.command("batch")
+def batch_command(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Folders, files, or the archives that Moodle and Canvas make of a whole course."),
+    ],
+    assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
+    format: Annotated[BatchFormat, typer.Option(help="How the results are written.")] = BatchFormat.JSONL,
+    lang: Annotated[
+        Language | None, typer.Option(help="Language of the texts; default: the locale's.", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the results here.", show_default=False)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="So many at a time; default: one per core.", show_default=False)
+    ] = None,
+    fail_under: Annotated[float, typer.Option(help="Exit with 1 when one gets fewer points than this.")] = 0.0,
+) -> None:
+    """Grade a whole course: a folder, files, or a "download all" archive. One bad file never stops the rest.
+
+    Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).
+    """
+    _check_threshold(fail_under)
+    chosen = _assignment(assignment)
+    language = lang.value if lang else _locale_language() or chosen.language
+    accepted, device = _accept_missing(), _device()
+    for path in paths:
+        if not path.exists():
+            raise _usage(f"{path}: there is no such file or folder")
+    with contextlib.ExitStack() as stack:
+        found = stack.enter_context(collect(paths))
+        if not found:
+            raise _usage(f"{translate('batch.nothing_found', language)} {', '.join(map(str, paths))}")
+        stack.enter_context(_our_failure_is_exit_3())
+        # Opened before the first is graded: an hour later would be late to learn that it cannot be.
+        stream = _open_output(output, stack, bom=format is BatchFormat.CSV)
+        sandbox = stack.enter_context(ForkSandbox(slots=jobs, accept_missing=accepted, device=device))
+        sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
+        grade_one = partial(grade, assignment=chosen, sandbox=sandbox, references=_references())
+        done = stack.enter_context(_progress_bar(len(found), language))
+        rows = []
+        for row in grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done):
+            if format is BatchFormat.JSONL:
+                stream.write(json.dumps(row.as_json(language), ensure_ascii=False) + "\n")
+                stream.flush()
+            rows.append(row.without_texts())
+        if format is BatchFormat.CSV:
+            stream.write(gradebook(rows, chosen, language))
+    counts = ", ".join(f"{_status_name(status, language)}: {count}" for status, count in summary(rows).items())
+    typer.echo(f"{translate('batch.files', language)}: {len(rows)}; {counts}", err=True)
+    if not all(row.has_grade for row in rows):
+        raise typer.Exit(OUR_FAILURE)
+    raise typer.Exit(BELOW if any((row.points or 0.0) < fail_under for row in rows) else GRADED)
 
 
 @cli.command("diff")
@@ -302,7 +366,7 @@ def _locale_language() -> str | None:
 
 
 @contextlib.contextmanager
-def _progress(language: str) -> Iterator[Progress | None]:
+def _progress(language: str) -> Iterator[StageProgress | None]:
     """A spinner with the stage on a terminal, nothing in a pipe."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -322,6 +386,39 @@ def _our_failure_is_exit_3() -> Iterator[None]:
     except ReferenceUnavailable as exc:
         typer.echo(f"lstm-grader: {exc}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc
+
+
+@contextlib.contextmanager
+def _progress_bar(total: int, language: str) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, nothing in a pipe; what it gives is called when one more is done."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(translate("batch.grading", language), total=total)
+        yield lambda: bar.advance(task)
+
+
+def _status_name(status: str, language: str) -> str:
+    return translate("batch.no_report" if status == "unreadable" else f"status.{status}", language)
+
+
+def _check_threshold(fail_under: float) -> None:
+    if not fail_under >= 0:  # NaN is less than nothing, too: every grade would pass it
+        raise _usage(f"--fail-under is {fail_under:g}; a number of points is needed")
+
+
+def _open_output(output: Path | None, stack: contextlib.ExitStack, *, bom: bool) -> TextIO:
+    """Standard output, or a new file; a spreadsheet needs the mark at its beginning to see that it is UTF-8."""
+    if output is None:
+        return sys.stdout
+    try:
+        encoding = "utf-8-sig" if bom else "utf-8"
+        return stack.enter_context(output.open("w", encoding=encoding, newline=""))
+    except OSError as exc:
+        raise _usage(f"{output}: {exc.strerror or exc}") from exc
 
 
 def _usage(message: str) -> typer.Exit:

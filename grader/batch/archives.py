@@ -1,0 +1,117 @@
+"""Reads ZIP archives of strangers: nothing is ever written to disk, and nothing is read without a limit.
+
+An archive may be a bomb (42 kB that unpack to petabytes, a directory of a million entries, entries that overlap), may
+name its entries ``../../etc/passwd``, hold links, need a password, be cut off. Entries are read one at a time, up to a
+number of bytes; their names are only shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+#: An entry takes some 100 bytes: tens of thousands of them.
+DIRECTORY_BYTES = 4_000_000
+# APPNOTE 6.3.10, sections 4.3.14 to 4.3.16: signature, and where the size of the central directory stands.
+END, END_SIZE_AT = b"PK\x05\x06", 12
+LOCATOR, LOCATOR_BYTES = b"PK\x06\x07", 20
+END64, END64_BYTES, END64_SIZE_AT = b"PK\x06\x06", 56, 40
+COMMENT_BYTES = 0xFFFF
+ENCRYPTED_FLAG, UTF8_FLAG = 0x1, 0x800
+# The other methods unpack as much as a block holds, whatever number of bytes is asked for.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+
+
+class Unreadable(Exception):
+    """A file that cannot be had out of an archive or a folder; `code` names the reason, texts are under ``batch.``."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@contextlib.contextmanager
+def open_archive(source: Path | bytes) -> Iterator[zipfile.ZipFile]:
+    """Raises: Unreadable: it is none, it is damaged, or its directory is absurdly large."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file: IO[bytes] = stack.enter_context(source.open("rb") if isinstance(source, Path) else io.BytesIO(source))
+            # `ZipFile` reads and keeps the whole directory at once.
+            if _directory_bytes(file) > DIRECTORY_BYTES:
+                raise Unreadable("too_many_files")
+            archive = stack.enter_context(zipfile.ZipFile(file))
+        except BROKEN as exc:
+            raise Unreadable("damaged") from exc
+        except OSError as exc:
+            raise Unreadable("unreadable") from exc
+        yield archive
+
+
+def _directory_bytes(file: IO[bytes]) -> int:
+    """What the end of the archive says about its directory; `ZipFile` reads exactly as much."""
+    file.seek(0, io.SEEK_END)
+    size = file.tell()
+    file.seek(max(0, size - COMMENT_BYTES - 22 - LOCATOR_BYTES - END64_BYTES))
+    tail = file.read()
+    end = tail.rfind(END)
+    if end < 0 or len(tail) < end + 22:
+        raise Unreadable("damaged")
+    (directory,) = struct.unpack_from("<L", tail, end + END_SIZE_AT)
+    locator = end - LOCATOR_BYTES
+    if tail[max(0, locator) :].startswith(LOCATOR):
+        end64 = locator - END64_BYTES
+        if end64 < 0 or not tail[end64:].startswith(END64):
+            raise Unreadable("damaged")
+        (directory,) = struct.unpack_from("<Q", tail, end64 + END64_SIZE_AT)
+    return int(directory)
+
+
+def entries(archive: zipfile.ZipFile) -> list[tuple[PurePosixPath, zipfile.ZipInfo]]:
+    """The files in it, with names that lead nowhere but down."""
+    return [(_path(info), info) for info in archive.infolist() if not info.is_dir()]
+
+
+def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """The first `limit` bytes of one entry.
+
+    Raises:
+        Unreadable: it needs a password, is a link, is packed in an unusual way, or is damaged.
+    """
+    if info.flag_bits & ENCRYPTED_FLAG:
+        raise Unreadable("encrypted")
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise Unreadable("link")
+    if info.compress_type not in METHODS:
+        raise Unreadable("unusual_packing")
+    try:
+        with archive.open(info) as file:
+            return file.read(limit)
+    except BROKEN as exc:
+        raise Unreadable("damaged") from exc
+    except OSError as exc:
+        raise Unreadable("unreadable") from exc
+
+
+def _path(info: zipfile.ZipInfo) -> PurePosixPath:
+    parts = _name(info).replace("\\", "/").split("/")
+    kept = [part for part in parts if part not in ("", ".", "..") and not part.endswith(":")]
+    return PurePosixPath(*kept or ["unnamed"])
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """Without the flag for UTF-8 a name is in the code page of whoever packed it: Windows in Russian means cp866."""
+    if info.flag_bits & UTF8_FLAG or info.filename.isascii():
+        return info.filename
+    raw = info.filename.encode("cp437", "replace")
+    for encoding in ("utf-8", "cp866"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return raw.decode(encoding)
+    return info.filename

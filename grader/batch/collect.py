@@ -1,0 +1,230 @@
+"""Finds the submissions of a course in folders, files and archives, and whose they are.
+
+What the "download all" of a platform makes is recognised by its names:
+
+    Moodle   ``Name Surname_12345_assignsubmission_file_/LSTM.ipynb``, or the same without a folder
+             (mod/assign/locallib.php, ``download_submissions``); 12345 is Moodle's "Participant 12345"
+    Canvas   ``surnamename_12345_67890_LSTM.ipynb``, ``surnamename_LATE_12345_67890_LSTM.ipynb``
+             (app/models/content_zipper.rb in canvas-lms); 12345 is the user's id, 67890 the attachment's
+
+Anywhere else a file is a student of its own, and its path without the suffix is the student's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+from zipfile import ZipFile, ZipInfo
+
+from grader.batch.archives import Unreadable, entries, open_archive, read_entry
+
+CODE_SUFFIXES = (".ipynb", ".py", ".txt")
+ARCHIVE_SUFFIX = ".zip"
+#: An archive in an archive is one student's folder; a notebook rarely comes with more files than this.
+NESTED_FILES = 200
+NESTED_BYTES = 50_000_000
+# What systems and editors leave behind.
+NOISE = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
+
+MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?", re.DOTALL)
+CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_late)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Student:
+    """Who handed in. `id` is what the platform calls them; without a platform there is none."""
+
+    name: str
+    platform: Literal["moodle", "canvas"] | None = None
+    id: str | None = None
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """One file to grade.
+
+    Attributes:
+        path: where it lies, for people; unique.
+        read: its first so many bytes; raises `Unreadable`.
+    """
+
+    path: str
+    student: Student
+    filename: str
+    read: Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class _File:
+    parts: tuple[str, ...]  # below the folder or archive that was given
+    read: Callable[[int], bytes]
+
+    @property
+    def is_code(self) -> bool:
+        return self.parts[-1].lower().endswith(CODE_SUFFIXES)
+
+
+@contextlib.contextmanager
+def collect(paths: Sequence[Path]) -> Iterator[list[Found]]:
+    """What is to be graded, in the order of `paths` and below that by name; readable while the context lasts.
+
+    An archive or entry that cannot be read is found, too: its `read` says why.
+    """
+    with contextlib.ExitStack() as stack:
+        found: list[Found] = []
+        for path in paths:
+            files = _in_folder(path, stack) if path.is_dir() else _on_disk(path, (path.name,), (), stack)
+            alone = not path.is_dir() and path.suffix.lower() != ARCHIVE_SUFFIX
+            found += _students(sorted(files, key=_natural), prefix=path.name, alone=alone)
+        yield _told_apart(found)
+
+
+def _natural(file: _File) -> list[tuple[int, int, str]]:
+    """As people count: ``lab2`` before ``lab10``."""
+    pieces = re.split(r"(\d+)", "/".join(file.parts).casefold())
+    return [(0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces]
+
+
+def _is_noise(parts: Iterable[str]) -> bool:
+    return any(part in NOISE or part.startswith(".") for part in parts)
+
+
+def _in_folder(folder: Path, stack: contextlib.ExitStack) -> Iterator[_File]:
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        # Links are not followed: what they lead to is nobody's submission.
+        if _is_noise(parts) or any((folder / Path(*parts[: n + 1])).is_symlink() for n in range(len(parts))):
+            continue
+        if path.is_file():
+            yield from _on_disk(path, parts, parts, stack)
+
+
+def _on_disk(
+    path: Path, parts: tuple[str, ...], inside: tuple[str, ...], stack: contextlib.ExitStack
+) -> Iterator[_File]:
+    """A file, or the files of an archive; these are called by their names below `inside`."""
+    if path.suffix.lower() != ARCHIVE_SUFFIX:
+        yield _File(parts, lambda limit: _read_file(path, limit))
+        return
+    try:
+        archive = stack.enter_context(open_archive(path))
+    except Unreadable as exc:
+        yield _broken(parts, exc)
+        return
+    for name, info in entries(archive):
+        if not _is_noise(name.parts):
+            yield from _in_archive(archive, info, (*inside, *name.parts))
+
+
+def _in_archive(archive: ZipFile, info: ZipInfo, parts: tuple[str, ...]) -> Iterator[_File]:
+    if not parts[-1].lower().endswith(ARCHIVE_SUFFIX):
+        yield _File(parts, lambda limit: read_entry(archive, info, limit))
+        return
+    try:
+        content = read_entry(archive, info, NESTED_BYTES + 1)
+        if len(content) > NESTED_BYTES:
+            raise Unreadable("archive_too_large")
+        with open_archive(content) as nested:
+            names = [(number, name) for number, (name, _) in enumerate(entries(nested)) if not _is_noise(name.parts)]
+        if len(names) > NESTED_FILES:
+            raise Unreadable("too_many_files")
+    except Unreadable as exc:
+        yield _broken(parts, exc)
+        return
+    for number, name in names:
+        inner = (*parts, *name.parts)
+        if name.suffix.lower() == ARCHIVE_SUFFIX:
+            yield _broken(inner, Unreadable("nested_too_deep"))
+        else:
+            yield _File(inner, _nested_reader(archive, info, number))
+
+
+def _nested_reader(archive: ZipFile, info: ZipInfo, number: int) -> Callable[[int], bytes]:
+    """Unpacks the inner archive again: keeping those of a whole course in memory would take gigabytes."""
+
+    def read(limit: int) -> bytes:
+        with open_archive(read_entry(archive, info, NESTED_BYTES)) as nested:
+            return read_entry(nested, entries(nested)[number][1], limit)
+
+    return read
+
+
+def _read_file(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(limit)
+    except OSError as exc:
+        raise Unreadable("unreadable") from exc
+
+
+def _broken(parts: tuple[str, ...], reason: Unreadable) -> _File:
+    def read(_limit: int) -> bytes:
+        raise reason
+
+    return _File(parts, read)
+
+
+def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[Found]:
+    """Say whose each file is, and leave out what is nobody's answer."""
+    from_canvas = _canvas_folders(files)
+    groups: dict[Student, list[tuple[_File, str]]] = {}
+    for file in files:
+        student, filename = _owner(file.parts, from_canvas)
+        groups.setdefault(student, []).append((file, filename))
+    for student, handed_in in groups.items():
+        code = [(file, name) for file, name in handed_in if file.is_code]
+        # Whoever handed in only a picture or a Word file gets an answer, too, and a row in the grade book.
+        is_asked = student.platform is not None or alone
+        kept = code or (handed_in if is_asked else [pair for pair in handed_in if _is_archive(pair[0])])
+        for file, filename in kept:
+            path = prefix if alone else "/".join((prefix, *file.parts))
+            yield Found(path, student, filename, file.read)
+
+
+def _is_archive(file: _File) -> bool:
+    return file.parts[-1].lower().endswith(ARCHIVE_SUFFIX)
+
+
+def _handed_in(parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What may be named by a platform, and the folder it lies in: the file, and the archives it came out of."""
+    for number, part in enumerate(parts):
+        if number == len(parts) - 1 or part.lower().endswith(ARCHIVE_SUFFIX):
+            yield parts[:number], part
+
+
+def _canvas_folders(files: Iterable[_File]) -> set[tuple[str, ...]]:
+    """Folders in which every file is named as Canvas names them: a single one may be called so by accident."""
+    fits: dict[tuple[str, ...], bool] = {}
+    for folder, name in {pair for file in files for pair in _handed_in(file.parts)}:
+        fits[folder] = fits.get(folder, True) and CANVAS.fullmatch(name) is not None
+    return {folder for folder, every in fits.items() if every}
+
+
+def _owner(parts: tuple[str, ...], from_canvas: set[tuple[str, ...]]) -> tuple[Student, str]:
+    """Whose a file is, and what they called it."""
+    filename = parts[-1]
+    for number, part in enumerate(parts):
+        if match := MOODLE.fullmatch(part):
+            is_file = number == len(parts) - 1
+            return Student(match["name"], "moodle", match["id"]), (match["file"] if is_file else None) or filename
+    for folder, name in _handed_in(parts):
+        if folder in from_canvas and (match := CANVAS.fullmatch(name)):
+            student = Student(match["name"], "canvas", match["id"], late=match["late"] is not None)
+            return student, match["file"] if name is filename else filename
+    return Student(str(PurePosixPath(*parts).with_suffix(""))), filename
+
+
+def _told_apart(found: list[Found]) -> list[Found]:
+    """Archives may hold the same name twice."""
+    seen: Counter[str] = Counter()
+    apart = []
+    for file in found:
+        seen[file.path] += 1
+        apart.append(replace(file, path=f"{file.path} ({seen[file.path]})") if seen[file.path] > 1 else file)
+    return apart

@@ -1,0 +1,129 @@
+"""Grades what was found, as many at a time as there are slots, and gives the rows out in the order they were found."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from grader.assignment import Assignment
+from grader.batch.archives import Unreadable
+from grader.batch.collect import Found
+from grader.messages import render
+from grader.pipeline import internal_error
+from grader.report import Output, Report, Status
+from grader.submission import Submission
+
+logger = logging.getLogger(__name__)
+
+# Reports hold megabytes of output: this many per slot may wait for a slow one before them.
+AHEAD = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file and what came of it: a report, or the code of a problem that kept its bytes from us."""
+
+    found: Found
+    report: Report | None
+    problem: str | None = None
+
+    @property
+    def points(self) -> float | None:
+        return self.report.points if self.report else None
+
+    @property
+    def has_grade(self) -> bool:
+        return self.points is not None
+
+    def without_texts(self) -> Row:
+        """What counts and sums need of it: the output of two hundred submissions can be half a gigabyte."""
+        if self.report is None:
+            return self
+        return replace(self, report=self.report.model_copy(update={"output": Output(), "reproduction": None}))
+
+    def as_json(self, language: str) -> dict[str, Any]:
+        return {
+            "path": self.found.path,
+            "student": asdict(self.found.student),
+            "problem": self.problem,
+            "report": render(self.report, language) if self.report else None,
+        }
+
+
+def grade_all(
+    found: Iterable[Found],
+    assignment: Assignment,
+    grade_one: Callable[[Submission], Report],
+    *,
+    slots: int,
+    done: Callable[[], None] = lambda: None,
+) -> Iterator[Row]:
+    """One row per file, in the order of `found`, whatever is in the files.
+
+    Args:
+        grade_one: called in `slots` threads.
+        done: called whenever a file is done, in one of these threads.
+    """
+
+    def row(file: Found) -> Row:
+        try:
+            return _row(file, assignment, grade_one)
+        finally:
+            done()
+
+    with ThreadPoolExecutor(slots, thread_name_prefix="batch") as pool:
+        waiting: deque[Future[Row]] = deque()
+        try:
+            for file in found:
+                waiting.append(pool.submit(row, file))
+                if len(waiting) > AHEAD * slots:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            # Interrupted, or nobody wants more rows.
+            for future in waiting:
+                future.cancel()
+
+
+def _row(file: Found, assignment: Assignment, grade_one: Callable[[Submission], Report]) -> Row:
+    try:
+        # One byte more than allowed: enough to know that it is too large, whatever is behind it.
+        submission = Submission(file.filename, file.read(assignment.upload.upload_bytes + 1))
+    except Unreadable as exc:
+        return Row(file, None, exc.code)
+    try:
+        return Row(file, grade_one(submission))
+    except Exception as exc:  # As at the top of the service's worker loop: one file must not stop two hundred others.
+        logger.exception("grading_failed", extra={"submission_sha256": submission.sha256})
+        return Row(file, internal_error(submission, assignment.id, assignment, exc))
+
+
+def best_rows(rows: Iterable[Row]) -> list[Row]:
+    """One row per student, the one with the most points; the first one of equals. In the order of the students."""
+    best: dict[tuple[str | None, str], Row] = {}
+    for row in rows:
+        student = row.found.student
+        # Without a platform nobody knows that two files are the same person's.
+        key = (student.platform, student.id) if student.id else (None, row.found.path)
+        if key not in best or _rank(row) > _rank(best[key]):
+            best[key] = row
+    return list(best.values())
+
+
+def _rank(row: Row) -> float:
+    return -1.0 if row.points is None else row.points
+
+
+def summary(rows: Iterable[Row]) -> dict[str, int]:
+    """How many rows there are of each status; ``unreadable`` are those without a report."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        status = row.report.status.value if row.report else "unreadable"
+        counts[status] = counts.get(status, 0) + 1
+    order = [*(status.value for status in Status), "unreadable"]
+    return {status: counts[status] for status in order if status in counts}

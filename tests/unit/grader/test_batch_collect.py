@@ -1,0 +1,271 @@
+"""What is found in folders and archives of strangers, and whose it is."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader.batch import archives
+from grader.batch.archives import Unreadable, open_archive
+from grader.batch.collect import NESTED_FILES, Student, collect
+
+CODE = b"class LSTM: ..."
+
+
+def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def written(path: Path, content: bytes | Mapping[str, bytes]) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else zipped(content))
+    return path
+
+
+def students(*paths: Path) -> list[tuple[str, str]]:
+    with collect(paths) as found:
+        return [(file.student.name, file.filename) for file in found]
+
+
+def contents(*paths: Path, limit: int = 100) -> dict[str, bytes | str]:
+    """path -> the content, or the code of what keeps it from us."""
+    result: dict[str, bytes | str] = {}
+    with collect(paths) as found:
+        for file in found:
+            try:
+                result[file.path] = file.read(limit)
+            except Unreadable as exc:
+                result[file.path] = exc.code
+    return result
+
+
+# Platforms
+
+
+def test_moodles_download_gives_names_and_participant_numbers(tmp_path: Path) -> None:
+    archive = written(
+        tmp_path / "course.zip",
+        {
+            "Анна Петрова_10002_assignsubmission_file_/LSTM.ipynb": CODE,
+            "Ivan Ivanov_9_assignsubmission_file/my lstm.py": CODE,
+            "Flat_Name_77_assignsubmission_file_LSTM_v2.ipynb": CODE,
+        },
+    )
+    with collect([archive]) as found:
+        assert [(file.student, file.filename) for file in found] == [
+            (Student("Flat_Name", "moodle", "77"), "LSTM_v2.ipynb"),
+            (Student("Ivan Ivanov", "moodle", "9"), "my lstm.py"),
+            (Student("Анна Петрова", "moodle", "10002"), "LSTM.ipynb"),
+        ]
+
+
+def test_an_unpacked_moodle_download_is_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "Ivan Ivanov_9_assignsubmission_file_"
+    folder.mkdir()
+    written(folder / "LSTM.ipynb", CODE)
+    assert students(tmp_path) == [("Ivan Ivanov", "LSTM.ipynb")]
+
+
+def test_canvas_download_gives_names_ids_and_lateness(tmp_path: Path) -> None:
+    archive = written(
+        tmp_path / "submissions.zip",
+        {
+            "doejohn_12345_67890_LSTM.ipynb": CODE,
+            "иванова_late_12_34_lstm_final.py": CODE,
+            "petrov_LATE_13_35_work.zip": zipped({"work/LSTM.py": CODE, "work/notes.docx": b"x"}),
+        },
+    )
+    with collect([archive]) as found:
+        assert [(file.student, file.filename) for file in found] == [
+            (Student("doejohn", "canvas", "12345"), "LSTM.ipynb"),
+            (Student("petrov", "canvas", "13", late=True), "LSTM.py"),
+            (Student("иванова", "canvas", "12", late=True), "lstm_final.py"),
+        ]
+
+
+def test_one_file_named_so_by_accident_makes_no_canvas_download(tmp_path: Path) -> None:
+    archive = written(tmp_path / "c.zip", {"lab_2024_12_LSTM.ipynb": CODE, "ivanov.ipynb": CODE})
+    assert students(archive) == [("ivanov", "ivanov.ipynb"), ("lab_2024_12_LSTM", "lab_2024_12_LSTM.ipynb")]
+
+
+def test_elsewhere_the_path_is_the_student(tmp_path: Path) -> None:
+    for name in ("lab10.py", "lab2.ipynb", "group 1/ivanov.py", "picture.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        written(tmp_path / name, CODE)
+    assert students(tmp_path) == [
+        ("group 1/ivanov", "ivanov.py"),
+        ("lab2", "lab2.ipynb"),
+        ("lab10", "lab10.py"),
+    ]
+
+
+def test_a_student_with_nothing_but_a_picture_is_not_forgotten(tmp_path: Path) -> None:
+    archive = written(
+        tmp_path / "c.zip",
+        {
+            "A_1_assignsubmission_file_/photo.jpg": b"x",
+            "B_2_assignsubmission_file_/photo.jpg": b"x",
+            "B_2_assignsubmission_file_/LSTM.py": CODE,
+        },
+    )
+    assert students(archive) == [("A", "photo.jpg"), ("B", "LSTM.py")]
+
+
+def test_a_file_that_was_named_is_graded_whatever_its_suffix(tmp_path: Path) -> None:
+    assert students(written(tmp_path / "answer.docx", CODE)) == [("answer", "answer.docx")]
+
+
+def test_what_systems_leave_behind_is_nobodys(tmp_path: Path) -> None:
+    noise = ("__MACOSX/._LSTM.py", "a/.ipynb_checkpoints/LSTM.ipynb", "._b.py", ".DS_Store", "__pycache__/x.py")
+    archive = written(tmp_path / "c.zip", {**dict.fromkeys(noise, CODE), "ivanov.py": CODE})
+    assert students(archive) == [("ivanov", "ivanov.py")]
+
+
+def test_the_order_does_not_depend_on_the_archive(tmp_path: Path) -> None:
+    names = [f"s{number}.py" for number in (10, 9, 1, 100)]
+    one = written(tmp_path / "c.zip", dict.fromkeys(names, CODE))
+    expected = students(one)
+    written(one, dict.fromkeys(reversed(names), CODE))
+    assert students(one) == expected == [(f"s{n}", f"s{n}.py") for n in (1, 9, 10, 100)]
+
+
+# Hostile archives
+
+
+def test_names_that_lead_elsewhere_are_only_names(tmp_path: Path) -> None:
+    names = ("../../etc/a.py", "/root/b.py", "C:\\Windows\\c.py", "..\\..\\d.py")
+    archive = written(tmp_path / "c.zip", dict.fromkeys(names, CODE))
+    assert set(contents(archive)) == {"c.zip/Windows/c.py", "c.zip/d.py", "c.zip/etc/a.py", "c.zip/root/b.py"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.zip"]
+
+
+def test_a_bomb_is_read_as_far_as_it_is_asked_for(tmp_path: Path) -> None:
+    archive = written(tmp_path / "c.zip", {"bomb.py": b"\x00" * 50_000_000})
+    assert archive.stat().st_size < 100_000
+    assert contents(archive, limit=10) == {"c.zip/bomb.py": b"\x00" * 10}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_a_limit_are_not_used(tmp_path: Path, method: int) -> None:
+    archive = written(tmp_path / "c.zip", zipped({"a.py": CODE}, method))
+    assert contents(archive) == {"c.zip/a.py": "unusual_packing"}
+
+
+def test_an_entry_with_a_password_is_found_and_not_read(tmp_path: Path) -> None:
+    raw = bytearray(zipped({"a.py": CODE, "b.py": CODE}))
+    for signature, flags_at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.index(signature) + flags_at] |= 1
+    archive = written(tmp_path / "c.zip", bytes(raw))
+    assert contents(archive) == {"c.zip/a.py": "encrypted", "c.zip/b.py": CODE}
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    secret = written(tmp_path / "secret.py", b"secret")
+    folder = tmp_path / "hw"
+    folder.mkdir()
+    (folder / "a.py").symlink_to(secret)
+    (folder / "all").symlink_to(tmp_path)
+    info = zipfile.ZipInfo("link.py")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(folder / "c.zip", "w") as archive:
+        archive.writestr(info, str(secret))
+    assert contents(folder) == {"hw/c.zip/link.py": "link"}
+
+
+def test_two_entries_of_one_name_are_two_files(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.writestr("a.py", b"1")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a.py", b"2")
+    assert contents(tmp_path / "c.zip") == {"c.zip/a.py": b"1", "c.zip/a.py (2)": b"2"}
+
+
+def test_an_archive_in_an_archive_is_opened_and_a_third_is_not(tmp_path: Path) -> None:
+    inner = zipped({"LSTM.py": CODE, "more.zip": zipped({"LSTM.py": CODE})})
+    archive = written(tmp_path / "c.zip", {"A_1_assignsubmission_file_/work.zip": inner})
+    assert contents(archive) == {"c.zip/A_1_assignsubmission_file_/work.zip/LSTM.py": CODE}
+    written(archive, {"A_1_assignsubmission_file_/work.zip": zipped({"more.zip": inner})})
+    assert list(contents(archive).values()) == ["nested_too_deep"]
+
+
+def test_a_broken_archive_is_a_row_and_stops_nothing(tmp_path: Path) -> None:
+    good = zipped({"LSTM.py": CODE})
+    files = {
+        "A_1_assignsubmission_file_/cut.zip": good[:-30],
+        "B_2_assignsubmission_file_/word.zip": b"not an archive",
+        "C_3_assignsubmission_file_/fine.zip": good,
+        "D_4_assignsubmission_file_/many.zip": zipped({f"{n}.py": CODE for n in range(NESTED_FILES + 1)}),
+        "E_5_assignsubmission_file_/empty.zip": b"",
+    }
+    archive = written(tmp_path / "c.zip", files)
+    assert list(contents(archive).values()) == ["damaged", "damaged", CODE, "too_many_files", "damaged"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x05\x06", b"not an archive" * 100])
+def test_an_archive_that_is_none_is_one_row(tmp_path: Path, content: bytes) -> None:
+    assert contents(written(tmp_path / "c.zip", content)) == {"c.zip/c.zip": "damaged"}
+
+
+def test_a_content_that_does_not_fit_its_checksum_is_damaged(tmp_path: Path) -> None:
+    raw = bytearray(zipped({"a.py": CODE}, zipfile.ZIP_STORED))
+    raw[raw.index(CODE)] ^= 0xFF
+    assert contents(written(tmp_path / "c.zip", bytes(raw))) == {"c.zip/a.py": "damaged"}
+
+
+def test_a_directory_of_a_million_entries_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = bytearray(zipped({"a.py": CODE}))
+    struct.pack_into("<L", raw, raw.rindex(archives.END) + archives.END_SIZE_AT, 50_000_000)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    assert contents(written(tmp_path / "c.zip", bytes(raw))) == {"c.zip/c.zip": "too_many_files"}
+
+
+def test_a_directory_that_hides_its_size_in_zip64_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = zipped({"a.py": CODE})
+    end = raw.rindex(archives.END)
+    end64 = bytearray(archives.END64 + bytes(archives.END64_BYTES - 4))
+    struct.pack_into("<Q", end64, archives.END64_SIZE_AT, 50_000_000)
+    locator = archives.LOCATOR + bytes(archives.LOCATOR_BYTES - 4)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with (
+        pytest.raises(Unreadable, match="too_many_files"),
+        open_archive(raw[:end] + bytes(end64) + locator + raw[end:]),
+    ):
+        pass
+
+
+def test_a_large_archive_of_zip64_can_be_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive, archive.open("a.py", "w", force_zip64=True) as file:
+        file.write(CODE)
+    assert contents(tmp_path / "c.zip") == {"c.zip/a.py": CODE}
+
+
+def test_names_of_a_russian_windows_are_read(tmp_path: Path) -> None:
+    raw = zipped({"______.py": CODE}).replace(b"______", "Иванов".encode("cp866"))
+    assert students(written(tmp_path / "c.zip", raw)) == [("Иванов", "Иванов.py")]
+
+
+def test_a_file_that_may_not_be_read_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path / "a.py", CODE)
+    with collect([file]) as found:
+        file.unlink()
+        with pytest.raises(Unreadable, match="unreadable"):
+            found[0].read(10)
+
+
+@given(noise=st.binary(max_size=60), cut=st.integers(0, 400), at=st.integers(0, 400))
+def test_any_bytes_give_rows_and_no_exception(tmp_path_factory: pytest.TempPathFactory, noise, cut, at) -> None:
+    raw = zipped({"a.py": CODE, "b/c.zip": zipped({"d.py": CODE})})
+    file = tmp_path_factory.getbasetemp() / "fuzzed.zip"
+    damaged = raw[:at] + noise + raw[at + len(noise) :]
+    contents(written(file, damaged[: len(damaged) - cut]))

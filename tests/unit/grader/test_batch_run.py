@@ -1,0 +1,241 @@
+"""Many submissions at once: order, survival, the grade book, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from grader import cli
+from grader.batch.archives import Unreadable
+from grader.batch.collect import Found, Student
+from grader.batch.gradebook import gradebook
+from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary
+from grader.report import Report, Status
+from grader.report_schema import read_report
+from grader.submission import Submission
+from tests.unit.grader.make_reports import ASSIGNMENT, HOSTILE, hostile, internal_error, invalid, make_report, passed
+
+
+def found(path: str, student: Student | None = None, content: bytes = b"x") -> Found:
+    return Found(path, student or Student(path), path.rpartition("/")[2], lambda limit: content[:limit])
+
+
+def unreadable(path: str, code: str = "encrypted") -> Found:
+    def read(limit: int) -> bytes:
+        raise Unreadable(code)
+
+    return Found(path, Student(path), path, read)
+
+
+def rows_of(book: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(book)))
+
+
+def test_rows_come_in_the_order_of_the_files_whatever_ends_first() -> None:
+    def grade_one(submission: Submission) -> Report:
+        time.sleep(0.002 * (10 - int(submission.filename)))
+        return make_report()
+
+    rows = grade_all([found(str(n)) for n in range(10)], ASSIGNMENT, grade_one, slots=4)
+    assert [row.found.path for row in rows] == [str(n) for n in range(10)]
+
+
+def test_all_slots_work_and_reports_do_not_pile_up() -> None:
+    active, most, started = set(), [0], []
+    lock = threading.Lock()
+
+    def grade_one(submission: Submission) -> Report:
+        with lock:
+            active.add(submission.filename)
+            most[0] = max(most[0], len(active))
+            started.append(submission.filename)
+        time.sleep(0.01)
+        with lock:
+            active.remove(submission.filename)
+        return make_report()
+
+    rows = grade_all([found(str(n)) for n in range(30)], ASSIGNMENT, grade_one, slots=3)
+    next(rows)
+    time.sleep(0.3)
+    assert most[0] == 3
+    assert len(started) <= AHEAD * 3 + 1
+    rows.close()  # type: ignore[attr-defined]
+
+
+def test_what_fails_is_a_row_and_the_rest_is_graded() -> None:
+    done = []
+
+    def grade_one(submission: Submission) -> Report:
+        if submission.filename == "ours":
+            raise MemoryError("we failed")
+        return make_report()
+
+    files = [found("a"), unreadable("locked"), found("ours"), found("b")]
+    rows = list(grade_all(files, ASSIGNMENT, grade_one, slots=2, done=lambda: done.append(1)))
+    assert [row.problem for row in rows] == [None, "encrypted", None, None]
+    assert [row.report and row.report.status for row in rows] == ["failed", None, "internal_error", "failed"]
+    assert [row.has_grade for row in rows] == [True, False, False, True]
+    assert len(done) == 4
+    assert summary(rows) == {"failed": 2, "internal_error": 1, "unreadable": 1}
+
+
+def test_no_more_than_the_limit_is_read() -> None:
+    limit = ASSIGNMENT.upload.upload_bytes
+    sizes = []
+    file = Found("a", Student("a"), "a.py", lambda wanted: b"x" * min(wanted, 10 * limit))
+    list(grade_all([file], ASSIGNMENT, lambda s: sizes.append(len(s.content)) or make_report(), slots=1))
+    assert sizes == [limit + 1]
+
+
+def test_a_student_with_several_files_gets_the_best_of_them() -> None:
+    anna, ivan = Student("Anna", "moodle", "1"), Student("Anna", "moodle", "2")
+    rows = [
+        Row(found("a1", anna), make_report()),
+        Row(found("a2", anna), passed()),
+        Row(found("a3", anna), internal_error()),
+        Row(found("i1", ivan), internal_error()),
+        Row(found("i2", ivan), invalid()),
+        Row(found("x"), make_report()),
+        Row(found("y", Student("x")), make_report()),
+    ]
+    assert [row.found.path for row in best_rows(rows)] == ["a2", "i2", "x", "y"]
+
+
+def test_moodles_grade_book_holds_what_its_import_reads() -> None:
+    student = Student("Анна Петрова", "moodle", "10002")
+    (line,) = rows_of(gradebook([Row(found("c.zip/LSTM.ipynb", student), make_report())], ASSIGNMENT, "ru"))
+    assert line["Identifier"] == "Participant 10002"
+    assert (line["Full name"], line["Grade"], line["Maximum grade"]) == ("Анна Петрова", "10", "100")
+    assert "меняются местами" in line["Feedback comments"] or "местами" in line["Feedback comments"]
+    assert line["File"] == "c.zip/LSTM.ipynb"
+
+
+def test_canvas_grade_book_has_its_columns_and_no_others() -> None:
+    row = Row(found("a", Student("doejohn", "canvas", "12345", late=True)), make_report())
+    lines = list(csv.reader(io.StringIO(gradebook([row], ASSIGNMENT, "en"))))
+    assert lines[0][:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert len(lines[0]) == 6
+    assert lines[1] == ["    Points Possible", "", "", "", "", "100"]
+    assert lines[2] == ["doejohn", "12345", "", "", "", "10"]
+
+
+def test_who_has_no_grade_has_an_empty_one() -> None:
+    rows = [Row(unreadable("a"), None, "encrypted"), Row(found("b"), internal_error())]
+    lines = rows_of(gradebook(rows, ASSIGNMENT, "en"))
+    assert [line["Grade"] for line in lines] == ["", ""]
+    assert "password" in lines[0]["Status"]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "  =", "＝"])
+def test_no_cell_is_a_formula(start: str) -> None:
+    evil = f"{start}cmd|' /C calc'!A0"
+    rows = [Row(Found(evil, Student(evil, "moodle", "1"), evil, lambda limit: b""), hostile())]
+    for line in csv.reader(io.StringIO(gradebook(rows, ASSIGNMENT, "en"))):
+        for cell in line:
+            assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
+
+
+def test_any_text_stays_in_its_cell() -> None:
+    evil = HOSTILE + '",\n"x",,,'
+    (line,) = rows_of(gradebook([Row(found("a", Student(evil, "moodle", "1")), hostile())], ASSIGNMENT, "en"))
+    assert line["Full name"].lstrip("'") == evil.replace("\x00", "\ufffd")
+    assert None not in line
+
+
+# The command
+
+
+class FakeSandbox:
+    slots = 2
+
+    def __init__(self, **options: object) -> None:
+        pass
+
+    def __enter__(self) -> FakeSandbox:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+    def start(self, *kinds: object) -> None:
+        pass
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose files are graded by their content: the name of a kind of report."""
+    kinds = {b"passed": passed, b"failed": make_report, b"ours": internal_error}
+    monkeypatch.setattr(cli, "ForkSandbox", FakeSandbox)
+    monkeypatch.setattr(cli, "grade", lambda submission, **rest: kinds[submission.content]())
+    folder = tmp_path / "course"
+    folder.mkdir()
+    (folder / "a.py").write_bytes(b"passed")
+    (folder / "b.py").write_bytes(b"failed")
+    return folder
+
+
+def batch(*arguments: object) -> object:
+    return CliRunner().invoke(cli.cli, ["batch", *map(str, arguments), "--lang", "en"])
+
+
+def test_batch_writes_a_line_per_file_and_sums_up(course: Path) -> None:
+    result = batch(course)
+    assert result.exit_code == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["path"] for line in lines] == ["course/a.py", "course/b.py"]
+    assert lines[0]["student"] == {"name": "a", "platform": None, "id": None, "late": False}
+    assert read_report(json.dumps(lines[1])) == make_report()
+    assert result.stderr == "files: 2; Passed: 1, Not everything is right: 1\n"
+
+
+def test_batch_writes_a_grade_book_that_spreadsheets_read_as_utf8(course: Path, tmp_path: Path) -> None:
+    result = batch(course, "--format", "csv", "--output", tmp_path / "book.csv")
+    assert (result.exit_code, result.stdout) == (0, "")
+    raw = (tmp_path / "book.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    assert [line["Grade"] for line in rows_of(raw.decode("utf-8-sig"))] == ["100", "10"]
+
+
+@pytest.mark.parametrize(
+    ("added", "options", "code"),
+    [
+        ({}, ["--fail-under", "50"], 1),
+        ({"c.py": b"ours"}, [], 3),
+        ({"c.py": b"ours"}, ["--fail-under", "50"], 3),
+        ({"c.zip": b"not an archive"}, [], 3),
+        ({}, ["--fail-under", "nan"], 2),
+        ({}, ["--jobs", "0"], 2),
+        ({}, ["--output", "/nowhere/x"], 2),
+        ({}, ["--assignment", "gru"], 2),
+    ],
+)
+def test_exit_codes_are_those_of_grade(course: Path, added: dict, options: list[str], code: int) -> None:
+    for name, content in added.items():
+        (course / name).write_bytes(content)
+    assert batch(course, *options).exit_code == code
+
+
+def test_a_path_without_anything_to_grade_is_wrong_usage(course: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert batch(tmp_path / "empty").exit_code == 2
+    missing = batch(course, tmp_path / "missing")
+    assert (missing.exit_code, "no such file" in missing.stderr) == (2, True)
+
+
+def test_every_reason_why_a_file_cannot_be_read_has_a_sentence() -> None:
+    codes = ("encrypted", "damaged", "unreadable", "link", "unusual_packing", "too_many_files", "archive_too_large")
+    for code in (*codes, "nested_too_deep"):
+        for language in ("ru", "en"):
+            assert "batch" not in gradebook([Row(unreadable("a", code), None, code)], ASSIGNMENT, language)
+
+
+def test_statuses_are_counted_in_the_order_of_the_report() -> None:
+    rows = [Row(found("a"), report) for report in (internal_error(), make_report(), passed())]
+    assert list(summary(rows)) == [Status.PASSED, Status.FAILED, Status.INTERNAL_ERROR]
