@@ -18,12 +18,14 @@ import resource
 import signal
 import sysconfig
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cuda
 import landlockpy
 from landlockpy import AccessFS, Scope
-from seccomp_filter import Program, compile_filter, load_filter
+
+if TYPE_CHECKING:
+    from seccomp_filter import Program
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -93,14 +95,17 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
         "the kernel has no Landlock (5.13 or newer, with landlock in its list of LSMs)",
         accepted_missing,
     )
+    problem = None
     try:
-        _filter = compile_filter(gpu=bool(gpu_nodes))
-        problem = None
+        import seccomp_filter  # not above: without libseccomp it cannot be imported
+
+        _filter = seccomp_filter.compile_filter(gpu=bool(gpu_nodes))
     except OSError as exc:
-        problem = f"libseccomp cannot build the filter: {exc}"
+        problem = f"there is no seccomp filter to be had: {exc}"
     _require("seccomp", problem is None, problem, accepted_missing)
     private_uid = os.geteuid() == 0
-    STATE["landlock"] = (abi >= 1, f"reading and writing files outside the run's own directory (ABI {abi})")
+    own_files_only = f"reading and writing files outside the run's own directory (ABI {abi}{_lacks(abi)})"
+    STATE["landlock"] = (abi >= 1, own_files_only)
     STATE["seccomp"] = (
         _filter is not None,
         "network, new processes, signals to others, every unneeded system call",
@@ -113,6 +118,15 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
         _readable_trees.extend(_python_trees())
         _gpu_nodes.extend(gpu_nodes)
         _keeps_reading = not all(map(_open_to_all, _readable_trees))
+
+
+def _lacks(abi: int) -> str:
+    """What this version of Landlock does not know, and seccomp stops in every case."""
+    younger = {3: "truncating", 4: "TCP", 5: "ioctl", 6: "signals and abstract sockets"}
+    lacking = [what for since, what in younger.items() if abi < since]
+    if not lacking:
+        return ""
+    return f", which leaves to seccomp: {', '.join(lacking)}" if _filter else f", without {', '.join(lacking)}"
 
 
 def _require(name: str, works: bool, problem: str | None, accepted_missing: Collection[str]) -> None:
@@ -156,7 +170,7 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
     if STATE["landlock"][0]:
         _restrict_files(directory)
     if _filter is not None:
-        load_filter(_filter)
+        _filter.load()
 
 
 def _arrange_descriptors(wanted: dict[int, int]) -> None:

@@ -16,7 +16,7 @@ import ctypes.util
 import errno
 import os
 import struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cuda
 
@@ -46,9 +46,9 @@ PLAIN = """
     getdents getdents64 ftruncate flock fsync fdatasync
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2
     brk munmap mremap mprotect madvise msync mincore
-    futex set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
+    futex set_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
     sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu
-    clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage
+    nanosleep gettimeofday time times getrusage
     setitimer getitimer alarm pause rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait
     sigaltstack restart_syscall
     getpid gettid getppid getuid geteuid getgid getegid getpgrp getpgid getsid getgroups getresuid getresgid
@@ -76,6 +76,8 @@ OPEN = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_RDWR
 # A folder that its owner may not read, enter or empty would hide what is in it from a supervisor of the same user.
 # umask() is not allowed for the same reason.
 FOLDER_MODE = 0o700
+# Of a thread or process of its own, or of the machine: others are numbered by process, and say what time that has used.
+CLOCK_MASK = 0xFFFFFFF0
 # The flags of a thread as pthread_create() makes it, and no others: with them a clone is no process and no namespace,
 # and shares its files and folders with the thread that made it.
 THREAD = 0x003D0F00
@@ -89,6 +91,9 @@ ARGUMENTS = (
     ("mkdir", 1, FOLDER_MODE, (FOLDER_MODE,)),
     ("mkdirat", 2, FOLDER_MODE, (FOLDER_MODE,)),
     ("clone", 0, 0xFFFFFFFF, (THREAD,)),
+    ("clock_gettime", 0, CLOCK_MASK, (0,)),
+    ("clock_getres", 0, CLOCK_MASK, (0,)),
+    ("clock_nanosleep", 0, CLOCK_MASK, (0,)),
 )
 # What is allowed besides where submissions run on a GPU; cuda.py says why.
 GPU_ARGUMENTS = (
@@ -108,13 +113,38 @@ class Program(NamedTuple):
     code: bytes
     own_pid_at: tuple[int, ...]
 
+    def load(self) -> None:
+        """Put this thread, and all that it will start, behind it for good.
+
+        Raises: OSError: the kernel refused.
+        """
+        code = bytearray(self.code)
+        for offset in self.own_pid_at:
+            struct.pack_into("=I", code, offset, os.getpid())
+        filter_ = _SocketFilterProgram(len(code) // struct.calcsize(INSTRUCTION), bytes(code))
+        if number := _set_filter(ctypes.byref(filter_)):
+            raise OSError(number, f"seccomp: {os.strerror(number)}")
+
+
+class _SocketFilterProgram(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def _set_filter(filter_: Any) -> int:
+    """Returns: the number of the error, or 0."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return ctypes.get_errno() if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_, 0, 0) != 0 else 0
+
 
 def compile_filter(*, gpu: bool = False) -> Program:
     """The allow list. Compiled once in the warm process: in a child it would take two milliseconds.
 
     Args: gpu: with what CUDA needs.
-    Raises: OSError: libseccomp cannot do it here.
+    Raises: OSError: libseccomp or the kernel cannot do it here.
     """
+    # A kernel with filters looks for the program at that address; one without does not know what is wanted.
+    if (number := _set_filter(None)) != errno.EFAULT:
+        raise OSError(number, f"the kernel has no filters: {os.strerror(number)}")
     allowed = pyseccomp.SyscallFilter(NOT_ALLOWED)
     allowed.set_attr(Attr.ACT_BADARCH, KILL_PROCESS)
     allowed.set_attr(Attr.CTL_OPTIMIZE, 2)  # a tree of comparisons instead of a list
@@ -151,25 +181,6 @@ def _allow_socket_of_cuda(allowed: pyseccomp.SyscallFilter) -> None:
     _add(allowed, ALLOW, "setsockopt", Arg(1, EQ, cuda.SOL_SOCKET), Arg(2, EQ, cuda.SO_PASSCRED))
     for name in ("bind", "listen"):
         _add(allowed, ALLOW, name)
-
-
-class _SocketFilterProgram(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
-def load_filter(program: Program) -> None:
-    """Put this thread, and all that it will start, behind `program` for good.
-
-    Raises: OSError: the kernel refused.
-    """
-    code = bytearray(program.code)
-    for offset in program.own_pid_at:
-        struct.pack_into("=I", code, offset, os.getpid())
-    argument = _SocketFilterProgram(len(code) // struct.calcsize(INSTRUCTION), bytes(code))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(argument), 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"seccomp: {os.strerror(number)}")
 
 
 def _add(filter_: pyseccomp.SyscallFilter, action: int, name: str, *arguments: Arg) -> None:
