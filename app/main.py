@@ -25,6 +25,7 @@ from app.services import Services
 from app.settings import Settings
 from app.web import routes as web_routes
 from grader import Assignment, SandboxError, grade, load_assignments
+from grader.formats import html
 from grader.sandbox import ForkSandbox, Kind
 from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
 
@@ -82,6 +83,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     for router in (api_routes.router, api_routes.api, openapi.router, web_routes.router):
         app.include_router(router)
     app.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))
+    app.mount("/static/report", StaticFiles(directory=html.STATIC_FILES))
     app.mount("/static", StaticFiles(directory=STATIC_FILES))
     openapi.describe(app, sorted(assignments))
     app.add_middleware(RequestMiddleware)

@@ -125,12 +125,21 @@ def grade_command(
     submission = _submission(file, chosen)
     language = lang.value if lang else _locale_language() or chosen.language
     accepted, device = _accept_missing(), _device()
+    artefacts: dict[str, bytes] = {}
     with _our_failure_is_exit_3(), ForkSandbox(slots=1, accept_missing=accepted, device=device) as sandbox:
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
         with _progress(language) as progress:
-            report = grade(submission, chosen, sandbox=sandbox, references=_references(), progress=progress)
-    _write(View.of(report, language), format, output)
+            report = grade(
+                submission,
+                chosen,
+                sandbox=sandbox,
+                references=_references(),
+                progress=progress,
+                # Elsewhere a report would name what nobody has kept.
+                artefacts=artefacts.__setitem__ if format == "html" else None,
+            )
+    _write(View.of(report, language, artefacts), format, output)
     if report.status == Status.INTERNAL_ERROR:
         raise typer.Exit(OUR_FAILURE)
     raise typer.Exit(BELOW if (report.points or 0.0) < fail_under else GRADED)

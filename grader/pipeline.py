@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from grader.artefacts import Sink, pack
 from grader.assignment import Assignment
 from grader.checks.evidence import Evidence
 from grader.checks.registry import not_run, run_checks
@@ -63,10 +64,12 @@ def grade(
     sandbox: Sandbox,
     references: ReferenceStore,
     progress: Progress | None = None,
+    artefacts: Sink | None = None,
 ) -> Report:
     """Grade one submission.
 
     Args:
+        artefacts: takes what pictures are drawn from and a report is too small for; None: nothing is kept.
         progress: called with ``reading``, ``reference``, ``running``, ``running_keras2``, ``checking`` as each begins.
 
     Returns:
@@ -85,7 +88,7 @@ def grade(
         runner = Runner(reading, assignment, cases, sandbox)
         evidence, checks = _run(runner, reading, assignment, tell)
         tell("checking")
-        return _report(submission, evidence, checks, cases, started)
+        return _report(submission, evidence, checks, cases, started, artefacts)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
         logger.exception("grading_failed", extra={"submission_sha256": submission.sha256})
         return internal_error(submission, assignment.id, assignment, exc)
@@ -130,7 +133,12 @@ def _status(evidence: Evidence, checks: Sequence[Check]) -> Status:
 
 
 def _report(
-    submission: Submission, evidence: Evidence, checks: list[Check], cases: Sequence[Case], started: float
+    submission: Submission,
+    evidence: Evidence,
+    checks: list[Check],
+    cases: Sequence[Case],
+    started: float,
+    artefacts: Sink | None,
 ) -> Report:
     reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
     outcome = execution.outcome
@@ -142,7 +150,7 @@ def _report(
         points=points,
         checks=checks,
         format=reading.format,
-        cases=_case_results(evidence),
+        cases=_case_results(evidence, cases, artefacts),
         diagnoses=_localised(diagnose(evidence, cases), reading, submission.filename),
         advisories=_advisories(evidence, submission.filename),
         extraction=_extraction(evidence),
@@ -162,9 +170,9 @@ def _report(
     )
 
 
-def _case_results(evidence: Evidence) -> list[CaseResult]:
+def _case_results(evidence: Evidence, cases: Sequence[Case], artefacts: Sink | None) -> list[CaseResult]:
     tolerance = evidence.assignment.tolerance
-    return [
+    results = [
         evidence.execution.comparisons.get(case.id, NO_ANSWER).result(
             id=case.id,
             visibility=case.visibility,
@@ -174,6 +182,22 @@ def _case_results(evidence: Evidence) -> list[CaseResult]:
         )
         for case in evidence.assignment.cases
     ]
+    return [
+        result.model_copy(update={"arrays": _stored_arrays(evidence, case, artefacts)}) if artefacts else result
+        for result, case in zip(results, cases, strict=True)
+    ]
+
+
+def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | None:
+    """The name under which the arrays of a public case are kept now; of another shape they make no picture."""
+    answer = evidence.execution.answers.get(case.spec.id)
+    if case.spec.visibility != "public" or answer is None or answer.array is None:
+        return None
+    if answer.array.shape != case.expected.shape:
+        return None
+    name, content = pack(answer.array, case.expected)
+    artefacts(name, content)
+    return name
 
 
 def _localised(diagnoses: list[Diagnosis], reading: Reading, filename: str) -> list[Diagnosis]:

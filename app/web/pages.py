@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.auth import SESSION_COOKIE, form_secret
 from app.texts import LANGUAGE_COOKIE, language_of, text, title_of
-from grader.formats.view import clean
+from grader.formats.html import environment
 from grader.messages import LANGUAGES, translate
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
-_environment = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_environment = environment(Path(__file__).parent / "templates")
 
 
 def page(
@@ -64,25 +55,3 @@ def _text(language: str, id: str, /, **params: object) -> str:
 def _name(language: str, id: str, /, **params: object) -> str:
     """The name of a value of the report, from the grader's own catalogue."""
     return translate(id, language, **params)
-
-
-def _points(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def _number(value: float | None) -> str:
-    """A number of a comparison; null in a report stands for NaN and infinity."""
-    return "NaN" if value is None else f"{value:.6g}"
-
-
-def _moment(value: datetime | str) -> str:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _untinted(value: str) -> str:
-    """The output without the escape sequences that colour a terminal, and without other characters it obeys."""
-    return clean(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", value))
-
-
-_environment.filters.update(points=_points, number=_number, moment=_moment, untinted=_untinted)

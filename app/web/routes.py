@@ -101,7 +101,7 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
         return page(request, "waiting.html", position=position, refresh_seconds=refresh_seconds, **context)
     report = render(Report.model_validate(stored.body), language_of(request))
-    return page(request, "report.html", report=report, **context)
+    return page(request, "report.html", report=report, pictures=[], **context)
 
 
 async def _upload_page(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from grader.formats import coursera, gradescope, json, junit, prairielearn, text
+from grader.formats import coursera, gradescope, html, json, junit, prairielearn, text
 from grader.formats.view import View
 from grader.report import Report
 
@@ -25,6 +25,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "text": Format("text/plain", ".txt", text.write),
     "json": Format("application/json", ".json", json.write),
+    "html": Format("text/html", ".html", html.write),
     "gradescope": Format("application/json", ".json", gradescope.write),
     "prairielearn": Format("application/json", ".json", prairielearn.write),
     "coursera": Format("application/json", ".json", coursera.write),

@@ -14,12 +14,10 @@ from grader.report import CheckStatus
 FOLDER = Path(app.__file__).parent
 TEMPLATES = sorted((FOLDER / "web" / "templates").glob("*.html"))
 LITERAL = re.compile(r'\bt\(\s*"([a-z_.-]+)"\s*[,)]')
-# `t("summary." ~ report.status)`: the ids that such a prefix stands for.
+# `t("waiting." ~ job_status)`: the ids that such a prefix stands for.
 COMPUTED = {
-    "summary.": [status.value for status in Status],
     "job_status.": ["queued", "running", "done", "cancelled"],
     "waiting.": ["queued", "running", "cancelled"],
-    "report.": ["public", "hidden"],
 }
 
 

@@ -1,0 +1,190 @@
+"""The pictures of a report: the error over time, by unit, and over both. One definition each, in Vega-Lite.
+
+vl-convert draws them as SVG without a browser and without a network. A definition holds numbers and our own words, and
+nothing that a student wrote. Every picture has a text that says the same: for those who do not see it, and for places
+that show none.
+
+Drawing the first picture of a process takes about a second and 100 MB, the next ones some 50 ms; it may be called from
+several threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader import artefacts
+from grader.messages import translate
+
+VEGA_LITE = "5.20"
+#: The scale is logarithmic and has no zero: smaller errors are drawn here, far below every tolerance.
+FLOOR = 1e-9
+# A cell of the heat map is a rectangle in the SVG: more steps than this are drawn together.
+HEAT_STEPS = 50
+WIDTH, HEIGHT = 620, 190
+GREY, LINE, GOOD = "#7a8291", "#4f62d6", "#1d8a52"
+CONFIG: dict[str, Any] = {
+    # Transparent and grey: legible on a light page and on a dark one.
+    "background": None,
+    # `Picture.text` says it better than a label on each of a thousand rectangles.
+    "aria": False,
+    "font": "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": GREY, "titleColor": GREY, "domainColor": GREY, "tickColor": GREY, "gridColor": GREY,
+        "gridOpacity": 0.25, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
+    },
+    "legend": {"labelColor": GREY, "titleColor": GREY, "titleFontWeight": "normal"},
+}  # fmt: skip
+
+Case = Mapping[str, Any]
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart of one case, and what it shows in words."""
+
+    id: str
+    title: str
+    text: str
+    spec: Spec
+
+    def svg(self) -> str:
+        """The chart as an SVG document of its own."""
+        # Imported here: 80 MB that only whoever wants a picture should load.
+        import vl_convert
+
+        # Nothing in a chart has an address, and none would be followed.
+        return vl_convert.vegalite_to_svg(self.spec, vl_version=VEGA_LITE, allowed_base_urls=[])
+
+
+def pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> list[Picture]:
+    """The pictures of a case of a rendered report, none where there is nothing to see: a hidden case, another shape.
+
+    Args:
+        stored: artefacts by name; the heat map needs the one that the case names in `arrays`.
+    """
+    return list(_pictures(case, language, stored))
+
+
+def _pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> Iterator[Picture]:
+    # Outputs stay below 1, so that nothing is allowed to be further off than this.
+    words = _Words(language, tolerance=case["atol"] + case["rtol"])
+    if case["errors_by_timestep"]:
+        yield _picture("over_time", words, case["errors_by_timestep"], "timestep", mark="line")
+    if case["errors_by_unit"]:
+        yield _picture("by_unit", words, case["errors_by_unit"], "unit", mark="bar")
+    content = stored.get(case["arrays"] or "")
+    if content is not None:
+        yield _heat_map(words, *artefacts.unpack(content))
+
+
+class _Words:
+    def __init__(self, language: str, tolerance: float) -> None:
+        self._language = language
+        self.tolerance = tolerance
+
+    def __call__(self, id: str, **params: object) -> str:
+        return translate(f"chart.{id}", self._language, **params)
+
+
+def _shown(error: float | None) -> float | None:
+    """Where an error stands on the logarithmic scale; None, for NaN, is a gap."""
+    return None if error is None or not math.isfinite(error) else max(error, FLOOR)
+
+
+def _y(words: _Words, largest: float) -> Spec:
+    return {
+        "field": "error",
+        "type": "quantitative",
+        "title": words("largest_error"),
+        "scale": {"type": "log", "domain": [FLOOR, max(1.0, largest)], "nice": False},
+        "axis": {"format": ".0e", "tickCount": 6},
+    }
+
+
+def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, *, mark: str) -> Picture:
+    shown = [_shown(error) for error in errors]
+    values = [{axis: index, "error": error} for index, error in enumerate(shown)]
+    # Outputs of an LSTM stay below 1: with the same scale two pictures can be compared.
+    y = _y(words, largest=max((error for error in shown if error is not None), default=1.0))
+    x = {"field": axis, "type": "quantitative", "title": words(axis), "axis": {"tickMinStep": 1, "grid": False}}
+    if mark == "bar":
+        x = {"field": axis, "type": "ordinal", "title": words(axis), "axis": {"labelAngle": 0, "labelOverlap": True}}
+        chart: Spec = {"type": "bar", "color": LINE}
+        encoding: Spec = {"x": x, "y": y, "y2": {"datum": FLOOR}}
+    else:
+        chart = {"type": "line", "color": LINE, "point": {"size": 14, "color": LINE}, "strokeWidth": 1.5}
+        encoding = {"x": x, "y": y}
+    at_tolerance: Spec = {"data": {"values": [{"error": words.tolerance}]}}
+    tolerance = {
+        **at_tolerance,
+        "mark": {"type": "rule", "color": GOOD, "strokeDash": [5, 4], "strokeWidth": 1.5},
+        "encoding": {"y": y},
+    }
+    label = {
+        **at_tolerance,
+        "mark": {"type": "text", "align": "left", "dx": 4, "color": GOOD, "text": words("tolerance")},
+        "encoding": {"x": {"value": WIDTH}, "y": y},
+    }
+    layers = [{"data": {"values": values}, "mark": chart, "encoding": encoding}, tolerance, label]
+    spec = {"config": CONFIG, "width": WIDTH, "height": HEIGHT, "layer": layers}
+    return Picture(id, words(f"{id}_title"), _line_text(id, words, errors), spec)
+
+
+def _line_text(id: str, words: _Words, errors: Sequence[float | None]) -> str:
+    known = [(error, index) for index, error in enumerate(errors) if error is not None and math.isfinite(error)]
+    if not known:
+        return words("no_numbers")
+    bad = [index for index, error in enumerate(errors) if error is None or not error <= words.tolerance]
+    largest, at = max(known, key=lambda pair: (pair[0], -pair[1]))
+    text = words(f"{id}_text", largest=largest, at=at, first=known[0][0], last=known[-1][0])
+    if not bad:
+        return f"{text} {words('all_within', count=len(errors))}"
+    return f"{text} {words(f'{id}_beyond', bad=len(bad), count=len(errors), first_bad=bad[0])}"
+
+
+def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.float32]) -> Picture:
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max(axis=0)
+    steps, units = error.shape
+    together = math.ceil(steps / HEAT_STEPS)
+    values = []
+    for start in range(0, steps, together):
+        for unit, value in enumerate(error[start : start + together].max(axis=0)):
+            cell = {"from": start, "to": min(start + together, steps), "unit": unit, "error": _shown(float(value))}
+            values.append(cell)
+    largest = max((cell["error"] for cell in values if cell["error"] is not None), default=FLOOR)
+    scale = {"type": "log", "scheme": "viridis", "domain": [words.tolerance / 10, max(largest, words.tolerance)],
+             "clamp": True}  # fmt: skip
+    x = {"field": "from", "type": "quantitative", "title": words("timestep"), "scale": {"nice": False}}
+    spec = {
+        "config": CONFIG,
+        "width": WIDTH - 70,
+        "height": HEIGHT,
+        "data": {"values": values},
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": {**x, "axis": {"grid": False, "tickMinStep": 1}},
+            "x2": {"field": "to"},
+            "y": {"field": "unit", "type": "ordinal", "title": words("unit"), "axis": {"labelOverlap": True}},
+            "color": {
+                "field": "error",
+                "type": "quantitative",
+                "title": words("error"),
+                "scale": scale,
+                "legend": {"format": ".0e", "gradientLength": HEIGHT - 30},
+            },
+        },
+    }
+    # Written with <= so that NaN is beyond.
+    bad = int((~(error <= words.tolerance)).sum())
+    text = words("heat_text", bad=bad, count=error.size, steps=steps, units=units)
+    untouched = int((error <= words.tolerance).all(axis=0).sum())
+    return Picture("heat", words("heat_title"), f"{text} {words('heat_units', good=untouched, units=units)}", spec)

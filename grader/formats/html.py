@@ -1,0 +1,104 @@
+"""The report as one HTML file that needs nothing else: style and pictures are in it, scripts are not.
+
+The service shows the same body in pages of its own. Everything that is put into a template is escaped: names, messages
+and output are a student's.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from grader.charts import pictures
+from grader.formats.view import View, clean
+from grader.messages import translate
+
+TEMPLATES = Path(__file__).parent / "templates"
+#: What the service has to serve for `report_body.html`.
+STATIC_FILES = Path(__file__).parent / "static"
+ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def write(view: View) -> str:
+    facts = [view.report["submission"]["filename"], view.report["assignment"]["id"]]
+    return (
+        _environment()
+        .get_template("report_page.html")
+        .render(**page_context(view.language), report=view.report, facts=facts, pictures=_embedded_pictures(view))
+    )
+
+
+def page_context(language: str) -> dict[str, Any]:
+    """What every self-contained page needs."""
+    style = (STATIC_FILES / "report.css").read_text(encoding="utf-8")
+    # Ours, and the only thing that is not escaped.
+    return {"language": language, "name": partial(_name, language), "style": Markup(style)}  # noqa: S704
+
+
+def _name(language: str, id: str, /, **params: object) -> str:
+    return translate(id, language, **params)
+
+
+def _embedded_pictures(view: View) -> list[dict[str, str]]:
+    """Those of the public cases that went wrong: of a right answer there is only noise to see."""
+    shown = [case for case in view.report["cases"] if case["first_divergence"]]
+    drawn = [picture for case in shown for picture in pictures(case, view.language, view.artefacts)]
+    return [
+        {
+            "title": picture.title,
+            "text": picture.text,
+            "address": f"data:image/svg+xml;base64,{base64.b64encode(picture.svg().encode()).decode()}",
+        }
+        for picture in drawn
+    ]
+
+
+@cache
+def _environment() -> Environment:
+    return environment()
+
+
+def environment(*folders: Path) -> Environment:
+    """Templates that escape everything, with the filters of `report_body.html`; our own folder is the last."""
+    made = Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_without_control_characters,
+    )
+    made.filters.update(points=_points, number=_number, moment=_moment, untinted=_untinted)
+    return made
+
+
+def _without_control_characters(value: object) -> object:
+    # Markup is ours, and knows that it is escaped.
+    return clean(value) if type(value) is str else value
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _number(value: float | None) -> str:
+    """A number of a comparison; null in a report stands for NaN and infinity."""
+    return "NaN" if value is None else f"{value:.6g}"
+
+
+def _moment(value: datetime | str) -> str:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _untinted(value: str) -> str:
+    """The output without the escape sequences that colour a terminal, and without other characters it obeys."""
+    return clean(ANSI_COLOURS.sub("", value))

@@ -1,0 +1,117 @@
+"""Pictures: one definition each, drawn without a browser, and the same in words."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from grader import artefacts
+from grader.charts import HEAT_STEPS, Picture, pictures
+from grader.messages import render
+from tests.unit.grader.make_reports import make_report
+
+
+def case(**changes: Any) -> dict[str, Any]:
+    exercise: dict[str, Any] = render(make_report(), "en")["cases"][0]
+    return exercise | changes
+
+
+def picture(errors: list[float | None], id: str = "over_time", language: str = "en") -> Picture:
+    key = "errors_by_timestep" if id == "over_time" else "errors_by_unit"
+    (found,) = pictures(case(errors_by_timestep=[], errors_by_unit=[]) | {key: errors}, language, {})
+    return found
+
+
+def heat(actual: np.ndarray, expected: np.ndarray) -> Picture:
+    name, content = artefacts.pack(actual, expected)
+    return pictures(case(arrays=name), "en", {name: content})[-1]
+
+
+def test_a_picture_is_an_svg_that_names_no_address() -> None:
+    for drawn in pictures(case(), "ru", {}):
+        root = ET.fromstring(drawn.svg())
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert not [e for e in root.iter() if "href" in "".join(e.attrib)]
+
+
+def test_a_picture_is_the_same_every_time_and_from_several_threads() -> None:
+    drawn = pictures(case(), "en", {})[0]
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(lambda _: drawn.svg(), range(8)))) == 1
+
+
+def test_words_say_where_it_goes_wrong() -> None:
+    text = picture([1e-7, 2e-7, 0.1, 0.4, 0.3]).text
+    assert "1e-07 at the first timestep and 0.3 at the last; the largest of all is 0.4, at timestep 3" in text
+    assert "Beyond the tolerance are 3 of 5 timesteps, the first one is 2." in text
+
+
+def test_words_say_that_all_is_well() -> None:
+    assert picture([1e-7, 0.0]).text.endswith("All 2 are within the tolerance.")
+
+
+def test_what_is_no_number_is_beyond_the_tolerance_and_a_gap() -> None:
+    drawn = picture([1e-7, None, 0.5], "by_unit")
+    assert "Beyond the tolerance are 2 of 3 units, the first one is 1." in drawn.text
+    assert [value["error"] for value in drawn.spec["layer"][0]["data"]["values"]] == [1e-7, None, 0.5]
+    assert picture([None, None]).text.startswith("None of the errors is a number")
+
+
+def test_words_are_in_the_readers_language() -> None:
+    assert "Вне допуска 1 из 1 шагов" in picture([0.5], language="ru").text
+
+
+@given(st.lists(st.none() | st.floats(0, 1e30), min_size=1, max_size=40), st.sampled_from(["over_time", "by_unit"]))
+def test_any_errors_have_words(errors: list[float | None], id: str) -> None:
+    drawn = picture(errors, id)
+    assert drawn.text
+    assert "?" not in drawn.text
+    for value in drawn.spec["layer"][0]["data"]["values"]:
+        assert value["error"] is None or 0 < value["error"] < math.inf
+
+
+@pytest.mark.parametrize("errors", [[0.0], [None], [1e30, 0.0], [1e-7] * 1000])
+@pytest.mark.parametrize("id", ["over_time", "by_unit"])
+def test_unusual_errors_can_be_drawn(id: str, errors: list[float | None]) -> None:
+    assert picture(errors, id).svg().startswith("<svg")
+
+
+def test_the_heat_map_counts_what_is_right() -> None:
+    expected = np.zeros((2, 10, 4), np.float32)
+    actual = expected.copy()
+    actual[1, 5:, 2] = 0.5
+    actual[0, 9, 3] = np.nan
+    drawn = heat(actual, expected)
+    assert "Beyond the tolerance are 6 of 40 pairs" in drawn.text
+    assert "Right at every timestep: 2 of 4 units." in drawn.text
+    assert drawn.svg().startswith("<svg")
+
+
+@pytest.mark.parametrize("steps", [1, 3, HEAT_STEPS, HEAT_STEPS + 1, 1000])
+def test_the_heat_map_of_a_long_sequence_is_no_larger(steps: int) -> None:
+    values = heat(np.ones((1, steps, 2), np.float32), np.zeros((1, steps, 2), np.float32)).spec["data"]["values"]
+    assert len(values) <= 2 * HEAT_STEPS
+    assert (values[0]["from"], values[-1]["to"]) == (0, steps)
+
+
+@given(arrays.arrays(np.float32, (2, 3, 4)))
+def test_arrays_are_stored_as_they_were(actual: np.ndarray) -> None:
+    name, content = artefacts.pack(actual, np.zeros_like(actual))
+    assert (name, content) == artefacts.pack(actual, np.zeros_like(actual))
+    stored, expected = artefacts.unpack(content)
+    np.testing.assert_array_equal(stored, actual)
+    assert not expected.any()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", b"x" * 100])
+def test_bytes_that_are_no_artefact_are_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="no artefact"):
+        artefacts.unpack(content)

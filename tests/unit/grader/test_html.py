@@ -1,0 +1,116 @@
+"""The self-contained page: whole, in two languages, and nothing in it from a student that is more than text."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from grader import artefacts
+from grader.formats import write_report
+from grader.formats.html import TEMPLATES
+from grader.messages import LANGUAGES, translate
+from grader.report import CheckStatus, Report, Status
+from tests.unit.grader.make_reports import ALL, make_report
+
+LITERAL = re.compile(r'\bname\(\s*"([a-z_.]+)"\s*[,)]')
+COMPUTED = {
+    "status.": [status.value for status in Status],
+    "summary.": [status.value for status in Status],
+    "check_status.": [status.value for status in CheckStatus],
+    "category.": ["exercise", "other_shape", "larger_values", "other_seed"],
+    "report.": ["public", "hidden"],
+}
+VOID = {"meta", "img", "br", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and whether each is closed in its turn."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def with_arrays() -> tuple[Report, dict[str, bytes]]:
+    rng = np.random.default_rng(0)
+    expected = rng.standard_normal((2, 100, 32)).astype(np.float32)
+    name, content = artefacts.pack(expected + rng.standard_normal((2, 100, 32)), expected)
+    report = make_report()
+    exercise = report.cases[0].model_copy(update={"arrays": name})
+    return make_report(cases=[exercise, *report.cases[1:]]), {name: content}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", sorted(ALL))
+def test_the_page_is_well_formed_and_fetches_nothing(kind: str, language: str) -> None:
+    page = Page(write_report(ALL[kind](), "html", language))
+    assert page.open == []
+    names = [tag for tag, _ in page.tags]
+    assert not set(names) & {"script", "link", "iframe", "object", "embed", "form", "base", "video", "audio"}
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name in ("style", "srcset", "href")], tag
+        assert str(attributes.get("src", "data:image/svg+xml;base64,")).startswith("data:image/svg+xml;base64,")
+    assert dict(page.tags)["html"] == {"lang": language}
+
+
+def test_what_the_student_wrote_adds_no_tag() -> None:
+    hostile = Page(write_report(ALL["hostile"](), "html", "en"))
+    assert "script" not in {tag for tag, _ in hostile.tags}
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in write_report(ALL["hostile"](), "html", "en")
+
+
+def test_a_page_says_what_a_report_says() -> None:
+    html = write_report(make_report(), "html", "en")
+    parts = ("LSTM.ipynb", "change places", "Equal to Keras", "x = np.random.default_rng", "cell.fcXI", "ab" * 32)
+    for part in (*parts, "0.25", "hello", make_report().receipt.report_sha256, "Keras 3.15.1"):
+        assert part in html
+
+
+def test_pictures_are_in_the_page_with_their_meaning_in_words() -> None:
+    report, stored = with_arrays()
+    plain, full = (write_report(report, "html", "ru", given) for given in ({}, stored))
+    images = [attributes for tag, attributes in Page(full).tags if tag == "img"]
+    assert len(images) == 3
+    assert len([tag for tag, _ in Page(plain).tags if tag == "img"]) == 2
+    assert full.count("<figcaption>") == 3
+    assert "пар «шаг и нейрон»" in full
+    for image in images:
+        svg = base64.b64decode(str(image["src"]).partition(",")[2]).decode()
+        assert svg.startswith("<svg")
+        assert image["alt"]
+
+
+def test_a_right_answer_needs_no_pictures() -> None:
+    assert "<img" not in write_report(ALL["passed"](), "html", "en")
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*.html")), ids=lambda path: path.stem)
+def test_every_text_of_a_template_exists(template: Path) -> None:
+    source = template.read_text(encoding="utf-8")
+    used = set(LITERAL.findall(source))
+    for prefix in re.findall(r'\bname\("([a-z_]+\.)" ~', source):
+        used |= {prefix + value for value in COMPUTED[prefix]}
+    for id in used:
+        for language in LANGUAGES:
+            assert translate(id, language) != id
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*.html")), ids=lambda path: path.stem)
+def test_no_template_switches_escaping_off(template: Path) -> None:
+    assert not re.search(r"\|\s*safe|autoescape", template.read_text(encoding="utf-8"))
