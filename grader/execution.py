@@ -7,7 +7,7 @@ recurrent code ran (with that code returning NaN).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -19,7 +19,17 @@ from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputInvalid
 from grader.reading import Reading
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
-from grader.sandbox.protocol import CaseOutput, ClassFound, Done, Gradients, Parts, Phase, Raised, StatementFailed
+from grader.sandbox.protocol import (
+    CaseOutput,
+    ClassFound,
+    Done,
+    Gradients,
+    Parts,
+    Phase,
+    Raised,
+    StatementFailed,
+    Trial,
+)
 from reference import Case
 
 
@@ -62,6 +72,14 @@ class Execution:
         return not self.answers and (bool(self.raised) or self.outcome.killed_for in ("cpu", "wall"))
 
 
+@dataclass(frozen=True)
+class Roles:
+    """Which of the possible assignments of roles to take, where names do not settle it; see runner/parts.py."""
+
+    candidate: int | None = None
+    pairing: Mapping[str, list[int]] = field(default_factory=dict)
+
+
 class Runner:
     """Runs one submission under one Keras generation."""
 
@@ -77,19 +95,19 @@ class Runner:
         Raises:
             SandboxError: the box failed.
         """
-        candidate = None
+        roles = Roles()
         execution, trial = self._once(generation)
         if trial is not None:
-            candidate = self._choose(*trial)
-            execution, _ = self._once(generation, candidate=candidate)
+            roles = self._choose(*trial)
+            execution, _ = self._once(generation, roles)
             execution = replace(execution, roles_from="numbers")
-        execution = self._retry_fresh(execution, candidate)
+        execution = self._retry_fresh(execution, roles)
         if execution.fired:
-            poisoned, _ = self._once(generation, candidate=candidate, poisoned=True)
+            poisoned, _ = self._once(generation, roles, poisoned=True)
             execution = replace(execution, depends_on_built_in=_differ(execution, poisoned))
         return execution
 
-    def _retry_fresh(self, execution: Execution, candidate: int | None) -> Execution:
+    def _retry_fresh(self, execution: Execution, roles: Roles) -> Execution:
         """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
         right = [
             id for id, answer in execution.answers.items() if self._close(execution, id) and not answer.output.reused
@@ -99,7 +117,7 @@ class Runner:
         ]
         if not right or not doubtful:
             return execution
-        again, _ = self._once(execution.generation, candidate=candidate, fresh=doubtful, only=doubtful)
+        again, _ = self._once(execution.generation, roles, fresh=doubtful, only=doubtful)
         cured = [id for id in doubtful if self._close(again, id)]
         return replace(
             execution,
@@ -113,34 +131,32 @@ class Runner:
         comparison = execution.comparisons.get(case_id)
         return comparison is not None and comparison.close
 
-    def _choose(self, case_id: str, outputs: NDArray[np.floating] | None) -> int:
+    def _choose(self, trial: Trial, outputs: NDArray[np.floating] | None) -> Roles:
         """The candidate whose answer is nearest to the expected one; the first one when none has its shape."""
-        expected = next(case.expected for case in self._cases if case.spec.id == case_id)
+        expected = next(case.expected for case in self._cases if case.spec.id == trial.case)
         if outputs is None or outputs.shape[1:] != expected.shape:
-            return 0
+            return Roles(0, trial.pairing)
         with np.errstate(invalid="ignore", over="ignore"):
             errors = np.abs(outputs - expected).reshape(len(outputs), -1).max(axis=1)
-        return int(np.argmin(np.where(np.isfinite(errors), errors, np.inf)))
+        return Roles(int(np.argmin(np.where(np.isfinite(errors), errors, np.inf))), trial.pairing)
 
     def _once(
         self,
         generation: str,
+        roles: Roles = Roles(),
         *,
-        candidate: int | None = None,
         poisoned: bool = False,
         fresh: Sequence[str] = (),
         only: Sequence[str] = (),
-    ) -> tuple[Execution, tuple[str, NDArray[np.floating] | None] | None]:
+    ) -> tuple[Execution, tuple[Trial, NDArray[np.floating] | None] | None]:
         cases = [case for case in self._cases if not only or case.spec.id in only]
-        request = self._request(
-            cases, candidate=candidate, poisoned=poisoned, fresh=fresh, measure=not poisoned and not only
-        )
+        request = self._request(cases, roles, poisoned=poisoned, fresh=fresh, measure=not poisoned and not only)
         kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
         outcome = self._sandbox.run(kind, request, self._assignment.limits)
         return self._gather(generation, outcome, cases)
 
     def _request(
-        self, cases: Sequence[Case], *, candidate: int | None, poisoned: bool, fresh: Sequence[str], measure: bool
+        self, cases: Sequence[Case], roles: Roles, *, poisoned: bool, fresh: Sequence[str], measure: bool
     ) -> bytes:
         reading, assignment = self._reading, self._assignment
         small = min(cases, key=lambda case: case.expected.size).spec.id
@@ -152,7 +168,8 @@ class Runner:
             "canonical": {name: getattr(assignment.cases[0], name) for name in sizes},
             "call_site": reading.call_site.model_dump() if reading.call_site else None,
             "unpack_names": reading.unpack_names,
-            "candidate": candidate,
+            "candidate": roles.candidate,
+            "pairing": dict(roles.pairing),
             "poisoned": poisoned,
             "cases": [
                 {
@@ -187,7 +204,7 @@ class Runner:
 
     def _gather(
         self, generation: str, outcome: Outcome, cases: Sequence[Case]
-    ) -> tuple[Execution, tuple[str, NDArray[np.floating] | None] | None]:
+    ) -> tuple[Execution, tuple[Trial, NDArray[np.floating] | None] | None]:
         try:
             by_itself = outcome.killed_for is None and outcome.exit_code >= 0
             events, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
@@ -215,7 +232,7 @@ class Runner:
             phases={name: seconds for done in protocol.select(events, Done) for name, seconds in done.phases.items()},
             comparisons=comparisons,
         )
-        trial = next(((e.case, arrays.get("outputs")) for e, arrays in events if e.event == "trial"), None)
+        trial = next(((e, arrays.get("outputs")) for e, arrays in events if isinstance(e, Trial)), None)
         return execution, trial
 
 

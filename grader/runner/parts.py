@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import re
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,35 +26,23 @@ from student_module import is_plain
 GATES = "IFCO"  # columns of a Keras kernel, in order
 
 WORDS = {
-    "I": ("i", "in", "inp", "input", "ingate", "inputgate", "вход", "входной", "и"),
-    "F": ("f", "forget", "forgetgate", "fgate", "забывания", "забыть", "забыв", "ф"),
-    "C": (
-        "c",
-        "g",
-        "cell",
-        "cand",
-        "candidate",
-        "new",
-        "tilde",
-        "ch",
-        "ct",
-        "hat",
-        "cc",
-        "update",
-        "кандидат",
-        "к",
-        "ц",
-    ),
-    "O": ("o", "out", "output", "outgate", "outputgate", "выход", "выходной", "о"),
+    "I": ("i", "in", "ingate", "и"),
+    "F": ("f", "fgate", "ф"),
+    "C": ("c", "g", "cell", "new", "tilde", "ch", "ct", "hat", "cc", "update", "к", "ц"),
+    "O": ("o", "out", "outgate"),
 }
 GATE_OF_WORD = {word: gate for gate, words in WORDS.items() for word in words}
+# What words of any ending begin with.
+STEMS = {"inp": "I", "вход": "I", "forg": "F", "забы": "F", "cand": "C", "канд": "C", "outp": "O", "выход": "O"}
+# Drives a gate so far that nothing else in its sum matters any more.
+SATURATING = 100.0
 # Letters that stand beside the gate's letter in short names such as Wi, U_f, fcXO, x2c, whi, bo.
 GLUED = re.compile(
     r"(?:fc|w|u|v|b|d|k|r|x|h|l|lin|dense|gate|t)*(?:2|to)?([ifcgo])(?:x|h|w|u|b|t|gate)?", re.IGNORECASE
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class Leaf:
     """One weight, or a Dense layer that was never called (its kernel does not exist)."""
 
@@ -62,6 +51,12 @@ class Leaf:
     shape: tuple[int, ...] | None
     layer: str | None = None  # where the Dense layer is that it belongs to
     built_in: bool = False  # whether it belongs to a recurrent layer of Keras
+    layout: str = "plain"  # how its axes stand, see `sort_by_shape`
+
+    @property
+    def bare(self) -> tuple[int, ...]:
+        """Its shape without axes of length 1."""
+        return tuple(length for length in self.shape or () if length != 1)
 
 
 @dataclass
@@ -161,39 +156,114 @@ def _internal_names(value: Any) -> frozenset[str]:
 
 
 def candidates(
-    leaves: Sequence[Leaf], features: int, units: int, unpack_names: Sequence[Sequence[str]]
+    leaves: Sequence[Leaf],
+    features: int,
+    units: int,
+    unpack_names: Sequence[Sequence[str]],
+    pairing: dict[str, list[int]] | None = None,
 ) -> tuple[list[Assignment], str | None]:
     """All assignments of roles that the evidence allows, and which evidence that was.
 
+    Args:
+        pairing: as `find_pairing` returns it, for weights whose names say nothing.
     Returns:
-        one assignment and ``"names"`` or ``"shapes"`` when they settle it; several and ``"numbers"`` when a trial has
-        to; none and None when there is nothing to assign.
+        one assignment and ``"names"`` when they settle it; several and ``"numbers"`` when a trial has to; none and None
+        when there is nothing to assign.
     """
-    kernels = [leaf for leaf in leaves if leaf.shape is None or len(leaf.shape) == 2]
-    biases = [leaf for leaf in leaves if leaf.shape is not None and len(leaf.shape) == 1]
+    found = sort_by_shape(leaves, features, units)
+    if any(found.fused.values()):
+        return _fused_candidates(found, unpack_names)
+    return _single_candidates(found, pairing or {})
+
+
+@dataclass
+class Sorted:
+    """Weights by what they multiply: all gates at once, one gate, a bias of either kind; and layers never built."""
+
+    fused: dict[str, list[Leaf]]
+    single: dict[str, list[Leaf]]
+    fused_biases: list[Leaf]
+    unit_biases: list[Leaf]
+    unbuilt: list[Leaf]
+
+
+def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
+    """What each weight multiplies, from its shape; its `layout` is set on the way.
+
+    A weight may stand as Keras has it, ``(rows, gates * units)``, transposed, or with an axis of its own for the gates.
+    Where a shape can be read in two ways (a square matrix), the layout that fits most of the weights is meant.
+    """
     rows = {"kernel": features, "recurrent_kernel": units, "both": features + units}
-    fused = {array: [leaf for leaf in kernels if leaf.shape == (height, 4 * units)] for array, height in rows.items()}
-    single = {array: [leaf for leaf in kernels if leaf.shape == (height, units)] for array, height in rows.items()}
-    if any(fused.values()):
-        return _fused_candidates(fused, biases, units, unpack_names)
-    return _single_candidates(single, [leaf for leaf in kernels if leaf.shape is None], biases, units)
+    shaped = [leaf for leaf in leaves if leaf.shape is not None]
+    fused: dict[str, list[Leaf]] = {array: [] for array in rows}
+    single: dict[str, list[Leaf]] = {array: [] for array in rows}
+    readings: list[tuple[Leaf, dict[str, list[Leaf]], dict[str, tuple[str, ...]]]] = []
+    for leaf in shaped:
+        for gates, groups in ((4, fused), (1, single)):
+            fits = {array: fit for array, height in rows.items() if (fit := _layouts(leaf, height, units, gates))}
+            if fits:
+                readings.append((leaf, groups, fits))
+                break
+    popular = Counter(layout for _, _, fits in readings for fit in fits.values() for layout in fit)
+    has_fused = any(groups is fused for _, groups, _ in readings)
+    biases = []
+    for leaf, groups, fits in readings:
+        # With four features a bias (4, units) looks like the kernel of one gate.
+        if leaf.bare == (4, units) and groups is single and (has_fused or leaf.path.rpartition(".")[2][:1] in "bB"):
+            biases.append(leaf)
+            continue
+        array = next(iter(fits))
+        leaf.layout = max(fits[array], key=lambda layout: popular[layout])
+        groups[array].append(leaf)
+    taken = {id(leaf) for leaf, _, _ in readings}
+    biases += [leaf for leaf in shaped if id(leaf) not in taken]
+    return Sorted(
+        fused,
+        single,
+        [leaf for leaf in biases if leaf.bare in ((4 * units,), (4, units))],
+        [leaf for leaf in biases if leaf.bare == (units,)],
+        [leaf for leaf in leaves if leaf.shape is None],
+    )
 
 
-def _fused_candidates(
-    fused: dict[str, list[Leaf]], biases: list[Leaf], units: int, unpack_names: Sequence[Sequence[str]]
-) -> tuple[list[Assignment], str | None]:
-    orders, evidence = _fused_orders(fused, unpack_names)
-    splits = ("xh", "hx") if fused["both"] else ("",)
-    found = []
+def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
+    """The ways in which a weight of so many rows and gates can have this shape."""
+    shapes: dict[str, tuple[int, ...]] = {"plain": (rows, gates * units), "transposed": (gates * units, rows)}
+    if gates > 1:
+        shapes |= {
+            "stacked": (gates, rows, units),
+            "stacked_transposed": (gates, units, rows),
+            "split": (rows, gates, units),
+        }
+    return tuple(layout for layout, shape in shapes.items() if leaf.bare == shape)
+
+
+def _laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
+    """Columns of one or four gates, ``(rows, gates * units)`` or ``(gates * units,)``, in the shape of a weight."""
+    if columns.ndim == 2:
+        by_gate = columns.reshape(columns.shape[0], gates, -1)
+        columns = {
+            "plain": columns,
+            "transposed": columns.T,
+            "stacked": by_gate.transpose(1, 0, 2),
+            "stacked_transposed": by_gate.transpose(1, 2, 0),
+            "split": by_gate,
+        }[leaf.layout]
+    return columns.reshape(leaf.shape or ())
+
+
+def _fused_candidates(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> tuple[list[Assignment], str | None]:
+    orders, evidence = _fused_orders(found.fused, unpack_names)
+    splits = ("xh", "hx") if found.fused["both"] else ("",)
+    assignments = []
     for order, split in itertools.product(orders, splits):
         assignment = Assignment()
-        for array, leaves in fused.items():
+        for array, leaves in found.fused.items():
             assignment.slots += [(leaf, array, order, split) for leaf in leaves]
-        kernel_paths = [leaf.path for leaf in fused["kernel"] + fused["both"]]
-        fused_biases = [leaf for leaf in biases if leaf.shape == (4 * units,)]
-        _assign_biases(assignment, fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
-        found.append(assignment)
-    return found, evidence if len(found) == 1 else "numbers"
+        kernel_paths = [leaf.path for leaf in found.fused["kernel"] + found.fused["both"]]
+        _assign_biases(assignment, found.fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
+        assignments.append(assignment)
+    return assignments, evidence if len(assignments) == 1 else "numbers"
 
 
 def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], str | None]:
@@ -206,47 +276,107 @@ def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[
     return ["".join(order) for order in itertools.permutations(GATES)], "numbers"
 
 
-def _single_candidates(
-    single: dict[str, list[Leaf]], unbuilt: list[Leaf], biases: list[Leaf], units: int
-) -> tuple[list[Assignment], str | None]:
-    groups = {array: leaves for array, leaves in single.items() if leaves}
+def _single_candidates(found: Sorted, pairing: dict[str, list[int]]) -> tuple[list[Assignment], str | None]:
+    groups = {array: leaves for array, leaves in found.single.items() if leaves}
     if not groups:
         return [], None
-    by_name = {array: _gates_by_name(leaves, unbuilt) for array, leaves in groups.items()}
-    choices: list[dict[str, dict[str, Leaf]]]
-    evidence: str | None
-    if all(len(gates) == 4 for gates in by_name.values()):
-        choices, evidence = [by_name], "names"
-    elif all(len(leaves) == 4 for leaves in groups.values()):
-        # Opaque names: the layers of both groups stand in the same order, whichever that is.
-        choices = [
-            {array: dict(zip(order, leaves, strict=True)) for array, leaves in groups.items()}
-            for order in itertools.permutations(GATES)
-        ]
-        evidence = "numbers"
+    named = {array: _gates_by_name(leaves, found.unbuilt) for array, leaves in groups.items()}
+    opaque = opaque_groups(found)
+    if not (opaque.keys() >= {array for array, gates in named.items() if len(gates) < 4}):
+        opaque, evidence = {}, None  # too few weights, or too many: as far as names go
     else:
-        choices, evidence = [by_name], None
+        evidence = "names"
+    # What stands in the same order, whichever that is, takes the same gates.
+    ordered = {array: [leaves[place] for place in pairing.get(array, range(4))] for array, leaves in opaque.items()}
+    choices = [
+        named | {array: dict(zip(order, leaves, strict=True)) for array, leaves in ordered.items()}
+        for order in (itertools.permutations(GATES) if opaque else [GATES])
+    ]
     splits = ("xh", "hx") if "both" in groups else ("",)
-    unit_biases = [leaf for leaf in biases if leaf.shape == (units,)]
-    found = [_single_assignment(choice, unit_biases, split) for choice, split in itertools.product(choices, splits)]
-    return found, evidence if len(found) == 1 else "numbers"
+    assignments = [
+        _single_assignment(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
+    ]
+    return assignments, evidence if len(assignments) == 1 else "numbers"
+
+
+def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
+    """Groups of four weights whose names do not say which gate each belongs to."""
+    groups = {
+        array: leaves
+        for array, leaves in found.single.items()
+        if len(leaves) == 4 and len(_gates_by_name(leaves, found.unbuilt)) < 4
+    }
+    loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
+    # A bias that stands alone beside one kernel goes with that one.
+    owners = [_owner(leaf.path) for array in ("kernel", "both") for leaf in found.single[array]]
+    beside = {_owner(leaf.path) for leaf in loose} <= {owner for owner in owners if owners.count(owner) == 1}
+    if len(loose) == 4 and not beside and len(_gates_by_name(loose, [])) < 4:
+        groups["bias"] = loose
+    return groups
+
+
+def find_pairing(
+    leaves: Sequence[Leaf], features: int, units: int, call: Callable[[], np.ndarray]
+) -> dict[str, list[int]]:
+    """Which weights of opaque groups belong to the same gate: the places in each group, in the order of the first one.
+
+    A gate that its first weight drives into saturation does not feel its other weights: the one whose change leaves the
+    answer as it is, bit for bit, is its partner. Nothing is compared with a right answer here.
+
+    Args:
+        call: the model's answer to a few steps of positive numbers, with the weights as they are.
+    Returns:
+        nothing where that does not tell, and where there is only one group.
+    """
+    found = sort_by_shape(leaves, features, units)
+    groups = opaque_groups(found)
+    first = next((array for array in ("kernel", "both", "bias") if array in groups), None)
+    others = [array for array in groups if array != first]
+    if first is None or not others:
+        return {}
+    random = np.random.default_rng(7)
+    for leaf in leaves:
+        if leaf.variable is not None:
+            leaf.variable.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
+    places: dict[str, list[int]] = {array: [] for array in others}
+    for driven in groups[first]:
+        before = np.array(driven.variable)
+        driven.variable.assign(np.full(before.shape, SATURATING, np.float32))
+        answer = call()
+        for array in others:
+            unfelt = [place for place, leaf in enumerate(groups[array]) if np.array_equal(answer, _changed(leaf, call))]
+            places[array] += unfelt
+        driven.variable.assign(before)
+    if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
+        return {}
+    return places
+
+
+def _changed(leaf: Leaf, call: Callable[[], np.ndarray]) -> np.ndarray:
+    before = np.array(leaf.variable)
+    leaf.variable.assign(before + np.float32(0.5))
+    answer = call()
+    leaf.variable.assign(before)
+    return answer
 
 
 def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Assignment:
     assignment = Assignment()
     gate_of_owner: dict[str, str] = {}
-    for array, gates in choice.items():
+    kernels = {array: gates for array, gates in choice.items() if array != "bias"}
+    for array, gates in kernels.items():
         for gate, leaf in gates.items():
             gate_of_owner[leaf.layer or _owner(leaf.path)] = gate
             if leaf.variable is not None:
                 assignment.slots.append((leaf, array, gate, split))
-    input_paths = [leaf.path for array in ("kernel", "both") for leaf in choice.get(array, {}).values()]
+    input_paths = [leaf.path for array in ("kernel", "both") for leaf in kernels.get(array, {}).values()]
+    gate_of_loose = {id(leaf): gate for gate, leaf in choice.get("bias", {}).items()}
 
     def gate_of(leaf: Leaf) -> str | None:
         # The bias of a Dense layer goes with its kernel; any other one is named for itself, or stands beside it.
         if leaf.layer is not None:
             return gate_of_owner.get(leaf.layer)
-        return _gate_of_path(leaf.path) or gate_of_owner.get(_owner(leaf.path))
+        return gate_of_loose.get(id(leaf)) or _gate_of_path(leaf.path) or gate_of_owner.get(_owner(leaf.path))
 
     _assign_biases(assignment, biases, input_paths, gate_of)
     return assignment
@@ -293,7 +423,11 @@ def _read_names(leaves: list[Leaf]) -> dict[str, Leaf]:
         gates = [_gate_of_name(part) for part in different]
         if sorted(filter(None, gates)) == sorted(GATES):
             return {gate: leaf for gate, leaf in zip(gates, leaves, strict=True) if gate}
-    return {gate: group[0] for gate, group in found.items() if len(group) == 1}
+    told = {gate: group[0] for gate, group in found.items() if len(group) == 1}
+    if len(leaves) == 4 and len(told) == len(found) == 3:
+        (missing,) = set(GATES) - told.keys()
+        (told[missing],) = (leaf for leaf in leaves if leaf not in told.values())
+    return told
 
 
 def _strip_common(names: list[str]) -> list[str]:
@@ -317,7 +451,7 @@ def _gate_of_path(path: str) -> str | None:
 
 def _gate_of_name(name: str) -> str | None:
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+", name)]
-    gates = {GATE_OF_WORD[word] for word in words if word in GATE_OF_WORD}
+    gates = {gate for word in words if (gate := _gate_of_word(word))}
     if len(gates) == 1:
         return gates.pop()
     if not gates:
@@ -326,6 +460,11 @@ def _gate_of_name(name: str) -> str | None:
         if len(gates) == 1:
             return gates.pop()
     return None
+
+
+def _gate_of_word(word: str) -> str | None:
+    stem = next((stem for stem in STEMS if word.startswith(stem)), None)
+    return GATE_OF_WORD.get(word) or (STEMS[stem] if stem else None)
 
 
 def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
@@ -344,6 +483,6 @@ def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
         return np.concatenate([weights[array][..., start : start + units] for start in starts], axis=-1)
 
     for leaf, array, gates, split in assignment.slots:
-        leaf.variable.assign(columns(array, gates, split))
+        leaf.variable.assign(_laid_out(columns(array, gates, split), leaf, len(gates)))
     for leaf in assignment.zeros:
         leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))

@@ -88,6 +88,7 @@ class Parts(Event):
 class Trial(Event):
     event: Literal["trial"]
     case: Name
+    pairing: dict[Literal["recurrent_kernel", "bias"], Annotated[list[Count], Field(min_length=4, max_length=4)]]
 
 
 class CaseOutput(Event):

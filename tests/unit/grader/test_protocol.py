@@ -50,7 +50,9 @@ JSON = st.recursive(
 )
 NEARLY_EVENTS = st.builds(
     lambda event, key, value: {**event, key: value},
-    st.sampled_from([OUTPUT, DONE, {"event": "phase", "name": "call"}, {"event": "trial", "case": "exercise"}]),
+    st.sampled_from(
+        [OUTPUT, DONE, {"event": "phase", "name": "call"}, {"event": "trial", "case": "exercise", "pairing": {}}]
+    ),
     st.sampled_from([*OUTPUT, "phases", "name", "more"]),
     JSON,
 )
