@@ -76,6 +76,8 @@ def _decode(content: bytes) -> tuple[str, str | None]:
     for mark, encoding in MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, "replace"), None
+    if encoding := _utf16_without_mark(content):
+        return content.decode(encoding, "replace"), encoding
     content = content.removeprefix(codecs.BOM_UTF8)
     declared = _declared_encoding(content)
     try:
@@ -91,6 +93,15 @@ def _decode(content: bytes) -> tuple[str, str | None]:
         except (UnicodeError, LookupError):
             pass
     return _guess(content)
+
+
+def _utf16_without_mark(content: bytes) -> str | None:
+    """Code is mostly ASCII, so every other byte is zero, and no byte between them."""
+    zeros = [content[first:4096:2].count(0) for first in (0, 1)]
+    for empty, full, encoding in ((0, 1, "utf-16-le"), (1, 0, "utf-16-be")):
+        if zeros[empty] == 0 and 4 * zeros[full] > min(len(content), 4096):
+            return encoding
+    return None
 
 
 def _declared_encoding(content: bytes) -> str | None:

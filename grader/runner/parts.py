@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from student_module import is_plain
+from student_module import is_plain, is_recurrent
 
 GATES = "IFCO"  # columns of a Keras kernel, in order
 
@@ -96,17 +96,10 @@ def _is_variable(value: Any) -> bool:
     return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _is_built_in(value: Any) -> bool:
-    """Whether an object is a recurrent layer or cell as Keras defines it (a subclass of the student's is his own)."""
-    kind = type(value)
-    recurrent = ".layers.rnn." in kind.__module__ and not kind.__module__.endswith(".time_distributed")
-    return recurrent and isinstance(value, tf.keras.layers.Layer)
-
-
 def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     if id(value) in seen:
         return
-    if _is_built_in(value):
+    if is_recurrent(value):
         seen.add(id(value))
         for name, item in list(vars(value).items()):
             for leaf in _walk(item, f"{path}.{name}", seen):

@@ -83,6 +83,7 @@ class StudentModule:
         self._source = source
         self._canonical = sizes
         self._own_sizes: dict[str, str] = {}
+        self._recurrent_layers: dict[str, Any] = {}
         self._waited = 0.0
         with open(FILE_NAME, "w", encoding="utf-8") as file:
             file.write(source)
@@ -105,6 +106,22 @@ class StudentModule:
             H_SIZE=sizes["units"],
             x=np.random.default_rng(20).uniform(-1.5, 1.5, shape).astype(np.float32),
         )
+        for name, layer in self._recurrent_layers.items():
+            self.names[name] = self._of_size(layer, sizes)
+
+    def _of_size(self, layer: Any, sizes: dict[str, int]) -> Any:
+        """The notebook's own Keras layer, for the shapes of a case.
+
+        A class may ask it for a shape inside ``call``, which is honest. Once it has been called on the exercise
+        it can answer nothing else. That the class computes with it is noticed all the same, see tripwires.py.
+        """
+        same = all(sizes[role] == self._canonical[role] for role in ("features", "units"))
+        config = layer.get_config()
+        if same or config["units"] not in (sizes["units"], self._canonical["units"]):
+            return layer
+        resized = type(layer).from_config(config | {"units": sizes["units"]})
+        resized.build((sizes["batch"], sizes["timesteps"], sizes["features"]))
+        return resized
 
     def run(self, statements: Iterable[int], seconds: float, on_failure: Callable[[int, BaseException], None]) -> None:
         """Run some of the top-level statements, each on its own.
@@ -137,6 +154,9 @@ class StudentModule:
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         self._own_sizes = self._sizes_by_other_names()
+        self._recurrent_layers = {
+            name: value for name, value in self.names.items() if is_recurrent(value) and hasattr(value, "units")
+        }
 
     def _sizes_by_other_names(self) -> dict[str, str]:
         """Constants such as ``HIDDEN = 32``: named like a size of the exercise, with its value."""
@@ -199,6 +219,13 @@ def student_frames(exc: BaseException) -> list[int]:
             lines.append(traceback.tb_lineno)
         traceback = traceback.tb_next
     return lines
+
+
+def is_recurrent(value: Any) -> bool:
+    """Whether an object is a recurrent layer or cell as Keras defines it (a subclass of the student's is his own)."""
+    kind = type(value)
+    recurrent = ".layers.rnn." in kind.__module__ and not kind.__module__.endswith(".time_distributed")
+    return recurrent and isinstance(value, tf.keras.layers.Layer)
 
 
 def is_plain(value: Any) -> bool:

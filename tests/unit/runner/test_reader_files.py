@@ -30,7 +30,7 @@ def test_the_coding_line_decides_and_does_not_outlive_decoding(read, encoding: s
     assert found["source"].startswith("# -*- coding: utf-8 -*-\n# Слой")
 
 
-@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r"])
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "utf-16-le", "utf-16-be"])
 def test_an_encoding_that_nothing_names_is_guessed_and_said_so(read, encoding: str) -> None:
     found = read(RUSSIAN.encode(encoding))
     assert found["advisories"] == [{"code": "guessed_encoding", "params": {"encoding": encoding}, "line": None}]
