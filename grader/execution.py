@@ -77,7 +77,7 @@ class Roles:
     """Which of the possible assignments of roles to take, where names do not settle it; see runner/parts.py."""
 
     candidate: int | None = None
-    pairing: Mapping[str, list[int]] = field(default_factory=dict)
+    pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)
 
 
 class Runner:
@@ -135,10 +135,10 @@ class Runner:
         """The candidate whose answer is nearest to the expected one; the first one when none has its shape."""
         expected = next(case.expected for case in self._cases if case.spec.id == trial.case)
         if outputs is None or outputs.shape[1:] != expected.shape:
-            return Roles(0, trial.pairing)
+            return Roles(0, dict(trial.pairing))
         with np.errstate(invalid="ignore", over="ignore"):
             errors = np.abs(outputs - expected).reshape(len(outputs), -1).max(axis=1)
-        return Roles(int(np.argmin(np.where(np.isfinite(errors), errors, np.inf))), trial.pairing)
+        return Roles(int(np.argmin(np.where(np.isfinite(errors), errors, np.inf))), dict(trial.pairing))
 
     def _once(
         self,

@@ -76,8 +76,8 @@ def _decode(content: bytes) -> tuple[str, str | None]:
     for mark, encoding in MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, "replace"), None
-    if encoding := _utf16_without_mark(content):
-        return content.decode(encoding, "replace"), encoding
+    if utf16 := _utf16_without_mark(content):
+        return content.decode(utf16, "replace"), utf16
     content = content.removeprefix(codecs.BOM_UTF8)
     declared = _declared_encoding(content)
     try:
