@@ -93,14 +93,14 @@ def test_nan_in_forged_arrays_is_never_close(attack):
         pytest.param("CLASS + PARTS + ANSWERS + ANSWERS + DONE", id="every answer twice"),
         pytest.param("CLASS + CLASS", id="two classes"),
         pytest.param("CLASS + PARTS + PARTS", id="parts found twice"),
-        pytest.param("CLASS + frame(dict(event='trial', case='exercise')) * 2", id="two trials"),
+        pytest.param("CLASS + frame(dict(event='trial', case='exercise', pairing={})) * 2", id="two trials"),
         pytest.param(
             "CLASS + 101 * frame(dict(event='raised', phase='call', case='', type='', bases=[], message='', lines=[]))",
             id="more exceptions than cases",
         ),
         pytest.param(
             "CLASS + (lambda text, header: struct.pack('<II', len(text), 8 + len(header)) + text +"
-            " struct.pack('<Q', len(header)) + header)(json.dumps(dict(event='trial', case='exercise')).encode(),"
+            " struct.pack('<Q', len(header)) + header)(json.dumps(dict(event='trial', case='exercise', pairing={})).encode(),"
             " json.dumps({str(n): dict(dtype='F32', shape=[0], data_offsets=[0, 0]) for n in range(10**5)}).encode())",
             id="a hundred thousand arrays",
         ),

@@ -71,7 +71,7 @@ EVENTS = {
         "is_stub": False,
     },
     "parts": {"roles": {}, "evidence": None, "candidates": 0, "found": []},
-    "trial": {"case": "exercise"},
+    "trial": {"case": "exercise", "pairing": {}},
     "output": {key: value for key, value in OUTPUT.items() if key != "event"},
     "gradients": {"case": "exercise", "reach": {}, "first_timestep": None},
     "raised": {"phase": "call", "case": None, "type": "E", "bases": [], "message": "", "lines": []},
