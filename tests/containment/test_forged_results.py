@@ -100,7 +100,8 @@ def test_nan_in_forged_arrays_is_never_close(attack):
         ),
         pytest.param(
             "CLASS + (lambda text, header: struct.pack('<II', len(text), 8 + len(header)) + text +"
-            " struct.pack('<Q', len(header)) + header)(json.dumps(dict(event='trial', case='exercise', pairing={})).encode(),"
+            " struct.pack('<Q', len(header)) + header)("
+            "json.dumps(dict(event='trial', case='exercise', pairing={})).encode(),"
             " json.dumps({str(n): dict(dtype='F32', shape=[0], data_offsets=[0, 0]) for n in range(10**5)}).encode())",
             id="a hundred thousand arrays",
         ),
