@@ -18,6 +18,18 @@ FCNTL = {
     "a hint": "(3, 1036, bytes(8))",
     "lock of an open file": "(3, 37, bytes(32))",
     "duplicate and ask": "(3, 1027, 0)",
+    "byte by byte": "(1, 4, os.O_DIRECT | os.O_WRONLY)",
+    "signals on a pipe": "(1, 4, os.O_ASYNC | os.O_WRONLY)",
+}
+# Ways to open a file that make others work: whoever reads the pipe, and the disk.
+UNBUFFERED = {
+    "pipe, byte by byte": "os.open('/proc/self/fd/1', os.O_WRONLY | os.O_DIRECT)",
+    "file, direct": "os.open('mine', os.O_CREAT | os.O_RDWR | os.O_DIRECT)",
+    "file, synchronous": "os.open('mine', os.O_CREAT | os.O_RDWR | os.O_SYNC)",
+    "file, data synchronous": "os.open('mine', os.O_CREAT | os.O_RDWR | os.O_DSYNC)",
+    "everything, to the disk": "syscall('sync')",
+    "the file system": "syscall('syncfs', 3)",
+    "a range": "syscall('sync_file_range', 3, 0, 0, 7)",
 }
 IOCTL = {
     "type into a terminal": "(1, 0x5412, b'x')",
@@ -57,6 +69,11 @@ def test_descriptors_can_be_copied_and_little_else(probe):
     ioctl = {name: f"syscall('ioctl', *{arguments})" for name, arguments in IOCTL.items()}
     results = probe(fcntl | ioctl)
     assert results == dict.fromkeys(results, "EPERM")
+
+
+def test_nobody_is_made_to_work_by_how_a_file_is_opened(probe):
+    results = probe(UNBUFFERED | {"waiting": "file = open('mine', 'wb'); file.write(b'x'); os.fsync(file.fileno())"})
+    assert results == dict.fromkeys(UNBUFFERED, "EPERM") | {"waiting": "done"}
 
 
 def test_what_is_not_open_cannot_be_conjured_up(probe):
