@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from app import problems, repository
 from app.api import openapi
 from app.api import routes as api_routes
+from app.artefacts import ArtefactFolder
 from app.auth import hash_secret, new_token
 from app.database import Database
 from app.jobs import EmbeddedJobs, Grade, locked
@@ -25,6 +26,7 @@ from app.services import Services
 from app.settings import Settings
 from app.web import routes as web_routes
 from grader import Assignment, SandboxError, grade, load_assignments
+from grader.artefacts import Sink
 from grader.formats import html
 from grader.sandbox import ForkSandbox, Kind
 from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
@@ -46,6 +48,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
         SandboxUnavailable: this host does not have the device that the settings ask for (raised by the lifespan).
     """
     assignments = load_assignments(settings.assignments_dir)
+    artefacts = ArtefactFolder(settings.data_dir / "artefacts")
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,7 +61,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 await repository.set_owner_token(session, hash_secret(owner_token or new_token()))
             # Left in the opposite order: the worker stops, the sandbox ends what still runs, then the threads are free.
             threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
-            grade_one = grade_with or stack.enter_context(warm_engine(settings, assignments))
+            grade_one = grade_with or stack.enter_context(warm_engine(settings, assignments, artefacts.keep))
             jobs = EmbeddedJobs(
                 database,
                 assignments,
@@ -68,7 +71,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 shutdown_seconds=settings.shutdown_seconds,
             )
             await stack.enter_async_context(jobs)
-            app.state.services = Services(settings, assignments, database, jobs)
+            app.state.services = Services(settings, assignments, database, jobs, artefacts)
             yield
 
     app = FastAPI(
@@ -91,13 +94,13 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
 
 
 @contextlib.contextmanager
-def warm_engine(settings: Settings, assignments: Mapping[str, Assignment]) -> Iterator[Grade]:
+def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], artefacts: Sink) -> Iterator[Grade]:
     """The engine with a sandbox that lives as long as the context, and warms up without keeping anybody waiting."""
     references = ReferenceStore(settings.cache_dir)
     with ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device) as sandbox:
         logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
         threading.Thread(target=_warm_up, args=(sandbox, references, assignments), name="warm-up", daemon=True).start()
-        yield functools.partial(grade, sandbox=sandbox, references=references)
+        yield functools.partial(grade, sandbox=sandbox, references=references, artefacts=artefacts)
 
 
 def _warm_up(sandbox: ForkSandbox, references: ReferenceStore, assignments: Mapping[str, Assignment]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from app.artefacts import ArtefactFolder
 from app.database import Database
 from app.jobs import Jobs
 from app.settings import Settings
@@ -19,6 +20,7 @@ class Services:
     assignments: Mapping[str, Assignment]
     database: Database
     jobs: Jobs
+    artefacts: ArtefactFolder
 
 
 def services(request: HTTPConnection) -> Services:

@@ -29,7 +29,8 @@ from rich.table import Table
 from grader.assignment import Assignment, assignment_schema, load_assignments, pick_assignment
 from grader.batch.collect import collect
 from grader.batch.gradebook import gradebook
-from grader.batch.run import grade_all, summary
+from grader.batch.overview import overview
+from grader.batch.run import grade_all, status_name, summary
 from grader.comparison import compare
 from grader.errors import AssignmentError, SandboxError
 from grader.formats import FORMATS, View
@@ -70,6 +71,7 @@ TEXT = FormatName("text")
 class BatchFormat(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
+    HTML = "html"
 
 
 class DiffFormat(StrEnum):
@@ -252,7 +254,9 @@ def batch_command(
             rows.append(row.without_texts())
         if format is BatchFormat.CSV:
             stream.write(gradebook(rows, chosen, language))
-    counts = ", ".join(f"{_status_name(status, language)}: {count}" for status, count in summary(rows).items())
+        elif format is BatchFormat.HTML:
+            stream.write(overview(rows, chosen, language))
+    counts = ", ".join(f"{status_name(status, language)}: {count}" for status, count in summary(rows).items())
     typer.echo(f"{translate('batch.files', language)}: {len(rows)}; {counts}", err=True)
     if not all(row.has_grade for row in rows):
         raise typer.Exit(OUR_FAILURE)
@@ -408,10 +412,6 @@ def _progress_bar(total: int, language: str) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(translate("batch.grading", language), total=total)
         yield lambda: bar.advance(task)
-
-
-def _status_name(status: str, language: str) -> str:
-    return translate("batch.no_report" if status == "unreadable" else f"status.{status}", language)
 
 
 def _check_threshold(fail_under: float) -> None:

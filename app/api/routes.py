@@ -35,7 +35,7 @@ from app.repository import Principal
 from app.services import Services, services
 from app.texts import language_of, title_of
 from grader import Report
-from grader.formats import FORMATS, write_report
+from grader.formats import FORMATS, html, write_report
 from grader.messages import render
 
 MAX_WAIT_SECONDS = 120
@@ -152,16 +152,19 @@ async def read_report(
     submission_id: Annotated[str, Path(description="as it was given when the file was submitted")],
     format: Annotated[
         Literal[tuple(FORMATS)],  # type: ignore[valid-type]
-        Query(description="what it is for: people (`text`), programs (`json`), or the platform of that name"),
+        Query(description="what it is for: people (`text`, `html`), programs (`json`), or the platform of that name"),
     ] = "json",
 ) -> Response:
-    """The same document as `lstm-grader grade --format` writes."""
+    """The same document as `lstm-grader grade --format` writes; `html` is one file that needs nothing else."""
     submission, stored = await _found(request, submission_id, viewer)
     if stored is None:
         raise ReportNotReady
     report = Report.model_validate(stored.body)
-    text = await run_in_threadpool(write_report, report, format, _report_language(request, submission))
-    return Response(text, media_type=FORMATS[format].media_type, headers={"Content-Disposition": "inline"})
+    language = _report_language(request, submission)
+    artefacts = services(request).artefacts
+    text = await run_in_threadpool(lambda: write_report(report, format, language, artefacts.of(report)))
+    headers = {"Content-Security-Policy": f"{html.POLICY}; frame-ancestors 'none'"}
+    return Response(text, media_type=FORMATS[format].media_type, headers=headers)
 
 
 @api.get("/assignments", tags=["assignments"], summary="List the assignments")

@@ -8,7 +8,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.status import HTTP_303_SEE_OTHER
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app import repository, uploads
 from app.api.routes import wait_until_done
@@ -21,7 +23,7 @@ from app.auth import (
     open_session,
     session_holder,
 )
-from app.errors import SessionMissing, SubmissionNotFound, UploadRefused, answer_for
+from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
 from app.models import JobStatus
 from app.problems import problem
 from app.repository import Principal
@@ -29,7 +31,7 @@ from app.services import services
 from app.texts import language_of
 from app.web.pages import page
 from grader import Report
-from grader.messages import render
+from grader.formats import View, html
 
 RECENT = 20
 # A warm grade takes a second or two: waiting that long for the answer spares the reader a page that says "wait".
@@ -100,8 +102,33 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
     if submission.job_status != JobStatus.DONE or stored is None:
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
         return page(request, "waiting.html", position=position, refresh_seconds=refresh_seconds, **context)
-    report = render(Report.model_validate(stored.body), language_of(request))
-    return page(request, "report.html", report=report, pictures=[], **context)
+    view = await run_in_threadpool(_view, request, Report.model_validate(stored.body))
+    pictures = [
+        html.shown(picture, f"/submissions/{submission.id}/pictures/{name}.svg?lang={view.language}")
+        for name, picture in html.pictures_of(view).items()
+    ]
+    return page(request, "report.html", report=view.report, pictures=pictures, **context)
+
+
+@router.get("/submissions/{submission_id}/pictures/{name}.svg")
+async def picture(request: Request, submission_id: str, name: str, viewer: SessionHolder) -> Response:
+    """One picture of the newest report."""
+    async with services(request).database.read() as session:
+        if await repository.find_submission(session, submission_id, viewer) is None:
+            raise SubmissionNotFound
+        stored = await repository.newest_report(session, submission_id)
+    if stored is None:
+        raise ReportNotReady
+    view = await run_in_threadpool(_view, request, Report.model_validate(stored.body))
+    drawn = html.pictures_of(view).get(name)
+    if drawn is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    svg = await run_in_threadpool(drawn.svg)
+    return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": html.POLICY})
+
+
+def _view(request: Request, report: Report) -> View:
+    return View.of(report, language_of(request), services(request).artefacts.of(report))
 
 
 async def _upload_page(

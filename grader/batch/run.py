@@ -12,7 +12,7 @@ from typing import Any
 from grader.assignment import Assignment
 from grader.batch.archives import Unreadable
 from grader.batch.collect import Found
-from grader.messages import render
+from grader.messages import render, translate
 from grader.pipeline import internal_error
 from grader.report import Output, Report, Status
 from grader.submission import Submission
@@ -127,3 +127,8 @@ def summary(rows: Iterable[Row]) -> dict[str, int]:
         counts[status] = counts.get(status, 0) + 1
     order = [*(status.value for status in Status), "unreadable"]
     return {status: counts[status] for status in order if status in counts}
+
+
+def status_name(status: str, language: str) -> str:
+    """The words for a key of `summary`."""
+    return translate("batch.no_report" if status == "unreadable" else f"status.{status}", language)

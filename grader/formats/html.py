@@ -16,48 +16,56 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from grader.charts import pictures
+from grader.charts import Picture, pictures
 from grader.formats.view import View, clean
 from grader.messages import translate
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: What the service has to serve for `report_body.html`.
 STATIC_FILES = Path(__file__).parent / "static"
+#: Should anything of a student's ever get through: no script runs, and nothing is fetched.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def write(view: View) -> str:
     facts = [view.report["submission"]["filename"], view.report["assignment"]["id"]]
-    return (
-        _environment()
-        .get_template("report_page.html")
-        .render(**page_context(view.language), report=view.report, facts=facts, pictures=_embedded_pictures(view))
-    )
+    embedded = [_embedded(picture) for picture in pictures_of(view).values()]
+    return fill("report_page.html", view.language, report=view.report, facts=facts, pictures=embedded)
 
 
-def page_context(language: str) -> dict[str, Any]:
-    """What every self-contained page needs."""
+def fill(template: str, language: str, **context: object) -> str:
+    """A self-contained page out of one of our templates."""
+    return _environment().get_template(template).render(**_page_context(language), **context)
+
+
+def _page_context(language: str) -> dict[str, Any]:
     style = (STATIC_FILES / "report.css").read_text(encoding="utf-8")
     # Ours, and the only thing that is not escaped.
-    return {"language": language, "name": partial(_name, language), "style": Markup(style)}  # noqa: S704
+    return {"language": language, "name": partial(_name, language), "style": Markup(style), "policy": POLICY}  # noqa: S704
 
 
 def _name(language: str, id: str, /, **params: object) -> str:
     return translate(id, language, **params)
 
 
-def _embedded_pictures(view: View) -> list[dict[str, str]]:
-    """Those of the public cases that went wrong: of a right answer there is only noise to see."""
+def pictures_of(view: View) -> dict[str, Picture]:
+    """The pictures of a report, by a name that is unique in it.
+
+    Those of public cases that went wrong: of a right answer there is only noise to see.
+    """
     shown = [case for case in view.report["cases"] if case["first_divergence"]]
-    drawn = [picture for case in shown for picture in pictures(case, view.language, view.artefacts)]
-    return [
-        {
-            "title": picture.title,
-            "text": picture.text,
-            "address": f"data:image/svg+xml;base64,{base64.b64encode(picture.svg().encode()).decode()}",
-        }
-        for picture in drawn
-    ]
+    drawn = ((case["id"], picture) for case in shown for picture in pictures(case, view.language, view.artefacts))
+    return {f"{case}-{picture.id}": picture for case, picture in drawn}
+
+
+def shown(picture: Picture, address: str) -> dict[str, str]:
+    """A picture as the template takes it."""
+    return {"title": picture.title, "text": picture.text, "address": address}
+
+
+def _embedded(picture: Picture) -> dict[str, str]:
+    return shown(picture, f"data:image/svg+xml;base64,{base64.b64encode(picture.svg().encode()).decode()}")
 
 
 @cache

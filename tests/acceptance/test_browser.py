@@ -46,6 +46,12 @@ def test_uploaded_file_ends_in_a_report_that_names_the_mistake(page: Page, serve
     page.locator("form:has(input[type=file]) button").click()
     expect(page.get_by_text("поменять местами")).to_be_visible(timeout=SECONDS * 1000)
     expect(page.get_by_role("heading", name="Есть ошибки")).to_be_visible()
+    pictures = page.locator("figure img")
+    expect(pictures).to_have_count(3)
+    for index in range(3):
+        pictures.nth(index).scroll_into_view_if_needed()
+        expect(pictures.nth(index)).to_have_js_property("complete", True)
+        assert pictures.nth(index).evaluate("image => image.naturalWidth") > 100
     page.get_by_role("link", name="EN").click()
     expect(page.get_by_text("change places")).to_be_visible()
 

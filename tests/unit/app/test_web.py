@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from html import unescape
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from grader import Report, Status
+from grader.artefacts import pack
 from grader.report import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+from tests.unit.grader.make_reports import make_report
 
 pytestmark = pytest.mark.anyio
 
+ARRAYS = pack(np.ones((2, 100, 32), np.float32), np.zeros((2, 100, 32), np.float32))
 HOSTILE = "<script>alert(1)</script>\x1b[31m\"'"
 
 
@@ -196,3 +202,39 @@ async def test_log_has_neither_tokens_nor_names(service: Service, caplog: pytest
     assert "/submissions" not in lines.replace("/submissions/{submission_id}", "")
     for secret in (OWNER_TOKEN, "Секретарёв", "secret_code"):
         assert secret not in lines
+
+
+def _wrong(report: Report) -> Report:
+    cases = [case.model_copy(update={"arrays": ARRAYS[0]}) for case in make_report().cases[:1]]
+    return report.model_copy(update={"cases": cases})
+
+
+async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
+    service: Service, grader: FakeGrader
+) -> None:
+    grader.statuses, grader.change = [Status.FAILED], _wrong
+    service.services.artefacts.keep(*ARRAYS)
+    async with service.browser() as browser:
+        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+        addresses = re.findall(r'<img src="(/submissions/[^"]+)"', page.text)
+        assert len(addresses) == page.text.count("<figcaption>") == 3
+        assert "Beyond the tolerance are" in page.text
+        for address in addresses:
+            picture = await browser.get(unescape(address))
+            assert picture.headers["content-type"] == "image/svg+xml"
+            assert picture.headers["content-security-policy"].startswith("default-src 'none'")
+            assert picture.text.startswith("<svg")
+        assert (await browser.get(addresses[0].replace("over_time", "nothing"))).status_code == 404
+    async with service.client() as client:
+        assert (await client.get(addresses[0])).status_code == 401
+    await service.add_token("another")
+    async with service.browser("another") as stranger:
+        assert (await stranger.get(addresses[0])).status_code == 404
+
+
+async def test_arrays_that_are_gone_cost_a_picture_and_nothing_else(service: Service, grader: FakeGrader) -> None:
+    grader.statuses, grader.change = [Status.FAILED], _wrong
+    async with service.browser() as browser:
+        page = await browser.get((await send(browser)).headers["location"])
+    assert page.status_code == 200
+    assert page.text.count("<figcaption>") == 2

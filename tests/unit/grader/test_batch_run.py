@@ -203,6 +203,15 @@ def test_batch_writes_a_grade_book_that_spreadsheets_read_as_utf8(course: Path, 
     assert [line["Grade"] for line in rows_of(raw.decode("utf-8-sig"))] == ["100", "10"]
 
 
+def test_batch_writes_one_page_for_the_teacher(course: Path) -> None:
+    (course / "c.zip").write_bytes(b"not an archive")
+    result = batch(course, "--format", "html")
+    assert result.exit_code == 3
+    assert result.stdout.startswith("<!doctype html>")
+    for part in ("course/a.py", "Input and forget gates swapped", "The archive is damaged, or is none.", "not read: 1"):
+        assert part in result.stdout
+
+
 @pytest.mark.parametrize(
     ("added", "options", "code"),
     [

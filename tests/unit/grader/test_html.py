@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from grader import artefacts
+from grader.batch.collect import Found, Student
+from grader.batch.overview import overview
+from grader.batch.run import Row
 from grader.formats import write_report
 from grader.formats.html import TEMPLATES
 from grader.messages import LANGUAGES, translate
 from grader.report import CheckStatus, Report, Status
-from tests.unit.grader.make_reports import ALL, make_report
+from tests.unit.grader.make_reports import ALL, ASSIGNMENT, HOSTILE, make_report
 
 LITERAL = re.compile(r'\bname\(\s*"([a-z_.]+)"\s*[,)]')
 COMPUTED = {
@@ -26,6 +29,9 @@ COMPUTED = {
     "report.": ["public", "hidden"],
 }
 VOID = {"meta", "img", "br", "link", "input"}
+
+
+TEMPLATE_FILES = sorted(TEMPLATES.glob("*.html"))
 
 
 class Page(HTMLParser):
@@ -96,11 +102,23 @@ def test_pictures_are_in_the_page_with_their_meaning_in_words() -> None:
         assert image["alt"]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_of_a_course_is_well_formed_and_fetches_nothing(language: str) -> None:
+    files = [Found(HOSTILE, Student(HOSTILE, "canvas", "1", late=True), HOSTILE, lambda limit: b"") for _ in range(6)]
+    rows = [Row(file, make()) for file, make in zip(files, ALL.values(), strict=False)]
+    page = Page(overview([*rows, Row(files[-1], None, "encrypted")], ASSIGNMENT, language))
+    assert page.open == []
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "form", "base", "img"}
+    links = {str(attributes["href"]) for tag, attributes in page.tags if tag == "a"}
+    assert links == {f"#{attributes['id']}" for tag, attributes in page.tags if tag == "details"}
+    assert len(links) == 6
+
+
 def test_a_right_answer_needs_no_pictures() -> None:
     assert "<img" not in write_report(ALL["passed"](), "html", "en")
 
 
-@pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*.html")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("template", TEMPLATE_FILES, ids=lambda path: path.stem)
 def test_every_text_of_a_template_exists(template: Path) -> None:
     source = template.read_text(encoding="utf-8")
     used = set(LITERAL.findall(source))
@@ -111,6 +129,6 @@ def test_every_text_of_a_template_exists(template: Path) -> None:
             assert translate(id, language) != id
 
 
-@pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*.html")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("template", TEMPLATE_FILES, ids=lambda path: path.stem)
 def test_no_template_switches_escaping_off(template: Path) -> None:
     assert not re.search(r"\|\s*safe|autoescape", template.read_text(encoding="utf-8"))

@@ -1,0 +1,24 @@
+"""All results of a course on one page that needs nothing else, for a teacher's eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grader.assignment import Assignment
+from grader.batch.run import Row, status_name, summary
+from grader.formats import html
+from grader.messages import translate
+
+
+def overview(rows: Sequence[Row], assignment: Assignment, language: str) -> str:
+    titles: dict[str, str] = dict(assignment.title.items())
+    return html.fill(
+        "batch_page.html",
+        language,
+        title=titles.get(language) or assignment.id,
+        counts=[(status_name(status, language), count) for status, count in summary(rows).items()],
+        rows=[
+            {**row.as_json(language), "problem": row.problem and translate(f"batch.{row.problem}", language)}
+            for row in rows
+        ],
+    )
