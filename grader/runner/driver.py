@@ -28,6 +28,8 @@ from construct import arguments
 from lockdown import RESULT
 from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
 from student_module import StudentModule, student_frames
+from tensorflow.python.framework import kernels, op_def_registry
+from tensorflow.python.util import pywrap_xla_ops
 
 Sizes = dict[str, int]
 SEED = 20
@@ -37,6 +39,7 @@ MOST_FAILURES_TOLD = 100
 
 def preload() -> dict[str, str]:
     """Import everything that submissions use. Called in the warm process: nothing here may run an operation."""
+    _fill_tables()
     generation = "2" if os.environ.get("TF_USE_LEGACY_KERAS") else "3"
     keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
     tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
@@ -51,6 +54,15 @@ def preload() -> dict[str, str]:
         "keras": keras.__version__,
         "keras_generation": generation,
     }
+
+
+def _fill_tables() -> None:
+    """What TensorFlow and NumPy make on first use and every child would make again. No operation runs, no thread starts."""
+    np.random.default_rng(SEED)
+    pywrap_xla_ops.get_cpu_kernel_names()
+    kernels.get_registered_kernels_for_op("MatMul")
+    op_def_registry.get("MatMul")
+    op_def_registry.get("NoSuchOperation")  # at the first name that is unknown, which a child meets, all are listed once
 
 
 def _is_cpu_build() -> bool:
@@ -316,9 +328,7 @@ class Driver:
             self._fresh_shape_right = self._fresh_shape_right or not built.reused
         if case["measure"] and assignment is not None:
             self._measured = True
-            self._phase("repeat")
-            self._call(case, x, built, call=1)
-            self._gradients(case, x, built.model, assignment)
+            self._repeat(case, x, built, assignment)
 
     def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
         tripwires.fired.clear()
@@ -361,18 +371,23 @@ class Driver:
         stacked = {"outputs": np.stack(outputs)} if alike else None
         self._channel.send("trial", stacked, case=case["id"], pairing=self._pairing)
 
-    def _gradients(self, case: dict[str, Any], x: tf.Tensor, model: Any, assignment: parts.Assignment) -> None:
-        """How far the gradient of the last step's output reaches: into every weight, and back to the first input."""
+    def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: parts.Assignment) -> None:
+        """A second call, recorded, so that it serves for both: is the answer the same, and how far do gradients reach?
+
+        The gradient is that of the last step's output. It should reach every weight, and back to the first input.
+        """
+        self._phase("repeat")
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            output = self._call(case, x, built, call=1)
         self._phase("gradients")
         slots = assignment.slots
         variables = [leaf.variable for leaf, *_ in slots]
         try:
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                output = tf.convert_to_tensor(model(x))
+            with tape:
+                last = tf.cast(tf.convert_to_tensor(output)[:, -1], tf.float32)
                 # Unequal factors: equal ones could cancel.
-                factors = tf.linspace(0.5, 1.5, output.shape[-1])
-                loss = tf.reduce_sum(tf.cast(output[:, -1], tf.float32) * factors)
+                loss = tf.reduce_sum(last * tf.linspace(0.5, 1.5, last.shape[-1]))
             gradients = tape.gradient(loss, [x, *(watchable(variable) for variable in variables)])
         except Exception as exc:
             self._report(exc, case["id"])

@@ -326,6 +326,8 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
         TF_CPP_MIN_LOG_LEVEL="3",
         # Equal results on every machine, and one thread a run: the slots share the cores.
         TF_ENABLE_ONEDNN_OPTS="0",
+        # oneDNN would compile its matrix product anew in every child, which takes longer than all products of a run.
+        TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL="false",
         TF_NUM_INTRAOP_THREADS="1",
         TF_NUM_INTEROP_THREADS="1",
         OPENBLAS_NUM_THREADS="1",

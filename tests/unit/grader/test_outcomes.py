@@ -250,7 +250,7 @@ def test_a_run_that_came_to_its_own_end_has_no_ending_problem(evidence_of):
 
 @pytest.mark.parametrize(
     ("shape", "code"),
-    [((3, 5, 32), "hardcoded_units"), ((3, 100, 11), "hardcoded_length"), ((2, 5, 11), "hardcoded_batch")],
+    [((5, 3, 32), "hardcoded_units"), ((5, 100, 11), "hardcoded_length"), ((2, 3, 11), "hardcoded_batch")],
 )
 def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evidence_of, assignment, shape, code):
     evidence = evidence_of(lambda case: np.zeros(shape) if case.spec.id == "other_shape" else case.expected)
