@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -76,30 +77,54 @@ def grade(
         A report, whatever the submission does. What stops *us* is a report too, `internal_error` without points, so
         that nobody can mistake it for the student's zero.
     """
-    started = time.monotonic()
-    tell = progress or (lambda stage: None)
+    stages = _Stages(progress)
     try:
-        tell("reading")
+        stages.begin("reading")
         reading = read(submission, assignment, sandbox)
         if reading.error is not None:
-            return _unreadable(submission, assignment, reading, started)
-        tell("reference")
+            return _unreadable(submission, assignment, reading, stages)
+        stages.begin("reference")
         cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
         runner = Runner(reading, assignment, cases, sandbox)
-        evidence, checks = _run(runner, reading, assignment, tell)
-        tell("checking")
-        return _report(submission, evidence, checks, cases, started, artefacts)
+        evidence, checks = _run(runner, reading, assignment, stages)
+        stages.begin("checking")
+        return _report(submission, evidence, checks, cases, stages, artefacts)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
         logger.exception("grading_failed", extra={"submission_sha256": submission.sha256})
         return internal_error(submission, assignment.id, assignment, exc)
 
 
-def _run(runner: Runner, reading: Reading, assignment: Assignment, tell: Progress) -> tuple[Evidence, list[Check]]:
+class _Stages:
+    """Tells about the stages of one grade as they begin, and knows how long each took."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress or (lambda stage: None)
+        self._began: list[tuple[str, float]] = []
+
+    def begin(self, stage: str) -> None:
+        self._began.append((stage, time.monotonic()))
+        self._progress(stage)
+
+    def timing(self, cpu_seconds: float = 0.0, run: Mapping[str, float] | None = None) -> Timing:
+        """All that has passed until now, with the phases of a run in place of the stage that it was run in."""
+        now = time.monotonic()
+        ends = [*(began for _, began in self._began[1:]), now]
+        phases: dict[str, float] = {}
+        for (stage, began), end in zip(self._began, ends, strict=True):
+            phases |= (run or {}) if stage.startswith("running") else {stage: end - began}
+        return Timing(
+            wall_seconds=round(now - self._began[0][1], 4),
+            cpu_seconds=round(cpu_seconds, 4),
+            phases={name: round(seconds, 4) for name, seconds in phases.items()},
+        )
+
+
+def _run(runner: Runner, reading: Reading, assignment: Assignment, stages: _Stages) -> tuple[Evidence, list[Check]]:
     """Run under the assignment's Keras; under Keras 2 too for ``auto``, when Keras 3 may be what is in the way."""
-    tell("running")
+    stages.begin("running")
     best = _checked(runner.run("2" if assignment.keras == "2" else "3"), reading, assignment)
     if assignment.keras == "auto" and best[0].execution.failed_early():
-        tell("running_keras2")
+        stages.begin("running_keras2")
         other = _checked(runner.run("2"), reading, assignment)
         if _points(other[1]) > _points(best[1]):
             best = other
@@ -137,7 +162,7 @@ def _report(
     evidence: Evidence,
     checks: list[Check],
     cases: Sequence[Case],
-    started: float,
+    stages: _Stages,
     artefacts: Sink | None,
 ) -> Report:
     reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
@@ -155,11 +180,7 @@ def _report(
         advisories=_advisories(evidence, submission.filename),
         extraction=_extraction(evidence),
         environment=Environment(**outcome.facts, wall=outcome.wall),
-        timing=Timing(
-            wall_seconds=round(time.monotonic() - started, 4),
-            cpu_seconds=round(outcome.cpu_seconds, 4),
-            phases={name: round(seconds, 4) for name, seconds in execution.phases.items()},
-        ),
+        timing=stages.timing(outcome.cpu_seconds, execution.phases),
         output=Output(
             stdout=without_server_paths(outcome.stdout.decode("utf-8", "replace")),
             stderr=without_server_paths(outcome.stderr.decode("utf-8", "replace")),
@@ -257,7 +278,7 @@ def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
     return ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
 
 
-def _unreadable(submission: Submission, assignment: Assignment, reading: Reading, started: float) -> Report:
+def _unreadable(submission: Submission, assignment: Assignment, reading: Reading, stages: _Stages) -> Report:
     error = reading.error
     assert error is not None
     params = {**error.params, **({"line": error.line} if error.line is not None else {})}
@@ -276,7 +297,7 @@ def _unreadable(submission: Submission, assignment: Assignment, reading: Reading
             for advisory in reading.advisories[:MOST_ADVISORIES]
         ],
         extraction=Extraction(cells_skipped=skipped[:MOST_CELLS]),
-        timing=Timing(wall_seconds=round(time.monotonic() - started, 4)),
+        timing=stages.timing(),
     )
 
 
@@ -299,6 +320,11 @@ def internal_error(submission: Submission, assignment_id: str, assignment: Assig
         format=None,
         error=ErrorInfo(type=type(exc).__name__, message=""),
     )
+
+
+@functools.cache
+def _grader_version() -> str:
+    return version("lstm-grader")  # looks for the package on disk
 
 
 def _sealed(
@@ -326,7 +352,7 @@ def _sealed(
             "receipt": Receipt(
                 submission_sha256=submission.sha256,
                 assignment_digest=digest,
-                grader_version=version("lstm-grader"),
+                grader_version=_grader_version(),
                 created_at=datetime.now(UTC),
             ),
             **parts,

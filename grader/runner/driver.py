@@ -57,12 +57,12 @@ def preload() -> dict[str, str]:
 
 
 def _fill_tables() -> None:
-    """What TensorFlow and NumPy make on first use and every child would make again. No operation runs, no thread starts."""
+    """Make what every child would make again on first use. No operation runs, and no thread starts."""
     np.random.default_rng(SEED)
     pywrap_xla_ops.get_cpu_kernel_names()
     kernels.get_registered_kernels_for_op("MatMul")
     op_def_registry.get("MatMul")
-    op_def_registry.get("NoSuchOperation")  # at the first name that is unknown, which a child meets, all are listed once
+    op_def_registry.get("NoSuchOperation")  # the first unknown name makes a list of all operations
 
 
 def _is_cpu_build() -> bool:
