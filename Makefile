@@ -40,8 +40,9 @@ lint: setup  ## ruff, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup  ## measure seconds and memory per graded submission
-	$(BIN)/pytest tests/benchmarks --benchmark-only
+bench: setup  ## measure what a grade costs; the figures go to .benchmarks/bench.json too
+	@mkdir -p .benchmarks
+	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/bench.json
 
 test-image:  ## build the container image with docker, and check that it serves and grades
 	@.ci/test-image

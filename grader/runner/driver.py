@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import lockdown
 import numpy as np
 import parts
 import student_module
@@ -25,7 +26,6 @@ import tensorflow as tf
 import tripwires
 from channel import Channel, decode
 from construct import arguments
-from lockdown import RESULT
 from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
 from student_module import StudentModule, student_frames
 from tensorflow.python.framework import kernels, op_def_registry
@@ -78,7 +78,7 @@ def main(request_fd: int) -> None:
     size = os.fstat(request_fd).st_size
     request, arrays = decode(os.pread(request_fd, size, 0))
     os.close(request_fd)
-    Driver(request, arrays, Channel(RESULT)).run()
+    Driver(request, arrays, Channel(lockdown.RESULT)).run()
 
 
 class Failed(Exception):
@@ -109,7 +109,7 @@ class Driver:
         self._tried = False
         self._pairing: dict[str, list[int]] = request["pairing"]
         self._constructible = False
-        self._phases: dict[str, float] = {}
+        self._phases: dict[str, float] = {"lockdown": lockdown.seconds}
         self._phase_name: str | None = None
         self._phase_started = 0.0
         tripwires.poisoned = request["poisoned"]

@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import sysconfig
+import time
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ _filter: Program | None = None
 _readable_trees: list[str] = []
 _gpu_nodes: list[str] = []
 _keeps_reading = False
+#: How long `apply` took in this process.
+seconds = 0.0
 
 
 class Refused(OSError):
@@ -150,6 +153,8 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
     Raises:
         OSError: a step failed.
     """
+    global seconds
+    began = time.monotonic()
     if len(os.listdir("/proc/self/task")) > 1:
         raise Refused("a library has started a thread: Landlock and seccomp would not hold for it")
     _arrange_descriptors(descriptors)
@@ -171,6 +176,7 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
         _restrict_files(directory)
     if _filter is not None:
         _filter.load()
+    seconds = time.monotonic() - began
 
 
 def _arrange_descriptors(wanted: dict[int, int]) -> None:

@@ -1,6 +1,6 @@
 """The floor of a grade: a warm child that builds the student's model on one step and calls it once. Nothing else.
 
-Started as ``bare_child.py SUBMISSION COUNT``; prints the CPU seconds of each child, one a line.
+Started as ``bare_child.py SUBMISSION``; for each line it reads, it prints the CPU seconds of one child.
 """
 
 import os
@@ -33,7 +33,7 @@ def child(source: str) -> None:
 def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
         source = file.read()
-    for _ in range(int(sys.argv[2])):
+    for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:
             child(source)

@@ -1,0 +1,65 @@
+"""What `make bench` says at its end: each figure in words, beside what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number that is measured, and the limit that it should keep."""
+
+    words: str
+    at_most: float | None = None
+    at_least: float | None = None
+    unit: str = ""
+
+    def line(self, value: float) -> str:
+        kept = value <= self.at_most if self.at_most is not None else value >= (self.at_least or 0)
+        limit = f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
+        return f"{'ok    ' if kept else 'MISSED'} {value:8.3g}{self.unit:3} ({limit}{self.unit})  {self.words}"
+
+
+FIGURES = {
+    "grade_to_floor": Figure("CPU of a full grade, to that of a bare child that builds the model and calls it", 1.8),
+    "wrong_minus_right_cpu_milliseconds": Figure(
+        "CPU that a wrong submission takes more, with diagnosis", 100, unit=" ms"
+    ),
+    "lockdown_milliseconds": Figure("closing the wall around a run", 5, unit=" ms"),
+    "child_private_megabytes": Figure("private memory that a run adds to the warm process", 120, unit=" MB"),
+    "script_to_grade": Figure("CPU of a script that imports TensorFlow and compares once, to a grade", at_least=10),
+    "ready_to_import": Figure("time until a grade can begin, to `import tensorflow`", 1.3),
+    "two_slots_to_one": Figure("throughput of two slots, to that of one", at_least=1.7),
+    "idle_percent_of_a_core": Figure("what the warm processes take while nothing is graded", 1, unit=" %"),
+}
+MEASURED = pytest.StashKey[dict[str, float]]()
+REMARKS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def measured(benchmark: BenchmarkFixture, pytestconfig: pytest.Config) -> Callable[..., None]:
+    """Call it with figures by name; those in `FIGURES` are printed at the end, all are in the JSON, as is a remark."""
+
+    def note(remark: str = "", **figures: Any) -> None:
+        benchmark.extra_info |= figures | ({"remark": remark} if remark else {})
+        stash = pytestconfig.stash
+        stash.setdefault(MEASURED, {}).update({name: figures[name] for name in FIGURES if name in figures})
+        stash.setdefault(REMARKS, []).extend([remark] if remark else [])
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    found = config.stash.get(MEASURED, {})
+    if found:
+        terminalreporter.section("what a grade costs")
+        for name, figure in FIGURES.items():
+            if name in found:
+                terminalreporter.write_line(figure.line(found[name]))
+        for remark in config.stash.get(REMARKS, []):
+            terminalreporter.write_line(remark)
