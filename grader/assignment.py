@@ -21,7 +21,16 @@ from grader.sandbox.limits import Limits
 from reference import CaseSpec
 
 BUILT_IN = Path(__file__).parent / "assignments"
-CheckId = Literal["contract", "equivalence", "generalisation", "statelessness", "trainability", "own_work"]
+CheckId = Literal[
+    "contract",
+    "equivalence",
+    "generalisation",
+    "statelessness",
+    "trainability",
+    "own_work",
+    "weights_copied",
+    "comparison",
+]
 
 
 class AssignmentModel(BaseModel):

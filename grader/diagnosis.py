@@ -43,7 +43,15 @@ def diagnose(evidence: Evidence, cases: Sequence[Case]) -> list[Diagnosis]:
     """Diagnoses, the most telling one first. Empty for a correct answer, and where nothing matches."""
     if evidence.verdicts and all(verdict.status == "passed" for verdict in evidence.verdicts.values()):
         return []
-    return list(_unique(_candidates(evidence, cases)))
+    return list(_unique(itertools.chain(_candidates(evidence, cases), _from_task2(evidence))))
+
+
+def _from_task2(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Mistakes in the notebook's own copying and comparing; a consequence of what is wrong with the class is none."""
+    for check in ("weights_copied", "comparison"):
+        verdict = evidence.verdicts.get(check)
+        if verdict is not None and verdict.code is not None and verdict.code.startswith("t2_"):
+            yield Diagnosis(code=verdict.code, params=verdict.params, confidence="exact")
 
 
 def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:

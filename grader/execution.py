@@ -42,6 +42,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Roles:
+    """Which of the possible assignments of roles to take, where names do not settle it; see runner/parts.py."""
+
+    candidate: int | None = None
+    pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Execution:
     """Everything one child said, and how it ended."""
 
@@ -53,6 +61,8 @@ class Execution:
     class_found: ClassFound | None = None
     parts: Parts | None = None
     roles_from: Literal["names", "numbers"] | None = None
+    # Which reading of the weights the numbers chose, where names did not say.
+    roles: Roles = Roles()
     statements_failed: tuple[StatementFailed, ...] = ()
     answers: dict[str, Answer] = field(default_factory=dict)
     repeats: dict[str, Answer] = field(default_factory=dict)
@@ -70,14 +80,6 @@ class Execution:
     def failed_early(self) -> bool:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
         return not self.answers and (bool(self.raised) or self.outcome.killed_for in ("cpu", "wall"))
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Which of the possible assignments of roles to take, where names do not settle it; see runner/parts.py."""
-
-    candidate: int | None = None
-    pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)
 
 
 class Runner:
@@ -100,7 +102,7 @@ class Runner:
         if trial is not None:
             roles = self._choose(*trial)
             execution, _ = self._once(generation, roles)
-            execution = replace(execution, roles_from="numbers")
+            execution = replace(execution, roles_from="numbers", roles=roles)
         execution = self._retry_fresh(execution, roles)
         if execution.fired:
             poisoned, _ = self._once(generation, roles, poisoned=True)
@@ -162,6 +164,7 @@ class Runner:
         small = min(cases, key=lambda case: case.expected.size).spec.id
         sizes = ("batch", "timesteps", "features", "units")
         body = {
+            "task": "class",
             "source": reading.source,
             "statements": [index for index, statement in enumerate(reading.statements) if statement.run],
             "statement_seconds": assignment.upload.statement_seconds,

@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import TypeVar
 
 from grader.artefacts import Sink, pack
 from grader.assignment import Assignment
 from grader.checks.evidence import Evidence
-from grader.checks.registry import not_run, run_checks
+from grader.checks.registry import TASK2, not_run, run_checks
 from grader.comparison import NO_ANSWER
 from grader.diagnosis import diagnose
 from grader.errors import SandboxError
-from grader.execution import Execution, Runner
+from grader.execution import Runner
 from grader.outcomes import (
     LIMITS_AT_IMPORT,
     clean_message,
@@ -48,11 +49,13 @@ from grader.report import (
 from grader.reproduction import reproduction
 from grader.sandbox import Sandbox
 from grader.submission import Submission
+from grader.task2 import NotebookRunner, run_notebook
 from reference import Case, ReferenceMismatch, ReferenceStore, ReferenceUnavailable
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
+Located = TypeVar("Located", Check, Diagnosis)
 
 # Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
 MOST_ADVISORIES, MOST_CELLS = 50, 1000
@@ -71,7 +74,8 @@ def grade(
 
     Args:
         artefacts: takes what pictures are drawn from and a report is too small for; None: nothing is kept.
-        progress: called with ``reading``, ``reference``, ``running``, ``running_keras2``, ``checking`` as each begins.
+        progress: called with ``reading``, ``reference``, ``running``, ``notebook``, ``running_keras2``,
+            ``checking`` as each begins.
 
     Returns:
         A report, whatever the submission does. What stops *us* is a report too, `internal_error` without points, so
@@ -86,7 +90,7 @@ def grade(
         stages.begin("reference")
         cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
         runner = Runner(reading, assignment, cases, sandbox)
-        evidence, checks = _run(runner, reading, assignment, stages)
+        evidence, checks = _run(runner, reading, assignment, sandbox, stages)
         stages.begin("checking")
         return _report(submission, evidence, checks, cases, stages, artefacts)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
@@ -119,21 +123,38 @@ class _Stages:
         )
 
 
-def _run(runner: Runner, reading: Reading, assignment: Assignment, stages: _Stages) -> tuple[Evidence, list[Check]]:
+def _run(
+    runner: Runner, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: _Stages
+) -> tuple[Evidence, list[Check]]:
     """Run under the assignment's Keras; under Keras 2 too for ``auto``, when Keras 3 may be what is in the way."""
     stages.begin("running")
-    best = _checked(runner.run("2" if assignment.keras == "2" else "3"), reading, assignment)
-    if assignment.keras == "auto" and best[0].execution.failed_early():
+    best = _checked(runner, "2" if assignment.keras == "2" else "3", reading, assignment, sandbox, stages)
+    if assignment.keras == "auto" and _may_be_keras(best[0]):
         stages.begin("running_keras2")
-        other = _checked(runner.run("2"), reading, assignment)
+        other = _checked(runner, "2", reading, assignment, sandbox, stages)
         if _points(other[1]) > _points(best[1]):
             best = other
     return best
 
 
-def _checked(execution: Execution, reading: Reading, assignment: Assignment) -> tuple[Evidence, list[Check]]:
-    evidence = Evidence(assignment, reading, execution)
+def _checked(
+    runner: Runner, generation: str, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: _Stages
+) -> tuple[Evidence, list[Check]]:
+    execution = runner.run(generation)
+    notebook = None
+    if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
+        stages.begin("notebook")
+        notebook = run_notebook(
+            NotebookRunner(reading, assignment, sandbox, generation=generation, roles=execution.roles)
+        )
+    evidence = Evidence(assignment, reading, execution, notebook=notebook)
     return evidence, run_checks(evidence)
+
+
+def _may_be_keras(evidence: Evidence) -> bool:
+    """Whether Keras 3 may be what was in the way, of the class or of the notebook's own copying."""
+    notebook = evidence.notebook
+    return evidence.execution.failed_early() or (notebook is not None and notebook.raised)
 
 
 def _points(checks: Sequence[Check]) -> float:
@@ -173,7 +194,7 @@ def _report(
         assignment,
         status=_status(evidence, checks),
         points=points,
-        checks=checks,
+        checks=_localised(checks, reading, submission.filename),
         format=reading.format,
         cases=_case_results(evidence, cases, artefacts),
         diagnoses=_localised(diagnose(evidence, cases), reading, submission.filename),
@@ -221,16 +242,16 @@ def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | Non
     return name
 
 
-def _localised(diagnoses: list[Diagnosis], reading: Reading, filename: str) -> list[Diagnosis]:
+def _localised(items: Sequence[Located], reading: Reading, filename: str) -> list[Located]:
     """Lines of the joined module text become lines the student knows."""
     localised = []
-    for diagnosis in diagnoses:
-        line = diagnosis.params.get("line")
+    for item in items:
+        line = item.params.get("line")
         if isinstance(line, int) and not isinstance(line, bool):
             frame = reading.frame(line, filename)
-            params = {**diagnosis.params, "line": frame.line, "file": frame.file}
-            diagnosis = diagnosis.model_copy(update={"params": params})
-        localised.append(diagnosis)
+            params = {**item.params, "line": frame.line, "file": frame.file}
+            item = item.model_copy(update={"params": params})
+        localised.append(item)
     return localised
 
 

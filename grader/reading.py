@@ -51,6 +51,16 @@ class Statement(ReadingModel):
     reason: str
 
 
+class Use(ReadingModel):
+    """A statement that is run for Task 2; `grader/runner/use_plan.py` describes it."""
+
+    statement: int
+    sides: list[Literal["student", "keras"]]
+    shape_only: bool
+    equality: bool
+    assigns_attribute: bool
+
+
 class Skipped(ReadingModel):
     index: int
     code: str
@@ -95,6 +105,7 @@ class Reading(ReadingModel):
     global_x: list[GlobalX] = []
     homoglyphs: list[Homoglyph] = []
     unpack_names: Annotated[list[list[str]], Field(max_length=200)] = []
+    uses: list[Use] = []
     advisories: list[ReadAdvisory] = []
 
     @cached_property

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison
 from grader.execution import Execution
 from grader.reading import Reading
 from grader.report import CheckStatus, Params
+from grader.task2 import Finding, Notebook
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Evidence:
     reading: Reading
     execution: Execution
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    # What the notebook itself does, where the assignment asks for it.
+    notebook: Notebook | None = None
 
     @property
     def exercise(self) -> str:
@@ -58,3 +64,16 @@ class Evidence:
         """Share of points that an earlier check earned; 0 when the assignment does not have it."""
         verdict = self.verdicts.get(check)
         return verdict.earned if verdict else 0.0
+
+
+def task2_verdict(evidence: Evidence, half: Callable[[Notebook], Finding]) -> Verdict:
+    """The verdict on one half of Task 2. A model whose answer is one constant has nothing to copy or to compare."""
+    if evidence.notebook is None:
+        return Verdict.skipped("not_run")
+    answer = evidence.execution.answers.get(evidence.exercise)
+    if answer is not None and answer.array is not None and not np.ptp(answer.array):
+        return Verdict.skipped("equivalence_not_earned")
+    finding = half(evidence.notebook)
+    if finding.passed:
+        return Verdict.passed(**finding.details)
+    return Verdict.failed(finding.code or "not_run", finding.params, finding.details)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from grader.assignment import CheckId
+from grader.checks.comparison import comparison
 from grader.checks.contract import contract
 from grader.checks.equivalence import equivalence
 from grader.checks.evidence import Evidence, Verdict
@@ -16,6 +17,7 @@ from grader.checks.generalisation import generalisation
 from grader.checks.own_work import own_work
 from grader.checks.statelessness import statelessness
 from grader.checks.trainability import trainability
+from grader.checks.weights_copied import weights_copied
 from grader.report import Check
 
 CheckFunction = Callable[[Evidence], Verdict]
@@ -27,9 +29,13 @@ CHECKS: dict[CheckId, CheckFunction] = {
     "generalisation": generalisation,
     "statelessness": statelessness,
     "trainability": trainability,
+    "weights_copied": weights_copied,
+    "comparison": comparison,
 }
 #: A failed `own_work` leaves these without points.
-GATED = ("equivalence", "generalisation", "statelessness", "trainability")
+GATED = ("equivalence", "generalisation", "statelessness", "trainability", "weights_copied", "comparison")
+#: The checks that need a run of the notebook itself.
+TASK2 = ("weights_copied", "comparison")
 
 
 def run_checks(evidence: Evidence) -> list[Check]:

@@ -61,10 +61,13 @@ class Leaf:
 
 @dataclass
 class Assignment:
-    """Which slice of the Keras weights goes where: (leaf, array, gates in column order, order of the rows)."""
+    """Which slice of the Keras weights goes where: (leaf, array, gates in column order, order of the rows).
+
+    `zeros` are second biases of gates that have one already.
+    """
 
     slots: list[tuple[Leaf, str, str, str]] = field(default_factory=list)
-    zeros: list[Leaf] = field(default_factory=list)
+    zeros: list[tuple[Leaf, str]] = field(default_factory=list)
 
     def roles(self) -> dict[str, str]:
         """The exercise's names of the weights -> where they were found."""
@@ -245,6 +248,18 @@ def _laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
     return columns.reshape(leaf.shape or ())
 
 
+def _as_columns(values: np.ndarray, leaf: Leaf, array: str, gates: int) -> np.ndarray:
+    """The reverse of `_laid_out`."""
+    if array == "bias":
+        return values.ravel()
+    axes = {"stacked": (1, 0, 2), "stacked_transposed": (2, 0, 1), "split": (0, 1, 2)}
+    values = values.reshape(leaf.bare) if leaf.bare else values
+    if leaf.layout in axes:
+        values = values.transpose(axes[leaf.layout])
+        return values.reshape(values.shape[0], gates * values.shape[2])
+    return values.T if leaf.layout == "transposed" else values
+
+
 def _fused_candidates(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> tuple[list[Assignment], str | None]:
     orders, evidence = _fused_orders(found.fused, unpack_names)
     splits = ("xh", "hx") if found.fused["both"] else ("",)
@@ -386,7 +401,7 @@ def _assign_biases(
         if not gates:
             continue
         if gates in taken:
-            assignment.zeros.append(leaf)
+            assignment.zeros.append((leaf, gates))
         else:
             taken.add(gates)
             assignment.slots.append((leaf, "bias", gates, ""))
@@ -477,5 +492,31 @@ def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
 
     for leaf, array, gates, split in assignment.slots:
         leaf.variable.assign(_laid_out(columns(array, gates, split), leaf, len(gates)))
-    for leaf in assignment.zeros:
+    for leaf, _ in assignment.zeros:
         leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
+
+
+def collect(assignment: Assignment, features: int, units: int) -> dict[str, np.ndarray]:
+    """The reverse of `inject`: the student's weights as a Keras LSTM would hold them, NaN where there is none."""
+    shapes = {"kernel": (features, 4 * units), "recurrent_kernel": (units, 4 * units), "bias": (4 * units,)}
+    weights = {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
+
+    def put(array: str, gates: str, values: np.ndarray, *, add: bool = False) -> None:
+        for place, gate in enumerate(gates):
+            start = GATES.index(gate) * units
+            target = weights[array][..., start : start + units]
+            part = values[..., place * units : (place + 1) * units]
+            target[...] = target + part if add else part
+
+    for leaf, array, gates, split in assignment.slots:
+        values = _as_columns(np.asarray(leaf.variable, np.float32), leaf, array, len(gates))
+        if array == "both":
+            height = features if split == "xh" else units
+            first, second = values[:height], values[height:]
+            put("kernel", gates, first if split == "xh" else second)
+            put("recurrent_kernel", gates, second if split == "xh" else first)
+        else:
+            put(array, gates, values)
+    for leaf, gates in assignment.zeros:
+        put("bias", gates, np.asarray(leaf.variable, np.float32).ravel(), add=True)
+    return weights

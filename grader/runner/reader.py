@@ -25,6 +25,7 @@ from repair import repair
 from spelling import homoglyphs, skeleton
 from statement_plan import Plan
 from statement_rules import CLASS, Statement
+from use_plan import find_uses
 
 Result = dict[str, Any]
 Fact = dict[str, Any]
@@ -72,6 +73,8 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         - ``class_line``: of the last binding of LSTM; ``call_site``: ``args`` and ``kwargs`` as source text, or None.
         - ``global_x``: ``line``, ``shape_only``; ``homoglyphs``: ``name``, ``looks_like``, ``line``.
         - ``unpack_names``: names of four-way splits in the class; ``advisories``: ``code``, ``params``, ``line``.
+        - ``uses``, the statements that are run for Task 2: ``statement`` (its place), ``sides``, ``shape_only``,
+          ``equality``, ``assigns_attribute``, as `use_plan.Use` describes them.
     """
     result: Result = {
         "format": None,
@@ -85,6 +88,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         "global_x": [],
         "homoglyphs": [],
         "unpack_names": [],
+        "uses": [],
         "advisories": [],
     }
     try:
@@ -155,6 +159,9 @@ def _describe(module: Module, result: Result) -> None:
     result["global_x"] = global_x(plan)
     result["homoglyphs"] = homoglyphs(plan)
     result["unpack_names"] = unpack_names(plan)
+    result["uses"] = [
+        {**vars(use), "sides": sorted(use.sides)} for use in find_uses(module.tree, plan, is_script=module.is_script)
+    ]
 
 
 def _reason_not_run(statement: Statement, *, hides: bool) -> str:

@@ -70,6 +70,15 @@ def make_plan(
     return planner.plan
 
 
+def plan_with(tree: ast.Module, statements: list[Statement], also: Iterable[int], *, is_script: bool) -> set[int]:
+    """What to run when some statements are wanted too that the class does not need: these and all that they read."""
+    planner = _Planner(tree, statements, is_script)
+    planner.choose([CLASS])
+    for index in also:
+        planner.add(index)
+    return set(planner.plan.reasons)
+
+
 class _Planner:
     def __init__(self, tree: ast.Module, statements: list[Statement], is_script: bool) -> None:
         all_nodes = list(ast.walk(tree))
@@ -110,6 +119,11 @@ class _Planner:
         while self._select_dynamic():
             pass
         self._select_definitions()
+
+    def add(self, index: int) -> None:
+        """Select a statement that the class does not need, and what it reads."""
+        self._select(index, "use")
+        self._follow(self.plan.statements[index].uses.all_reads())
 
     def _class_line(self) -> int | None:
         """The last line that binds the class; an import only where nothing else does."""

@@ -145,9 +145,7 @@ class StudentModule:
             self._waited = _seconds_without_core()
             signal.setitimer(signal.ITIMER_REAL, seconds)
             try:
-                self._execute(
-                    compile(ast.Module([statement], type_ignores=[]), FILE_NAME, "exec", flags, dont_inherit=True)
-                )
+                self.execute(index, statement, flags)
             except BaseException as exc:  # SystemExit and KeyboardInterrupt too: only this statement ends
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 on_failure(statement.lineno, exc)
@@ -174,15 +172,20 @@ class StudentModule:
             raise StatementTimeout
         signal.setitimer(signal.ITIMER_REAL, missed)
 
-    def _execute(self, code: types.CodeType) -> None:
-        if code.co_flags & inspect.CO_COROUTINE:  # a top-level await, which notebooks allow
-            _drive(eval(code, self.names))
+    def execute(self, index: int, statement: ast.stmt, flags: int) -> Any:
+        """Run one statement, the `index`-th; returns the value of one that is an expression."""
+        del index  # for who listens
+        if isinstance(statement, ast.Expr):
+            code = compile(ast.Expression(statement.value), FILE_NAME, "eval", flags, dont_inherit=True)
         else:
-            exec(code, self.names)
+            code = compile(ast.Module([statement], type_ignores=[]), FILE_NAME, "exec", flags, dont_inherit=True)
+        value = eval(code, self.names)
+        # A top-level await, which notebooks allow.
+        return _drive(value) if code.co_flags & inspect.CO_COROUTINE else value
 
 
-def _drive(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Run a coroutine that never really waits; ``asyncio.sleep(0)`` does not.
+def _drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that never really waits, for its value; ``asyncio.sleep(0)`` does not wait.
 
     Raises:
         EventLoopUnavailable: it does.
@@ -190,8 +193,8 @@ def _drive(coroutine: Coroutine[Any, Any, Any]) -> None:
     try:
         while (wanted := coroutine.send(None)) is None:
             pass
-    except StopIteration:
-        return
+    except StopIteration as done:
+        return done.value
     except (RuntimeError, PermissionError) as exc:
         # It asked for the running loop, or made one: that takes sockets. (A file that is refused has a name.)
         if "event loop" not in str(exc) and not (isinstance(exc, PermissionError) and exc.filename is None):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections import Counter
 from collections.abc import Iterable
@@ -30,6 +31,9 @@ MAX_EVENT_BYTES = 1 << 20
 MAX_ARRAYS_HEADER_BYTES = 1 << 12
 ARRAYS_HEADER = struct.Struct("<Q")
 
+#: Names of the arrays of a `Weights`: number of the model, and what a Keras LSTM calls the weight.
+WEIGHT = re.compile(r"(\d{1,3})/(kernel|recurrent_kernel|bias)")
+
 T = TypeVar("T", bound="Event")
 Arrays = dict[str, NDArray[Any]]
 # Twice what the driver cuts them to.
@@ -39,7 +43,7 @@ Count = Annotated[int, Field(ge=0, lt=2**31)]
 Lines = Annotated[list[Count], Field(max_length=50)]
 Shape = Annotated[list[Count], Field(max_length=64)]  # as many axes as NumPy knows
 Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-PhaseName = Literal["lockdown", "import", "build", "inject", "trial", "call", "repeat", "gradients"]
+PhaseName = Literal["lockdown", "import", "build", "inject", "trial", "call", "repeat", "gradients", "notebook"]
 
 
 class Event(BaseModel):
@@ -121,13 +125,57 @@ class Raised(Event):
     lines: Lines
 
 
+class Called(Event):
+    """A call of one of the notebook's models; `moment` says which `Weights` it had."""
+
+    event: Literal["called"]
+    call: Count
+    model: Count
+    side: Literal["student", "keras"]
+    statement: Count
+    moment: Annotated[int, Field(ge=-1, lt=1000)]
+    input: ShortText | None
+
+
+class Weights(Event):
+    """The weights of all models of the notebook, after some of them changed."""
+
+    event: Literal["weights"]
+    moment: Annotated[int, Field(ge=0, lt=1000)]
+    statement: Count
+
+
+class Shown(Event):
+    """Something that the notebook showed, or a number that it bound to a name."""
+
+    event: Literal["shown"]
+    statement: Count
+    via: Literal["print", "value", "bound", "call", "raised"]
+    kind: Literal["number", "bool", "array", "text", "other"]
+    size: Annotated[int, Field(ge=0)]
+    values: Annotated[list[float], Field(max_length=100)]
+    text: ShortText
+
+
 class Done(Event):
     event: Literal["done"]
     phases: dict[PhaseName, Seconds]
 
 
 AnyEvent = Annotated[
-    Phase | Tripped | StatementFailed | ClassFound | Parts | Trial | CaseOutput | Gradients | Raised | Done,
+    Phase
+    | Tripped
+    | StatementFailed
+    | ClassFound
+    | Parts
+    | Trial
+    | CaseOutput
+    | Gradients
+    | Raised
+    | Called
+    | Weights
+    | Shown
+    | Done,
     Field(discriminator="event"),
 ]
 _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
@@ -232,7 +280,7 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
         arrays = safetensors.numpy.load(block)
     except (safetensors.SafetensorError, KeyError, ValueError) as exc:
         raise RunnerOutputInvalid(f"the box sent arrays that cannot be read: {exc}") from exc
-    if arrays.keys() != wanted:
+    if arrays.keys() != wanted and not (isinstance(event, Weights) and all(map(WEIGHT.fullmatch, arrays))):
         raise RunnerOutputInvalid("the box answered with other arrays than it was asked for")
     for name, array in arrays.items():
         if array.dtype not in (np.float32, np.float64) or math.prod(array.shape) > 50_000_000:

@@ -17,6 +17,7 @@ FORM = {
     "cells": {"index": int, "first_line": int, "last_line": int},
     "statements": {"first_line": int, "last_line": int, "cell": int, "run": bool, "reason": str},
     "skipped": {"index": int, "code": str, "params": dict},
+    "uses": {"statement": int, "sides": list, "shape_only": bool, "equality": bool, "assigns_attribute": bool},
     "global_x": {"line": int, "shape_only": bool},
     "homoglyphs": {"name": str, "looks_like": str, "line": int},
     "advisories": FACT,

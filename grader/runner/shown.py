@@ -1,0 +1,181 @@
+"""What a notebook shows: everything printed, displayed, plotted or left as a statement's value, as numbers.
+
+Nobody judges here. The trusted side runs the notebook again with one answer spoiled, and looks at which of these
+numbers move.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import re
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+MAX_SHOWN = 400
+MAX_VALUES = 32
+MAX_TEXT = 500
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+# What notebooks draw or tabulate with. Where a package is missing, a stand-in notes what it is given.
+OPTIONAL = frozenset(
+    {
+        "matplotlib",
+        "seaborn",
+        "pandas",
+        "plotly",
+        "sklearn",
+        "scipy",
+        "bokeh",
+        "altair",
+        "tqdm",
+        "IPython",
+        "prettytable",
+    }
+)
+
+Record = Callable[..., None]
+
+
+def numbers_of(value: Any) -> dict[str, Any]:
+    """A value as data: ``kind`` (number, bool, array, text, other), ``size``, ``values`` (evenly picked), ``text``."""
+    if isinstance(value, str):
+        return {"kind": "text", "size": 0, "values": [], "text": ADDRESS.sub("", value)[:MAX_TEXT]}
+    array = _array(value)
+    if array is None or array.size == 0:
+        return {"kind": "other", "size": 0, "values": [], "text": type(value).__name__[:MAX_TEXT]}
+    kind = "array" if array.size > 1 else "bool" if array.dtype == np.bool_ else "number"
+    flat = array.ravel()
+    if flat.size > MAX_VALUES:
+        flat = flat[np.linspace(0, flat.size - 1, MAX_VALUES).astype(int)]
+    return {"kind": kind, "size": int(array.size), "values": [float(item) for item in flat], "text": ""}
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """The numbers in a value, also those in lists and dictionaries of arrays."""
+    try:
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, (list, tuple, set, map, zip)):
+            if not isinstance(value, (list, tuple, set)) or len(value) > 2000:
+                return None
+            inner = [array.ravel() for item in value if (array := _array(item)) is not None]
+            return np.concatenate(inner) if inner else None
+        array = np.asarray(value)
+        if array.dtype == np.bool_:
+            return array
+        return np.array(array, np.float64) if array.dtype.kind in "iuf" else None
+    except Exception:  # a symbolic tensor, an object of the student's own
+        return None
+
+
+class Shown:
+    """Listens to what is shown, and passes it on as records.
+
+    Args:
+        record: called with ``statement``, ``via`` and the fields of `numbers_of`.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._left = MAX_SHOWN
+        self.statement = 0
+        self.quiet = False
+        self._print = builtins.print
+
+    def note(self, via: str, value: Any) -> None:
+        if self.quiet or self._left <= 0:
+            return
+        self._left -= 1
+        self._record(statement=self.statement, via=via, **numbers_of(value))
+
+    def listen(self, names: dict[str, Any]) -> None:
+        """Replace ``print``, ``tf.print`` and ``display``, and stand in for packages that are missing."""
+        builtins.print = self._printing
+        tf.print = self._printing
+        names["display"] = self._printing
+        sys.modules["IPython"] = StandIn("IPython", self)
+        sys.modules["IPython.display"] = shell = StandIn("IPython.display", self)
+        shell.__dict__["display"] = self._printing
+        sys.meta_path.append(_Finder(self))
+        _stop_clocks()
+
+    def _printing(self, *values: Any, **options: Any) -> None:
+        for value in values:
+            self.note("print", value)
+        if not self.quiet:
+            self._print(*values, **{name: option for name, option in options.items() if name in ("sep", "end")})
+
+
+def _stop_clocks() -> None:
+    """A time that is shown must not look like a number that depends on the models."""
+    ticks = iter(range(1 << 62))
+    for name in ("time", "perf_counter", "process_time"):
+        setattr(time, name, lambda: next(ticks) * 1e-3)
+
+
+class StandIn(types.ModuleType):
+    """Stands for a package that is not here, or for anything made with one: calls are noted, and give another one."""
+
+    def __init__(self, name: str, shown: Shown) -> None:
+        super().__init__(name)
+        self.__dict__["_shown"] = shown
+        self.__path__: list[str] = []
+        self.__all__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return StandIn(f"{self.__name__}.{name}", self._shown)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> StandIn:
+        for value in [*args, *kwargs.values()]:
+            if not isinstance(value, str | StandIn) and not callable(value):
+                self._shown.note("call", value)
+        return StandIn(self.__name__, self._shown)
+
+    def __getitem__(self, key: Any) -> StandIn:
+        return StandIn(self.__name__, self._shown)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._shown.note("call", value)
+
+    def __iter__(self) -> Iterator[StandIn]:
+        return iter((StandIn(self.__name__, self._shown), StandIn(self.__name__, self._shown)))
+
+    def __enter__(self) -> StandIn:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        return None
+
+    def __repr__(self) -> str:
+        return ""
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Comes last: it is asked only for what nobody has."""
+
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        del path, target
+        if name.partition(".")[0] not in OPTIONAL:
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return StandIn(spec.name, self._shown)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        del module  # there is nothing in it to run

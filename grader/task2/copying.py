@@ -1,0 +1,220 @@
+"""Whether the notebook copied the weights: the student's parts against slices of the Keras layer's arrays.
+
+Both directions count, and any moment counts: who trains the model afterwards has copied all the same. Where something
+is wrong, each part is looked for in the Keras arrays, at the place of every gate and at every other place, and what is
+found there names the mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from grader.report import Params
+from grader.task2.finding import Finding
+from grader.task2.runs import Array, ModelWeights, NotebookRun
+from reference import GATES
+
+LETTER = {"i": "I", "f": "F", "g": "C", "o": "O"}
+LAYER = {"kernel": "X", "recurrent_kernel": "H", "bias": "X"}
+TOLERANCE = 1e-6
+
+NO_SETTER = re.compile(r"has no setter|can't set attribute|cannot assign|does not support item assignment")
+NOT_BUILT = re.compile(
+    r"has no attribute '_?(?:kernel|bias|recurrent_kernel|cell)'|expecting 0 weights|not (?:yet )?built"
+    r"|must build the layer|list index out of range|have not yet been created|expected 0 weights"
+    r"|not enough values to unpack"
+)
+LAYER_IN_LINE = re.compile(r"(\w+)(?:\.(?:kernel|bias|weights\[\d\]|assign|set_weights))")
+SHAPES = re.compile(r"\(\s*(\d+),\s*(\d+)\s*\)|\[(\d+),\s*(\d+)\]")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One gate's share of one array in the student's model."""
+
+    array: str
+    gate: str
+
+    @property
+    def layer(self) -> str:
+        return f"fc{LAYER[self.array]}{LETTER[self.gate]}"
+
+    def of(self, weights: ModelWeights) -> Array:
+        whole = weights[self.array]
+        units = whole.shape[-1] // len(GATES)
+        start = GATES.index(self.gate) * units
+        return whole[..., start : start + units]
+
+
+PARTS = [Part(array, gate) for array in ("kernel", "recurrent_kernel", "bias") for gate in GATES]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model of the student's beside a layer of Keras, at the moment when they agree best."""
+
+    student: int
+    keras: int
+    moment: int
+    right: frozenset[Part]
+
+    @property
+    def complete(self) -> bool:
+        return len(self.right) == len(PARTS)
+
+
+def best_pair(run: NotebookRun) -> Pair | None:
+    """The two models that agree in most parts, at the last moment when they do; None where no two have equal sizes."""
+    best: Pair | None = None
+    for moment, models in enumerate(run.moments):
+        for student in run.models("student"):
+            for keras in run.models("keras"):
+                if student in models and keras in models and _comparable(models[student], models[keras]):
+                    right = frozenset(
+                        part for part in _parts(models[keras]) if _right(part, models[student], models[keras])
+                    )
+                    # A layer without a bias has none to copy.
+                    right |= frozenset(PARTS) - frozenset(_parts(models[keras]))
+                    if best is None or len(right) >= len(best.right):
+                        best = Pair(student, keras, moment, right)
+    return best
+
+
+def _parts(keras: ModelWeights) -> list[Part]:
+    return [part for part in PARTS if part.array in keras]
+
+
+def _comparable(student: ModelWeights, keras: ModelWeights) -> bool:
+    names = ("kernel", "recurrent_kernel")
+    return all(name in student and name in keras and student[name].shape == keras[name].shape for name in names)
+
+
+def _right(part: Part, student: ModelWeights, keras: ModelWeights) -> bool:
+    return _equal(part.of(student), part.of(keras))
+
+
+def _equal(first: Array, second: Array) -> bool:
+    # Written with <= so that NaN is never equal.
+    return first.shape == second.shape and bool((np.abs(first - second) <= TOLERANCE).all())
+
+
+def judge_copying(run: NotebookRun) -> Finding:
+    """What the notebook's copying is worth."""
+    pair = best_pair(run)
+    failure = _failure(run)
+    if pair is None:
+        if failure is not None:
+            return Finding(False, *failure)
+        return Finding(False, "weights_not_copied")
+    details: Params = {"parts_right": len(pair.right), "parts": len(PARTS)}
+    if pair.complete:
+        return Finding(True, details=details)
+    wrong = [part for part in PARTS if part not in pair.right]
+    code, params = _mistake(run, pair, wrong, failure)
+    return Finding(False, code, params, details)
+
+
+def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: tuple[str, Params] | None) -> tuple[str, Params]:
+    models = run.moments[pair.moment]
+    student, keras = models[pair.student], models[pair.keras]
+    places = {part: _place_of(part, student, keras) for part in wrong}
+    kinds = Counter(kind for kind in places.values() if kind is not None)
+    layers = _layers(wrong)
+    if failure is not None and not kinds:
+        return failure
+    for code in ("t2_kernels_mixed", "t2_slices_mixed", "t2_slices_wrong"):
+        if kinds[code]:
+            return code, {"layers": _layers(part for part, kind in places.items() if kind == code)}
+    if failure is not None:
+        return failure
+    if len(wrong) == len(PARTS) or not _anything_copied(pair):
+        if any(use.assigns_attribute for use in run.reading.uses):
+            return "t2_attr_assign", {"layers": layers}
+        return "weights_not_copied", {}
+    arrays = {part.array for part in wrong}
+    if arrays == {"bias"}:
+        return "t2_bias_not_copied", {"layers": layers}
+    if "recurrent_kernel" in arrays:
+        return "t2_recurrent_not_copied", {"layers": _layers(p for p in wrong if p.array == "recurrent_kernel")}
+    return "weights_wrong", {"layers": layers}
+
+
+def _anything_copied(pair: Pair) -> bool:
+    """Whether a kernel came over; parts that a layer without a bias cannot have do not count."""
+    return any(part.array != "bias" for part in pair.right)
+
+
+def _layers(parts: Iterator[Part] | list[Part]) -> list[str]:
+    return list(dict.fromkeys(part.layer for part in parts))
+
+
+def _place_of(part: Part, student: ModelWeights, keras: ModelWeights) -> str | None:
+    """Where in the Keras arrays a wrong part came from, as a code; None where it came from none of them."""
+    values = part.of(student)
+    if not np.isfinite(values).all() or float(np.ptp(values)) == 0.0:
+        return None
+    for name, whole in keras.items():
+        if whole.ndim != values.ndim or whole.shape[:-1] != values.shape[:-1]:
+            continue
+        units = values.shape[-1]
+        gates = [whole[..., k * units : (k + 1) * units] for k in range(len(GATES))]
+        if any(_equal(values, gate) for gate in gates):
+            return "t2_slices_mixed" if name == part.array else "t2_kernels_mixed"
+        offsets = range(whole.shape[-1] - units + 1)
+        strided = [whole[..., k :: len(GATES)] for k in range(len(GATES))]
+        pieces = [whole[..., offset : offset + units] for offset in offsets]
+        rows = [np.reshape(whole, (len(GATES), *values.shape))[k] for k in range(len(GATES))]
+        transposed = [gate.T for gate in gates if gate.ndim == 2 and gate.T.shape == values.shape]
+        if any(_equal(values, piece) for piece in [*strided, *pieces, *rows, *transposed]):
+            return "t2_slices_wrong"
+        # Most columns from one gate and some from elsewhere: a border that is off by a few.
+        shared = [_shared_columns(values, whole) for whole in (whole,)]
+        if max(shared) >= units // 2:
+            return "t2_slices_wrong"
+    return None
+
+
+def _shared_columns(values: Array, whole: Array) -> int:
+    """How many columns of a part stand somewhere in an array."""
+    columns = {np.ascontiguousarray(whole[..., k]).tobytes() for k in range(whole.shape[-1])}
+    return sum(np.ascontiguousarray(values[..., k]).tobytes() in columns for k in range(values.shape[-1]))
+
+
+def _failure(run: NotebookRun) -> tuple[str, Params] | None:
+    """The statement that was to copy and failed, as a code."""
+    for statement, failed in run.failed.items():
+        use = run.use(statement)
+        if use is None or not use.sides:
+            continue
+        params: Params = {"type": failed.type, "message": failed.message[:300], "line": failed.line}
+        line = run.line(failed.line)
+        layers = {"layers": LAYER_IN_LINE.findall(line)[:1] or [line.strip()[:80]]}
+        if NO_SETTER.search(failed.message):
+            return "t2_attr_assign", params
+        if NOT_BUILT.search(failed.message) and not _both_called(run, before=statement):
+            return "t2_before_build", params
+        if "shape" in failed.message.lower() or "compatible" in failed.message:
+            shapes = {tuple(int(n) for n in match if n) for match in SHAPES.findall(failed.message)}
+            mixed = _kernel_and_recurrent(shapes)
+            return ("t2_kernels_mixed" if mixed else "t2_slices_wrong"), {**params, **layers}
+        return "copying_failed", params
+    return None
+
+
+def _both_called(run: NotebookRun, before: int) -> bool:
+    called = {call.side for call in run.calls if call.statement < before}
+    return called == {"student", "keras"}
+
+
+def _kernel_and_recurrent(shapes: set[tuple[int, ...]]) -> bool:
+    """Two shapes (features, units) and (units, units)."""
+    return any(
+        a != b and len(a) == len(b) == 2 and a[1] == b[1] and b[0] == b[1] and a[0] != a[1]
+        for a in shapes
+        for b in shapes
+    )

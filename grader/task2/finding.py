@@ -1,0 +1,30 @@
+"""What is found out about Task 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from grader.report import Params
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether one half of Task 2 is right; `code` says what is wrong, and `not_run` that there was nothing to judge."""
+
+    passed: bool
+    code: str | None = None
+    params: Params = field(default_factory=dict)
+    details: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """Both halves of Task 2.
+
+    `raised`: something is wrong, and a statement that uses the models failed or ran out of time. The Keras generation
+    may be the reason.
+    """
+
+    copying: Finding
+    comparison: Finding
+    raised: bool = False

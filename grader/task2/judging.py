@@ -1,0 +1,23 @@
+"""Runs the notebook and judges both halves of Task 2."""
+
+from __future__ import annotations
+
+from grader.task2.comparing import judge_comparison
+from grader.task2.copying import best_pair, judge_copying
+from grader.task2.finding import Notebook
+from grader.task2.runs import NotebookRunner
+
+
+def run_notebook(runner: NotebookRunner) -> Notebook:
+    """What the notebook's own copying and comparison are worth.
+
+    Raises:
+        SandboxError: the box failed.
+    """
+    clean = runner.run()
+    raised = any((use := clean.use(statement)) is not None and use.sides for statement in clean.failed)
+    killed = clean.outcome.killed_for is not None
+    copying = judge_copying(clean)
+    comparison = judge_comparison(clean, best_pair(clean), runner.run)
+    right = copying.passed and comparison.passed
+    return Notebook(copying, comparison, raised=(raised or killed) and not right)

@@ -1,0 +1,131 @@
+"""Has the notebook run in the box, and gathers what it showed, called and held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.assignment import Assignment
+from grader.errors import RunnerOutputInvalid
+from grader.execution import Roles
+from grader.reading import Reading, Use
+from grader.sandbox import Kind, Outcome, Sandbox, protocol
+from grader.sandbox.protocol import Called, Shown, StatementFailed
+
+Array = NDArray[np.floating]
+#: The weights of one model by Keras' names of them; a model of the student's has NaN where it has none.
+ModelWeights = dict[str, Array]
+#: How answers are spoiled: number of the call -> what is done.
+Spoils = Mapping[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """What one run of the notebook did. `moments` are the weights of all models, each time that some changed."""
+
+    reading: Reading
+    outcome: Outcome
+    calls: tuple[Called, ...] = ()
+    moments: tuple[dict[int, ModelWeights], ...] = ()
+    # The statement that brought each of them about.
+    changed_by: tuple[int, ...] = ()
+    shown: tuple[Shown, ...] = ()
+    # By the statement that failed.
+    failed: dict[int, StatementFailed] = field(default_factory=dict)
+
+    def models(self, side: str) -> list[int]:
+        return sorted({call.model for call in self.calls if call.side == side})
+
+    @cached_property
+    def by_place(self) -> dict[tuple[int, str, int], Shown]:
+        """What was shown by statement, way and order; the same thing has the same place in every run."""
+        found: dict[tuple[int, str, int], Shown] = {}
+        counts: dict[tuple[int, str], int] = {}
+        for item in self.shown:
+            place = item.statement, item.via
+            counts[place] = counts.get(place, -1) + 1
+            found[*place, counts[place]] = item
+        return found
+
+    def use(self, statement: int) -> Use | None:
+        return next((use for use in self.reading.uses if use.statement == statement), None)
+
+    def line(self, number: int) -> str:
+        """A line of the notebook's code, counted from 1."""
+        lines = self.reading.source.split("\n")
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+class NotebookRunner:
+    """Runs one submission's notebook under one Keras generation.
+
+    Args:
+        roles: which reading of weights without telling names proved right for the class.
+    """
+
+    def __init__(
+        self, reading: Reading, assignment: Assignment, sandbox: Sandbox, *, generation: str, roles: Roles
+    ) -> None:
+        self._reading = reading
+        self._assignment = assignment
+        self._sandbox = sandbox
+        self._kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
+        self._roles = roles
+
+    def run(self, spoils: Spoils | None = None) -> NotebookRun:
+        """One run.
+
+        Raises:
+            SandboxError: the box failed.
+        """
+        reading, case = self._reading, self._assignment.cases[0]
+        body = {
+            "task": "notebook",
+            "poisoned": False,
+            "source": reading.source,
+            "statements": [use.statement for use in reading.uses],
+            # One statement may be the whole notebook, in a function.
+            "statement_seconds": max(
+                self._assignment.upload.statement_seconds, self._assignment.limits.cpu_seconds / 2
+            ),
+            "canonical": {name: getattr(case, name) for name in ("batch", "timesteps", "features", "units")},
+            "unpack_names": reading.unpack_names,
+            "candidate": self._roles.candidate,
+            "pairing": dict(self._roles.pairing),
+            "supply_layer": not any("keras" in use.sides for use in reading.uses),
+            "spoils": {str(call): dict(spoil) for call, spoil in (spoils or {}).items()},
+        }
+        outcome = self._sandbox.run(self._kind, protocol.encode(body), self._assignment.limits)
+        return self._gather(outcome)
+
+    def _gather(self, outcome: Outcome) -> NotebookRun:
+        by_itself = outcome.killed_for is None and outcome.exit_code >= 0
+        try:
+            events, _ = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
+        except RunnerOutputInvalid:
+            return NotebookRun(self._reading, outcome)
+        moments: dict[int, dict[int, ModelWeights]] = {}
+        for event, arrays in events:
+            if isinstance(event, protocol.Weights):
+                models = moments.setdefault(event.moment, {})
+                for name, array in arrays.items():
+                    model, _, weight = name.partition("/")
+                    models.setdefault(int(model), {})[weight] = array
+        return NotebookRun(
+            self._reading,
+            outcome,
+            calls=tuple(protocol.select(events, Called)),
+            moments=tuple(moments[number] for number in sorted(moments)),
+            changed_by=tuple(event.statement for event in protocol.select(events, protocol.Weights)),
+            shown=tuple(protocol.select(events, Shown)),
+            failed={self._statement_at(failed.line): failed for failed in protocol.select(events, StatementFailed)},
+        )
+
+    def _statement_at(self, line: int) -> int:
+        statements = self._reading.statements
+        return next((i for i, s in enumerate(statements) if s.first_line <= line <= s.last_line), -1)

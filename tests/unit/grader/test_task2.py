@@ -1,0 +1,300 @@
+"""Task 2 judged without a box: a notebook is a function that shows what it makes of two answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from grader.reading import Reading, Statement, Use
+from grader.sandbox import Outcome
+from grader.sandbox.protocol import Called, Shown, StatementFailed
+from grader.task2.comparing import judge_comparison
+from grader.task2.copying import PARTS, best_pair, judge_copying
+from grader.task2.runs import NotebookRun
+
+FEATURES, UNITS = 3, 4
+SHAPES = {"kernel": (FEATURES, 4 * UNITS), "recurrent_kernel": (UNITS, 4 * UNITS), "bias": (4 * UNITS,)}
+RNG = np.random.default_rng(3)
+KERAS = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+FRESH = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+STUDENT_MODEL, KERAS_MODEL = 0, 1
+# The statements of every notebook here: call Keras, call the student's, copy, call both again, compare.
+COPY, SHOW = 2, 5
+
+
+def _use(statement, **facts):
+    defaults = {"sides": ["keras", "student"], "shape_only": False, "equality": False, "assigns_attribute": False}
+    return Use(statement=statement, **(defaults | facts))
+
+
+def _reading(source="", **facts):
+    statements = [Statement(first_line=n + 1, last_line=n + 1, cell=0, run=False, reason="") for n in range(8)]
+    uses = [_use(n, **(facts if n == SHOW else {})) for n in range(8)]
+    return Reading(format="py", error=None, source=source, statements=statements, uses=uses)
+
+
+def _call(number, side, statement, moment, given="x"):
+    model = STUDENT_MODEL if side == "student" else KERAS_MODEL
+    return Called(event="called", call=number, model=model, side=side, statement=statement, moment=moment, input=given)
+
+
+def _shown(value, statement=SHOW, via="print"):
+    if isinstance(value, str):
+        return Shown(event="shown", statement=statement, via=via, kind="text", size=0, values=[], text=value)
+    array = np.asarray(value)
+    kind = "array" if array.size > 1 else "bool" if array.dtype == bool else "number"
+    values = [float(item) for item in array.ravel()[:32]]
+    return Shown(event="shown", statement=statement, via=via, kind=kind, size=array.size, values=values, text="")
+
+
+# --- copying ---
+
+
+def _copied(student, keras=KERAS, *, fresh=FRESH, **facts):
+    calls = (_call(0, "keras", 0, 0), _call(1, "student", 1, 0), _call(2, "student", 4, 1))
+    return NotebookRun(
+        _reading(**facts),
+        Outcome(result=b""),
+        calls=calls,
+        moments=({STUDENT_MODEL: fresh, KERAS_MODEL: KERAS}, {STUDENT_MODEL: student, KERAS_MODEL: keras}),
+        changed_by=(1, COPY),
+    )
+
+
+def _columns(array, order):
+    return np.concatenate([KERAS[array][..., k * UNITS : (k + 1) * UNITS] for k in order], axis=-1)
+
+
+def test_equal_weights_are_copied():
+    found = judge_copying(_copied(KERAS))
+    assert (found.passed, found.details["parts_right"]) == (True, len(PARTS))
+
+
+def test_the_other_direction_is_valid_too():
+    assert judge_copying(_copied(FRESH, FRESH)).passed
+
+
+def test_weights_that_training_changed_afterwards_were_copied_all_the_same():
+    run = _copied(KERAS)
+    trained = {name: array + 0.5 for name, array in KERAS.items()}
+    later = NotebookRun(
+        run.reading, run.outcome, run.calls, (*run.moments, {STUDENT_MODEL: trained, KERAS_MODEL: KERAS}), (1, COPY, 6)
+    )
+    assert judge_copying(later).passed
+
+
+@pytest.mark.parametrize(
+    ("code", "layers", "student"),
+    [
+        ("t2_slices_mixed", ["fcXF", "fcXC"], {**KERAS, "kernel": _columns("kernel", (0, 2, 1, 3))}),
+        (
+            "t2_slices_mixed",
+            ["fcHI", "fcHF"],
+            {**KERAS, "recurrent_kernel": _columns("recurrent_kernel", (1, 0, 2, 3))},
+        ),
+        (
+            "t2_slices_wrong",
+            ["fcXF"],
+            {
+                **KERAS,
+                "kernel": np.concatenate(
+                    [KERAS["kernel"][:, :4], KERAS["kernel"][:, 5:9], KERAS["kernel"][:, 8:]], axis=-1
+                ),
+            },
+        ),
+        (
+            "t2_slices_wrong",
+            ["fcXI", "fcXF", "fcXC", "fcXO"],
+            {**KERAS, "kernel": np.concatenate([KERAS["kernel"][:, k::4] for k in range(4)], axis=-1)},
+        ),
+        ("t2_bias_not_copied", ["fcXI", "fcXF", "fcXC", "fcXO"], {**KERAS, "bias": FRESH["bias"] * 0}),
+        ("t2_bias_not_copied", ["fcXI", "fcXF", "fcXC", "fcXO"], {**KERAS, "bias": FRESH["bias"] * np.nan}),
+        (
+            "t2_recurrent_not_copied",
+            ["fcHI", "fcHF", "fcHC", "fcHO"],
+            {**KERAS, "recurrent_kernel": FRESH["recurrent_kernel"]},
+        ),
+        ("weights_wrong", ["fcXI"], {**KERAS, "kernel": KERAS["kernel"] * np.repeat([2, 1, 1, 1], UNITS)}),
+    ],
+    ids=["gates", "recurrent_gates", "border", "strided", "bias_zero", "no_bias", "recurrent", "scaled"],
+)
+def test_a_mistake_in_copying_names_itself_and_the_layers(code, layers, student):
+    found = judge_copying(_copied({name: np.float32(array) for name, array in student.items()}))
+    assert (found.passed, found.code, found.params["layers"]) == (False, code, layers)
+
+
+def test_nothing_copied_is_not_found_and_a_replaced_attribute_is_said_to_be_one():
+    assert judge_copying(_copied(FRESH)).code == "weights_not_copied"
+    assert judge_copying(_copied(FRESH, assigns_attribute=True)).code == "t2_attr_assign"
+
+
+def test_square_kernels_can_be_mixed_up_and_are_named():
+    square = {"kernel": RNG.normal(size=(4, 16)), "recurrent_kernel": RNG.normal(size=(4, 16)), "bias": np.ones(16)}
+    keras = {name: array.astype(np.float32) for name, array in square.items()}
+    mixed = {**keras, "kernel": keras["recurrent_kernel"], "recurrent_kernel": keras["kernel"]}
+    assert judge_copying(_copied(mixed, keras, fresh=mixed)).code == "t2_kernels_mixed"
+
+
+@pytest.mark.parametrize(
+    ("message", "source", "code"),
+    [
+        ("property 'kernel' of 'Dense' object has no setter", "", "t2_attr_assign"),
+        ("You must build the layer before accessing `kernel`.", "", "t2_before_build"),
+        ("'Dense' object has no attribute 'kernel'", "", "t2_before_build"),
+        ("layer 'dense' with a weight list of length 2, but the layer was expecting 0 weights", "", "t2_before_build"),
+        (
+            "The shape of the target variable and of the target value must match. Received: (3, 4) and (4, 4)",
+            "cell.fcXI.kernel.assign(lstm.weights[1][:, :4])",
+            "t2_kernels_mixed",
+        ),
+        (
+            "Cannot assign value to variable: The shape (3, 4), and the assigned shape (3, 5) are incompatible.",
+            "cell.fcXI.kernel.assign(lstm.weights[0][:, :5])",
+            "t2_slices_wrong",
+        ),
+        ("name 'lstmmy' is not defined", "", "copying_failed"),
+    ],
+)
+def test_a_copying_statement_that_fails_says_why(message, source, code):
+    run = _copied(FRESH)
+    failed = StatementFailed(event="statement_failed", line=1, code="cell_failed", type="ValueError", message=message)
+    found = judge_copying(
+        NotebookRun(_reading(source), run.outcome, run.calls, run.moments, run.changed_by, failed={0: failed})
+    )
+    assert (found.code, found.params["line"]) == (code, 1)
+    assert found.params.get("layers", ["fcXI"]) == ["fcXI"]
+
+
+# --- comparing ---
+
+Y = RNG.normal(size=(2, 5, UNITS)).astype(np.float32)
+PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
+ROUNDED = Y + np.float32(2e-7) * RNG.choice([-1, 1], Y.shape).astype(np.float32)
+
+Notebook = Callable[..., list[Shown]]
+
+
+def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=False, **facts):
+    """The finding on a notebook that calls Keras, its own model, copies, calls both again (or not), and shows."""
+
+    def ask(spoils=None):
+        calls = [_call(0, "keras", 0, 0), _call(1, "student", 1, 0)]
+        if calls_after:
+            given = "z" if other_input else "x"
+            calls += [_call(2, "keras", 3, 1 if copies else 0), _call(3, "student", 4, 1 if copies else 0, given)]
+        answers = {}
+        for call in calls:
+            copied = call.moment == 1 or not copies
+            answer = Y if call.side == "keras" else ROUNDED if copied else Y + np.float32(0.4)
+            spoil = (spoils or {}).get(call.call, {})
+            match spoil.get("by"):
+                case "shift":
+                    answer = answer + np.float32(spoil["amount"])
+                case "pattern":
+                    answer = answer + np.float32(spoil["amount"]) * np.resize(PATTERN, answer.shape)
+                case "keras":
+                    answer = Y
+            answers[call.call] = answer
+        old_keras, old, keras, own = (answers.get(number) for number in range(4))
+        try:
+            shown = notebook(old_keras, old, keras if keras is not None else old_keras, own if own is not None else old)
+        except AssertionError as exc:
+            shown = [_shown(f"AssertionError: {exc}", via="raised")]
+        moments = ({0: FRESH, 1: KERAS}, {0: KERAS, 1: KERAS})
+        return NotebookRun(
+            _reading(**facts),
+            Outcome(result=b""),
+            calls=tuple(calls),
+            moments=moments if copies else moments[:1],
+            changed_by=(1, COPY) if copies else (1,),
+            shown=tuple(shown),
+        )
+
+    clean = ask()
+    return judge_comparison(clean, best_pair(clean), ask)
+
+
+def _passes(claim):
+    assert claim
+    return []
+
+
+REAL = {
+    "max_abs": lambda a, b, y, z: [_shown(np.abs(y - z).max())],
+    "mean_abs": lambda a, b, y, z: [_shown(np.abs(y - z).mean())],
+    "median_abs": lambda a, b, y, z: [_shown(np.median(np.abs(y - z)))],
+    "mse": lambda a, b, y, z: [_shown(f"MSE = {((y - z) ** 2).mean():.3e}")],
+    "norm": lambda a, b, y, z: [_shown("норма"), _shown(np.linalg.norm(y - z))],
+    "relative": lambda a, b, y, z: [_shown(np.max(np.abs(y - z) / np.abs(z)))],
+    "cosine": lambda a, b, y, z: [_shown((y * z).sum() / np.linalg.norm(y) / np.linalg.norm(z))],
+    "log": lambda a, b, y, z: [_shown(np.log10(np.abs(y - z).max()))],
+    "allclose": lambda a, b, y, z: [_shown(np.allclose(y, z, atol=1e-5))],
+    "verdict_in_words": lambda a, b, y, z: [_shown("совпали" if np.allclose(y, z, atol=1e-5) else "нет")],
+    "share_of_close": lambda a, b, y, z: [_shown(np.isclose(y, z, atol=1e-5).mean())],
+    "assert": lambda a, b, y, z: _passes(np.abs(y - z).max() < 1e-5),
+    "difference": lambda a, b, y, z: [_shown(y - z)],
+    "by_eye": lambda a, b, y, z: [_shown(y), _shown(z)],
+    "by_eye_old_keras": lambda a, b, y, z: [_shown(a[0, 0]), _shown(z[0, 0])],
+    "plot": lambda a, b, y, z: [_shown(y[0], via="call"), _shown(z[0], via="call")],
+    "bound_only": lambda a, b, y, z: [_shown(np.abs(y - z).max(), via="bound")],
+    "old_keras": lambda a, b, y, z: [_shown(np.abs(a - z).max())],
+    "signed_beside_a_right_one": lambda a, b, y, z: [_shown((y - z).mean()), _shown(np.abs(y - z).max())],
+}
+
+
+@pytest.mark.parametrize("notebook", REAL.values(), ids=REAL.keys())
+def test_a_real_comparison_passes(notebook):
+    assert _judged(notebook).passed
+
+
+FALSE = {
+    "t2_faked-literal": (lambda a, b, y, z: [_shown(0.0)], {"sides": []}),
+    "t2_faked-words": (lambda a, b, y, z: [_shown("max diff 1.2e-07")], {"sides": []}),
+    "t2_faked-function": (lambda a, b, y, z: [_shown(min(1.2e-7, np.abs(y - z).max() + 1e-6))], {}),
+    "t2_self_compare-keras": (lambda a, b, y, z: [_shown(np.abs(a - y).max())], {"sides": ["keras"]}),
+    "t2_self_compare-same": (lambda a, b, y, z: [_shown(np.abs(z - z).max())], {"sides": ["student"]}),
+    "t2_no_abs-mean": (lambda a, b, y, z: [_shown((y - z).mean())], {}),
+    "t2_no_abs-mean_reversed": (lambda a, b, y, z: [_shown((z - y).mean())], {}),
+    "t2_no_abs-abs_of_mean": (lambda a, b, y, z: [_shown(abs((y - z).mean()))], {}),
+    "t2_no_abs-sum": (lambda a, b, y, z: [_shown(f"{(y - z).sum()}")], {}),
+    "t2_no_abs-max": (lambda a, b, y, z: [_shown((y - z).max())], {}),
+    "t2_no_abs-max_reversed": (lambda a, b, y, z: [_shown((z - y).max())], {}),
+    "t2_no_abs-verdict": (lambda a, b, y, z: [_shown(bool((y - z).max() < 1e-5))], {}),
+    "t2_no_abs-verdict_reversed": (lambda a, b, y, z: [_shown(bool((z - y).max() < 1e-5))], {}),
+    "t2_shape_only-verdict": (lambda a, b, y, z: [_shown(y.shape == z.shape)], {"shape_only": True}),
+    "t2_exact_equality-verdict": (lambda a, b, y, z: [_shown(bool((y == z).all()))], {"equality": True}),
+    "t2_exact_equality-count": (lambda a, b, y, z: [_shown(int((y == z).sum()))], {"equality": True}),
+    "t2_exact_equality-assert": (lambda a, b, y, z: _passes((y == z).all()), {"equality": True}),
+    "t2_stale_output-old": (lambda a, b, y, z: [_shown(np.abs(y - b).max())], {}),
+    "comparison_not_found-nothing": (lambda a, b, y, z: [], {}),
+    "comparison_not_found-own": (lambda a, b, y, z: [_shown(z)], {"sides": ["student"]}),
+}
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_a_comparison_that_is_none_is_named(name):
+    notebook, facts = FALSE[name]
+    assert _judged(notebook, **facts).code == name.partition("-")[0]
+
+
+def test_what_is_compared_before_the_copying_is_not_a_comparison():
+    before = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max(), statement=COPY - 1)], calls_after=False)
+    after = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max())], calls_after=False)
+    assert (before.code, after.code) == ("t2_compare_before_copy", "t2_stale_output")
+
+
+def test_a_comparison_counts_though_nothing_was_copied():
+    assert _judged(REAL["max_abs"], copies=False).passed
+
+
+def test_rounded_numbers_may_be_compared_exactly():
+    def notebook(a, b, y, z):
+        return [_shown(bool((np.round(y, 3) == np.round(np.float32(z), 3)).all()) or np.abs(y - z).max() < 1e-6)]
+
+    assert _judged(notebook, equality=True).passed
+
+
+def test_different_inputs_are_named():
+    assert _judged(REAL["max_abs"], other_input=True).code == "t2_different_inputs"
