@@ -23,6 +23,7 @@ from student_module import StudentModule
 from watch import Watch
 
 SEED = 20
+MAX_FAILURES = 50
 # The course's own layer, for a student who hands in only what is below it.
 SUPPLIED = """
 lstm = tf.keras.layers.LSTM(H_SIZE, return_sequences=True, recurrent_activation="sigmoid")
@@ -71,7 +72,13 @@ def run(request: dict[str, Any], channel: Channel) -> None:
     channel.send("phase", name="notebook")
     module = NotebookModule(request, channel)
 
+    left = MAX_FAILURES
+
     def on_failure(line: int, exc: BaseException) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            return
         timed_out = isinstance(exc, student_module.StatementTimeout)
         kind, message = type(exc).__name__[:MAX_NAME], text_of(exc)[:1000]
         channel.send(

@@ -20,7 +20,7 @@ from channel import Channel
 from shown import Shown
 from student_module import MODULE_NAME
 
-MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 12, 16, 400
+MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 16, 400
 STUDENT, KERAS = "student", "keras"
 # Added to an answer: most elements a little down, one in ten far up, and the mean next to nothing. A measure that lets
 # signs cancel shows it.

@@ -134,7 +134,7 @@ class Called(Event):
     side: Literal["student", "keras"]
     statement: Count
     moment: Annotated[int, Field(ge=-1, lt=1000)]
-    input: ShortText | None
+    input: Name | None
 
 
 class Weights(Event):
@@ -154,7 +154,7 @@ class Shown(Event):
     kind: Literal["number", "bool", "array", "text", "other"]
     size: Annotated[int, Field(ge=0)]
     values: Annotated[list[float], Field(max_length=100)]
-    text: ShortText
+    text: Message
 
 
 class Done(Event):
@@ -192,6 +192,9 @@ MAX_EVENTS: dict[type[Event], int] = {
     CaseOutput: 200,
     Gradients: 20,
     Raised: 100,
+    Called: 400,
+    Weights: 16,
+    Shown: 400,
     Done: 1,
 }
 

@@ -74,6 +74,9 @@ EVENTS = {
     "trial": {"case": "exercise", "pairing": {}},
     "output": {key: value for key, value in OUTPUT.items() if key != "event"},
     "gradients": {"case": "exercise", "reach": {}, "first_timestep": None},
+    "called": {"call": 0, "model": 0, "side": "student", "statement": 1, "moment": -1, "input": None},
+    "weights": {"moment": 0, "statement": 1},
+    "shown": {"statement": 1, "via": "print", "kind": "number", "size": 1, "values": [0.5], "text": ""},
     "raised": {"phase": "call", "case": None, "type": "E", "bases": [], "message": "", "lines": []},
 }
 NO_ARRAY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
