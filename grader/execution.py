@@ -254,12 +254,12 @@ def _answers(
 
 
 def _fired(events: Iterable[tuple[Any, protocol.Arrays]]) -> tuple[str, ...]:
-    """Which built-in recurrent functions ran while an answer was computed."""
+    """Which built-in recurrent functions ran while an answer was computed, or went into a graph, which may have."""
     phase, names = None, set()
     for event, _ in events:
         if isinstance(event, Phase):
             phase = event.name
-        elif isinstance(event, protocol.Tripped) and phase in ("call", "repeat", "trial"):
+        elif isinstance(event, protocol.Tripped) and (event.traced or phase in ("call", "repeat", "trial")):
             names.add(event.name)
         elif isinstance(event, CaseOutput):
             names.update(event.fired)

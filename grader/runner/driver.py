@@ -38,13 +38,19 @@ SEED = 20
 MOST_FAILURES_TOLD = 100
 
 
+def _poison() -> None:
+    """Make built-in recurrent code return NaN; `preload` puts the function that does in its place."""
+    raise RuntimeError("no tripwire is armed")
+
+
 def preload() -> dict[str, str]:
     """Import everything that submissions use. Called in the warm process: nothing here may run an operation."""
     _fill_tables()
     generation = "2" if os.environ.get("TF_USE_LEGACY_KERAS") else "3"
     keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
     tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
-    tripwires.arm(generation)
+    global _poison
+    _poison = tripwires.arm(generation)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     # Keras' filtering wraps every call and rewrites exceptions; we pick the student's own frames ourselves.
     tf.debugging.disable_traceback_filtering()
@@ -116,7 +122,8 @@ class Driver:
         self._phases: dict[str, float] = {"lockdown": lockdown.seconds}
         self._phase_name: str | None = None
         self._phase_started = 0.0
-        tripwires.poisoned = request["poisoned"]
+        if request["poisoned"]:
+            _poison()
         # The same submission gives the same numbers every time; and a poisoned run differs by the poison alone.
         tf.keras.utils.set_random_seed(SEED)
 

@@ -26,6 +26,12 @@ LAYER_MODULES = {
     "3": "keras.src.layers.rnn",
     "2": "tf_keras.src.layers.rnn",
 }
+# TensorFlow still holds the Keras it once was, which anybody can import under either generation.
+OLD_LAYER_MODULES = (
+    "tensorflow.python.keras.layers.recurrent",
+    "tensorflow.python.keras.layers.convolutional_recurrent",
+    "tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl",
+)
 FUNCTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "3": {
         "keras.src.backend.tensorflow.rnn": ("rnn", "lstm", "gru"),
@@ -33,24 +39,42 @@ FUNCTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "2": {"tf_keras.src.backend": ("rnn",)},
 }
+OLD_FUNCTIONS = {
+    "tensorflow.python.keras.backend": ("rnn",),
+    "tensorflow.python.ops.rnn": ("dynamic_rnn", "raw_rnn", "static_rnn"),
+}
 RAW_OPS = ("BlockLSTM", "BlockLSTMV2", "LSTMBlockCell", "GRUBlockCell", "CudnnRNN", "CudnnRNNV2", "CudnnRNNV3")
+# The Python functions of the same kernels, under the names that TensorFlow gives them.
+KERNEL_MODULES = ("tensorflow.python.ops.gen_rnn_ops", "tensorflow.python.ops.gen_cudnn_rnn_ops")
+# Frames between a wire and who called the function: decorators of Keras' own.
+DECORATORS = 3
 
 #: (name of the wire, object whose method it was) of every recurrent call since the list was last cleared.
 fired: list[tuple[str, Any]] = []
-poisoned = False
 
 
-def arm(generation: str) -> None:
-    """Wire everything recurrent that this Keras generation offers."""
+def arm(generation: str) -> Callable[[], None]:
+    """Wire everything recurrent that this Keras generation and TensorFlow offer.
+
+    Returns: what makes recurrent code return NaN from now on. Nothing takes that back.
+    """
+    poison: list[bool] = []
+    time_distributed = importlib.import_module(f"{LAYER_MODULES[generation]}.time_distributed").TimeDistributed
+    exempt = inspect.unwrap(time_distributed.call).__code__
     for name, function in _recurrent_functions(generation):
-        _wire(name, function)
+        _wire(name, function, poison, exempt if name == "backend.rnn" else None)
     for op in RAW_OPS:
-        _wire(f"raw_ops.{op}", getattr(tf.raw_ops, op))
+        _wire(f"raw_ops.{op}", getattr(tf.raw_ops, op), poison)
+    for module_name in KERNEL_MODULES:
+        for name, function in list(vars(importlib.import_module(module_name)).items()):
+            if isinstance(function, types.FunctionType) and function.__module__ == module_name:
+                _wire(f"{module_name.rpartition('.')[2]}.{name}", function, poison)
+    return lambda: poison.append(True)
 
 
 def _recurrent_functions(generation: str) -> Iterator[tuple[str, types.FunctionType]]:
     package = importlib.import_module(LAYER_MODULES[generation])
-    for module_name in _submodules(package):
+    for module_name in (*_submodules(package), *OLD_LAYER_MODULES):
         module = importlib.import_module(module_name)
         for cls in vars(module).values():
             if (
@@ -59,7 +83,7 @@ def _recurrent_functions(generation: str) -> Iterator[tuple[str, types.FunctionT
                 and isinstance(vars(cls).get("call"), types.FunctionType)
             ):
                 yield cls.__name__, vars(cls)["call"]
-    for module_name, functions in FUNCTIONS[generation].items():
+    for module_name, functions in (FUNCTIONS[generation] | OLD_FUNCTIONS).items():
         module = importlib.import_module(module_name)
         for function in functions:
             yield f"backend.{function}", inspect.unwrap(getattr(module, function))
@@ -70,30 +94,39 @@ def _submodules(package: types.ModuleType) -> list[str]:
     return [f"{package.__name__}.{name}" for name in names if not name.endswith("_test") and name != "time_distributed"]
 
 
-def _wire(name: str, function: types.FunctionType) -> None:
+def _wire(
+    name: str, function: types.FunctionType, poison: list[bool], exempt_caller: types.CodeType | None = None
+) -> None:
     original = types.FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
     original.__kwdefaults__ = function.__kwdefaults__
     signature = inspect.signature(function)
 
-    # Ready to be sent, by means that are out of the student's easy reach: what is only noted here can be erased here.
-    write, body = os.write, json.dumps({"event": "tripped", "name": name}).encode()
-    frame = HEADER.pack(len(body), 0) + body
+    # Ready to be used, by means that are out of the student's easy reach: what is only noted here can be erased here,
+    # and what has a name in this module can be replaced.
+    write, executing_eagerly, map_structure = os.write, tf.executing_eagerly, tf.nest.map_structure
+    called_by, to_nan = _called_by, _to_nan
+    frames = {traced: _frame({"event": "tripped", "name": name, "traced": traced}) for traced in (False, True)}
 
     def trip(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if _inside_time_distributed():
+        if exempt_caller is not None and called_by(exempt_caller):
             return original(*args, **kwargs)
-        write(RESULT, frame)
+        write(RESULT, frames[not executing_eagerly()])
         fired.append((name, args[0] if args else None))
         result = original(*args, **kwargs)
-        return tf.nest.map_structure(_poison, result) if poisoned else result
+        return map_structure(to_nan, result) if poison else result
 
     function.__code__ = _calling(trip, function)
     function.__defaults__ = None
     function.__kwdefaults__ = None
     # Keras looks at the signature of `call` when a layer is made.
     function.__signature__ = signature  # type: ignore[attr-defined]
+
+
+def _frame(body: dict[str, Any]) -> bytes:
+    text = json.dumps(body).encode()
+    return HEADER.pack(len(text), 0) + text
 
 
 def _calling(trip: Callable[..., Any], function: types.FunctionType) -> types.CodeType:
@@ -112,17 +145,20 @@ def _calling(trip: Callable[..., Any], function: types.FunctionType) -> types.Co
     )
 
 
-def _inside_time_distributed() -> bool:
-    """Keras 2 runs TimeDistributed through `backend.rnn`; that is not recurrent code of the student."""
-    frame: types.FrameType | None = sys._getframe(2)
-    while frame is not None:
-        if frame.f_code.co_filename.endswith("time_distributed.py"):
-            return True
+def _called_by(caller: types.CodeType) -> bool:
+    """Keras 2 runs TimeDistributed through `backend.rnn`; that is not recurrent code of the student.
+
+    What the layer inside it runs is further away.
+    """
+    frame: types.FrameType | None = sys._getframe(3)  # who called the wired function, or a decorator of it
+    for _ in range(DECORATORS):
+        if frame is None or frame.f_code is caller:
+            return frame is not None
         frame = frame.f_back
     return False
 
 
-def _poison(value: Any) -> Any:
+def _to_nan(value: Any) -> Any:
     dtype = getattr(value, "dtype", None)
     if dtype is not None and tf.as_dtype(dtype).is_floating:
         return value * float("nan")

@@ -59,6 +59,7 @@ class Phase(Event):
 class Tripped(Event):
     event: Literal["tripped"]
     name: Name
+    traced: bool  # while a graph was made, which may run later
 
 
 class StatementFailed(Event):

@@ -165,7 +165,7 @@ failed = dict(event='statement_failed', line=1, code='cell_failed', type=long, m
 raised = dict(event='raised', phase='call', case='exercise', type=long, bases=[long] * 50, message='/a' * 4000,
               lines=[1] * 50)
 events = [failed] * 100 + [raised] * 100 + [dict(event='phase', name='call')] * 990
-events += [dict(event='tripped', name=name) for name in names * 5]
+events += [dict(event='tripped', name=name, traced=True) for name in names * 5]
 parts = dict(event='parts', roles=dict.fromkeys(names[:20], long), evidence='names', candidates=1, found=[long] * 100)
 reach = dict(event='gradients', case='other_shape', reach=dict.fromkeys(names, 0.0), first_timestep=0.0)
 said = b''.join(map(frame, events)) + CLASS + frame(parts) + ANSWERS + frame(reach)
@@ -182,7 +182,7 @@ def test_a_run_that_says_as_much_as_it_can_gets_a_report_that_people_can_read(at
     "event",
     [
         pytest.param("dict(event='phase', name='call')", id="phases"),
-        pytest.param("dict(event='tripped', name='x' * 400)", id="tripwires"),
+        pytest.param("dict(event='tripped', name='x' * 400, traced=False)", id="tripwires"),
         pytest.param(
             "dict(event='statement_failed', line=1, code='cell_failed', type='E', message='/a' * 4000)", id="failures"
         ),

@@ -58,7 +58,7 @@ NEARLY_EVENTS = st.builds(
 )
 EVENTS = {
     "phase": {"name": "call"},
-    "tripped": {"name": "LSTM"},
+    "tripped": {"name": "LSTM", "traced": False},
     "statement_failed": {"line": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
     "class": {
         "found": True,
