@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from grader import artefacts
 from grader.messages import translate
 
-VEGA_LITE = "5.20"
+VEGA_LITE = "6.4"
 #: The scale is logarithmic and has no zero: smaller errors are drawn here, far below every tolerance.
 FLOOR = 1e-9
 # A cell of the heat map is a rectangle in the SVG: more steps than this are drawn together.
@@ -62,6 +62,13 @@ class Picture:
 
         # Nothing in a chart has an address, and none would be followed.
         return vl_convert.vegalite_to_svg(self.spec, vl_version=VEGA_LITE, allowed_base_urls=[])
+
+
+def javascript() -> str:
+    """A module that draws these definitions in a browser; it makes `window.vegaEmbed`. 900 kB, made anew each time."""
+    import vl_convert
+
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
 
 
 def pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> list[Picture]:
@@ -109,6 +116,14 @@ def _y(words: _Words, largest: float) -> Spec:
     }
 
 
+def _tooltip(words: _Words, *axes: str) -> list[Spec]:
+    """What one reads when pointing at a value, where that can be done."""
+    return [
+        *({"field": axis, "title": words(axis)} for axis in axes),
+        {"field": "error", "title": words("error"), "format": ".3e"},
+    ]
+
+
 def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, *, mark: str) -> Picture:
     shown = [_shown(error) for error in errors]
     values = [{axis: index, "error": error} for index, error in enumerate(shown)]
@@ -118,10 +133,11 @@ def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, 
     if mark == "bar":
         x = {"field": axis, "type": "ordinal", "title": words(axis), "axis": {"labelAngle": 0, "labelOverlap": True}}
         chart: Spec = {"type": "bar", "color": LINE}
-        encoding: Spec = {"x": x, "y": y, "y2": {"datum": FLOOR}}
+        encoding: Spec = {"x": x, "y": y, "y2": {"datum": FLOOR}, "tooltip": _tooltip(words, axis)}
     else:
-        chart = {"type": "line", "color": LINE, "point": {"size": 14, "color": LINE}, "strokeWidth": 1.5}
-        encoding = {"x": x, "y": y}
+        point = {"size": 14, "color": LINE}
+        chart = {"type": "line", "color": LINE, "point": point, "strokeWidth": 1.5}
+        encoding = {"x": x, "y": y, "tooltip": _tooltip(words, axis)}
     at_tolerance: Spec = {"data": {"values": [{"error": words.tolerance}]}}
     tolerance = {
         **at_tolerance,
@@ -131,7 +147,7 @@ def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, 
     label = {
         **at_tolerance,
         "mark": {"type": "text", "align": "left", "dx": 4, "color": GOOD, "text": words("tolerance")},
-        "encoding": {"x": {"value": WIDTH}, "y": y},
+        "encoding": {"x": {"value": "width"}, "y": y},
     }
     layers = [{"data": {"values": values}, "mark": chart, "encoding": encoding}, tolerance, label]
     spec = {"config": CONFIG, "width": WIDTH, "height": HEIGHT, "layer": layers}
@@ -158,12 +174,12 @@ def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.f
     values = []
     for start in range(0, steps, together):
         for unit, value in enumerate(error[start : start + together].max(axis=0)):
-            cell = {"from": start, "to": min(start + together, steps), "unit": unit, "error": _shown(float(value))}
+            cell = {"timestep": start, "to": min(start + together, steps), "unit": unit, "error": _shown(float(value))}
             values.append(cell)
     largest = max((cell["error"] for cell in values if cell["error"] is not None), default=FLOOR)
     scale = {"type": "log", "scheme": "viridis", "domain": [words.tolerance / 10, max(largest, words.tolerance)],
              "clamp": True}  # fmt: skip
-    x = {"field": "from", "type": "quantitative", "title": words("timestep"), "scale": {"nice": False}}
+    x = {"field": "timestep", "type": "quantitative", "title": words("timestep"), "scale": {"nice": False}}
     spec = {
         "config": CONFIG,
         "width": WIDTH - 70,
@@ -174,6 +190,7 @@ def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.f
             "x": {**x, "axis": {"grid": False, "tickMinStep": 1}},
             "x2": {"field": "to"},
             "y": {"field": "unit", "type": "ordinal", "title": words("unit"), "axis": {"labelOverlap": True}},
+            "tooltip": _tooltip(words, "timestep", "unit"),
             "color": {
                 "field": "error",
                 "type": "quantitative",

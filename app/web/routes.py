@@ -1,13 +1,14 @@
-"""The pages: sign in by link, upload, wait, read the report. They need neither scripts nor anything from elsewhere."""
+"""The pages: sign in by link, upload, wait, read the report. They work without scripts, and fetch nothing elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
@@ -30,7 +31,7 @@ from app.repository import Principal
 from app.services import services
 from app.texts import language_of
 from app.web.pages import page
-from grader import Report
+from grader import Report, charts
 from grader.formats import View, html
 
 RECENT = 20
@@ -38,6 +39,9 @@ RECENT = 20
 PATIENCE_SECONDS = 3.0
 REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
+
+KEPT_FOR_A_DAY = {"Cache-Control": "max-age=86400"}
+PICTURE = "/submissions/{}/pictures/{}.{}?lang={}"
 
 router = APIRouter(include_in_schema=False)
 
@@ -104,15 +108,17 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
         return page(request, "waiting.html", position=position, refresh_seconds=refresh_seconds, **context)
     view = await run_in_threadpool(_view, request, Report.model_validate(stored.body))
     pictures = [
-        html.shown(picture, f"/submissions/{submission.id}/pictures/{name}.svg?lang={view.language}")
+        html.shown(picture, *(PICTURE.format(submission.id, name, form, view.language) for form in ("svg", "json")))
         for name, picture in html.pictures_of(view).items()
     ]
     return page(request, "report.html", report=view.report, pictures=pictures, **context)
 
 
-@router.get("/submissions/{submission_id}/pictures/{name}.svg")
-async def picture(request: Request, submission_id: str, name: str, viewer: SessionHolder) -> Response:
-    """One picture of the newest report."""
+@router.get("/submissions/{submission_id}/pictures/{name}.{form}")
+async def picture(
+    request: Request, submission_id: str, name: str, form: Literal["svg", "json"], viewer: SessionHolder
+) -> Response:
+    """One picture of the newest report, or its definition for the script that draws it with numbers to point at."""
     async with services(request).database.read() as session:
         if await repository.find_submission(session, submission_id, viewer) is None:
             raise SubmissionNotFound
@@ -123,8 +129,21 @@ async def picture(request: Request, submission_id: str, name: str, viewer: Sessi
     drawn = html.pictures_of(view).get(name)
     if drawn is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
+    if form == "json":
+        return JSONResponse(drawn.spec)
     svg = await run_in_threadpool(drawn.svg)
     return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": html.POLICY})
+
+
+@router.get("/static/vega.js")
+async def vega() -> Response:
+    """What `pictures.js` draws with: a megabyte that is asked for only where there are pictures."""
+    return Response(await run_in_threadpool(_javascript), media_type="text/javascript", headers=KEPT_FOR_A_DAY)
+
+
+@cache
+def _javascript() -> str:
+    return charts.javascript()
 
 
 def _view(request: Request, report: Report) -> View:

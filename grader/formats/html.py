@@ -59,12 +59,12 @@ def pictures_of(view: View) -> dict[str, Picture]:
     return {f"{case}-{picture.id}": picture for case, picture in drawn}
 
 
-def shown(picture: Picture, address: str) -> dict[str, str]:
-    """A picture as the template takes it."""
-    return {"title": picture.title, "text": picture.text, "address": address}
+def shown(picture: Picture, address: str, chart: str | None = None) -> dict[str, str | None]:
+    """A picture as the template takes it: where it is, and where its definition is for a script that draws it anew."""
+    return {"title": picture.title, "text": picture.text, "address": address, "chart": chart}
 
 
-def _embedded(picture: Picture) -> dict[str, str]:
+def _embedded(picture: Picture) -> dict[str, str | None]:
     return shown(picture, f"data:image/svg+xml;base64,{base64.b64encode(picture.svg().encode()).decode()}")
 
 

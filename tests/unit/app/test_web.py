@@ -11,6 +11,7 @@ import pytest
 
 from grader import Report, Status
 from grader.artefacts import pack
+from grader.charts import pictures
 from grader.report import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.unit.grader.make_reports import make_report
@@ -225,6 +226,9 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
             assert picture.headers["content-security-policy"].startswith("default-src 'none'")
             assert picture.text.startswith("<svg")
         assert (await browser.get(addresses[0].replace("over_time", "nothing"))).status_code == 404
+        definition = await browser.get(addresses[0].replace(".svg", ".json"))
+        assert definition.json() == pictures(make_report().model_dump(mode="json")["cases"][0], "en", {})[0].spec
+        assert (await browser.get(addresses[0].replace(".svg", ".png"))).status_code in (404, 422)
     async with service.client() as client:
         assert (await client.get(addresses[0])).status_code == 401
     await service.add_token("another")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from grader import artefacts
-from grader.charts import HEAT_STEPS, Picture, pictures
+from grader.charts import HEAT_STEPS, Picture, javascript, pictures
 from grader.messages import render
 from tests.unit.grader.make_reports import make_report
 
@@ -99,7 +99,7 @@ def test_the_heat_map_counts_what_is_right() -> None:
 def test_the_heat_map_of_a_long_sequence_is_no_larger(steps: int) -> None:
     values = heat(np.ones((1, steps, 2), np.float32), np.zeros((1, steps, 2), np.float32)).spec["data"]["values"]
     assert len(values) <= 2 * HEAT_STEPS
-    assert (values[0]["from"], values[-1]["to"]) == (0, steps)
+    assert (values[0]["timestep"], values[-1]["to"]) == (0, steps)
 
 
 @given(arrays.arrays(np.float32, (2, 3, 4)))
@@ -115,3 +115,10 @@ def test_arrays_are_stored_as_they_were(actual: np.ndarray) -> None:
 def test_bytes_that_are_no_artefact_are_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="no artefact"):
         artefacts.unpack(content)
+
+
+def test_a_browser_can_draw_the_same_definitions() -> None:
+    script = javascript()
+    assert "window.vegaEmbed" in script
+    # Pages run no code that is made from strings; the interpreter of expressions is what makes that possible.
+    assert "expressionInterpreter" in script
