@@ -23,10 +23,10 @@ gc.freeze()
 def child() -> None:
     os.chdir(os.path.dirname(request))
     sys.dont_write_bytecode = True
-    arrays_and_questions = os.open(request, os.O_RDONLY)
     os.dup2(os.open(os.devnull, os.O_WRONLY), zygote.lockdown.RESULT)
+    request_fd = os.open(request, os.O_RDONLY)
     gc.disable()  # the models of the run are still there when it is measured
-    program.main(arrays_and_questions)
+    program.main(request_fd)
     with open("/proc/self/smaps_rollup", encoding="ascii") as smaps:
         private = re.findall(r"Private_(?:Clean|Dirty): *(\d+) kB", smaps.read())
     print(1024 * sum(map(int, private)), flush=True)

@@ -112,6 +112,22 @@ def test_the_report_says_what_wall_was_around_the_run(grade_it, sandbox):
     assert {"descriptors", "rlimits", "empty environment"} <= enforced
 
 
+def test_a_warm_process_has_started_no_thread_and_its_runs_can_trace_and_train(grade_it, sandbox):
+    """One that had run an operation would have threads, and `tf.function`, `fit` and `predict` hang in its children."""
+    assert len(os.listdir(f"/proc/{_warm_pid(sandbox)}/task")) == 1
+    steps = (
+        "traced = tf.function(lambda x: tf.matmul(x, x))(tf.ones((2, 2)))",
+        "model = tf.keras.Sequential([tf.keras.layers.Dense(1)])",
+        "model.compile('sgd', 'mse')",
+        "history = model.fit(tf.ones((4, 2)), tf.ones((4, 1)), verbose=0).history",
+        "answer = model.predict(tf.ones((3, 2)), verbose=0)",
+        "print(json.dumps([float(traced[0, 0]), len(history['loss']), answer.shape]))",
+    )
+    report = grade_it("\n    ".join(steps))
+    assert report.status == "passed", report.error
+    assert json.loads(report.output.stdout) == [2.0, 1, [3, 1]]
+
+
 # --- what a run finds around it ---------------------------------------------------------------------------------------
 
 
