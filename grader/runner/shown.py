@@ -10,6 +10,7 @@ import builtins
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import io
 import re
 import sys
 import time
@@ -89,6 +90,7 @@ class Shown:
         self.statement = 0
         self.quiet = False
         self._print = builtins.print
+        self._printing_now = False
 
     def note(self, via: str, value: Any) -> None:
         if self.quiet or self._left <= 0:
@@ -105,13 +107,23 @@ class Shown:
         sys.modules["IPython.display"] = shell = StandIn("IPython.display", self)
         shell.__dict__["display"] = self._printing
         sys.meta_path.append(_Finder(self))
+        sys.stdout, sys.stderr = _Stream(sys.stdout, self), _Stream(sys.stderr, self)
         _stop_clocks()
 
     def _printing(self, *values: Any, **options: Any) -> None:
         for value in values:
             self.note("print", value)
         if not self.quiet:
-            self._print(*values, **{name: option for name, option in options.items() if name in ("sep", "end")})
+            self._printing_now = True
+            try:
+                self._print(*values, **{name: option for name, option in options.items() if name in ("sep", "end")})
+            finally:
+                self._printing_now = False
+
+    def written(self, text: str) -> None:
+        """Something was written to a stream, by `print` or by other means: ``unittest``, ``logging``."""
+        if not self._printing_now and text.strip():
+            self.note("write", text)
 
 
 def _stop_clocks() -> None:
@@ -119,6 +131,24 @@ def _stop_clocks() -> None:
     ticks = iter(range(1 << 62))
     for name in ("time", "perf_counter", "process_time"):
         setattr(time, name, lambda: next(ticks) * 1e-3)
+
+
+class _Stream(io.TextIOBase):
+    """Standard output or error, which tells what is written to it."""
+
+    def __init__(self, stream: Any, shown: Shown) -> None:
+        self._stream = stream
+        self._shown = shown
+
+    def write(self, text: str) -> int:
+        self._shown.written(text)
+        return int(self._stream.write(text))
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        return int(self._stream.fileno())
 
 
 class StandIn(types.ModuleType):

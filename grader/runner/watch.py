@@ -74,10 +74,13 @@ class Watch:
     def _side(self, layer: Any) -> str | None:
         own: Any = self._names.get("LSTM")
         kind = type(layer)
-        if isinstance(own, type):
+        # Until the class is defined, the name may stand for what a star import brought.
+        if isinstance(own, type) and own.__module__ == MODULE_NAME:
             if isinstance(layer, own) or (kind.__module__ == MODULE_NAME and kind.__name__ == "LSTM"):
                 return STUDENT
-        elif kind.__module__ == MODULE_NAME and not kind.__name__.lower().endswith("cell"):
+        elif (
+            not isinstance(own, type) and kind.__module__ == MODULE_NAME and not kind.__name__.lower().endswith("cell")
+        ):
             return STUDENT
         return KERAS if _is_recurrent(layer) else None
 

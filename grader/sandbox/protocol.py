@@ -151,7 +151,7 @@ class Shown(Event):
 
     event: Literal["shown"]
     statement: Count
-    via: Literal["print", "value", "bound", "call", "raised"]
+    via: Literal["print", "write", "value", "bound", "call", "raised"]
     kind: Literal["number", "bool", "array", "text", "other"]
     size: Annotated[int, Field(ge=0)]
     values: Annotated[list[float], Field(max_length=100)]

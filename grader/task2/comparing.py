@@ -31,6 +31,8 @@ SHIFT = 0.25
 PATTERN_DOWN = 0.15
 # Numbers that differ by less are the same: rounding of 1e-7 and what is made of it.
 MOVED = 1e-4
+# What a measure of errors shows at most where there are none but those of rounding.
+SMALL = 1e-3
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\bnan\b|\binf\b")
 CLAIM = re.compile(
     r"совпад|равн|одинаков|разни|ошибк|погреш|отлич|верно|успе|equal|same|match|diff|error|identical|close|true|ok\b|mae|mse",
@@ -117,19 +119,35 @@ class _Comparison:
             return None
         by_student, by_keras = _moved(base, student), _moved(base, keras)
         both = by_student & by_keras
-        numbers = [
-            measure for place in both for measure in _measures(place, base.by_place, student.by_place, keras.by_place)
-        ]
-        if any(_is_proper(*measure) for measure in numbers):
-            if any(self._equality(place) for place in both) and (unequal := self._exact(both)):
-                return unequal
-            return Finding(True, details={"seen": "number"})
+        measures = {place: _measures(place, base, student, keras) for place in both}
+        hidden: set[Place] = set()
+        if any(abs(measure[0]) > SMALL for found in measures.values() for measure in found):
+            # Either no measure of errors, or there are errors: what is it where there are none?
+            equal = self._made_equal() or base
+            measures = {place: _measures(place, equal, student, keras) for place in both}
+            # The errors that are there may hide what the spoiled answers would show.
+            hidden = {place for place, found in measures.items() if any(abs(m[0]) <= SMALL for m in found)}
+        proper = {place for place, found in measures.items() if any(_is_proper(*measure) for measure in found)}
+        signed = {place for place, found in measures.items() if any(_like_signed(*m) for m in found)} - proper
+        if doubtful := (proper & hidden) | signed:
+            proper = (proper - doubtful) | self._never_negative(doubtful)
         arrays = {place for place in both if _kind(base, place) == "array"}
-        if arrays or (_by_eye(base, by_student - both) and _by_eye(base, by_keras - both)):
+        if proper or arrays:
+            unequal = self._exact(place for place in proper | arrays if self._equality(place))
+            return unequal or Finding(True, details={"seen": "number" if proper else "by_eye"})
+        if _by_eye(base, by_student - both) and _by_eye(base, by_keras - both):
             return Finding(True, details={"seen": "by_eye"})
-        if numbers:
+        if any(measures.values()):
             return Finding(False, "t2_no_abs", self._where(both))
         return self._verdict(base, by_student, by_keras)
+
+    def _never_negative(self, places: set[Place]) -> set[Place]:
+        """Those whose number stays above zero when the student's answer errs in the other direction."""
+        other_sign = self._spoiled(self._copied(self._student), by="shift", amount=-SHIFT)
+        if other_sign is None:
+            return set()
+        numbers = {place: _numbers(other_sign.by_place.get(place)) for place in places}
+        return {place for place, found in numbers.items() if found and min(found) > 0}
 
     def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Finding | None:
         """A yes or no that depends on both answers: does it see errors of either sign?"""
@@ -141,12 +159,13 @@ class _Comparison:
             return Finding(False, "t2_no_abs", self._where(one_sign))
         return None
 
-    def _exact(self, places: set[Place]) -> Finding | None:
+    def _exact(self, places: Iterable[Place]) -> Finding | None:
         """Whether what is shown would be another if the answers agreed to the last bit."""
-        equal = self._made_equal()
+        asked = set(places)
+        equal = self._made_equal() if asked else None
         if equal is None or self._pair is None or not self._pair.complete:
             return None
-        moved = places & _moved(self._clean, equal)
+        moved = asked & _moved(self._clean, equal)
         return Finding(False, "t2_exact_equality", self._where(moved)) if moved else None
 
     def _equality(self, place: Place) -> bool:
@@ -203,7 +222,7 @@ class _Comparison:
         shapes = False
         for place, item in self._clean.by_place.items():
             use = self._clean.use(place[0])
-            if place[0] < first or use is None or place[1] in ("bound", "raised"):
+            if place[0] < first or use is None or place[1] not in ("print", "value"):
                 continue
             if use.shape_only:
                 shapes = shapes or item.kind == "bool" or (item.kind == "text" and CLAIM.search(item.text) is not None)
@@ -236,8 +255,9 @@ class _Comparison:
 
 
 def _moved(base: NotebookRun, spoiled: NotebookRun) -> set[Place]:
-    """What is shown otherwise in the second run, or not at all."""
-    return {place for place, item in base.by_place.items() if _differ(item, spoiled.by_place.get(place))} | {
+    """What is shown otherwise in the second run, or not at all, if that run came to its end."""
+    places = base.by_place if spoiled.complete else base.by_place.keys() & spoiled.by_place.keys()
+    return {place for place in places if _differ(base.by_place[place], spoiled.by_place.get(place))} | {
         # A statement that fails only now: ``assert``.
         place
         for place in spoiled.by_place.keys() - base.by_place.keys()
@@ -281,29 +301,32 @@ def _in_text(item: Shown) -> list[float]:
 Measure = tuple[float, float, float]
 
 
-def _measures(
-    place: Place, base: dict[Place, Shown], student: dict[Place, Shown], keras: dict[Place, Shown]
-) -> list[Measure]:
+def _measures(place: Place, *runs: NotebookRun) -> list[Measure]:
     """Single numbers that moved: as they are, with the student's answer spoiled, and with that of Keras."""
-    items = [run.get(place) for run in (base, student, keras)]
-    if any(item is None or item.kind not in ("number", "text") for item in items):
+    values = [_numbers(run.by_place.get(place)) for run in runs]
+    if len(set(map(len, values))) != 1:
         return []
-    values = [item.values if item.kind == "number" else _in_text(item) for item in items if item is not None]
-    if len({len(numbers) for numbers in values}) != 1:
+    return [(b, s, k) for b, s, k in zip(*values, strict=True) if not _same(b, s) and not _same(b, k)]
+
+
+def _numbers(item: Shown | None) -> list[float]:
+    if item is None or item.kind not in ("number", "text"):
         return []
-    triples = list(zip(*values, strict=True))
-    return [(b, s, k) for b, s, k in triples if not _same(b, s) and not _same(b, k)]
+    return item.values if item.kind == "number" else _in_text(item)
 
 
 def _is_proper(base: float, student: float, keras: float) -> bool:
     """Whether a measure sees errors of either sign; `keras` comes from errors whose mean is next to nothing."""
-    if not all(map(math.isfinite, (base, student, keras))) or abs(base) > 1e-3:
+    if not all(map(math.isfinite, (base, student, keras))) or abs(base) > SMALL:
         return True
-    if min(student, keras) < 0:
+    if min(student, keras) < 0 or min(student, keras) < 0.05 * max(student, keras):
         return False
-    if min(student, keras) < 0.05 * max(student, keras):
-        return False
-    return abs(keras * SHIFT - student * PATTERN_DOWN) > 1e-3 * student
+    return not _like_signed(base, student, keras)
+
+
+def _like_signed(base: float, student: float, keras: float) -> bool:
+    """Whether these are the numbers of a maximum without abs, or of a place that happens to have the same."""
+    return abs(base) <= SMALL and student > 0 and abs(keras * SHIFT - student * PATTERN_DOWN) <= 1e-3 * student
 
 
 def _by_eye(run: NotebookRun, places: set[Place]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from grader.outcomes import limit_status
 from grader.task2.comparing import judge_comparison
 from grader.task2.copying import best_pair, judge_copying
-from grader.task2.finding import Notebook
+from grader.task2.finding import Finding, Notebook
 from grader.task2.runs import NotebookRunner
 
 
@@ -19,5 +20,8 @@ def run_notebook(runner: NotebookRunner) -> Notebook:
     killed = clean.outcome.killed_for is not None
     copying = judge_copying(clean)
     comparison = judge_comparison(clean, best_pair(clean), runner.run)
+    if limit := limit_status(clean.outcome):
+        # What it did not come to is not what is wrong with it.
+        copying, comparison = (half if half.passed else Finding(False, *limit[1]) for half in (copying, comparison))
     right = copying.passed and comparison.passed
     return Notebook(copying, comparison, raised=(raised or killed) and not right)

@@ -30,6 +30,7 @@ class NotebookRun:
 
     reading: Reading
     outcome: Outcome
+    complete: bool = False
     calls: tuple[Called, ...] = ()
     moments: tuple[dict[int, ModelWeights], ...] = ()
     # The statement that brought each of them about.
@@ -106,7 +107,7 @@ class NotebookRunner:
     def _gather(self, outcome: Outcome) -> NotebookRun:
         by_itself = outcome.killed_for is None and outcome.exit_code >= 0
         try:
-            events, _ = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
+            events, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
         except RunnerOutputInvalid:
             return NotebookRun(self._reading, outcome)
         moments: dict[int, dict[int, ModelWeights]] = {}
@@ -119,6 +120,7 @@ class NotebookRunner:
         return NotebookRun(
             self._reading,
             outcome,
+            complete,
             calls=tuple(protocol.select(events, Called)),
             moments=tuple(moments[number] for number in sorted(moments)),
             changed_by=tuple(event.statement for event in protocol.select(events, protocol.Weights)),

@@ -45,6 +45,7 @@ class Expectation(BaseModel):
         description="exactly, or the least and the most: partial credit may come to be given more finely"
     )
     checks: dict[str, CheckStatus] = Field({}, description="verdicts of single checks; those not named are free")
+    codes: dict[str, str] = Field({}, description="codes of single checks")
     diagnosis: str | None = Field(None, description="code of the first diagnosis")
     later_diagnosis: str | None = Field(
         None, description="what the first diagnosis must come to be; until then nothing else may be claimed as exact"
@@ -113,6 +114,7 @@ def test_submission_gets_the_verdict_it_should(
     assert {name: (checks[name].status, checks[name].code) for name in expected.checks} == {
         name: (status, checks[name].code) for name, status in expected.checks.items()
     }
+    assert {name: checks[name].code for name in expected.codes} == expected.codes
     if expected.keras_generation is not None:
         assert report.environment.keras_generation == expected.keras_generation
     assert set(expected.advisories) <= {advisory.code for advisory in report.advisories}

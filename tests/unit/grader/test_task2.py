@@ -80,7 +80,12 @@ def test_weights_that_training_changed_afterwards_were_copied_all_the_same():
     run = _copied(KERAS)
     trained = {name: array + 0.5 for name, array in KERAS.items()}
     later = NotebookRun(
-        run.reading, run.outcome, run.calls, (*run.moments, {STUDENT_MODEL: trained, KERAS_MODEL: KERAS}), (1, COPY, 6)
+        run.reading,
+        run.outcome,
+        True,
+        run.calls,
+        (*run.moments, {STUDENT_MODEL: trained, KERAS_MODEL: KERAS}),
+        (1, COPY, 6),
     )
     assert judge_copying(later).passed
 
@@ -161,7 +166,7 @@ def test_a_copying_statement_that_fails_says_why(message, source, code):
     run = _copied(FRESH)
     failed = StatementFailed(event="statement_failed", line=1, code="cell_failed", type="ValueError", message=message)
     found = judge_copying(
-        NotebookRun(_reading(source), run.outcome, run.calls, run.moments, run.changed_by, failed={0: failed})
+        NotebookRun(_reading(source), run.outcome, True, run.calls, run.moments, run.changed_by, failed={0: failed})
     )
     assert (found.code, found.params["line"]) == (code, 1)
     assert found.params.get("layers", ["fcXI"]) == ["fcXI"]
@@ -176,7 +181,7 @@ ROUNDED = Y + np.float32(2e-7) * RNG.choice([-1, 1], Y.shape).astype(np.float32)
 Notebook = Callable[..., list[Shown]]
 
 
-def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=False, **facts):
+def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=False, error=0.0, **facts):
     """The finding on a notebook that calls Keras, its own model, copies, calls both again (or not), and shows."""
 
     def ask(spoils=None):
@@ -187,7 +192,7 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
         answers = {}
         for call in calls:
             copied = call.moment == 1 or not copies
-            answer = Y if call.side == "keras" else ROUNDED if copied else Y + np.float32(0.4)
+            answer = Y if call.side == "keras" else ROUNDED + error if copied else Y + np.float32(0.4)
             spoil = (spoils or {}).get(call.call, {})
             match spoil.get("by"):
                 case "shift":
@@ -206,6 +211,7 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
         return NotebookRun(
             _reading(**facts),
             Outcome(result=b""),
+            complete=True,
             calls=tuple(calls),
             moments=moments if copies else moments[:1],
             changed_by=(1, COPY) if copies else (1,),
@@ -229,12 +235,13 @@ REAL = {
     "norm": lambda a, b, y, z: [_shown("норма"), _shown(np.linalg.norm(y - z))],
     "relative": lambda a, b, y, z: [_shown(np.max(np.abs(y - z) / np.abs(z)))],
     "cosine": lambda a, b, y, z: [_shown((y * z).sum() / np.linalg.norm(y) / np.linalg.norm(z))],
-    "log": lambda a, b, y, z: [_shown(np.log10(np.abs(y - z).max()))],
+    "log": lambda a, b, y, z: [_shown(np.log10(np.abs(y - z).max() + 1e-12))],
     "allclose": lambda a, b, y, z: [_shown(np.allclose(y, z, atol=1e-5))],
     "verdict_in_words": lambda a, b, y, z: [_shown("совпали" if np.allclose(y, z, atol=1e-5) else "нет")],
     "share_of_close": lambda a, b, y, z: [_shown(np.isclose(y, z, atol=1e-5).mean())],
     "assert": lambda a, b, y, z: _passes(np.abs(y - z).max() < 1e-5),
     "difference": lambda a, b, y, z: [_shown(y - z)],
+    "one_element": lambda a, b, y, z: [_shown(abs(y.flat[1] - z.flat[1]))],
     "by_eye": lambda a, b, y, z: [_shown(y), _shown(z)],
     "by_eye_old_keras": lambda a, b, y, z: [_shown(a[0, 0]), _shown(z[0, 0])],
     "plot": lambda a, b, y, z: [_shown(y[0], via="call"), _shown(z[0], via="call")],
@@ -287,6 +294,14 @@ def test_what_is_compared_before_the_copying_is_not_a_comparison():
 
 def test_a_comparison_counts_though_nothing_was_copied():
     assert _judged(REAL["max_abs"], copies=False).passed
+
+
+@pytest.mark.parametrize("name", ["t2_no_abs-mean", "t2_no_abs-max", "t2_no_abs-max_reversed", "t2_no_abs-sum"])
+def test_a_signed_measure_is_one_where_the_answers_differ_too(name):
+    notebook, facts = FALSE[name]
+    wrong = RNG.normal(scale=0.05, size=Y.shape).astype(np.float32)
+    assert _judged(notebook, error=wrong, **facts).code == "t2_no_abs"
+    assert _judged(REAL["max_abs"], error=wrong).passed
 
 
 def test_rounded_numbers_may_be_compared_exactly():
