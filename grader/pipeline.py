@@ -208,7 +208,7 @@ def _report(
             truncated=outcome.truncated,
         ),
         error=_error(evidence, submission.filename),
-        reproduction=reproduction(assignment, execution.generation),
+        reproduction=reproduction(assignment, execution.generation, execution.parts.roles if execution.parts else {}),
     )
 
 

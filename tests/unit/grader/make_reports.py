@@ -99,7 +99,7 @@ def make_report(**changes: object) -> Report:
         "environment": Environment(tensorflow="2.21.0", keras="3.15.1", keras_generation="3", device="cpu"),
         "timing": Timing(wall_seconds=2.19, cpu_seconds=1.7),
         "output": Output(stdout="hello\n", stderr=""),
-        "reproduction": reproduction(ASSIGNMENT, "3"),
+        "reproduction": reproduction(ASSIGNMENT, "3", {}),
         "receipt": Receipt(
             submission_sha256=SHA256,
             assignment_digest=ASSIGNMENT.digest,
