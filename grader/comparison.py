@@ -76,8 +76,9 @@ def compare(actual: Array, expected: Array, *, atol: float, rtol: float) -> Comp
         nan=nan,
         inf=inf,
         first_divergence=_first_divergence(close, actual, expected),
-        errors_by_timestep=tuple(counted.max(axis=(0, 2)).tolist()),
-        errors_by_unit=tuple(counted.max(axis=(0, 1)).tolist()),
+        # Not those of `counted`: where an element is no number, the largest error is none either, and surely not 0.
+        errors_by_timestep=tuple(error.max(axis=(0, 2)).tolist()),
+        errors_by_unit=tuple(error.max(axis=(0, 1)).tolist()),
     )
 
 

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from grader.charts import pictures
 from grader.formats.view import View, clean
 
 STATUS_STYLE = {"passed": "bold green", "failed": "bold red", "internal_error": "bold magenta"}
@@ -26,7 +27,9 @@ def write(view: View) -> str:
     """As for a pipe: no colours, lines of `WIDTH` characters."""
     console = Console(file=io.StringIO(), highlight=False, width=WIDTH)
     print_report(view, console)
-    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    # A table fills its last column with spaces.
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def print_report(view: View, console: Console) -> None:
@@ -51,7 +54,7 @@ def _parts(view: View) -> list[RenderableType]:
     if status == "failed" and not report["diagnoses"]:
         parts += [Padding(Text(ui("no_diagnosis")), (0, 0, 1, 2))]
     parts.append(_checks(report["checks"]))
-    parts += _divergence(report["cases"], ui)
+    parts += _divergence(view)
     parts += _error(report["error"], ui)
     if report["extraction"]["cells_skipped"]:
         parts += ["", Text(ui("skipped_cells"), style="bold"), *_skipped(report, ui("cell"))]
@@ -97,17 +100,20 @@ def _checks(checks: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _divergence(cases: list[dict[str, Any]], ui: Any) -> list[RenderableType]:
-    found = next((case["first_divergence"] for case in cases if case["first_divergence"]), None)
-    if found is None:
+def _divergence(view: View) -> list[RenderableType]:
+    """Where the first wrong case goes wrong, and what its pictures show."""
+    case = next((case for case in view.report["cases"] if case["first_divergence"]), None)
+    if case is None:
         return []
+    found, ui = case["first_divergence"], view.ui
     where = ", ".join(f"{ui(axis)} {found[axis]}" for axis in ("batch", "timestep", "unit"))
 
     def number(value: float | None) -> str:
         return "nan" if value is None else f"{value:.6g}"
 
     numbers = f"{ui('expected')} {number(found['expected'])}, {ui('got')} {number(found['actual'])}"
-    return ["", Text(f"{ui('first_divergence')}: {where}: {numbers}")]
+    seen = [Text(picture.text) for picture in pictures(case, view.language, {})]
+    return ["", Text(f"{ui('first_divergence')}: {where}: {numbers}"), *seen]
 
 
 def _error(error: dict[str, Any] | None, ui: Any) -> list[RenderableType]:

@@ -131,3 +131,6 @@ def test_text_shows_advice_checks_and_the_first_difference() -> None:
     text = write_report(report_of("failed"), "text", "en")
     for part in ("LSTM.ipynb", "10 / 100 points", "change places", "Equal to Keras", "First difference: sequence 0"):
         assert part in text
+    # What the pictures of other forms show.
+    assert "at timestep 99" in text
+    assert not [line for line in text.splitlines() if line != line.rstrip()]
