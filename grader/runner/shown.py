@@ -7,15 +7,12 @@ numbers move.
 from __future__ import annotations
 
 import builtins
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import io
 import re
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,7 +22,7 @@ MAX_SHOWN = 400
 MAX_VALUES = 32
 MAX_TEXT = 500
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
-# What notebooks draw or tabulate with. Where a package is missing, a stand-in notes what it is given.
+# What notebooks draw or tabulate with.
 OPTIONAL = frozenset(
     {
         "matplotlib",
@@ -99,16 +96,28 @@ class Shown:
         self._record(statement=self.statement, via=via, **numbers_of(value))
 
     def listen(self, names: dict[str, Any]) -> None:
-        """Replace ``print``, ``tf.print`` and ``display``, and stand in for packages that are missing."""
-        builtins.print = self._printing
-        tf.print = self._printing
+        """Listen to the code of a module: its ``print`` and ``display``, what it writes, what it draws with.
+
+        The module gets builtins of its own, so that libraries print and import as ever.
+        """
+        names["__builtins__"] = {**vars(builtins), "print": self._printing, "__import__": self._importing}
         names["display"] = self._printing
-        sys.modules["IPython"] = StandIn("IPython", self)
-        sys.modules["IPython.display"] = shell = StandIn("IPython.display", self)
-        shell.__dict__["display"] = self._printing
-        sys.meta_path.append(_Finder(self))
+        tf.print = self._printing
         sys.stdout, sys.stderr = _Stream(sys.stdout, self), _Stream(sys.stderr, self)
         _stop_clocks()
+
+    def _importing(self, name: str, *where: Any, **more: Any) -> Any:
+        """Import; where a package for pictures or tables is missing, a stand-in notes what it is given."""
+        top = name.partition(".")[0]
+        try:
+            if top != "IPython":
+                return builtins.__import__(name, *where, **more)
+        except ModuleNotFoundError:
+            if top not in OPTIONAL:
+                raise
+        stand_in = StandIn(top, self)
+        stand_in.__dict__["display"] = self._printing
+        return stand_in
 
     def _printing(self, *values: Any, **options: Any) -> None:
         for value in values:
@@ -157,7 +166,6 @@ class StandIn(types.ModuleType):
     def __init__(self, name: str, shown: Shown) -> None:
         super().__init__(name)
         self.__dict__["_shown"] = shown
-        self.__path__: list[str] = []
         self.__all__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -188,24 +196,3 @@ class StandIn(types.ModuleType):
 
     def __repr__(self) -> str:
         return ""
-
-
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Comes last: it is asked only for what nobody has."""
-
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        del path, target
-        if name.partition(".")[0] not in OPTIONAL:
-            return None
-        return importlib.machinery.ModuleSpec(name, self, is_package=True)
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return StandIn(spec.name, self._shown)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        del module  # there is nothing in it to run

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,7 @@ class Watch:
         self._seen = b""
         self._calls = 0
         self._inside = False
+        self._watching: set[Any] = set()
         self._own_call = re.search(r"(?<!super\(\))\.call\(", request["source"]) is not None
 
     def start(self) -> None:
@@ -91,16 +93,17 @@ class Watch:
             return
         for name in ("__call__", "call") if self._own_call else ("__call__",):
             function = vars(own).get(name)
-            if callable(function) and not hasattr(function, "watched"):
-                setattr(own, name, self._watching(function))
+            if isinstance(function, types.FunctionType) and function not in self._watching:
+                watching = self._watched_method(function)
+                self._watching.add(watching)
+                setattr(own, name, watching)
 
-    def _watching(self, function: Any) -> Any:
-        @functools.wraps(function)
+    def _watched_method(self, function: types.FunctionType) -> Any:
         def call(model: Any, *args: Any, **kwargs: Any) -> Any:
-            return self._called(model, functools.partial(function.__get__(model)), args, kwargs)
+            return self._called(model, functools.partial(function, model), args, kwargs)
 
-        call.watched = True  # type: ignore[attr-defined]
-        return call
+        # Keras 2 asks for the arguments of `call`, and knows no other way to hide a wrapper.
+        return tf.__internal__.decorator.make_decorator(function, call)
 
     # --- calls -----------------------------------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ class _Comparison:
         student, keras = self._student_spoiled, self._keras_spoiled
         if student is None or keras is None:
             return None
-        by_student, by_keras = _moved(base, student), _moved(base, keras)
+        by_student, by_keras = places_moved(base, student), places_moved(base, keras)
         both = by_student & by_keras
         measures = {place: _measures(place, base, student, keras) for place in both}
         hidden: set[Place] = set()
@@ -152,7 +152,7 @@ class _Comparison:
     def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Finding | None:
         """A yes or no that depends on both answers: does it see errors of either sign?"""
         other_sign = self._spoiled(self._copied(self._student), by="shift", amount=-SHIFT)
-        by_other = _moved(base, other_sign) if other_sign is not None else set()
+        by_other = places_moved(base, other_sign) if other_sign is not None else set()
         if by_keras & by_student & by_other:
             return Finding(True, details={"seen": "verdict"})
         if one_sign := by_keras & (by_student | by_other):
@@ -165,7 +165,7 @@ class _Comparison:
         equal = self._made_equal() if asked else None
         if equal is None or self._pair is None or not self._pair.complete:
             return None
-        moved = asked & _moved(self._clean, equal)
+        moved = asked & places_moved(self._clean, equal)
         return Finding(False, "t2_exact_equality", self._where(moved)) if moved else None
 
     def _equality(self, place: Place) -> bool:
@@ -187,13 +187,13 @@ class _Comparison:
             if found is not None and found.code == "t2_exact_equality":
                 return found
             if found is not None and found.passed:
-                places = _moved(clean, equal)
+                places = places_moved(clean, equal)
                 close = self._pair is not None and self._pair.complete
                 if close and any(self._equality(place) for place in places):
                     return Finding(False, "t2_exact_equality", self._where(places))
                 return found if not self._different_inputs() else Finding(False, "t2_different_inputs")
         old, old_keras = self._unlike(self._student), self._unlike(self._keras)
-        if stale := _moved(clean, old) & _moved(clean, old_keras):
+        if stale := places_moved(clean, old) & places_moved(clean, old_keras):
             return self._stale(stale)
         for unlike, alike in ((old_keras, self._keras_spoiled), (old, self._student_spoiled)):
             if itself := self._compared_with_itself(unlike, alike):
@@ -213,7 +213,7 @@ class _Comparison:
 
     def _compared_with_itself(self, unlike: NotebookRun, alike: NotebookRun | None) -> set[Place]:
         """What depends on how two calls of one side differ, and not on what they have in common."""
-        places = _moved(self._clean, unlike) - (_moved(self._clean, alike) if alike is not None else set())
+        places = places_moved(self._clean, unlike) - (places_moved(self._clean, alike) if alike is not None else set())
         return {place for place in places if place[1] != "call" and _kind(self._clean, place) != "array"}
 
     def _by_source(self) -> Finding:
@@ -254,7 +254,7 @@ class _Comparison:
         return {"line": min(lines)} if lines else {}
 
 
-def _moved(base: NotebookRun, spoiled: NotebookRun) -> set[Place]:
+def places_moved(base: NotebookRun, spoiled: NotebookRun) -> set[Place]:
     """What is shown otherwise in the second run, or not at all, if that run came to its end."""
     places = base.by_place if spoiled.complete else base.by_place.keys() & spoiled.by_place.keys()
     return {place for place in places if _differ(base.by_place[place], spoiled.by_place.get(place))} | {

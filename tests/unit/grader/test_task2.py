@@ -299,7 +299,7 @@ def test_a_comparison_counts_though_nothing_was_copied():
 @pytest.mark.parametrize("name", ["t2_no_abs-mean", "t2_no_abs-max", "t2_no_abs-max_reversed", "t2_no_abs-sum"])
 def test_a_signed_measure_is_one_where_the_answers_differ_too(name):
     notebook, facts = FALSE[name]
-    wrong = RNG.normal(scale=0.05, size=Y.shape).astype(np.float32)
+    wrong = np.random.default_rng(1).normal(scale=0.05, size=Y.shape).astype(np.float32)
     assert _judged(notebook, error=wrong, **facts).code == "t2_no_abs"
     assert _judged(REAL["max_abs"], error=wrong).passed
 

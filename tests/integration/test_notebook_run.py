@@ -1,0 +1,124 @@
+"""A notebook run in the box, as it stands and with answers spoiled."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.assignment import load_assignments
+from grader.execution import Roles
+from grader.reading import read
+from grader.sandbox import ForkSandbox, Kind
+from grader.submission import Submission
+from grader.task2 import NotebookRunner
+from grader.task2.comparing import places_moved
+from grader.task2.copying import best_pair
+
+MODELS = """
+import logging
+import sys
+import unittest
+import time
+import random
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+
+x = np.random.default_rng().normal(size=(2, 5, 16)).astype(np.float32)
+
+
+class LSTM(tf.keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+        self.kernel_layer = tf.keras.layers.Dense(4 * units)
+        self.recurrent_layer = tf.keras.layers.Dense(4 * units, use_bias=False)
+
+    def call(self, x):
+        h = c = tf.zeros((x.shape[0], self.units))
+        steps = []
+        for t in range(x.shape[1]):
+            i, f, g, o = tf.split(self.kernel_layer(x[:, t]) + self.recurrent_layer(h), 4, axis=1)
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+            steps.append(h)
+        return tf.stack(steps, axis=1)
+
+
+lstm = tf.keras.layers.LSTM(32, return_sequences=True, recurrent_activation="sigmoid")
+y = lstm(x)
+mine = LSTM(32)
+mine(x)
+W, U, b = lstm.get_weights()
+mine.set_weights([W, b, U])
+z = mine(x)
+
+
+def compare(first, second):
+    difference = tf.abs(first - second)
+    return tf.reduce_max(difference).numpy()
+
+
+class TestLayers(unittest.TestCase):
+    def test_equal(self):
+        self.assertLess(compare(lstm(x), mine(x)), 1e-5)
+
+
+"""
+# Each of them is a comparison on one line.
+REAL = """
+print(np.max(np.abs(y - z)))
+print("max", compare(y, z), "ok")
+print(f"{compare(lstm(x), mine(x)):.3e}")
+tf.print(tf.reduce_mean(tf.square(y - z)))
+np.abs(np.array(y) - np.array(z)).sum()
+difference = float(tf.norm(y - z))
+np.testing.assert_allclose(y, z, atol=1e-5)
+tf.debugging.assert_near(y, z, atol=1e-4)
+assert np.allclose(y, mine.predict(x), atol=1e-5), "not equal"
+print("equal" if np.allclose(y, mine.call(tf.constant(x)), atol=1e-5) else "not equal")
+print(y[0, 0, :3], z[0, 0, :3])
+plt.hist((y - z).numpy().ravel(), bins=50)
+sns.heatmap(np.abs(y - z)[0])
+pd.DataFrame({"keras": np.ravel(y), "mine": np.ravel(z)}).describe()
+for t in range(5): print(t, float(tf.reduce_max(tf.abs(y[:, t] - z[:, t]))))
+sys.stdout.write(str(compare(y, z)))
+logging.warning("difference %s", compare(y, z))
+unittest.main(argv=[""], exit=False)
+tf.keras.losses.MeanAbsoluteError()(y, z)
+""".strip().split("\n")
+# None of them depends on both answers, and some on chance, on time or on where something lies in memory.
+FALSE = """
+print(y.shape == z.shape)
+print(time.time(), time.perf_counter())
+print(random.random(), np.random.rand(), np.random.default_rng().random())
+print(object())
+print(np.max(np.abs(y - lstm(x))))
+print(0.0)
+print(np.mean(y))
+print(np.mean(z))
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("kind", [Kind.KERAS3, Kind.KERAS2], ids=["keras3", "keras2"])
+def test_what_compares_moves_with_either_answer_and_nothing_else_does(kind: Kind) -> None:
+    source = MODELS + "\n".join(REAL + FALSE)
+    assignment = load_assignments()["lstm-notebook"]
+    with ForkSandbox() as sandbox:
+        sandbox.start(Kind.READER, kind)
+        reading = read(Submission("notebook.py", source.encode()), assignment, sandbox)
+        generation = "2" if kind == Kind.KERAS2 else "3"
+        runner = NotebookRunner(reading, assignment, sandbox, generation=generation, roles=Roles())
+        clean = runner.run()
+        spoiled = [
+            runner.run({call.call: {"by": "shift", "amount": 0.25} for call in clean.calls if call.side == side})
+            for side in ("student", "keras")
+        ]
+    pair = best_pair(clean)
+    assert pair is not None
+    assert pair.complete
+    assert {name: failed.message for name, failed in clean.failed.items()} == {}
+    moved = [{place[0] for place in places_moved(clean, run)} for run in spoiled]
+    lines = source.split("\n")
+    seen = {lines[reading.statements[number].first_line - 1] for number in moved[0] & moved[1]}
+    assert [line for line in REAL if line not in seen] == []
+    assert [line for line in FALSE if line in seen] == []

@@ -1,0 +1,100 @@
+"""Which statements are run for Task 2, and what is said about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x): return x\n"
+KERAS = "lstm = tf.keras.layers.LSTM(32)\ny = lstm(x)\n"
+MODELS = CLASS + KERAS + "m = LSTM(32)\nz = m(x)\n"
+
+
+def _uses(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The facts by the first line of the statement."""
+    lines = found["source"].split("\n")
+    starts = [statement["first_line"] for statement in found["statements"]]
+    return {lines[starts[use["statement"]] - 1].strip(): use for use in found["uses"]}
+
+
+def test_copying_and_comparing_are_run_with_all_that_they_read(read) -> None:
+    found = read("scale = 1\nother = 2\n" + MODELS + "m.kernel.assign(lstm.weights[0] * scale)\nprint(abs(y - z))\n")
+    uses = _uses(found)
+    assert "other = 2" not in uses
+    assert uses["scale = 1"]["sides"] == []
+    assert uses["lstm = tf.keras.layers.LSTM(32)"]["sides"] == ["keras"]
+    assert uses["z = m(x)"]["sides"] == ["student"]
+    assert uses["m.kernel.assign(lstm.weights[0] * scale)"]["sides"] == ["keras", "student"]
+    assert uses["print(abs(y - z))"]["sides"] == ["keras", "student"]
+
+
+def test_what_the_models_are_not_needed_for_stays_unrun_for_the_class(read) -> None:
+    found = read(MODELS + "print(abs(y - z))\n")
+    assert [statement["run"] for statement in found["statements"]] == [True, False, False, False, False, False]
+    assert len(found["uses"]) == 6
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "m.fit(x, y)",
+        "history = m.fit(x, y, epochs=100)",
+        "m.save('model.h5')",
+        "n = input('size')",
+        "files.upload()",
+        "for e in range(10): opt.apply_gradients(zip(g, m.weights))",
+        "tf.keras.utils.get_file('a', 'http://a')",
+    ],
+)
+def test_training_downloads_and_input_are_left_out(read, line: str) -> None:
+    assert line not in _uses(read(MODELS + line + "\nprint(abs(y - z))\n"))
+
+
+def test_a_file_with_only_the_class_uses_it_nowhere(read) -> None:
+    assert read(CLASS)["uses"] == []
+
+
+def test_a_number_that_is_typed_in_is_run_too(read) -> None:
+    assert _uses(read(MODELS + "print(0.0)\n"))["print(0.0)"]["sides"] == []
+
+
+def test_a_function_is_as_good_as_its_body(read) -> None:
+    uses = _uses(
+        read(CLASS + "def main():\n    a = tf.keras.layers.LSTM(2)(x)\n    print((a == LSTM(2)(x)).all())\nmain()\n")
+    )
+    assert (uses["main()"]["sides"], uses["main()"]["equality"]) == (["keras", "student"], True)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "from tensorflow.keras.layers import LSTM as Ready\nlstm = Ready(32)\n",
+        "import keras\nlstm = keras.layers.LSTM(32)\n",
+        "L = tf.keras.layers\nlstm = L.LSTM(32)\n",
+        "lstm = tf.keras.layers.RNN(tf.keras.layers.LSTMCell(32))\n",
+    ],
+)
+def test_a_layer_of_keras_is_known_by_whatever_name(read, layer: str) -> None:
+    uses = _uses(read(CLASS + layer + "m = LSTM(32)\nprint(lstm(x), m(x))\n"))
+    assert uses["print(lstm(x), m(x))"]["sides"] == ["keras", "student"]
+
+
+@pytest.mark.parametrize(
+    ("line", "facts"),
+    [
+        ("print(y.shape == z.shape)", {"shape_only"}),
+        ("assert len(y) == len(z)", {"shape_only", "equality"}),
+        ("print(y.shape, z)", set()),
+        ("print((y == z).all())", {"equality"}),
+        ("print(np.array_equal(y, z))", {"equality"}),
+        ("print(abs(y - z).max() == 0)", set()),
+        ("m.cell.kernel = lstm.weights[0]", {"assigns_attribute"}),
+        ("m.cell.weights[0] = lstm.weights[0]", {"assigns_attribute"}),
+        ("m.cell.kernel.assign(lstm.weights[0])", set()),
+    ],
+)
+def test_facts_help_to_name_a_mistake(read, line: str, facts: set[str]) -> None:
+    use = _uses(read(MODELS + line + "\n"))[line]
+    assert {name for name in ("shape_only", "equality", "assigns_attribute") if use[name]} >= facts
+    assert {name for name in ("shape_only", "assigns_attribute") if use[name]} <= facts
