@@ -38,6 +38,31 @@ def test_a_crash_is_a_runtime_error_that_names_the_signal(attack, call, signal):
 @pytest.mark.parametrize(
     "call",
     [
+        pytest.param("ctypes.CDLL(None).exit(0)", id="exit() of libc"),
+        pytest.param("ctypes.CDLL(None)._exit(0)", id="_exit() of libc"),
+        pytest.param("ctypes.CDLL(None).syscall(231, 0)", id="exit_group, by its number"),
+        pytest.param("ctypes.pythonapi.Py_Exit(0)", id="Py_Exit()"),
+        pytest.param("ctypes.CDLL(None).pthread_exit(None)", id="the main thread alone"),
+        pytest.param("ctypes.CDLL(None).quick_exit(0)", id="quick_exit()"),
+        pytest.param(
+            "thread = threading.Thread(target=os._exit, args=[0])\nthread.start()\nthread.join()", id="from a thread"
+        ),
+        pytest.param("import _thread\n_thread.interrupt_main()\ntime.sleep(5)", id="an interrupt from within"),
+        pytest.param("signal.signal(signal.SIGALRM, signal.SIG_DFL)\nsignal.alarm(1)\ntime.sleep(5)", id="an alarm"),
+        pytest.param("os.kill(os.getpid(), signal.SIGSYS)", id="the signal of seccomp"),
+        pytest.param("signal.raise_signal(signal.SIGXCPU)", id="the signal of a time limit"),
+        pytest.param("signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nopen('f', 'wb').truncate(1 << 40)", id="SIGXFSZ"),
+        pytest.param("os.close(0), os.dup2(3, 0), os.close(3)\nos._exit(0)", id="with its pipe moved away"),
+    ],
+)
+def test_every_way_out_is_a_runtime_error_without_points(attack, call):
+    report = attack(call=call)
+    assert (report.status, report.points) == ("runtime_error", 0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
         pytest.param("os.close(3)", id="closes the result pipe"),
         pytest.param("os.closerange(0, 256)", id="closes everything"),
         pytest.param("os.dup2(os.open(os.devnull, os.O_WRONLY), 3)", id="sends the result nowhere"),

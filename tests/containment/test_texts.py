@@ -111,9 +111,9 @@ def test_a_file_with_much_to_say_about_gets_a_report_that_people_can_read(graded
 
 def test_a_notebook_of_very_many_cells_gets_a_report_that_people_can_read(graded, written):
     honest = written().content.decode()
-    sources = [honest, *["%matplotlib inline\n!ls\nplt.plot(undefined)"] * 20_000]
+    sources = [honest, *["%matplotlib inline\n!ls\nplt.plot(undefined)"] * 3000]
     cells = [{"cell_type": "code", "source": source, "metadata": {}, "outputs": []} for source in sources]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     report = graded(Submission("submission.ipynb", json.dumps(notebook).encode()), cpu_seconds=20)
-    assert report.status in ("passed", "invalid_submission")
+    assert (report.status, len(report.extraction.cells_skipped)) == ("passed", 1000)
     assert len(report.model_dump_json()) < 400_000
