@@ -233,7 +233,7 @@ def batch_command(
     language = lang.value if lang else _locale_language() or chosen.language
     accepted, device = _accept_missing(), _device()
     for path in paths:
-        if not path.exists():
+        if not (path.is_dir() or path.is_file()):
             raise _usage(f"{path}: there is no such file or folder")
     with contextlib.ExitStack() as stack:
         found = stack.enter_context(collect(paths))

@@ -22,6 +22,7 @@ from typing import Literal
 from zipfile import ZipFile, ZipInfo
 
 from grader.batch.archives import Unreadable, entries, open_archive, read_entry
+from grader.submission import readable_name
 
 CODE_SUFFIXES = (".ipynb", ".py", ".txt")
 ARCHIVE_SUFFIX = ".zip"
@@ -79,9 +80,9 @@ def collect(paths: Sequence[Path]) -> Iterator[list[Found]]:
     with contextlib.ExitStack() as stack:
         found: list[Found] = []
         for path in paths:
-            files = _in_folder(path, stack) if path.is_dir() else _on_disk(path, (path.name,), (), stack)
+            files = _in_folder(path, stack) if path.is_dir() else _on_disk(path, (readable_name(path.name),), (), stack)
             alone = not path.is_dir() and path.suffix.lower() != ARCHIVE_SUFFIX
-            found += _students(sorted(files, key=_natural), prefix=path.name, alone=alone)
+            found += _students(sorted(files, key=_natural), prefix=readable_name(path.name), alone=alone)
         yield _told_apart(found)
 
 
@@ -97,9 +98,9 @@ def _is_noise(parts: Iterable[str]) -> bool:
 
 def _in_folder(folder: Path, stack: contextlib.ExitStack) -> Iterator[_File]:
     for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
+        parts = tuple(map(readable_name, path.relative_to(folder).parts))
         # Links are not followed: what they lead to is nobody's submission.
-        if _is_noise(parts) or any((folder / Path(*parts[: n + 1])).is_symlink() for n in range(len(parts))):
+        if _is_noise(parts) or any(part.is_symlink() for part in (path, *path.parents[: len(parts) - 1])):
             continue
         if path.is_file():
             yield from _on_disk(path, parts, parts, stack)

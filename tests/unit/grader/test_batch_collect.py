@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import struct
 import zipfile
@@ -253,6 +254,17 @@ def test_a_large_archive_of_zip64_can_be_read(tmp_path: Path) -> None:
 def test_names_of_a_russian_windows_are_read(tmp_path: Path) -> None:
     raw = zipped({"______.py": CODE}).replace(b"______", "Иванов".encode("cp866"))
     assert students(written(tmp_path / "c.zip", raw)) == [("Иванов", "Иванов.py")]
+
+
+def test_names_on_disk_that_are_no_text_can_be_written_down(tmp_path: Path) -> None:
+    name = os.fsdecode("Иванов.py".encode("cp1251"))
+    written(tmp_path / name, CODE)
+    for paths in ([tmp_path], [tmp_path / name]):
+        with collect(paths) as found:
+            (file,) = found
+            (file.path + file.student.name + file.filename).encode()
+            assert file.filename.endswith(".py")
+            assert file.read(100) == CODE
 
 
 def test_a_file_that_may_not_be_read_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
