@@ -109,7 +109,7 @@ def _warm_up(sandbox: ForkSandbox, references: ReferenceStore, assignments: Mapp
         # The process for Keras 2 is started when a submission needs it.
         sandbox.warm_up(Kind.READER, Kind.KERAS3)
         for assignment in assignments.values():
-            references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
+            references.prepare([case.spec() for case in assignment.cases], digest=assignment.digest)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable):
         logger.exception("warm_up_failed")
     else:

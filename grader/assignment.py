@@ -56,6 +56,9 @@ class CaseEntry(AssignmentModel):
     units: int = Field(ge=1, le=512)
     seed: int = Field(ge=0, lt=2**32)
     scale: float = Field(1.0, gt=0, le=3, description="factor on the input and on all weights")
+    values: Literal["usual", "wide"] = Field(
+        "usual", description='"wide" weights saturate gates and take the cell state past 1: most mistakes show there'
+    )
 
     def spec(self) -> CaseSpec:
         return CaseSpec(**self.model_dump())

@@ -7,7 +7,7 @@ recurrent code ran (with that code returning NaN).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputInvalid
+from grader.explanation import Explanation, explain
 from grader.reading import Reading
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import (
@@ -31,6 +32,7 @@ from grader.sandbox.protocol import (
     Trial,
 )
 from reference import Case
+from reference.misconceptions import Table
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Execution:
     fired: tuple[str, ...] = ()
     # None: no recurrent code ran. False: it ran, and the answer did not depend on it.
     depends_on_built_in: bool | None = None
+    # The known mistakes that give the numbers of a wrong answer.
+    explanation: Explanation | None = None
 
     def failed_early(self) -> bool:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
@@ -85,11 +89,19 @@ class Execution:
 class Runner:
     """Runs one submission under one Keras generation."""
 
-    def __init__(self, reading: Reading, assignment: Assignment, cases: Sequence[Case], sandbox: Sandbox) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        assignment: Assignment,
+        cases: Sequence[Case],
+        sandbox: Sandbox,
+        table_of: Callable[[Case], Table],
+    ) -> None:
         self._reading = reading
         self._assignment = assignment
         self._cases = cases
         self._sandbox = sandbox
+        self._table_of = table_of
 
     def run(self, generation: str) -> Execution:
         """Everything that there is to know for the checks.
@@ -107,7 +119,7 @@ class Runner:
         if execution.fired:
             poisoned, _ = self._once(generation, roles, poisoned=True)
             execution = replace(execution, depends_on_built_in=_differ(execution, poisoned))
-        return execution
+        return replace(execution, explanation=explained(execution, self._cases, self._table_of))
 
     def _retry_fresh(self, execution: Execution, roles: Roles) -> Execution:
         """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
@@ -237,6 +249,23 @@ class Runner:
         )
         trial = next(((e, arrays.get("outputs")) for e, arrays in events if isinstance(e, Trial)), None)
         return execution, trial
+
+
+def explained(execution: Execution, cases: Sequence[Case], table_of: Callable[[Case], Table]) -> Explanation | None:
+    """What explains the numbers, where there is something to explain: not a right answer, nor one that is random."""
+    answers = {case_id: answer.array for case_id, answer in execution.answers.items() if answer.array is not None}
+    if execution.depends_on_built_in or all(execution.comparisons[case_id].close for case_id in answers):
+        return None
+    for case_id, second in execution.repeats.items():
+        first = answers.get(case_id)
+        if first is None or second.array is None or not same_answer(first, second.array):
+            return None
+    return explain(answers, cases, table_of)
+
+
+def same_answer(first: NDArray[np.floating], second: NDArray[np.floating]) -> bool:
+    """Whether a model that was called twice said the same, as far as float32 can tell."""
+    return first.shape == second.shape and np.allclose(first, second, atol=1e-5, rtol=1e-5, equal_nan=True)
 
 
 def _answers(

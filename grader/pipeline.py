@@ -89,7 +89,7 @@ def grade(
             return _unreadable(submission, assignment, reading, stages)
         stages.begin("reference")
         cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
-        runner = Runner(reading, assignment, cases, sandbox)
+        runner = Runner(reading, assignment, cases, sandbox, references.table)
         evidence, checks = _run(runner, reading, assignment, sandbox, stages)
         stages.begin("checking")
         return _report(submission, evidence, checks, cases, stages, artefacts)

@@ -1,6 +1,6 @@
 """What a correct answer is. Importing this package does not import TensorFlow."""
 
-from reference.cases import Case, CaseSpec
+from reference.cases import Case, CaseSpec, search_case
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
 from reference.oracle import LSTMTrace, lstm_forward
 from reference.store import ReferenceStore
@@ -18,5 +18,6 @@ __all__ = [
     "ReferenceUnavailable",
     "dense_layers",
     "lstm_forward",
+    "search_case",
     "split_gates",
 ]

@@ -18,14 +18,21 @@ def build_case(spec: CaseSpec) -> Case:
     """Make a seeded Keras LSTM and a seeded input, and let the layer answer.
 
     Input and bias are normal, with standard deviations 1 and 0.5; the kernels are initialised as Keras does by default.
+    Values that are ``wide`` are all normal; see `CaseSpec`.
     """
+    initializers = tf.keras.initializers
+    wide = spec.values == "wide"
     layer = tf.keras.layers.LSTM(
         spec.units,
         return_sequences=True,
         recurrent_activation="sigmoid",
-        kernel_initializer=tf.keras.initializers.GlorotUniform(seed=spec.seed),
-        recurrent_initializer=tf.keras.initializers.Orthogonal(seed=spec.seed + 1),
-        bias_initializer=tf.keras.initializers.RandomNormal(stddev=0.5, seed=spec.seed + 2),
+        kernel_initializer=initializers.RandomNormal(stddev=2 / spec.features**0.5, seed=spec.seed)
+        if wide
+        else initializers.GlorotUniform(seed=spec.seed),
+        recurrent_initializer=initializers.RandomNormal(stddev=2.5 / spec.units**0.5, seed=spec.seed + 1)
+        if wide
+        else initializers.Orthogonal(seed=spec.seed + 1),
+        bias_initializer=initializers.RandomNormal(stddev=1.0 if wide else 0.5, seed=spec.seed + 2),
         unit_forget_bias=False,
     )
     layer.build((spec.batch, spec.timesteps, spec.features))

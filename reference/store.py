@@ -24,8 +24,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from reference.cases import Case, CaseSpec, cases_from_arrays, specs_from_json, specs_to_json
+from reference.cases import Case, CaseSpec, cases_from_arrays, search_case, specs_from_json, specs_to_json
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
+from reference.misconceptions.table import Table, build_table, read_table, table_name, write_table
 from reference.oracle import lstm_forward
 from reference.weights import Float32Array
 
@@ -119,6 +120,7 @@ class ReferenceStore:
         self._cache_dir = cache_dir
         self._build = build
         self._loaded: dict[tuple[str, tuple[CaseSpec, ...]], tuple[Case, ...]] = {}
+        self._tables: dict[str, Table] = {}
 
     def load(self, specs: Sequence[CaseSpec], *, digest: str) -> tuple[Case, ...]:
         """Return the cases of `specs`, in their order, with read-only arrays.
@@ -147,11 +149,39 @@ class ReferenceStore:
                 raise ReferenceUnavailable(f"the reference cannot be built or stored: {error}") from error
         return self._loaded[key]
 
+    def prepare(self, specs: Sequence[CaseSpec], *, digest: str) -> None:
+        """Build everything that grading this assignment may need. Raises what `load` and `table` raise."""
+        self.table(search_case(self.load(specs, digest=digest)))
+
+    def table(self, case: Case) -> Table:
+        """Return what all known mistakes answer on `case`. Built when first asked for, which takes about 6 s of CPU.
+
+        Raises:
+            ReferenceUnavailable: the cache folder cannot be used.
+        """
+        name = table_name(case)
+        if name not in self._tables:
+            path = self._cache_dir / f"{name}.safetensors"
+            try:
+                with self._locked(f"{name}.lock"):
+                    if name not in self._tables:
+                        self._tables[name] = read_table(path) or self._build_table(case, path)
+            except OSError as error:
+                raise ReferenceUnavailable(f"the table of mistakes cannot be stored: {error}") from error
+        return self._tables[name]
+
+    @staticmethod
+    def _build_table(case: Case, path: Path) -> Table:
+        table = build_table(case)
+        write_table(table, path)
+        logger.info("mistakes_table_built", extra={"path": str(path), "entries": len(table.entries)})
+        return table
+
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, name: str = "lock") -> Iterator[None]:
         """Keep out every other process, and every other thread too, because each opens the lock file anew."""
         self._cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self._cache_dir / "lock").open("w") as lock:
+        with (self._cache_dir / name).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -26,7 +26,7 @@ from reference import ReferenceStore
 
 store = ReferenceStore(Path(os.environ["LSTM_GRADER_CACHE_DIR"]))
 for assignment in load_assignments().values():
-    store.load([case.spec() for case in assignment.cases], digest=assignment.digest)
+    store.prepare([case.spec() for case in assignment.cases], digest=assignment.digest)
 PYTHON
   # Whatever uid the container is given (docker run --user) may write there; there is nobody else in it.
   chown -R grader: /data

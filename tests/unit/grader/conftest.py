@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from grader.assignment import Assignment, load_assignments
 from grader.checks.evidence import Evidence
 from grader.comparison import compare
-from grader.execution import Answer, Execution
+from grader.execution import Answer, Execution, explained
 from grader.reading import Reading
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, ClassFound, Parts
-from reference import Case, LSTMWeights, lstm_forward
+from reference import Case, LSTMWeights, lstm_forward, search_case
+from reference.misconceptions import Table, build_table
 
 Respond = Callable[[Case], NDArray[np.floating]]
 
@@ -32,10 +34,20 @@ def cases(assignment: Assignment) -> tuple[Case, ...]:
     for spec in (entry.spec() for entry in assignment.cases):
         rng = np.random.default_rng(spec.seed)
         shapes = ((spec.features, 4 * spec.units), (spec.units, 4 * spec.units), (4 * spec.units,))
-        weights = LSTMWeights(*(rng.standard_normal(shape, dtype=np.float32) * np.float32(0.5) for shape in shapes))
-        x = rng.standard_normal((spec.batch, spec.timesteps, spec.features), dtype=np.float32)
+        wide = (2 / spec.features**0.5, 2.5 / spec.units**0.5, 1.0)
+        usual = (spec.scale / spec.features**0.5, spec.scale / spec.units**0.5, spec.scale * 0.5)
+        factors = np.float32(wide if spec.values == "wide" else usual)
+        weights = LSTMWeights(
+            *(rng.standard_normal(s, dtype=np.float32) * f for s, f in zip(shapes, factors, strict=True))
+        )
+        x = rng.standard_normal((spec.batch, spec.timesteps, spec.features), dtype=np.float32) * np.float32(spec.scale)
         made.append(Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32)))
     return tuple(made)
+
+
+@pytest.fixture(scope="session")
+def table(cases: tuple[Case, ...]) -> Table:
+    return build_table(search_case(cases))
 
 
 @pytest.fixture
@@ -54,7 +66,9 @@ def class_found() -> ClassFound:
 
 
 @pytest.fixture
-def evidence_of(assignment: Assignment, cases: tuple[Case, ...], class_found: ClassFound) -> Callable[..., Evidence]:
+def evidence_of(
+    assignment: Assignment, cases: tuple[Case, ...], class_found: ClassFound, request: pytest.FixtureRequest
+) -> Callable[..., Evidence]:
     """What the checks would look at if a model answered each case as `respond` does."""
 
     def make(respond: Respond | None = None, *, reading: Mapping[str, object] | None = None) -> Evidence:
@@ -84,6 +98,9 @@ def evidence_of(assignment: Assignment, cases: tuple[Case, ...], class_found: Cl
             answers=answers,
             comparisons=comparisons,
         )
+        # Building the table takes seconds: only for tests in which something is wrong.
+        explanation = explained(execution, cases, lambda case: request.getfixturevalue("table"))
+        execution = replace(execution, explanation=explanation)
         return Evidence(assignment, Reading(format="py", error=None, **(reading or {})), execution)
 
     return make

@@ -67,7 +67,7 @@ def test_float32_rounding_does_not_hide_a_mistake(evidence_of, cases, code):
 @pytest.mark.parametrize(
     "respond",
     [
-        pytest.param(lambda case: np.tanh(case.expected), id="no mistake of the list"),
+        pytest.param(lambda case: np.cos(case.expected), id="no mistake of the list"),
         pytest.param(lambda case: case.expected + 1e-3, id="nearly right"),
         pytest.param(lambda case: np.random.default_rng(1).normal(size=case.expected.shape), id="noise"),
         pytest.param(

@@ -1,0 +1,129 @@
+"""Which known mistakes explain the numbers that came back.
+
+A mistake that computes something definite gives definite numbers. One case is looked up in a table of everything that
+the bank of `reference.misconceptions` answers there, alone and in pairs; what fits is replayed on every case and
+believed only if it explains all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import Case, search_case
+from reference.misconceptions import PARTS, Mistake, Table, bank, replay
+
+Array = NDArray[np.floating]
+
+# What may be off, for values up to 1, besides a multiple of what float32 rounding does to the mistake itself.
+TOLERANCE = 3e-5
+ROUNDING = 8.0
+# The share of values that a rounding mistake may round to the other side.
+OTHER_SIDE = 0.02
+LOOKUP_TOLERANCE = 1e-4
+MOST_CONFIRMED = 60
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One mistake or two, replayed and found equal on all cases.
+
+    Args:
+        residual: the largest difference that is left.
+        also: codes of other mistakes with the same numbers.
+        runner_up: the nearest single mistake that does not fit, and how far it is.
+    """
+
+    mistakes: tuple[Mistake, ...]
+    residual: float
+    also: tuple[str, ...] = ()
+    runner_up: tuple[str, float] | None = None
+
+    @property
+    def right_parts(self) -> frozenset[str]:
+        return frozenset(PARTS).difference(*(mistake.wrong for mistake in self.mistakes))
+
+
+def explain(
+    answers: Mapping[str, Array], cases: Sequence[Case], table_of: Callable[[Case], Table]
+) -> Explanation | None:
+    """Find what explains wrong answers.
+
+    Args:
+        answers: case id -> what the student's model returned; other shapes than the case's are left out.
+        table_of: gives the table of a case.
+    Returns:
+        None when no known mistake, and no two of them, explain every answer.
+    """
+    asked = [case for case in cases if (a := answers.get(case.spec.id)) is not None and a.shape == case.expected.shape]
+    if not asked:
+        return None
+    if any(array.min() == array.max() or np.isnan(array).all() for array in (answers[c.spec.id] for c in asked)):
+        return None
+    asked.sort(key=lambda case: case.expected.size)
+    searched = search_case(cases)
+    if searched not in asked:
+        return _confirmed([(mistake,) for mistake in bank()], asked, answers)
+    table, answer = table_of(searched), answers[searched.spec.id]
+    suspects = [tuple(bank()[index] for index in entry) for entry in table.lookup(answer, LOOKUP_TOLERANCE)]
+    found = _confirmed(suspects, asked, answers)
+    if found is None:
+        return None
+    named = {mistake.code for mistake in found.mistakes} | set(found.also)
+    return replace(found, runner_up=table.nearest_single(answer, named))
+
+
+def _confirmed(
+    suspects: Iterable[tuple[Mistake, ...]], cases: Sequence[Case], answers: Mapping[str, Array]
+) -> Explanation | None:
+    """The best of the suspects that hold on all cases. A single mistake is believed before any pair."""
+    right = [case for case in cases if _fits((), case, answers[case.spec.id]) is not None]
+    matching: list[tuple[float, tuple[Mistake, ...]]] = []
+    for mistakes in list(suspects):
+        if matching and len(mistakes) > len(matching[0][1]):
+            break
+        residual = _residual(mistakes, cases, answers)
+        if residual is not None:
+            matching.append((residual, mistakes))
+        if len(matching) >= MOST_CONFIRMED:
+            break
+    if not matching or len(right) == len(cases):
+        return None
+    order = {mistake.name: index for index, mistake in enumerate(bank())}
+    residual, mistakes = min(matching, key=lambda match: [order[mistake.name] for mistake in match[1]])
+    codes = {mistake.code for mistake in mistakes}
+    also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
+    return Explanation(mistakes, residual, tuple(also))
+
+
+def _residual(mistakes: Sequence[Mistake], cases: Sequence[Case], answers: Mapping[str, Array]) -> float | None:
+    """The largest difference over all cases; None when there is one that cannot be explained."""
+    worst = 0.0
+    for case in cases:
+        residual = _fits(mistakes, case, answers[case.spec.id])
+        if residual is None:
+            return None
+        worst = max(worst, residual)
+    return worst
+
+
+def _fits(mistakes: Sequence[Mistake], case: Case, answer: Array) -> float | None:
+    exact = replay(mistakes, case)
+    with np.errstate(all="ignore"):
+        scale = np.maximum(1.0, np.abs(exact))
+        difference = np.abs(exact - answer) / scale
+        comparable = ~np.isnan(exact)
+        if not comparable.any():
+            return 0.0
+        # Rounding grows in a mistake that has no bounds: the same in float32 says by how much here.
+        rounding = np.nan_to_num(np.abs(exact - replay(mistakes, case, np.float32)) / scale, nan=np.inf)
+        off = comparable & ~(difference <= TOLERANCE + ROUNDING * rounding)
+        quantum = max((mistake.quantum for mistake in mistakes), default=0.0)
+        if quantum and off.sum() <= OTHER_SIDE * comparable.sum() + 1:
+            off &= ~(difference <= 1.5 * quantum)
+        if off.any():
+            return None
+    return float(difference[comparable].max())

@@ -1,0 +1,7 @@
+"""Wrong-on-purpose forward passes: what an LSTM answers when one or two things in it are not what they should be."""
+
+from reference.misconceptions.bank import bank
+from reference.misconceptions.mistake import PARTS, Mistake, replay
+from reference.misconceptions.table import Table, build_table
+
+__all__ = ["PARTS", "Mistake", "Table", "bank", "build_table", "replay"]

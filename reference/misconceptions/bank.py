@@ -1,0 +1,28 @@
+"""All mistakes, and the pairs of them that can be made together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import cache
+
+from reference.misconceptions.gates import gate_mistakes
+from reference.misconceptions.inputs import input_mistakes
+from reference.misconceptions.mistake import Mistake
+from reference.misconceptions.shapes import output_mistakes
+from reference.misconceptions.state import state_mistakes
+
+
+@cache
+def bank() -> tuple[Mistake, ...]:
+    """Every single mistake; the likelier of two that give the same numbers comes first."""
+    return (*input_mistakes(), *gate_mistakes(), *state_mistakes(), *output_mistakes())
+
+
+def pairs() -> Iterator[tuple[int, int]]:
+    """Indices into `bank` of every two mistakes that do not speak about the same thing."""
+    singles = bank()
+    for first, second in itertools.combinations(range(len(singles)), 2):
+        one, other = singles[first], singles[second]
+        if not (one.rare or other.rare) and one.compatible(other):
+            yield first, second
