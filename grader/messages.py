@@ -137,7 +137,8 @@ def _message_and_hint(code: str, language: str, params: Mapping[str, object]) ->
 
 def _message(code: str, language: str, params: Mapping[str, object]) -> str:
     known = [name for name, value in params.items() if value not in (None, "", [])]
-    added = [_own().find(f"{code}.message.{name}", language, **params) for name in known]
+    derived = _with_derived(language, params)
+    added = [_own().find(f"{code}.message.{name}", language, **derived) for name in known]
     return " ".join([translate(f"{code}.message", language, **params), *filter(None, added)])
 
 

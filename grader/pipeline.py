@@ -276,12 +276,23 @@ def _advisories(evidence: Evidence, filename: str) -> list[Advisory]:
 
 def _extraction(evidence: Evidence) -> Extraction:
     reading, execution = evidence.reading, evidence.execution
-    skipped = [SkippedCell(index=cell.index, code=cell.code, params=cell.params) for cell in reading.skipped]
+    uses = {use.statement for use in reading.uses} if evidence.notebook is not None else set()
+    used = {index for index, statement in enumerate(reading.statements) if statement.run} | uses
+    left_out = {
+        statement.cell
+        for index, statement in enumerate(reading.statements)
+        if index not in used and statement.reason not in ("no_effect", "shell_line", "magic")
+    }
+    skipped = [
+        SkippedCell(index=cell.index, code=cell.code, params=cell.params)
+        for cell in reading.skipped
+        if cell.code != "not_needed" or cell.index in left_out
+    ]
     for failed in execution.statements_failed:
         params = {"type": failed.type, "message": clean_message(failed.message)[:300]}
         skipped.append(SkippedCell(index=reading.cell_of(failed.line), code=failed.code, params=params))
     return Extraction(
-        cells_used=sorted({statement.cell for statement in reading.statements if statement.run})[:MOST_CELLS],
+        cells_used=sorted({reading.statements[index].cell for index in used})[:MOST_CELLS],
         cells_skipped=sorted(skipped, key=lambda cell: cell.index)[:MOST_CELLS],
         class_line=reading.frame(reading.class_line, "").line if reading.class_line else None,
         roles=execution.parts.roles if execution.parts else {},

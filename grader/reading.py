@@ -59,6 +59,7 @@ class Use(ReadingModel):
     shape_only: bool
     equality: bool
     assigns_attribute: bool
+    reads_weights: bool
 
 
 class Skipped(ReadingModel):

@@ -74,7 +74,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         - ``global_x``: ``line``, ``shape_only``; ``homoglyphs``: ``name``, ``looks_like``, ``line``.
         - ``unpack_names``: names of four-way splits in the class; ``advisories``: ``code``, ``params``, ``line``.
         - ``uses``, the statements that are run for Task 2: ``statement`` (its place), ``sides``, ``shape_only``,
-          ``equality``, ``assigns_attribute``, as `use_plan.Use` describes them.
+          ``equality``, ``assigns_attribute``, ``reads_weights``, as `use_plan.Use` describes them.
     """
     result: Result = {
         "format": None,

@@ -26,6 +26,7 @@ LEFT_OUT = re.compile(
     r"|get_file|input|sleep|summary|compile"
 )
 SHOWS = frozenset({"print", "display", "pprint"})
+WEIGHTS = frozenset({"weights", "get_weights", "trainable_weights", "variables", "kernel", "recurrent_kernel", "bias"})
 EQUALITY = frozenset({"array_equal", "equal", "assert_array_equal", "assertEqual", "not_equal", "array_equiv"})
 
 
@@ -34,7 +35,8 @@ class Use:
     """A statement that is run for Task 2.
 
     `sides` say whose values it reads: `STUDENT`, `KERAS`. `shape_only`: nothing of these but shapes. `equality`: it
-    asks for exact equality. `assigns_attribute`: it replaces an attribute or item that holds a weight.
+    asks for exact equality. `assigns_attribute`: it replaces an attribute or item that holds a weight. `reads_weights`:
+    it looks at weights.
     """
 
     statement: int
@@ -42,6 +44,7 @@ class Use:
     shape_only: bool
     equality: bool
     assigns_attribute: bool
+    reads_weights: bool
 
 
 def find_uses(tree: ast.Module, plan: Plan, *, is_script: bool) -> list[Use]:
@@ -122,6 +125,7 @@ class _Finder:
             shape_only=self._shape_only(nodes),
             equality=any(map(_is_equality, nodes)),
             assigns_attribute=any(map(_assigns_weight, nodes)),
+            reads_weights=any(isinstance(node, ast.Attribute) and node.attr in WEIGHTS for node in nodes),
         )
 
     def _nodes(self, statement: Statement) -> Iterator[ast.AST]:

@@ -11,33 +11,31 @@ equal (exact equality was asked for), with each call spoiled by another amount (
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
 from grader.report import Params
-from grader.sandbox.protocol import Called, Shown
+from grader.sandbox.protocol import Called
 from grader.task2.copying import Pair
+from grader.task2.differences import (
+    CLAIM,
+    SHIFT,
+    SMALL,
+    Place,
+    is_claim,
+    is_like_signed,
+    is_proper,
+    kind_of,
+    measures_of,
+    numbers_in,
+    places_moved,
+    shows_numbers,
+)
 from grader.task2.finding import Finding
 from grader.task2.runs import NotebookRun, Spoils
 
 Ask = Callable[[Spoils], NotebookRun]
-Place = tuple[int, str, int]
-
-SHIFT = 0.25
-# The largest value that the pattern of runner/watch.py takes away, which is what a maximum without abs shows.
-PATTERN_DOWN = 0.15
-# Numbers that differ by less are the same: rounding of 1e-7 and what is made of it.
-MOVED = 1e-4
-# What a measure of errors shows at most where there are none but those of rounding.
-SMALL = 1e-3
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\bnan\b|\binf\b")
-CLAIM = re.compile(
-    r"совпад|равн|одинаков|разни|ошибк|погреш|отлич|верно|успе|equal|same|match|diff|error|identical|close|true|ok\b|mae|mse",
-    re.IGNORECASE,
-)
 
 
 def judge_comparison(clean: NotebookRun, pair: Pair | None, ask: Ask) -> Finding:
@@ -66,9 +64,7 @@ class _Comparison:
         found = self._of_copied()
         if found is None:
             return self._why_nothing_moves()
-        if found.passed and self._different_inputs():
-            return Finding(False, "t2_different_inputs")
-        return found
+        return self._on_equal_inputs(found)
 
     # --- runs ------------------------------------------------------------------------------------------------
 
@@ -119,23 +115,24 @@ class _Comparison:
             return None
         by_student, by_keras = places_moved(base, student), places_moved(base, keras)
         both = by_student & by_keras
-        measures = {place: _measures(place, base, student, keras) for place in both}
+        measures = {place: measures_of(place, base, student, keras) for place in both}
         hidden: set[Place] = set()
         if any(abs(measure[0]) > SMALL for found in measures.values() for measure in found):
             # Either no measure of errors, or there are errors: what is it where there are none?
             equal = self._made_equal() or base
-            measures = {place: _measures(place, equal, student, keras) for place in both}
+            measures = {place: measures_of(place, equal, student, keras) for place in both}
             # The errors that are there may hide what the spoiled answers would show.
             hidden = {place for place, found in measures.items() if any(abs(m[0]) <= SMALL for m in found)}
-        proper = {place for place, found in measures.items() if any(_is_proper(*measure) for measure in found)}
-        signed = {place for place, found in measures.items() if any(_like_signed(*m) for m in found)} - proper
+        proper = {place for place, found in measures.items() if any(is_proper(*measure) for measure in found)}
+        signed = {place for place, found in measures.items() if any(is_like_signed(*m) for m in found)} - proper
         if doubtful := (proper & hidden) | signed:
             proper = (proper - doubtful) | self._never_negative(doubtful)
-        arrays = {place for place in both if _kind(base, place) == "array"}
+        arrays = {place for place in both if kind_of(base, place) == "array"}
         if proper or arrays:
             unequal = self._exact(place for place in proper | arrays if self._equality(place))
-            return unequal or Finding(True, details={"seen": "number" if proper else "by_eye"})
-        if _by_eye(base, by_student - both) and _by_eye(base, by_keras - both):
+            agree = any(abs(m[0]) <= SMALL for place in proper for m in measures_of(place, self._clean, student, keras))
+            return unequal or Finding(True, details={"seen": "number" if proper else "by_eye", "agree": agree})
+        if shows_numbers(base, by_student - both) and shows_numbers(base, by_keras - both):
             return Finding(True, details={"seen": "by_eye"})
         if any(measures.values()):
             return Finding(False, "t2_no_abs", self._where(both))
@@ -146,7 +143,7 @@ class _Comparison:
         other_sign = self._spoiled(self._copied(self._student), by="shift", amount=-SHIFT)
         if other_sign is None:
             return set()
-        numbers = {place: _numbers(other_sign.by_place.get(place)) for place in places}
+        numbers = {place: numbers_in(other_sign.by_place.get(place)) for place in places}
         return {place for place, found in numbers.items() if found and min(found) > 0}
 
     def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Finding | None:
@@ -172,10 +169,14 @@ class _Comparison:
         use = self._clean.use(place[0])
         return use is not None and use.equality
 
-    def _different_inputs(self) -> bool:
+    def _on_equal_inputs(self, found: Finding) -> Finding:
+        """A comparison is none where no input was given to both; but where the answers agree, it was (a part of it)."""
         students = {call.input for call in self._copied(self._student)}
         keras = {call.input for call in self._keras}
-        return None not in students | keras and not students & keras
+        different = None not in students | keras and not students & keras
+        if found.passed and different and not found.details.get("agree"):
+            return Finding(False, "t2_different_inputs")
+        return found
 
     # --- one that is not -------------------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class _Comparison:
                 close = self._pair is not None and self._pair.complete
                 if close and any(self._equality(place) for place in places):
                     return Finding(False, "t2_exact_equality", self._where(places))
-                return found if not self._different_inputs() else Finding(False, "t2_different_inputs")
+                return self._on_equal_inputs(found)
         old, old_keras = self._unlike(self._student), self._unlike(self._keras)
         if stale := places_moved(clean, old) & places_moved(clean, old_keras):
             return self._stale(stale)
@@ -214,7 +215,7 @@ class _Comparison:
     def _compared_with_itself(self, unlike: NotebookRun, alike: NotebookRun | None) -> set[Place]:
         """What depends on how two calls of one side differ, and not on what they have in common."""
         places = places_moved(self._clean, unlike) - (places_moved(self._clean, alike) if alike is not None else set())
-        return {place for place in places if place[1] != "call" and _kind(self._clean, place) != "array"}
+        return {place for place in places if place[1] != "call" and kind_of(self._clean, place) != "array"}
 
     def _by_source(self) -> Finding:
         """Nothing moves whatever is spoiled: what was it, then, that the notebook shows as the result?"""
@@ -226,9 +227,11 @@ class _Comparison:
                 continue
             if use.shape_only:
                 shapes = shapes or item.kind == "bool" or (item.kind == "text" and CLAIM.search(item.text) is not None)
-            elif len(use.sides) == 1 and _is_claim(item):
+            elif use.reads_weights:
+                continue  # whether the weights agree is another question
+            elif len(use.sides) == 1 and is_claim(item):
                 return Finding(False, "t2_self_compare", self._where([place]))
-            elif _is_claim(item):
+            elif is_claim(item):
                 return Finding(False, "t2_faked", self._where([place]))
         if shapes or any(self._compares_shapes()):
             return Finding(False, "t2_shape_only")
@@ -252,98 +255,3 @@ class _Comparison:
         statements = self._clean.reading.statements
         lines = [statements[place[0]].first_line for place in places if place[0] < len(statements)]
         return {"line": min(lines)} if lines else {}
-
-
-def places_moved(base: NotebookRun, spoiled: NotebookRun) -> set[Place]:
-    """What is shown otherwise in the second run, or not at all, if that run came to its end."""
-    places = base.by_place if spoiled.complete else base.by_place.keys() & spoiled.by_place.keys()
-    return {place for place in places if _differ(base.by_place[place], spoiled.by_place.get(place))} | {
-        # A statement that fails only now: ``assert``.
-        place
-        for place in spoiled.by_place.keys() - base.by_place.keys()
-        if place[1] == "raised"
-    }
-
-
-def _kind(run: NotebookRun, place: Place) -> str:
-    item = run.by_place.get(place)
-    return item.kind if item is not None else "raised"
-
-
-def _differ(first: Shown, second: Shown | None) -> bool:
-    if second is None:
-        return True
-    if (first.kind, first.size) != (second.kind, second.size):
-        return True
-    if first.kind == "text":
-        if NUMBER.sub("", first.text) != NUMBER.sub("", second.text):
-            return True
-        return _numbers_differ(_in_text(first), _in_text(second))
-    return _numbers_differ(first.values, second.values)
-
-
-def _numbers_differ(first: list[float], second: list[float]) -> bool:
-    if len(first) != len(second):
-        return True
-    return any(not _same(a, b) for a, b in zip(first, second, strict=True))
-
-
-def _same(a: float, b: float) -> bool:
-    if math.isnan(a) or math.isnan(b):
-        return math.isnan(a) and math.isnan(b)
-    return a == b or abs(a - b) <= MOVED * max(1.0, abs(a))
-
-
-def _in_text(item: Shown) -> list[float]:
-    return [float(number) for number in NUMBER.findall(item.text)]
-
-
-Measure = tuple[float, float, float]
-
-
-def _measures(place: Place, *runs: NotebookRun) -> list[Measure]:
-    """Single numbers that moved: as they are, with the student's answer spoiled, and with that of Keras."""
-    values = [_numbers(run.by_place.get(place)) for run in runs]
-    if len(set(map(len, values))) != 1:
-        return []
-    return [(b, s, k) for b, s, k in zip(*values, strict=True) if not _same(b, s) and not _same(b, k)]
-
-
-def _numbers(item: Shown | None) -> list[float]:
-    if item is None or item.kind not in ("number", "text"):
-        return []
-    return item.values if item.kind == "number" else _in_text(item)
-
-
-def _is_proper(base: float, student: float, keras: float) -> bool:
-    """Whether a measure sees errors of either sign; `keras` comes from errors whose mean is next to nothing."""
-    if not all(map(math.isfinite, (base, student, keras))) or abs(base) > SMALL:
-        return True
-    if min(student, keras) < 0 or min(student, keras) < 0.05 * max(student, keras):
-        return False
-    return not _like_signed(base, student, keras)
-
-
-def _like_signed(base: float, student: float, keras: float) -> bool:
-    """Whether these are the numbers of a maximum without abs, or of a place that happens to have the same."""
-    return abs(base) <= SMALL and student > 0 and abs(keras * SHIFT - student * PATTERN_DOWN) <= 1e-3 * student
-
-
-def _by_eye(run: NotebookRun, places: set[Place]) -> bool:
-    """Whether numbers of an answer are shown, so that somebody can look at them."""
-    return any(
-        place[1] in ("print", "value", "call") and (item := run.by_place.get(place)) is not None and item.kind != "bool"
-        for place in places
-    )
-
-
-def _is_claim(item: Shown) -> bool:
-    """Whether something that never moves reads like the result of a comparison."""
-    if item.kind == "bool":
-        return True
-    if item.kind == "number":
-        return abs(item.values[0]) < 1e-2
-    if item.kind == "text":
-        numbers = _in_text(item)
-        return CLAIM.search(item.text) is not None or (len(numbers) == 1 and abs(numbers[0]) < 1e-2)
-    return False

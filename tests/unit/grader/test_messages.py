@@ -282,6 +282,12 @@ def test_a_place_is_named_as_far_as_it_is_known(params, place):
     assert f"Where: {place}." in translate("syntax_error.message", "en", **params)
 
 
+def test_a_sentence_that_is_added_names_the_place_too():
+    check = _check(code="t2_faked", params={"line": 3, "file": "cell 6"})
+    [shown] = render(_report(checks=[check]), "en")["checks"]
+    assert shown["message"].endswith("Where: cell 6, line 3.")
+
+
 def test_kinds_of_cases_are_translated():
     text = translate("wrong_on_hidden_cases.message", "ru", categories=["other_shape", "of_tomorrow"])
     assert "другие размеры, of_tomorrow" in text

@@ -26,6 +26,7 @@ COPY, SHOW = 2, 5
 
 def _use(statement, **facts):
     defaults = {"sides": ["keras", "student"], "shape_only": False, "equality": False, "assigns_attribute": False}
+    defaults["reads_weights"] = False
     return Use(statement=statement, **(defaults | facts))
 
 
@@ -276,6 +277,7 @@ FALSE = {
     "t2_exact_equality-assert": (lambda a, b, y, z: _passes((y == z).all()), {"equality": True}),
     "t2_stale_output-old": (lambda a, b, y, z: [_shown(np.abs(y - b).max())], {}),
     "comparison_not_found-nothing": (lambda a, b, y, z: [], {}),
+    "comparison_not_found-weights": (lambda a, b, y, z: [_shown(0.0)], {"reads_weights": True}),
     "comparison_not_found-own": (lambda a, b, y, z: [_shown(z)], {"sides": ["student"]}),
 }
 
@@ -312,4 +314,6 @@ def test_rounded_numbers_may_be_compared_exactly():
 
 
 def test_different_inputs_are_named():
-    assert _judged(REAL["max_abs"], other_input=True).code == "t2_different_inputs"
+    wrong = np.float32(0.1)
+    assert _judged(REAL["max_abs"], other_input=True, error=wrong).code == "t2_different_inputs"
+    assert _judged(REAL["max_abs"], other_input=True).passed

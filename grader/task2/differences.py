@@ -1,0 +1,118 @@
+"""How two runs of a notebook differ in what they show, and what kind of measure a number that moved is."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from grader.sandbox.protocol import Shown
+from grader.task2.runs import NotebookRun
+
+Place = tuple[int, str, int]
+#: A number in three runs: as the notebook stands, with the student's answer spoiled, and with that of Keras.
+Measure = tuple[float, float, float]
+
+SHIFT = 0.25
+# The largest value that the pattern of runner/watch.py takes away, which is what a maximum without abs shows.
+PATTERN_DOWN = 0.15
+# Numbers that differ by less are the same: rounding of 1e-7 and what is made of it.
+MOVED = 1e-4
+# What a measure of errors shows at most where there are none but those of rounding.
+SMALL = 1e-3
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\bnan\b|\binf\b")
+CLAIM = re.compile(
+    r"совпад|равн|одинаков|разни|ошибк|погреш|отлич|верно|успе|equal|same|match|diff|error|identical|close|true|ok\b|mae|mse",
+    re.IGNORECASE,
+)
+
+
+def places_moved(base: NotebookRun, spoiled: NotebookRun) -> set[Place]:
+    """What is shown otherwise in the second run, or not at all, if that run came to its end."""
+    places = base.by_place if spoiled.complete else base.by_place.keys() & spoiled.by_place.keys()
+    return {place for place in places if _differ(base.by_place[place], spoiled.by_place.get(place))} | {
+        # A statement that fails only now: ``assert``.
+        place
+        for place in spoiled.by_place.keys() - base.by_place.keys()
+        if place[1] == "raised"
+    }
+
+
+def kind_of(run: NotebookRun, place: Place) -> str:
+    item = run.by_place.get(place)
+    return item.kind if item is not None else "raised"
+
+
+def _differ(first: Shown, second: Shown | None) -> bool:
+    if second is None:
+        return True
+    if (first.kind, first.size) != (second.kind, second.size):
+        return True
+    if first.kind == "text":
+        if NUMBER.sub("", first.text) != NUMBER.sub("", second.text):
+            return True
+        return _numbers_differ(_in_text(first), _in_text(second))
+    return _numbers_differ(first.values, second.values)
+
+
+def _numbers_differ(first: list[float], second: list[float]) -> bool:
+    if len(first) != len(second):
+        return True
+    return any(not _same(a, b) for a, b in zip(first, second, strict=True))
+
+
+def _same(a: float, b: float) -> bool:
+    if math.isnan(a) or math.isnan(b):
+        return math.isnan(a) and math.isnan(b)
+    return a == b or abs(a - b) <= MOVED * max(1.0, abs(a))
+
+
+def _in_text(item: Shown) -> list[float]:
+    return [float(number) for number in NUMBER.findall(item.text)]
+
+
+def measures_of(place: Place, *runs: NotebookRun) -> list[Measure]:
+    """Single numbers that moved: as they are, with the student's answer spoiled, and with that of Keras."""
+    values = [numbers_in(run.by_place.get(place)) for run in runs]
+    if len(set(map(len, values))) != 1:
+        return []
+    return [(b, s, k) for b, s, k in zip(*values, strict=True) if not _same(b, s) and not _same(b, k)]
+
+
+def numbers_in(item: Shown | None) -> list[float]:
+    if item is None or item.kind not in ("number", "text"):
+        return []
+    return item.values if item.kind == "number" else _in_text(item)
+
+
+def is_proper(base: float, student: float, keras: float) -> bool:
+    """Whether a measure sees errors of either sign; `keras` comes from errors whose mean is next to nothing."""
+    if not all(map(math.isfinite, (base, student, keras))) or abs(base) > SMALL:
+        return True
+    if min(student, keras) < 0 or min(student, keras) < 0.05 * max(student, keras):
+        return False
+    return not is_like_signed(base, student, keras)
+
+
+def is_like_signed(base: float, student: float, keras: float) -> bool:
+    """Whether these are the numbers of a maximum without abs, or of a place that happens to have the same."""
+    return abs(base) <= SMALL and student > 0 and abs(keras * SHIFT - student * PATTERN_DOWN) <= 1e-3 * student
+
+
+def shows_numbers(run: NotebookRun, places: set[Place]) -> bool:
+    """Whether numbers of an answer are shown, so that somebody can look at them."""
+    return any(
+        place[1] in ("print", "value", "call") and (item := run.by_place.get(place)) is not None and item.kind != "bool"
+        for place in places
+    )
+
+
+def is_claim(item: Shown) -> bool:
+    """Whether something that never moves reads like the result of a comparison."""
+    if item.kind == "bool":
+        return True
+    if item.kind == "number":
+        return abs(item.values[0]) < 1e-2
+    if item.kind == "text":
+        numbers = _in_text(item)
+        return CLAIM.search(item.text) is not None or (len(numbers) == 1 and abs(numbers[0]) < 1e-2)
+    return False
