@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
+import review
 from class_facts import global_x, near_class
 from decoding import INVISIBLE_SPACE, Unreadable, binary_kind, decode, is_html, is_link
 from gate_order import unpack_names
@@ -157,6 +158,7 @@ def _describe(module: Module, result: Result) -> None:
     if module.call_site is not None:
         result["call_site"] = {"args": module.call_site.args, "kwargs": module.call_site.kwargs}
     result["global_x"] = global_x(plan)
+    result["advisories"] += review.advisories(plan, module.source)
     result["homoglyphs"] = homoglyphs(plan)
     result["unpack_names"] = unpack_names(plan)
     result["uses"] = [

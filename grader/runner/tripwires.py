@@ -44,6 +44,9 @@ OLD_FUNCTIONS = {
     "tensorflow.python.ops.rnn": ("dynamic_rnn", "raw_rnn", "static_rnn"),
 }
 RAW_OPS = ("BlockLSTM", "BlockLSTMV2", "LSTMBlockCell", "GRUBlockCell", "CudnnRNN", "CudnnRNNV2", "CudnnRNNV3")
+KERNELS = frozenset(RAW_OPS) | {"BlockLSTMGrad", "GRUBlockCellGrad", "CudnnRNNBackprop"}
+# Where an operation is executed by its name, and which argument that is.
+EXECUTORS = {"TFE_Py_FastPathExecute": 1, "TFE_Py_Execute": 2}
 # The Python functions of the same kernels, under the names that TensorFlow gives them.
 KERNEL_MODULES = ("tensorflow.python.ops.gen_rnn_ops", "tensorflow.python.ops.gen_cudnn_rnn_ops")
 # Frames between a wire and who called the function: decorators of Keras' own.
@@ -69,7 +72,29 @@ def arm(generation: str) -> Callable[[], None]:
         for name, function in list(vars(importlib.import_module(module_name)).items()):
             if isinstance(function, types.FunctionType) and function.__module__ == module_name:
                 _wire(f"{module_name.rpartition('.')[2]}.{name}", function, poison)
+    _wire_executors(poison)
     return lambda: poison.append(True)
+
+
+def _wire_executors(poison: list[bool]) -> None:
+    """Kernels that are asked for by name, below all functions that have a wire. These two are not written in Python."""
+    modules = [importlib.import_module(f"tensorflow.python.{name}") for name in ("pywrap_tfe", "_pywrap_tfe")]
+    for executor, place in EXECUTORS.items():
+        replaced = _by_name(getattr(modules[0], executor), place, poison)
+        for module in modules:
+            setattr(module, executor, replaced)
+
+
+def _by_name(execute: Callable[..., Any], place: int, poison: list[bool]) -> Callable[..., Any]:
+    trips: dict[str | bytes, Callable[..., Any]] = {}
+    for kernel in KERNELS:
+        trips[kernel] = trips[kernel.encode()] = _trip(f"raw_ops.{kernel}", execute, poison)
+
+    def executing(*args: Any) -> Any:
+        trip = trips.get(args[place])
+        return trip(args, {}) if trip else execute(*args)
+
+    return executing
 
 
 def _recurrent_functions(generation: str) -> Iterator[tuple[str, types.FunctionType]]:
@@ -102,7 +127,17 @@ def _wire(
     )
     original.__kwdefaults__ = function.__kwdefaults__
     signature = inspect.signature(function)
+    function.__code__ = _calling(_trip(name, original, poison, exempt_caller), function)
+    function.__defaults__ = None
+    function.__kwdefaults__ = None
+    # Keras looks at the signature of `call` when a layer is made.
+    function.__signature__ = signature  # type: ignore[attr-defined]
 
+
+def _trip(
+    name: str, original: Callable[..., Any], poison: list[bool], exempt_caller: types.CodeType | None = None
+) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:
+    """What says that a function runs, and runs it."""
     # Ready to be used, by means that are out of the student's easy reach: what is only noted here can be erased here,
     # and what has a name in this module can be replaced.
     write, executing_eagerly, map_structure = os.write, tf.executing_eagerly, tf.nest.map_structure
@@ -117,11 +152,7 @@ def _wire(
         result = original(*args, **kwargs)
         return map_structure(to_nan, result) if poison else result
 
-    function.__code__ = _calling(trip, function)
-    function.__defaults__ = None
-    function.__kwdefaults__ = None
-    # Keras looks at the signature of `call` when a layer is made.
-    function.__signature__ = signature  # type: ignore[attr-defined]
+    return trip
 
 
 def _frame(body: dict[str, Any]) -> bytes:

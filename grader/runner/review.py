@@ -1,0 +1,69 @@
+"""What a teacher may want to look at: code of a kind that the exercise has no use for, and words meant for a grader.
+
+Neither proves anything and neither costs points: the numbers decide.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from statement_plan import Plan
+
+# Names and attributes that reach behind the code: into other frames, other objects' memory, or Keras' own source.
+UNUSUAL = frozenset(
+    {
+        *("exec", "eval", "compile", "marshal", "ctypes", "base64", "codecs", "builtins", "__builtins__", "__import__"),
+        *("getsource", "getsourcelines", "_getframe", "currentframe", "get_objects", "get_referrers", "settrace"),
+        *("__code__", "__globals__", "__closure__", "__subclasses__", "f_locals", "f_globals", "f_back"),
+        *("pywrap_tfe", "_pywrap_tfe", "TFE_Py_Execute", "TFE_Py_FastPathExecute", "quick_execute"),
+    }
+)
+MOST_NAMED = 5
+# Commands to whoever reads, in the same breath as what they are to do with the grade.
+COMMAND = (
+    r"(?:ignore|disregard|forget)\W+(?:\w+\W+){0,4}(?:instructions?|prompts?|rules)"
+    r"|(?:игнорируй\w*|забудь\w*|не\s+учитывай\w*)\W+(?:\w+\W+){0,4}(?:инструкц\w+|указани\w+|правил\w*)"
+    r"|(?:give|award|assign|grant)\W+(?:\w+\W+){0,4}(?:full|maximum|max|highest|100)\W+(?:\w+\W+){0,2}"
+    r"(?:points?|marks?|score|grade|credit)"
+    r"|(?:поставь\w*|выстав\w+|дай\w*|засчитай\w*)\W+(?:\w+\W+){0,4}(?:балл\w*|оценк\w+|зач[её]т)"
+    r"|(?:dear|уважаем\w+|attention|note\s+to|внимание)\W+(?:\w+\W+){0,2}"
+    r"(?:ai|llm|gpt|chatgpt|model|grader|assistant|нейросет\w+|ии|модел\w+|бот\w*)\b"
+    r"|(?:system|системн\w+)\s*(?:prompt|message|промпт|сообщени\w+)\s*:"
+)
+TO_A_GRADER = re.compile(rf"\b(?:{COMMAND})", re.IGNORECASE)
+LONGEST_LINE = 500
+
+
+def advisories(plan: Plan, source: str) -> list[dict[str, Any]]:
+    """Advisories ``review_suggested`` and ``prompt_injection``, each at most once, with the first line concerned."""
+    found = []
+    named = _unusual_names(plan)
+    if named:
+        evidence = ", ".join(list(named)[:MOST_NAMED])
+        found.append({"code": "review_suggested", "params": {"evidence": evidence}, "line": min(named.values())})
+    for number, line in enumerate(source.split("\n"), start=1):
+        # In code such words are names; addressed to somebody they stand in a comment or in a text.
+        if ("#" in line or '"' in line or "'" in line) and TO_A_GRADER.search(line[:LONGEST_LINE]):
+            found.append({"code": "prompt_injection", "params": {}, "line": number})
+            break
+    return found
+
+
+def _unusual_names(plan: Plan) -> dict[str, int]:
+    """name -> first line, in what the class uses."""
+    named: dict[str, int] = {}
+    for statement in plan.core_statements():
+        for node in ast.walk(statement.node):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name):
+                    names = [name]
+                case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                    names = [part for alias in aliases for part in alias.name.split(".")]
+                case _:
+                    continue
+            for name in names:
+                if name in UNUSUAL:
+                    named.setdefault(name, getattr(node, "lineno", statement.first_line))
+    return dict(sorted(named.items(), key=lambda item: item[1]))
