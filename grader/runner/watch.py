@@ -23,8 +23,10 @@ from student_module import MODULE_NAME
 
 MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 16, 400
 STUDENT, KERAS = "student", "keras"
-# Added to an answer: most elements a little down, one in ten far up, and the mean next to nothing. A measure that lets
-# signs cancel shows it.
+# Added to an answer. A shift has one sign everywhere, and not one size: a correlation does not see what is equal
+# everywhere. The pattern takes most elements a little down and one in ten far up, and its mean is next to nothing: a
+# measure that lets signs cancel shows it.
+SHIFT = np.array([0.6, 1.4, 0.8, 1.2], np.float32)
 PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
 
 
@@ -160,7 +162,7 @@ class Watch:
         elif spoil["by"] == "pattern":
             other = array + spoil["amount"] * np.resize(PATTERN, array.shape)
         else:
-            other = array + spoil["amount"]
+            other = array + spoil["amount"] * np.resize(SHIFT, array.shape)
         changed = other.astype(array.dtype)
         if isinstance(output, (list, tuple)):
             return type(output)([tf.constant(changed), *output[1:]])

@@ -13,8 +13,8 @@ Place = tuple[int, str, int]
 Measure = tuple[float, float, float]
 
 SHIFT = 0.25
-# The largest value that the pattern of runner/watch.py takes away, which is what a maximum without abs shows.
-PATTERN_DOWN = 0.15
+# What a maximum without abs shows: the most that a shift of runner/watch.py adds, and that its pattern takes away.
+SHIFT_UP, PATTERN_DOWN = 1.4 * SHIFT, 0.15
 # Numbers that differ by less are the same: rounding of 1e-7 and what is made of it.
 MOVED = 1e-4
 # What a measure of errors shows at most where there are none but those of rounding.
@@ -95,7 +95,7 @@ def is_proper(base: float, student: float, keras: float) -> bool:
 
 def is_like_signed(base: float, student: float, keras: float) -> bool:
     """Whether these are the numbers of a maximum without abs, or of a place that happens to have the same."""
-    return abs(base) <= SMALL and student > 0 and abs(keras * SHIFT - student * PATTERN_DOWN) <= 1e-3 * student
+    return abs(base) <= SMALL and student > 0 and abs(keras * SHIFT_UP - student * PATTERN_DOWN) <= 1e-3 * student
 
 
 def shows_numbers(run: NotebookRun, places: set[Place]) -> bool:

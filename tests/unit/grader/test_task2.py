@@ -177,6 +177,7 @@ def test_a_copying_statement_that_fails_says_why(message, source, code):
 
 Y = RNG.normal(size=(2, 5, UNITS)).astype(np.float32)
 PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
+RAMP = np.array([0.6, 1.4, 0.8, 1.2], np.float32)
 ROUNDED = Y + np.float32(2e-7) * RNG.choice([-1, 1], Y.shape).astype(np.float32)
 
 Notebook = Callable[..., list[Shown]]
@@ -197,7 +198,7 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
             spoil = (spoils or {}).get(call.call, {})
             match spoil.get("by"):
                 case "shift":
-                    answer = answer + np.float32(spoil["amount"])
+                    answer = answer + np.float32(spoil["amount"]) * np.resize(RAMP, answer.shape)
                 case "pattern":
                     answer = answer + np.float32(spoil["amount"]) * np.resize(PATTERN, answer.shape)
                 case "keras":
@@ -236,12 +237,14 @@ REAL = {
     "norm": lambda a, b, y, z: [_shown("норма"), _shown(np.linalg.norm(y - z))],
     "relative": lambda a, b, y, z: [_shown(np.max(np.abs(y - z) / np.abs(z)))],
     "cosine": lambda a, b, y, z: [_shown((y * z).sum() / np.linalg.norm(y) / np.linalg.norm(z))],
+    "correlation": lambda a, b, y, z: [_shown(np.corrcoef(y.ravel(), z.ravel()))],
     "log": lambda a, b, y, z: [_shown(np.log10(np.abs(y - z).max() + 1e-12))],
     "allclose": lambda a, b, y, z: [_shown(np.allclose(y, z, atol=1e-5))],
     "verdict_in_words": lambda a, b, y, z: [_shown("совпали" if np.allclose(y, z, atol=1e-5) else "нет")],
     "share_of_close": lambda a, b, y, z: [_shown(np.isclose(y, z, atol=1e-5).mean())],
     "assert": lambda a, b, y, z: _passes(np.abs(y - z).max() < 1e-5),
     "difference": lambda a, b, y, z: [_shown(y - z)],
+    "another_element": lambda a, b, y, z: [_shown(abs(y.flat[0] - z.flat[0]))],
     "one_element": lambda a, b, y, z: [_shown(abs(y.flat[1] - z.flat[1]))],
     "by_eye": lambda a, b, y, z: [_shown(y), _shown(z)],
     "by_eye_old_keras": lambda a, b, y, z: [_shown(a[0, 0]), _shown(z[0, 0])],
