@@ -1,12 +1,26 @@
-"""The command line with the service's command: those of the engine, and ``serve``."""
+"""The command line with the service's commands: those of the engine, ``serve`` and ``db``.
+
+What needs a web framework or a database is imported in the functions, because the other commands start faster without.
+"""
 
 from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from grader.cli import OUR_FAILURE, USAGE, cli, main
 
+if TYPE_CHECKING:
+    from app.settings import Settings
+
 __all__ = ["main"]
+
+db = typer.Typer(help="Look after the database.", no_args_is_help=True)
+cli.add_typer(db, name="db")
 
 
 @cli.command()
@@ -16,13 +30,43 @@ def serve() -> None:
     Settings come from the environment: LSTM_GRADER_HOST, LSTM_GRADER_PORT, LSTM_GRADER_DATA_DIR and others.
     Exit codes: 0 stopped, 2 it cannot start like this, 3 we failed.
     """
-    # Imported here because the other commands start faster without a web framework and a database.
+    with starting() as settings:
+        from app.server import run
+
+        run(settings)
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the tables to the form that this version works with.
+
+    A service on SQLite does that itself when it starts. On PostgreSQL run this before the first start and after each
+    update; processes of the old version should be stopped. Exit codes: 0 done, 2 wrong settings, 3 we failed.
+    """
+    with starting() as settings:
+        from app.database import Database
+        from app.jobs import locked
+        from app.log_config import configure_logging
+
+        configure_logging(settings.log_level)
+        database = Database(settings.database_url)
+
+        async def upgrade() -> None:
+            await database.upgrade()
+            await database.close()
+
+        with locked(settings.data_dir) if database.is_sqlite else contextlib.nullcontext():
+            asyncio.run(upgrade())
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[Settings]:
+    """The settings; what stops a command becomes a sentence and an exit code."""
     from alembic.util import CommandError
     from pydantic import ValidationError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.errors import DataDirInUse
-    from app.server import run
+    from app.errors import DatabaseOutdated, DataDirInUse
     from app.settings import ENV_PREFIX, Settings
     from grader import AssignmentError, SandboxError
 
@@ -34,11 +78,18 @@ def serve() -> None:
             typer.echo(f"lstm-grader: {name}: {problem['msg']}", err=True)
         raise typer.Exit(USAGE) from exc
     try:
-        run(settings)
+        yield settings
     except DataDirInUse as exc:
         typer.echo(
             f"lstm-grader: another service uses {exc.params['data_dir']}. Stop it, or set LSTM_GRADER_DATA_DIR to "
             "another folder.",
+            err=True,
+        )
+        raise typer.Exit(USAGE) from exc
+    except DatabaseOutdated as exc:
+        typer.echo(
+            f"lstm-grader: the database is at revision {exc.params['current'] or 'none'}, and this version works with "
+            f"{exc.params['expected']}. Run: lstm-grader db upgrade",
             err=True,
         )
         raise typer.Exit(USAGE) from exc

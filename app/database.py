@@ -1,5 +1,8 @@
 """The connection to the database, how a transaction begins, and the upgrade of its tables.
 
+There are two kinds. SQLite belongs to one service, which upgrades the tables itself when it starts, after it has made a
+copy. PostgreSQL is shared by processes that start at any time, so there ``lstm-grader db upgrade`` does it, once.
+
 SQLite lets one transaction write at a time. One that reads first and writes later would fail when another wrote in
 between, so a writing transaction says so at its start (``BEGIN IMMEDIATE``); those of this process also wait for one
 another here, in order, where SQLite would have them poll.
@@ -9,34 +12,70 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError as SQLAlchemyArgumentError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from app.errors import DatabaseOutdated
+
+logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MILLISECONDS = 20_000
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+# A peer that is gone without a word is noticed in half a minute instead of hours.
+POSTGRESQL_ARGUMENTS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "application_name": "lstm-grader",
+}
+
+
+def database_url(url: str) -> URL:
+    """The URL with our driver in it.
+
+    Raises:
+        ValueError: it is no URL of a database that we know.
+    """
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyArgumentError as exc:
+        raise ValueError("expected a URL such as postgresql://user:password@host/name") from exc
+    driver = DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        raise ValueError(f"expected a URL that begins with {' or '.join(f'{name}:' for name in DRIVERS)}")
+    return parsed.set(drivername=driver)
 
 
 class Database:
     """Opens read and write transactions. Nothing is connected before the first one.
 
     Args:
-        url: an SQLAlchemy URL with an async driver; the folder of an SQLite file is made if it does not exist.
+        url: as `database_url` takes it; the folder of an SQLite file is made if it does not exist.
     """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        # Parameters hold names and source code, which are not for error messages.
-        self._is_sqlite = parsed.get_backend_name() == "sqlite"
-        self._engine = create_async_engine(parsed, hide_parameters=True, pool_pre_ping=not self._is_sqlite)
+        self.url = database_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = create_async_engine(
+            self.url,
+            hide_parameters=True,  # They hold names and source code, which are not for error messages.
+            pool_pre_ping=not self.is_sqlite,
+            connect_args={} if self.is_sqlite else POSTGRESQL_ARGUMENTS,
+        )
         self._write_lock = asyncio.Lock()
-        if self._is_sqlite:
-            if parsed.database:
-                Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.is_sqlite:
+            if self.url.database:
+                Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
@@ -51,16 +90,48 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back when an exception leaves the block."""
         async with contextlib.AsyncExitStack() as stack:
-            if self._is_sqlite:
+            if self.is_sqlite:
                 await stack.enter_async_context(self._write_lock)
             session = await stack.enter_async_context(AsyncSession(self._writing, expire_on_commit=False))
             async with session.begin():
                 yield session
 
     async def upgrade(self) -> None:
-        """Bring the tables to the newest form."""
-        async with self._writing.begin() as connection:
-            await connection.run_sync(_upgrade)
+        """Bring the tables to the newest form, all or nothing. An SQLite file that holds something is copied before."""
+        current, newest = await self._revisions()
+        if self.is_sqlite and self.url.database and current not in (None, newest):
+            copy = Path(f"{self.url.database}.before-{newest}")
+            await self.back_up(copy)
+            logger.warning("database_copied_before_upgrade", extra={"revision": current, "copy": str(copy)})
+        async with self._writing.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            if self.is_sqlite:
+                # A table that is made anew is dropped for a moment. The switch has no effect inside a transaction.
+                await raw.execute("PRAGMA foreign_keys = OFF")
+            try:
+                async with connection.begin():
+                    await connection.run_sync(_upgrade)
+            finally:
+                if self.is_sqlite:
+                    await raw.execute("PRAGMA foreign_keys = ON")
+        if current != newest:
+            logger.info("database_upgraded", extra={"revision_before": current, "revision": newest})
+
+    async def check_revision(self) -> None:
+        """Raises: DatabaseOutdated: the tables are not those that this version works with."""
+        current, newest = await self._revisions()
+        if current != newest:
+            raise DatabaseOutdated(current=current, expected=newest)
+
+    async def back_up(self, target: Path) -> None:
+        """Copy an SQLite database as it is now, whole or not at all, while others may read and write."""
+        assert self.url.database
+        await asyncio.to_thread(_copy_sqlite, Path(self.url.database), target)
+
+    async def _revisions(self) -> tuple[str | None, str]:
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(_revisions)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -84,12 +155,39 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def _upgrade(connection: Connection) -> None:
-    # Alembic takes 0.2 s to import and is needed once.
+def _copy_sqlite(source: Path, target: Path) -> None:
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    with (
+        contextlib.closing(sqlite3.connect(source)) as connection,
+        contextlib.closing(sqlite3.connect(unfinished)) as copy,
+    ):
+        connection.backup(copy)
+    unfinished.chmod(0o600)
+    unfinished.replace(target)
+
+
+# Alembic takes 0.2 s to import and is needed once.
+
+
+def _revisions(connection: Connection) -> tuple[str | None, str]:
+    """The revision of the tables, and the newest one there is."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert newest is not None
+    return MigrationContext.configure(connection).get_current_revision(), newest
+
+
+def _upgrade(connection: Connection, revision: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
 
+    if connection.dialect.name == "postgresql":
+        # Of two who upgrade at the same time, the second waits and finds nothing left to do.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lstm-grader upgrade', 0))"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

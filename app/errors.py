@@ -17,7 +17,9 @@
         FileTypeUnsupported
       SubmissionNotFound        there is none, or it is somebody else's
       ReportNotReady            the submission is not graded yet
-      DataDirInUse              another service runs on the same data; stops the start, no client sees it
+      CannotStart               stops the start; no client sees it
+        DataDirInUse            another service runs on the same data
+        DatabaseOutdated        the tables are those of another version
 
 The exceptions do not know HTTP. Their texts are in app/locale, under ``problem.<slug>.title`` and
 ``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON answer.
@@ -98,8 +100,15 @@ class SubmissionNotFound(AppError): ...
 class ReportNotReady(AppError): ...
 
 
-class DataDirInUse(AppError):
+class CannotStart(AppError): ...
+
+
+class DataDirInUse(CannotStart):
     """params: data_dir"""
+
+
+class DatabaseOutdated(CannotStart):
+    """params: current, expected (revisions)"""
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,9 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     FileTypeUnsupported: Answer(415, "unsupported-file-type"),
     SubmissionNotFound: Answer(404, "submission-not-found"),
     ReportNotReady: Answer(409, "report-not-ready"),
+    CannotStart: None,
     DataDirInUse: None,
+    DatabaseOutdated: None,
     # Not ours:
     RequestValidationError: Answer(422, "invalid-request"),
     SQLAlchemyError: Answer(503, "storage-unavailable"),

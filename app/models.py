@@ -1,6 +1,7 @@
 """Database tables, and nothing that queries them.
 
-A submission is also its own job: `job_status` is the queue. A report is never changed; the newest one counts.
+A submission is also its own job: `job_status` and `priority` are the queue. A report is never changed; a regrade queues
+the submission again and adds another one.
 """
 
 from __future__ import annotations
@@ -139,6 +140,9 @@ class Submission(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    # Higher is graded first. 0 for the first upload of a student, one less for each that the same student has waiting
+    # already, so that students take turns; far less for a regrade.
+    priority: Mapped[int] = mapped_column(default=0)
     # How often grading was begun; `claim` names the one that is running, and only that one may write its result.
     tries: Mapped[int] = mapped_column(default=0)
     claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
@@ -160,3 +164,26 @@ class StoredReport(Base):
     points: Mapped[float | None]
     max_points: Mapped[float]
     body: Mapped[dict[str, Any]]
+
+
+class Regrade(Base):
+    """Submissions that somebody had graded again together. It is over when every item has its new report."""
+
+    __tablename__ = "regrades"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    requested_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # What was asked for, in the words of who asked: a filter, or ids.
+    selection: Mapped[dict[str, Any]]
+
+
+class RegradeItem(Base):
+    """One submission of a regrade: the report that counted before, and the one that came out."""
+
+    __tablename__ = "regrade_items"
+
+    regrade_id: Mapped[str] = mapped_column(ForeignKey("regrades.id"), primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), primary_key=True, index=True)
+    old_report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
+    new_report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))

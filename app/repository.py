@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, defer
 
-from app.models import JobStatus, Role, Session, StoredReport, Submission, Token, new_id, utc_now
+from app.models import JobStatus, Regrade, RegradeItem, Role, Session, StoredReport, Submission, Token, new_id, utc_now
 from grader import Report
 
 OWNER = "owner"
+REGRADE_PRIORITY = -1000
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,8 @@ async def add_submission(
     submitted_by: str,
 ) -> Submission:
     """Store one attempt. Its number counts the attempts of this student at this assignment, from 1."""
+    await _take_turn(session, student)
+    waiting = select(func.count()).where(Submission.student == student, Submission.job_status == JobStatus.QUEUED)
     earlier = select(func.max(Submission.attempt)).where(
         Submission.student == student, Submission.assignment_id == assignment_id
     )
@@ -65,10 +84,17 @@ async def add_submission(
         content=content,
         sha256=sha256,
         submitted_by=submitted_by,
+        priority=max(-(await session.scalar(waiting) or 0), REGRADE_PRIORITY + 1),
     )
     session.add(submission)
     await session.flush()
     return submission
+
+
+async def _take_turn(session: AsyncSession, student: str) -> None:
+    """Wait until no other transaction adds an attempt of this student. On SQLite all writers take turns anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"student:{student}", 0))))
 
 
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
@@ -80,11 +106,9 @@ async def recent_submissions(
     session: AsyncSession, viewer: Principal, limit: int
 ) -> Sequence[tuple[Submission, StoredReport | None]]:
     """The newest submissions that `viewer` may see, each with its newest report but for the report's `body`."""
-    other = aliased(StoredReport)
-    newest = select(func.max(other.id)).where(other.submission_id == Submission.id).correlate(Submission)
     rows = await session.execute(
         select(Submission, StoredReport)
-        .outerjoin(StoredReport, StoredReport.id == newest.scalar_subquery())
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
         .where(_visible_to(viewer))
         .order_by(Submission.created_at.desc(), Submission.id.desc())
         .limit(limit)
@@ -94,10 +118,11 @@ async def recent_submissions(
 
 
 async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
+    """The report that counts: the newest with a grade, or the newest if we have failed each time."""
     return await session.scalar(
         select(StoredReport)
         .where(StoredReport.submission_id == submission_id)
-        .order_by(StoredReport.id.desc())
+        .order_by(StoredReport.points.is_(None), StoredReport.id.desc())
         .limit(1)
     )
 
@@ -106,14 +131,25 @@ async def queue_position(session: AsyncSession, submission: Submission) -> int |
     """1 for the submission that is graded next; None for one that does not wait."""
     if submission.job_status != JobStatus.QUEUED:
         return None
+    place = tuple_(-Submission.priority, Submission.created_at, Submission.id)
     ahead = select(func.count()).where(
         Submission.job_status == JobStatus.QUEUED,
-        or_(
-            Submission.created_at < submission.created_at,
-            and_(Submission.created_at == submission.created_at, Submission.id < submission.id),
-        ),
+        place < tuple_(-submission.priority, submission.created_at, submission.id),
     )
     return (await session.scalar(ahead) or 0) + 1
+
+
+def counting_report_id() -> ScalarSelect[int]:
+    """The id of the report that counts, as part of a query over `Submission`."""
+    other = aliased(StoredReport)
+    return (
+        select(other.id)
+        .where(other.submission_id == Submission.id)
+        .order_by(other.points.is_(None), other.id.desc())
+        .limit(1)
+        .correlate(Submission)
+        .scalar_subquery()
+    )
 
 
 def _visible_to(viewer: Principal) -> ColumnElement[bool]:
@@ -124,19 +160,33 @@ def _visible_to(viewer: Principal) -> ColumnElement[bool]:
 
 
 async def claim_next(session: AsyncSession) -> Claim | None:
-    """Take the submission that waits longest, if one waits. Two workers never get the same one."""
+    """Take the submission that is next: of the highest priority, and of those the one that waits longest.
+
+    Only one submission of a student is graded at a time. Two workers never get the same one.
+    """
+    running = aliased(Submission)
+    of_the_same_student = exists().where(running.student == Submission.student, running.job_status == JobStatus.RUNNING)
     first = (
         select(Submission.id)
-        .where(Submission.job_status == JobStatus.QUEUED)
-        .order_by(Submission.created_at, Submission.id)
+        .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_student)
+        .order_by(Submission.priority.desc(), Submission.created_at, Submission.id)
         .limit(1)
-        .with_for_update(skip_locked=True)  # Left out on SQLite, where writers take turns anyway.
         .scalar_subquery()
     )
+    return await _claim(session, Submission.id == first, Submission.job_status == JobStatus.QUEUED)
+
+
+async def claim(session: AsyncSession, submission_id: str) -> Claim | None:
+    """Take this submission, away from whoever may be grading it; None when it is not to be graded (any more)."""
+    unfinished = Submission.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING])
+    return await _claim(session, Submission.id == submission_id, unfinished)
+
+
+async def _claim(session: AsyncSession, *which: ColumnElement[bool]) -> Claim | None:
     claim_id = new_id()
     claimed = await session.execute(
         update(Submission)
-        .where(Submission.id == first, Submission.job_status == JobStatus.QUEUED)
+        .where(*which)
         .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=Submission.tries + 1, started_at=utc_now())
         .returning(
             Submission.id,
@@ -159,14 +209,20 @@ async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
     """
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now()):
         return False
-    session.add(
-        StoredReport(
-            submission_id=claim.submission_id,
-            status=report.status.value,
-            points=report.points,
-            max_points=report.max_points,
-            body=report.model_dump(mode="json"),
-        )
+    stored = StoredReport(
+        submission_id=claim.submission_id,
+        status=report.status.value,
+        points=report.points,
+        max_points=report.max_points,
+        body=report.model_dump(mode="json"),
+    )
+    session.add(stored)
+    await session.flush()
+    await session.execute(
+        update(RegradeItem)
+        .where(RegradeItem.submission_id == claim.submission_id, RegradeItem.new_report_id.is_(None))
+        .values(new_report_id=stored.id)
+        .execution_options(synchronize_session=False)
     )
     return True
 
@@ -206,6 +262,43 @@ async def requeue_running(session: AsyncSession) -> int:
         .execution_options(synchronize_session=False)
     )
     return len(requeued.all())
+
+
+# Regrades
+
+
+async def add_regrade(
+    session: AsyncSession,
+    *,
+    requested_by: str,
+    selection: dict[str, Any],
+    submission_ids: Sequence[str] | Select[tuple[str]],
+) -> tuple[Regrade, Sequence[Submission]]:
+    """Queue submissions to be graded once more, behind all uploads; their reports stay.
+
+    Those that have no report yet are left out: they will be graded by the grader of today anyway.
+
+    Returns:
+        The regrade, and the submissions that have to be given to the queue; those that wait for an earlier regrade are
+        in it already, and get one new report for both.
+    """
+    regrade = Regrade(requested_by=requested_by, selection=selection)
+    session.add(regrade)
+    await session.flush()
+    report_id = counting_report_id()
+    graded = select(literal(regrade.id), Submission.id, report_id).where(
+        Submission.id.in_(submission_ids), report_id.is_not(None)
+    )
+    await session.execute(insert(RegradeItem).from_select(["regrade_id", "submission_id", "old_report_id"], graded))
+    items = select(RegradeItem.submission_id).where(RegradeItem.regrade_id == regrade.id)
+    queued = await session.scalars(
+        update(Submission)
+        .where(Submission.id.in_(items), Submission.job_status == JobStatus.DONE)
+        .values(job_status=JobStatus.QUEUED, priority=REGRADE_PRIORITY, tries=0)
+        .returning(Submission)
+        .execution_options(synchronize_session=False)
+    )
+    return regrade, queued.all()
 
 
 # Tokens and sessions

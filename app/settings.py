@@ -15,6 +15,7 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.database import database_url
 from grader.sandbox import CAN_BE_MISSING, DeviceChoice
 from grader.sandbox.cores import available_cores
 
@@ -39,7 +40,10 @@ class Settings(BaseSettings):
         default_factory=lambda: user_cache_path("lstm-grader", appauthor=False),
         description="the folder that holds reference answers; can be deleted at any time",
     )
-    database_url: str = Field("", description="SQLAlchemy URL; empty: an SQLite file in data_dir")
+    database_url: str = Field(
+        "",
+        description="postgresql://user:password@host/name for more than one process; empty: an SQLite file in data_dir",
+    )
     assignments_dir: Path | None = Field(None, description="folder with assignment files besides the built-in ones")
     upload_bytes: PositiveInt = Field(20_000_000, description="largest accepted file")
     accept_missing: str = Field(
@@ -87,6 +91,13 @@ class Settings(BaseSettings):
             raise ValueError("expected at least 16 characters out of A-Z a-z 0-9 . _ ~ + / -")
         return token
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, url: str) -> str:
+        if url:
+            database_url(url)
+        return url
+
     @field_validator("public_url")
     @classmethod
     def _public_url_is_a_url(cls, url: str | None) -> str | None:
@@ -97,7 +108,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _fill_database_url(self) -> Self:
         if not self.database_url:
-            object.__setattr__(self, "database_url", f"sqlite+aiosqlite:///{self.data_dir / 'lstm-grader.sqlite3'}")
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / 'lstm-grader.sqlite3'}")
         return self
 
     def url(self, port: int | None = None) -> str:

@@ -6,11 +6,13 @@ Tests marked `gpu` run where a GPU is that the box can use; elsewhere they are s
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from grader.sandbox import choose_device
+from tests.postgresql import PostgreSQL, running_postgresql
 
 # Shared machines stall now and then; a slow example is no failure.
 settings.register_profile("default", deadline=None)
@@ -28,3 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_environment_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("LSTM_GRADER_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    with running_postgresql() as server:
+        yield server

@@ -1,4 +1,4 @@
-"""The queries and the migrations on a real SQLite file."""
+"""The queries on real databases: an SQLite file, and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from app import repository
 from app.database import Database
-from app.models import Base, JobStatus, Role, StoredReport, Submission, Token, utc_now
+from app.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
 from app.repository import Claim, Principal
 from grader import Report
 from grader.report import AssignmentRef, Receipt, Status, SubmissionRef
+from tests.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
 
@@ -49,12 +50,22 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "lstm-grader.sqlite3"
 
 
-@pytest.fixture
-async def database(anyio_backend: str, path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{path}")
+def url_of(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
+    if kind == "sqlite":
+        return f"sqlite:///{path}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(anyio_backend: str, path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    database = Database(url_of(request.param, path, request))
     await database.upgrade()
     yield database
     await database.close()
+
+
+sqlite_only = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -105,12 +116,7 @@ async def test_migrations_make_the_tables_of_the_models(database: Database) -> N
         assert await (await session.connection()).run_sync(differences) == []
 
 
-async def test_upgrade_of_a_database_in_use_keeps_its_rows(database: Database, owner: Principal) -> None:
-    submission = await add(database, owner)
-    await database.upgrade()
-    assert await job_status(database, submission.id) == (JobStatus.QUEUED, 0)
-
-
+@sqlite_only
 async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
     async with database.read() as session:
         values = {
@@ -153,6 +159,7 @@ async def test_readers_are_not_kept_waiting_by_a_writer(database: Database, owne
 # Submissions
 
 
+@sqlite_only
 async def test_bytes_are_kept_as_they_came(database: Database, owner: Principal, path: Path) -> None:
     submission = await add(database, owner)
     with sqlite3.connect(path) as connection:
@@ -204,7 +211,7 @@ async def test_newest_report_counts_and_the_older_one_stays(database: Database, 
 
 
 async def test_claims_come_in_the_order_of_submission(database: Database, owner: Principal) -> None:
-    submissions = [await add(database, owner) for _ in range(3)]
+    submissions = [await add(database, owner, f"s{number}") for number in range(3)]
     async with database.read() as session:
         places = [await repository.queue_position(session, submission) for submission in submissions]
     assert places == [1, 2, 3]
@@ -212,11 +219,12 @@ async def test_claims_come_in_the_order_of_submission(database: Database, owner:
     assert [taken.submission_id if taken else None for taken in claims] == [*(each.id for each in submissions), None]
 
 
+@sqlite_only
 async def test_two_workers_never_claim_the_same_submission(database: Database, owner: Principal, path: Path) -> None:
-    for _ in range(30):
-        await add(database, owner)
+    for number in range(30):
+        await add(database, owner, f"s{number}")
     # Another process would have a connection and a lock of its own, as this one has.
-    other = Database(f"sqlite+aiosqlite:///{path}")
+    other = Database(f"sqlite:///{path}")
     claims = await asyncio.gather(*(claim(worker) for _ in range(20) for worker in (database, other)))
     await other.close()
     taken = [each.submission_id for each in claims if each]
@@ -275,7 +283,7 @@ async def test_what_is_done_is_not_queued_again(database: Database, owner: Princ
 async def test_released_submission_is_first_in_the_queue(
     database: Database, owner: Principal, count_try: bool, tries: int
 ) -> None:
-    first, _ = await add(database, owner), await add(database, owner)
+    first, _ = await add(database, owner), await add(database, owner, "petrov")
     taken = await claim(database)
     assert taken is not None
     async with database.write() as session:
@@ -284,6 +292,112 @@ async def test_released_submission_is_first_in_the_queue(
     again = await claim(database)
     assert again is not None
     assert again.submission_id == first.id
+
+
+async def test_students_take_turns(database: Database, owner: Principal) -> None:
+    order = [await add(database, owner, student) for student in ("a", "a", "a", "b", "c", "b")]
+    async with database.read() as session:
+        places = [await repository.queue_position(session, submission) for submission in order]
+    assert places == [1, 4, 6, 2, 3, 5]
+
+
+async def test_one_submission_of_a_student_is_graded_at_a_time(database: Database, owner: Principal) -> None:
+    first, second = await add(database, owner), await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    assert (taken.submission_id, await claim(database)) == (first.id, None)
+    await finish(database, taken)
+    following = await claim(database)
+    assert following is not None
+    assert following.submission_id == second.id
+
+
+async def test_submission_taken_by_its_id_is_taken_away_from_who_had_it(database: Database, owner: Principal) -> None:
+    submission = await add(database, owner)
+    lost = await claim(database)
+    async with database.write() as session:
+        taken = await repository.claim(session, submission.id)
+    assert lost is not None
+    assert taken is not None
+    assert [await finish(database, lost), await finish(database, taken)] == [False, True]
+    async with database.write() as session:
+        assert await repository.claim(session, submission.id) is None
+
+
+# Regrades
+
+
+async def graded(database: Database, owner: Principal, student: str = "ivanov") -> Submission:
+    submission = await add(database, owner, student)
+    taken = await claim(database)
+    assert taken is not None
+    assert await finish(database, taken)
+    return submission
+
+
+async def regrade(database: Database, owner: Principal, *ids: str) -> tuple[str, list[str]]:
+    async with database.write() as session:
+        regrade, queued = await repository.add_regrade(
+            session, requested_by=owner.token_id, selection={"ids": list(ids)}, submission_ids=ids
+        )
+    return regrade.id, [submission.id for submission in queued]
+
+
+async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int | None]]:
+    async with database.read() as session:
+        found = await session.scalars(select(RegradeItem).where(RegradeItem.regrade_id == regrade_id))
+        return [(item.submission_id, item.old_report_id, item.new_report_id) for item in found]
+
+
+async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, owner: Principal) -> None:
+    done, waiting = await graded(database, owner), await add(database, owner, "petrov")
+    regrade_id, queued = await regrade(database, owner, done.id, waiting.id, "unknown")
+    assert queued == [done.id]
+    ((id, old, new),) = await items(database, regrade_id)
+    assert (id, new) == (done.id, None)
+    for expected in (waiting.id, done.id):  # Uploads go first.
+        taken = await claim(database)
+        assert taken is not None
+        assert taken.submission_id == expected
+        await finish(database, taken)
+    ((_, _, new),) = await items(database, regrade_id)
+    async with database.read() as session:
+        counting = await repository.newest_report(session, done.id)
+        ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
+    assert counting is not None
+    assert sorted(ids) == [old, new]
+    assert counting.id == new
+
+
+async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(
+    database: Database, owner: Principal
+) -> None:
+    submission = await graded(database, owner)
+    first, _ = await regrade(database, owner, submission.id)
+    second, queued = await regrade(database, owner, submission.id)
+    assert queued == []
+    taken = await claim(database)
+    assert taken is not None
+    assert taken.tries == 1
+    await finish(database, taken)
+    assert await items(database, first) == await items(database, second) != []
+
+
+async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: Database, owner: Principal) -> None:
+    submission = await graded(database, owner)
+    await regrade(database, owner, submission.id)
+    taken = await claim(database)
+    assert taken is not None
+    failed = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None, "score": None})
+    async with database.write() as session:
+        assert await repository.finish(session, taken, failed)
+    async with database.read() as session:
+        counting = await repository.newest_report(session, submission.id)
+        ((_, listed),) = await repository.recent_submissions(session, owner, 10)
+    assert counting is not None
+    assert listed is not None
+    assert listed.id == counting.id
+    assert counting.points == 100
 
 
 # Tokens and sessions

@@ -5,11 +5,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from app import repository
 from app.errors import DataDirInUse
 from app.jobs import MAX_TRIES, locked
-from app.models import JobStatus, Submission
+from app.models import JobStatus, StoredReport, Submission
 from app.repository import Principal
 from app.settings import Settings
 from app.uploads import Upload, accept
@@ -145,6 +146,7 @@ async def test_submission_that_takes_the_service_down_is_not_graded_for_ever(
             submission = await session.get(Submission, submission_id)
             assert submission is not None
             submission.job_status, submission.tries = JobStatus.RUNNING, MAX_TRIES
+            await session.execute(delete(StoredReport))
     async with running(settings, grader) as service:
         _, _, report = await done(service, submission_id)
     assert report is not None

