@@ -27,7 +27,7 @@ FLOOR = 1e-9
 # A cell of the heat map is a rectangle in the SVG: more steps than this are drawn together.
 HEAT_STEPS = 50
 WIDTH, HEIGHT = 620, 190
-GREY, LINE, GOOD = "#7a8291", "#4f62d6", "#1d8a52"
+GREY, LINE, GOOD, BAD = "#7a8291", "#4f62d6", "#1d8a52", "#d0392e"
 CONFIG: dict[str, Any] = {
     # Transparent and grey: legible on a light page and on a dark one.
     "background": None,
@@ -129,12 +129,22 @@ def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, 
     values = [{axis: index, "error": error} for index, error in enumerate(shown)]
     # Outputs of an LSTM stay below 1: with the same scale two pictures can be compared.
     y = _y(words, largest=max((error for error in shown if error is not None), default=1.0))
-    x = {"field": axis, "type": "quantitative", "title": words(axis), "axis": {"tickMinStep": 1, "grid": False}}
+    x: Spec = {"field": axis, "title": words(axis)}
+    # The domain is said, because Vega leaves out what has no error, and an axis without it would look whole.
     if mark == "bar":
-        x = {"field": axis, "type": "ordinal", "title": words(axis), "axis": {"labelAngle": 0, "labelOverlap": True}}
+        x |= {
+            "type": "ordinal",
+            "scale": {"domain": list(range(len(shown)))},
+            "axis": {"labelAngle": 0, "labelOverlap": True},
+        }
         chart: Spec = {"type": "bar", "color": LINE}
         encoding: Spec = {"x": x, "y": y, "y2": {"datum": FLOOR}, "tooltip": _tooltip(words, axis)}
     else:
+        x |= {
+            "type": "quantitative",
+            "scale": {"domain": [0, max(1, len(shown) - 1)], "nice": False},
+            "axis": {"tickMinStep": 1, "grid": False},
+        }
         point = {"size": 14, "color": LINE}
         chart = {"type": "line", "color": LINE, "point": point, "strokeWidth": 1.5}
         encoding = {"x": x, "y": y, "tooltip": _tooltip(words, axis)}
@@ -150,20 +160,39 @@ def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, 
         "encoding": {"x": {"value": "width"}, "y": y},
     }
     layers = [{"data": {"values": values}, "mark": chart, "encoding": encoding}, tolerance, label]
+    if no_number := [value for value in values if value["error"] is None]:
+        layers += [{"data": {"values": no_number}, "mark": {"type": "rule", "color": BAD}, "encoding": {"x": x}}]
+        layers += [_no_number_label({"value": 6})]
     spec = {"config": CONFIG, "width": WIDTH, "height": HEIGHT, "layer": layers}
     return Picture(id, words(f"{id}_title"), _line_text(id, words, errors), spec)
 
 
+def _no_number_label(y: Spec) -> Spec:
+    """What red means, at the right edge."""
+    mark = {"type": "text", "align": "left", "dx": 4, "color": BAD, "text": "NaN, ∞"}
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"value": "width"}, "y": y}}
+
+
 def _line_text(id: str, words: _Words, errors: Sequence[float | None]) -> str:
     known = [(error, index) for index, error in enumerate(errors) if error is not None and math.isfinite(error)]
-    if not known:
-        return words("no_numbers")
+    no_number = [index for index, error in enumerate(errors) if error is None or not math.isfinite(error)]
     bad = [index for index, error in enumerate(errors) if error is None or not error <= words.tolerance]
-    largest, at = max(known, key=lambda pair: (pair[0], -pair[1]))
-    text = words(f"{id}_text", largest=largest, at=at, first=known[0][0], last=known[-1][0])
+    sentences = []
+    if known:
+        largest, at = max(known, key=lambda pair: (pair[0], -pair[1]))
+        ends = {"first": _number(errors[0]), "last": _number(errors[-1])}
+        sentences += [words(f"{id}_text", largest=largest, at=at, **ends)]
     if not bad:
-        return f"{text} {words('all_within', count=len(errors))}"
-    return f"{text} {words(f'{id}_beyond', bad=len(bad), count=len(errors), first_bad=bad[0])}"
+        return " ".join([*sentences, words("all_within", count=len(errors))])
+    if known:
+        sentences += [words(f"{id}_beyond", bad=len(bad), count=len(errors), first_bad=bad[0])]
+    if no_number:
+        sentences += [words(f"{id}_nan", bad=len(no_number), count=len(errors), first_bad=no_number[0])]
+    return " ".join(sentences)
+
+
+def _number(error: float | None) -> float | str:
+    return "NaN" if error is None or not math.isfinite(error) else error
 
 
 def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.float32]) -> Picture:
@@ -179,29 +208,41 @@ def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.f
     largest = max((cell["error"] for cell in values if cell["error"] is not None), default=FLOOR)
     scale = {"type": "log", "scheme": "viridis", "domain": [words.tolerance / 10, max(largest, words.tolerance)],
              "clamp": True}  # fmt: skip
-    x = {"field": "timestep", "type": "quantitative", "title": words("timestep"), "scale": {"nice": False}}
-    spec = {
-        "config": CONFIG,
-        "width": WIDTH - 70,
-        "height": HEIGHT,
-        "data": {"values": values},
-        "mark": {"type": "rect"},
-        "encoding": {
-            "x": {**x, "axis": {"grid": False, "tickMinStep": 1}},
-            "x2": {"field": "to"},
-            "y": {"field": "unit", "type": "ordinal", "title": words("unit"), "axis": {"labelOverlap": True}},
-            "tooltip": _tooltip(words, "timestep", "unit"),
-            "color": {
-                "field": "error",
-                "type": "quantitative",
-                "title": words("error"),
-                "scale": scale,
-                "legend": {"format": ".0e", "gradientLength": HEIGHT - 30},
-            },
+    place: Spec = {
+        "x": {
+            "field": "timestep",
+            "type": "quantitative",
+            "title": words("timestep"),
+            "scale": {"domain": [0, steps], "nice": False},
+            "axis": {"grid": False, "tickMinStep": 1},
+        },
+        "x2": {"field": "to"},
+        "y": {
+            "field": "unit",
+            "type": "ordinal",
+            "title": words("unit"),
+            "scale": {"domain": list(range(units))},
+            "axis": {"labelOverlap": True},
         },
     }
+    color = {
+        "field": "error",
+        "type": "quantitative",
+        "title": words("error"),
+        "scale": scale,
+        "legend": {"format": ".0e", "gradientLength": HEIGHT - 30},
+    }
+    shown = {**place, "color": color, "tooltip": _tooltip(words, "timestep", "unit")}
+    layers: list[Spec] = [{"data": {"values": values}, "mark": {"type": "rect"}, "encoding": shown}]
+    if no_number := [value for value in values if value["error"] is None]:
+        layers += [{"data": {"values": no_number}, "mark": {"type": "rect", "color": BAD}, "encoding": place}]
+        layers += [_no_number_label({"value": HEIGHT - 6})]
+    spec = {"config": CONFIG, "width": WIDTH - 70, "height": HEIGHT, "layer": layers}
     # Written with <= so that NaN is beyond.
     bad = int((~(error <= words.tolerance)).sum())
     text = words("heat_text", bad=bad, count=error.size, steps=steps, units=units)
     untouched = int((error <= words.tolerance).all(axis=0).sum())
-    return Picture("heat", words("heat_title"), f"{text} {words('heat_units', good=untouched, units=units)}", spec)
+    sentences = [text, words("heat_units", good=untouched, units=units)]
+    if lost := int((~np.isfinite(error)).sum()):
+        sentences += [words("heat_nan", bad=lost, count=error.size)]
+    return Picture("heat", words("heat_title"), " ".join(sentences), spec)

@@ -17,6 +17,8 @@ from grader.sandbox.protocol import CaseOutput, Raised
 Problem = tuple[str, Params]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# "{{function_node __wrapped__MatMul_device_/job:localhost/...CPU:0}}", before what TensorFlow has to say.
+GRAPH_NODE = re.compile(r"\{\{function_node [^{}]*\}\} ?")
 # In two steps: one expression for a whole path would be tried anew from every slash, which takes hours for a megabyte.
 PATH = re.compile(r"/[^\s:'\"<>]+")
 PLACE_OF_OURS = re.compile(
@@ -155,8 +157,8 @@ def exception_problem(raised: Raised) -> Problem:
 
 
 def clean_message(message: str) -> str:
-    """An exception's message without terminal colours and without paths of the server."""
-    return without_server_paths(ANSI.sub("", message)).strip()
+    """An exception's message without terminal colours, without the node of a graph and without paths of the server."""
+    return without_server_paths(GRAPH_NODE.sub("", ANSI.sub("", message))).strip()
 
 
 def without_server_paths(text: str) -> str:

@@ -289,7 +289,8 @@ def _extraction(evidence: Evidence) -> Extraction:
         if cell.code != "not_needed" or cell.index in left_out
     ]
     for failed in execution.statements_failed:
-        params = {"type": failed.type, "message": clean_message(failed.message)[:300]}
+        line = reading.frame(failed.line, "").line
+        params = {"line": line, "type": failed.type, "message": clean_message(failed.message)[:300]}
         skipped.append(SkippedCell(index=reading.cell_of(failed.line), code=failed.code, params=params))
     return Extraction(
         cells_used=sorted({reading.statements[index].cell for index in used})[:MOST_CELLS],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import stat
 import struct
 import zipfile
@@ -27,6 +28,7 @@ COMMENT_BYTES = 0xFFFF
 ENCRYPTED_FLAG, UTF8_FLAG = 0x1, 0x800
 # The other methods unpack as much as a block holds, whatever number of bytes is asked for.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+TWO_ALPHABETS = re.compile("[A-Za-z][\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]")
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
@@ -107,11 +109,14 @@ def _path(info: zipfile.ZipInfo) -> PurePosixPath:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """Without the flag for UTF-8 a name is in the code page of whoever packed it: Windows in Russian means cp866."""
+    """Without the flag for UTF-8 a name is in the code page of whoever packed it: of Windows in Russian (cp866) or in a
+    language of Western Europe (cp437, which is what `zipfile` takes it for).
+    """
     if info.flag_bits & UTF8_FLAG or info.filename.isascii():
         return info.filename
     raw = info.filename.encode("cp437", "replace")
-    for encoding in ("utf-8", "cp866"):
-        with contextlib.suppress(UnicodeDecodeError):
-            return raw.decode(encoding)
-    return info.filename
+    with contextlib.suppress(UnicodeDecodeError):
+        return raw.decode("utf-8")
+    russian = raw.decode("cp866")
+    # "M\u00fcller" would read "M\u0411ller": no word is written in two alphabets.
+    return info.filename if TWO_ALPHABETS.search(russian) else russian

@@ -66,6 +66,14 @@ class Evidence:
         return verdict.earned if verdict else 0.0
 
 
+def equivalence_missing(evidence: Evidence) -> Verdict | None:
+    """The verdict of a check that counts only with `equivalence`, where that earned nothing or was not reached."""
+    if evidence.earned("equivalence"):
+        return None
+    equivalence = evidence.verdicts.get("equivalence")
+    return Verdict.skipped("not_run" if equivalence and equivalence.code == "not_run" else "equivalence_not_earned")
+
+
 def task2_verdict(evidence: Evidence, half: Callable[[Notebook], Finding]) -> Verdict:
     """The verdict on one half of Task 2. A model whose answer is one constant has nothing to copy or to compare."""
     if evidence.notebook is None:

@@ -8,7 +8,7 @@ from grader.outcomes import hard_coded_size
 
 def generalisation(evidence: Evidence) -> Verdict:
     hidden = evidence.assignment.cases[1:]
-    if not evidence.execution.answers and not evidence.execution.raised:
+    if not evidence.execution.answers:
         return Verdict.skipped("not_run")
     categories = {case.category: evidence.comparison(case.id).close for case in hidden}
     wrong = [case for case in hidden if not evidence.comparison(case.id).close]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from grader.checks.evidence import Evidence, Verdict
+from grader.checks.evidence import Evidence, Verdict, equivalence_missing
 
 
 def statelessness(evidence: Evidence) -> Verdict:
-    if not evidence.earned("equivalence"):
-        return Verdict.skipped("equivalence_not_earned")
+    if missing := equivalence_missing(evidence):
+        return missing
     if evidence.execution.fresh_only:
         # Right on a model that was never called before, and wrong after: something was kept.
         return Verdict.failed("state_kept_between_calls")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from grader.checks.evidence import Evidence, Verdict
+from grader.checks.evidence import Evidence, Verdict, equivalence_missing
 
 
 def trainability(evidence: Evidence) -> Verdict:
-    if not evidence.earned("equivalence"):
-        return Verdict.skipped("equivalence_not_earned")
+    if missing := equivalence_missing(evidence):
+        return missing
     gradients = evidence.execution.gradients
     if gradients is None:
         return Verdict.failed("gradient_failed")

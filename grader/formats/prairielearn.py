@@ -21,11 +21,14 @@ OUTPUT_CHARACTERS = 50_000
 def write(view: View) -> str:
     report = view.report
     output = clean("\n".join(report["output"][name] for name in ("stdout", "stderr") if report["output"][name]))
-    results: dict[str, Any] = {"message": view.feedback(), "output": output[:OUTPUT_CHARACTERS]}
+    results: dict[str, Any] = {"output": output[:OUTPUT_CHARACTERS]}
     if report["status"] in NOT_GRADABLE:
-        results |= {"gradable": False, "format_errors": [view.verdict(), *view.advice()]}
+        # Without points: it costs no attempt, and PrairieLearn itself says that nothing was graded.
+        message = "\n\n".join([view.name(f"status.{report['status']}"), *view.remarks()])
+        results |= {"gradable": False, "message": message, "format_errors": view.advice() or [view.verdict()]}
     else:
-        results |= {"gradable": True, "score": report["score"], "tests": [_test(check) for check in report["checks"]]}
+        tests = [_test(check) for check in report["checks"]]
+        results |= {"gradable": True, "message": view.feedback(), "score": report["score"], "tests": tests}
     return json.dumps(results, ensure_ascii=False, indent=2) + "\n"
 
 

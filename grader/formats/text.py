@@ -51,13 +51,13 @@ def _parts(view: View) -> list[RenderableType]:
     parts: list[RenderableType] = [head, ""]
     for diagnosis in report["diagnoses"]:
         parts += _advice(diagnosis["message"], diagnosis["hint"], ui("what_to_do"))
-    if status == "failed" and not report["diagnoses"]:
+    if not report["diagnoses"] and any(case["first_divergence"] for case in report["cases"]):
         parts += [Padding(Text(ui("no_diagnosis")), (0, 0, 1, 2))]
     parts.append(_checks(report["checks"]))
     parts += _divergence(view)
     parts += _error(report["error"], ui)
     if report["extraction"]["cells_skipped"]:
-        parts += ["", Text(ui("skipped_cells"), style="bold"), *_skipped(report, ui("cell"))]
+        parts += ["", Text(view.name("report.skipped"), style="bold"), *_skipped(view)]
     for advisory in report["advisories"]:
         where = f" ({ui('line')} {advisory['line']})" if advisory["line"] else ""
         parts += ["", Text(f"{clean(advisory['message'])}{where}", style="yellow")]
@@ -69,14 +69,18 @@ def _parts(view: View) -> list[RenderableType]:
     return [*parts, "", Text("  ".join(filter(None, tail)), style="dim")]
 
 
-def _skipped(report: dict[str, Any], cell_word: str) -> list[RenderableType]:
+def _skipped(view: View) -> list[RenderableType]:
     """One line per reason: a notebook may have thirty cells that the class does not need."""
-    cells: dict[str, list[int]] = {}
-    for cell in report["extraction"]["cells_skipped"]:
-        cells.setdefault(clean(cell["message"]), []).append(cell["index"] + 1)
-    if report["submission"]["format"] != "ipynb":
-        return [Text(f"  {message}") for message in cells]
-    return [Text(f"  {cell_word} {', '.join(map(str, found))}: {message}") for message, found in cells.items()]
+    is_notebook = view.report["submission"]["format"] == "ipynb"
+    places: dict[str, list[str]] = {}
+    for cell in view.report["extraction"]["cells_skipped"]:
+        place = cell["index"] + 1 if is_notebook else cell["params"].get("line")
+        places.setdefault(clean(cell["message"]), []).extend([] if place is None else [clean(place)])
+    word = view.ui("cell" if is_notebook else "from_line")
+    return [
+        Text(f"  {word} {', '.join(found)}: {message}" if found else f"  {message}")
+        for message, found in places.items()
+    ]
 
 
 def _advice(message: str, hint: str | None, label: str) -> list[RenderableType]:

@@ -53,7 +53,14 @@ def make_report(**changes: object) -> Report:
                 code="wrong_values",
                 params={"max_abs_error": 0.4, "batch": 0, "timestep": 0, "unit": 1, "expected": 0.25, "actual": 0.5},
             ),
-            Check(id="generalisation", points=0, max_points=20, status="failed", code="wrong_on_hidden_cases"),
+            Check(
+                id="generalisation",
+                points=0,
+                max_points=20,
+                status="failed",
+                code="wrong_on_hidden_cases",
+                params={"categories": ["other_shape", "larger_values"]},
+            ),
             Check(id="statelessness", points=0, max_points=10, status="skipped", code="equivalence_not_earned"),
             Check(id="trainability", points=0, max_points=10, status="skipped", code="equivalence_not_earned"),
             Check(id="own_work", points=0, max_points=0, status="passed"),
@@ -139,7 +146,7 @@ def invalid() -> Report:
         score=0.0,
         checks=not_run(ASSIGNMENT.points, "not_run"),
         cases=[],
-        diagnoses=[Diagnosis(code="syntax_error", params={"line": 3}, confidence="exact")],
+        diagnoses=[Diagnosis(code="syntax_error", params={"line": 3, "message": "invalid syntax"}, confidence="exact")],
     )
 
 

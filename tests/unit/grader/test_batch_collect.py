@@ -251,9 +251,15 @@ def test_a_large_archive_of_zip64_can_be_read(tmp_path: Path) -> None:
     assert contents(tmp_path / "c.zip") == {"c.zip/a.py": CODE}
 
 
-def test_names_of_a_russian_windows_are_read(tmp_path: Path) -> None:
-    raw = zipped({"______.py": CODE}).replace(b"______", "Иванов".encode("cp866"))
-    assert students(written(tmp_path / "c.zip", raw)) == [("Иванов", "Иванов.py")]
+@pytest.mark.parametrize(
+    ("name", "code_page"),
+    [("Иванов", "cp866"), ("Ёлкин Пётр_LSTM", "cp866"), ("Müller Jörg", "cp437"), ("Иванов", "utf-8")],
+)
+def test_names_without_the_flag_are_read_as_their_system_wrote_them(tmp_path: Path, name: str, code_page: str) -> None:
+    encoded = name.encode(code_page)
+    blank = b"_" * len(encoded)
+    raw = zipped({f"{blank.decode()}.py": CODE}).replace(blank, encoded)
+    assert students(written(tmp_path / "c.zip", raw)) == [(name, f"{name}.py")]
 
 
 def test_names_on_disk_that_are_no_text_can_be_written_down(tmp_path: Path) -> None:

@@ -62,7 +62,13 @@ def test_what_is_no_number_is_beyond_the_tolerance_and_a_gap() -> None:
     drawn = picture([1e-7, None, 0.5], "by_unit")
     assert "Beyond the tolerance are 2 of 3 units, the first one is 1." in drawn.text
     assert [value["error"] for value in drawn.spec["layer"][0]["data"]["values"]] == [1e-7, None, 0.5]
-    assert picture([None, None]).text.startswith("None of the errors is a number")
+    assert "NaN or infinity in 1 of 3 units, the first one is 1." in drawn.text
+    # The axis is as long as ever: an element without a number must not look as if it were not there.
+    layers = drawn.spec["layer"]
+    assert layers[0]["encoding"]["x"]["scale"]["domain"] == [0, 1, 2]
+    assert [value["unit"] for value in layers[3]["data"]["values"]] == [1]
+    assert picture([None, None]).text == "NaN or infinity at 2 of 2 timesteps, the first one is 0."
+    assert "is NaN at the first timestep and 0.5 at the last" in picture([None, 0.5]).text
 
 
 def test_words_are_in_the_readers_language() -> None:
@@ -91,13 +97,14 @@ def test_the_heat_map_counts_what_is_right() -> None:
     actual[0, 9, 3] = np.nan
     drawn = heat(actual, expected)
     assert "Beyond the tolerance are 6 of 40 pairs" in drawn.text
-    assert "Right at every timestep: 2 of 4 units." in drawn.text
+    assert "Right at every timestep: 2 of 4 units. NaN or infinity: 1 of the 40 pairs." in drawn.text
     assert drawn.svg().startswith("<svg")
 
 
 @pytest.mark.parametrize("steps", [1, 3, HEAT_STEPS, HEAT_STEPS + 1, 1000])
 def test_the_heat_map_of_a_long_sequence_is_no_larger(steps: int) -> None:
-    values = heat(np.ones((1, steps, 2), np.float32), np.zeros((1, steps, 2), np.float32)).spec["data"]["values"]
+    drawn = heat(np.ones((1, steps, 2), np.float32), np.zeros((1, steps, 2), np.float32))
+    values = drawn.spec["layer"][0]["data"]["values"]
     assert len(values) <= 2 * HEAT_STEPS
     assert (values[0]["timestep"], values[-1]["to"]) == (0, steps)
 

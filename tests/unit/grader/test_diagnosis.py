@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
 from grader.diagnosis import diagnose
+from grader.sandbox.protocol import Raised
 from reference import GATES, LSTMWeights, lstm_forward
 
 
@@ -106,3 +109,11 @@ def test_no_code_is_given_twice(evidence_of, cases):
     for respond in MISTAKES.values():
         codes = [diagnosis.code for diagnosis in _diagnosed(evidence_of(respond), cases)]
         assert len(codes) == len(set(codes))
+
+
+def test_a_run_without_any_answer_fails_no_check_that_it_never_reached(evidence_of):
+    evidence = evidence_of()
+    raised = Raised(event="raised", phase="call", case="exercise", type="NameError", bases=[], message="", lines=[5])
+    evidence = replace(evidence, execution=replace(evidence.execution, raised=[raised]))
+    checks = [check for check in run_checks(evidence) if check.id != "own_work"]
+    assert {(check.status, check.code) for check in checks} == {("skipped", "not_run")}

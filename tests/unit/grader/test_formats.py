@@ -12,8 +12,8 @@ import pytest
 import xmlschema
 
 from grader.formats import FORMATS, write_report
-from grader.messages import LANGUAGES, render
-from grader.report import Output, Report
+from grader.messages import LANGUAGES, render, translate
+from grader.report import Extraction, Output, Report, SkippedCell, SubmissionRef
 from tests.unit.grader import make_reports
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -45,6 +45,8 @@ def test_every_format_can_write_every_report_in_both_languages(name: str, kind: 
     for document in documents.values():
         assert document.endswith("\n")
         document.encode()
+        # What a sentence shows for a parameter that nobody gave.
+        assert " ?" not in document
         # A terminal must not obey what is printed, whatever the form.
         assert not set(document) & set("\x1b\x00")
 
@@ -95,7 +97,10 @@ def test_prairielearn_gets_a_score_for_what_was_run(kind: str, gradable: bool) -
 def test_prairielearn_takes_no_attempt_for_a_file_with_nothing_to_run() -> None:
     results = written("invalid", "prairielearn")
     assert results["gradable"] is False
-    assert any("SyntaxError" in error or "syntax" in error.lower() for error in results["format_errors"])
+    (error,) = results["format_errors"]
+    assert "syntax" in error.lower()
+    # "0 of 100" would be a grade.
+    assert "100" not in results["message"] + error
 
 
 def test_prairielearns_file_stays_below_a_megabyte() -> None:
@@ -134,3 +139,23 @@ def test_text_shows_advice_checks_and_the_first_difference() -> None:
     # What the pictures of other forms show.
     assert "at timestep 99" in text
     assert not [line for line in text.splitlines() if line != line.rstrip()]
+
+
+def test_text_says_where_what_was_left_out_begins() -> None:
+    skipped = [SkippedCell(index=0, code="not_needed", params={"line": 12, "statements": 3})]
+    script = make_reports.make_report(
+        submission=SubmissionRef(filename="LSTM.py", sha256="0" * 64, format="py"),
+        extraction=Extraction(cells_skipped=skipped),
+    )
+    assert "from line 12: Not run: the class does not need it." in write_report(script, "text", "en")
+    assert "cell 6: Not run" in write_report(report_of("failed"), "text", "en")
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_no_known_mistake_is_said_of_numbers_alone(name: str) -> None:
+    """An answer that is right on the exercise's own input, and raises on another, gives no wrong numbers."""
+    wrong = make_reports.make_report(diagnoses=[])
+    right_here = make_reports.make_report(diagnoses=[], cases=[])
+    sentence = translate("report.no_known_mistake" if name == "html" else "ui.no_diagnosis", "en")
+    assert sentence in write_report(wrong, name, "en")
+    assert sentence not in write_report(right_here, name, "en")

@@ -261,3 +261,10 @@ def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evid
 def test_no_size_is_named_when_nothing_says_so(evidence_of, assignment):
     evidence = evidence_of(lambda case: case.expected)
     assert hard_coded_size(evidence.execution, assignment.cases[0], assignment.cases[1:]) is None
+
+
+def test_a_message_begins_with_what_tensorflow_has_to_say():
+    message = (
+        "{{function_node __wrapped__StridedSlice_device_/job:localhost/device:CPU:0}} slice index 3 out of bounds."
+    )
+    assert clean_message(message) == "slice index 3 out of bounds."
