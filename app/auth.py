@@ -10,20 +10,26 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.routing import BaseRoute
 
 from app import repository
-from app.errors import FormExpired, NotAuthenticated, SessionMissing
-from app.models import Token
+from app.errors import FormExpired, NotAuthenticated, NotPermitted, SessionMissing
+from app.models import Role, Token
 from app.repository import Principal
 from app.services import services
 
 FORM_FIELD = "form_secret"
 SESSION_COOKIE = "lstm_grader_session"
+#: What may be asked by anybody; everything else needs a token or a session.
+PUBLIC = frozenset({"/healthz", "/docs", "/enter", "/static/vega.js"})
 
 bearer_scheme = HTTPBearer(
     scheme_name="bearer",
@@ -56,6 +62,24 @@ async def token_holder(
     if token is None:
         raise NotAuthenticated
     return Principal(token.id, token.role)
+
+
+async def teacher(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
+    """The same, if it may see everything.
+
+    Raises:
+        NotPermitted: it may not.
+    """
+    if not holder.sees_everything:
+        raise NotPermitted
+    return holder
+
+
+async def admin(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
+    """Raises: NotPermitted: the token is no administrator's."""
+    if holder.role != Role.ADMIN:
+        raise NotPermitted
+    return holder
 
 
 async def session_holder(request: Request) -> Principal:
@@ -108,11 +132,38 @@ def form_secret(request: Request) -> str:
     return hash_secret(f"form:{request.cookies.get(SESSION_COOKIE, '')}")
 
 
+def check_same_site(request: Request) -> None:
+    """For the one form that is sent before there is a session: another site must not sign anybody in.
+
+    Raises:
+        FormExpired: the browser says that it comes from elsewhere.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise FormExpired
+
+
 def check_form_secret(request: Request, came: object) -> None:
     """Raises: FormExpired: it is not the one of this session."""
     if not isinstance(came, str) or not hmac.compare_digest(came.encode(), form_secret(request).encode()):
         raise FormExpired
 
 
+def check_guarded(routes: Iterable[BaseRoute]) -> None:
+    """Stop a service that would answer somebody whom it does not know.
+
+    Raises:
+        RuntimeError: a route neither asks who it is nor is `PUBLIC`.
+    """
+    for route in routes:
+        if isinstance(route, APIRoute) and route.path not in PUBLIC and not _asks_who(route.dependant):
+            raise RuntimeError(f"{route.path} is open to everybody; it must ask for a token or a session")
+
+
+def _asks_who(dependant: Dependant) -> bool:
+    return dependant.call in (token_holder, session_holder) or any(map(_asks_who, dependant.dependencies))
+
+
 TokenHolder = Annotated[Principal, Depends(token_holder)]
+Teacher = Annotated[Principal, Depends(teacher)]
+Admin = Annotated[Principal, Depends(admin)]
 SessionHolder = Annotated[Principal, Depends(session_holder)]

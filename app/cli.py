@@ -77,6 +77,9 @@ def starting() -> Iterator[Settings]:
             name = f"{ENV_PREFIX}{problem['loc'][0]}".upper() if problem["loc"] else ENV_PREFIX
             typer.echo(f"lstm-grader: {name}: {problem['msg']}", err=True)
         raise typer.Exit(USAGE) from exc
+    except (OSError, ValueError) as exc:  # A file that holds a secret.
+        typer.echo(f"lstm-grader: {exc}", err=True)
+        raise typer.Exit(USAGE) from exc
     try:
         yield settings
     except DataDirInUse as exc:

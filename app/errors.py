@@ -5,6 +5,8 @@
         NotAuthenticated        no token, or one that is unknown, expired or revoked
         SessionMissing          the same, for a page
         FormExpired             a page's form without its secret, or with that of another session
+        NotPermitted            the token's role does not allow it
+      TooManyRequests           more than the settings allow in this time
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
         FormUnreadable          it claims to be one and is not
@@ -15,8 +17,11 @@
         FileEmpty
         FileTooLarge
         FileTypeUnsupported
+      AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
       ReportNotReady            the submission is not graded yet
+      ReportNotFound            the submission has no report with this number, or the report no such picture
+      NotCancellable            the submission is being graded, or is done
       CannotStart               stops the start; no client sees it
         DataDirInUse            another service runs on the same data
         DatabaseOutdated        the tables are those of another version
@@ -53,6 +58,13 @@ class SessionMissing(AccessDenied): ...
 
 
 class FormExpired(AccessDenied): ...
+
+
+class NotPermitted(AccessDenied): ...
+
+
+class TooManyRequests(AppError):
+    """params: retry_after_seconds"""
 
 
 class UploadRefused(AppError): ...
@@ -94,10 +106,20 @@ class FileTypeUnsupported(UploadRefused):
     """params: filename, accepted (suffixes)"""
 
 
+class AssignmentNotFound(AppError): ...
+
+
 class SubmissionNotFound(AppError): ...
 
 
 class ReportNotReady(AppError): ...
+
+
+class ReportNotFound(AppError): ...
+
+
+class NotCancellable(AppError):
+    """params: job_status"""
 
 
 class CannotStart(AppError): ...
@@ -125,6 +147,8 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     NotAuthenticated: Answer(401, "unauthorized"),
     SessionMissing: Answer(401, "session-missing"),
     FormExpired: Answer(403, "form-expired"),
+    NotPermitted: Answer(403, "forbidden"),
+    TooManyRequests: Answer(429, "too-many-requests"),
     UploadRefused: Answer(422, "invalid-request"),
     FormExpected: Answer(415, "form-expected"),
     FormUnreadable: Answer(400, "form-unreadable"),
@@ -135,8 +159,11 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     FileEmpty: Answer(422, "empty-file"),
     FileTooLarge: Answer(413, "file-too-large"),
     FileTypeUnsupported: Answer(415, "unsupported-file-type"),
+    AssignmentNotFound: Answer(404, "assignment-not-found"),
     SubmissionNotFound: Answer(404, "submission-not-found"),
     ReportNotReady: Answer(409, "report-not-ready"),
+    ReportNotFound: Answer(404, "report-not-found"),
+    NotCancellable: Answer(409, "not-cancellable"),
     CannotStart: None,
     DataDirInUse: None,
     DatabaseOutdated: None,

@@ -63,6 +63,10 @@ class Jobs(Protocol):
     def stop_watching(self) -> None:
         """Set all events, because the service is about to stop."""
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the service is about to stop: nobody should begin to wait."""
+
 
 class EmbeddedJobs:
     """The queue of a service that is one process. As an async context manager it is the worker, too.
@@ -119,6 +123,10 @@ class EmbeddedJobs:
         self._stopping = True
         for submission_id in list(self._watchers):
             self._tell(submission_id)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
 
     def _tell(self, submission_id: str) -> None:
         for event in self._watchers.get(submission_id, ()):

@@ -18,9 +18,10 @@ from app import problems, repository
 from app.api import openapi
 from app.api import routes as api_routes
 from app.artefacts import ArtefactFolder
-from app.auth import hash_secret, new_token
+from app.auth import check_guarded, hash_secret, new_token
 from app.database import Database
 from app.jobs import EmbeddedJobs, Grade, locked
+from app.limits import Limits
 from app.middleware import RequestMiddleware
 from app.services import Services
 from app.settings import Settings
@@ -71,7 +72,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 shutdown_seconds=settings.shutdown_seconds,
             )
             await stack.enter_async_context(jobs)
-            app.state.services = Services(settings, assignments, database, jobs, artefacts)
+            app.state.services = Services(settings, assignments, database, jobs, artefacts, Limits.of(settings))
             yield
 
     app = FastAPI(
@@ -88,6 +89,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     app.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))
     app.mount("/static/report", StaticFiles(directory=html.STATIC_FILES))
     app.mount("/static", StaticFiles(directory=STATIC_FILES))
+    check_guarded(app.routes)
     openapi.describe(app, sorted(assignments))
     app.add_middleware(RequestMiddleware)
     return app

@@ -39,8 +39,8 @@ async def problem_response(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="lstm-grader"'
-    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "10"
+    if answer.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        headers["Retry-After"] = str(params.get("retry_after_seconds", 10))
     document = problem(answer, language, params)
     if _wants_page(request):
         return page(request, "problem.html", status_code=answer.status, headers=headers, problem=document)

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, defer
+from sqlalchemy.orm import aliased, undefer
 
 from app.models import JobStatus, Regrade, RegradeItem, Role, Session, StoredReport, Submission, Token, new_id, utc_now
 from grader import Report
@@ -99,22 +99,26 @@ async def _take_turn(session: AsyncSession, student: str) -> None:
 
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
     """The submission with this id, if there is one that `viewer` may see."""
-    return await session.scalar(select(Submission).where(Submission.id == submission_id, _visible_to(viewer)))
+    return await session.scalar(select(Submission).where(Submission.id == submission_id, visible_to(viewer)))
 
 
-async def recent_submissions(
-    session: AsyncSession, viewer: Principal, limit: int
-) -> Sequence[tuple[Submission, StoredReport | None]]:
-    """The newest submissions that `viewer` may see, each with its newest report but for the report's `body`."""
-    rows = await session.execute(
-        select(Submission, StoredReport)
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(_visible_to(viewer))
-        .order_by(Submission.created_at.desc(), Submission.id.desc())
-        .limit(limit)
-        .options(defer(StoredReport.body))
+async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
+    """As `find_submission`, with the bytes as they came."""
+    found = select(Submission).where(Submission.id == submission_id, visible_to(viewer))
+    return await session.scalar(found.options(undefer(Submission.content)))
+
+
+async def cancel(session: AsyncSession, submission_id: str) -> bool:
+    """Take a submission out of the queue; False when it does not wait for its first report."""
+    has_report = select(StoredReport.id).where(StoredReport.submission_id == submission_id).exists()
+    cancelled = await session.execute(
+        update(Submission)
+        .where(Submission.id == submission_id, Submission.job_status == JobStatus.QUEUED, ~has_report)
+        .values(job_status=JobStatus.CANCELLED, finished_at=utc_now())
+        .returning(Submission.id)
+        .execution_options(synchronize_session=False)
     )
-    return [(submission, report) for submission, report in rows]
+    return cancelled.one_or_none() is not None
 
 
 async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
@@ -125,6 +129,20 @@ async def newest_report(session: AsyncSession, submission_id: str) -> StoredRepo
         .order_by(StoredReport.points.is_(None), StoredReport.id.desc())
         .limit(1)
     )
+
+
+async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[StoredReport]:
+    """All reports of a submission, the newest first."""
+    reports = await session.scalars(
+        select(StoredReport).where(StoredReport.submission_id == submission_id).order_by(StoredReport.id.desc())
+    )
+    return reports.all()
+
+
+async def find_report(session: AsyncSession, submission_id: str, report_id: int) -> StoredReport | None:
+    """The report with this number, if it is one of this submission."""
+    found = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
+    return await session.scalar(found)
 
 
 async def queue_position(session: AsyncSession, submission: Submission) -> int | None:
@@ -152,7 +170,7 @@ def counting_report_id() -> ScalarSelect[int]:
     )
 
 
-def _visible_to(viewer: Principal) -> ColumnElement[bool]:
+def visible_to(viewer: Principal) -> ColumnElement[bool]:
     return true() if viewer.sees_everything else Submission.submitted_by == viewer.token_id
 
 

@@ -46,7 +46,8 @@ async def _run(settings: Settings) -> None:
     with listen(settings) as listener:
         async with app.router.lifespan_context(app):
             services: Services = app.state.services
-            print(greeting(settings.url(listener.getsockname()[1]), token), flush=True)
+            # A token that the operator chose is known to the operator, and this output perhaps to others.
+            print(greeting(settings.url(listener.getsockname()[1]), None if given else token), flush=True)
             config = uvicorn.Config(
                 app,
                 lifespan="off",  # Ours is around the server, so that its errors reach the command line.
@@ -73,17 +74,25 @@ def listen(settings: Settings) -> socket.socket:
         raise OSError(what) from exc
 
 
-def greeting(url: str, token: str) -> str:
-    """What the owner needs to know; the only place where the token is shown."""
+def greeting(url: str, token: str | None) -> str:
+    """What the owner needs to know; the only place where a token is shown.
+
+    Args:
+        token: one that was made for this start; None: the owner's is set, and is shown nowhere.
+    """
+    sign_in = f"""Open this link to sign in. It makes you the owner, so keep it to yourself:
+    {url}/enter?token={token}"""
+    if token is None:
+        sign_in = f"""Sign in with the token that is set in LSTM_GRADER_OWNER_TOKEN:
+    {url}/enter"""
     return f"""
 lstm-grader {version("lstm-grader")} runs on {url}
 
-  Open this link to sign in. It makes you the owner, so keep it to yourself:
-    {url}/enter?token={token}
+  {sign_in}
 
   Submit a file from a terminal:
-    curl -H "Authorization: Bearer {token}" -F file=@LSTM.ipynb -F student=ivanov -F assignment=lstm-layer \
-"{url}/api/v1/submissions?wait=60"
+    curl -H "Authorization: Bearer {token or "$LSTM_GRADER_OWNER_TOKEN"}" -F file=@LSTM.ipynb -F student=ivanov \
+-F assignment=lstm-layer "{url}/api/v1/submissions?wait=60"
 
   The API is described at {url}/docs. Ctrl-C stops the service.
 """

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from app.artefacts import ArtefactFolder
 from app.database import Database
 from app.jobs import Jobs
+from app.limits import Limits
 from app.settings import Settings
 from grader import Assignment
 
@@ -21,6 +22,7 @@ class Services:
     database: Database
     jobs: Jobs
     artefacts: ArtefactFolder
+    limits: Limits
 
 
 def services(request: HTTPConnection) -> Services:

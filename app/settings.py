@@ -1,6 +1,7 @@
 """What an operator can set, from environment variables named ``LSTM_GRADER_...`` and from nowhere else.
 
-This is the only file of the service that reads the environment.
+A secret can stand in a file instead, as container platforms hand them out: ``LSTM_GRADER_..._FILE`` names it. This is
+the only file of the service that reads the environment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal, Self
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.database import database_url
 from grader.sandbox import CAN_BE_MISSING, DeviceChoice
@@ -22,6 +23,9 @@ from grader.sandbox.cores import available_cores
 ENV_PREFIX = "LSTM_GRADER_"
 # What a bearer token may be made of (RFC 6750), and long enough not to be guessed.
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
+DIFFERENT_CHARACTERS = 8
+#: Settings that can come in a file, whose name stands in the variable with ``_FILE`` at its end.
+SECRETS = ("owner_token", "database_url")
 
 
 class Settings(BaseSettings):
@@ -64,6 +68,8 @@ class Settings(BaseSettings):
     owner_token: SecretStr | None = Field(
         None, description="the owner's token, at least 16 characters; without it a new one is made at each start"
     )
+    token_requests_per_minute: PositiveInt = Field(6000, description="requests to the API with one token")
+    student_uploads_per_minute: PositiveInt = Field(30, description="uploads of one student")
     session_seconds: PositiveInt = Field(7 * 24 * 3600, description="how long a browser stays signed in")
     shutdown_seconds: PositiveFloat = Field(
         8.0,
@@ -71,6 +77,17 @@ class Settings(BaseSettings):
         description="how long a stop waits for running grades; what is not done by then is queued again",
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _secrets_in_files())
 
     @field_validator("accept_missing")
     @classmethod
@@ -87,8 +104,11 @@ class Settings(BaseSettings):
     @field_validator("owner_token")
     @classmethod
     def _owner_token_is_strong(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None and not OWNER_TOKEN_PATTERN.fullmatch(token.get_secret_value()):
-            raise ValueError("expected at least 16 characters out of A-Z a-z 0-9 . _ ~ + / -")
+        if token is not None:
+            if not OWNER_TOKEN_PATTERN.fullmatch(token.get_secret_value()):
+                raise ValueError("expected at least 16 characters out of A-Z a-z 0-9 . _ ~ + / -")
+            if len(set(token.get_secret_value())) < DIFFERENT_CHARACTERS:
+                raise ValueError("can be guessed; make one with: openssl rand -hex 32")
         return token
 
     @field_validator("database_url")
@@ -130,5 +150,20 @@ class Settings(BaseSettings):
 
 def unknown_variables() -> list[str]:
     """Names of environment variables that look like ours and set nothing, such as a misspelt one."""
-    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    known = {_variable(name) for name in Settings.model_fields} | {_variable(f"{name}_file") for name in SECRETS}
     return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
+
+
+def _variable(name: str) -> str:
+    return f"{ENV_PREFIX}{name}".upper()
+
+
+def _secrets_in_files() -> dict[str, str]:
+    """Raises: OSError: a file cannot be read; ValueError: a secret stands in a variable as well."""
+    found = {}
+    for name in SECRETS:
+        if path := os.environ.get(_variable(f"{name}_file")):
+            if os.environ.get(_variable(name)):
+                raise ValueError(f"{_variable(name)} and {_variable(name)}_FILE are both set; expected one of them")
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+    return found

@@ -149,7 +149,12 @@ def clean_filename(came: str) -> str:
 
 
 async def accept(services: Services, upload: Upload, submitter: Principal) -> Submission:
-    """Store the upload and queue it, both or neither; from here on it is not lost."""
+    """Store the upload and queue it, both or neither; from here on it is not lost.
+
+    Raises:
+        TooManyRequests: the student sends too much.
+    """
+    services.limits.uploads.take(upload.student)
     async with services.database.write() as session:
         submission = await repository.add_submission(
             session,

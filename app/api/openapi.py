@@ -22,7 +22,9 @@ from app.errors import (
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
+    NotCancellable,
     StudentInvalid,
+    TooManyRequests,
 )
 from app.problems import PROBLEM, problem
 from app.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
@@ -92,17 +94,22 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     FileTypeUnsupported: {"filename": "LSTM.pdf", "accepted": list(ACCEPTED_SUFFIXES)},
     FormExpected: {"came": "application/json"},
     FormUnreadable: {"reason": "Missing boundary in multipart."},
+    NotCancellable: {"job_status": "running"},
     StudentInvalid: {"limit": STUDENT_CHARACTERS},
+    TooManyRequests: {"retry_after_seconds": 2},
     RequestValidationError: {"errors": [{"location": ["query", "wait"], "message": "Input should be at most 120"}]},
     SQLAlchemyError: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
 }
 
+#: What an endpoint documents, by status.
+Answers = dict[int | str, dict[str, Any]]
+
 router = APIRouter(include_in_schema=False)
 
 
-def problem_answers(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+def problem_answers(*errors: type[Exception]) -> Answers:
     """What an endpoint that may refuse with these errors documents, by status."""
-    answers: dict[int | str, dict[str, Any]] = {}
+    answers: Answers = {}
     for error in errors:
         answer = ANSWERS[error]
         assert answer is not None
@@ -114,6 +121,8 @@ def problem_answers(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]
                 "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
             },
         )
+        if answer.status in (429, 503):
+            documented["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
         documented["description"] = "; ".join(filter(None, [documented["description"], example["title"]]))
         documented["content"][PROBLEM]["examples"][answer.slug] = {"value": example}
     return answers

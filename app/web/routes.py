@@ -14,22 +14,24 @@ from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app import repository, uploads
-from app.api.routes import wait_until_done
 from app.auth import (
     FORM_FIELD,
     SessionHolder,
     check_form_secret,
+    check_same_site,
     close_session,
     hash_secret,
     open_session,
     session_holder,
 )
 from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
+from app.listing import Selection, list_submissions
 from app.models import JobStatus
 from app.problems import problem
 from app.repository import Principal
 from app.services import services
 from app.texts import language_of
+from app.watching import wait_until_done
 from app.web.pages import page
 from grader import Report, charts
 from grader.formats import View, html
@@ -48,7 +50,18 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/enter")
 async def enter(request: Request, token: str = "") -> Response:
-    """Open a session with the token in the link, and lead away from the address that holds it."""
+    """Open a session with the token in the link, and lead away from the address that holds it; or ask for one."""
+    return await _enter(request, token) if token else page(request, "enter.html")
+
+
+@router.post("/enter")
+async def enter_by_form(request: Request) -> Response:
+    check_same_site(request)
+    async with request.form(max_files=0, max_fields=1) as form:
+        return await _enter(request, str(form.get("token", "")).strip())
+
+
+async def _enter(request: Request, token: str) -> Response:
     async with services(request).database.read() as session:
         found = await repository.find_token(session, hash_secret(token))
     if found is None:
@@ -158,7 +171,7 @@ async def _upload_page(
 ) -> Response:
     parts = services(request)
     async with parts.database.read() as session:
-        recent = await repository.recent_submissions(session, viewer, RECENT)
+        recent = await list_submissions(session, viewer, Selection(), limit=RECENT)
     answer = answer_for(refusal) if refusal else None
     return page(
         request,

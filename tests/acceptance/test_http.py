@@ -160,6 +160,7 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_d
         "LSTM_GRADER_OWNER_TOKEN": "owner-token-for-this-test",
     }
     with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
+        assert settings["LSTM_GRADER_OWNER_TOKEN"] not in server.printed
         endless = submit(client, "broken_infinite_call", wait=0).headers["location"]
         waiting = submit(client, "notebook_magics", wait=0).headers["location"]
         wait_for_running(client, endless)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import repository
 from app.database import Database
+from app.listing import Selection, list_submissions
 from app.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
 from app.repository import Claim, Principal
 from grader import Report
@@ -184,9 +185,9 @@ async def test_submitter_sees_its_own_and_a_teacher_everything(database: Databas
         assert await repository.find_submission(session, theirs.id, submitter) is None
         assert await repository.find_submission(session, own.id, submitter) is not None
         assert await repository.find_submission(session, theirs.id, teacher) is not None
-        listed = await repository.recent_submissions(session, submitter, 10)
+        listed = await list_submissions(session, submitter, Selection(), limit=10)
         assert [submission.id for submission, _ in listed] == [own.id]
-        assert len(await repository.recent_submissions(session, teacher, 10)) == 2
+        assert len(await list_submissions(session, teacher, Selection(), limit=10)) == 2
 
 
 async def test_newest_report_counts_and_the_older_one_stays(database: Database, owner: Principal) -> None:
@@ -202,7 +203,7 @@ async def test_newest_report_counts_and_the_older_one_stays(database: Database, 
         assert newest is not None
         assert newest.body == {"points": 100.0}
         assert await session.scalar(select(func.count(StoredReport.id))) == 2
-        ((_, listed),) = await repository.recent_submissions(session, owner, 10)
+        ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
         assert listed is not None
         assert listed.points == 100.0
 

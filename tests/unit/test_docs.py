@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from app.settings import ENV_PREFIX, Settings
+from app.settings import ENV_PREFIX, SECRETS, Settings
 from grader import cli
 from grader.assignment import Assignment, CheckId, assignment_schema
 from grader.formats import FORMATS
@@ -58,7 +58,8 @@ def test_every_assignment_key_is_described() -> None:
 
 def test_settings_page_lists_the_settings_and_no_others() -> None:
     names = re.compile(rf"{ENV_PREFIX}[A-Z_]*[A-Z]")
-    of_the_service = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    fields = [*Settings.model_fields, *(f"{name}_file" for name in SECRETS)]
+    of_the_service = {f"{ENV_PREFIX}{name}".upper() for name in fields}
     of_the_command_line = set(names.findall(Path(cli.__file__).read_text(encoding="utf-8")))
     assert set(names.findall(read("settings.md"))) == of_the_service | of_the_command_line
 

@@ -83,3 +83,32 @@ def test_unknown_device_is_refused() -> None:
 
 def test_submissions_run_on_the_cpu_unless_the_operator_says_otherwise() -> None:
     assert Settings().device == "cpu"
+
+
+@pytest.mark.parametrize("token", ["aaaaaaaaaaaaaaaa", "secretsecretsecret"])
+def test_owner_token_that_repeats_itself_is_refused(token: str) -> None:
+    with pytest.raises(ValidationError, match="guessed"):
+        Settings(owner_token=token)
+
+
+def test_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token-out-of-a-file\n")
+    monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN_FILE", str(tmp_path / "token"))
+    token = Settings().owner_token
+    assert token is not None
+    assert token.get_secret_value() == "token-out-of-a-file"
+    assert unknown_variables() == []
+
+
+def test_secret_in_a_file_and_in_a_variable_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN", "token-of-the-variable")
+    monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN_FILE", str(tmp_path / "token"))
+    with pytest.raises(ValueError, match="both set") as caught:
+        Settings()
+    assert "token-of-the-variable" not in str(caught.value)
+
+
+def test_file_of_a_secret_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL_FILE", str(tmp_path / "url"))
+    with pytest.raises(FileNotFoundError, match="url"):
+        Settings()

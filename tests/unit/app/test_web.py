@@ -40,7 +40,7 @@ async def test_link_signs_in_and_leaves_the_address_without_the_token(service: S
         assert (await browser.get("/")).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/submissions/01ksvh1y8gk3v0q4m2z7c9x5ab", "/enter?token=wrong", "/enter"])
+@pytest.mark.parametrize("path", ["/", "/submissions/01ksvh1y8gk3v0q4m2z7c9x5ab", "/enter?token=wrong"])
 async def test_without_session_a_page_says_how_to_get_in(service: Service, path: str) -> None:
     async with service.client(None, Accept="text/html") as browser:
         response = await browser.get(path)
@@ -242,3 +242,19 @@ async def test_arrays_that_are_gone_cost_a_picture_and_nothing_else(service: Ser
         page = await browser.get((await send(browser)).headers["location"])
     assert page.status_code == 200
     assert page.text.count("<figcaption>") == 2
+
+
+async def test_token_can_be_entered_where_it_is_in_no_address(service: Service) -> None:
+    async with service.client(None, Accept="text/html") as browser:
+        assert 'type="password"' in (await browser.get("/enter")).text
+        assert (await browser.post("/enter", data={"token": "wrong"})).status_code == 401
+        response = await browser.post("/enter", data={"token": f" {OWNER_TOKEN} "})
+        assert (response.status_code, response.headers["location"]) == (303, "/")
+        assert (await browser.get("/")).status_code == 200
+
+
+async def test_another_site_signs_nobody_in(service: Service) -> None:
+    async with service.client(None, **{"Accept": "text/html", "Sec-Fetch-Site": "cross-site"}) as browser:
+        response = await browser.post("/enter", data={"token": OWNER_TOKEN})
+    assert response.status_code == 403
+    assert "set-cookie" not in response.headers

@@ -1,0 +1,233 @@
+"""Submissions: hand one in, read it, list them, take one back."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response, status
+from fastapi.exceptions import RequestValidationError
+
+from app import repository, uploads
+from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
+from app.api.openapi import UPLOAD_BODY, problem_answers
+from app.api.parameters import Cursor, Limit, Selected, SubmissionId, Wait
+from app.api.schemas import SubmissionBody, SubmissionItem, SubmissionLinks, SubmissionList
+from app.auth import TokenHolder
+from app.errors import (
+    AssignmentUnknown,
+    FieldsMissing,
+    FieldsUnknown,
+    FileEmpty,
+    FileTooLarge,
+    FileTypeUnsupported,
+    FormExpected,
+    FormUnreadable,
+    NotCancellable,
+    StudentInvalid,
+    SubmissionNotFound,
+)
+from app.listing import list_submissions
+from app.models import JobStatus, StoredReport, Submission
+from app.repository import Principal
+from app.services import services
+from app.texts import language_of
+from app.watching import wait_until_done
+from grader import Report, Status
+from grader.messages import render
+
+UPLOAD_ANSWERS = problem_answers(
+    RequestValidationError,
+    AssignmentUnknown,
+    FieldsMissing,
+    FieldsUnknown,
+    FileEmpty,
+    FileTooLarge,
+    FileTypeUnsupported,
+    FormExpected,
+    FormUnreadable,
+    StudentInvalid,
+)
+
+router = APIRouter(prefix="/submissions", tags=["submissions"])
+
+
+@router.post(
+    "",
+    summary="Submit a file",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=UPLOAD_ANSWERS
+    | {
+        200: {"model": SubmissionBody, "description": "Graded while you waited."},
+        202: {
+            "description": "Stored and queued: it will be graded, whatever happens. `Location` says where to look.",
+            "headers": {"Location": {"description": "the submission's own address", "schema": {"type": "string"}}},
+        },
+    },
+    openapi_extra={"requestBody": UPLOAD_BODY},
+)
+async def create_submission(
+    request: Request, response: Response, submitter: TokenHolder, wait: Wait = 0
+) -> SubmissionBody:
+    """Store one attempt of a student and queue it for grading.
+
+    What only reading the file shows (an unknown encoding, a broken notebook, no class in it) is no error here: it gives
+    a report with status `invalid_submission`.
+    """
+    parts = services(request)
+    limit_bytes = parts.settings.upload_bytes
+    async with uploads.read_form(request, limit_bytes) as form:
+        upload = await uploads.check_upload(form, parts.assignments, limit_bytes)
+    submission = await uploads.accept(parts, upload, submitter)
+    if wait:
+        await wait_until_done(parts, submission.id, submitter, wait)
+    body = await _body(request, submission.id, submitter)
+    response.headers["Location"] = body.links.self
+    response.status_code = status.HTTP_200_OK if body.job_status == JobStatus.DONE else status.HTTP_202_ACCEPTED
+    return body
+
+
+@router.get("", summary="List submissions", responses=problem_answers(StudentInvalid))
+async def list_them(
+    request: Request, viewer: TokenHolder, selection: Selected, limit: Limit = 50, cursor: Cursor = None
+) -> SubmissionList:
+    """The newest first; what is given as a filter must all be fulfilled. A submitter finds its own."""
+    async with services(request).database.read() as session:
+        rows = await list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
+    shown = rows[:limit]
+    return SubmissionList(
+        items=[
+            SubmissionItem(
+                **facts(submission),
+                status=Status(report.status) if report else None,
+                points=report.points if report else None,
+                max_points=report.max_points if report else None,
+            )
+            for submission, report in shown
+        ],
+        next_cursor=shown[-1][0].id if len(rows) > limit else None,
+    )
+
+
+@router.get(
+    "/{submission_id}",
+    summary="Read a submission and its report",
+    responses=problem_answers(SubmissionNotFound) | {200: {"headers": ETAG_HEADER}} | NOT_MODIFIED,
+    response_model=SubmissionBody,
+)
+async def read_submission(
+    request: Request, response: Response, viewer: TokenHolder, submission_id: SubmissionId, wait: Wait = 0
+) -> SubmissionBody | Response:
+    """A submitter reads what was submitted with its token; an admin or a teacher reads everything."""
+    if wait:
+        await wait_until_done(services(request), submission_id, viewer, wait)
+    submission, stored, position = await _state(request, submission_id, viewer)
+    language = report_language(request, submission)
+    etag = tag(submission.id, submission.job_status, position, stored and stored.id, language, version("lstm-grader"))
+    if answer := unchanged(request, etag):
+        return answer
+    response.headers.update(caching(etag))
+    return _body_of(submission, stored, position, language)
+
+
+@router.post(
+    "/{submission_id}/cancel",
+    summary="Take a submission out of the queue",
+    responses=problem_answers(SubmissionNotFound, NotCancellable),
+)
+async def cancel_submission(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> SubmissionBody:
+    """Only what still waits for its first report; asking twice changes nothing. The attempt counts as used."""
+    parts = services(request)
+    async with parts.database.write() as session:
+        submission = await repository.find_submission(session, submission_id, viewer)
+        if submission is None:
+            raise SubmissionNotFound
+        if submission.job_status != JobStatus.CANCELLED and not await repository.cancel(session, submission_id):
+            raise NotCancellable(job_status=submission.job_status)
+    return await _body(request, submission_id, viewer)
+
+
+@router.get(
+    "/{submission_id}/file",
+    summary="Get the file back",
+    response_class=Response,
+    responses=problem_answers(SubmissionNotFound)
+    | {
+        200: {
+            "description": "The bytes as they came.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": ETAG_HEADER,
+        }
+    }
+    | NOT_MODIFIED,
+)
+async def read_file(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> Response:
+    """Always as a download, whatever is in it."""
+    async with services(request).database.read() as session:
+        submission = await repository.submission_content(session, submission_id, viewer)
+    if submission is None:
+        raise SubmissionNotFound
+    etag = f'"{submission.sha256}"'
+    if answer := unchanged(request, etag):
+        return answer
+    headers = {
+        # The name is the student's: quoted, it is a name and nothing else (RFC 8187).
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(submission.filename, safe='')}",
+        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(submission.content, media_type="application/octet-stream", headers=headers | caching(etag))
+
+
+async def found(request: Request, submission_id: str, viewer: Principal) -> tuple[Submission, StoredReport | None]:
+    """The submission and the report that counts, if there is one.
+
+    Raises:
+        SubmissionNotFound: there is none that `viewer` may see.
+    """
+    submission, stored, _ = await _state(request, submission_id, viewer)
+    return submission, stored
+
+
+def report_language(request: Request, submission: Submission) -> str:
+    assignment = services(request).assignments.get(submission.assignment_id)
+    return language_of(request, assignment.language if assignment else "en")
+
+
+def facts(submission: Submission) -> dict[str, Any]:
+    """What `SubmissionFacts` holds."""
+    return {
+        "id": submission.id,
+        "student": submission.student,
+        "assignment": submission.assignment_id,
+        "attempt": submission.attempt,
+        "filename": submission.filename,
+        "sha256": submission.sha256,
+        "created_at": submission.created_at,
+        "job_status": submission.job_status,
+        "links": SubmissionLinks.of(submission.id),
+    }
+
+
+async def _state(
+    request: Request, submission_id: str, viewer: Principal
+) -> tuple[Submission, StoredReport | None, int | None]:
+    async with services(request).database.read() as session:
+        submission = await repository.find_submission(session, submission_id, viewer)
+        if submission is None:
+            raise SubmissionNotFound
+        stored = await repository.newest_report(session, submission.id)
+        return submission, stored, await repository.queue_position(session, submission)
+
+
+async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
+    submission, stored, position = await _state(request, submission_id, viewer)
+    return _body_of(submission, stored, position, report_language(request, submission))
+
+
+def _body_of(
+    submission: Submission, stored: StoredReport | None, position: int | None, language: str
+) -> SubmissionBody:
+    report = render(Report.model_validate(stored.body), language) if stored else None
+    return SubmissionBody(**facts(submission), position=position, report=report)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from app import limits
+from app.errors import TooManyRequests
+from app.limits import RateLimit
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_so_many_may_come_at_once_and_no_more() -> None:
+    limit = RateLimit(3, clock=Clock())
+    for _ in range(3):
+        limit.take("a")
+    with pytest.raises(TooManyRequests) as caught:
+        limit.take("a")
+    assert caught.value.params == {"retry_after_seconds": 20}
+    limit.take("b")
+
+
+def test_what_it_says_about_when_to_come_again_is_true() -> None:
+    clock = Clock()
+    limit = RateLimit(3, clock=clock)
+    for _ in range(3):
+        limit.take("a")
+    clock.now += 19
+    with pytest.raises(TooManyRequests):
+        limit.take("a")
+    clock.now += 1
+    limit.take("a")
+
+
+def test_who_has_waited_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REMEMBERED", 10)
+    clock = Clock()
+    limit = RateLimit(60, clock=clock)
+    for number in range(10):
+        limit.take(f"early-{number}")
+    clock.now += 2
+    limit.take("late")
+    assert len(limit._busy_until) == 1
