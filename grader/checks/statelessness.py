@@ -8,8 +8,8 @@ from grader.checks.evidence import Evidence, Verdict, equivalence_missing
 
 
 def statelessness(evidence: Evidence) -> Verdict:
-    if missing := equivalence_missing(evidence):
-        return missing
+    if (skipped := equivalence_missing(evidence)) is not None:
+        return skipped
     if evidence.execution.fresh_only:
         # Right on a model that was never called before, and wrong after: something was kept.
         return Verdict.failed("state_kept_between_calls")

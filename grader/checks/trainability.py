@@ -6,8 +6,8 @@ from grader.checks.evidence import Evidence, Verdict, equivalence_missing
 
 
 def trainability(evidence: Evidence) -> Verdict:
-    if missing := equivalence_missing(evidence):
-        return missing
+    if (skipped := equivalence_missing(evidence)) is not None:
+        return skipped
     gradients = evidence.execution.gradients
     if gradients is None:
         return Verdict.failed("gradient_failed")
