@@ -31,8 +31,10 @@ from grader.sandbox.protocol import (
     StatementFailed,
     Trial,
 )
-from reference import Case
+from reference import Case, probes
 from reference.misconceptions import Table
+
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Answer:
     """What the model returned for one case: a description, and its numbers when it returned one array."""
 
     output: CaseOutput
-    array: NDArray[np.floating] | None
+    array: Array | None
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,12 @@ class Execution:
     fired: tuple[str, ...] = ()
     # None: no recurrent code ran. False: it ran, and the answer did not depend on it.
     depends_on_built_in: bool | None = None
+    # Answers to the questions of `reference.probes`, by their ids.
+    probed: dict[str, Array] = field(default_factory=dict)
     # The known mistakes that give the numbers of a wrong answer.
     explanation: Explanation | None = None
+    # The parts of a wrong answer to the exercise's own case that are right all the same.
+    right_parts: frozenset[str] = frozenset()
 
     def failed_early(self) -> bool:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
@@ -100,6 +106,7 @@ class Runner:
         self._reading = reading
         self._assignment = assignment
         self._cases = cases
+        self._probes = probes.questions(cases[0].spec.features, cases[0].spec.units)
         self._sandbox = sandbox
         self._table_of = table_of
 
@@ -119,7 +126,7 @@ class Runner:
         if execution.fired:
             poisoned, _ = self._once(generation, roles, poisoned=True)
             execution = replace(execution, depends_on_built_in=_differ(execution, poisoned))
-        return replace(execution, explanation=explained(execution, self._cases, self._table_of))
+        return understood(execution, self._cases, self._probes, self._table_of)
 
     def _retry_fresh(self, execution: Execution, roles: Roles) -> Execution:
         """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
@@ -145,7 +152,7 @@ class Runner:
         comparison = execution.comparisons.get(case_id)
         return comparison is not None and comparison.close
 
-    def _choose(self, trial: Trial, outputs: NDArray[np.floating] | None) -> Roles:
+    def _choose(self, trial: Trial, outputs: Array | None) -> Roles:
         """The candidate whose answer is nearest to the expected one; the first one when none has its shape."""
         expected = next(case.expected for case in self._cases if case.spec.id == trial.case)
         if outputs is None or outputs.shape[1:] != expected.shape:
@@ -162,15 +169,23 @@ class Runner:
         poisoned: bool = False,
         fresh: Sequence[str] = (),
         only: Sequence[str] = (),
-    ) -> tuple[Execution, tuple[Trial, NDArray[np.floating] | None] | None]:
+    ) -> tuple[Execution, tuple[Trial, Array | None] | None]:
         cases = [case for case in self._cases if not only or case.spec.id in only]
-        request = self._request(cases, roles, poisoned=poisoned, fresh=fresh, measure=not poisoned and not only)
+        asked = () if only else self._probes
+        request = self._request(cases, asked, roles, poisoned=poisoned, fresh=fresh, measure=not poisoned and not only)
         kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
         outcome = self._sandbox.run(kind, request, self._assignment.limits)
-        return self._gather(generation, outcome, cases)
+        return self._gather(generation, outcome, cases, asked)
 
     def _request(
-        self, cases: Sequence[Case], roles: Roles, *, poisoned: bool, fresh: Sequence[str], measure: bool
+        self,
+        cases: Sequence[Case],
+        asked: Sequence[Case],
+        roles: Roles,
+        *,
+        poisoned: bool,
+        fresh: Sequence[str],
+        measure: bool,
     ) -> bytes:
         reading, assignment = self._reading, self._assignment
         small = min(cases, key=lambda case: case.expected.size).spec.id
@@ -198,10 +213,11 @@ class Runner:
                 }
                 for case in cases
             ],
+            "probes": [{"id": probe.spec.id, **{name: getattr(probe.spec, name) for name in sizes}} for probe in asked],
         }
         arrays = {
             f"{case.spec.id}/{name}": array
-            for case in cases
+            for case in (*cases, *asked)
             for name, array in (
                 ("x", case.x),
                 ("kernel", case.weights.kernel),
@@ -218,15 +234,16 @@ class Runner:
         return compare(answer.array, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
 
     def _gather(
-        self, generation: str, outcome: Outcome, cases: Sequence[Case]
-    ) -> tuple[Execution, tuple[Trial, NDArray[np.floating] | None] | None]:
+        self, generation: str, outcome: Outcome, cases: Sequence[Case], asked: Sequence[Case]
+    ) -> tuple[Execution, tuple[Trial, Array | None] | None]:
         try:
             by_itself = outcome.killed_for is None and outcome.exit_code >= 0
             events, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
-            answers = dict(_answers(events, call=0, asked=cases))
+            answers = dict(_answers(events, call=0, asked=(*cases, *asked)))
             repeats = dict(_answers(events, call=1, asked=cases))
         except RunnerOutputInvalid as exc:
             return Execution(generation, outcome, garbled=str(exc)), None
+        probed = {probe.spec.id: answers.pop(probe.spec.id, None) for probe in asked}
         phases = [event.name for event in protocol.select(events, Phase)]
         comparisons = {case.spec.id: self._compare(case, answers.get(case.spec.id)) for case in cases}
         parts = _last(protocol.select(events, Parts))
@@ -246,24 +263,50 @@ class Runner:
             raised=tuple(protocol.select(events, Raised)),
             phases={name: seconds for done in protocol.select(events, Done) for name, seconds in done.phases.items()},
             comparisons=comparisons,
+            probed={id: answer.array for id, answer in probed.items() if answer and answer.array is not None},
         )
         trial = next(((e, arrays.get("outputs")) for e, arrays in events if isinstance(e, Trial)), None)
         return execution, trial
 
 
-def explained(execution: Execution, cases: Sequence[Case], table_of: Callable[[Case], Table]) -> Explanation | None:
-    """What explains the numbers, where there is something to explain: not a right answer, nor one that is random."""
+def understood(
+    execution: Execution, cases: Sequence[Case], asked: Sequence[Case], table_of: Callable[[Case], Table]
+) -> Execution:
+    """With what explains the numbers, and what is right about them, where they are wrong and the student's own.
+
+    Args:
+        cases: the assignment's, the exercise's own first.
+        asked: the questions of `reference.probes` that were asked too.
+    """
     answers = {case_id: answer.array for case_id, answer in execution.answers.items() if answer.array is not None}
     if execution.depends_on_built_in or all(execution.comparisons[case_id].close for case_id in answers):
-        return None
+        return execution
+    if not _repeats_itself(execution):
+        return execution
+    execution = replace(execution, explanation=explain(answers, cases, table_of))
+    return replace(execution, right_parts=_right_parts(execution, cases[0], asked))
+
+
+def _right_parts(execution: Execution, exercise: Case, asked: Sequence[Case]) -> frozenset[str]:
+    comparison, answer = execution.comparisons[exercise.spec.id], execution.answers.get(exercise.spec.id)
+    if comparison.close or not comparison.same_shape or answer is None or answer.array is None:
+        return frozenset()
+    if execution.explanation is not None:
+        return execution.explanation.right_parts
+    # What is the same everywhere is no answer, whatever the probes may say.
+    return probes.right_parts(asked, execution.probed) if np.ptp(answer.array) else frozenset()
+
+
+def _repeats_itself(execution: Execution) -> bool:
+    """Whether the second call of a case, where there was one, gave what the first one gave."""
     for case_id, second in execution.repeats.items():
-        first = answers.get(case_id)
-        if first is None or second.array is None or not same_answer(first, second.array):
-            return None
-    return explain(answers, cases, table_of)
+        first = execution.answers.get(case_id)
+        if first is None or first.array is None or second.array is None or not same_answer(first.array, second.array):
+            return False
+    return True
 
 
-def same_answer(first: NDArray[np.floating], second: NDArray[np.floating]) -> bool:
+def same_answer(first: Array, second: Array) -> bool:
     """Whether a model that was called twice said the same, as far as float32 can tell."""
     return first.shape == second.shape and np.allclose(first, second, atol=1e-5, rtol=1e-5, equal_nan=True)
 
@@ -307,4 +350,6 @@ def _differ(clean: Execution, poisoned: Execution) -> bool:
             return other is None or other.array is not answer.array
         if not np.array_equal(answer.array, other.array, equal_nan=True):
             return True
-    return False
+    return clean.probed.keys() != poisoned.probed.keys() or any(
+        not np.array_equal(array, poisoned.probed[id], equal_nan=True) for id, array in clean.probed.items()
+    )

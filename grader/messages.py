@@ -28,6 +28,8 @@ LANGUAGES = ("ru", "en")
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 VALUE_CHARACTERS = 200
+#: Parameters that hold names of things which have other names in each language -> where those stand in the catalogue.
+NAMED = {"categories": "category", "right": "part", "wrong": "part"}
 # One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.
 LANGUAGE_RANGE = re.compile(
     r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE
@@ -145,9 +147,10 @@ def _message(code: str, language: str, params: Mapping[str, object]) -> str:
 def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
     """The parameters, with those that are themselves a matter of language: where something is, and kinds of cases."""
     derived = {**params, "place": _place(language, params.get("line"), params.get("file"))}
-    categories = params.get("categories")
-    if isinstance(categories, list):
-        derived["categories"] = [_own().find(f"category.{name}", language) or name for name in categories]
+    for param, kind in NAMED.items():
+        names = params.get(param)
+        if isinstance(names, list):
+            derived[param] = [_own().find(f"{kind}.{name}", language) or name for name in names]
     return derived
 
 

@@ -1,9 +1,16 @@
-"""`equivalence`: equals Keras on the exercise's own input."""
+"""`equivalence`: equals Keras on the exercise's own input.
+
+A wrong answer earns up to half of the points: an equal share for each of the `PARTS` that is right all the same, which
+an exact diagnosis tells, or else the probes.
+"""
 
 from __future__ import annotations
 
 from grader.checks.evidence import Evidence, Verdict
 from grader.report import Params
+from reference.misconceptions import PARTS
+
+PARTIAL = 0.5
 
 
 def equivalence(evidence: Evidence) -> Verdict:
@@ -27,4 +34,7 @@ def equivalence(evidence: Evidence) -> Verdict:
     params: Params = {"max_abs_error": comparison.max_abs_error}
     if divergence is not None:
         params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
-    return Verdict.failed("wrong_values", params, details)
+    right = [part for part in PARTS if part in evidence.execution.right_parts]
+    if right:
+        params |= {"right": right}
+    return Verdict.failed("wrong_values", params, details, earned=PARTIAL * len(right) / len(PARTS))

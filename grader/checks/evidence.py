@@ -33,8 +33,10 @@ class Verdict:
         return cls(CheckStatus.PASSED, 1.0, details=details)
 
     @classmethod
-    def failed(cls, code: str, params: Params | None = None, details: Params | None = None) -> Verdict:
-        return cls(CheckStatus.FAILED, 0.0, code, params or {}, details or {})
+    def failed(
+        cls, code: str, params: Params | None = None, details: Params | None = None, *, earned: float = 0.0
+    ) -> Verdict:
+        return cls(CheckStatus.FAILED, earned, code, params or {}, details or {})
 
     @classmethod
     def skipped(cls, code: str, params: Params | None = None) -> Verdict:

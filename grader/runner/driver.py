@@ -94,6 +94,10 @@ def main(request_fd: int) -> None:
         Driver(request, arrays, Channel(lockdown.RESULT)).run()
 
 
+def _sizes(case: dict[str, Any]) -> Sizes:
+    return {name: case[name] for name in ("batch", "timesteps", "features", "units")}
+
+
 class Failed(Exception):
     """A phase ended in an exception of the student's code, which has been reported."""
 
@@ -138,6 +142,7 @@ class Driver:
                 if not self._constructible:
                     break  # not even for the exercise: the other cases would only say the same again
             self._ask_again()
+            self._probe()
         self._end_phase()
         self._channel.send("done", phases=self._phases)
 
@@ -243,8 +248,22 @@ class Driver:
         if measured and not self._measured and self._models:
             self._case({**exercise, "fresh": False, "measure": True, "again": True})
 
+    def _probe(self) -> None:
+        """Short questions to a model that stands. They are our idea, not the exercise's: what they raise is dropped."""
+        self._phase("probe")
+        for probe in self._request["probes"]:
+            built = self._models.get((probe["features"], probe["units"]))
+            if built is None or (len(built.candidates) > 1 and self._request["candidate"] is None):
+                return
+            try:
+                self._module.follow(_sizes(probe))
+                self._inject(probe, built)
+                self._call(probe, tf.constant(self._arrays[f"{probe['id']}/x"]), built, call=0)
+            except BaseException:
+                return
+
     def _run_case(self, case: dict[str, Any]) -> None:
-        sizes = {name: case[name] for name in ("batch", "timesteps", "features", "units")}
+        sizes = _sizes(case)
         x = tf.constant(self._arrays[f"{case['id']}/x"])
         built = None if case["fresh"] else self._models.get((sizes["features"], sizes["units"]))
         if built is None:
@@ -322,15 +341,12 @@ class Driver:
         return built.candidates[self._request["candidate"] or 0] if built.candidates else None
 
     def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, built: Built) -> None:
-        weights = {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
         self._module.follow(sizes)
         self._phase("inject")
         if len(built.candidates) > 1 and self._request["candidate"] is None:
-            self._trial(case, x, built, weights)
+            self._trial(case, x, built)
             return
-        assignment = self._assignment(built)
-        if assignment is not None:
-            parts.inject(assignment, weights)
+        assignment = self._inject(case, built)
         shape_wanted = (sizes["batch"], sizes["timesteps"], sizes["units"])
         if not case.get("again"):
             self._phase("call")
@@ -343,6 +359,15 @@ class Driver:
         if case["measure"] and assignment is not None:
             self._measured = True
             self._repeat(case, x, built, assignment)
+
+    def _weights(self, case: dict[str, Any]) -> dict[str, np.ndarray]:
+        return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
+
+    def _inject(self, case: dict[str, Any], built: Built) -> parts.Assignment | None:
+        assignment = self._assignment(built)
+        if assignment is not None:
+            parts.inject(assignment, self._weights(case))
+        return assignment
 
     def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
         tripwires.fired.clear()
@@ -362,7 +387,7 @@ class Driver:
         )
         return output
 
-    def _trial(self, case: dict[str, Any], x: tf.Tensor, built: Built, weights: dict[str, np.ndarray]) -> None:
+    def _trial(self, case: dict[str, Any], x: tf.Tensor, built: Built) -> None:
         """Names do not say which weight is which: answer under every candidate and let the trusted side choose."""
         if self._tried or not case["trial"]:
             return
@@ -376,6 +401,7 @@ class Driver:
         except Exception:  # two steps are our idea, not the exercise's
             self._pairing = {}
         candidates, _ = parts.candidates(leaves, features, units, self._request["unpack_names"], self._pairing)
+        weights = self._weights(case)
         for candidate in candidates:
             parts.inject(candidate, weights)
             answers.append(describe(built.model(x))[0])

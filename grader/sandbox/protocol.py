@@ -43,7 +43,9 @@ Count = Annotated[int, Field(ge=0, lt=2**31)]
 Lines = Annotated[list[Count], Field(max_length=50)]
 Shape = Annotated[list[Count], Field(max_length=64)]  # as many axes as NumPy knows
 Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-PhaseName = Literal["lockdown", "import", "build", "inject", "trial", "call", "repeat", "gradients", "notebook"]
+PhaseName = Literal[
+    "lockdown", "import", "build", "inject", "trial", "call", "repeat", "gradients", "probe", "notebook"
+]
 
 
 class Event(BaseModel):

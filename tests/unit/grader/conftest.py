@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +11,11 @@ from numpy.typing import NDArray
 from grader.assignment import Assignment, load_assignments
 from grader.checks.evidence import Evidence
 from grader.comparison import compare
-from grader.execution import Answer, Execution, explained
+from grader.execution import Answer, Execution, understood
 from grader.reading import Reading
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, ClassFound, Parts
-from reference import Case, LSTMWeights, lstm_forward, search_case
+from reference import Case, LSTMWeights, lstm_forward, probes, search_case
 from reference.misconceptions import Table, build_table
 
 Respond = Callable[[Case], NDArray[np.floating]]
@@ -50,7 +49,7 @@ def table(cases: tuple[Case, ...]) -> Table:
     return build_table(search_case(cases))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def class_found() -> ClassFound:
     return ClassFound(
         event="class",
@@ -65,7 +64,7 @@ def class_found() -> ClassFound:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def evidence_of(
     assignment: Assignment, cases: tuple[Case, ...], class_found: ClassFound, request: pytest.FixtureRequest
 ) -> Callable[..., Evidence]:
@@ -73,6 +72,7 @@ def evidence_of(
 
     def make(respond: Respond | None = None, *, reading: Mapping[str, object] | None = None) -> Evidence:
         answers, comparisons = {}, {}
+        asked = probes.questions(cases[0].spec.features, cases[0].spec.units)
         for case in cases if respond else ():
             array = respond(case).astype(np.float32)
             output = CaseOutput(
@@ -97,10 +97,10 @@ def evidence_of(
             parts=Parts(event="parts", roles={"fcXI": "fcXI"}, evidence="names", candidates=1, found=[]),
             answers=answers,
             comparisons=comparisons,
+            probed={probe.spec.id: respond(probe).astype(np.float32) for probe in asked} if respond else {},
         )
         # Building the table takes seconds: only for tests in which something is wrong.
-        explanation = explained(execution, cases, lambda case: request.getfixturevalue("table"))
-        execution = replace(execution, explanation=explanation)
+        execution = understood(execution, cases, asked, lambda case: request.getfixturevalue("table"))
         return Evidence(assignment, Reading(format="py", error=None, **(reading or {})), execution)
 
     return make

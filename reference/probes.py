@@ -1,0 +1,237 @@
+"""Questions that isolate one part of an LSTM at a time, for answers that are wrong without a known mistake.
+
+The first features of the input are *switches*: through them a gate is driven so far open or shut that nothing else in
+its sum matters, or a small candidate, or none, is written into c. Through the bias that could not be done: one missing
+bias would look like four wrong gates. What is left free stands alone in the answer, as a ratio: f is what is left of c
+after a step, divided by what was there before. So a gate is judged by itself, whatever the others, the formula of h or
+a factor on the whole answer may be.
+
+The rows of a batch are independent experiments and hear the same input besides their switches, so two calls of three
+steps ask everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.cases import Case, CaseSpec
+from reference.oracle import lstm_forward, sigmoid
+from reference.weights import GATES, LSTMWeights
+
+Array = NDArray[np.float64]
+#: What the switches of i, f, g and o say in one step.
+Step = tuple[float, float, float, float]
+Place = tuple[str, int]
+
+TIMESTEPS = 3
+FEWEST_FEATURES, FEWEST_UNITS = len(GATES) + 2, TIMESTEPS + 1
+# A hand-written tanh by exp(2 * z) overflows from 44 on.
+SATURATING = 30.0
+# The largest c that is written, as far as it shall be next to its own tanh.
+SMALL = 0.02
+# What a gate may be off. Wrong functions are off by far more, tanh of a small c by 1.3e-4, correct answers by 1e-5.
+TOLERANCE = 1e-3
+# Less than this, of what is divided by, is nothing.
+LEAST = 1e-5
+# A wrong candidate may be 0 where it should be -1: the share of units that must be left.
+FEWEST_USABLE = 0.3
+
+OPEN, SHUT, FREE = 1.0, -1.0, 0.0
+# Opens the input gate so far that it lets `SMALL` through.
+AJAR = float(np.log(SMALL / (1 - SMALL))) / SATURATING
+NOTHING = 0.0  # of a g that does not hear anything but its switch
+
+ERASE: Step = (SHUT, SHUT, NOTHING, OPEN)
+ERASE_UNSEEN: Step = (SHUT, SHUT, OPEN, SHUT)
+KEEP: Step = (SHUT, OPEN, NOTHING, OPEN)
+
+#: Gates that hear more than their switch -> the rows of the question, with what their switches say at each step.
+QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
+    "if": {
+        "i": (ERASE, (FREE, SHUT, OPEN, OPEN), (FREE, SHUT, OPEN, OPEN)),
+        "i open": (ERASE, (OPEN, SHUT, OPEN, OPEN), KEEP),
+        "i at once": ((FREE, SHUT, OPEN, OPEN), ERASE, ERASE),
+        "f": (ERASE, (FREE, SHUT, OPEN, SHUT), (SHUT, FREE, NOTHING, OPEN)),
+        "f with h": (ERASE, (FREE, SHUT, OPEN, OPEN), (SHUT, FREE, NOTHING, OPEN)),
+        "start": (KEEP, KEEP, KEEP),
+    },
+    "go": {
+        "g": (ERASE_UNSEEN, (AJAR, SHUT, FREE, OPEN), (AJAR, SHUT, FREE, OPEN)),
+        "g open": (ERASE_UNSEEN, (AJAR, SHUT, OPEN, OPEN), (AJAR, SHUT, OPEN, FREE)),
+        "o": (ERASE_UNSEEN, (AJAR, SHUT, OPEN, FREE), ERASE),
+        "large": (ERASE_UNSEEN, (OPEN, SHUT, OPEN, OPEN), ERASE),
+        "twice": (ERASE_UNSEEN, (OPEN, SHUT, OPEN, SHUT), (OPEN, OPEN, OPEN, OPEN)),
+    },
+}
+ROWS = {row: (free, at) for free, rows in QUESTIONS.items() for at, row in enumerate(rows)}
+
+#: gate -> where it is seen while h is 0, and what that is divided by; the same where h is not 0.
+SEEN: dict[str, tuple[tuple[Place, Place], tuple[Place, Place]]] = {
+    "i": ((("i", 1), ("i open", 1)), (("i", 2), ("i open", 1))),
+    "f": ((("f", 2), ("i", 1)), (("f with h", 2), ("f with h", 1))),
+    "g": ((("g", 1), ("g open", 1)), (("g", 2), ("g open", 1))),
+    "o": ((("o", 1), ("g open", 1)), (("g open", 2), ("g open", 1))),
+}
+
+
+@cache
+def questions(features: int, units: int) -> tuple[Case, ...]:
+    """The questions for a layer of this size, with the oracle's answers; none where there is no room for switches."""
+    if features < FEWEST_FEATURES or units < FEWEST_UNITS:
+        return ()
+    return tuple(_probe(free, features, units) for free in QUESTIONS)
+
+
+def _probe(free: str, features: int, units: int) -> Case:
+    rows = list(QUESTIONS[free].values())
+    # All calls have one shape, or a `tf.function` would be traced anew; and all sizes of a case differ.
+    most = max(map(len, QUESTIONS.values()))
+    batch = next(n for n in range(most, most + 3) if n not in (features, units))
+    seed = 1 + list(QUESTIONS).index(free)
+    random = np.random.default_rng(seed)
+    x = np.repeat(random.standard_normal((1, TIMESTEPS, features), np.float32), batch, axis=0)
+    x[:, :, : len(GATES)] = ERASE
+    x[: len(rows), :, : len(GATES)] = rows
+    weights = _weights(free, features, units, random)
+    spec = CaseSpec(f"probe_{free}", "hidden", "probe", batch, TIMESTEPS, features, units, seed)
+    return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32))
+
+
+def _weights(free: str, features: int, units: int, random: np.random.Generator) -> LSTMWeights:
+    """Every gate hears its switch, and those that may be free everything else too."""
+    kernel = np.zeros((features, len(GATES), units))
+    recurrent_kernel = np.zeros((units, len(GATES), units))
+    bias = np.zeros((len(GATES), units))
+    for at, gate in enumerate(GATES):
+        if gate in free:
+            heard = features - len(GATES)
+            kernel[len(GATES) :, at] = random.standard_normal((heard, units)) / heard**0.5
+            # h is as small as c, and is to be felt all the same.
+            recurrent_kernel[:, at] = random.standard_normal((units, units)) / (SMALL * units**0.5)
+            bias[at] = random.standard_normal(units)
+        kernel[at, at] = SATURATING
+        if gate == "g":
+            written = random.choice([-1.0, 1.0], units)
+            kernel[at, at] = written * (SATURATING if gate in free else SMALL * random.uniform(0.5, 1.0, units))
+    fused = (array.reshape(*array.shape[:-2], -1).astype(np.float32) for array in (kernel, recurrent_kernel, bias))
+    return LSTMWeights(*fused)
+
+
+def right_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> frozenset[str]:
+    """Which of the `PARTS` of an answer do what they should, each for itself.
+
+    Args:
+        asked: what `questions` gave.
+        answers: id -> what the model returned; a missing one, or one of another shape, leaves nothing right.
+    """
+    if not asked:
+        return frozenset()
+    for question in asked:
+        answer = answers.get(question.spec.id)
+        if answer is None or answer.shape != question.expected.shape:
+            return frozenset()
+    with np.errstate(all="ignore"):
+        return _Observed(asked, answers).right_parts()
+
+
+class _Observed:
+    """One model's answers to all questions. Comparisons are written with <= so that NaN is never right."""
+
+    def __init__(self, asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> None:
+        self._questions = dict(zip(QUESTIONS, asked, strict=True))
+        self._answers = {free: answers[case.spec.id].astype(np.float64) for free, case in self._questions.items()}
+        # The answer while c is 0, and how much of c is in it: 0 and 1, if nothing is done to h afterwards.
+        self._nothing = self._at(("i", 0))
+        written = (self._at(("i open", 1)) - self._nothing) / self._expected(("i open", 1))
+        self._factor = float(written[0]) if _close(written, written[:1], TOLERANCE) else 1.0
+
+    def _at(self, place: Place) -> Array:
+        row, step = place
+        free, at = ROWS[row]
+        answer: Array = self._answers[free][at, step]
+        return answer
+
+    def _expected(self, place: Place) -> Array:
+        row, step = place
+        free, at = ROWS[row]
+        expected: Array = self._questions[free].expected[at, step].astype(np.float64)
+        return expected
+
+    def _before(self, place: Place) -> Array:
+        return self._at((place[0], place[1] - 1)) if place[1] else np.zeros_like(self._at(place))
+
+    def _same(self, place: Place, other: Place) -> bool:
+        return _close(self._at(place), self._at(other), SMALL * TOLERANCE)
+
+    def right_parts(self) -> frozenset[str]:
+        alone = {gate: self._right(gate, *seen) for gate, (seen, _) in SEEN.items()}
+        alone["o"] = alone["o"] and self._output_is_tanh()
+        with_h = {gate: self._right(gate, *seen) for gate, (_, seen) in SEEN.items()}
+        # What comes with h says nothing against a gate where h does not come to any of them, where it is not as small
+        # as it should be, and where c is not erased before.
+        heard = any(with_h.values())
+        erases = self._same(("i at once", 1), ("i", 0))
+        small = {gate: np.abs(self._before(place)).max() <= 2 * SMALL for gate, (_, (place, _)) in SEEN.items()}
+        told = {gate: heard and small[gate] and (erases or gate == "f") for gate in GATES}
+        found = {gate for gate in GATES if alone[gate] and (with_h[gate] or not told[gate])}
+        if self._carries(heard or not any(alone.values()), found):
+            found.add("recurrence")
+        return frozenset(found)
+
+    def _right(self, gate: str, place: Place, divisor: Place) -> bool:
+        row, step = place
+        free, at = ROWS[row]
+        question, column = self._questions[free], GATES.index(gate)
+        weights = question.weights
+        columns = slice(column * weights.units, (column + 1) * weights.units)
+        from_x = question.x[at, step].astype(np.float64) @ weights.kernel[:, columns] + weights.bias[columns]
+        value, whole = self._at(place) - self._nothing, self._at(divisor) - self._nothing
+        usable = np.abs(whole) >= LEAST
+        if usable.mean() < FEWEST_USABLE:
+            return False
+        # The answer is in proportion to c, as it is while c is small, or to its tanh.
+        ratios = value / whole, np.arctanh(value) / np.arctanh(whole)
+        answered = self._before(place)
+        for h in (answered, (answered - self._nothing) / self._factor):
+            z = from_x + h @ weights.recurrent_kernel[:, columns]
+            # g is divided by an open one, which is 1 or -1.
+            expected = np.tanh(z) * np.sign(weights.kernel[column, columns]) if gate == "g" else sigmoid(z)
+            if any(_close(ratio[usable], expected[usable], TOLERANCE) for ratio in ratios):
+                return True
+        return False
+
+    def _output_is_tanh(self) -> bool:
+        """tanh(2c) follows from tanh(c), whatever the gates made c to be."""
+        for factor in (1.0, self._factor):  # which may be the candidate's own
+            once, twice = ((self._at(place) - self._nothing) / factor for place in (("large", 1), ("twice", 2)))
+            if _close(once, np.tanh(np.sign(once)), TOLERANCE) or _close(twice, 2 * once / (1 + once**2), TOLERANCE):
+                return True
+        return False
+
+    def _carries(self, hears: bool, gates: set[str]) -> bool:
+        """Whether c and h go from step to step as they should, as far as wrong gates let one see that."""
+        felt = not self._same(("f", 2), ("f with h", 2))
+        kept = self._same(("i open", 1), ("i open", 2)) and not self._same(("i open", 1), ("start", 2))
+        starts = self._same(("start", 0), ("i at once", 1))
+        if "i" in gates:
+            starts = starts and self._right("i", ("i at once", 0), ("i open", 1))
+        if gates == set(GATES):
+            return self._all_equal()
+        return hears and felt and kept and starts
+
+    def _all_equal(self) -> bool:
+        places = {place for seen in SEEN.values() for pair in seen for place in pair}
+        places |= {("twice", 2), ("large", 1), ("start", 0), ("start", 2), ("i open", 2), ("i at once", 0)}
+        return all(
+            _close(self._at(place), expected, TOLERANCE * max(SMALL, float(np.abs(expected).max())))
+            for place in places
+            for expected in [self._expected(place)]
+        )
+
+
+def _close(value: Array, expected: Array, tolerance: float) -> bool:
+    return bool((np.abs(value - expected) <= tolerance).all())

@@ -1,0 +1,123 @@
+"""What a wrong answer earns for what is right about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader.checks.registry import run_checks
+from grader.messages import render, translate
+from reference.misconceptions import PARTS, Mistake, bank, replay
+from reference.misconceptions.computation import sigmoid
+from tests.unit.grader.make_reports import make_report
+
+SINGLES = {mistake.name: mistake for mistake in bank()}
+ODD_GATES = {
+    gate: Mistake("", f"odd {gate}", {f"act.{gate}": lambda z, own=own: own(1.3 * z)}, frozenset(gate))
+    for gate, own in {"i": sigmoid, "f": sigmoid, "g": np.tanh, "o": sigmoid}.items()
+}
+
+
+def _checks(evidence):
+    return {check.id: check for check in run_checks(evidence)}
+
+
+def _points(evidence):
+    return _checks(evidence)["equivalence"].points
+
+
+@pytest.fixture(scope="module")
+def unexplained(evidence_of):
+    return evidence_of(lambda case: replay([ODD_GATES["i"]], case))
+
+
+def test_a_right_answer_earns_everything(evidence_of):
+    assert _points(evidence_of(lambda case: case.expected)) == 50
+
+
+@pytest.mark.parametrize(
+    ("names", "points"),
+    [
+        (["gates ifgo as figo"], 15),
+        (["no bias in ifgo"], 5),
+        (["h = o*c"], 20),
+        (["c stays"], 20),
+        (["h stays"], 20),  # has the numbers of four missing layers, which would leave nothing right
+        (["no bias in i", "no tanh in g"], 15),
+        (["h = tanh(g)"], 0),
+    ],
+)
+def test_what_an_exact_diagnosis_leaves_right_is_paid(evidence_of, names, points):
+    mistakes = [SINGLES[name] for name in names]
+    assert _points(evidence_of(lambda case: replay(mistakes, case))) == points
+
+
+@pytest.mark.parametrize("gate", ODD_GATES)
+def test_without_a_diagnosis_the_probes_tell_what_is_right(evidence_of, gate):
+    evidence = evidence_of(lambda case: replay([ODD_GATES[gate]], case))
+    assert evidence.execution.explanation is None
+    assert evidence.execution.right_parts >= set("ifgo") - {gate}
+    assert _points(evidence) == 5 * len(evidence.execution.right_parts) < 25
+
+
+def test_two_odd_gates_earn_less_than_one(evidence_of):
+    one = _points(evidence_of(lambda case: replay([ODD_GATES["i"]], case)))
+    two = _points(evidence_of(lambda case: replay([ODD_GATES["i"], ODD_GATES["o"]], case)))
+    assert 0 < two < one
+
+
+@given(right=st.sets(st.sampled_from(PARTS)), worth=st.floats(0, 1000))
+def test_every_part_is_worth_a_tenth_of_what_the_assignment_sets(unexplained, right, worth):
+    points = {**unexplained.assignment.points, "equivalence": worth}
+    evidence = replace(
+        unexplained,
+        assignment=unexplained.assignment.model_copy(update={"points": points}),
+        execution=replace(unexplained.execution, right_parts=frozenset(right)),
+        verdicts={},
+    )
+    checks = _checks(evidence)
+    assert checks["equivalence"].points == pytest.approx(worth * len(right) / 10, abs=1e-5)
+    assert checks["equivalence"].max_points == worth
+    assert (checks["statelessness"].code == "equivalence_not_earned") == (not right)
+    assert (checks["trainability"].code == "equivalence_not_earned") == (not right)
+
+
+def _echo(case):
+    return np.tile(case.x, 1 + case.spec.units // case.spec.features)[..., : case.spec.units]
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        pytest.param(lambda case: 0 * case.expected, id="zeros"),
+        pytest.param(lambda case: 0 * case.expected + 1, id="a constant"),
+        pytest.param(_echo, id="the input"),
+        pytest.param(lambda case: np.random.default_rng().normal(size=case.expected.shape), id="random"),
+        # As a class would that knows a probe when it sees one, but not the answer to the exercise.
+        pytest.param(lambda case: case.expected * (case.spec.category == "probe"), id="right for the probes alone"),
+    ],
+)
+def test_what_is_no_answer_earns_nothing_but_the_contract(evidence_of, respond):
+    checks = _checks(evidence_of(respond))
+    assert {check.id for check in checks.values() if check.points} == {"contract"}
+
+
+def test_an_answer_of_another_shape_earns_nothing(evidence_of):
+    assert _points(evidence_of(lambda case: case.expected[:, :-1])) == 0
+
+
+def test_somebody_elses_work_earns_nothing(unexplained):
+    execution = replace(unexplained.execution, depends_on_built_in=True, fired=("LSTM",))
+    assert _points(replace(unexplained, execution=execution, verdicts={})) == 0
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_message_names_the_right_parts_in_words(unexplained, language):
+    check = _checks(replace(unexplained, verdicts={}))["equivalence"]
+    [shown] = render(make_report(checks=[check]), language)["checks"]
+    assert translate("part.f", language) in shown["message"]
+    assert translate("part.i", language) not in shown["message"]

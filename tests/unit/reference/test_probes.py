@@ -1,0 +1,131 @@
+"""Probes on forward passes that are wrong in one part, and on answers that are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference import GATES, lstm_forward, probes
+from reference.misconceptions import PARTS, Mistake, bank, replay
+from reference.misconceptions.computation import sigmoid
+
+FEATURES, UNITS = 16, 32
+ASKED = probes.questions(FEATURES, UNITS)
+
+
+def found(respond, asked=ASKED):
+    return probes.right_parts(asked, {case.spec.id: respond(case) for case in asked})
+
+
+def with_mistakes(*names):
+    mistakes = [mistake for mistake in bank() if mistake.name in names]
+    assert len(mistakes) == len(names)
+    return found(lambda case: replay(mistakes, case))
+
+
+@pytest.mark.parametrize(("features", "units"), [(16, 32), (6, 4), (7, 8), (8, 6), (64, 48)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_right_answer_has_every_part_at_any_size(features, units, dtype):
+    asked = probes.questions(features, units)
+    assert found(lambda case: replay((), case, dtype), asked) == set(PARTS)
+
+
+@pytest.mark.parametrize(("features", "units"), [(5, 8), (16, 3)])
+def test_a_layer_without_room_for_switches_is_not_asked(features, units):
+    assert probes.questions(features, units) == ()
+    assert probes.right_parts((), {}) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("tanh in i", "f g o recurrence"),
+        ("hard_sigmoid in f", "i g o recurrence"),
+        ("sigmoid in g", "i f o"),
+        ("tanh in o", "i f g recurrence"),
+        ("no bias in i", "f g o recurrence"),
+        ("no h layer in g", "i f o recurrence"),
+        ("no h layer in o", "i f g recurrence"),
+        ("no tanh in g", "i f o recurrence"),
+        ("h = o*c", "i f g recurrence"),
+        ("x tanh", "recurrence"),
+        ("h stays", "i f g o"),
+        ("times 2", "i f g o"),
+        ("plus 1", "i f g o"),
+        ("h starts at 1", "i f g o"),
+        ("c starts at 0.1", "i f g o"),
+    ],
+)
+def test_one_mistake_leaves_the_other_parts_right(name, expected):
+    assert with_mistakes(name) == set(expected.split())
+
+
+def test_two_mistakes_leave_what_both_leave():
+    assert with_mistakes("no bias in i", "no h layer in g") == {"f", "o", "recurrence"}
+
+
+def test_an_unknown_function_in_one_gate_is_seen_in_that_gate_alone():
+    odd = Mistake("", "odd", {"act.i": lambda z: sigmoid(1.3 * z)}, frozenset("i"))
+    assert found(lambda case: replay((odd,), case)) == {"f", "g", "o", "recurrence"}
+
+
+@pytest.mark.parametrize("gate", GATES)
+@given(slope=st.floats(0.2, 5).filter(lambda slope: abs(slope - 1) > 0.01), shift=st.floats(-0.5, 0.5))
+def test_a_gate_of_another_shape_is_never_right(gate, slope, shift):
+    own = np.tanh if gate == "g" else sigmoid
+    odd = Mistake("", "odd", {f"act.{gate}": lambda z: own(slope * z + shift)}, frozenset(gate))
+    assert gate not in found(lambda case: replay((odd,), case))
+
+
+def tiled(case):
+    return np.tile(case.x, 1 + case.spec.units // case.spec.features)[..., : case.spec.units]
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        pytest.param(lambda case: 0 * case.expected, id="zeros"),
+        pytest.param(lambda case: 0 * case.expected + 0.5, id="a constant"),
+        pytest.param(lambda case: 0 * case.expected + np.linspace(-1, 1, case.spec.units), id="one constant per unit"),
+        pytest.param(lambda case: np.nan * case.expected, id="NaN"),
+        pytest.param(lambda case: np.inf * (1 + case.expected**2), id="infinity"),
+        pytest.param(tiled, id="the input"),
+        pytest.param(lambda case: np.tanh(tiled(case)), id="tanh of the input"),
+        pytest.param(lambda case: np.cumsum(tiled(case), axis=1), id="sums of the input"),
+        pytest.param(lambda case: case.expected[::-1], id="answers of other rows"),
+        pytest.param(lambda case: case.expected[:, :2], id="another shape"),
+    ],
+)
+def test_what_is_no_answer_has_no_right_part(respond):
+    assert found(respond) == set()
+
+
+@given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-6, 10))
+def test_random_answers_have_no_right_part(seed, scale):
+    random = np.random.default_rng(seed)
+    assert found(lambda case: scale * random.normal(size=case.expected.shape)) == set()
+
+
+def test_a_missing_answer_leaves_nothing_right():
+    first = ASKED[0]
+    assert probes.right_parts(ASKED, {first.spec.id: first.expected}) == set()
+
+
+def test_nothing_that_a_gate_sums_up_overflows_a_hand_written_tanh():
+    for case in ASKED:
+        w = case.weights
+        h = lstm_forward(case.x, w).h
+        before = np.concatenate([np.zeros_like(h[:, :1]), h[:, :-1]], axis=1)
+        z = case.x @ w.kernel + before @ w.recurrent_kernel + w.bias
+        told = np.ones(z.shape[:2], bool)
+        if case.spec.id == "probe_go":
+            told[list(probes.QUESTIONS["go"]).index("large"), 2] = False  # a step that nobody looks at
+        assert np.abs(z[told]).max() < 44
+
+
+def test_what_the_probes_find_of_the_banks_mistakes_is_mostly_what_the_bank_says():
+    """The bank knows what a mistake spoils, probes see what can be shown to be right: seldom more than that."""
+    more = [m.name for m in bank() if found(lambda case, m=m: replay((m,), case)) - {"recurrence"} & m.wrong]
+    assert len(more) < 0.1 * len(bank())
