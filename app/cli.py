@@ -1,4 +1,4 @@
-"""The command line with the service's commands: those of the engine, ``serve`` and ``db``.
+"""The command line with the service's commands: those of the engine, ``serve``, ``worker`` and ``db``.
 
 What needs a web framework or a database is imported in the functions, because the other commands start faster without.
 """
@@ -25,13 +25,28 @@ cli.add_typer(db, name="db")
 
 @cli.command()
 def serve() -> None:
-    """Start the service and its worker; print the address, the owner's link and a curl line.
+    """Start the service; print the address, the owner's link and a curl line.
+
+    On SQLite it also grades. On PostgreSQL workers do (`lstm-grader worker`), on this machine or on others.
 
     Settings come from the environment: LSTM_GRADER_HOST, LSTM_GRADER_PORT, LSTM_GRADER_DATA_DIR and others.
     Exit codes: 0 stopped, 2 it cannot start like this, 3 we failed.
     """
     with starting() as settings:
         from app.server import run
+
+        run(settings)
+
+
+@cli.command()
+def worker() -> None:
+    """Grade what services on the same PostgreSQL accept, until stopped; start as many as there are machines.
+
+    Needs LSTM_GRADER_DATABASE_URL. LSTM_GRADER_SLOTS says how many submissions it grades at the same time. What it
+    does not finish is graded by others. Exit codes: 0 stopped, 2 it cannot start like this, 3 we failed.
+    """
+    with starting() as settings:
+        from app.worker import run
 
         run(settings)
 
@@ -66,7 +81,7 @@ def starting() -> Iterator[Settings]:
     from pydantic import ValidationError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.errors import DatabaseOutdated, DataDirInUse
+    from app.errors import DatabaseOutdated, DataDirInUse, NothingToShare, OwnerTokenMissing
     from app.settings import ENV_PREFIX, Settings
     from grader import AssignmentError, SandboxError
 
@@ -93,6 +108,19 @@ def starting() -> Iterator[Settings]:
         typer.echo(
             f"lstm-grader: the database is at revision {exc.params['current'] or 'none'}, and this version works with "
             f"{exc.params['expected']}. Run: lstm-grader db upgrade",
+            err=True,
+        )
+        raise typer.Exit(USAGE) from exc
+    except OwnerTokenMissing as exc:
+        typer.echo(
+            "lstm-grader: services on the same PostgreSQL need the same owner's token: set LSTM_GRADER_OWNER_TOKEN",
+            err=True,
+        )
+        raise typer.Exit(USAGE) from exc
+    except NothingToShare as exc:
+        typer.echo(
+            "lstm-grader: a service on SQLite grades by itself; a worker of its own needs a database that both can "
+            "reach: LSTM_GRADER_DATABASE_URL=postgresql://...",
             err=True,
         )
         raise typer.Exit(USAGE) from exc

@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MILLISECONDS = 20_000
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-# A peer that is gone without a word is noticed in half a minute instead of hours.
-POSTGRESQL_ARGUMENTS = {
+# For libpq. A peer that is gone without a word is noticed in half a minute instead of hours.
+POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -79,6 +79,11 @@ class Database:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+    @property
+    def conninfo(self) -> str:
+        """The same PostgreSQL in the words of libpq."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

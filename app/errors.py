@@ -25,6 +25,8 @@
       CannotStart               stops the start; no client sees it
         DataDirInUse            another service runs on the same data
         DatabaseOutdated        the tables are those of another version
+        OwnerTokenMissing       services that share a database would each end the other's owner token
+        NothingToShare          a worker was started on SQLite, whose service grades by itself
 
 The exceptions do not know HTTP. Their texts are in app/locale, under ``problem.<slug>.title`` and
 ``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON answer.
@@ -133,6 +135,12 @@ class DatabaseOutdated(CannotStart):
     """params: current, expected (revisions)"""
 
 
+class OwnerTokenMissing(CannotStart): ...
+
+
+class NothingToShare(CannotStart): ...
+
+
 @dataclass(frozen=True)
 class Answer:
     """An HTTP status and the last part of the problem's ``type``, which machines may rely on."""
@@ -167,6 +175,8 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     CannotStart: None,
     DataDirInUse: None,
     DatabaseOutdated: None,
+    OwnerTokenMissing: None,
+    NothingToShare: None,
     # Not ours:
     RequestValidationError: Answer(422, "invalid-request"),
     SQLAlchemyError: Answer(503, "storage-unavailable"),

@@ -16,6 +16,8 @@ from typing import Any, TextIO
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 submission_id_var: ContextVar[str | None] = ContextVar("submission_id", default=None)
 
+# Of these, warnings are enough.
+NOISY = ("aiosqlite", "alembic", "asyncio", "procrastinate", "psycopg", "python_multipart", "sqlalchemy", "uvicorn")
 # What every record has anyway; the rest came in by `extra`.
 RECORD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -28,7 +30,7 @@ def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Its lines would say what ours say, the address of a request in full included; ours leave the query out.
     logging.getLogger("uvicorn.access").disabled = True
-    for noisy in ("aiosqlite", "alembic", "sqlalchemy", "python_multipart", "asyncio", "uvicorn"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

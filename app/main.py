@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import logging
-import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -20,31 +17,30 @@ from app.api import routes as api_routes
 from app.artefacts import ArtefactFolder
 from app.auth import check_guarded, hash_secret, new_token
 from app.database import Database
-from app.jobs import EmbeddedJobs, Grade, locked
+from app.engine import warm_engine
+from app.errors import OwnerTokenMissing
+from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
 from app.limits import Limits
 from app.middleware import RequestMiddleware
 from app.services import Services
 from app.settings import Settings
 from app.web import routes as web_routes
-from grader import Assignment, SandboxError, grade, load_assignments
-from grader.artefacts import Sink
+from grader import Assignment, load_assignments
 from grader.formats import html
-from grader.sandbox import ForkSandbox, Kind
-from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
-
-logger = logging.getLogger(__name__)
 
 STATIC_FILES = Path(__file__).parent / "web" / "static"
 
 
 def create_app(settings: Settings, *, owner_token: str | None = None, grade_with: Grade | None = None) -> FastAPI:
-    """The whole service as one ASGI application; its lifespan starts the worker and stops it.
+    """The whole service as one ASGI application; on SQLite its lifespan also starts the worker and stops it.
 
     Args:
         owner_token: its holder may do everything; None: a random one that nobody learns.
-        grade_with: what grades; None: the engine with a sandbox of its own. Tests put something faster here.
+        grade_with: what grades on SQLite; None: the engine with a sandbox of its own. Tests put something faster here.
     Raises:
         AssignmentError: an assignment file is wrong.
+        OwnerTokenMissing: PostgreSQL is used without one in the settings (raised by the lifespan).
+        DatabaseOutdated: PostgreSQL's tables are those of another version (raised by the lifespan).
         DataDirInUse: another service runs on the same data (raised by the lifespan).
         SandboxUnavailable: this host does not have the device that the settings ask for (raised by the lifespan).
     """
@@ -54,24 +50,19 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(locked(settings.data_dir))
             database = Database(settings.database_url)
             stack.push_async_callback(database.close)
-            await database.upgrade()
+            jobs: Jobs
+            if database.is_sqlite:
+                embedded = _embedded(settings, database, assignments, artefacts, grade_with)
+                jobs = await stack.enter_async_context(embedded)
+            else:
+                if settings.owner_token is None:
+                    raise OwnerTokenMissing
+                await database.check_revision()
+                jobs = await stack.enter_async_context(PostgreSQLJobs(database))
             async with database.write() as session:
                 await repository.set_owner_token(session, hash_secret(owner_token or new_token()))
-            # Left in the opposite order: the worker stops, the sandbox ends what still runs, then the threads are free.
-            threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
-            grade_one = grade_with or stack.enter_context(warm_engine(settings, assignments, artefacts.keep))
-            jobs = EmbeddedJobs(
-                database,
-                assignments,
-                grade_one,
-                threads,
-                slots=settings.slots,
-                shutdown_seconds=settings.shutdown_seconds,
-            )
-            await stack.enter_async_context(jobs)
             app.state.services = Services(settings, assignments, database, jobs, artefacts, Limits.of(settings))
             yield
 
@@ -95,24 +86,22 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     return app
 
 
-@contextlib.contextmanager
-def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], artefacts: Sink) -> Iterator[Grade]:
-    """The engine with a sandbox that lives as long as the context, and warms up without keeping anybody waiting."""
-    references = ReferenceStore(settings.cache_dir)
-    with ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device) as sandbox:
-        logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
-        threading.Thread(target=_warm_up, args=(sandbox, references, assignments), name="warm-up", daemon=True).start()
-        yield functools.partial(grade, sandbox=sandbox, references=references, artefacts=artefacts)
-
-
-def _warm_up(sandbox: ForkSandbox, references: ReferenceStore, assignments: Mapping[str, Assignment]) -> None:
-    """Import TensorFlow in the warm process and build the reference answers, before the first student waits for it."""
-    try:
-        # The process for Keras 2 is started when a submission needs it.
-        sandbox.warm_up(Kind.READER, Kind.KERAS3)
-        for assignment in assignments.values():
-            references.prepare([case.spec() for case in assignment.cases], digest=assignment.digest)
-    except (SandboxError, ReferenceMismatch, ReferenceUnavailable):
-        logger.exception("warm_up_failed")
-    else:
-        logger.info("ready_to_grade")
+@contextlib.asynccontextmanager
+async def _embedded(
+    settings: Settings,
+    database: Database,
+    assignments: Mapping[str, Assignment],
+    artefacts: ArtefactFolder,
+    grade_with: Grade | None,
+) -> AsyncIterator[Jobs]:
+    """The queue of a service that also grades; the data folder and its database are this one's alone."""
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(locked(settings.data_dir))
+        await database.upgrade()
+        # Left in the opposite order: the worker stops, the sandbox ends what still runs, then the threads are free.
+        threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
+        grade = grade_with or stack.enter_context(warm_engine(settings, assignments, artefacts.keep))
+        grading = Grading(database, assignments, grade, threads)
+        yield await stack.enter_async_context(
+            EmbeddedJobs(database, grading, slots=settings.slots, shutdown_seconds=settings.shutdown_seconds)
+        )

@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     true,
     tuple_,
     update,
@@ -31,6 +32,8 @@ from grader import Report
 
 OWNER = "owner"
 REGRADE_PRIORITY = -1000
+#: On PostgreSQL, where the id of a submission that has got on is announced.
+CHANNEL = "lstm_grader_submission"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ async def add_submission(
 
 async def _take_turn(session: AsyncSession, student: str) -> None:
     """Wait until no other transaction adds an attempt of this student. On SQLite all writers take turns anyway."""
-    if session.get_bind().dialect.name == "postgresql":
+    if _is_postgresql(session):
         await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"student:{student}", 0))))
 
 
@@ -216,7 +219,15 @@ async def _claim(session: AsyncSession, *which: ColumnElement[bool]) -> Claim | 
         .execution_options(synchronize_session=False)
     )
     row = claimed.one_or_none()
-    return Claim(claim_id, *row) if row is not None else None
+    if row is None:
+        return None
+    await announce(session, row.id)
+    return Claim(claim_id, *row)
+
+
+async def claim_again(session: AsyncSession, claim: Claim) -> Claim | None:
+    """Begin another try of what this claim holds; None when it holds nothing any more."""
+    return await _claim(session, Submission.claim == claim.id)
 
 
 async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
@@ -245,14 +256,9 @@ async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
     return True
 
 
-async def release(session: AsyncSession, claim: Claim, *, count_try: bool) -> bool:
-    """Put the submission back into the queue, where it is again the one that waits longest.
-
-    Args:
-        count_try: False when grading was stopped and not failed.
-    """
-    tries = claim.tries if count_try else claim.tries - 1
-    return await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=tries)
+async def release(session: AsyncSession, claim: Claim) -> bool:
+    """Put the submission back into its place in the queue, because grading was stopped; the try does not count."""
+    return await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1)
 
 
 async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
@@ -263,7 +269,20 @@ async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> b
         .returning(Submission.id)
         .execution_options(synchronize_session=False)
     )
-    return ended.one_or_none() is not None
+    if ended.one_or_none() is None:
+        return False
+    await announce(session, claim.submission_id)
+    return True
+
+
+async def announce(session: AsyncSession, submission_id: str) -> None:
+    """Tell other processes that the submission has got on, when this transaction is committed."""
+    if _is_postgresql(session):
+        await session.execute(select(func.pg_notify(CHANNEL, submission_id)))
+
+
+def _is_postgresql(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
 
 
 async def requeue_running(session: AsyncSession) -> int:
@@ -280,6 +299,26 @@ async def requeue_running(session: AsyncSession) -> int:
         .execution_options(synchronize_session=False)
     )
     return len(requeued.all())
+
+
+async def may_rescue(session: AsyncSession) -> bool:
+    """Whether no other worker looks for lost jobs; none will until this transaction ends."""
+    lock = select(func.pg_try_advisory_xact_lock(func.hashtextextended("lstm-grader rescue", 0)))
+    return bool(await session.scalar(lock))
+
+
+async def without_job(session: AsyncSession, task: str) -> Sequence[tuple[str, str, int]]:
+    """Submissions that wait or run without a job in procrastinate's table: id, student, priority."""
+    rows = await session.execute(
+        text("""
+            SELECT id, student, priority FROM submissions WHERE job_status IN ('queued', 'running') AND NOT EXISTS (
+                SELECT FROM procrastinate_jobs
+                WHERE task_name = :task AND status IN ('todo', 'doing') AND args ->> 'submission_id' = submissions.id
+            )
+        """),
+        {"task": task},
+    )
+    return [(id, student, priority) for id, student, priority in rows]
 
 
 # Regrades

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
+from procrastinate.schema import SchemaManager
 from sqlalchemy import Connection, DateTime, MetaData, insert, select, text
 
 from app import database as app_database
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.anyio
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+NEWEST_OF_PROCRASTINATE = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
 #: What the version with this newest revision wrote: table -> row. A new table gets its row here.
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "0001": {
@@ -110,6 +112,11 @@ async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(datab
 
 def test_every_table_has_a_row_in_these_tests() -> None:
     assert {name for rows in ROWS.values() for name in rows} == set(Base.metadata.tables)
+
+
+def test_installed_procrastinate_works_with_the_tables_that_our_migrations_make() -> None:
+    """When this fails, a new revision has to do what the new files in its `sql/migrations` do."""
+    assert max(path.name for path in Path(SchemaManager.get_migrations_path()).glob("*.sql")) == NEWEST_OF_PROCRASTINATE
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -67,8 +67,3 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["submission_id"], ["submissions.id"], name="fk_reports_submission_id"),
     )
     op.create_index("ix_reports_submission_id", "reports", ["submission_id"])
-
-
-def downgrade() -> None:
-    for table in ("reports", "submissions", "sessions", "tokens"):
-        op.drop_table(table)

@@ -34,9 +34,3 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["new_report_id"], ["reports.id"], name="fk_regrade_items_new_report_id"),
     )
     op.create_index("ix_regrade_items_submission_id", "regrade_items", ["submission_id"])
-
-
-def downgrade() -> None:
-    op.drop_table("regrade_items")
-    op.drop_table("regrades")
-    op.drop_column("submissions", "priority")

@@ -1,0 +1,41 @@
+"""The engine as a process of the service uses it: one sandbox, warm before the first student waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+
+from app.jobs import Grade
+from app.settings import Settings
+from grader import Assignment, SandboxError, grade
+from grader.artefacts import Sink
+from grader.sandbox import ForkSandbox, Kind
+from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], artefacts: Sink) -> Iterator[Grade]:
+    """The engine with a sandbox that lives as long as the context, and warms up without keeping anybody waiting."""
+    references = ReferenceStore(settings.cache_dir)
+    with ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device) as sandbox:
+        logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
+        threading.Thread(target=_warm_up, args=(sandbox, references, assignments), name="warm-up", daemon=True).start()
+        yield functools.partial(grade, sandbox=sandbox, references=references, artefacts=artefacts)
+
+
+def _warm_up(sandbox: ForkSandbox, references: ReferenceStore, assignments: Mapping[str, Assignment]) -> None:
+    """Import TensorFlow in the warm process and build the reference answers, before the first student waits for it."""
+    try:
+        # The process for Keras 2 is started when a submission needs it.
+        sandbox.warm_up(Kind.READER, Kind.KERAS3)
+        for assignment in assignments.values():
+            references.prepare([case.spec() for case in assignment.cases], digest=assignment.digest)
+    except (SandboxError, ReferenceMismatch, ReferenceUnavailable):
+        logger.exception("warm_up_failed")
+    else:
+        logger.info("ready_to_grade")

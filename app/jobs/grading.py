@@ -1,0 +1,125 @@
+"""What both queues do with a submission that was claimed: grade it, and store what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import repository
+from app.database import Database
+from app.log_config import submission_id_var
+from app.repository import Claim
+from grader import Assignment, Report, Status, internal_error
+from grader import Submission as GradedSubmission
+
+logger = logging.getLogger(__name__)
+
+#: Gradings of one submission that may fail through a fault of ours before a person has to look.
+MAX_TRIES = 3
+RETRY_SECONDS = 1.0
+
+Grade = Callable[[GradedSubmission, Assignment], Report]
+T = TypeVar("T")
+
+
+class Grading:
+    """Grades claimed submissions.
+
+    Args:
+        grade: blocks for seconds; called in `threads`.
+    """
+
+    def __init__(
+        self, database: Database, assignments: Mapping[str, Assignment], grade: Grade, threads: ThreadPoolExecutor
+    ) -> None:
+        self._database = database
+        self._assignments = assignments
+        self._grade = grade
+        self._threads = threads
+
+    async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> str | None:
+        """Claim a submission with `take`, grade it, and store the report.
+
+        When we fail, it is graded again at once, `MAX_TRIES` times in all: an own place in the queue for later would
+        hold up whatever else the student sends. Cancelled, it queues the submission again and counts no try.
+
+        Returns:
+            The id of the submission, if there was one.
+        """
+        claim = await self.persist(take)
+        if claim is None:
+            return None
+        submission_id_var.set(claim.submission_id)
+        try:
+            await self._run(claim)
+        finally:
+            submission_id_var.set(None)
+        return claim.submission_id
+
+    async def _run(self, first: Claim) -> None:
+        claim: Claim | None = first
+        while claim is not None:
+            held = claim
+            try:
+                logger.info("grading_started", extra={"tries": held.tries})
+                report = await self._report(held)
+                if report.status != Status.INTERNAL_ERROR or held.tries >= MAX_TRIES:
+                    await self._store(held, report)
+                    return
+                logger.warning("grading_will_be_repeated", extra={"tries": held.tries})
+                claim = await self.persist(functools.partial(repository.claim_again, claim=held))
+            except asyncio.CancelledError:
+                # Without a database it stays `running`, and is found so.
+                with contextlib.suppress(SQLAlchemyError):
+                    async with self._database.write() as session:
+                        await repository.release(session, held)
+                logger.warning("grading_stopped")
+                raise
+
+    async def _report(self, claim: Claim) -> Report:
+        submission = GradedSubmission(filename=claim.filename, content=claim.content)
+        assignment = self._assignments.get(claim.assignment_id)
+        try:
+            if assignment is None:
+                raise LookupError(f"assignment {claim.assignment_id!r} is gone")
+            if claim.tries > MAX_TRIES:
+                raise RuntimeError(f"the service ended {MAX_TRIES} times while grading this")
+            # The context goes along, so that what the engine logs carries the submission's id.
+            in_context = contextvars.copy_context().run
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, in_context, self._grade, submission, assignment
+            )
+        except Exception as exc:  # The one place where a fault of ours becomes a report (and not the student's zero).
+            logger.exception("grading_failed")
+            return internal_error(submission, claim.assignment_id, assignment, exc)
+
+    async def _store(self, claim: Claim, report: Report) -> None:
+        kept = await self.persist(lambda session: repository.finish(session, claim, report))
+        logger.info(
+            "graded",
+            extra={
+                "status": report.status.value,
+                "points": report.points,
+                "wall_seconds": report.timing.wall_seconds,
+                "kept": kept,
+            },
+        )
+
+    async def persist(self, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Do this in a transaction, again and again while the database does not answer or has no room."""
+        while True:
+            try:
+                async with self._database.write() as session:
+                    return await write(session)
+            except SQLAlchemyError:
+                logger.exception("database_write_failed")
+                await asyncio.sleep(RETRY_SECONDS)

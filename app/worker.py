@@ -1,0 +1,67 @@
+"""Runs a worker in this process: grades what others accept, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+from app.artefacts import ArtefactFolder
+from app.database import Database
+from app.engine import warm_engine
+from app.errors import NothingToShare
+from app.jobs import Grading, Worker
+from app.log_config import configure_logging
+from app.settings import Settings, unknown_variables
+from grader import load_assignments
+
+logger = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. A second one ends the process at once; others then grade what it was grading.
+
+    Raises:
+        NothingToShare: the database is no PostgreSQL.
+        DatabaseOutdated, AssignmentError, SandboxUnavailable: see `app.main.create_app`.
+    """
+    configure_logging(settings.log_level)
+    for name in unknown_variables():
+        logger.warning("unknown_setting", extra={"variable": name})
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    if database.is_sqlite:
+        raise NothingToShare
+    assignments = load_assignments(settings.assignments_dir)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        await database.check_revision()
+        stopped = asyncio.Event()
+        _on_signal(stopped)
+        threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
+        artefacts = ArtefactFolder(settings.data_dir / "artefacts")
+        engine = stack.enter_context(warm_engine(settings, assignments, artefacts.keep))
+        grading = Grading(database, assignments, engine, threads)
+        await stack.enter_async_context(
+            Worker(database, grading, slots=settings.slots, shutdown_seconds=settings.shutdown_seconds)
+        )
+        logger.info("worker_started", extra={"slots": settings.slots})
+        await stopped.wait()
+        logger.info("stopping")
+
+
+def _on_signal(stopped: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
