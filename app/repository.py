@@ -121,7 +121,10 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
         .returning(Submission.id)
         .execution_options(synchronize_session=False)
     )
-    return cancelled.one_or_none() is not None
+    if cancelled.one_or_none() is None:
+        return False
+    await announce(session, submission_id)
+    return True
 
 
 async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
