@@ -7,7 +7,6 @@ which another site can neither read nor guess.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
@@ -16,15 +15,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
-from app import repository
+from app import tokens
 from app.errors import FormExpired, NotAuthenticated, NotPermitted, SessionMissing
 from app.models import Role, Token
-from app.repository import Principal
 from app.services import services
+from app.tokens import Principal, hash_secret
 
 FORM_FIELD = "form_secret"
 SESSION_COOKIE = "lstm_grader_session"
@@ -38,15 +37,6 @@ bearer_scheme = HTTPBearer(
 )
 
 
-def new_token() -> str:
-    return f"lstmg_{secrets.token_urlsafe(32)}"
-
-
-def hash_secret(secret: str) -> str:
-    """SHA-256 in hex. The secret is random and long: nothing is gained by a slow hash."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 async def token_holder(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 ) -> Principal:
@@ -58,10 +48,10 @@ async def token_holder(
     if credentials is None:
         raise NotAuthenticated
     async with services(request).database.read() as session:
-        token = await repository.find_token(session, hash_secret(credentials.credentials))
+        token = await tokens.find_token(session, hash_secret(credentials.credentials))
     if token is None:
         raise NotAuthenticated
-    return Principal(token.id, token.role)
+    return Principal.of(token)
 
 
 async def teacher(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
@@ -92,10 +82,10 @@ async def session_holder(request: Request) -> Principal:
     if cookie is None:
         raise SessionMissing
     async with services(request).database.read() as session:
-        token = await repository.find_session_token(session, hash_secret(cookie))
+        token = await tokens.find_session_token(session, hash_secret(cookie))
     if token is None:
         raise SessionMissing
-    return Principal(token.id, token.role)
+    return Principal.of(token)
 
 
 async def open_session(request: Request, response: Response, token: Token) -> None:
@@ -104,7 +94,7 @@ async def open_session(request: Request, response: Response, token: Token) -> No
     cookie = secrets.token_urlsafe(32)
     lifetime = timedelta(seconds=settings.session_seconds)
     async with services(request).database.write() as session:
-        await repository.add_session(session, sha256=hash_secret(cookie), token=token, lifetime=lifetime)
+        await tokens.add_session(session, sha256=hash_secret(cookie), token=token, lifetime=lifetime)
     response.set_cookie(
         SESSION_COOKIE,
         cookie,
@@ -117,7 +107,7 @@ async def open_session(request: Request, response: Response, token: Token) -> No
 
 async def close_session(request: Request, response: Response) -> None:
     async with services(request).database.write() as session:
-        await repository.delete_session(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
+        await tokens.delete_session(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
 
 
@@ -154,9 +144,10 @@ def check_guarded(routes: Iterable[BaseRoute]) -> None:
     Raises:
         RuntimeError: a route neither asks who it is nor is `PUBLIC`.
     """
-    for route in routes:
-        if isinstance(route, APIRoute) and route.path not in PUBLIC and not _asks_who(route.dependant):
-            raise RuntimeError(f"{route.path} is open to everybody; it must ask for a token or a session")
+    for context in iter_route_contexts(list(routes)):
+        route = context.original_route
+        if isinstance(route, APIRoute) and context.path not in PUBLIC and not _asks_who(context.dependant):
+            raise RuntimeError(f"{context.path} is open to everybody; it must ask for a token or a session")
 
 
 def _asks_who(dependant: Dependant) -> bool:

@@ -6,6 +6,7 @@
         SessionMissing          the same, for a page
         FormExpired             a page's form without its secret, or with that of another session
         NotPermitted            the token's role does not allow it
+        OtherStudent            the token is a student's own, and something was handed in for another
       TooManyRequests           more than the settings allow in this time
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
@@ -17,11 +18,14 @@
         FileEmpty
         FileTooLarge
         FileTypeUnsupported
+        IdempotencyKeyReused    the same key came with something else
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
       ReportNotReady            the submission is not graded yet
       ReportNotFound            the submission has no report with this number, or the report no such picture
       NotCancellable            the submission is being graded, or is done
+      TokenNotFound             there is none, or it is not this one's to manage
+      RegradeNotFound
       CannotStart               stops the start; no client sees it
         DataDirInUse            another service runs on the same data
         DatabaseOutdated        the tables are those of another version
@@ -63,6 +67,9 @@ class FormExpired(AccessDenied): ...
 
 
 class NotPermitted(AccessDenied): ...
+
+
+class OtherStudent(AccessDenied): ...
 
 
 class TooManyRequests(AppError):
@@ -108,6 +115,9 @@ class FileTypeUnsupported(UploadRefused):
     """params: filename, accepted (suffixes)"""
 
 
+class IdempotencyKeyReused(UploadRefused): ...
+
+
 class AssignmentNotFound(AppError): ...
 
 
@@ -118,6 +128,12 @@ class ReportNotReady(AppError): ...
 
 
 class ReportNotFound(AppError): ...
+
+
+class TokenNotFound(AppError): ...
+
+
+class RegradeNotFound(AppError): ...
 
 
 class NotCancellable(AppError):
@@ -156,6 +172,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     SessionMissing: Answer(401, "session-missing"),
     FormExpired: Answer(403, "form-expired"),
     NotPermitted: Answer(403, "forbidden"),
+    OtherStudent: Answer(403, "other-student"),
     TooManyRequests: Answer(429, "too-many-requests"),
     UploadRefused: Answer(422, "invalid-request"),
     FormExpected: Answer(415, "form-expected"),
@@ -167,10 +184,13 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     FileEmpty: Answer(422, "empty-file"),
     FileTooLarge: Answer(413, "file-too-large"),
     FileTypeUnsupported: Answer(415, "unsupported-file-type"),
+    IdempotencyKeyReused: Answer(422, "idempotency-key-reused"),
     AssignmentNotFound: Answer(404, "assignment-not-found"),
     SubmissionNotFound: Answer(404, "submission-not-found"),
     ReportNotReady: Answer(409, "report-not-ready"),
     ReportNotFound: Answer(404, "report-not-found"),
+    TokenNotFound: Answer(404, "token-not-found"),
+    RegradeNotFound: Answer(404, "regrade-not-found"),
     NotCancellable: Answer(409, "not-cancellable"),
     CannotStart: None,
     DataDirInUse: None,
@@ -186,6 +206,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
 FRAMEWORK_ANSWERS: dict[int, Answer] = {
     404: Answer(404, "not-found"),
     405: Answer(405, "method-not-allowed"),
+    413: Answer(413, "body-too-large"),
 }
 
 

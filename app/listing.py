@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.models import JobStatus, StoredReport, Submission
-from app.repository import Principal, counting_report_id, visible_to
+from app.repository import counting_report_id, visible_to
+from app.tokens import Principal
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from app import problems, repository
+from app import problems, tokens
 from app.api import openapi
 from app.api import routes as api_routes
 from app.artefacts import ArtefactFolder
-from app.auth import check_guarded, hash_secret, new_token
+from app.auth import check_guarded
 from app.database import Database
 from app.engine import warm_engine
 from app.errors import OwnerTokenMissing
@@ -24,6 +24,7 @@ from app.limits import Limits
 from app.middleware import RequestMiddleware
 from app.services import Services
 from app.settings import Settings
+from app.tokens import hash_secret, new_token
 from app.web import routes as web_routes
 from grader import Assignment, load_assignments
 from grader.formats import html
@@ -62,7 +63,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 await database.check_revision()
                 jobs = await stack.enter_async_context(PostgreSQLJobs(database))
             async with database.write() as session:
-                await repository.set_owner_token(session, hash_secret(owner_token or new_token()))
+                await tokens.set_owner_token(session, hash_secret(owner_token or new_token()))
             app.state.services = Services(settings, assignments, database, jobs, artefacts, Limits.of(settings))
             yield
 

@@ -1,4 +1,4 @@
-"""Around every request: an id, one line in the log, headers that bind the browser, and the last catch.
+"""Around every request: an id, one line in the log, headers that bind the browser, a cap, and the last catch.
 
 Plain ASGI, because Starlette's `BaseHTTPMiddleware` gets in the way of streamed bodies and of contextvars.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import re
 import time
+from http import HTTPStatus
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +22,9 @@ from app.problems import problem_response
 
 logger = logging.getLogger(__name__)
 
+# The two that take files, and count the bytes as they come; all else the framework reads before it calls us.
+TAKE_FILES = frozenset({"/", "/api/v1/submissions"})
+BODY_BYTES = 64 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -58,8 +63,9 @@ class RequestMiddleware:
                 headers.setdefault("Cache-Control", "no-cache" if ours else "no-store")
             await send(message)
 
+        capped = receive if scope["path"] in TAKE_FILES else _capped(receive)
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, capped, send_with_headers)
         except ClientDisconnect:
             logger.info("client_left")
         except Exception as exc:  # A fault of ours that nothing nearer to it could answer.
@@ -75,3 +81,18 @@ class RequestMiddleware:
                 "request",
                 extra={"method": scope["method"], "route": route, "status": status, "milliseconds": milliseconds},
             )
+
+
+def _capped(receive: Receive) -> Receive:
+    """Raises: HTTPException: more comes than any body but a file needs."""
+    seen = 0
+
+    async def receive_some() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > BODY_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    return receive_some

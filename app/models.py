@@ -101,6 +101,8 @@ class Token(Base):
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role]
+    # Set for a token of a student's own.
+    student: Mapped[str | None] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
@@ -126,6 +128,7 @@ class Submission(Base):
         UniqueConstraint("student", "assignment_id", "attempt"),
         Index(None, "job_status", "created_at", "id"),
         Index(None, "submitted_by", "created_at"),
+        Index(None, "submitted_by", "idempotency_key", unique=True),
     )
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
@@ -137,6 +140,8 @@ class Submission(Base):
     # Read only where it is asked for: it may be 20 MB.
     content: Mapped[bytes] = mapped_column(deferred=True)
     submitted_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
+    # The sender's own name for this request: who sends it again with the same token gets the same submission.
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
@@ -164,6 +169,15 @@ class StoredReport(Base):
     points: Mapped[float | None]
     max_points: Mapped[float]
     body: Mapped[dict[str, Any]]
+
+
+class ReportDiagnosis(Base):
+    """A diagnosis of a report, copied out of its `body` for statistics."""
+
+    __tablename__ = "report_diagnoses"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
 class Regrade(Base):

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
     Select,
-    and_,
-    delete,
     exists,
     func,
     insert,
     literal,
-    or_,
     select,
     text,
     true,
@@ -27,25 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
-from app.models import JobStatus, Regrade, RegradeItem, Role, Session, StoredReport, Submission, Token, new_id, utc_now
+from app.models import JobStatus, Regrade, RegradeItem, ReportDiagnosis, StoredReport, Submission, new_id, utc_now
+from app.tokens import Principal
 from grader import Report
 
-OWNER = "owner"
 REGRADE_PRIORITY = -1000
 #: On PostgreSQL, where the id of a submission that has got on is announced.
 CHANNEL = "lstm_grader_submission"
-
-
-@dataclass(frozen=True)
-class Principal:
-    """Who asks: the holder of a valid token, or of a session that was opened with one."""
-
-    token_id: str
-    role: Role
-
-    @property
-    def sees_everything(self) -> bool:
-        return self.role in (Role.ADMIN, Role.TEACHER)
 
 
 @dataclass(frozen=True)
@@ -72,6 +56,7 @@ async def add_submission(
     content: bytes,
     sha256: str,
     submitted_by: str,
+    idempotency_key: str | None = None,
 ) -> Submission:
     """Store one attempt. Its number counts the attempts of this student at this assignment, from 1."""
     await _take_turn(session, student)
@@ -87,6 +72,7 @@ async def add_submission(
         content=content,
         sha256=sha256,
         submitted_by=submitted_by,
+        idempotency_key=idempotency_key,
         priority=max(-(await session.scalar(waiting) or 0), REGRADE_PRIORITY + 1),
     )
     session.add(submission)
@@ -103,6 +89,13 @@ async def _take_turn(session: AsyncSession, student: str) -> None:
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
     """The submission with this id, if there is one that `viewer` may see."""
     return await session.scalar(select(Submission).where(Submission.id == submission_id, visible_to(viewer)))
+
+
+async def find_repeated(session: AsyncSession, submitted_by: str, idempotency_key: str) -> Submission | None:
+    """What was handed in with this key of this token."""
+    return await session.scalar(
+        select(Submission).where(Submission.submitted_by == submitted_by, Submission.idempotency_key == idempotency_key)
+    )
 
 
 async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
@@ -177,7 +170,12 @@ def counting_report_id() -> ScalarSelect[int]:
 
 
 def visible_to(viewer: Principal) -> ColumnElement[bool]:
-    return true() if viewer.sees_everything else Submission.submitted_by == viewer.token_id
+    """The part of a query over `Submission` that leaves out what is none of the viewer's business."""
+    if viewer.sees_everything:
+        return true()
+    if viewer.student is not None:
+        return Submission.student == viewer.student
+    return Submission.submitted_by == viewer.token_id
 
 
 # The queue
@@ -250,6 +248,8 @@ async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
     )
     session.add(stored)
     await session.flush()
+    codes = sorted({diagnosis.code for diagnosis in report.diagnoses})
+    session.add_all(ReportDiagnosis(report_id=stored.id, code=code) for code in codes)
     await session.execute(
         update(RegradeItem)
         .where(RegradeItem.submission_id == claim.submission_id, RegradeItem.new_report_id.is_(None))
@@ -332,7 +332,7 @@ async def add_regrade(
     *,
     requested_by: str,
     selection: dict[str, Any],
-    submission_ids: Sequence[str] | Select[tuple[str]],
+    submission_ids: Sequence[str] | Select[str],
 ) -> tuple[Regrade, Sequence[Submission]]:
     """Queue submissions to be graded once more, behind all uploads; their reports stay.
 
@@ -359,61 +359,3 @@ async def add_regrade(
         .execution_options(synchronize_session=False)
     )
     return regrade, queued.all()
-
-
-# Tokens and sessions
-
-
-async def find_token(session: AsyncSession, sha256: str) -> Token | None:
-    """The token with this hash, if it is valid now."""
-    return await session.scalar(select(Token).where(Token.sha256 == sha256, _valid(utc_now())))
-
-
-async def add_token(
-    session: AsyncSession, *, name: str, role: Role, sha256: str, expires_at: datetime | None = None
-) -> Token:
-    token = Token(name=name, role=role, sha256=sha256, expires_at=expires_at)
-    session.add(token)
-    await session.flush()
-    return token
-
-
-async def set_owner_token(session: AsyncSession, sha256: str) -> Token:
-    """Make this the owner's only token: earlier ones, and the sessions they opened, end."""
-    await session.execute(
-        update(Token)
-        .where(Token.name == OWNER, Token.role == Role.ADMIN, Token.sha256 != sha256, Token.revoked_at.is_(None))
-        .values(revoked_at=utc_now())
-        .execution_options(synchronize_session=False)
-    )
-    token = await session.scalar(select(Token).where(Token.sha256 == sha256))
-    if token is None:
-        return await add_token(session, name=OWNER, role=Role.ADMIN, sha256=sha256)
-    token.name, token.role, token.expires_at, token.revoked_at = OWNER, Role.ADMIN, None, None
-    return token
-
-
-async def add_session(session: AsyncSession, *, sha256: str, token: Token, lifetime: timedelta) -> None:
-    """Remember a signed-in browser, no longer than its token lasts. Sessions that are over are forgotten."""
-    now = utc_now()
-    await session.execute(delete(Session).where(Session.expires_at <= now))
-    expires_at = min(now + lifetime, token.expires_at or now + lifetime)
-    session.add(Session(sha256=sha256, token_id=token.id, expires_at=expires_at))
-
-
-async def find_session_token(session: AsyncSession, sha256: str) -> Token | None:
-    """The token that opened the session with this hash, if both are valid now."""
-    now = utc_now()
-    return await session.scalar(
-        select(Token)
-        .join(Session, Session.token_id == Token.id)
-        .where(Session.sha256 == sha256, Session.expires_at > now, _valid(now))
-    )
-
-
-async def delete_session(session: AsyncSession, sha256: str) -> None:
-    await session.execute(delete(Session).where(Session.sha256 == sha256))
-
-
-def _valid(now: datetime) -> ColumnElement[bool]:
-    return and_(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now))

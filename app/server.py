@@ -14,11 +14,11 @@ from types import FrameType
 
 import uvicorn
 
-from app.auth import new_token
 from app.log_config import configure_logging
 from app.main import create_app
 from app.services import Services
 from app.settings import Settings, unknown_variables
+from app.tokens import new_token
 
 logger = logging.getLogger(__name__)
 

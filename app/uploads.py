@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from sqlalchemy.exc import IntegrityError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -30,11 +31,13 @@ from app.errors import (
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
+    IdempotencyKeyReused,
+    OtherStudent,
     StudentInvalid,
 )
 from app.models import Submission
-from app.repository import Principal
 from app.services import Services
+from app.tokens import Principal
 from grader import Assignment
 from grader import Submission as GradedSubmission
 
@@ -56,6 +59,10 @@ class Upload:
     assignment_id: str
     filename: str
     content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return GradedSubmission(self.filename, self.content).sha256
 
 
 @contextlib.asynccontextmanager
@@ -87,19 +94,26 @@ async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
 
 
 async def check_upload(
-    form: FormData, assignments: Mapping[str, Assignment], limit_bytes: int, fields: Sequence[str] = FIELDS
+    form: FormData,
+    assignments: Mapping[str, Assignment],
+    limit_bytes: int,
+    submitter: Principal,
+    fields: Sequence[str] = FIELDS,
 ) -> Upload:
     """Check the fields ``file``, ``student`` and ``assignment``.
 
     Args:
+        submitter: a student hands in under the own name, which may then be left out.
         fields: names that may be in the form.
     Raises:
         UploadRefused: one of its subclasses, for the first thing that is wrong.
+        OtherStudent: `submitter` is another one.
     """
     # A misspelt `assignment` would otherwise mean the default one.
     if unknown := sorted(set(form) - set(fields)):
         raise FieldsUnknown(unknown=[name[:100] for name in unknown[:10]], known=list(fields))
-    file, student, assignment_id = form.get("file"), form.get("student"), form.get("assignment") or DEFAULT_ASSIGNMENT
+    file, assignment_id = form.get("file"), form.get("assignment") or DEFAULT_ASSIGNMENT
+    student = form.get("student") or submitter.student
     # A browser sends an empty file without a name when none was chosen.
     has_file = isinstance(file, UploadFile) and bool(file.filename or file.size)
     missing = [name for name, given in (("file", has_file), ("student", bool(student))) if not given]
@@ -110,6 +124,8 @@ async def check_upload(
         raise AssignmentUnknown(came=str(assignment_id)[:100], known=sorted(assignments))
     assert isinstance(assignment_id, str)
     student = check_student(student)
+    if submitter.student not in (None, student):
+        raise OtherStudent
     filename = clean_filename(file.filename or "")
     if PurePosixPath(filename).suffix.lower() not in ACCEPTED_SUFFIXES:
         raise FileTypeUnsupported(filename=filename, accepted=list(ACCEPTED_SUFFIXES))
@@ -148,26 +164,50 @@ def clean_filename(came: str) -> str:
     return path.name.removesuffix(suffix)[: FILENAME_CHARACTERS - len(suffix)] + suffix
 
 
-async def accept(services: Services, upload: Upload, submitter: Principal) -> Submission:
+async def accept(
+    services: Services, upload: Upload, submitter: Principal, idempotency_key: str | None = None
+) -> Submission:
     """Store the upload and queue it, both or neither; from here on it is not lost.
 
+    Args:
+        idempotency_key: the sender's name for this request; what was handed in with it before is given again.
     Raises:
+        IdempotencyKeyReused: and that was something else.
         TooManyRequests: the student sends too much.
     """
+    if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
+        return earlier
     services.limits.uploads.take(upload.student)
-    async with services.database.write() as session:
-        submission = await repository.add_submission(
-            session,
-            student=upload.student,
-            assignment_id=upload.assignment_id,
-            filename=upload.filename,
-            content=upload.content,
-            sha256=GradedSubmission(upload.filename, upload.content).sha256,
-            submitted_by=submitter.token_id,
-        )
-        await services.jobs.enqueue(session, submission)
+    try:
+        async with services.database.write() as session:
+            submission = await repository.add_submission(
+                session,
+                student=upload.student,
+                assignment_id=upload.assignment_id,
+                filename=upload.filename,
+                content=upload.content,
+                sha256=upload.sha256,
+                submitted_by=submitter.token_id,
+                idempotency_key=idempotency_key,
+            )
+            await services.jobs.enqueue(session, submission)
+    except IntegrityError:
+        # The same request at the same time, and the other one was faster.
+        if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
+            return earlier
+        raise
     services.jobs.wake()
     return submission
+
+
+async def _repeated(services: Services, upload: Upload, submitter: Principal, key: str) -> Submission | None:
+    async with services.database.read() as session:
+        earlier = await repository.find_repeated(session, submitter.token_id, key)
+    if earlier is not None:
+        came = (upload.student, upload.assignment_id, upload.filename, upload.sha256)
+        if came != (earlier.student, earlier.assignment_id, earlier.filename, earlier.sha256):
+            raise IdempotencyKeyReused
+    return earlier
 
 
 def _limited(request: Request, body_limit: int, limit_bytes: int) -> Receive:

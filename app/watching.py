@@ -12,8 +12,8 @@ import time
 
 from app import repository
 from app.models import JobStatus
-from app.repository import Principal
 from app.services import Services
+from app.tokens import Principal
 
 LOOK_SECONDS = 1.0
 OVER = (JobStatus.DONE, JobStatus.CANCELLED)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from app.api.openapi import problem_answers
-from app.api.schemas import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList
-from app.errors import AssignmentNotFound
+from app.api.parameters import Moment
+from app.api.schemas import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
+from app.auth import teacher
+from app.errors import AssignmentNotFound, NotPermitted
 from app.services import Services, services
+from app.statistics import statistics_of
 from app.texts import language_of, title_of
 from grader import Assignment
 from grader.messages import translate
+
+AssignmentId = Annotated[str, Path(description="out of the list", examples=["lstm-layer"])]
 
 router = APIRouter(prefix="/assignments", tags=["assignments"])
 
@@ -25,9 +31,7 @@ async def list_assignments(request: Request) -> AssignmentList:
 
 
 @router.get("/{assignment_id}", summary="Read one of them", responses=problem_answers(AssignmentNotFound))
-async def read_assignment(
-    request: Request, assignment_id: Annotated[str, Path(description="out of the list", examples=["lstm-layer"])]
-) -> AssignmentDetail:
+async def read_assignment(request: Request, assignment_id: AssignmentId) -> AssignmentDetail:
     """What is asked and what it is worth. Of hidden cases only what they try."""
     parts = services(request)
     assignment = parts.assignments.get(assignment_id)
@@ -55,6 +59,27 @@ async def read_assignment(
             for case in assignment.cases
         ],
     )
+
+
+@router.get(
+    "/{assignment_id}/statistics",
+    summary="How an assignment went",
+    dependencies=[Depends(teacher)],
+    responses=problem_answers(NotPermitted, AssignmentNotFound),
+)
+async def read_statistics(
+    request: Request,
+    assignment_id: AssignmentId,
+    since: Annotated[Moment | None, Query(description="only what was submitted at this moment or later")] = None,
+) -> StatisticsBody:
+    """Scores of the attempts and of the students, misconceptions by frequency, and whether the next attempt of the same
+    student was free of them."""
+    parts = services(request)
+    if assignment_id not in parts.assignments:
+        raise AssignmentNotFound
+    async with parts.database.read() as session:
+        found = await statistics_of(session, assignment_id, since)
+    return StatisticsBody.model_validate(asdict(found))
 
 
 def _body(parts: Services, assignment: Assignment, language: str) -> AssignmentBody:

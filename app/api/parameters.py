@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, AwareDatetime
 
 from app.errors import SubmissionNotFound
@@ -42,13 +42,22 @@ def _submission_id(
 def _possible(moment: datetime) -> datetime:
     if not MOMENTS[0] <= moment <= MOMENTS[1]:
         raise ValueError(f"expected a moment from {MOMENTS[0]:%Y} to {MOMENTS[1]:%Y}")
-    return moment
+    return moment.astimezone(UTC)
 
 
 SubmissionId = Annotated[str, Depends(_submission_id)]
 Moment = Annotated[AwareDatetime, AfterValidator(_possible)]
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern="^[!-~]{1,255}$",
+        description="your own name for this upload: who sends it again, after a broken connection for instance, hands "
+        "nothing in twice and gets the same submission",
+        examples=["9f2c1a7e-5b1d-4a53-8a6e-0d9f3f3c2b11"],
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
 Cursor = Annotated[

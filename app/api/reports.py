@@ -18,8 +18,9 @@ from app.api.submissions import found, report_language
 from app.auth import TokenHolder
 from app.errors import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.models import StoredReport, Submission
-from app.repository import Principal
+from app.reading import report_for
 from app.services import services
+from app.tokens import Principal
 from grader import Report
 from grader.formats import FORMATS, View, html, write_report
 from grader.report_diff import diff_reports
@@ -69,7 +70,7 @@ async def read_report(
     submission, stored = await found(request, submission_id, viewer)
     if stored is None:
         raise ReportNotReady
-    return await _document(request, submission, stored, format)
+    return await _document(request, submission, stored, format, viewer)
 
 
 @router.get("/reports", summary="List all reports", responses=problem_answers(SubmissionNotFound))
@@ -106,7 +107,7 @@ async def read_one(
     request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
 ) -> Response:
     submission, stored = await _one(request, submission_id, report_id, viewer)
-    return await _document(request, submission, stored, format)
+    return await _document(request, submission, stored, format, viewer)
 
 
 @router.get(
@@ -128,7 +129,7 @@ async def read_changes(
     before = max((id for id in reports if id < report_id), default=None) if since is None else since
     if report_id not in reports or before not in reports:
         raise ReportNotFound
-    diff = diff_reports(*(Report.model_validate(reports[id].body) for id in (before, report_id)))
+    diff = diff_reports(*(report_for(reports[id], viewer) for id in (before, report_id)))
     return ReportDiffBody(before=before, after=report_id, **diff.as_json())
 
 
@@ -141,7 +142,7 @@ async def list_pictures(
     request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId
 ) -> PictureList:
     """Of public cases that went wrong; a right answer has none."""
-    view = await _view(request, *await _one(request, submission_id, report_id, viewer))
+    view = await _view(request, *await _one(request, submission_id, report_id, viewer), viewer)
     here = f"/api/v1/submissions/{submission_id}/reports/{report_id}/pictures"
     return PictureList(
         items=[
@@ -173,7 +174,7 @@ async def read_picture(
     name: Annotated[str, Path(description="out of the list", max_length=100)],
 ) -> Response:
     submission, stored = await _one(request, submission_id, report_id, viewer)
-    view = await _view(request, submission, stored)
+    view = await _view(request, submission, stored, viewer)
     picture = html.pictures_of(view).get(name)
     if picture is None:
         raise ReportNotFound
@@ -195,19 +196,21 @@ async def _one(
     return submission, stored
 
 
-async def _document(request: Request, submission: Submission, stored: StoredReport, format: str) -> Response:
+async def _document(
+    request: Request, submission: Submission, stored: StoredReport, format: str, viewer: Principal
+) -> Response:
     language = report_language(request, submission)
-    etag = tag(stored.id, format, language, version("lstm-grader"))
+    etag = tag(stored.id, format, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
-    report = Report.model_validate(stored.body)
+    report = report_for(stored, viewer)
     artefacts = services(request).artefacts
     text = await run_in_threadpool(lambda: write_report(report, format, language, artefacts.of(report)))
     return Response(text, media_type=FORMATS[format].media_type, headers=_policy(html.POLICY) | caching(etag))
 
 
-async def _view(request: Request, submission: Submission, stored: StoredReport) -> View:
-    report = Report.model_validate(stored.body)
+async def _view(request: Request, submission: Submission, stored: StoredReport, viewer: Principal) -> View:
+    report = report_for(stored, viewer)
     language = report_language(request, submission)
     return await run_in_threadpool(lambda: View.of(report, language, services(request).artefacts.of(report)))
 

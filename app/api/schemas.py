@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from app.models import JobStatus
+from app.api.parameters import ID, Moment
+from app.errors import StudentInvalid
+from app.listing import Selection
+from app.models import JobStatus, Role
+from app.tokens import OWNER
+from app.uploads import STUDENT_CHARACTERS, check_student
 from grader import Status
 
 EXAMPLE_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 
 
+#: No control characters, in names that are shown.
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+
+
+def _a_student(came: str) -> str:
+    try:
+        return check_student(came)
+    except StudentInvalid as exc:
+        raise ValueError("expected printable characters, such as a name") from exc
+
+
+Student = Annotated[str, Field(min_length=1, max_length=STUDENT_CHARACTERS), AfterValidator(_a_student)]
+
+
 class Body(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Request(Body):
+    """A misspelt key is refused: it would otherwise mean nothing, or everything."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class SubmissionLinks(Body):
@@ -154,6 +179,136 @@ class AssignmentDetail(AssignmentBody):
     cpu_seconds: int = Field(description="what a run may take")
     wall_seconds: float
     cases: list[AssignmentCase]
+
+
+class ScoresBody(Body):
+    """Shares of the points, from 0 to 1."""
+
+    count: int
+    mean: float | None
+    median: float | None
+    histogram: list[int] = Field(description="how many lie in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and how many are 1")
+
+
+class MisconceptionBody(Body):
+    code: str = Field(description="of a diagnosis", examples=["gates_swapped_if"])
+    attempts: int = Field(description="that show it")
+    students: int
+    retried: int = Field(description="attempts that show it and that another attempt of the student followed")
+    fixed: int = Field(description="of these, where the next attempt does not show it")
+
+
+class StatisticsBody(Body):
+    statuses: dict[str, int] = Field(description="attempts by verdict", examples=[{"passed": 10, "failed": 32}])
+    attempts: ScoresBody = Field(description="of every attempt")
+    students: ScoresBody = Field(description="of every student's best attempt")
+    misconceptions: list[MisconceptionBody] = Field(description="the most frequent first")
+
+
+class TokenRequest(Request):
+    name: str = Field(
+        min_length=1, max_length=200, pattern=PRINTABLE, description="what it is for", examples=["Moodle"]
+    )
+    role: Role = Field(Role.SUBMITTER, description="`submitter` sees what it submitted, `teacher` everything")
+    student: Student | None = Field(None, description="makes it this student's own", examples=["ivanov"])
+    expires_at: Moment | None = Field(None, description="null: never", examples=["2030-02-01T00:00:00Z"])
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_the_owners(cls, name: str) -> str:
+        if name == OWNER:
+            raise ValueError("this name is the owner's, whose token is set when the service starts")
+        return name
+
+    @model_validator(mode="after")
+    def _only_submitters_are_students(self) -> Self:
+        if self.student is not None and self.role != Role.SUBMITTER:
+            raise ValueError("a student's own token has the role submitter")
+        return self
+
+
+class TokenBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    name: str
+    role: Role
+    student: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewTokenBody(TokenBody):
+    token: str = Field(description="send it as `Authorization: Bearer ...`; it is shown only here")
+    link: str = Field(description="signs a browser in")
+
+
+class TokenList(Body):
+    items: list[TokenBody]
+    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
+
+
+class SelectionBody(Request):
+    student: Student | None = None
+    assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
+    job_status: JobStatus | None = None
+    status: Status | None = Field(None, description="of the report that counts")
+    since: Moment | None = Field(None, description="submitted at this moment or later")
+
+
+class RegradeRequest(Request):
+    """Either certain submissions or a filter; with neither all of them."""
+
+    submissions: list[Annotated[str, Field(pattern=f"^{ID.pattern}$")]] | None = Field(
+        None, min_length=1, max_length=1000, examples=[[EXAMPLE_ID]]
+    )
+    filter: SelectionBody | None = Field(None, examples=[{"assignment": "lstm-layer", "status": "failed"}])
+
+    @model_validator(mode="after")
+    def _only_one_is_given(self) -> Self:
+        if self.submissions is not None and self.filter is not None:
+            raise ValueError("expected submissions or a filter, not both")
+        return self
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(**(self.filter.model_dump() if self.filter else {}))
+
+
+class RegradeBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    created_at: datetime
+    selection: dict[str, Any] = Field(description="what was asked for")
+    total: int = Field(description="submissions that are graded again")
+    done: int
+    changed: int = Field(description="of those that are done, whose points or verdict are others now")
+    link: str
+
+
+class RegradeList(Body):
+    items: list[RegradeBody]
+    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
+
+
+class Grade(Body):
+    report: int
+    status: Status
+    points: float | None
+    max_points: float
+
+
+class RegradeItemBody(Body):
+    submission: str = Field(examples=[EXAMPLE_ID])
+    student: str
+    assignment: str
+    attempt: int
+    before: Grade
+    after: Grade | None = Field(description="null until it is graded again")
+    changes: str | None = Field(description="where the two reports are compared")
+
+
+class RegradeItemList(Body):
+    items: list[RegradeItemBody]
+    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
 
 
 class Health(Body):

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from app import repository, uploads
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import UPLOAD_BODY, problem_answers
-from app.api.parameters import Cursor, Limit, Selected, SubmissionId, Wait
+from app.api.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.api.schemas import SubmissionBody, SubmissionItem, SubmissionLinks, SubmissionList
 from app.auth import TokenHolder
 from app.errors import (
@@ -24,17 +24,20 @@ from app.errors import (
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
+    IdempotencyKeyReused,
     NotCancellable,
+    OtherStudent,
     StudentInvalid,
     SubmissionNotFound,
 )
 from app.listing import list_submissions
 from app.models import JobStatus, StoredReport, Submission
-from app.repository import Principal
+from app.reading import report_for
 from app.services import services
 from app.texts import language_of
+from app.tokens import Principal
 from app.watching import wait_until_done
-from grader import Report, Status
+from grader import Status
 from grader.messages import render
 
 UPLOAD_ANSWERS = problem_answers(
@@ -47,6 +50,8 @@ UPLOAD_ANSWERS = problem_answers(
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
+    IdempotencyKeyReused,
+    OtherStudent,
     StudentInvalid,
 )
 
@@ -68,7 +73,11 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
     openapi_extra={"requestBody": UPLOAD_BODY},
 )
 async def create_submission(
-    request: Request, response: Response, submitter: TokenHolder, wait: Wait = 0
+    request: Request,
+    response: Response,
+    submitter: TokenHolder,
+    wait: Wait = 0,
+    idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:
     """Store one attempt of a student and queue it for grading.
 
@@ -78,8 +87,8 @@ async def create_submission(
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
     async with uploads.read_form(request, limit_bytes) as form:
-        upload = await uploads.check_upload(form, parts.assignments, limit_bytes)
-    submission = await uploads.accept(parts, upload, submitter)
+        upload = await uploads.check_upload(form, parts.assignments, limit_bytes, submitter)
+    submission = await uploads.accept(parts, upload, submitter, idempotency_key)
     if wait:
         await wait_until_done(parts, submission.id, submitter, wait)
     body = await _body(request, submission.id, submitter)
@@ -124,11 +133,11 @@ async def read_submission(
         await wait_until_done(services(request), submission_id, viewer, wait)
     submission, stored, position = await _state(request, submission_id, viewer)
     language = report_language(request, submission)
-    etag = tag(submission.id, submission.job_status, position, stored and stored.id, language, version("lstm-grader"))
+    etag = tag(submission.job_status, position, stored and stored.id, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
-    return _body_of(submission, stored, position, language)
+    return _body_of(submission, stored, position, language, viewer)
 
 
 @router.post(
@@ -223,11 +232,11 @@ async def _state(
 
 async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
     submission, stored, position = await _state(request, submission_id, viewer)
-    return _body_of(submission, stored, position, report_language(request, submission))
+    return _body_of(submission, stored, position, report_language(request, submission), viewer)
 
 
 def _body_of(
-    submission: Submission, stored: StoredReport | None, position: int | None, language: str
+    submission: Submission, stored: StoredReport | None, position: int | None, language: str, viewer: Principal
 ) -> SubmissionBody:
-    report = render(Report.model_validate(stored.body), language) if stored else None
+    report = render(report_for(stored, viewer), language) if stored else None
     return SubmissionBody(**facts(submission), position=position, report=report)

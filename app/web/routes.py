@@ -13,14 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
-from app import repository, uploads
+from app import repository, tokens, uploads
 from app.auth import (
     FORM_FIELD,
     SessionHolder,
     check_form_secret,
     check_same_site,
     close_session,
-    hash_secret,
     open_session,
     session_holder,
 )
@@ -28,9 +27,10 @@ from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, Uploa
 from app.listing import Selection, list_submissions
 from app.models import JobStatus
 from app.problems import problem
-from app.repository import Principal
+from app.reading import report_for
 from app.services import services
 from app.texts import language_of
+from app.tokens import Principal, hash_secret
 from app.watching import wait_until_done
 from app.web.pages import page
 from grader import Report, charts
@@ -63,7 +63,7 @@ async def enter_by_form(request: Request) -> Response:
 
 async def _enter(request: Request, token: str) -> Response:
     async with services(request).database.read() as session:
-        found = await repository.find_token(session, hash_secret(token))
+        found = await tokens.find_token(session, hash_secret(token))
     if found is None:
         raise SessionMissing
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
@@ -95,7 +95,7 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
             check_form_secret(request, form.get(FORM_FIELD))
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
             checked = await uploads.check_upload(
-                form, parts.assignments, limit_bytes, fields=(*uploads.FIELDS, FORM_FIELD)
+                form, parts.assignments, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD)
             )
     except UploadRefused as refusal:
         return await _upload_page(request, submitter, refusal, fields)
@@ -119,7 +119,7 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
     if submission.job_status != JobStatus.DONE or stored is None:
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
         return page(request, "waiting.html", position=position, refresh_seconds=refresh_seconds, **context)
-    view = await run_in_threadpool(_view, request, Report.model_validate(stored.body))
+    view = await run_in_threadpool(_view, request, report_for(stored, viewer))
     pictures = [
         html.shown(picture, *(PICTURE.format(submission.id, name, form, view.language) for form in ("svg", "json")))
         for name, picture in html.pictures_of(view).items()
@@ -138,7 +138,7 @@ async def picture(
         stored = await repository.newest_report(session, submission_id)
     if stored is None:
         raise ReportNotReady
-    view = await run_in_threadpool(_view, request, Report.model_validate(stored.body))
+    view = await run_in_threadpool(_view, request, report_for(stored, viewer))
     drawn = html.pictures_of(view).get(name)
     if drawn is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
@@ -178,7 +178,8 @@ async def _upload_page(
         "upload.html",
         status_code=answer.status if answer else 200,
         problem=problem(answer, language_of(request), refusal.params) if answer and refusal else None,
-        student=fields.get("student", ""),
+        student=viewer.student or fields.get("student", ""),
+        is_student=viewer.student is not None,
         chosen=fields.get("assignment", uploads.DEFAULT_ASSIGNMENT),
         assignments=parts.assignments.values(),
         accepted=",".join(uploads.ACCEPTED_SUFFIXES),

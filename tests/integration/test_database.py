@@ -15,11 +15,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from app import repository
+from app import repository, tokens
 from app.database import Database
 from app.listing import Selection, list_submissions
 from app.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
-from app.repository import Claim, Principal
+from app.repository import Claim
+from app.tokens import Principal
 from grader import Report
 from grader.report import AssignmentRef, Receipt, Status, SubmissionRef
 from tests.postgresql import PostgreSQL
@@ -72,7 +73,7 @@ sqlite_only = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.fixture
 async def owner(database: Database) -> Principal:
     async with database.write() as session:
-        token = await repository.set_owner_token(session, "0" * 64)
+        token = await tokens.set_owner_token(session, "0" * 64)
     return Principal(token.id, token.role)
 
 
@@ -143,13 +144,13 @@ async def test_error_messages_hold_no_parameters(database: Database) -> None:
 async def test_transaction_that_fails_leaves_nothing(database: Database, owner: Principal) -> None:
     async def fail() -> None:
         async with database.write() as session:
-            await repository.add_token(session, name="a", role=Role.TEACHER, sha256="9" * 64)
+            await tokens.add_token(session, name="a", role=Role.TEACHER, sha256="9" * 64)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await fail()
     async with database.read() as session:
-        assert await repository.find_token(session, "9" * 64) is None
+        assert await tokens.find_token(session, "9" * 64) is None
 
 
 async def test_readers_are_not_kept_waiting_by_a_writer(database: Database, owner: Principal) -> None:
@@ -180,7 +181,7 @@ async def test_attempts_are_counted_per_student_even_at_the_same_time(database: 
 
 async def test_submitter_sees_its_own_and_a_teacher_everything(database: Database, owner: Principal) -> None:
     async with database.write() as session:
-        token = await repository.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
+        token = await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     submitter, teacher = Principal(token.id, Role.SUBMITTER), Principal("t", Role.TEACHER)
     theirs, own = await add(database, owner), await add(database, submitter)
     async with database.read() as session:
@@ -407,7 +408,7 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
         assert await repository.finish(session, taken, failed)
     async with database.read() as session:
         counting = await repository.newest_report(session, submission.id)
-        ((_, listed),) = await repository.recent_submissions(session, owner, 10)
+        ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
     assert counting is not None
     assert listed is not None
     assert listed.id == counting.id
@@ -419,52 +420,52 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
 
 async def test_new_owner_token_ends_the_old_one_and_its_sessions(database: Database, owner: Principal) -> None:
     async with database.write() as session:
-        old = await repository.find_token(session, "0" * 64)
+        old = await tokens.find_token(session, "0" * 64)
         assert old is not None
-        await repository.add_session(session, sha256="a" * 64, token=old, lifetime=timedelta(days=1))
-        await repository.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
+        await tokens.add_session(session, sha256="a" * 64, token=old, lifetime=timedelta(days=1))
+        await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     async with database.read() as session:
-        assert await repository.find_session_token(session, "a" * 64) is not None
+        assert await tokens.find_session_token(session, "a" * 64) is not None
     async with database.write() as session:
-        await repository.set_owner_token(session, "2" * 64)
+        await tokens.set_owner_token(session, "2" * 64)
     async with database.read() as session:
-        assert await repository.find_token(session, "0" * 64) is None
-        assert await repository.find_session_token(session, "a" * 64) is None
-        assert await repository.find_token(session, "1" * 64) is not None
-        assert await repository.find_token(session, "2" * 64) is not None
+        assert await tokens.find_token(session, "0" * 64) is None
+        assert await tokens.find_session_token(session, "a" * 64) is None
+        assert await tokens.find_token(session, "1" * 64) is not None
+        assert await tokens.find_token(session, "2" * 64) is not None
 
 
 async def test_the_same_owner_token_keeps_its_sessions(database: Database, owner: Principal) -> None:
     async with database.write() as session:
-        token = await repository.find_token(session, "0" * 64)
+        token = await tokens.find_token(session, "0" * 64)
         assert token is not None
-        await repository.add_session(session, sha256="a" * 64, token=token, lifetime=timedelta(days=1))
+        await tokens.add_session(session, sha256="a" * 64, token=token, lifetime=timedelta(days=1))
     async with database.write() as session:
-        assert (await repository.set_owner_token(session, "0" * 64)).id == owner.token_id
+        assert (await tokens.set_owner_token(session, "0" * 64)).id == owner.token_id
     async with database.read() as session:
-        assert await repository.find_session_token(session, "a" * 64) is not None
+        assert await tokens.find_session_token(session, "a" * 64) is not None
 
 
 async def test_owner_token_that_was_used_before_is_valid_again(database: Database, owner: Principal) -> None:
     for sha256 in ("2" * 64, "0" * 64):
         async with database.write() as session:
-            await repository.set_owner_token(session, sha256)
+            await tokens.set_owner_token(session, sha256)
     async with database.read() as session:
-        assert await repository.find_token(session, "0" * 64) is not None
-        assert await repository.find_token(session, "2" * 64) is None
+        assert await tokens.find_token(session, "0" * 64) is not None
+        assert await tokens.find_token(session, "2" * 64) is None
 
 
 async def test_session_ends_in_time_and_no_later_than_its_token(database: Database) -> None:
     async with database.write() as session:
         soon = utc_now() + timedelta(seconds=0.2)
-        token = await repository.add_token(session, name="a", role=Role.TEACHER, sha256="3" * 64, expires_at=soon)
-        await repository.add_session(session, sha256="b" * 64, token=token, lifetime=timedelta(days=1))
-        lasting = await repository.add_token(session, name="b", role=Role.TEACHER, sha256="4" * 64)
-        await repository.add_session(session, sha256="c" * 64, token=lasting, lifetime=timedelta(seconds=0.2))
+        token = await tokens.add_token(session, name="a", role=Role.TEACHER, sha256="3" * 64, expires_at=soon)
+        await tokens.add_session(session, sha256="b" * 64, token=token, lifetime=timedelta(days=1))
+        lasting = await tokens.add_token(session, name="b", role=Role.TEACHER, sha256="4" * 64)
+        await tokens.add_session(session, sha256="c" * 64, token=lasting, lifetime=timedelta(seconds=0.2))
     async with database.read() as session:
-        assert await repository.find_session_token(session, "b" * 64) is not None
-        assert await repository.find_session_token(session, "c" * 64) is not None
+        assert await tokens.find_session_token(session, "b" * 64) is not None
+        assert await tokens.find_session_token(session, "c" * 64) is not None
     await asyncio.sleep(0.3)
     async with database.read() as session:
-        assert await repository.find_session_token(session, "b" * 64) is None
-        assert await repository.find_session_token(session, "c" * 64) is None
+        assert await tokens.find_session_token(session, "b" * 64) is None
+        assert await tokens.find_session_token(session, "c" * 64) is None

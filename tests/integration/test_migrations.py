@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
-from sqlalchemy import Connection, DateTime, MetaData, insert, select, text
+from sqlalchemy import Connection, DateTime, MetaData, insert, select, text, update
 
 from app import database as app_database
 from app.database import MIGRATIONS, Database
@@ -57,6 +57,9 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "0002": {
         "regrades": {"id": "r1", "requested_by": "t1", "created_at": NOW, "selection": {"ids": ["s1"]}},
         "regrade_items": {"regrade_id": "r1", "submission_id": "s1", "old_report_id": 1},
+    },
+    "0004": {
+        "report_diagnoses": {"report_id": 1, "code": "bias_missing"},
     },
 }
 
@@ -108,6 +111,17 @@ async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(datab
             assert {key: found[key] for key in row} == row, name
         if database.is_sqlite:
             assert (await session.execute(text("PRAGMA foreign_key_check"))).all() == []
+
+
+async def test_diagnoses_are_copied_out_of_the_reports_there_are(database: Database) -> None:
+    await filled(database, "0003")
+    body = {"diagnoses": [{"code": "bias_missing"}, {"code": "scaled"}, {"code": "scaled"}]}
+    async with database.write() as session:
+        await session.execute(update(Base.metadata.tables["reports"]).values(body=body))
+    await database.upgrade()
+    async with database.read() as session:
+        rows = (await session.execute(select(Base.metadata.tables["report_diagnoses"]))).all()
+    assert sorted(rows) == [(1, "bias_missing"), (1, "scaled")]
 
 
 def test_every_table_has_a_row_in_these_tests() -> None:

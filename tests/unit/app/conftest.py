@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import repository
-from app.auth import hash_secret
+from app import tokens
 from app.main import create_app
 from app.models import Role, Token
 from app.services import Services
 from app.settings import Settings
+from app.tokens import hash_secret
 from grader import Assignment, Report, Status, Submission
 from grader.report import AssignmentRef, Check, CheckStatus, Receipt, SubmissionRef
 
@@ -106,7 +106,7 @@ class Service:
 
     async def add_token(self, token: str, role: Role = Role.SUBMITTER, **values: object) -> Token:
         async with self.services.database.write() as session:
-            added = await repository.add_token(session, name="test", role=role, sha256=hash_secret(token))
+            added = await tokens.add_token(session, name="test", role=role, sha256=hash_secret(token))
             for name, value in values.items():
                 setattr(added, name, value)
         return added

@@ -6,12 +6,13 @@ import re
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
-from app.auth import check_guarded
+from app.auth import check_guarded, teacher
 from app.models import Role
-from tests.unit.app.conftest import Service
-from tests.unit.app.test_api import SUBMISSIONS, upload
+from grader.report import Advisory
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.unit.app.test_api import CODE, SUBMISSIONS, assert_problem, upload
 
 pytestmark = pytest.mark.anyio
 
@@ -27,12 +28,18 @@ FOR_EVERYBODY = {
 
 async def of_somebody_else(service: Service) -> dict[str, str]:
     """Values for the parameters in paths: things that are there, and that belong to another token."""
-    await service.add_token("first")
+    token = await service.add_token("first")
     async with service.client("first") as client:
         body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
-        (report,) = (await client.get(body["links"]["reports"])).json()["items"]
+    async with service.client() as owner:
+        regrade = (await owner.post("/api/v1/regrades", json={"submissions": [body["id"]]})).json()
+    async with service.client("first") as client:
+        await client.get(body["links"]["self"], params={"wait": 20})
+        report, _ = (await client.get(body["links"]["reports"])).json()["items"]
     return {
         "submission_id": body["id"],
+        "regrade_id": regrade["id"],
+        "token_id": token.id,
         "report_id": str(report["id"]),
         "name": "exercise-heat",
         "assignment_id": "lstm-layer",
@@ -45,9 +52,12 @@ async def operations(service: Service) -> list[tuple[str, str, dict[str, Any]]]:
     return [(method, path, operation) for path, methods in paths.items() for method, operation in methods.items()]
 
 
-async def test_every_route_is_closed_to_another_submitter(service: Service) -> None:
+@pytest.mark.parametrize("student", [None, "petrov"])
+async def test_every_route_is_closed_to_another_submitter_and_to_another_student(
+    service: Service, student: str | None
+) -> None:
     values = await of_somebody_else(service)
-    await service.add_token("second", Role.SUBMITTER)
+    await service.add_token("second", Role.SUBMITTER, student=student)
     asked = 0
     async with service.client("second") as client:
         for method, path, _ in await operations(service):
@@ -58,17 +68,20 @@ async def test_every_route_is_closed_to_another_submitter(service: Service) -> N
             assert response.status_code in (403, 404), f"{method} {path}: {response.status_code}"
             assert "ivanov" not in response.text
             asked += 1
-    assert asked >= 8
+    assert asked >= 15
 
 
 async def test_the_same_routes_answer_whom_they_concern(service: Service) -> None:
     """Else the test above would pass on routes that answer nobody."""
     values = await of_somebody_else(service)
-    async with service.client("first") as client:
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.client("teacher") as teacher, service.client("first") as client:
         for method, path, _ in await operations(service):
-            if method == "get" and "{name}" not in path and "changes" not in path:
+            if method == "get" and "{name}" not in path:
                 filled = re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
-                assert (await client.get(filled)).status_code == 200, path
+                assert (await teacher.get(filled)).status_code == 200, path
+                if "submission_id" in path:
+                    assert (await client.get(filled)).status_code == 200, path
 
 
 async def test_list_holds_nothing_of_others(service: Service) -> None:
@@ -91,7 +104,48 @@ async def test_pages_are_closed_to_another_session(service: Service) -> None:
 
 
 def test_service_with_a_route_that_asks_nobody_does_not_start() -> None:
+    outer, inner = APIRouter(prefix="/outer"), APIRouter()
+    inner.get("/inner")(lambda: "hello")
+    outer.include_router(inner)
+    for router, path in ((inner, "/inner"), (outer, "/outer/inner")):
+        app = FastAPI()
+        app.include_router(router)
+        with pytest.raises(RuntimeError, match=f"{path} is open to everybody"):
+            check_guarded(app.routes)
     app = FastAPI()
-    app.get("/open")(lambda: "hello")
-    with pytest.raises(RuntimeError, match="/open is open to everybody"):
-        check_guarded(app.routes)
+    app.include_router(outer, dependencies=[Depends(teacher)])
+    check_guarded(app.routes)
+
+
+async def test_student_sees_the_own_work_whoever_sent_it_and_hands_in_for_nobody_else(service: Service) -> None:
+    values = await of_somebody_else(service)
+    await service.add_token("of-ivanov", student="ivanov")
+    async with service.client("of-ivanov") as client:
+        assert (await client.get(f"{SUBMISSIONS}/{values['submission_id']}")).status_code == 200
+        await service.add_token("of-petrov", student="petrov")
+        own = await client.post(SUBMISSIONS, files={"file": ("LSTM.py", CODE)})
+        assert (own.status_code, own.json()["student"]) == (202, "ivanov")
+        refused = await client.post(SUBMISSIONS, **upload(student="petrov"))
+        assert_problem(refused, 403, "other-student")
+        assert len((await client.get(SUBMISSIONS)).json()["items"]) == 2
+    async with service.browser("of-ivanov") as browser:
+        page = (await browser.get("/")).text
+        assert 'value="ivanov" required maxlength="200" readonly' in page
+        assert values["submission_id"] in page
+
+
+async def test_what_is_for_the_teacher_is_not_shown_to_who_submits(service: Service, grader: FakeGrader) -> None:
+    suspicion = Advisory(code="review_suggested", params={"evidence": "ctypes"})
+    harmless = Advisory(code="global_x_shape")
+    grader.change = lambda report: report.model_copy(update={"advisories": [suspicion, harmless]})
+    values = await of_somebody_else(service)
+    here = f"{SUBMISSIONS}/{values['submission_id']}"
+    for token, expected in (("first", 1), (OWNER_TOKEN, 2)):
+        async with service.client(token) as client:
+            assert len((await client.get(here)).json()["report"]["advisories"]) == expected
+            report = await client.get(f"{here}/report")
+            assert ("ctypes" in report.text) == (expected == 2)
+            html = await client.get(f"{here}/report", params={"format": "html"})
+            assert ("ctypes" in html.text) == (expected == 2)
+    async with service.browser("first") as browser:
+        assert "ctypes" not in (await browser.get(f"/submissions/{values['submission_id']}")).text

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from app.auth import hash_secret
 from app.database import Database
 from app.errors import ANSWERS
 from app.models import Role, utc_now
 from app.problems import TYPE_PREFIX
+from app.tokens import hash_secret
 from grader import Status
 from grader.formats import FORMATS
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
@@ -380,7 +380,7 @@ async def test_submitter_reads_its_own_and_nobody_elses(service: Service) -> Non
 async def test_tokens_are_stored_hashed(service: Service, tmp_path: object) -> None:
     database: Database = service.services.database
     async with database.read() as session:
-        from app.repository import find_token
+        from app.tokens import find_token
 
         assert await find_token(session, hash_secret(OWNER_TOKEN)) is not None
     data = b"".join(path.read_bytes() for path in service.services.settings.data_dir.iterdir())
@@ -405,7 +405,7 @@ async def test_document_names_the_scheme_the_assignments_and_every_refusal(servi
     }
     refusals = [answer for cls, answer in ANSWERS.items() if "Upload" in str(cls.__mro__) and not cls.__subclasses__()]
     assert {TYPE_PREFIX + answer.slug for answer in refusals if answer} <= documented
-    assert {"200", "202", "400", "401", "413", "415", "422", "429", "503"} == set(operation["responses"])
+    assert {"200", "202", "400", "401", "403", "413", "415", "422", "429", "503"} == set(operation["responses"])
     assert "HTTPValidationError" not in str(document)
 
 

@@ -11,8 +11,8 @@ from app import repository
 from app.errors import DataDirInUse
 from app.jobs import MAX_TRIES, locked
 from app.models import JobStatus, StoredReport, Submission
-from app.repository import Principal
 from app.settings import Settings
+from app.tokens import Principal
 from app.uploads import Upload, accept
 from grader import Report, Status
 from tests.unit.app.conftest import FakeGrader, Service, running

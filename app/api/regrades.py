@@ -1,0 +1,132 @@
+"""Regrades: have submissions graded again, see how far that is and what it changes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.status import HTTP_202_ACCEPTED
+
+from app import regrades, repository
+from app.api.openapi import problem_answers
+from app.api.parameters import ID, Cursor, Limit
+from app.api.schemas import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
+from app.auth import Teacher, teacher
+from app.errors import NotPermitted, RegradeNotFound
+from app.models import StoredReport
+from app.regrades import Progress
+from app.services import services
+
+
+def _regrade_id(regrade_id: Annotated[str, Path(description="out of the list")]) -> str:
+    if not ID.fullmatch(regrade_id):
+        raise RegradeNotFound
+    return regrade_id
+
+
+RegradeId = Annotated[str, Depends(_regrade_id)]
+
+router = APIRouter(
+    prefix="/regrades",
+    tags=["regrades"],
+    dependencies=[Depends(teacher)],
+    responses=problem_answers(NotPermitted),
+)
+
+
+@router.post(
+    "",
+    summary="Grade submissions again",
+    status_code=HTTP_202_ACCEPTED,
+)
+async def create_regrade(request: Request, holder: Teacher, wanted: RegradeRequest) -> RegradeBody:
+    """Those that have a report and fulfil all that is given; with nothing given all of them.
+
+    They are graded behind all uploads. Each gets a new report, which counts from then on; the earlier ones stay.
+    """
+    parts = services(request)
+    meant = wanted.submissions if wanted.submissions is not None else regrades.selected_ids(wanted.selection)
+    async with parts.database.write() as session:
+        regrade, queued = await repository.add_regrade(
+            session,
+            requested_by=holder.token_id,
+            selection=wanted.model_dump(mode="json", exclude_none=True),
+            submission_ids=meant,
+        )
+        for submission in queued:
+            await parts.jobs.enqueue(session, submission)
+    parts.jobs.wake()
+    return _body(await _found(request, regrade.id))
+
+
+@router.get("", summary="List the regrades")
+async def list_regrades(request: Request, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
+    async with services(request).database.read() as session:
+        found = await regrades.list_regrades(session, limit=limit + 1, before=cursor)
+    shown = found[:limit]
+    return RegradeList(items=list(map(_body, shown)), next_cursor=shown[-1].regrade.id if len(found) > limit else None)
+
+
+@router.get("/{regrade_id}", summary="How far a regrade is", responses=problem_answers(RegradeNotFound))
+async def read_regrade(request: Request, regrade_id: RegradeId) -> RegradeBody:
+    return _body(await _found(request, regrade_id))
+
+
+@router.get(
+    "/{regrade_id}/submissions",
+    summary="What a regrade changed",
+    responses=problem_answers(RegradeNotFound),
+)
+async def list_items(
+    request: Request,
+    regrade_id: RegradeId,
+    changed: Annotated[bool, Query(description="only those whose points or verdict are others now")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> RegradeItemList:
+    await _found(request, regrade_id)
+    async with services(request).database.read() as session:
+        found = await regrades.list_items(session, regrade_id, only_changed=changed, limit=limit + 1, after=cursor)
+    shown = found[:limit]
+    return RegradeItemList(
+        items=[
+            RegradeItemBody(
+                submission=item.submission.id,
+                student=item.submission.student,
+                assignment=item.submission.assignment_id,
+                attempt=item.submission.attempt,
+                before=_grade(item.old),
+                after=_grade(item.new) if item.new else None,
+                changes=f"/api/v1/submissions/{item.submission.id}/reports/{item.new.id}/changes?since={item.old.id}"
+                if item.new
+                else None,
+            )
+            for item in shown
+        ],
+        next_cursor=shown[-1].submission.id if len(found) > limit else None,
+    )
+
+
+async def _found(request: Request, regrade_id: str) -> Progress:
+    async with services(request).database.read() as session:
+        progress = await regrades.find_regrade(session, regrade_id)
+    if progress is None:
+        raise RegradeNotFound
+    return progress
+
+
+def _body(progress: Progress) -> RegradeBody:
+    facts = asdict(progress)
+    regrade = facts.pop("regrade")
+    return RegradeBody(
+        id=regrade.id,
+        created_at=regrade.created_at,
+        selection=regrade.selection,
+        link=f"/api/v1/regrades/{regrade.id}",
+        **facts,
+    )
+
+
+def _grade(stored: StoredReport) -> Grade:
+    return Grade(report=stored.id, status=stored.status, points=stored.points, max_points=stored.max_points)

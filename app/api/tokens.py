@@ -1,0 +1,79 @@
+"""Tokens: give one out, list them, end one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+
+from app import tokens
+from app.api.openapi import problem_answers
+from app.api.parameters import ID, Cursor, Limit
+from app.api.schemas import NewTokenBody, TokenBody, TokenList, TokenRequest
+from app.auth import Teacher
+from app.errors import NotPermitted, TokenNotFound
+from app.models import Role, Token
+from app.services import services
+
+router = APIRouter(prefix="/tokens", tags=["tokens"])
+
+
+@router.post(
+    "",
+    summary="Make a token",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(NotPermitted),
+)
+async def create_token(request: Request, maker: Teacher, wanted: TokenRequest) -> NewTokenBody:
+    """The token is in this answer and nowhere else. A teacher makes tokens of submitters, an admin all.
+
+    With `student` it is a student's own: it hands in under this name, and sees what this student has handed in. Give
+    the student the `link`, which signs a browser in.
+    """
+    if wanted.role != Role.SUBMITTER and maker.role != Role.ADMIN:
+        raise NotPermitted
+    secret = tokens.new_token()
+    parts = services(request)
+    async with parts.database.write() as session:
+        token = await tokens.add_token(session, sha256=tokens.hash_secret(secret), **wanted.model_dump())
+    link = f"{parts.settings.public_url or str(request.base_url).rstrip('/')}/enter?token={secret}"
+    return NewTokenBody(**_body(token).model_dump(), token=secret, link=link)
+
+
+@router.get("", summary="List the tokens", responses=problem_answers(NotPermitted))
+async def list_tokens(request: Request, viewer: Teacher, limit: Limit = 50, cursor: Cursor = None) -> TokenList:
+    """Those that you may manage, the newest first, ended ones too; never the tokens themselves."""
+    async with services(request).database.read() as session:
+        found = await tokens.list_tokens(session, viewer, limit=limit + 1, before=cursor)
+    shown = found[:limit]
+    return TokenList(items=list(map(_body, shown)), next_cursor=shown[-1].id if len(found) > limit else None)
+
+
+@router.delete(
+    "/{token_id}",
+    summary="End a token",
+    status_code=HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=problem_answers(NotPermitted, TokenNotFound),
+)
+async def revoke_token(
+    request: Request, manager: Teacher, token_id: Annotated[str, Path(description="out of the list")]
+) -> Response:
+    """At once, with the browsers that it signed in. What was handed in with it stays."""
+    async with services(request).database.write() as session:
+        if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, manager):
+            raise TokenNotFound
+    return Response(status_code=HTTP_204_NO_CONTENT)
+
+
+def _body(token: Token) -> TokenBody:
+    return TokenBody(
+        id=token.id,
+        name=token.name,
+        role=token.role,
+        student=token.student,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
+    )

@@ -1,0 +1,139 @@
+"""Tokens, and the sessions that browsers open with them: made, found, ended.
+
+Only hashes are kept. A token that is bound to a student is the student's own: its holder hands in as this student and
+sees what this student handed in, whoever sent it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Role, Session, Token, utc_now
+
+OWNER = "owner"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: the holder of a valid token, or of a session that was opened with one."""
+
+    token_id: str
+    role: Role
+    student: str | None = None
+
+    @classmethod
+    def of(cls, token: Token) -> Principal:
+        return cls(token.id, token.role, token.student)
+
+    @property
+    def sees_everything(self) -> bool:
+        return self.role in (Role.ADMIN, Role.TEACHER)
+
+
+def new_token() -> str:
+    return f"lstmg_{secrets.token_urlsafe(32)}"
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 in hex. The secret is random and long: nothing is gained by a slow hash."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def find_token(session: AsyncSession, sha256: str) -> Token | None:
+    """The token with this hash, if it is valid now."""
+    return await session.scalar(select(Token).where(Token.sha256 == sha256, is_valid(utc_now())))
+
+
+async def add_token(
+    session: AsyncSession,
+    *,
+    name: str,
+    role: Role,
+    sha256: str,
+    student: str | None = None,
+    expires_at: datetime | None = None,
+) -> Token:
+    token = Token(name=name, role=role, sha256=sha256, student=student, expires_at=expires_at)
+    session.add(token)
+    await session.flush()
+    return token
+
+
+async def list_tokens(
+    session: AsyncSession, viewer: Principal, *, limit: int, before: str | None = None
+) -> Sequence[Token]:
+    """The newest tokens that `viewer` may manage, ended ones too.
+
+    Args:
+        before: an id; only older ones are listed.
+    """
+    conditions = [managed_by(viewer), *([Token.id < before] if before else [])]
+    return (await session.scalars(select(Token).where(*conditions).order_by(Token.id.desc()).limit(limit))).all()
+
+
+async def revoke_token(session: AsyncSession, token_id: str, viewer: Principal) -> bool:
+    """End a token, and the sessions that it opened; False when there is none that `viewer` may manage."""
+    revoked = await session.execute(
+        update(Token)
+        .where(Token.id == token_id, managed_by(viewer))
+        .values(revoked_at=utc_now())
+        .returning(Token.id)
+        .execution_options(synchronize_session=False)
+    )
+    if revoked.one_or_none() is None:
+        return False
+    await session.execute(delete(Session).where(Session.token_id == token_id))
+    return True
+
+
+def managed_by(viewer: Principal) -> ColumnElement[bool]:
+    """An admin manages all tokens; a teacher those of submitters, so that none can be made that may do more."""
+    return true() if viewer.role == Role.ADMIN else Token.role == Role.SUBMITTER
+
+
+async def set_owner_token(session: AsyncSession, sha256: str) -> Token:
+    """Make this the owner's only token: earlier ones, and the sessions they opened, end."""
+    await session.execute(
+        update(Token)
+        .where(Token.name == OWNER, Token.role == Role.ADMIN, Token.sha256 != sha256, Token.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+    token = await session.scalar(select(Token).where(Token.sha256 == sha256))
+    if token is None:
+        return await add_token(session, name=OWNER, role=Role.ADMIN, sha256=sha256)
+    token.name, token.role, token.student, token.expires_at, token.revoked_at = OWNER, Role.ADMIN, None, None, None
+    return token
+
+
+async def add_session(session: AsyncSession, *, sha256: str, token: Token, lifetime: timedelta) -> None:
+    """Remember a signed-in browser, no longer than its token lasts. Sessions that are over are forgotten."""
+    now = utc_now()
+    await session.execute(delete(Session).where(Session.expires_at <= now))
+    expires_at = min(now + lifetime, token.expires_at or now + lifetime)
+    session.add(Session(sha256=sha256, token_id=token.id, expires_at=expires_at))
+
+
+async def find_session_token(session: AsyncSession, sha256: str) -> Token | None:
+    """The token that opened the session with this hash, if both are valid now."""
+    now = utc_now()
+    return await session.scalar(
+        select(Token)
+        .join(Session, Session.token_id == Token.id)
+        .where(Session.sha256 == sha256, Session.expires_at > now, is_valid(now))
+    )
+
+
+async def delete_session(session: AsyncSession, sha256: str) -> None:
+    await session.execute(delete(Session).where(Session.sha256 == sha256))
+
+
+def is_valid(now: datetime) -> ColumnElement[bool]:
+    return and_(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now))
