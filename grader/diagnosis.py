@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from grader.checks.evidence import Evidence
 from grader.checks.own_work import conviction
+from grader.execution import Execution
 from grader.outcomes import (
     ending_problem,
     exception_problem,
@@ -21,7 +22,9 @@ from grader.outcomes import (
     is_out_of_memory,
     output_problem,
     structural_problem,
+    too_many_weights,
 )
+from grader.reaching import NEVER_NEEDED, behind, reached_for
 from grader.report import Diagnosis, RunnerUp
 from reference import Case
 
@@ -54,10 +57,12 @@ def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
 def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis]:
     execution, reading = evidence.execution, evidence.reading
     if "own_work" in evidence.verdicts and evidence.verdicts["own_work"].status == "failed":
+        # Where the built-in layer was looked for says more than that it was found.
+        yield from (found for found in _reached_for(execution) if found.code in NEVER_NEEDED)
         params = evidence.verdicts["own_work"].params
         yield Diagnosis(code=conviction(evidence), params=params, confidence="exact")
         return
-    problem = structural_problem(execution)
+    problem = structural_problem(execution, reading.class_line)
     if problem is not None:
         yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
     for homoglyph in reading.homoglyphs:
@@ -68,17 +73,33 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     answer = execution.answers.get(exercise.id)
     if answer is None:
         for raised in execution.raised[:1]:
-            code, params = ("memory", {}) if is_out_of_memory(raised) else exception_problem(raised)
+            tried = None if is_out_of_memory(raised) else behind(raised, execution)
+            code, params = tried or (("memory", {}) if is_out_of_memory(raised) else exception_problem(raised))
             yield Diagnosis(code=code, params=params, confidence="exact")
         return
+    comparison = evidence.comparison(exercise.id)
+    if answer.output.global_name is not None and not comparison.close:
+        yield Diagnosis(code="returns_global", params={"name": answer.output.global_name}, confidence="exact")
     problem = output_problem(answer.output, (exercise.batch, exercise.timesteps, exercise.units))
     if problem is not None:
         yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
-    comparison = evidence.comparison(exercise.id)
     if comparison.close:
         yield from _beyond_the_exercise(evidence)
-    elif comparison.same_shape:
+        return
+    if comparison.same_shape:
+        yield from _explained(evidence)
+    if problem := too_many_weights(answer.output, exercise.timesteps):
+        yield Diagnosis(code=problem[0], params=problem[1], confidence="likely")
+    yield from _reached_for(execution)
+    for line in reading.result_files[:1]:
+        yield Diagnosis(code="forged_result", params={"line": line}, confidence="likely")
+    if comparison.same_shape and execution.explanation is None:
         yield from _from_numbers(evidence, cases)
+
+
+def _reached_for(execution: Execution) -> Iterator[Diagnosis]:
+    for code, params in reached_for(execution):
+        yield Diagnosis(code=code, params=params, confidence="likely")
 
 
 def _beyond_the_exercise(evidence: Evidence) -> Iterator[Diagnosis]:
@@ -101,9 +122,6 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
         and answer.array is not None
         and answer.array.shape == case.expected.shape
     }
-    if evidence.execution.explanation is not None:
-        yield from _explained(evidence)
-        return
     if any(np.isnan(array).any() for array in answers.values()):
         yield Diagnosis(code="nan", confidence="exact")
         return

@@ -5,6 +5,7 @@ What the student's code did is a value (`grader.report.Status`); what stopped *u
     GraderError
       SubmissionError         the student
         RunnerOutputInvalid   the box answered with other bytes than it was asked for
+          RunnerOutputForged  ... though somebody wrote them in the form of answers
       AssignmentError         the author of the assignment file
         UnknownAssignment     no assignment has this id
       SandboxError            the operator; worth another try
@@ -27,6 +28,10 @@ class SubmissionError(GraderError):
 
 class RunnerOutputInvalid(SubmissionError):
     """The bytes from the box are not an answer to what it was asked."""
+
+
+class RunnerOutputForged(RunnerOutputInvalid):
+    """The bytes have the form of an answer, and the runner does not send such a thing there: who knew the form did."""
 
 
 class AssignmentError(GraderError):

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison, compare
-from grader.errors import RunnerOutputInvalid
+from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.explanation import Explanation, explain
 from grader.reading import Reading
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import (
+    Attempt,
     CaseOutput,
     ClassFound,
     Done,
@@ -61,6 +62,7 @@ class Execution:
     outcome: Outcome
     complete: bool = False
     garbled: str | None = None
+    forged: bool = False  # garbled by somebody who knew the form
     phase: str | None = None
     class_found: ClassFound | None = None
     parts: Parts | None = None
@@ -68,6 +70,10 @@ class Execution:
     # Which reading of the weights the numbers chose, where names did not say.
     roles: Roles = Roles()
     statements_failed: tuple[StatementFailed, ...] = ()
+    # What the student's code reached for, with the phase of the run in which it did.
+    attempts: tuple[tuple[Attempt, str | None], ...] = ()
+    # Functions of libraries that it replaced.
+    patched: tuple[str, ...] = ()
     answers: dict[str, Answer] = field(default_factory=dict)
     repeats: dict[str, Answer] = field(default_factory=dict)
     gradients: Gradients | None = None
@@ -242,7 +248,8 @@ class Runner:
             answers = dict(_answers(events, call=0, asked=(*cases, *asked)))
             repeats = dict(_answers(events, call=1, asked=cases))
         except RunnerOutputInvalid as exc:
-            return Execution(generation, outcome, garbled=str(exc)), None
+            forged = isinstance(exc, RunnerOutputForged)
+            return Execution(generation, outcome, garbled=str(exc), forged=forged), None
         probed = {probe.spec.id: answers.pop(probe.spec.id, None) for probe in asked}
         phases = [event.name for event in protocol.select(events, Phase)]
         comparisons = {case.spec.id: self._compare(case, answers.get(case.spec.id)) for case in cases}
@@ -258,6 +265,8 @@ class Runner:
             statements_failed=tuple(protocol.select(events, StatementFailed)),
             answers=answers,
             repeats=repeats,
+            attempts=tuple((event, phase) for event, phase in _with_phases(events) if isinstance(event, Attempt)),
+            patched=tuple(name for done in protocol.select(events, Done) for name in done.patched),
             fired=_fired(events),
             gradients=_last(protocol.select(events, Gradients)),
             raised=tuple(protocol.select(events, Raised)),
@@ -314,28 +323,34 @@ def same_answer(first: Array, second: Array) -> bool:
 def _answers(
     events: Iterable[tuple[Any, protocol.Arrays]], *, call: int, asked: Sequence[Case]
 ) -> Iterable[tuple[str, Answer]]:
-    """Raises: RunnerOutputInvalid: an answer to a case that was not asked, or more answers than the driver gives."""
+    """Raises: RunnerOutputForged: an answer to a case that was not asked, or more answers than the driver gives."""
     # A case is answered again only when a model that had seen another shape is replaced by a fresh one.
     may_answer = {case.spec.id: True for case in asked}
     for event, arrays in events:
         if isinstance(event, CaseOutput) and event.call == call:
             if not may_answer.get(event.case, False):
-                raise RunnerOutputInvalid(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
+                raise RunnerOutputForged(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
             may_answer[event.case] = event.reused
             yield event.case, Answer(event, arrays.get("output"))
 
 
 def _fired(events: Iterable[tuple[Any, protocol.Arrays]]) -> tuple[str, ...]:
     """Which built-in recurrent functions ran while an answer was computed, or went into a graph, which may have."""
-    phase, names = None, set()
-    for event, _ in events:
-        if isinstance(event, Phase):
-            phase = event.name
-        elif isinstance(event, protocol.Tripped) and (event.traced or phase in ("call", "repeat", "trial")):
+    names = set()
+    for event, phase in _with_phases(events):
+        if isinstance(event, protocol.Tripped) and (event.traced or phase in ("call", "repeat", "trial")):
             names.add(event.name)
         elif isinstance(event, CaseOutput):
             names.update(event.fired)
     return tuple(sorted(names))
+
+
+def _with_phases(events: Iterable[tuple[Any, protocol.Arrays]]) -> Iterable[tuple[Any, str | None]]:
+    phase = None
+    for event, _ in events:
+        if isinstance(event, Phase):
+            phase = event.name
+        yield event, phase
 
 
 def _last(items: Sequence[Any]) -> Any:

@@ -10,25 +10,19 @@ from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
 from grader.execution import Execution
+from grader.reaching import Problem, at_import
 from grader.report import Params, Status
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, Raised
+from grader.server_paths import clean_message
 
-Problem = tuple[str, Params]
-
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# "{{function_node __wrapped__MatMul_device_/job:localhost/...CPU:0}}", before what TensorFlow has to say.
-GRAPH_NODE = re.compile(r"\{\{function_node [^{}]*\}\} ?")
-# In two steps: one expression for a whole path would be tried anew from every slash, which takes hours for a megabyte.
-PATH = re.compile(r"/[^\s:'\"<>]+")
-PLACE_OF_OURS = re.compile(
-    r"/(?:site-packages|dist-packages|lib/python3\.\d++|grader/runner|lstm-grader-[^\s/]++/[^\s/]++)(?=/)"
-)
 OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
 # What Python and TensorFlow say where the kernel refuses another thread.
 NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
+# What somebody else's answer, and the grader itself, may be called.
+OTHER_WORK = re.compile(r"(?:.*[._])?(?:solutions?|answers?|expected|grader|reference|app)(?:[._].*)?$", re.IGNORECASE)
 TF1_NAMES = re.compile(
     r"has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'"
 )
@@ -56,7 +50,8 @@ def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
     if limit := limit_status(outcome):
         return limit
     if execution.garbled is not None:
-        return Status.INVALID_OUTPUT, ("invalid_output", {"reason": execution.garbled[:200]})
+        code = "forged_result" if execution.forged else "invalid_output"
+        return Status.INVALID_OUTPUT, (code, {"reason": execution.garbled[:200]})
     if execution.complete:
         return None
     stderr = outcome.stderr.decode("utf-8", "replace")
@@ -75,13 +70,17 @@ def is_out_of_memory(raised: Raised) -> bool:
     )
 
 
-def structural_problem(execution: Execution) -> Problem | None:
-    """What is wrong with the class as such."""
+def structural_problem(execution: Execution, class_line: int | None = None) -> Problem | None:
+    """What is wrong with the class as such.
+
+    Args:
+        class_line: where the submission binds the class.
+    """
     found = execution.class_found
     if found is None:
         return None
     if not found.found:
-        return missing_class(execution)
+        return missing_class(execution, class_line)
     if not found.is_class:
         return "lstm_not_class", {"kind": found.kind}
     if not found.is_model:
@@ -102,8 +101,8 @@ LIMITS_AT_IMPORT = {
 }
 
 
-def missing_class(execution: Execution) -> Problem:
-    """Why the name LSTM does not exist after all statements ran."""
+def missing_class(execution: Execution, class_line: int | None = None) -> Problem:
+    """Why the name LSTM does not exist after all statements ran. `class_line` as in `structural_problem`."""
     for failed in execution.statements_failed:
         if failed.code == "cell_timed_out":
             return "timeout", {"cpu_seconds": round(execution.outcome.cpu_seconds, 1)}
@@ -113,7 +112,11 @@ def missing_class(execution: Execution) -> Problem:
             return "too_many_threads", {}
     for failed in execution.statements_failed:
         if match := MISSING_MODULE.search(failed.message):
+            if failed.line == class_line or OTHER_WORK.match(match[1]):
+                return "imports_solution", {"module": match[1], "line": failed.line}
             return "missing_package", {"package": match[1]}
+        if tried := at_import(failed.line, execution):
+            return tried
     for failed in execution.statements_failed:
         return "no_lstm_class", {"type": failed.type, "message": failed.message[:300]}
     return "no_lstm_class", {}
@@ -124,7 +127,6 @@ def exception_problem(raised: Raised) -> Problem:
     message = clean_message(raised.message)
     kinds = {raised.type, *raised.bases}
     params: Params = {"type": raised.type, "message": message[:300]}
-    in_init = raised.phase == "build" and "__init__" in message
     if match := MISSING_ARGUMENT.search(message):
         params["argument"] = match[1]
         if "__init__" in message:
@@ -144,7 +146,11 @@ def exception_problem(raised: Raised) -> Problem:
     if TF1_NAMES.search(message):
         return "tf1_api", params
     if match := MISSING_MODULE.search(message):
+        if OTHER_WORK.match(match[1]):
+            return "imports_solution", {**params, "module": match[1]}
         return "missing_package", {**params, "package": match[1]}
+    if "FileNotFoundError" in kinds or "No such file or directory" in message:
+        return "reads_files", params
     if "UnboundLocalError" in kinds or "NameError" in kinds:
         return "name_error", params
     if "SystemExit" in kinds:
@@ -153,22 +159,7 @@ def exception_problem(raised: Raised) -> Problem:
         return "super_init_missing", params
     if "AttributeError" in kinds:
         return "attribute_error", params
-    return ("raises_in_init" if in_init else "raises_in_call"), params
-
-
-def clean_message(message: str) -> str:
-    """An exception's message without terminal colours, without the node of a graph and without paths of the server."""
-    return without_server_paths(GRAPH_NODE.sub("", ANSI.sub("", message))).strip()
-
-
-def without_server_paths(text: str) -> str:
-    """Paths into Python, its packages and the run's folder, cut to what is below: ``keras/src/layers/layer.py``."""
-    return PATH.sub(_below_place_of_ours, text)
-
-
-def _below_place_of_ours(path: re.Match[str]) -> str:
-    places = [place.end() for place in PLACE_OF_OURS.finditer(path[0])]
-    return path[0][places[-1] + 1 :] if places else path[0]
+    return ("raises_in_init" if raised.in_init else "raises_in_call"), params
 
 
 def output_problem(output: CaseOutput, expected: tuple[int, int, int]) -> Problem | None:
@@ -181,6 +172,8 @@ def output_problem(output: CaseOutput, expected: tuple[int, int, int]) -> Proble
             return code, {**params, "parts": output.parts}
     if output.shape is None:
         return "wrong_shape", params
+    if output.own:
+        return "fake_array", params
     shape = tuple(output.shape)
     known = {
         (batch, units): "returns_last_only",
@@ -202,6 +195,16 @@ def output_problem(output: CaseOutput, expected: tuple[int, int, int]) -> Proble
     if output.dtype != "float32":
         code = "dtype_float64" if output.dtype == "float64" else "wrong_dtype"
         return code, {"actual": output.dtype, "expected": "float32"}
+    return None
+
+
+def too_many_weights(output: CaseOutput, timesteps: int) -> Problem | None:
+    """What more weights than one cell needs say about the model."""
+    if output.kernels >= 4 * timesteps:
+        return "cell_per_step", {"cells": output.kernels // 4}
+    # The second layer's input has as many numbers as the state, so all its weights look like recurrent ones.
+    if output.kernels == 4 and output.recurrent_kernels >= 12 and output.recurrent_kernels % 8 == 4:
+        return "two_layers", {"layers": (output.recurrent_kernels + 4) // 8}
     return None
 
 

@@ -20,12 +20,11 @@ from grader.errors import SandboxError
 from grader.execution import Runner
 from grader.outcomes import (
     LIMITS_AT_IMPORT,
-    clean_message,
     ending_problem,
     is_out_of_memory,
     missing_class,
-    without_server_paths,
 )
+from grader.reaching import worth_a_look
 from grader.reading import Reading, read
 from grader.report import (
     Advisory,
@@ -48,6 +47,7 @@ from grader.report import (
 )
 from grader.reproduction import reproduction
 from grader.sandbox import Sandbox
+from grader.server_paths import clean_message, without_server_paths
 from grader.submission import Submission
 from grader.task2 import NotebookRunner, run_notebook
 from reference import Case, ReferenceMismatch, ReferenceStore, ReferenceUnavailable
@@ -59,6 +59,8 @@ Located = TypeVar("Located", Check, Diagnosis)
 
 # Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
 MOST_ADVISORIES, MOST_CELLS = 50, 1000
+# Of the CPU time that a run may take: beyond it another machine may end it.
+SLOW_SHARE = 0.5
 
 
 def grade(
@@ -189,6 +191,7 @@ def _report(
     reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
     outcome = execution.outcome
     points = _points(checks)
+    diagnoses = diagnose(evidence, cases)
     return _sealed(
         submission,
         assignment,
@@ -197,8 +200,8 @@ def _report(
         checks=_localised(checks, reading, submission.filename),
         format=reading.format,
         cases=_case_results(evidence, cases, artefacts),
-        diagnoses=_localised(diagnose(evidence, cases), reading, submission.filename),
-        advisories=_advisories(evidence, submission.filename),
+        diagnoses=_localised(diagnoses, reading, submission.filename),
+        advisories=_advisories(evidence, diagnoses, submission.filename),
         extraction=_extraction(evidence),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
@@ -262,11 +265,16 @@ def _advisory(code: str, params: Params, line: int | None, reading: Reading, fil
     return Advisory(code=code, params={**params, "line": frame.line, "file": frame.file}, line=frame.line)
 
 
-def _advisories(evidence: Evidence, filename: str) -> list[Advisory]:
+def _advisories(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
     reading, execution = evidence.reading, evidence.execution
     found = [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
     found += [("global_x_shape", {}, use.line) for use in reading.global_x if use.shape_only]
+    diagnosed = {diagnosis.code for diagnosis in diagnoses}
+    found += [(code, params, line) for code, params, line in worth_a_look(execution) if code not in diagnosed]
     advisories = [_advisory(code, params, line, reading, filename) for code, params, line in found[:MOST_ADVISORIES]]
+    limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
+    if execution.complete and spent > SLOW_SHARE * limit:
+        advisories.append(Advisory(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
     if execution.generation == "2" and evidence.assignment.keras == "auto":
         advisories.append(Advisory(code="keras_generation_used", params={"generation": "2"}))
     if execution.fresh_only:

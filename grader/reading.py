@@ -107,6 +107,7 @@ class Reading(ReadingModel):
     homoglyphs: list[Homoglyph] = []
     unpack_names: Annotated[list[list[str]], Field(max_length=200)] = []
     uses: list[Use] = []
+    result_files: list[int] = []
     advisories: list[ReadAdvisory] = []
 
     @cached_property

@@ -28,6 +28,11 @@ def decode(raw: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return json.loads(raw[HEADER.size : start]), arrays
 
 
+def frame(body: dict[str, Any], block: bytes = b"") -> bytes:
+    text = json.dumps(body, default=str, ensure_ascii=False).encode("utf-8", "replace")
+    return HEADER.pack(len(text), len(block)) + text + block
+
+
 class Channel:
     """Writes frames to the result pipe. Unbuffered: what was sent survives whatever the student's code does next."""
 
@@ -35,8 +40,7 @@ class Channel:
         self._fd = fd
 
     def send(self, event: str, arrays: dict[str, np.ndarray] | None = None, **fields: Any) -> None:
-        body = json.dumps({"event": event, **fields}, default=str, ensure_ascii=False).encode("utf-8", "replace")
         block = safetensors.numpy.save(arrays) if arrays else b""
-        remaining = memoryview(HEADER.pack(len(body), len(block)) + body + block)
+        remaining = memoryview(frame({"event": event, **fields}, block))
         while remaining:
             remaining = remaining[os.write(self._fd, remaining) :]

@@ -3,8 +3,8 @@
 It answers questions with raw arrays and never judges: it has no expected value, and the process it runs in belongs to
 the student's code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
 
-Order of events: ``phase`` (begins a phase), ``tripped`` (built-in recurrent code runs), ``statement_failed``,
-``class``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and ``done`` last.
+Order of events: ``phase`` (begins a phase), ``tripped`` (built-in recurrent code runs), ``attempt`` (see attempts.py),
+``statement_failed``, ``class``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and ``done`` last.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import attempts
 import lockdown
 import notebook_run
 import numpy as np
@@ -37,6 +38,7 @@ Sizes = dict[str, int]
 SEED = 20
 # A notebook that loops over something missing may have thousands; nobody reads on.
 MOST_FAILURES_TOLD = 100
+MOST_PATCHES_TOLD = 10
 
 
 def _poison() -> None:
@@ -144,7 +146,7 @@ class Driver:
             self._ask_again()
             self._probe()
         self._end_phase()
-        self._channel.send("done", phases=self._phases)
+        self._channel.send("done", phases=self._phases, patched=self._patches.replaced()[:MOST_PATCHES_TOLD])
 
     # --- phases and errors -----------------------------------------------------------------------------------
 
@@ -178,7 +180,8 @@ class Driver:
             type=names[0],
             bases=names[1:],
             message=text_of(exc)[:4000],
-            lines=frames[:10] + frames[10:][-10:],
+            lines=[line for _, line in frames[:10] + frames[10:][-10:]],
+            in_init=bool(frames) and frames[0][0] == "__init__",
         )
 
     # --- import ----------------------------------------------------------------------------------------------
@@ -187,6 +190,8 @@ class Driver:
         self._phase("import")
         request = self._request
         self._module = StudentModule(request["source"], request["canonical"])
+        self._patches = attempts.Patches()
+        attempts.watch()
 
         failures = itertools.count(1)
 
@@ -374,7 +379,10 @@ class Driver:
         output = built.model(x)
         arrays, description = describe(output)
         fired = sorted({name for name, _ in tripwires.fired})
-        layers = {id(value) for value in self._module.names.values() if isinstance(value, tf.keras.layers.Layer)}
+        names = self._module.names
+        layers = {id(value) for value in names.values() if isinstance(value, tf.keras.layers.Layer)}
+        exercise = call == 0 and case["id"] == self._request["cases"][0]["id"]
+        counted = parts.count(built.model, names, case["features"], case["units"]) if exercise else {}
         self._channel.send(
             "output",
             arrays,
@@ -383,6 +391,8 @@ class Driver:
             reused=built.reused,
             fired=fired,
             fired_global=any(id(owner) in layers for _, owner in tripwires.fired),
+            global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output), None),
+            **counted,
             **description,
         )
         return output

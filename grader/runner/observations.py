@@ -48,8 +48,10 @@ def is_stub(function: Any) -> bool:
 
 def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The output as data: one array where it is one, and what kind of thing it is."""
-    kind = "tensor" if tf.is_tensor(output) else type(output).__name__[:MAX_NAME]
-    description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None}
+    container = next((base.__name__ for base in (tuple, list, dict) if isinstance(output, base)), None)
+    kind = "tensor" if tf.is_tensor(output) else container or type(output).__name__[:MAX_NAME]
+    own = student_module.is_plain(output)
+    description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None, "own": own}
     if isinstance(output, (tuple, list, dict)) or output is None:
         items = list(output.values() if isinstance(output, dict) else output or ())
         description["parts"] = [_shape(item) for item in items[:10]]

@@ -222,6 +222,16 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     )
 
 
+def count(model: Any, names: dict[str, Any], features: int, units: int) -> dict[str, int]:
+    """How many gates' worth of ``kernels`` and ``recurrent_kernels`` a model has; one cell has four of each."""
+    found = sort_by_shape(find(model, names), features, units)
+
+    def gates(array: str) -> int:
+        return sum(len(found.single[name]) + 4 * len(found.fused[name]) for name in (array, "both"))
+
+    return {"kernels": gates("kernel"), "recurrent_kernels": gates("recurrent_kernel")}
+
+
 def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
     """The ways in which a weight of so many rows and gates can have this shape."""
     shapes: dict[str, tuple[int, ...]] = {"plain": (rows, gates * units), "transposed": (gates * units, rows)}

@@ -74,6 +74,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         - ``class_line``: of the last binding of LSTM; ``call_site``: ``args`` and ``kwargs`` as source text, or None.
         - ``global_x``: ``line``, ``shape_only``; ``homoglyphs``: ``name``, ``looks_like``, ``line``.
         - ``unpack_names``: names of four-way splits in the class; ``advisories``: ``code``, ``params``, ``line``.
+        - ``result_files``: lines that write files such as graders write.
         - ``uses``, the statements that are run for Task 2: ``statement`` (its place), ``sides``, ``shape_only``,
           ``equality``, ``assigns_attribute``, ``reads_weights``, as `use_plan.Use` describes them.
     """
@@ -90,6 +91,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         "homoglyphs": [],
         "unpack_names": [],
         "uses": [],
+        "result_files": [],
         "advisories": [],
     }
     try:
@@ -159,6 +161,7 @@ def _describe(module: Module, result: Result) -> None:
         result["call_site"] = {"args": module.call_site.args, "kwargs": module.call_site.kwargs}
     result["global_x"] = global_x(plan)
     result["advisories"] += review.advisories(plan, module.source)
+    result["result_files"] = review.result_files(plan.statements)
     result["homoglyphs"] = homoglyphs(plan)
     result["unpack_names"] = unpack_names(plan)
     result["uses"] = [

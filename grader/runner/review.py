@@ -1,15 +1,17 @@
-"""What a teacher may want to look at: code of a kind that the exercise has no use for, and words meant for a grader.
+"""What a teacher may want to look at: code of a kind that the exercise has no use for, words and files for a grader.
 
-Neither proves anything and neither costs points: the numbers decide.
+None of it proves anything or costs points: the numbers decide.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from statement_plan import Plan
+from statement_rules import Statement
 
 # Names and attributes that reach behind the code: into other frames, other objects' memory, or Keras' own source.
 UNUSUAL = frozenset(
@@ -34,6 +36,11 @@ COMMAND = (
 )
 TO_A_GRADER = re.compile(rf"\b(?:{COMMAND})", re.IGNORECASE)
 LONGEST_LINE = 500
+# Files that graders of all kinds write.
+RESULT_FILE = re.compile(
+    r"(?:.*/)?\w*(?:results?|reports?|scores?|grades?|points|feedback|verdict)\.(?:json|txt|csv|xml|ya?ml)"
+)
+WRITING = frozenset({"dump", "write", "write_text", "writelines", "savetxt", "to_csv", "to_json"})
 
 
 def advisories(plan: Plan, source: str) -> list[dict[str, Any]]:
@@ -49,6 +56,21 @@ def advisories(plan: Plan, source: str) -> list[dict[str, Any]]:
             found.append({"code": "prompt_injection", "params": {}, "line": number})
             break
     return found
+
+
+def result_files(statements: Sequence[Statement]) -> list[int]:
+    """Lines with the name of a file such as graders write, in statements that write files."""
+    lines = []
+    for statement in statements:
+        nodes = list(ast.walk(statement.node))
+        if not any(isinstance(node, ast.Attribute) and node.attr in WRITING for node in nodes):
+            continue
+        lines += [
+            node.lineno
+            for node in nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and RESULT_FILE.fullmatch(node.value)
+        ]
+    return lines[:MOST_NAMED]
 
 
 def _unusual_names(plan: Plan) -> dict[str, int]:

@@ -213,15 +213,16 @@ def _seconds_without_core() -> float:
         return 0.0
 
 
-def student_frames(exc: BaseException) -> list[int]:
-    """The lines of the submission that the exception passed through, outermost first."""
-    lines = []
+def student_frames(exc: BaseException) -> list[tuple[str, int]]:
+    """The functions and lines of the submission that the exception passed through, outermost first."""
+    frames = []
     traceback = exc.__traceback__
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == FILE_NAME:
-            lines.append(traceback.tb_lineno)
+        code = traceback.tb_frame.f_code
+        if code.co_filename == FILE_NAME:
+            frames.append((code.co_name, traceback.tb_lineno))
         traceback = traceback.tb_next
-    return lines
+    return frames
 
 
 def is_recurrent(value: Any) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import os
 import pkgutil
 import sys
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
-from channel import HEADER
+from channel import frame
 from lockdown import RESULT
 
 LAYER_MODULES = {
@@ -142,7 +141,7 @@ def _trip(
     # and what has a name in this module can be replaced.
     write, executing_eagerly, map_structure = os.write, tf.executing_eagerly, tf.nest.map_structure
     called_by, to_nan = _called_by, _to_nan
-    frames = {traced: _frame({"event": "tripped", "name": name, "traced": traced}) for traced in (False, True)}
+    frames = {traced: frame({"event": "tripped", "name": name, "traced": traced}) for traced in (False, True)}
 
     def trip(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if exempt_caller is not None and called_by(exempt_caller):
@@ -153,11 +152,6 @@ def _trip(
         return map_structure(to_nan, result) if poison else result
 
     return trip
-
-
-def _frame(body: dict[str, Any]) -> bytes:
-    text = json.dumps(body).encode()
-    return HEADER.pack(len(text), 0) + text
 
 
 def _calling(trip: Callable[..., Any], function: types.FunctionType) -> types.CodeType:

@@ -21,7 +21,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from grader.errors import RunnerOutputInvalid
+from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 
 HEADER = struct.Struct("<II")
 MAX_FRAMES = 20_000
@@ -62,6 +62,15 @@ class Tripped(Event):
     event: Literal["tripped"]
     name: Name
     traced: bool  # while a graph was made, which may run later
+
+
+class Attempt(Event):
+    """Something that the exercise has no use for was tried, on this line of the student's."""
+
+    event: Literal["attempt"]
+    code: Literal["network", "subprocess", "gc_reference", "frame_walk", "write_outside", "reads_files", "env_read"]
+    what: Name
+    line: Count
 
 
 class StatementFailed(Event):
@@ -109,6 +118,11 @@ class CaseOutput(Event):
     dtype: Name | None
     shape: Shape | None
     parts: Annotated[list[Shape], Field(max_length=20)] | None
+    own: bool = False  # of a class that the student wrote
+    global_name: Name | None = None  # the variable of the module that it is
+    # Weights of a gate for the input, and for the hidden state, that the model has; 0 where nobody counted.
+    kernels: Count = 0
+    recurrent_kernels: Count = 0
 
 
 class Gradients(Event):
@@ -126,6 +140,7 @@ class Raised(Event):
     bases: Annotated[list[Name], Field(max_length=50)]
     message: Message
     lines: Lines
+    in_init: bool = False  # while the student's own `__init__` ran
 
 
 class Called(Event):
@@ -163,11 +178,14 @@ class Shown(Event):
 class Done(Event):
     event: Literal["done"]
     phases: dict[PhaseName, Seconds]
+    # Functions of libraries that the student's code replaced.
+    patched: Annotated[list[Name], Field(max_length=20)] = []
 
 
 AnyEvent = Annotated[
     Phase
     | Tripped
+    | Attempt
     | StatementFailed
     | ClassFound
     | Parts
@@ -188,6 +206,7 @@ _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 MAX_EVENTS: dict[type[Event], int] = {
     Tripped: MAX_FRAMES,
     Phase: 1000,
+    Attempt: 20,
     StatementFailed: 100,
     ClassFound: 1,
     Parts: 1,
@@ -265,10 +284,10 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
         except ValidationError as exc:
             raise RunnerOutputInvalid(f"the box sent an event that does not exist: {exc.errors()[0]['msg']}") from exc
         if events and isinstance(events[-1][0], Done):
-            raise RunnerOutputInvalid("the box sent more after its last event")
+            raise RunnerOutputForged("the box sent more after its last event")
         seen[type(event)] += 1
         if seen[type(event)] > MAX_EVENTS[type(event)]:
-            raise RunnerOutputInvalid(f"the box sent more than {MAX_EVENTS[type(event)]} events {event.event!r}")
+            raise RunnerOutputForged(f"the box sent more than {MAX_EVENTS[type(event)]} events {event.event!r}")
         events.append((event, _decode_arrays(event, block)))
     complete = bool(events) and isinstance(events[-1][0], Done)
     if cut_off and (complete or ended_by_itself):
@@ -287,7 +306,7 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
     except (safetensors.SafetensorError, KeyError, ValueError) as exc:
         raise RunnerOutputInvalid(f"the box sent arrays that cannot be read: {exc}") from exc
     if arrays.keys() != wanted and not (isinstance(event, Weights) and all(map(WEIGHT.fullmatch, arrays))):
-        raise RunnerOutputInvalid("the box answered with other arrays than it was asked for")
+        raise RunnerOutputForged("the box answered with other arrays than it was asked for")
     for name, array in arrays.items():
         if array.dtype not in (np.float32, np.float64) or math.prod(array.shape) > 50_000_000:
             raise RunnerOutputInvalid(f"the array {name!r} is {array.dtype}, {array.shape}")

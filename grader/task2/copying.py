@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.outcomes import clean_message
 from grader.report import Params
+from grader.server_paths import clean_message
 from grader.task2.finding import Finding
 from grader.task2.runs import Array, ModelWeights, NotebookRun
 from reference import GATES

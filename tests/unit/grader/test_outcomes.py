@@ -9,17 +9,17 @@ import pytest
 
 from grader.formats.view import clean
 from grader.outcomes import (
-    clean_message,
     ending_problem,
     exception_problem,
     hard_coded_size,
     is_out_of_memory,
     output_problem,
     structural_problem,
-    without_server_paths,
+    too_many_weights,
 )
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, Raised, StatementFailed
+from grader.server_paths import clean_message, without_server_paths
 
 EXPECTED = (2, 100, 32)
 
@@ -39,9 +39,16 @@ def _output(shape, *, kind="tensor", dtype="float32", parts=None) -> CaseOutput:
     )
 
 
-def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), case="exercise") -> Raised:
+def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), in_init=False) -> Raised:
     return Raised(
-        event="raised", phase=phase, case=case, type=type, bases=list(bases), message=message, lines=list(lines)
+        event="raised",
+        phase=phase,
+        case="exercise",
+        type=type,
+        bases=list(bases),
+        message=message,
+        lines=list(lines),
+        in_init=in_init,
     )
 
 
@@ -100,7 +107,10 @@ def test_what_was_returned_has_a_name(output, code):
         (_raised("0", type="SystemExit"), "exits"),
         (_raised("can't start new thread", type="RuntimeError"), "too_many_threads"),
         (_raised("shapes do not fit"), "raises_in_call"),
-        (_raised("In LSTM.__init__: no", phase="build"), "raises_in_init"),
+        (_raised("no", phase="build", in_init=True), "raises_in_init"),
+        (_raised("No module named 'lstm_solution'", type="ModuleNotFoundError"), "imports_solution"),
+        (_raised("No module named 'appdirs'", type="ModuleNotFoundError"), "missing_package"),
+        (_raised("[Errno 2] No such file or directory: 'w.npy'", type="FileNotFoundError"), "reads_files"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -195,6 +205,39 @@ def test_what_is_wrong_with_the_class_has_a_name(evidence_of, class_found, chang
 
 def test_a_right_class_has_no_structural_problem(evidence_of):
     assert structural_problem(evidence_of().execution) is None
+
+
+@pytest.mark.parametrize(
+    ("kernels", "recurrent_kernels", "problem"),
+    [
+        (4, 4, None),
+        (4, 5, None),  # a Dense layer on the way out
+        (8, 8, None),  # two cells beside each other
+        (4, 12, ("two_layers", {"layers": 2})),
+        (4, 20, ("two_layers", {"layers": 3})),
+        (400, 400, ("cell_per_step", {"cells": 100})),
+    ],
+)
+def test_more_weights_than_one_cell_needs_say_what_the_model_is(kernels, recurrent_kernels, problem):
+    output = _output([2, 100, 32]).model_copy(update={"kernels": kernels, "recurrent_kernels": recurrent_kernels})
+    assert too_many_weights(output, 100) == problem
+
+
+def test_a_class_that_another_file_was_to_bring_is_no_missing_package(evidence_of, class_found):
+    failed = StatementFailed(
+        event="statement_failed",
+        line=2,
+        code="cell_failed",
+        type="ModuleNotFoundError",
+        message="No module named 'layers'",
+    )
+    execution = replace(
+        evidence_of().execution,
+        class_found=class_found.model_copy(update={"found": False}),
+        statements_failed=(failed,),
+    )
+    assert structural_problem(execution, 2) == ("imports_solution", {"module": "layers", "line": 2})
+    assert structural_problem(execution, 9) == ("missing_package", {"package": "layers"})
 
 
 def test_a_class_that_needs_a_missing_package_is_told_which(evidence_of, class_found):

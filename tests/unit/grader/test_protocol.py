@@ -58,6 +58,7 @@ NEARLY_EVENTS = st.builds(
 )
 EVENTS = {
     "phase": {"name": "call"},
+    "attempt": {"code": "network", "what": "socket.connect", "line": 3},
     "tripped": {"name": "LSTM", "traced": False},
     "statement_failed": {"line": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
     "class": {

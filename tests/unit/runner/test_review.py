@@ -59,3 +59,16 @@ def test_words_addressed_to_a_grader_are_pointed_out(read, comment: str) -> None
 )
 def test_ordinary_comments_are_not(read, comment: str) -> None:
     assert codes(read(f"{comment}\n{CLASS}".encode())) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "lines"),
+    [
+        ("json.dump({'score': 100}, open('result.json', 'w'))", [1]),
+        ("for name in ('grades.csv', 'score.txt'):\n    with open(name, 'w') as f:\n        f.write('100')", [1, 1]),
+        ("open('lstm.json', 'w').write(model.to_json())", []),
+        ("scores = pd.read_csv('scores.csv')", []),
+    ],
+)
+def test_files_such_as_graders_write_are_found_by_name(read, statement: str, lines: list[int]) -> None:
+    assert read(f"{statement}\n{CLASS}")["result_files"] == lines
