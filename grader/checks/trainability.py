@@ -11,9 +11,9 @@ def trainability(evidence: Evidence) -> Verdict:
     gradients = evidence.execution.gradients
     if gradients is None:
         return Verdict.failed("gradient_failed")
-    missing = sorted(name for name, largest in gradients.reach.items() if not largest)
-    if missing or not gradients.reach:
-        return Verdict.failed("gradient_missing", {"roles": missing})
+    unreached = sorted(name for name, largest in gradients.reach.items() if not largest)
+    if unreached or not gradients.reach:
+        return Verdict.failed("gradient_missing", {"roles": unreached})
     if not gradients.first_timestep:
         return Verdict.failed("gradient_truncated")
     return Verdict.passed(weights=len(gradients.reach))
