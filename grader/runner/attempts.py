@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import glob
 import importlib
+import inspect
 import os
+import pathlib
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from channel import frame
@@ -38,8 +41,6 @@ CODES = {
 CODE_OF = {event: code for code, events in CODES.items() for event in events}
 # These mean something only where the student's own code does them: libraries look at frames and objects all the time.
 ONLY_BY_HAND = frozenset({"gc_reference", "frame_walk", "env_read"})
-# What stands between the student's code and what it asked for: this file, and some of the standard library.
-BETWEEN = (__file__, "/inspect.py", "/os.py", "/_collections_abc.py", "/glob.py", "/pathlib.py")
 # Who looks for a place to write, or for a module, was not asked for a file.
 OTHER_ERRANDS = ("/tempfile.py", "<frozen importlib")
 # Where libraries find what they need.
@@ -103,6 +104,13 @@ def watch() -> None:
     sys.addaudithook(hook)
 
 
+# Files that stand between the student's code and what it asked for: this one, and some of the standard library.
+BETWEEN = {
+    function.__code__.co_filename
+    for function in (watch, os.getenv, Mapping.get, inspect.currentframe, glob.glob, pathlib.Path.open)
+}
+
+
 def _asked_by(frame: types.FrameType | None) -> tuple[bool, int | None]:
     """Whether the student's code itself is at work, and its line that led here; None where it is not about that."""
     by_hand, near = False, True
@@ -110,9 +118,9 @@ def _asked_by(frame: types.FrameType | None) -> tuple[bool, int | None]:
         name = frame.f_code.co_filename
         if name.endswith(OTHER_ERRANDS[:1]) or name.startswith(OTHER_ERRANDS[1:]):
             return False, None
-        if near and not name.endswith(BETWEEN):
+        if near and name not in BETWEEN:
             # What a student's exec() runs has a name of its own, such as <string>.
-            by_hand, near = name == FILE_NAME or name.startswith("<"), False
+            by_hand, near = name == FILE_NAME or (name[:1] == "<" and not name.startswith("<frozen")), False
         if name == FILE_NAME:
             return by_hand, frame.f_lineno
         frame = frame.f_back
