@@ -22,13 +22,13 @@ from starlette.routing import BaseRoute
 from app import tokens
 from app.errors import FormExpired, NotAuthenticated, NotPermitted, SessionMissing
 from app.models import Role, Token
-from app.services import services
+from app.services import operations, services
 from app.tokens import Principal, hash_secret
 
 FORM_FIELD = "form_secret"
 SESSION_COOKIE = "lstm_grader_session"
 #: What may be asked by anybody; everything else needs a token or a session.
-PUBLIC = frozenset({"/healthz", "/docs", "/enter", "/static/vega.js"})
+PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/static/vega.js"})
 
 bearer_scheme = HTTPBearer(
     scheme_name="bearer",
@@ -63,6 +63,28 @@ async def teacher(holder: Annotated[Principal, Depends(token_holder)]) -> Princi
     if not holder.sees_everything:
         raise NotPermitted
     return holder
+
+
+async def monitor(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+) -> None:
+    """Whether metrics may be read: with the token that is set for that, or one that may see everything.
+
+    Raises:
+        NotAuthenticated: there is no valid token.
+        NotPermitted: it is somebody else's.
+    """
+    state = operations(request)
+    expected = state.settings.metrics_token
+    came = credentials.credentials if credentials else ""
+    if expected and hmac.compare_digest(came.encode(), expected.get_secret_value().encode()):
+        return
+    async with state.database.read() as session:
+        token = await tokens.find_token(session, hash_secret(came))
+    if token is None:
+        raise NotAuthenticated
+    if not Principal.of(token).sees_everything:
+        raise NotPermitted
 
 
 async def admin(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
@@ -151,7 +173,7 @@ def check_guarded(routes: Iterable[BaseRoute]) -> None:
 
 
 def _asks_who(dependant: Dependant) -> bool:
-    return dependant.call in (token_holder, session_holder) or any(map(_asks_who, dependant.dependencies))
+    return dependant.call in (token_holder, session_holder, monitor) or any(map(_asks_who, dependant.dependencies))
 
 
 TokenHolder = Annotated[Principal, Depends(token_holder)]

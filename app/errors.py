@@ -8,6 +8,7 @@
         NotPermitted            the token's role does not allow it
         OtherStudent            the token is a student's own, and something was handed in for another
       TooManyRequests           more than the settings allow in this time
+      Overloaded                what was uploaded before waits too long already
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
         FormUnreadable          it claims to be one and is not
@@ -73,6 +74,10 @@ class OtherStudent(AccessDenied): ...
 
 
 class TooManyRequests(AppError):
+    """params: retry_after_seconds"""
+
+
+class Overloaded(AppError):
     """params: retry_after_seconds"""
 
 
@@ -174,6 +179,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     NotPermitted: Answer(403, "forbidden"),
     OtherStudent: Answer(403, "other-student"),
     TooManyRequests: Answer(429, "too-many-requests"),
+    Overloaded: Answer(503, "overloaded"),
     UploadRefused: Answer(422, "invalid-request"),
     FormExpected: Answer(415, "form-expected"),
     FormUnreadable: Answer(400, "form-unreadable"),

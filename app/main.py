@@ -12,19 +12,23 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from app import problems, tokens
-from app.api import openapi
+from app.api import openapi, operations
 from app.api import routes as api_routes
 from app.artefacts import ArtefactFolder
 from app.auth import check_guarded
+from app.backlog import Backlog
 from app.database import Database
 from app.engine import warm_engine
 from app.errors import OwnerTokenMissing
 from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
 from app.limits import Limits
+from app.metrics import Metrics
 from app.middleware import RequestMiddleware
-from app.services import Services
+from app.selftest import SelfTest
+from app.services import Operations, Services
 from app.settings import Settings
 from app.tokens import hash_secret, new_token
+from app.uploads import DEFAULT_ASSIGNMENT
 from app.web import routes as web_routes
 from grader import Assignment, load_assignments
 from grader.formats import html
@@ -47,6 +51,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     """
     assignments = load_assignments(settings.assignments_dir)
     artefacts = ArtefactFolder(settings.data_dir / "artefacts")
+    metrics = Metrics()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,9 +59,10 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
             database = Database(settings.database_url)
             stack.push_async_callback(database.close)
             jobs: Jobs
+            self_test = None
             if database.is_sqlite:
-                embedded = _embedded(settings, database, assignments, artefacts, grade_with)
-                jobs = await stack.enter_async_context(embedded)
+                embedded = _embedded(settings, database, assignments, artefacts, metrics, grade_with)
+                jobs, self_test = await stack.enter_async_context(embedded)
             else:
                 if settings.owner_token is None:
                     raise OwnerTokenMissing
@@ -64,7 +70,9 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 jobs = await stack.enter_async_context(PostgreSQLJobs(database))
             async with database.write() as session:
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()))
-            app.state.services = Services(settings, assignments, database, jobs, artefacts, Limits.of(settings))
+            limits, backlog = Limits.of(settings), Backlog(database, settings.queue_seconds)
+            app.state.services = Services(settings, assignments, database, jobs, artefacts, limits, backlog)
+            app.state.operations = Operations(settings, database, lambda: jobs.is_working, self_test, metrics)
             yield
 
     app = FastAPI(
@@ -76,14 +84,14 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
         redoc_url=None,
     )
     problems.add_handlers(app)
-    for router in (api_routes.router, api_routes.api, openapi.router, web_routes.router):
+    for router in (operations.router, api_routes.api, openapi.router, web_routes.router):
         app.include_router(router)
     app.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))
     app.mount("/static/report", StaticFiles(directory=html.STATIC_FILES))
     app.mount("/static", StaticFiles(directory=STATIC_FILES))
     check_guarded(app.routes)
     openapi.describe(app, sorted(assignments))
-    app.add_middleware(RequestMiddleware)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
 
@@ -93,16 +101,19 @@ async def _embedded(
     database: Database,
     assignments: Mapping[str, Assignment],
     artefacts: ArtefactFolder,
+    metrics: Metrics,
     grade_with: Grade | None,
-) -> AsyncIterator[Jobs]:
+) -> AsyncIterator[tuple[Jobs, SelfTest]]:
     """The queue of a service that also grades; the data folder and its database are this one's alone."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(locked(settings.data_dir))
         await database.upgrade()
         # Left in the opposite order: the worker stops, the sandbox ends what still runs, then the threads are free.
         threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
-        grade = grade_with or stack.enter_context(warm_engine(settings, assignments, artefacts.keep))
-        grading = Grading(database, assignments, grade, threads)
-        yield await stack.enter_async_context(
-            EmbeddedJobs(database, grading, slots=settings.slots, shutdown_seconds=settings.shutdown_seconds)
+        grade = grade_with or stack.enter_context(warm_engine(settings, assignments, artefacts.keep, metrics))
+        self_test = await stack.enter_async_context(
+            SelfTest(grade, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
         )
+        grading = Grading(database, assignments, grade, threads, [metrics.graded, self_test.graded])
+        jobs = EmbeddedJobs(database, grading, slots=settings.slots, shutdown_seconds=settings.shutdown_seconds)
+        yield await stack.enter_async_context(jobs), self_test

@@ -8,15 +8,18 @@ from __future__ import annotations
 import logging
 import re
 import time
+from functools import cache
 from http import HTTPStatus
 
-from fastapi import Request
+from fastapi import FastAPI, Request
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.log_config import request_id_var
+from app.metrics import Metrics
 from app.models import new_id
 from app.problems import problem_response
 
@@ -37,8 +40,9 @@ SECURITY_HEADERS = {
 
 
 class RequestMiddleware:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,13 +78,12 @@ class RequestMiddleware:
             response = await problem_response(Request(scope, receive), exc)
             await response(scope, receive, send_with_headers)
         finally:
-            # The route and not the path: a path holds whatever the client put there, a secret perhaps.
-            route = getattr(scope.get("route"), "path", None)
-            milliseconds = round((time.monotonic() - started) * 1000)
-            logger.info(
-                "request",
-                extra={"method": scope["method"], "route": route, "status": status, "milliseconds": milliseconds},
-            )
+            # The pattern and not the path: a path holds whatever the client put there, a secret perhaps.
+            route = _patterns(scope["app"]).get(scope.get("endpoint"))
+            seconds = time.monotonic() - started
+            self._metrics.answered(scope["method"], route, status, seconds)
+            facts = {"method": scope["method"], "route": route, "status": status, "milliseconds": round(seconds * 1000)}
+            logger.info("request", extra=facts)
 
 
 def _capped(receive: Receive) -> Receive:
@@ -96,3 +99,12 @@ def _capped(receive: Receive) -> Receive:
         return message
 
     return receive_some
+
+
+@cache
+def _patterns(app: FastAPI) -> dict[object, str | None]:
+    """The whole pattern of each endpoint; the one in a request's scope lacks the prefixes of its routers."""
+    return {
+        getattr(route, "endpoint", None) or getattr(route, "app", None): route.path
+        for route in iter_route_contexts(app.routes)
+    }

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from app.errors import Answer, AppError, NotAuthenticated, answer_for
+from app.errors import Answer, AppError, NotAuthenticated, Overloaded, answer_for
 from app.log_config import request_id_var
 from app.texts import catalogue, language_of
 from app.web.pages import page
@@ -34,7 +34,9 @@ async def problem_response(request: Request, error: Exception) -> Response:
     answer = answer_for(error)
     language = language_of(request)
     params = _params(request, error)
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if isinstance(error, Overloaded):
+        logger.warning("upload_refused", extra={"reason": answer.slug})
+    elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request_failed", exc_info=error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(error, NotAuthenticated):

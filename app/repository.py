@@ -33,6 +33,15 @@ CHANNEL = "lstm_grader_submission"
 
 
 @dataclass(frozen=True)
+class QueueState:
+    """Attributes: oldest_seconds: how long the upload that waits longest has waited; 0 when none waits."""
+
+    queued: int
+    running: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True)
 class Claim:
     """A submission that this worker, and no other, is grading."""
 
@@ -154,6 +163,30 @@ async def queue_position(session: AsyncSession, submission: Submission) -> int |
         place < tuple_(-submission.priority, submission.created_at, submission.id),
     )
     return (await session.scalar(ahead) or 0) + 1
+
+
+async def queue_state(session: AsyncSession) -> QueueState:
+    """How much waits, how much is being graded, and for how long the first upload has waited."""
+    unfinished = Submission.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING])
+    rows = await session.execute(
+        select(Submission.job_status, func.count()).where(unfinished).group_by(Submission.job_status)
+    )
+    counts = {status: count for status, count in rows}  # noqa: C416
+    return QueueState(
+        queued=counts.get(JobStatus.QUEUED, 0),
+        running=counts.get(JobStatus.RUNNING, 0),
+        oldest_seconds=await oldest_upload_seconds(session),
+    )
+
+
+async def oldest_upload_seconds(session: AsyncSession) -> float:
+    """How long the upload that waits longest has waited. Regrades do not count: they may take all night."""
+    oldest = await session.scalar(
+        select(func.min(Submission.created_at)).where(
+            Submission.job_status == JobStatus.QUEUED, Submission.priority > REGRADE_PRIORITY
+        )
+    )
+    return max(0.0, (utc_now() - oldest).total_seconds()) if oldest is not None else 0.0
 
 
 def counting_report_id() -> ScalarSelect[int]:

@@ -8,15 +8,19 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.metadata import version
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
+from app import problems
+from app.api import operations
 from app.log_config import configure_logging
 from app.main import create_app
-from app.services import Services
+from app.middleware import RequestMiddleware
+from app.services import Operations, Services
 from app.settings import Settings, unknown_variables
 from app.tokens import new_token
 
@@ -43,32 +47,22 @@ async def _run(settings: Settings) -> None:
     given = settings.owner_token
     token = given.get_secret_value() if given else new_token()
     app = create_app(settings, owner_token=token)
-    with listen(settings) as listener:
+    with listen(settings.host, settings.port) as listener:
         async with app.router.lifespan_context(app):
             services: Services = app.state.services
             # A token that the operator chose is known to the operator, and this output perhaps to others.
             print(greeting(settings.url(listener.getsockname()[1]), None if given else token), flush=True)
-            config = uvicorn.Config(
-                app,
-                lifespan="off",  # Ours is around the server, so that its errors reach the command line.
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                ws="none",
-                forwarded_allow_ips="127.0.0.1",
-                timeout_graceful_shutdown=CONNECTION_SECONDS,
-            )
-            await _Server(config, services.jobs.stop_watching).serve([listener])
+            await _Server(_config(app), services.jobs.stop_watching).serve([listener])
             logger.info("stopping")
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Raises: OSError: the address cannot be listened on; the message says what to do."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
-        what = f"cannot listen on {settings.host} port {settings.port}: {exc.strerror or exc}"
+        what = f"cannot listen on {host} port {port}: {exc.strerror or exc}"
         if exc.errno == errno.EADDRINUSE:
             what += ". Stop the program that uses it, or choose another port: LSTM_GRADER_PORT=8001"
         raise OSError(what) from exc
@@ -96,6 +90,49 @@ lstm-grader {version("lstm-grader")} runs on {url}
 
   The API is described at {url}/docs. Ctrl-C stops the service.
 """
+
+
+@contextlib.asynccontextmanager
+async def answering(state: Operations, port: int) -> AsyncIterator[None]:
+    """Answer on this port what a worker has to say: /healthz, /readyz and /metrics.
+
+    Raises:
+        OSError: the port cannot be listened on.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.operations = state
+    problems.add_handlers(app)
+    app.include_router(operations.router)
+    app.add_middleware(RequestMiddleware, metrics=state.metrics)
+    with listen(state.settings.host, port) as listener:
+        server = _Guest(_config(app))
+        task = asyncio.create_task(server.serve([listener]), name="status")
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",  # Ours is around the server, so that its errors reach the command line.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        forwarded_allow_ips="127.0.0.1",
+        timeout_graceful_shutdown=CONNECTION_SECONDS,
+    )
+
+
+class _Guest(uvicorn.Server):
+    """A server in a process that is somebody else's: signals are not for it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 class _Server(uvicorn.Server):

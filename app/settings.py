@@ -25,7 +25,7 @@ ENV_PREFIX = "LSTM_GRADER_"
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
 DIFFERENT_CHARACTERS = 8
 #: Settings that can come in a file, whose name stands in the variable with ``_FILE`` at its end.
-SECRETS = ("owner_token", "database_url")
+SECRETS = ("owner_token", "metrics_token", "database_url")
 
 
 class Settings(BaseSettings):
@@ -76,6 +76,22 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a stop waits for running grades; what is not done by then is queued again",
     )
+    queue_seconds: PositiveFloat = Field(
+        3600.0,
+        allow_inf_nan=False,
+        description="uploads are refused with 503 while the one that waits longest has waited longer than this",
+    )
+    self_test_seconds: PositiveFloat = Field(
+        600.0,
+        allow_inf_nan=False,
+        description="how often a known answer is graded when nothing else shows that grading works",
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="opens /metrics and nothing else; without it a teacher's or an admin's token does"
+    )
+    worker_port: int | None = Field(
+        None, ge=0, le=65535, description="where a worker answers /healthz, /readyz and /metrics; by default nowhere"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod
@@ -101,9 +117,9 @@ class Settings(BaseSettings):
         """`accept_missing` as the sandbox takes it."""
         return [name.strip() for name in self.accept_missing.split(",") if name.strip()]
 
-    @field_validator("owner_token")
+    @field_validator("owner_token", "metrics_token")
     @classmethod
-    def _owner_token_is_strong(cls, token: SecretStr | None) -> SecretStr | None:
+    def _token_is_strong(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None:
             if not OWNER_TOKEN_PATTERN.fullmatch(token.get_secret_value()):
                 raise ValueError("expected at least 16 characters out of A-Z a-z 0-9 . _ ~ + / -")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import Request
 
-from app.services import services
+from app.services import operations
 from grader import Assignment
 from grader.messages import LANGUAGES, Catalogue, negotiate
 
@@ -34,4 +34,4 @@ def language_of(request: Request, default: str = "en") -> str:
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if asked in LANGUAGES:
             return asked
-    return negotiate(request.headers.get("accept-language"), services(request).settings.language or default)
+    return negotiate(request.headers.get("accept-language"), operations(request).settings.language or default)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -40,6 +41,8 @@ from app.services import Services
 from app.tokens import Principal
 from grader import Assignment
 from grader import Submission as GradedSubmission
+
+logger = logging.getLogger(__name__)
 
 FIELDS = ("file", "student", "assignment")
 DEFAULT_ASSIGNMENT = "lstm-layer"
@@ -174,9 +177,11 @@ async def accept(
     Raises:
         IdempotencyKeyReused: and that was something else.
         TooManyRequests: the student sends too much.
+        Overloaded: what came before waits too long.
     """
     if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
         return earlier
+    await services.backlog.check()
     services.limits.uploads.take(upload.student)
     try:
         async with services.database.write() as session:
@@ -197,6 +202,8 @@ async def accept(
             return earlier
         raise
     services.jobs.wake()
+    facts = {"submission_id": submission.id, "assignment": submission.assignment_id, "bytes": len(upload.content)}
+    logger.info("submission_queued", extra=facts)
     return submission
 
 

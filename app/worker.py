@@ -14,7 +14,12 @@ from app.engine import warm_engine
 from app.errors import NothingToShare
 from app.jobs import Grading, Worker
 from app.log_config import configure_logging
+from app.metrics import Metrics
+from app.selftest import SelfTest
+from app.server import answering
+from app.services import Operations
 from app.settings import Settings, unknown_variables
+from app.uploads import DEFAULT_ASSIGNMENT
 from grader import load_assignments
 
 logger = logging.getLogger(__name__)
@@ -45,11 +50,18 @@ async def _run(settings: Settings) -> None:
         _on_signal(stopped)
         threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
         artefacts = ArtefactFolder(settings.data_dir / "artefacts")
-        engine = stack.enter_context(warm_engine(settings, assignments, artefacts.keep))
-        grading = Grading(database, assignments, engine, threads)
-        await stack.enter_async_context(
+        metrics = Metrics()
+        engine = stack.enter_context(warm_engine(settings, assignments, artefacts.keep, metrics))
+        self_test = await stack.enter_async_context(
+            SelfTest(engine, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
+        )
+        grading = Grading(database, assignments, engine, threads, [metrics.graded, self_test.graded])
+        worker = await stack.enter_async_context(
             Worker(database, grading, slots=settings.slots, shutdown_seconds=settings.shutdown_seconds)
         )
+        state = Operations(settings, database, lambda: worker.is_working, self_test, metrics)
+        if settings.worker_port is not None:
+            await stack.enter_async_context(answering(state, settings.worker_port))
         logger.info("worker_started", extra={"slots": settings.slots})
         await stopped.wait()
         logger.info("stopping")

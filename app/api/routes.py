@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +9,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.api import assignments, regrades, reports, submissions, tokens
 from app.api.openapi import problem_answers
 from app.api.parameters import language_parameter
-from app.api.schemas import Health
 from app.auth import TokenHolder
 from app.errors import NotAuthenticated, TooManyRequests
 from app.services import services
@@ -22,7 +19,6 @@ async def within_limit(request: Request, holder: TokenHolder) -> None:
     services(request).limits.requests.take(holder.token_id)
 
 
-router = APIRouter()
 api = APIRouter(
     prefix="/api/v1",
     dependencies=[Depends(within_limit), Depends(language_parameter)],
@@ -30,9 +26,3 @@ api = APIRouter(
 )
 for part in (submissions, reports, assignments, regrades, tokens):
     api.include_router(part.router)
-
-
-@router.get("/healthz", tags=["operations"], summary="Whether the service answers")
-async def healthz() -> Health:
-    """Asks neither the database nor the box, needs no token, and answers as soon as the service runs."""
-    return Health(status="ok", version=version("lstm-grader"))

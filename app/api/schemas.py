@@ -316,6 +316,13 @@ class Health(Body):
     version: str = Field(examples=["0.1.0"])
 
 
+class Readiness(Body):
+    status: Literal["ready", "not_ready"]
+    checks: dict[Literal["database", "queue", "box"], Literal["ok", "failed", "elsewhere"]] = Field(
+        description="`box`: a known answer has got all its points lately; `elsewhere`: other processes grade"
+    )
+
+
 class Problem(BaseModel):
     """What is wrong, what was expected and what to do (RFC 9457). `type` is stable; the texts may be reworded."""
 

@@ -39,6 +39,10 @@ class Jobs(Protocol):
         """An event that is set when the submission has got on, perhaps; look before waiting for it."""
 
     @property
+    def is_working(self) -> bool:
+        """Whether this process does its part of the work."""
+
+    @property
     def stopping(self) -> bool:
         """Whether the service is about to stop."""
 

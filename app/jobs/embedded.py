@@ -58,6 +58,11 @@ class EmbeddedJobs(Watchers):
     def wake(self) -> None:
         self._wake.set()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether every slot takes what comes."""
+        return not self.stopping and bool(self._tasks) and not any(task.done() for task in self._tasks)
+
     async def __aenter__(self) -> Self:
         async with self._database.write() as session:
             if requeued := await repository.requeue_running(session):

@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -36,15 +36,22 @@ class Grading:
 
     Args:
         grade: blocks for seconds; called in `threads`.
+        graded: what is called with each report that was stored.
     """
 
     def __init__(
-        self, database: Database, assignments: Mapping[str, Assignment], grade: Grade, threads: ThreadPoolExecutor
+        self,
+        database: Database,
+        assignments: Mapping[str, Assignment],
+        grade: Grade,
+        threads: ThreadPoolExecutor,
+        graded: Sequence[Callable[[Report], None]] = (),
     ) -> None:
         self._database = database
         self._assignments = assignments
         self._grade = grade
         self._threads = threads
+        self._graded = graded
 
     async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> str | None:
         """Claim a submission with `take`, grade it, and store the report.
@@ -104,6 +111,9 @@ class Grading:
 
     async def _store(self, claim: Claim, report: Report) -> None:
         kept = await self.persist(lambda session: repository.finish(session, claim, report))
+        if kept:
+            for call in self._graded:
+                call(report)
         logger.info(
             "graded",
             extra={

@@ -88,6 +88,11 @@ class PostgreSQLJobs(_Queue, Watchers):
     def wake(self) -> None:
         """Workers are woken by the database."""
 
+    @property
+    def is_working(self) -> bool:
+        """Whether this process hears of what workers do."""
+        return not self.stopping and self._listener is not None and not self._listener.done()
+
     async def __aenter__(self) -> Self:
         self._listener = asyncio.create_task(self._listen(), name="listener")
         return self
@@ -128,6 +133,11 @@ class Worker(_Queue):
         self._shutdown_seconds = shutdown_seconds
         self._app.task(name=TASK, queue=QUEUE, retry=_WhenStopped())(self._grade)
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it takes what comes."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def __aenter__(self) -> Self:
         self._tasks = [

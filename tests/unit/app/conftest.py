@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.tokens import hash_secret
 from grader import Assignment, Report, Status, Submission
 from grader.report import AssignmentRef, Check, CheckStatus, Receipt, SubmissionRef
+from grader.selftest import correct_submission
 
 OWNER_TOKEN = "token-of-the-owner"
 
@@ -34,12 +35,15 @@ class FakeGrader:
 
     def __init__(self) -> None:
         self.statuses = [Status.PASSED]
+        self.self_test = Status.PASSED
         self.graded: list[Submission] = []
         self.released = threading.Event()
         self.released.set()
         self.change: Callable[[Report], Report] = lambda report: report
 
     def __call__(self, submission: Submission, assignment: Assignment) -> Report:
+        if submission == correct_submission():
+            return make_report(submission, assignment, self.self_test, 100.0)
         assert self.released.wait(20)
         self.graded.append(submission)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.anyio
 #: What every token may ask; the answers hold nothing of others, as the tests below show.
 FOR_EVERYBODY = {
     ("get", "/healthz"),
+    ("get", "/readyz"),
     ("post", SUBMISSIONS),
     ("get", SUBMISSIONS),
     ("get", "/api/v1/assignments"),

@@ -1,0 +1,254 @@
+"""What an operator, a load balancer and monitoring see of a service, and what it does when too much waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
+
+from app.metrics import CountedSandbox, Metrics
+from app.models import JobStatus, Role, Submission, utc_now
+from app.repository import REGRADE_PRIORITY
+from app.selftest import SelfTest
+from app.settings import Settings
+from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
+from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
+from tests.unit.app.conftest import FakeGrader, Service, running
+
+METRICS_TOKEN = "token-of-the-monitoring"
+ASSIGNMENT = load_assignments()["lstm-layer"]
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"metrics_token": Settings(metrics_token=METRICS_TOKEN).metrics_token})
+
+
+async def ready(service: Service) -> httpx.Response:
+    async with service.client(None) as anybody:
+        return await anybody.get("/readyz")
+
+
+async def metrics(service: Service) -> dict[tuple[str, ...], float]:
+    """Values by name and labels."""
+    async with service.client(METRICS_TOKEN) as monitoring:
+        answer = await monitoring.get("/metrics")
+    assert answer.status_code == 200
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+async def upload(service: Service, student: str = "Пётр Иванов") -> httpx.Response:
+    async with service.client() as client:
+        files = {"file": ("Решение Петра.py", b"class LSTM: ...")}
+        return await client.post("/api/v1/submissions", data={"student": student}, files=files)
+
+
+@contextlib.asynccontextmanager
+async def paused(service: Service, grader: FakeGrader) -> AsyncIterator[None]:
+    """No grade ends meanwhile."""
+    grader.released.clear()
+    yield
+    grader.released.set()
+
+
+# --- readiness --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_service_is_ready_when_a_known_answer_got_all_its_points(service: Service) -> None:
+    for _ in range(100):
+        answer = await ready(service)
+        if answer.status_code == 200:
+            break
+        assert answer.json()["checks"]["box"] == "failed"
+        await asyncio.sleep(0.01)
+    assert answer.json() == {"status": "ready", "checks": {"database": "ok", "queue": "ok", "box": "ok"}}
+
+
+async def test_a_known_answer_without_all_its_points_is_a_service_that_cannot_grade(
+    settings: Settings, grader: FakeGrader
+) -> None:
+    grader.self_test = Status.FAILED
+    async with running(settings, grader) as service:
+        await asyncio.sleep(0.1)
+        answer = await ready(service)
+    assert (answer.status_code, answer.json()["status"]) == (503, "not_ready")
+    assert answer.json()["checks"]["box"] == "failed"
+
+
+async def test_without_its_database_a_service_is_not_ready_and_still_counts(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.asynccontextmanager
+    async def gone() -> AsyncIterator[None]:
+        raise OperationalError("SELECT", {}, Exception("the disk is full"))
+        yield
+
+    monkeypatch.setattr(service.services.database, "read", gone)
+    assert (await ready(service)).json()["checks"]["database"] == "failed"
+    assert (await metrics(service))["lstm_grader_database_up",] == 0
+
+
+async def test_a_service_that_stops_is_not_ready(service: Service) -> None:
+    service.services.jobs.stop_watching()
+    assert (await ready(service)).json()["checks"]["queue"] == "failed"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() -> None:
+    clock, grader = Clock(), FakeGrader()
+    with ThreadPoolExecutor(1) as threads:
+        self_test = SelfTest(grader, ASSIGNMENT, threads, every_seconds=600, clock=clock)
+        assert not self_test.passed
+        await self_test.run()
+        assert self_test.passed
+        clock.now = 5000
+        assert not self_test.passed
+        self_test.graded(a_report(Status.FAILED))
+        assert not self_test.passed
+        self_test.graded(a_report(Status.PASSED))
+        assert self_test.passed
+
+
+async def test_an_engine_that_raises_proves_nothing_and_ends_no_test() -> None:
+    def broken(submission: object, assignment: Assignment) -> Report:
+        raise SandboxStartFailed("no memory")
+
+    with ThreadPoolExecutor(1) as threads:
+        self_test = SelfTest(broken, ASSIGNMENT, threads, every_seconds=600)
+        await self_test.run()
+    assert not self_test.passed
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+
+
+async def test_metrics_are_for_monitoring_and_for_teachers(service: Service) -> None:
+    await service.add_token("token-of-a-teacher", Role.TEACHER)
+    await service.add_token("token-of-a-student", Role.SUBMITTER)
+    statuses = {}
+    for token in (None, "token-of-a-student", "unknown-token", METRICS_TOKEN, "token-of-a-teacher"):
+        async with service.client(token) as client:
+            statuses[token] = (await client.get("/metrics")).status_code
+    assert list(statuses.values()) == [401, 403, 401, 200, 200]
+
+
+async def test_the_token_of_the_monitoring_opens_nothing_else(service: Service) -> None:
+    async with service.client(METRICS_TOKEN) as monitoring:
+        assert (await monitoring.get("/api/v1/submissions")).status_code == 401
+
+
+async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: FakeGrader) -> None:
+    async with paused(service, grader):
+        for student in ("a", "b", "c"):
+            assert (await upload(service, student)).status_code == 202
+        await asyncio.sleep(0.2)
+        async with service.services.database.write() as session:
+            await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
+        waiting = await metrics(service)
+    assert waiting["lstm_grader_submissions", "running"] == 2
+    assert waiting["lstm_grader_submissions", "queued"] == 1
+    assert 100 <= waiting["lstm_grader_queue_age_seconds",] < 200
+    grader.statuses = [Status.PASSED]
+    while (done := await metrics(service)).get(("lstm_grader_grades_total", "passed")) != 3:
+        await asyncio.sleep(0.01)
+    assert done["lstm_grader_submissions", "running"] == done["lstm_grader_queue_age_seconds",] == 0
+    assert done["lstm_grader_grade_seconds_count", "total"] == 3
+
+
+async def test_no_label_holds_what_a_client_wrote(service: Service) -> None:
+    submission_id = (await upload(service)).json()["id"]
+    async with service.client() as client:
+        await client.get(f"/api/v1/submissions/{submission_id}")
+        await client.get("/secret-path-of-mine")
+        await client.request("INVENTED", "/api/v1/submissions")
+    async with service.client(METRICS_TOKEN) as monitoring:
+        text = (await monitoring.get("/metrics")).text
+    for written in ("Иванов", "Петра", submission_id, "secret-path", "INVENTED", METRICS_TOKEN):
+        assert written not in text
+    assert 'route="/api/v1/submissions/{submission_id}"' in text
+
+
+@pytest.mark.parametrize(("killed_for", "counted"), [("memory", "memory"), ("something new", "other"), (None, None)])
+async def test_runs_that_the_box_ends_are_counted_by_the_limit_they_met(
+    killed_for: str | None, counted: str | None
+) -> None:
+    found = Metrics()
+    sandbox = CountedSandbox(InMemorySandbox({Kind.KERAS3: [Outcome(result=b"", killed_for=killed_for)]}), found)
+    sandbox.run(Kind.KERAS3, b"", Limits())
+    text = found.document(None, self_test=None).decode()
+    assert ("lstm_grader_box_kills_total{" in text) is (counted is not None)
+    assert counted is None or f'lstm_grader_box_kills_total{{reason="{counted}"}} 1.0' in text
+
+
+async def test_runs_that_we_lose_are_counted_and_raised() -> None:
+    class Broken:
+        def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
+            raise SandboxStartFailed("no memory")
+
+    found = Metrics()
+    with pytest.raises(SandboxStartFailed):
+        CountedSandbox(Broken(), found).run(Kind.KERAS2, b"", Limits())
+    assert b'lstm_grader_box_failures_total{kind="keras2"} 1.0' in found.document(None, self_test=True)
+
+
+# --- back-pressure ----------------------------------------------------------------------------------------------------
+
+
+async def wait_since(service: Service, seconds: float, **values: Any) -> None:
+    waiting = update(Submission).where(Submission.job_status == JobStatus.QUEUED)
+    async with service.services.database.write() as session:
+        await session.execute(waiting.values(created_at=utc_now() - timedelta(seconds=seconds), **values))
+
+
+@pytest.fixture
+async def full(service: Service, grader: FakeGrader) -> AsyncIterator[Service]:
+    """Both slots work, and one submission waits."""
+    async with paused(service, grader):
+        for student in ("a", "b", "c"):
+            await upload(service, student)
+        await asyncio.sleep(0.2)
+        yield service
+
+
+async def test_uploads_are_refused_while_those_before_wait_too_long(full: Service) -> None:
+    await wait_since(full, full.services.settings.queue_seconds + 10)
+    await asyncio.sleep(1.1)  # what was known a second ago is believed
+    answer = await upload(full, "d")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert answer.json()["type"] == "urn:lstm-grader:problem:overloaded"
+    async with full.browser() as browser:
+        assert (await browser.get("/")).status_code == 200
+
+
+async def test_regrades_that_wait_refuse_nobody(full: Service) -> None:
+    await wait_since(full, full.services.settings.queue_seconds + 10, priority=REGRADE_PRIORITY)
+    await asyncio.sleep(1.1)
+    assert (await upload(full, "d")).status_code == 202
+
+
+def a_report(status: Status) -> Report:
+    from grader.selftest import correct_submission
+    from tests.unit.app.conftest import make_report
+
+    return make_report(correct_submission(), ASSIGNMENT, status, 100.0)
