@@ -163,6 +163,8 @@ class Supervisor:
         code = REFUSED_EXIT_CODE
         try:
             lockdown.apply(descriptors, order["directory"], order["limits"], order["uid"], parent)
+            # Ignored where the service was started in the background; a run must not depend on that.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             # AutoGraph writes the code it makes to a temporary file.
             tempfile.tempdir = os.environ["TMPDIR"] = order["directory"]
             sys.dont_write_bytecode = True

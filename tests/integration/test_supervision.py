@@ -196,6 +196,7 @@ def bury(tmp_path, monkeypatch):
         child = zygote.Child(
             pid=process.pid,
             pidfd=os.pidfd_open(process.pid),
+            proc_fd=os.open(f"/proc/{process.pid}/status", os.O_RDONLY),
             status_fd=writer,
             folder_fd=os.open(tmp_path, os.O_RDONLY),
             limits=limits,
