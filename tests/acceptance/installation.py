@@ -1,0 +1,165 @@
+"""The service as an operator runs it: processes that can be killed and started again, on either database."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from grader.selftest import correct_submission
+from tests.acceptance.conftest import COMMAND, Server, service_environment, serving
+from tests.postgresql import PostgreSQL
+
+TOKEN = "owner-token-of-these-tests-7c1e"
+#: What only the reader looks at: graded in milliseconds, through the real box.
+NO_CLASS = b"x = 1\n"
+CORRECT = correct_submission().content
+RESULTS = """
+    SELECT submissions.id, submissions.job_status, count(reports.id) FROM submissions
+    LEFT JOIN reports ON reports.submission_id = submissions.id GROUP BY submissions.id, submissions.job_status
+"""
+
+
+class Installation:
+    """Web and worker processes. It remembers what was answered 202.
+
+    Args:
+        postgresql: None: everything is one process, on SQLite.
+    """
+
+    def __init__(self, folder: Path, cache_dir: Path, postgresql: PostgreSQL | None, **environment: str) -> None:
+        self.accepted: list[str] = []
+        self._folder = folder
+        self._cache_dir = cache_dir
+        self._stack = contextlib.ExitStack()
+        self._numbers = itertools.count()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self._environment = {
+            "LSTM_GRADER_PORT": str(port),
+            "LSTM_GRADER_OWNER_TOKEN": TOKEN,
+            "LSTM_GRADER_SLOTS": "2",
+            "LSTM_GRADER_TOKEN_REQUESTS_PER_MINUTE": "1000000",
+            **environment,
+        }
+        self._database_url = postgresql.new_database() if postgresql else None
+        if self._database_url:
+            self._environment["LSTM_GRADER_DATABASE_URL"] = self._database_url
+            subprocess.run([*COMMAND, "db", "upgrade"], env=self._all_environment(), check=True, capture_output=True)
+        self.client = self._stack.enter_context(
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=90)
+        )
+        self.web: Server
+
+    def _all_environment(self) -> dict[str, str]:
+        return service_environment(self._folder, self._cache_dir, **self._environment)
+
+    def start_web(self) -> Server:
+        self.web = self._stack.enter_context(serving(self._folder, self._cache_dir, **self._environment))
+        return self.web
+
+    def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
+        """A process that grades; on SQLite that is the service itself."""
+        log = self._folder / f"worker-log-{next(self._numbers)}"
+        with log.open("wb") as stderr:
+            process = subprocess.Popen([*COMMAND, "worker"], env=self._all_environment() | environment, stderr=stderr)
+        self._stack.callback(process.wait)
+        self._stack.callback(process.kill)
+        return process
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def post(self, content: bytes = NO_CLASS, student: str | None = None, **params: str) -> httpx.Response:
+        """Send a file; whatever is answered 202 (or 200, graded already) counts from now on."""
+        response = self.client.post(
+            "/api/v1/submissions",
+            params=params,
+            files={"file": ("LSTM.py", content)},
+            data={"student": student or f"student-{next(self._numbers)}"},
+        )
+        if response.is_success:
+            self.accepted.append(response.json()["id"])
+        return response
+
+    @contextlib.contextmanager
+    def uploading(self, threads: int = 4) -> Iterator[None]:
+        """Upload from several threads for as long as the block lasts, whatever happens to the service."""
+        over = threading.Event()
+
+        def upload() -> None:
+            while not over.is_set():
+                try:
+                    self.post()
+                except httpx.TransportError:
+                    time.sleep(0.05)
+
+        started = [threading.Thread(target=upload) for _ in range(threads)]
+        for thread in started:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            for thread in started:
+                thread.join()
+
+    def job_status(self, submission_id: str) -> str:
+        return str(self.client.get(f"/api/v1/submissions/{submission_id}").json()["job_status"])
+
+    def wait_for_running(self, submission_id: str, seconds: float = 60) -> None:
+        until = time.monotonic() + seconds
+        while self.job_status(submission_id) != "running":
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    def expect_one_result_each(self, seconds: float) -> None:
+        """Every submission that is stored, and so every one that was answered 202, is done and has one report."""
+        assert self.accepted
+        until = time.monotonic() + seconds
+        while True:
+            found = {id: (status, reports) for id, status, reports in self._results()}
+            wrong = {id: result for id, result in found.items() if result != ("done", 1)}
+            if not wrong:
+                break
+            assert time.monotonic() < until, f"after {seconds} s: {len(wrong)} of {len(found)}, such as {wrong}"[:500]
+            time.sleep(0.2)
+        assert set(self.accepted) <= set(found)
+        assert self.client.get(f"/api/v1/submissions/{self.accepted[-1]}").json()["report"]["status"]
+
+    def stored(self) -> int:
+        return len(self._results())
+
+    def _results(self) -> list[tuple[str, str, int]]:
+        if self._database_url:
+            with psycopg.connect(self._database_url) as connection:
+                return list(connection.execute(RESULTS))  # type: ignore[arg-type]
+        with contextlib.closing(sqlite3.connect(self._folder / "lstm-grader.sqlite3", timeout=20)) as connection:
+            return list(connection.execute(RESULTS))
+
+
+def kill(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def kill_zygotes(server: Server) -> int:
+    """Kill every warm process below the service; returns how many there were."""
+    killed = 0
+    for pid in server.children():
+        with contextlib.suppress(OSError):
+            if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed

@@ -1,0 +1,211 @@
+"""Faults, with real processes: whatever dies, every 202 gets exactly one final result, and nobody has to help.
+
+The times are promises: from the fault until everything that was accepted is graded.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.installation import CORRECT, TOKEN, Installation, kill, kill_zygotes
+from tests.postgresql import PostgreSQL
+
+AFTER_A_KILL_OF_THE_SERVICE_SECONDS = 60
+AFTER_A_KILL_OF_A_WORKER_SECONDS = 60
+AFTER_A_KILL_OF_POSTGRESQL_SECONDS = 60
+
+Install = Callable[..., Installation]
+
+
+@pytest.fixture
+def install(tmp_path: Path, cache_dir: Path, request: pytest.FixtureRequest) -> Iterator[Install]:
+    """Makes an installation on "sqlite" or "postgresql"; all its processes end with the test."""
+    made: list[Installation] = []
+
+    def install(kind: str, folder: Path = tmp_path, **environment: str) -> Installation:
+        server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+        made.append(Installation(folder, cache_dir, server, **environment))
+        return made[-1]
+
+    yield install
+    for installation in made:
+        installation.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_service_killed_at_random_moments_of_uploads_loses_nothing_it_accepted(install: Install, kind: str) -> None:
+    installation = install(kind)
+    installation.start_web()
+    if kind == "postgresql":
+        installation.start_worker()
+    with installation.uploading():
+        for _ in range(2):
+            time.sleep(random.uniform(1, 3))
+            kill(installation.web.process)
+            installation.start_web()
+        time.sleep(1)
+    assert len(installation.accepted) > 10
+    installation.expect_one_result_each(AFTER_A_KILL_OF_THE_SERVICE_SECONDS)
+
+
+def test_worker_killed_during_a_grade_is_replaced_by_the_others(install: Install) -> None:
+    installation = install("postgresql", LSTM_GRADER_SLOTS="1")
+    installation.start_web()
+    victim = installation.start_worker()
+    graded = installation.post(CORRECT, wait="90")
+    assert graded.json()["report"]["points"] == 100
+    running = installation.post(CORRECT, "petrov").json()["id"]
+    waiting = installation.post(CORRECT, "petrov").json()["id"]
+    installation.wait_for_running(running)
+    kill(victim)
+    assert [installation.job_status(id) for id in (running, waiting)] == ["running", "queued"]
+    installation.start_worker()
+    installation.expect_one_result_each(AFTER_A_KILL_OF_A_WORKER_SECONDS)
+    for id in (running, waiting):
+        assert installation.client.get(f"/api/v1/submissions/{id}").json()["report"]["points"] == 100
+
+
+def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install: Install) -> None:
+    installation = install("sqlite")
+    web = installation.start_web()
+    assert installation.post(CORRECT, wait="90").status_code == 200
+    for _ in range(2):
+        id = installation.post(CORRECT).json()["id"]
+        installation.wait_for_running(id)
+        time.sleep(random.uniform(0, 0.5))
+        assert kill_zygotes(web)
+    installation.expect_one_result_each(AFTER_A_KILL_OF_A_WORKER_SECONDS)
+    for id in installation.accepted:
+        assert installation.client.get(f"/api/v1/submissions/{id}").json()["report"]["points"] == 100
+
+
+def test_postgresql_killed_with_jobs_in_flight_is_waited_for(install: Install, postgresql: PostgreSQL) -> None:
+    installation = install("postgresql")
+    web, worker = installation.start_web(), installation.start_worker()
+    assert installation.post(CORRECT, wait="90").status_code == 200
+    for _ in range(4):
+        installation.post(CORRECT)
+    installation.wait_for_running(installation.accepted[1])
+    postgresql.kill()
+    refused = installation.post()
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) > 0
+    time.sleep(3)
+    postgresql.start()
+    with installation.uploading(threads=1):
+        time.sleep(1)
+    installation.expect_one_result_each(AFTER_A_KILL_OF_POSTGRESQL_SECONDS)
+    assert (web.process.poll(), worker.poll()) == (None, None)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "none", folder], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk needs root that may mount: {mounted.stderr.decode()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: Install, small_disk: Path) -> None:
+    (small_disk / "ballast").write_bytes(bytes(10_000_000))
+    installation = install("sqlite", small_disk)
+    installation.start_web()
+    until = time.monotonic() + 60
+    while (response := installation.post(b"x = 1\n" + b"# filler\n" * 10_000)).is_success:
+        assert time.monotonic() < until
+    assert response.status_code == 503, response.text
+    assert int(response.headers["Retry-After"]) > 0
+    (small_disk / "ballast").unlink()
+    installation.expect_one_result_each(30)
+    assert installation.post(wait="30").status_code == 200
+
+
+def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: Install) -> None:
+    installation = install("sqlite")
+    installation.start_web()
+    address = ("127.0.0.1", installation.client.base_url.port)
+    assert installation.post(wait="90").status_code == 200
+    head = (
+        f"POST /api/v1/submissions?wait=60 HTTP/1.1\r\nHost: grader\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n"
+    )
+    body = (
+        '--b\r\nContent-Disposition: form-data; name="student"\r\n\r\nvanished\r\n'
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="LSTM.py"\r\n\r\nx = 1\n\r\n--b--\r\n'
+    )
+    request = (head.format(length=len(body)) + body).encode()
+    slow = [socket.create_connection(address) for _ in range(50)]
+    for connection in slow:
+        connection.sendall(request[: random.randrange(1, len(request))])
+    for _ in range(3):
+        started = time.monotonic()
+        assert installation.post(wait="30").status_code == 200
+        assert time.monotonic() - started < 5
+    before = installation.stored()
+    for connection in slow:
+        connection.close()
+    # These have said all and do not wait for the answer; what they sent is theirs, as if they had.
+    for _ in range(5):
+        with socket.create_connection(address) as connection:
+            connection.sendall(request)
+            time.sleep(0.1)
+    until = time.monotonic() + 10
+    while installation.stored() < before + 5:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    installation.expect_one_result_each(30)
+    assert installation.stored() == before + 5
+
+
+CLOCK = '''
+"""Read by every Python process that finds it: the wall clock is off by as many seconds as the file says."""
+import datetime, os, time
+
+def offset(file=os.environ.get("TEST_CLOCK_OFFSET"), time_ns=time.time_ns):
+    return float(open(file).read() or 0) if file and os.path.exists(file) else 0.0
+
+class datetime_(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None, now=datetime.datetime.now):
+        return now(tz) + datetime.timedelta(seconds=offset())
+
+datetime.datetime = datetime_
+time_, time_ns_ = time.time, time.time_ns
+time.time = lambda: time_() + offset()
+time.time_ns = lambda: time_ns_() + int(offset() * 1e9)
+'''
+
+
+def test_clocks_that_jump_and_disagree_lose_nothing(install: Install, tmp_path: Path) -> None:
+    """The web process's clock jumps by a day, forward and back; the worker's is two days behind."""
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "sitecustomize.py").write_text(CLOCK)
+    web_clock, worker_clock = tmp_path / "web-clock", tmp_path / "worker-clock"
+    worker_clock.write_text("-172800")
+    installation = install("postgresql", PYTHONPATH=str(tmp_path / "python"), TEST_CLOCK_OFFSET=str(web_clock))
+    installation.start_web()
+    installation.start_worker(TEST_CLOCK_OFFSET=str(worker_clock))
+    day = 24 * 3600
+    for jump in (0, day, -day, 0):
+        web_clock.write_text(str(jump))
+        started = time.monotonic()
+        assert installation.post(student="ivanov", wait="60").status_code == 200
+        assert time.monotonic() - started < 30
+        body = installation.client.get(f"/api/v1/submissions/{installation.accepted[-1]}").json()
+        ahead = datetime.fromisoformat(body["created_at"]) - datetime.now(UTC)
+        assert abs(ahead.total_seconds() - jump) < 60  # It did jump.
+    installation.expect_one_result_each(10)
