@@ -15,6 +15,10 @@
         FieldsMissing
         FieldsUnknown
         StudentInvalid
+        AttemptRefused          the assignment's rules
+          AssignmentClosed
+          AttemptsUsedUp
+          AttemptTooSoon
         AssignmentUnknown
         FileEmpty
         FileTooLarge
@@ -104,6 +108,21 @@ class StudentInvalid(UploadRefused):
     """params: limit (characters)"""
 
 
+class AttemptRefused(UploadRefused): ...
+
+
+class AssignmentClosed(AttemptRefused):
+    """params: closed_at (ISO 8601, as the assignment says it)"""
+
+
+class AttemptsUsedUp(AttemptRefused):
+    """params: limit"""
+
+
+class AttemptTooSoon(AttemptRefused):
+    """params: retry_after_seconds, cooldown_seconds"""
+
+
 class AssignmentUnknown(UploadRefused):
     """params: came, known (ids)"""
 
@@ -186,6 +205,10 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     FieldsMissing: Answer(422, "fields-missing"),
     FieldsUnknown: Answer(422, "unknown-fields"),
     StudentInvalid: Answer(422, "invalid-student"),
+    AttemptRefused: Answer(403, "attempt-refused"),
+    AssignmentClosed: Answer(403, "assignment-closed"),
+    AttemptsUsedUp: Answer(403, "attempts-used-up"),
+    AttemptTooSoon: Answer(429, "attempt-too-soon"),
     AssignmentUnknown: Answer(422, "unknown-assignment"),
     FileEmpty: Answer(422, "empty-file"),
     FileTooLarge: Answer(413, "file-too-large"),

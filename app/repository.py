@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
 from app.models import JobStatus, Regrade, RegradeItem, ReportDiagnosis, StoredReport, Submission, new_id, utc_now
+from app.policy import Attempt
 from app.tokens import Principal
 from grader import Report
 
@@ -68,7 +69,7 @@ async def add_submission(
     idempotency_key: str | None = None,
 ) -> Submission:
     """Store one attempt. Its number counts the attempts of this student at this assignment, from 1."""
-    await _take_turn(session, student)
+    await take_turn(session, student)
     waiting = select(func.count()).where(Submission.student == student, Submission.job_status == JobStatus.QUEUED)
     earlier = select(func.max(Submission.attempt)).where(
         Submission.student == student, Submission.assignment_id == assignment_id
@@ -89,7 +90,21 @@ async def add_submission(
     return submission
 
 
-async def _take_turn(session: AsyncSession, student: str) -> None:
+async def attempts(session: AsyncSession, student: str, assignment_id: str) -> Sequence[Attempt]:
+    """All attempts of a student at an assignment, from the first; a cancelled one never has points."""
+    rows = await session.execute(
+        select(Submission.attempt, Submission.created_at, StoredReport.points, StoredReport.max_points, StoredReport.id)
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .where(Submission.student == student, Submission.assignment_id == assignment_id)
+        .order_by(Submission.attempt)
+    )
+    return [
+        Attempt(number, created_at, points, max_points or 0.0, is_ours=report_id is not None and points is None)
+        for number, created_at, points, max_points, report_id in rows
+    ]
+
+
+async def take_turn(session: AsyncSession, student: str) -> None:
     """Wait until no other transaction adds an attempt of this student. On SQLite all writers take turns anyway."""
     if _is_postgresql(session):
         await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"student:{student}", 0))))

@@ -25,6 +25,7 @@ from starlette.types import Message, Receive
 from app import repository
 from app.errors import (
     AssignmentUnknown,
+    AttemptRefused,
     FieldsMissing,
     FieldsUnknown,
     FileEmpty,
@@ -36,7 +37,8 @@ from app.errors import (
     OtherStudent,
     StudentInvalid,
 )
-from app.models import Submission
+from app.models import Submission, utc_now
+from app.policy import check_attempt
 from app.services import Services
 from app.tokens import Principal
 from grader import Assignment
@@ -178,13 +180,18 @@ async def accept(
         IdempotencyKeyReused: and that was something else.
         TooManyRequests: the student sends too much.
         Overloaded: what came before waits too long.
+        AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
     """
     if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
         return earlier
     await services.backlog.check()
     services.limits.uploads.take(upload.student)
+    assignment = services.assignments[upload.assignment_id]
     try:
         async with services.database.write() as session:
+            await repository.take_turn(session, upload.student)
+            attempts = await repository.attempts(session, upload.student, upload.assignment_id)
+            check_attempt(assignment, attempts, utc_now())
             submission = await repository.add_submission(
                 session,
                 student=upload.student,
@@ -196,7 +203,7 @@ async def accept(
                 idempotency_key=idempotency_key,
             )
             await services.jobs.enqueue(session, submission)
-    except IntegrityError:
+    except (IntegrityError, AttemptRefused):
         # The same request at the same time, and the other one was faster.
         if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
             return earlier

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from grader.errors import AssignmentError, UnknownAssignment
 from grader.sandbox.limits import Limits
@@ -73,6 +73,33 @@ class UploadLimits(AssignmentModel):
     )
 
 
+class Attempts(AssignmentModel):
+    """How often a student may try, and which try is the grade. The service sees to it; reports say nothing of it."""
+
+    limit: int | None = Field(None, ge=1, le=1000, description="most attempts; one that we failed to grade is none")
+    cooldown_seconds: int = Field(0, ge=0, le=30 * 86400, description="from one attempt to the next")
+    counts: Literal["best", "last"] = Field("best", description="which attempt is the grade, after what lateness costs")
+
+
+class Deadline(AssignmentModel):
+    """Until when attempts are taken, and what late ones cost. The service sees to it; reports say nothing of it."""
+
+    due: AwareDatetime | None = Field(None, description="later attempts are late")
+    closes: AwareDatetime | None = Field(None, description="from here on nothing is accepted")
+    late_percent_per_day: float = Field(
+        0.0, ge=0, le=100, description="of its points that a late attempt loses for each day begun"
+    )
+    late_percent_max: float = Field(100.0, ge=0, le=100, description="the most that lateness costs")
+
+    @model_validator(mode="after")
+    def _closes_after_it_is_due(self) -> Self:
+        if self.due and self.closes and self.closes < self.due:
+            raise ValueError("`closes` lies before `due`: nobody could be late")
+        if self.late_percent_per_day and not self.due:
+            raise ValueError("`late_percent_per_day` needs `due`: late for what?")
+        return self
+
+
 class Assignment(AssignmentModel):
     """One exercise as a teacher set it."""
 
@@ -88,6 +115,8 @@ class Assignment(AssignmentModel):
     tolerance: Tolerance = Tolerance()
     limits: Limits = Limits()
     upload: UploadLimits = UploadLimits()
+    attempts: Attempts = Attempts()
+    deadline: Deadline = Deadline()
     cases: list[CaseEntry] = Field(min_length=2, description="the first one is the exercise's own, and public")
 
     @field_validator("points")
@@ -114,8 +143,8 @@ class Assignment(AssignmentModel):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 in hex of all that decides a grade (RFC 8785): a changed title or language keeps it."""
-        graded = self.model_dump(mode="json", exclude={"title", "language"})
+        """SHA-256 in hex of all that a report depends on (RFC 8785): a changed title or deadline keeps it."""
+        graded = self.model_dump(mode="json", exclude={"title", "language", "attempts", "deadline"})
         return hashlib.sha256(rfc8785.dumps(graded)).hexdigest()
 
 

@@ -78,10 +78,21 @@ class SubmissionFacts(Body):
     links: SubmissionLinks
 
 
+class GradeBody(Body):
+    """What an attempt is worth by the assignment's rules of today."""
+
+    points: float = Field(description="the report's points, less what lateness takes off")
+    max_points: float
+    late_days: int = Field(description="days begun since it was due", examples=[0])
+    penalty_percent: float = Field(description="of the report's points", examples=[0.0])
+    counts: bool = Field(description="whether it is the student's grade: the best or the last attempt")
+
+
 class SubmissionBody(SubmissionFacts):
     """One attempt, and its report as soon as there is one."""
 
     position: int | None = Field(description="1: is graded next; null when it does not wait", examples=[1])
+    grade: GradeBody | None = Field(description="null while there is none, and when we have failed")
     report: dict[str, Any] | None = Field(
         description="the report that counts with its texts in the language that was asked for; null until `job_status` "
         "is `done`. Machines read `status`, `points`, `checks` and the codes; `message`, `hint` and `title` are for "

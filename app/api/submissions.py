@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +14,13 @@ from app import repository, uploads
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import UPLOAD_BODY, problem_answers
 from app.api.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
-from app.api.schemas import SubmissionBody, SubmissionItem, SubmissionLinks, SubmissionList
+from app.api.schemas import GradeBody, SubmissionBody, SubmissionItem, SubmissionLinks, SubmissionList
 from app.auth import TokenHolder
 from app.errors import (
+    AssignmentClosed,
     AssignmentUnknown,
+    AttemptsUsedUp,
+    AttemptTooSoon,
     FieldsMissing,
     FieldsUnknown,
     FileEmpty,
@@ -30,8 +34,10 @@ from app.errors import (
     StudentInvalid,
     SubmissionNotFound,
 )
+from app.grades import grade_of
 from app.listing import list_submissions
 from app.models import JobStatus, StoredReport, Submission
+from app.policy import Grade
 from app.reading import report_for
 from app.services import services
 from app.texts import language_of
@@ -42,7 +48,10 @@ from grader.messages import render
 
 UPLOAD_ANSWERS = problem_answers(
     RequestValidationError,
+    AssignmentClosed,
     AssignmentUnknown,
+    AttemptsUsedUp,
+    AttemptTooSoon,
     FieldsMissing,
     FieldsUnknown,
     FileEmpty,
@@ -131,13 +140,14 @@ async def read_submission(
     """A submitter reads what was submitted with its token; an admin or a teacher reads everything."""
     if wait:
         await wait_until_done(services(request), submission_id, viewer, wait)
-    submission, stored, position = await _state(request, submission_id, viewer)
+    state = await _state(request, submission_id, viewer)
+    submission, report_id = state.submission, state.stored and state.stored.id
     language = report_language(request, submission)
-    etag = tag(submission.job_status, position, stored and stored.id, language, viewer, version("lstm-grader"))
+    etag = tag(submission.job_status, state.position, report_id, state.grade, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
-    return _body_of(submission, stored, position, language, viewer)
+    return _body_of(state, language, viewer)
 
 
 @router.post(
@@ -195,8 +205,8 @@ async def found(request: Request, submission_id: str, viewer: Principal) -> tupl
     Raises:
         SubmissionNotFound: there is none that `viewer` may see.
     """
-    submission, stored, _ = await _state(request, submission_id, viewer)
-    return submission, stored
+    state = await _state(request, submission_id, viewer)
+    return state.submission, state.stored
 
 
 def report_language(request: Request, submission: Submission) -> str:
@@ -219,24 +229,37 @@ def facts(submission: Submission) -> dict[str, Any]:
     }
 
 
-async def _state(
-    request: Request, submission_id: str, viewer: Principal
-) -> tuple[Submission, StoredReport | None, int | None]:
-    async with services(request).database.read() as session:
+@dataclass(frozen=True)
+class _State:
+    submission: Submission
+    stored: StoredReport | None
+    position: int | None
+    grade: Grade | None
+
+
+async def _state(request: Request, submission_id: str, viewer: Principal) -> _State:
+    parts = services(request)
+    async with parts.database.read() as session:
         submission = await repository.find_submission(session, submission_id, viewer)
         if submission is None:
             raise SubmissionNotFound
-        stored = await repository.newest_report(session, submission.id)
-        return submission, stored, await repository.queue_position(session, submission)
+        return _State(
+            submission,
+            await repository.newest_report(session, submission.id),
+            await repository.queue_position(session, submission),
+            await grade_of(session, parts.assignments, submission),
+        )
 
 
 async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
-    submission, stored, position = await _state(request, submission_id, viewer)
-    return _body_of(submission, stored, position, report_language(request, submission), viewer)
+    state = await _state(request, submission_id, viewer)
+    return _body_of(state, report_language(request, state.submission), viewer)
 
 
-def _body_of(
-    submission: Submission, stored: StoredReport | None, position: int | None, language: str, viewer: Principal
-) -> SubmissionBody:
-    report = render(report_for(stored, viewer), language) if stored else None
-    return SubmissionBody(**facts(submission), position=position, report=report)
+def _body_of(state: _State, language: str, viewer: Principal) -> SubmissionBody:
+    return SubmissionBody(
+        **facts(state.submission),
+        position=state.position,
+        grade=GradeBody(**asdict(state.grade)) if state.grade else None,
+        report=render(report_for(state.stored, viewer), language) if state.stored else None,
+    )

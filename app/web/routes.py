@@ -24,8 +24,8 @@ from app.auth import (
     session_holder,
 )
 from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
+from app.grades import grade_of
 from app.listing import Selection, list_submissions
-from app.models import JobStatus
 from app.problems import problem
 from app.reading import report_for
 from app.services import services
@@ -97,9 +97,9 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
             checked = await uploads.check_upload(
                 form, parts.assignments, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD)
             )
+        submission = await uploads.accept(parts, checked, submitter)
     except UploadRefused as refusal:
         return await _upload_page(request, submitter, refusal, fields)
-    submission = await uploads.accept(parts, checked, submitter)
     return RedirectResponse(f"/submissions/{submission.id}", HTTP_303_SEE_OTHER)
 
 
@@ -114,9 +114,10 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
             raise SubmissionNotFound
         position = await repository.queue_position(session, submission)
         stored = await repository.newest_report(session, submission.id)
+        grade = await grade_of(session, parts.assignments, submission)
     assignment = parts.assignments.get(submission.assignment_id)
     context: dict[str, Any] = {"submission": submission, "assignment": assignment}
-    if submission.job_status != JobStatus.DONE or stored is None:
+    if stored is None:
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
         return page(request, "waiting.html", position=position, refresh_seconds=refresh_seconds, **context)
     view = await run_in_threadpool(_view, request, report_for(stored, viewer))
@@ -124,7 +125,7 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
         html.shown(picture, *(PICTURE.format(submission.id, name, form, view.language) for form in ("svg", "json")))
         for name, picture in html.pictures_of(view).items()
     ]
-    return page(request, "report.html", report=view.report, pictures=pictures, **context)
+    return page(request, "report.html", report=view.report, pictures=pictures, grade=grade, **context)
 
 
 @router.get("/submissions/{submission_id}/pictures/{name}.{form}")

@@ -17,11 +17,14 @@ from sqlalchemy.exc import IntegrityError
 
 from app import repository, tokens
 from app.database import Database
+from app.errors import AttemptsUsedUp
 from app.listing import Selection, list_submissions
 from app.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
+from app.policy import check_attempt
 from app.repository import Claim
 from app.tokens import Principal
 from grader import Report
+from grader.assignment import BUILT_IN, Attempts, read_assignment
 from grader.report import AssignmentRef, Receipt, Status, SubmissionRef
 from tests.postgresql import PostgreSQL
 
@@ -177,6 +180,33 @@ async def test_attempts_are_counted_per_student_even_at_the_same_time(database: 
     for student in ("s0", "s1"):
         attempts = sorted(submission.attempt for submission in submissions if submission.student == student)
         assert attempts == list(range(1, 11))
+
+
+async def test_attempts_beyond_the_limit_are_refused_even_at_the_same_time(
+    database: Database, owner: Principal
+) -> None:
+    plain = read_assignment(BUILT_IN / "lstm-layer.toml")
+    limited = plain.model_copy(update={"attempts": Attempts(limit=3)})
+
+    async def hand_in() -> None:
+        async with database.write() as session:
+            await repository.take_turn(session, "ivanov")
+            check_attempt(limited, await repository.attempts(session, "ivanov", limited.id), utc_now())
+            await asyncio.sleep(0.01)
+            await repository.add_submission(
+                session,
+                student="ivanov",
+                assignment_id=limited.id,
+                filename="LSTM.py",
+                content=CONTENT,
+                sha256="c" * 64,
+                submitted_by=owner.token_id,
+            )
+
+    results = await asyncio.gather(*(hand_in() for _ in range(10)), return_exceptions=True)
+    assert [type(result) for result in results].count(AttemptsUsedUp) == 7
+    async with database.read() as session:
+        assert [each.number for each in await repository.attempts(session, "ivanov", limited.id)] == [1, 2, 3]
 
 
 async def test_submitter_sees_its_own_and_a_teacher_everything(database: Database, owner: Principal) -> None:

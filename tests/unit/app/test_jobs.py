@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from app import repository
+from app import repository, tokens
 from app.errors import DataDirInUse
 from app.jobs import MAX_TRIES, locked
 from app.models import JobStatus, StoredReport, Submission
@@ -20,9 +20,9 @@ from tests.unit.app.conftest import FakeGrader, Service, running
 pytestmark = pytest.mark.anyio
 
 
-async def submit(service: Service, student: str = "ivanov", assignment: str = "lstm-layer") -> str:
-    token = await service.add_token(f"token-{student}-{assignment}-{id(object())}")
-    upload = Upload(student, assignment, "LSTM.py", b"class LSTM: ...")
+async def submit(service: Service, student: str = "ivanov") -> str:
+    token = await service.add_token(f"token-{student}-{id(object())}")
+    upload = Upload(student, "lstm-layer", "LSTM.py", b"class LSTM: ...")
     return (await accept(service.services, upload, Principal(token.id, token.role))).id
 
 
@@ -75,7 +75,20 @@ async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service: 
 
 
 async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
-    _, _, report = await done(service, await submit(service, assignment="removed"))
+    async with service.services.database.write() as session:
+        token = await tokens.set_owner_token(session, "0" * 64)
+        submission = await repository.add_submission(
+            session,
+            student="ivanov",
+            assignment_id="removed",
+            filename="LSTM.py",
+            content=b"class LSTM: ...",
+            sha256="c" * 64,
+            submitted_by=token.id,
+        )
+        await service.services.jobs.enqueue(session, submission)
+    service.services.jobs.wake()
+    _, _, report = await done(service, submission.id)
     assert report is not None
     assert (report.status, report.assignment.id) == (Status.INTERNAL_ERROR, "removed")
 

@@ -70,6 +70,16 @@ def test_a_folder_adds_assignments_and_replaces_built_in_ones(tmp_path):
         pytest.param(("wall_seconds = 60", "wall_seconds = inf"), "limits.wall_seconds", id="time without an end"),
         pytest.param(("memory_bytes = 1_073_741_824", "memory_bytes = 0"), "limits.memory_bytes", id="no memory"),
         pytest.param(("cpu_seconds = 20", "cpu_secs = 20"), "limits.cpu_secs", id="a key that does not exist"),
+        pytest.param(("[limits]", "[deadline]\ndue = 2026-03-01T23:59:00\n[limits]"), "due", id="a moment of no zone"),
+        pytest.param(
+            ("[limits]", "[deadline]\ndue = 2026-03-02T00:00:00Z\ncloses = 2026-03-01T00:00:00Z\n[limits]"),
+            "closes",
+            id="closed before it is due",
+        ),
+        pytest.param(
+            ("[limits]", "[deadline]\nlate_percent_per_day = 10\n[limits]"), "due", id="lateness without a deadline"
+        ),
+        pytest.param(("[limits]", "[attempts]\nlimit = 0\n[limits]"), "attempts.limit", id="no attempt"),
         pytest.param(('keras = "auto"', 'keras = "4"'), "keras", id="a Keras that does not exist"),
         pytest.param(("seed = 7411", "seed = -1"), "seed", id="a negative seed"),
         pytest.param(("seed = 31337", "seed = 31337\nscale = 10.0"), "scale", id="values so large that rounding shows"),

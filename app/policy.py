@@ -1,0 +1,104 @@
+"""What the assignment's attempts and deadline mean for a student: what is refused, and which attempt is the grade.
+
+A report says what an answer is worth, whenever it came. What lateness takes off it, and which of a student's attempts
+counts, is worked out from the assignment file of today each time somebody asks: a deadline that the teacher moves needs
+no regrade.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.errors import AssignmentClosed, AttemptsUsedUp, AttemptTooSoon
+from grader import Assignment
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One of a student's attempts at an assignment.
+
+    Attributes:
+        points: of the report that counts; None while there is none, and where we failed.
+        is_ours: it has been graded, and we failed.
+    """
+
+    number: int
+    created_at: datetime
+    points: float | None
+    max_points: float = 0.0
+    is_ours: bool = False
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What an attempt is worth.
+
+    Attributes:
+        points: after what lateness takes off.
+        late_days: days begun since it was due.
+        penalty_percent: of the report's points.
+        counts: whether it is the student's grade, by `Attempts.counts`.
+    """
+
+    points: float
+    max_points: float
+    late_days: int
+    penalty_percent: float
+    counts: bool
+
+
+def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datetime) -> None:
+    """Whether the student may hand in one more.
+
+    Raises:
+        AssignmentClosed, AttemptsUsedUp, AttemptTooSoon
+    """
+    closes = assignment.deadline.closes
+    if closes is not None and now >= closes:
+        raise AssignmentClosed(closed_at=closes.isoformat())
+    limit = assignment.attempts.limit
+    if limit is not None and sum(not attempt.is_ours for attempt in earlier) >= limit:
+        raise AttemptsUsedUp(limit=limit)
+    cooldown = timedelta(seconds=assignment.attempts.cooldown_seconds)
+    last = max((attempt.created_at for attempt in earlier), default=None)
+    # One that lies ahead was made by a clock that has been set back since; nothing can be told from it.
+    if last is not None and last <= now < last + cooldown:
+        left = math.ceil((last + cooldown - now).total_seconds())
+        raise AttemptTooSoon(retry_after_seconds=left, cooldown_seconds=assignment.attempts.cooldown_seconds)
+
+
+def lateness(assignment: Assignment, created_at: datetime) -> tuple[int, float]:
+    """Days begun since it was due, and the percentage that they cost."""
+    deadline = assignment.deadline
+    if deadline.due is None or created_at <= deadline.due:
+        return 0, 0.0
+    days = math.ceil((created_at - deadline.due) / DAY)
+    return days, min(days * deadline.late_percent_per_day, deadline.late_percent_max)
+
+
+def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -> Grade | None:
+    """What the attempt with this number is worth; None when it has no points.
+
+    Args:
+        attempts: all of the student at this assignment.
+    """
+    worth = {each.number: points for each in attempts if (points := _points(assignment, each)) is not None}
+    if number not in worth:
+        return None
+    # Of equally good ones the first: it cost the least.
+    best = max(worth, key=lambda each: (worth[each], -each)) if assignment.attempts.counts == "best" else max(worth)
+    attempt = next(each for each in attempts if each.number == number)
+    days, percent = lateness(assignment, attempt.created_at)
+    return Grade(worth[number], attempt.max_points, days, percent, counts=best == number)
+
+
+def _points(assignment: Assignment, attempt: Attempt) -> float | None:
+    if attempt.points is None:
+        return None
+    _, percent = lateness(assignment, attempt.created_at)
+    return round(attempt.points * (100 - percent) / 100, 2)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.errors import AssignmentClosed, AttemptRefused, AttemptsUsedUp, AttemptTooSoon
+from app.policy import Attempt, check_attempt, grade_of, lateness
+from grader import Assignment
+from grader.assignment import BUILT_IN, read_assignment
+
+DUE = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+def assignment(attempts: dict[str, Any] | None = None, **deadline: Any) -> Assignment:
+    plain = read_assignment(BUILT_IN / "lstm-layer.toml")
+    return Assignment.model_validate(plain.model_dump() | {"attempts": attempts or {}, "deadline": deadline})
+
+
+def attempts(*points: float | None, first: datetime = DUE - DAY, step: timedelta = MINUTE) -> list[Attempt]:
+    return [Attempt(number + 1, first + number * step, each, 100) for number, each in enumerate(points)]
+
+
+def test_without_rules_everything_is_accepted_and_on_time() -> None:
+    check_attempt(assignment(), attempts(*[100.0] * 500), DUE)
+    assert lateness(assignment(), DUE) == (0, 0)
+
+
+def test_attempts_are_limited_and_those_we_failed_to_grade_are_none() -> None:
+    limited = assignment({"limit": 2})
+    ours = Attempt(2, DUE, None, is_ours=True)
+    waiting = Attempt(3, DUE, None)
+    check_attempt(limited, [*attempts(50.0), ours], DUE + DAY)
+    with pytest.raises(AttemptsUsedUp) as refusal:
+        check_attempt(limited, [*attempts(50.0), ours, waiting], DUE + DAY)
+    assert refusal.value.params == {"limit": 2}
+
+
+@pytest.mark.parametrize(
+    ("after", "left"),
+    [(timedelta(0), 60), (timedelta(seconds=20.5), 40), (timedelta(seconds=59.9), 1), (timedelta(seconds=60), None)],
+)
+def test_attempt_during_the_cooldown_is_told_how_long_to_wait(after: timedelta, left: int | None) -> None:
+    cooled = assignment({"cooldown_seconds": 60})
+    earlier = attempts(10.0, None)
+    now = earlier[-1].created_at + after
+    if left is None:
+        check_attempt(cooled, earlier, now)
+        return
+    with pytest.raises(AttemptTooSoon) as refusal:
+        check_attempt(cooled, earlier, now)
+    assert refusal.value.params == {"retry_after_seconds": left, "cooldown_seconds": 60}
+
+
+def test_clock_that_was_set_back_locks_nobody_out() -> None:
+    check_attempt(assignment({"cooldown_seconds": 60}), attempts(10.0), DUE - 3 * DAY)
+
+
+def test_closed_assignment_accepts_nothing_from_that_moment_on() -> None:
+    closing = assignment(due=DUE, closes=DUE + DAY)
+    check_attempt(closing, [], DUE + DAY - timedelta(microseconds=1))
+    with pytest.raises(AssignmentClosed) as refusal:
+        check_attempt(closing, [], DUE + DAY)
+    assert refusal.value.params == {"closed_at": "2026-03-02T23:59:00+00:00"}
+    assert isinstance(refusal.value, AttemptRefused)
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        (timedelta(0), (0, 0)),
+        (timedelta(seconds=1), (1, 10)),
+        (DAY, (1, 10)),
+        (DAY + timedelta(seconds=1), (2, 20)),
+        (90 * DAY, (90, 50)),
+    ],
+)
+def test_each_day_begun_costs_until_the_maximum(late: timedelta, expected: tuple[int, float]) -> None:
+    penalised = assignment(due=DUE, late_percent_per_day=10, late_percent_max=50)
+    assert lateness(penalised, DUE + late) == expected
+
+
+def test_late_attempt_loses_part_of_its_grade() -> None:
+    penalised = assignment(due=DUE, late_percent_per_day=10)
+    grade = grade_of(penalised, attempts(80.0, first=DUE + MINUTE), 1)
+    assert grade is not None
+    assert (grade.points, grade.max_points, grade.late_days, grade.penalty_percent) == (72, 100, 1, 10)
+    assert grade.counts
+
+
+@pytest.mark.parametrize(
+    ("counts", "points", "expected"),
+    [
+        ("best", [40.0, 90.0, 60.0, None], 2),
+        ("best", [90.0, 90.0], 1),
+        ("last", [40.0, 90.0, 60.0, None], 3),
+    ],
+)
+def test_best_or_last_graded_attempt_counts(counts: str, points: list[float | None], expected: int) -> None:
+    graded = attempts(*points)
+    found = {each.number: grade_of(assignment({"counts": counts}), graded, each.number) for each in graded}
+    assert [number for number, grade in found.items() if grade is not None and grade.counts] == [expected]
+    assert [number for number, grade in found.items() if grade is None] == [
+        each.number for each in graded if each.points is None
+    ]
+
+
+def test_best_is_judged_after_what_lateness_costs() -> None:
+    penalised = assignment(due=DUE, late_percent_per_day=50)
+    graded = [*attempts(60.0), Attempt(2, DUE + MINUTE, 100.0, 100)]
+    on_time, late = (grade_of(penalised, graded, number) for number in (1, 2))
+    assert on_time is not None
+    assert late is not None
+    assert (on_time.points, on_time.counts, late.points, late.counts) == (60, True, 50, False)
