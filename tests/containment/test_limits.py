@@ -62,7 +62,7 @@ def test_a_run_without_an_end_is_a_time_limit(attack, attack_code):
     ],
 )
 def test_too_much_memory_is_a_memory_limit(attack, attack_code):
-    # With the default assignment's time: Keras traces a hundred steps of the exercise's own input before memory runs out.
+    # The default assignment's time: Keras traces a hundred steps of the exercise's own input before memory runs out.
     report = attack(**attack_code, cpu_seconds=20, wall_seconds=60.0)
     assert (report.status, report.points) == ("memory_limit", 0)
     assert [diagnosis.code for diagnosis in report.diagnoses] == ["memory"]
