@@ -20,6 +20,19 @@ CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
 
 
+def below(pids: list[int]) -> list[int]:
+    """Every process that one of these has started, and those that such have started."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # pid (name) state ppid ...; the name may hold anything.
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = set(pids)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found - set(pids))
+
+
 @dataclass
 class Server:
     process: subprocess.Popen[str]
@@ -53,15 +66,7 @@ class Server:
 
     def children(self) -> list[int]:
         """Every process below the service."""
-        parents: dict[int, int] = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                # pid (name) state ppid ...; the name may hold anything.
-                parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        found = {self.process.pid}
-        while more := {pid for pid, parent in parents.items() if parent in found} - found:
-            found |= more
-        return sorted(found - {self.process.pid})
+        return below([self.process.pid])
 
     def _found(self, pattern: str) -> str:
         match = re.search(pattern, self.printed)

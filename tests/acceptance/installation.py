@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 
 from grader.selftest import correct_submission
-from tests.acceptance.conftest import COMMAND, Server, service_environment, serving
+from tests.acceptance.conftest import COMMAND, Server, below, service_environment, serving
 from tests.postgresql import PostgreSQL
 
 TOKEN = "owner-token-of-these-tests-7c1e"
@@ -39,11 +40,13 @@ class Installation:
     """
 
     def __init__(self, folder: Path, cache_dir: Path, postgresql: PostgreSQL | None, **environment: str) -> None:
+        self.kind = "PostgreSQL" if postgresql else "SQLite"
         self.accepted: list[str] = []
         self._folder = folder
         self._cache_dir = cache_dir
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count()
+        self._processes: list[subprocess.Popen[Any]] = []
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self._environment = {
@@ -67,6 +70,7 @@ class Installation:
 
     def start_web(self) -> Server:
         self.web = self._stack.enter_context(serving(self._folder, self._cache_dir, **self._environment))
+        self._processes.append(self.web.process)
         return self.web
 
     def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
@@ -74,6 +78,7 @@ class Installation:
         log = self._folder / f"worker-log-{next(self._numbers)}"
         with log.open("wb") as stderr:
             process = subprocess.Popen([*COMMAND, "worker"], env=self._all_environment() | environment, stderr=stderr)
+        self._processes.append(process)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
         return process
@@ -129,7 +134,7 @@ class Installation:
         assert self.accepted
         until = time.monotonic() + seconds
         while True:
-            found = {id: (status, reports) for id, status, reports in self._results()}
+            found = {id: (status, reports) for id, status, reports in self.query(RESULTS)}
             wrong = {id: result for id, result in found.items() if result != ("done", 1)}
             if not wrong:
                 break
@@ -139,14 +144,24 @@ class Installation:
         assert self.client.get(f"/api/v1/submissions/{self.accepted[-1]}").json()["report"]["status"]
 
     def stored(self) -> int:
-        return len(self._results())
+        return len(self.query(RESULTS))
 
-    def _results(self) -> list[tuple[str, str, int]]:
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
         if self._database_url:
             with psycopg.connect(self._database_url) as connection:
-                return list(connection.execute(RESULTS))  # type: ignore[arg-type]
+                return list(connection.execute(sql))  # type: ignore[call-overload]
         with contextlib.closing(sqlite3.connect(self._folder / "lstm-grader.sqlite3", timeout=20)) as connection:
-            return list(connection.execute(RESULTS))
+            return list(connection.execute(sql))
+
+    def memory_bytes(self) -> int:
+        """Of all processes together; what they share counts once (PSS)."""
+        pids = [process.pid for process in self._processes if process.poll() is None]
+        total = 0
+        for pid in {*pids, *below(pids)}:
+            with contextlib.suppress(OSError):
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                total += 1024 * int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
+        return total
 
 
 def kill(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:

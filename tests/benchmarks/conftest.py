@@ -35,6 +35,9 @@ FIGURES = {
     "script_to_grade": Figure("CPU of a script that imports TensorFlow and compares once, to a grade", at_least=10),
     "ready_to_import": Figure("time until a grade can begin, to `import tensorflow`", 1.3),
     "two_slots_to_one": Figure("throughput of two slots, to that of one", at_least=1.7),
+    "unfair_turns": Figure("uploads of a burst that were begun before their turn", 0),
+    "grading_p99_milliseconds": Figure("p99 of accepting an upload while all slots grade", 1000, unit=" ms"),
+    "memory_growth_percent": Figure("memory of all processes after 2000 grades", 10, unit=" %"),
     "idle_percent_of_a_core": Figure("what the warm processes take while nothing is graded", 1, unit=" %"),
 }
 MEASURED = pytest.StashKey[dict[str, float]]()

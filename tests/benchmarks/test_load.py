@@ -1,0 +1,135 @@
+"""A deadline: many uploads at once, on both databases. What a client waits for an answer, who is graded when, what is
+kept in memory. The submissions are correct answers, graded by the real box with one slot per core.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from grader.sandbox.cores import available_cores
+from tests.acceptance.installation import CORRECT, NO_CLASS, Installation
+from tests.postgresql import PostgreSQL
+
+UPLOADS, STUDENTS, CLIENTS = 500, 200, 50
+# Of files without a class: they cross the box, too, and cost milliseconds.
+GRADES_FOR_MEMORY = 2000
+PROBES = 100
+
+Measured = Callable[..., None]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
+    server: PostgreSQL | None = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+    installation = Installation(
+        tmp_path,
+        tmp_path / "cache",
+        server,
+        LSTM_GRADER_SLOTS=str(available_cores()),
+        LSTM_GRADER_STUDENT_UPLOADS_PER_MINUTE="1000000",
+    )
+    installation.start_web()
+    if server:
+        installation.start_worker()
+    assert installation.post(CORRECT, wait="90").status_code == 200
+    yield installation
+    installation.close()
+
+
+def test_burst_at_a_deadline(benchmark: BenchmarkFixture, measured: Measured, installation: Installation) -> None:
+    idle = [accepted_in(installation) for _ in range(PROBES)]
+    installation.expect_one_result_each(60)
+    burst: list[float] = []
+    busy: list[float] = []
+    over = threading.Event()
+
+    def probe() -> None:
+        while not over.wait(0.2):
+            busy.append(accepted_in(installation))
+
+    def all_graded() -> float:
+        started = time.monotonic()
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            burst.extend(clients.map(lambda number: accepted_in(installation, number), range(UPLOADS)))
+        probing = threading.Thread(target=probe)
+        probing.start()
+        # The probes go before the second uploads, so while they come the burst is not over.
+        time.sleep(30)
+        over.set()
+        probing.join()
+        installation.expect_one_result_each(UPLOADS * 5)
+        return time.monotonic() - started
+
+    seconds = benchmark.pedantic(all_graded, rounds=1)
+    unfair = unfair_turns(installation)
+    measured(
+        f"{installation.kind}: {UPLOADS} uploads from {STUDENTS} students were graded in {seconds:.0f} s; accepted in "
+        f"(median, p99 milliseconds): idle {words(idle)}, burst {words(burst)}, while grading {words(busy)}",
+        burst_seconds=seconds,
+        idle_p99_milliseconds=p99(idle),
+        burst_p99_milliseconds=p99(burst),
+        grading_p99_milliseconds=p99(busy),
+        unfair_turns=unfair,
+    )
+
+
+def test_memory_over_many_grades(benchmark: BenchmarkFixture, measured: Measured, installation: Installation) -> None:
+    def grade(count: int) -> None:
+        with ThreadPoolExecutor(8) as clients:
+            assert all(response.is_success for response in clients.map(lambda _: installation.post(), range(count)))
+        installation.expect_one_result_each(count)
+
+    grade(200)
+    before = installation.memory_bytes()
+    benchmark.pedantic(grade, args=(GRADES_FOR_MEMORY,), rounds=1)
+    after = installation.memory_bytes()
+    measured(
+        f"{installation.kind}: memory of all processes before and after {GRADES_FOR_MEMORY} grades: {before / 1e6:.0f} "
+        f"and {after / 1e6:.0f} MB",
+        memory_growth_percent=100 * (after / before - 1),
+    )
+
+
+def accepted_in(installation: Installation, number: int | None = None) -> float:
+    """Seconds until a submission is answered 202: a correct one of a student of the burst, or a probe."""
+    started = time.monotonic()
+    if number is None:
+        response = installation.post(NO_CLASS)
+    else:
+        response = installation.post(CORRECT, f"burst-{number % STUDENTS}")
+    assert response.status_code == 202, response.text
+    return time.monotonic() - started
+
+
+def unfair_turns(installation: Installation) -> int:
+    """How often a student's later upload was begun while an earlier one of another student was waiting."""
+    rows = installation.query(
+        "SELECT student, created_at, started_at FROM submissions WHERE student LIKE 'burst-%' ORDER BY created_at"
+    )
+    seen: dict[str, int] = {}
+    uploads = []
+    for student, created, started in rows:
+        seen[student] = seen.get(student, 0) + 1
+        uploads.append((seen[student], str(created), str(started)))
+    return sum(
+        turn > other_turn and other_created < started < other_started
+        for turn, _, started in uploads
+        for other_turn, other_created, other_started in uploads
+    )
+
+
+def p99(seconds: list[float]) -> float:
+    """In milliseconds."""
+    return 1000 * statistics.quantiles(seconds, n=100)[98]
+
+
+def words(seconds: list[float]) -> str:
+    return f"{1000 * statistics.median(seconds):.0f}, {p99(seconds):.0f}"
