@@ -274,11 +274,6 @@ async def _claim(session: AsyncSession, *which: ColumnElement[bool]) -> Claim | 
     return Claim(claim_id, *row)
 
 
-async def claim_again(session: AsyncSession, claim: Claim) -> Claim | None:
-    """Begin another try of what this claim holds; None when it holds nothing any more."""
-    return await _claim(session, Submission.claim == claim.id)
-
-
 async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
     """Store the report and end the job, if it is still this claim's; else change nothing.
 
@@ -337,7 +332,9 @@ def _is_postgresql(session: AsyncSession) -> bool:
 
 
 async def requeue_running(session: AsyncSession) -> int:
-    """Put every running submission back into the queue. Only for who knows that no worker is alive.
+    """Put every running submission back into the queue, behind those of its kind: it may be why the worker died.
+
+    Only for who knows that no worker is alive.
 
     Returns:
         How many there were.
@@ -345,11 +342,22 @@ async def requeue_running(session: AsyncSession) -> int:
     requeued = await session.execute(
         update(Submission)
         .where(Submission.job_status == JobStatus.RUNNING)
-        .values(job_status=JobStatus.QUEUED, claim=None)
+        .values(job_status=JobStatus.QUEUED, claim=None, priority=Submission.priority - 1)
         .returning(Submission.id)
         .execution_options(synchronize_session=False)
     )
     return len(requeued.all())
+
+
+async def send_back(session: AsyncSession, submission_id: str, priority: int) -> None:
+    """A rescued submission waits again, with this priority."""
+    await session.execute(
+        update(Submission)
+        .where(Submission.id == submission_id, Submission.job_status == JobStatus.RUNNING)
+        .values(job_status=JobStatus.QUEUED, claim=None, priority=priority)
+        .execution_options(synchronize_session=False)
+    )
+    await announce(session, submission_id)
 
 
 async def may_rescue(session: AsyncSession) -> bool:

@@ -19,11 +19,11 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.jobs.embedded import EmbeddedJobs, locked
-from app.jobs.grading import MAX_TRIES, Grade, Grading
+from app.jobs.grading import MAX_CLAIMS, MAX_TRIES, Grade, Grading
 from app.jobs.postgresql import PostgreSQLJobs, Worker
 from app.models import Submission
 
-__all__ = ["MAX_TRIES", "EmbeddedJobs", "Grade", "Grading", "Jobs", "PostgreSQLJobs", "Worker", "locked"]
+__all__ = ["MAX_CLAIMS", "MAX_TRIES", "EmbeddedJobs", "Grade", "Grading", "Jobs", "PostgreSQLJobs", "Worker", "locked"]
 
 
 class Jobs(Protocol):

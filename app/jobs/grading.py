@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 #: Gradings of one submission that may fail through a fault of ours before a person has to look.
 MAX_TRIES = 3
+#: And as often may the process end that grades it. A process ends for many reasons; a submission is seldom one.
+MAX_CLAIMS = 10
 RETRY_SECONDS = 1.0
 
 Grade = Callable[[GradedSubmission, Assignment], Report]
@@ -72,25 +73,21 @@ class Grading:
             submission_id_var.set(None)
         return claim.submission_id
 
-    async def _run(self, first: Claim) -> None:
-        claim: Claim | None = first
-        while claim is not None:
-            held = claim
-            try:
-                logger.info("grading_started", extra={"tries": held.tries})
-                report = await self._report(held)
-                if report.status != Status.INTERNAL_ERROR or held.tries >= MAX_TRIES:
-                    await self._store(held, report)
-                    return
-                logger.warning("grading_will_be_repeated", extra={"tries": held.tries})
-                claim = await self.persist(functools.partial(repository.claim_again, claim=held))
-            except asyncio.CancelledError:
-                # Without a database it stays `running`, and is found so.
-                with contextlib.suppress(SQLAlchemyError):
-                    async with self._database.write() as session:
-                        await repository.release(session, held)
-                logger.warning("grading_stopped")
-                raise
+    async def _run(self, claim: Claim) -> None:
+        try:
+            for tries in range(1, MAX_TRIES + 1):
+                logger.info("grading_started", extra={"tries": tries})
+                report = await self._report(claim)
+                if report.status != Status.INTERNAL_ERROR:
+                    break
+            await self._store(claim, report)
+        except asyncio.CancelledError:
+            # Without a database it stays `running`, and is found so.
+            with contextlib.suppress(SQLAlchemyError):
+                async with self._database.write() as session:
+                    await repository.release(session, claim)
+            logger.warning("grading_stopped")
+            raise
 
     async def _report(self, claim: Claim) -> Report:
         submission = GradedSubmission(filename=claim.filename, content=claim.content)
@@ -98,8 +95,8 @@ class Grading:
         try:
             if assignment is None:
                 raise LookupError(f"assignment {claim.assignment_id!r} is gone")
-            if claim.tries > MAX_TRIES:
-                raise RuntimeError(f"the service ended {MAX_TRIES} times while grading this")
+            if claim.tries > MAX_CLAIMS:
+                raise RuntimeError(f"the service ended {MAX_CLAIMS} times while grading this")
             # The context goes along, so that what the engine logs carries the submission's id.
             in_context = contextvars.copy_context().run
             return await asyncio.get_running_loop().run_in_executor(

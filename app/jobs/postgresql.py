@@ -191,8 +191,11 @@ class Worker(_Queue):
             for job in await self._app.job_manager.get_stalled_jobs(
                 task_name=TASK, seconds_since_heartbeat=STALLED_SECONDS
             ):
-                await self._app.job_manager.retry_job(job, retry_at=LONG_AGO)
-                logger.warning("job_rescued", extra={"submission_id": job.task_kwargs.get("submission_id")})
+                submission_id, priority = str(job.task_kwargs["submission_id"]), job.priority - 1
+                # In this order: who gets the job waits for the submission until this transaction ends.
+                await repository.send_back(session, submission_id, priority)
+                await self._app.job_manager.retry_job(job, retry_at=LONG_AGO, priority=priority)
+                logger.warning("job_rescued", extra={"submission_id": submission_id})
             for submission_id, student, priority in await repository.without_job(session, TASK):
                 await self._add_job(session, submission_id, student, priority)
                 logger.warning("job_replaced", extra={"submission_id": submission_id})

@@ -327,16 +327,15 @@ async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_co
     assert again.submission_id == first.id
 
 
-async def test_next_try_has_a_claim_of_its_own(database: Database, owner: Principal) -> None:
-    await add(database, owner)
-    first = await claim(database)
-    assert first is not None
+async def test_what_was_graded_when_the_worker_died_goes_behind_the_others(
+    database: Database, owner: Principal
+) -> None:
+    suspect, other = await add(database, owner, "a"), await add(database, owner, "b")
+    assert await claim(database)
     async with database.write() as session:
-        second = await repository.claim_again(session, first)
-        assert await repository.claim_again(session, first) is None
-    assert second is not None
-    assert (second.tries, second.content) == (2, CONTENT)
-    assert [await finish(database, first), await finish(database, second)] == [False, True]
+        await repository.requeue_running(session)
+    order = [taken.submission_id if (taken := await claim(database)) else None for _ in range(2)]
+    assert order == [other.id, suspect.id]
 
 
 async def test_students_take_turns(database: Database, owner: Principal) -> None:
