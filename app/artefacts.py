@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import re
 import tempfile
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 from grader import Report
 
 logger = logging.getLogger(__name__)
 
+FRESH_SECONDS = 3600.0
 NAME = re.compile(r"[0-9a-f]{32}\.safetensors")
 
 
@@ -29,6 +32,15 @@ class ArtefactFolder:
             Path(file.name).replace(self._folder / name)
         except OSError:
             logger.warning("artefact_not_kept", exc_info=True)
+
+    def sweep(self, needed: Collection[str]) -> None:
+        """Delete all others; but not those of late, whose reports are perhaps about to be stored."""
+        if not self._folder.is_dir():
+            return
+        now = time.time()
+        for path in self._folder.iterdir():
+            if path.name not in needed and now - path.stat().st_mtime > FRESH_SECONDS:
+                path.unlink(missing_ok=True)
 
     def of(self, report: Report) -> dict[str, bytes]:
         """Those that the report names and that are there."""

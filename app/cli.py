@@ -1,4 +1,4 @@
-"""The command line with the service's commands: those of the engine, ``serve``, ``worker`` and ``db``.
+"""The command line with the service's commands: those of the engine, ``serve``, ``worker``, ``db`` and ``students``.
 
 What needs a web framework or a database is imported in the functions, because the other commands start faster without.
 """
@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from grader.cli import OUR_FAILURE, USAGE, cli, main
 
 if TYPE_CHECKING:
+    from app.artefacts import ArtefactFolder
+    from app.database import Database
     from app.settings import Settings
+
+T = TypeVar("T")
 
 __all__ = ["main"]
 
 db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 cli.add_typer(db, name="db")
+students = typer.Typer(help="What is kept about students.", no_args_is_help=True)
+cli.add_typer(students, name="students")
 
 
 @cli.command()
@@ -74,6 +82,102 @@ def upgrade() -> None:
             asyncio.run(upgrade())
 
 
+@db.command("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy goes; it must not be there yet.", show_default=False)],
+) -> None:
+    """Copy an SQLite database into one file, while the service runs.
+
+    PostgreSQL is backed up with pg_dump: docs/operations.md. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.backup import back_up
+
+        back_up(_sqlite(settings), file)
+    typer.echo(f"lstm-grader: copied to {file}")
+
+
+@db.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `db backup` has made.", show_default=False)],
+) -> None:
+    """Put a copy back in place. The service must be stopped; what was there before is kept beside it.
+
+    Tables of an older version are upgraded when the service starts. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app import backup
+        from app.jobs import locked
+
+        with locked(settings.data_dir):
+            before = backup.restore(_sqlite(settings), file)
+    typer.echo(f"lstm-grader: restored{f'; what was there before is in {before}' if before else ''}")
+
+
+@db.command()
+def prune(
+    days: Annotated[float, typer.Option("--older-than-days", min=0, help="Delete what is older.", show_default=False)],
+) -> None:
+    """Delete submissions and reports that are older than so many days; what waits to be graded stays.
+
+    A service does that daily where LSTM_GRADER_RETENTION_DAYS is set. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.deletion import delete_older
+
+        typer.echo(f"submissions: {_in_database(settings, partial(delete_older, days=days))}")
+
+
+@students.command("delete")
+def delete_student_command(
+    name: Annotated[str, typer.Argument(help="As it was given with the submissions.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete everything that is kept about a student: files, reports, own tokens. It cannot be undone.
+
+    The service may run meanwhile. Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.deletion import delete_student
+        from app.errors import StudentInvalid
+        from app.uploads import check_student
+
+        try:
+            student = check_student(name)
+        except StudentInvalid as exc:
+            raise OSError("nobody can have this name") from exc
+        if not yes:
+            typer.confirm(f"Delete everything about {student}?", abort=True)
+        deleted = _in_database(settings, partial(delete_student, student=student))
+    typer.echo(", ".join(f"{what}: {count}" for what, count in vars(deleted).items()))
+
+
+def _sqlite(settings: Settings) -> Path:
+    """Raises: BackupElsewhere: it is a PostgreSQL."""
+    from app.database import database_url
+    from app.errors import BackupElsewhere
+
+    path = database_url(settings.database_url).database
+    if not settings.database_url.startswith("sqlite") or not path:
+        raise BackupElsewhere
+    return Path(path)
+
+
+def _in_database(settings: Settings, work: Callable[[Database, ArtefactFolder], Awaitable[T]]) -> T:
+    from app.artefacts import ArtefactFolder
+    from app.database import Database
+
+    async def run() -> T:
+        database = Database(settings.database_url)
+        try:
+            await database.check_revision()
+            return await work(database, ArtefactFolder(settings.data_dir / "artefacts"))
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
 @contextlib.contextmanager
 def starting() -> Iterator[Settings]:
     """The settings; what stops a command becomes a sentence and an exit code."""
@@ -81,7 +185,14 @@ def starting() -> Iterator[Settings]:
     from pydantic import ValidationError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.errors import DatabaseOutdated, DataDirInUse, NothingToShare, OwnerTokenMissing
+    from app.errors import (
+        BackupElsewhere,
+        BackupUnusable,
+        DatabaseOutdated,
+        DataDirInUse,
+        NothingToShare,
+        OwnerTokenMissing,
+    )
     from app.settings import ENV_PREFIX, Settings
     from grader import AssignmentError, SandboxError
 
@@ -121,6 +232,16 @@ def starting() -> Iterator[Settings]:
         typer.echo(
             "lstm-grader: a service on SQLite grades by itself; a worker of its own needs a database that both can "
             "reach: LSTM_GRADER_DATABASE_URL=postgresql://...",
+            err=True,
+        )
+        raise typer.Exit(USAGE) from exc
+    except BackupUnusable as exc:
+        typer.echo(f"lstm-grader: {exc.params['backup']} cannot be restored: {exc.params['reason']}", err=True)
+        raise typer.Exit(USAGE) from exc
+    except BackupElsewhere as exc:
+        typer.echo(
+            "lstm-grader: this is for SQLite; PostgreSQL is backed up with pg_dump and restored with pg_restore, see "
+            "docs/operations.md",
             err=True,
         )
         raise typer.Exit(USAGE) from exc

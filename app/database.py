@@ -132,7 +132,26 @@ class Database:
     async def back_up(self, target: Path) -> None:
         """Copy an SQLite database as it is now, whole or not at all, while others may read and write."""
         assert self.url.database
-        await asyncio.to_thread(_copy_sqlite, Path(self.url.database), target)
+        await asyncio.to_thread(copy_sqlite, Path(self.url.database), target)
+
+    @contextlib.asynccontextmanager
+    async def erasing(self, session: AsyncSession) -> AsyncIterator[None]:
+        """What is deleted in this block leaves no trace in the file: SQLite would only mark its pages as free."""
+        if self.is_sqlite:
+            await session.execute(text("PRAGMA secure_delete = ON"))
+        try:
+            yield
+        finally:
+            if self.is_sqlite:
+                await session.execute(text("PRAGMA secure_delete = OFF"))
+
+    async def erased(self) -> None:
+        """To be called when such a transaction is committed: older pages still stand in SQLite's log."""
+        if self.is_sqlite:
+            async with self._engine.connect() as connection:
+                raw = (await connection.get_raw_connection()).driver_connection
+                assert raw is not None
+                await (await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
 
     async def _revisions(self) -> tuple[str | None, str]:
         async with self._engine.connect() as connection:
@@ -160,7 +179,8 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def _copy_sqlite(source: Path, target: Path) -> None:
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Whole or not at all, whoever reads and writes the source meanwhile; nobody else may read the copy."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     with (
@@ -173,6 +193,13 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 
 # Alembic takes 0.2 s to import and is needed once.
+
+
+def known_revisions() -> set[str]:
+    """Those that the tables can be brought from to the form of this version."""
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def _revisions(connection: Connection) -> tuple[str | None, str]:

@@ -35,6 +35,8 @@
         DataDirInUse            another service runs on the same data
         DatabaseOutdated        the tables are those of another version
         OwnerTokenMissing       services that share a database would each end the other's owner token
+        BackupUnusable          a copy of a database is damaged, or of a newer version
+        BackupElsewhere         PostgreSQL is backed up by its own tools
         NothingToShare          a worker was started on SQLite, whose service grades by itself
 
 The exceptions do not know HTTP. Their texts are in app/locale, under ``problem.<slug>.title`` and
@@ -181,6 +183,13 @@ class OwnerTokenMissing(CannotStart): ...
 class NothingToShare(CannotStart): ...
 
 
+class BackupUnusable(CannotStart):
+    """params: backup, reason"""
+
+
+class BackupElsewhere(CannotStart): ...
+
+
 @dataclass(frozen=True)
 class Answer:
     """An HTTP status and the last part of the problem's ``type``, which machines may rely on."""
@@ -226,6 +235,8 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     DatabaseOutdated: None,
     OwnerTokenMissing: None,
     NothingToShare: None,
+    BackupUnusable: None,
+    BackupElsewhere: None,
     # Not ours:
     RequestValidationError: Answer(422, "invalid-request"),
     SQLAlchemyError: Answer(503, "storage-unavailable"),

@@ -18,6 +18,7 @@ from app.artefacts import ArtefactFolder
 from app.auth import check_guarded
 from app.backlog import Backlog
 from app.database import Database
+from app.deletion import Retention
 from app.engine import warm_engine
 from app.errors import OwnerTokenMissing
 from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
@@ -72,6 +73,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()))
             limits, backlog = Limits.of(settings), Backlog(database, settings.queue_seconds)
             app.state.services = Services(settings, assignments, database, jobs, artefacts, limits, backlog)
+            await stack.enter_async_context(Retention(database, artefacts, settings.retention_days))
             app.state.operations = Operations(settings, database, lambda: jobs.is_working, self_test, metrics)
             yield
 

@@ -168,6 +168,14 @@ async def find_report(session: AsyncSession, submission_id: str, report_id: int)
     return await session.scalar(found)
 
 
+async def artefact_names(session: AsyncSession) -> set[str]:
+    """Of all artefacts that a report names."""
+    names = set()
+    async for cases in await session.stream_scalars(select(StoredReport.body["cases"]).execution_options(yield_per=50)):
+        names |= {case["arrays"] for case in cases or [] if case.get("arrays")}
+    return names
+
+
 async def queue_position(session: AsyncSession, submission: Submission) -> int | None:
     """1 for the submission that is graded next; None for one that does not wait."""
     if submission.job_status != JobStatus.QUEUED:

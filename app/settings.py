@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a stop waits for running grades; what is not done by then is queued again",
     )
+    retention_days: PositiveFloat | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="submissions and their reports are deleted when they are older than this; by default never",
+    )
     queue_seconds: PositiveFloat = Field(
         3600.0,
         allow_inf_nan=False,

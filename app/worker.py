@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.artefacts import ArtefactFolder
 from app.database import Database
+from app.deletion import Retention
 from app.engine import warm_engine
 from app.errors import NothingToShare
 from app.jobs import Grading, Worker
@@ -50,6 +51,7 @@ async def _run(settings: Settings) -> None:
         _on_signal(stopped)
         threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
         artefacts = ArtefactFolder(settings.data_dir / "artefacts")
+        await stack.enter_async_context(Retention(database, artefacts, settings.retention_days))
         metrics = Metrics()
         engine = stack.enter_context(warm_engine(settings, assignments, artefacts.keep, metrics))
         self_test = await stack.enter_async_context(

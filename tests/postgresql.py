@@ -85,6 +85,15 @@ class PostgreSQL:
             self._process.send_signal(signal.SIGQUIT)  # "Immediate": the data is thrown away.
             self._process.wait(60)
 
+    def dump(self, url: str) -> bytes:
+        """What `pg_dump` writes, as docs/operations.md has it."""
+        command = [self._binaries / "pg_dump", "--format=custom", f"--dbname={url}"]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
+    def restore(self, dump: bytes, url: str) -> None:
+        command = [self._binaries / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}"]
+        subprocess.run(command, check=True, capture_output=True, input=dump)
+
     def new_database(self) -> str:
         """The URL of an empty database."""
         self._databases += 1

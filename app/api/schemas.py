@@ -327,6 +327,14 @@ class Health(Body):
     version: str = Field(examples=["0.1.0"])
 
 
+class DeletedBody(Body):
+    """How much there was."""
+
+    submissions: int
+    reports: int
+    tokens: int
+
+
 class Readiness(Body):
     status: Literal["ready", "not_ready"]
     checks: dict[Literal["database", "queue", "box"], Literal["ok", "failed", "elsewhere"]] = Field(

@@ -1,0 +1,178 @@
+"""Deleting, counting and backing up on real databases: an SQLite file, and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from app import deletion, repository, tokens
+from app.artefacts import ArtefactFolder
+from app.database import Database
+from app.jobs import PostgreSQLJobs
+from app.listing import Selection, list_submissions
+from app.models import JobStatus, Submission, utc_now
+from app.tokens import Principal
+from grader.report import CaseResult, NonFinite
+from tests.integration.test_database import REPORT, add, claim, finish
+from tests.postgresql import PostgreSQL
+
+ARRAYS = f"{'ab' * 16}.safetensors"
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(anyio_backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'db'}" if is_sqlite else request.getfixturevalue("postgresql").new_database()
+    database = Database(url)
+    await database.upgrade()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def owner(database: Database) -> Principal:
+    async with database.write() as session:
+        return Principal.of(await tokens.set_owner_token(session, "0" * 64))
+
+
+@pytest.fixture
+def artefacts(tmp_path: Path) -> ArtefactFolder:
+    return ArtefactFolder(tmp_path / "artefacts")
+
+
+async def graded(database: Database, owner: Principal, student: str) -> Submission:
+    submission = await add(database, owner, student)
+    claimed = await claim(database)
+    assert claimed is not None
+    assert await finish(database, claimed)
+    return submission
+
+
+async def names(database: Database, owner: Principal) -> list[str]:
+    async with database.read() as session:
+        return [row[0].student for row in await list_submissions(session, owner, Selection(), limit=100)]
+
+
+async def test_a_student_is_deleted_with_reports_and_regrades(
+    database: Database, owner: Principal, artefacts: ArtefactFolder
+) -> None:
+    for student in ("ivanov", "ivanov", "petrov"):
+        await graded(database, owner, student)
+    async with database.write() as session:
+        every = await list_submissions(session, owner, Selection(), limit=100)
+        await repository.add_regrade(
+            session, requested_by=owner.token_id, selection={}, submission_ids=[row[0].id for row in every]
+        )
+    running = await claim(database)
+    assert running is not None
+    deleted = await deletion.delete_student(database, artefacts, "ivanov")
+    assert (deleted.submissions, deleted.reports) == (2, 2)
+    assert await names(database, owner) == ["petrov"]
+    async with database.read() as session:
+        left = await session.get(Submission, running.submission_id)
+    assert await finish(database, running) is (left is not None)
+
+
+async def test_more_is_deleted_than_fits_in_one_transaction(
+    database: Database, owner: Principal, artefacts: ArtefactFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "AT_ONCE", 2)
+    for number in range(5):
+        await graded(database, owner, f"s{number}")
+    await add(database, owner, "waits")
+    async with database.write() as session:
+        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=2)))
+    assert await deletion.delete_older(database, artefacts, days=1) == 5
+    assert await names(database, owner) == ["waits"]
+
+
+async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Database, owner: Principal) -> None:
+    await add(database, owner, "a")
+    await add(database, owner, "b")
+    await claim(database)
+    async with database.write() as session:
+        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
+    async with database.read() as session:
+        state = await repository.queue_state(session)
+    assert (state.queued, state.running) == (1, 1)
+    assert 100 <= state.oldest_seconds < 200
+    async with database.write() as session:
+        regraded = update(Submission).where(Submission.job_status == JobStatus.QUEUED)
+        await session.execute(regraded.values(priority=repository.REGRADE_PRIORITY))
+        assert await repository.oldest_upload_seconds(session) == 0
+
+
+async def test_artefacts_that_reports_name_are_known(database: Database, owner: Principal) -> None:
+    case = CaseResult(
+        id="exercise",
+        visibility="public",
+        category="exercise",
+        shape=None,
+        max_abs_error=None,
+        mean_abs_error=None,
+        atol=1,
+        rtol=1,
+        nonfinite=NonFinite(nan=0, inf=0),
+        arrays=ARRAYS,
+    )
+    await graded(database, owner, "without")
+    await add(database, owner, "with")
+    claimed = await claim(database)
+    assert claimed is not None
+    async with database.write() as session:
+        assert await repository.finish(session, claimed, REPORT.model_copy(update={"cases": [case]}))
+    async with database.read() as session:
+        assert await repository.artefact_names(session) == {ARRAYS}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queue(
+    database: Database, owner: Principal, postgresql: PostgreSQL
+) -> None:
+    await graded(database, owner, "graded")
+    async with database.write() as session:
+        waiting = await repository.add_submission(
+            session,
+            student="waits",
+            assignment_id="lstm-layer",
+            filename="LSTM.py",
+            content=b"\x00\xff",
+            sha256="0",
+            submitted_by=owner.token_id,
+        )
+        await PostgreSQLJobs(database).enqueue(session, waiting)
+    url = postgresql.new_database()
+    postgresql.restore(postgresql.dump(database.conninfo), url)
+    await add(database, owner, "later")
+
+    restored = Database(url)
+    try:
+        await restored.check_revision()
+        assert await names(restored, owner) == ["waits", "graded"]
+        async with restored.read() as session:
+            report = await repository.newest_report(session, (await list_submissions_of(restored, owner))["graded"])
+            assert report is not None
+            assert report.points == 100
+            content = await repository.submission_content(session, waiting.id, owner)
+            assert content is not None
+            assert content.content == b"\x00\xff"
+            assert await repository.without_job(session, "grade") == []
+        await graded(restored, owner, "new")
+    finally:
+        await restored.close()
+
+
+async def list_submissions_of(database: Database, owner: Principal) -> dict[str, str]:
+    async with database.read() as session:
+        rows = await list_submissions(session, owner, Selection(), limit=100)
+    return {row[0].student: row[0].id for row in rows}

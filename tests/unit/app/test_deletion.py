@@ -1,0 +1,139 @@
+"""What an administrator deletes is gone: for every reader, and in the files too."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from app import deletion
+from app.artefacts import ArtefactFolder
+from app.models import Role, Submission, utc_now
+from app.settings import Settings
+from tests.unit.app.conftest import FakeGrader, Service
+
+SECRET = b"# what only Peter would write: 7c1f9a"
+STUDENTS = "/api/v1/students"
+SUBMISSIONS = "/api/v1/submissions"
+
+
+async def hand_in(service: Service, student: str, content: bytes = b"class LSTM: ...", wait: int = 20) -> str:
+    async with service.client() as client:
+        files = {"file": ("LSTM.py", content)}
+        answer = await client.post(SUBMISSIONS, data={"student": student}, files=files, params={"wait": wait})
+    return str(answer.json()["id"])
+
+
+async def students(service: Service) -> list[str]:
+    async with service.client() as client:
+        return [item["student"] for item in (await client.get(SUBMISSIONS)).json()["items"]]
+
+
+async def delete(service: Service, student: str) -> httpx.Response:
+    async with service.client() as owner:
+        return await owner.delete(STUDENTS, params={"student": student})
+
+
+def bytes_on_disk(settings: Settings) -> bytes:
+    return b"".join(path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file())
+
+
+@pytest.mark.anyio
+async def test_a_deleted_student_is_gone_and_others_stay(
+    service: Service, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    await service.add_token("token-of-peter", student="Пётр")
+    first, _ = [await hand_in(service, "Пётр", SECRET) for _ in range(2)]
+    await hand_in(service, "Анна")
+    async with service.client() as owner:
+        regrade = await owner.post("/api/v1/regrades", json={"filter": {"student": "Пётр"}})
+        assert regrade.status_code == 202, regrade.text
+        await owner.get(f"{SUBMISSIONS}/{first}", params={"wait": 20})
+    assert SECRET in bytes_on_disk(settings)
+
+    with caplog.at_level(logging.INFO):
+        answer = await delete(service, " Пётр ")
+
+    assert (answer.json()["submissions"], answer.json()["tokens"]) == (2, 1)
+    assert answer.json()["reports"] >= 3
+    assert await students(service) == ["Анна"]
+    for secret in (SECRET, "Пётр".encode()):
+        assert secret not in bytes_on_disk(settings)
+    async with service.client() as owner:
+        (regrade_left,) = (await owner.get("/api/v1/regrades")).json()["items"]
+        assert "Пётр" not in str(regrade_left)
+    async with service.client("token-of-peter") as peter:
+        assert (await peter.get(SUBMISSIONS)).status_code == 401
+    assert "student_deleted" in caplog.messages
+    assert not [record for record in caplog.records if "Пётр" in str(vars(record))]
+    assert (await delete(service, "Пётр")).json() == {"submissions": 0, "reports": 0, "tokens": 0}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("role", [Role.TEACHER, Role.SUBMITTER])
+async def test_only_an_administrator_deletes(service: Service, role: Role) -> None:
+    await hand_in(service, "Анна")
+    await service.add_token("another-token", role)
+    async with service.client("another-token") as client:
+        assert (await client.delete(STUDENTS, params={"student": "Анна"})).status_code == 403
+    assert await students(service) == ["Анна"]
+
+
+@pytest.mark.anyio
+async def test_what_is_being_graded_can_be_deleted(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    await hand_in(service, "Пётр", wait=0)
+    await asyncio.sleep(0.2)
+    assert (await delete(service, "Пётр")).json()["submissions"] == 1
+    grader.released.set()
+    await hand_in(service, "Анна")
+    assert await students(service) == ["Анна"]
+
+
+@pytest.mark.anyio
+async def test_old_submissions_are_deleted_and_what_waits_is_not(service: Service, grader: FakeGrader) -> None:
+    old = await hand_in(service, "Пётр")
+    await hand_in(service, "Анна")
+    grader.released.clear()
+    waiting = [await hand_in(service, f"s{number}", wait=0) for number in range(3)]
+    async with service.services.database.write() as session:
+        aged = update(Submission).where(Submission.id.in_([old, *waiting]))
+        await session.execute(aged.values(created_at=utc_now() - timedelta(days=31)))
+    parts = service.services
+    assert await deletion.delete_older(parts.database, parts.artefacts, days=30) == 1
+    assert sorted(await students(service)) == ["s0", "s1", "s2", "Анна"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("days", "left"), [(None, ["Пётр"]), (30, [])])
+async def test_the_setting_decides_whether_old_submissions_are_deleted(
+    service: Service, days: float | None, left: list[str]
+) -> None:
+    await hand_in(service, "Пётр")
+    parts = service.services
+    async with parts.database.write() as session:
+        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=31)))
+    async with deletion.Retention(parts.database, parts.artefacts, days):
+        for _ in range(100):
+            if await students(service) == left:
+                break
+            await asyncio.sleep(0.01)
+    assert await students(service) == left
+
+
+def test_artefacts_that_nothing_names_are_deleted_but_for_those_of_late(tmp_path: Path) -> None:
+    folder = ArtefactFolder(tmp_path)
+    for name in ("needed", "not needed", "of late"):
+        folder.keep(name, b"1")
+        if name != "of late":
+            os.utime(tmp_path / name, (time.time() - 7200,) * 2)
+    folder.sweep({"needed"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["needed", "of late"]
+    ArtefactFolder(tmp_path / "not there").sweep(set())
