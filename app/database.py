@@ -36,6 +36,7 @@ POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # Milliseconds; what is sent and not acknowledged stops the keepalives.
     "application_name": "lstm-grader",
 }
 

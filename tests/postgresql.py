@@ -19,9 +19,13 @@ NOBODY = 65534
 
 
 class PostgreSQL:
-    """One server on a free port of this machine, with its data in a folder of its own."""
+    """One server on a free port of this machine, with its data in a folder of its own.
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    Args:
+        network: an IPv4 network besides this machine that may connect.
+    """
+
+    def __init__(self, binaries: Path, folder: Path, network: str | None = None) -> None:
         self._binaries = binaries
         self._folder = folder
         self._user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
@@ -30,8 +34,12 @@ class PostgreSQL:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self._databases = 0
+        self._listen = "*" if network else "127.0.0.1"
         self._process: subprocess.Popen[bytes] | None = None
         self._run("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C")
+        if network:
+            with (folder / "data" / "pg_hba.conf").open("a") as access:
+                access.write(f"host all all {network} trust\n")
 
     def _run(self, command: str, *arguments: str) -> None:
         subprocess.run(
@@ -52,7 +60,7 @@ class PostgreSQL:
                 [
                     self._binaries / "postgres",
                     *("-D", self._folder / "data", "-p", str(self._port), "-k", ""),
-                    *("-c", "listen_addresses=127.0.0.1"),
+                    *("-c", f"listen_addresses={self._listen}"),
                     # Processes are killed here, never the kernel: what was written to files stays without it.
                     *("-c", "fsync=off"),
                 ],
@@ -104,12 +112,12 @@ class PostgreSQL:
 
 
 @contextlib.contextmanager
-def running_postgresql() -> Iterator[PostgreSQL]:
+def running_postgresql(network: str | None = None) -> Iterator[PostgreSQL]:
     # Not pytest's folder: its parents are closed to other users.
     with tempfile.TemporaryDirectory(prefix="lstm-grader-postgresql-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        server = PostgreSQL(_binaries(folder), _subfolder(folder, "cluster"))
+        server = PostgreSQL(_binaries(folder), _subfolder(folder, "cluster"), network)
         server.start()
         try:
             yield server

@@ -56,9 +56,9 @@ class Installation:
             "LSTM_GRADER_TOKEN_REQUESTS_PER_MINUTE": "1000000",
             **environment,
         }
-        self._database_url = postgresql.new_database() if postgresql else None
-        if self._database_url:
-            self._environment["LSTM_GRADER_DATABASE_URL"] = self._database_url
+        self.database_url = postgresql.new_database() if postgresql else ""
+        if self.database_url:
+            self._environment["LSTM_GRADER_DATABASE_URL"] = self.database_url
             subprocess.run([*COMMAND, "db", "upgrade"], env=self._all_environment(), check=True, capture_output=True)
         self.client = self._stack.enter_context(
             httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=90)
@@ -73,11 +73,17 @@ class Installation:
         self._processes.append(self.web.process)
         return self.web
 
-    def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
-        """A process that grades; on SQLite that is the service itself."""
+    def start_worker(self, *within: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A process that grades; on SQLite that is the service itself.
+
+        Args:
+            within: a command that runs the one that follows it.
+        """
         log = self._folder / f"worker-log-{next(self._numbers)}"
         with log.open("wb") as stderr:
-            process = subprocess.Popen([*COMMAND, "worker"], env=self._all_environment() | environment, stderr=stderr)
+            process = subprocess.Popen(
+                [*within, *COMMAND, "worker"], env=self._all_environment() | environment, stderr=stderr
+            )
         self._processes.append(process)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
@@ -147,8 +153,8 @@ class Installation:
         return len(self.query(RESULTS))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        if self._database_url:
-            with psycopg.connect(self._database_url) as connection:
+        if self.database_url:
+            with psycopg.connect(self.database_url) as connection:
                 return list(connection.execute(sql))  # type: ignore[call-overload]
         with contextlib.closing(sqlite3.connect(self._folder / "lstm-grader.sqlite3", timeout=20)) as connection:
             return list(connection.execute(sql))

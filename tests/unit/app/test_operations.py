@@ -162,7 +162,8 @@ async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: 
     async with paused(service, grader):
         for student in ("a", "b", "c"):
             assert (await upload(service, student)).status_code == 202
-        await asyncio.sleep(0.2)
+        while (await metrics(service)).get(("lstm_grader_submissions", "running")) != 2:
+            await asyncio.sleep(0.01)
         async with service.services.database.write() as session:
             await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
         waiting = await metrics(service)
