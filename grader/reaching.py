@@ -20,6 +20,8 @@ Problem = tuple[str, Params]
 OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradients"})
 #: Nothing honest needs these, whenever they are tried.
 NEVER_NEEDED = frozenset({"frame_walk", "gc_reference"})
+#: Keras' own recurrent code, written into the submission. Who may copy what is for the teacher to say.
+COPIED = "copied_source"
 # Keras makes this folder before it downloads anything.
 DOWNLOADS = "/.keras"
 
@@ -47,7 +49,7 @@ def reached_for(execution: Execution) -> Iterator[Problem]:
     if execution.patched:
         yield "monkeypatch", {"functions": list(execution.patched)}
     for attempt, phase in execution.attempts:
-        if phase in OF_THE_CLASS or attempt.code in NEVER_NEEDED:
+        if attempt.code != COPIED and (phase in OF_THE_CLASS or attempt.code in NEVER_NEEDED):
             yield _problem(attempt)
 
 
@@ -57,7 +59,9 @@ def worth_a_look(execution: Execution) -> Iterator[tuple[str, Params, int | None
         yield "monkeypatch", {"functions": list(execution.patched)}, None
     for attempt, phase in execution.attempts:
         tells = phase in OF_THE_CLASS and attempt.code != "env_read"
-        if tells or attempt.code in NEVER_NEEDED or attempt.code == "write_outside":
+        if attempt.code == COPIED:
+            yield "review_suggested", {"evidence": f"the code of Keras' {attempt.what}"}, attempt.line
+        elif tells or attempt.code in NEVER_NEEDED or attempt.code == "write_outside":
             code, params = _problem(attempt)
             yield code, params, attempt.line
 

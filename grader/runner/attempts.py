@@ -57,13 +57,22 @@ PATCHABLE_MODULES = (
 PATCHABLE_CLASSES = ("Tensor", "Variable", "Module", "keras.Model", "keras.layers.Layer", "keras.layers.Dense")
 
 
-def watch() -> None:
-    """From now on every attempt is told, once for each code and line. Nothing takes that back."""
+def watch() -> Callable[[str, str, int], None]:
+    """From now on every attempt is told, once for each code and line. Nothing takes that back.
+
+    Returns: what tells of others: code, what it was, and the line.
+    """
     folder = os.getcwd() + os.sep
     libraries = tuple({sys.prefix + os.sep, sys.base_prefix + os.sep, *SYSTEM})
     told: set[tuple[str, int]] = set()
     busy = False
     write, getframe = os.write, sys._getframe
+
+    def send(code: str, what: str, line: int) -> None:
+        if (code, line) not in told and len(told) < MOST_TOLD:
+            told.add((code, line))
+            with contextlib.suppress(OSError):  # the student's code closed the pipe
+                write(RESULT, frame({"event": "attempt", "code": code, "what": what[:MAX_NAME], "line": line}))
 
     def tell(code: str, what: str, *, elsewhere: str | None = None) -> None:
         nonlocal busy
@@ -74,11 +83,7 @@ def watch() -> None:
             by_hand, line = _asked_by(getframe(1))
             if line is None or (not by_hand and (code in ONLY_BY_HAND or (elsewhere or "").startswith(libraries))):
                 return
-            if (code, line) not in told and len(told) < MOST_TOLD:
-                told.add((code, line))
-                write(RESULT, frame({"event": "attempt", "code": code, "what": what[:MAX_NAME], "line": line}))
-        except OSError:  # the student's code closed the pipe
-            pass
+            send(code, what, line)
         finally:
             busy = False
 
@@ -102,6 +107,7 @@ def watch() -> None:
 
     _watch_environment(tell)
     sys.addaudithook(hook)
+    return send
 
 
 # Files that stand between the student's code and what it asked for: this one, and some of the standard library.

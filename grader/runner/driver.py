@@ -191,7 +191,8 @@ class Driver:
         request = self._request
         self._module = StudentModule(request["source"], request["canonical"])
         self._patches = attempts.Patches()
-        attempts.watch()
+        tell = attempts.watch()
+        tripwires.copies.watch(lambda name, line: tell("copied_source", name, line))
 
         failures = itertools.count(1)
 
@@ -347,6 +348,7 @@ class Driver:
 
     def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, built: Built) -> None:
         self._module.follow(sizes)
+        tripwires.copies.resume()
         self._phase("inject")
         if len(built.candidates) > 1 and self._request["candidate"] is None:
             self._trial(case, x, built)

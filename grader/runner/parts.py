@@ -11,6 +11,7 @@ would absolve every such mistake. Only where names say nothing is there more tha
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import types
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from student_module import is_plain, is_recurrent
+from student_module import MODULE_NAME, is_plain, is_recurrent
 
 GATES = "IFCO"  # columns of a Keras kernel, in order
 
@@ -95,7 +96,9 @@ def find(model: Any, names: dict[str, Any]) -> list[Leaf]:
 
 
 def _is_variable(value: Any) -> bool:
-    # Keras 3 variables are no tf.Variable.
+    # Keras 3 variables are no tf.Variable. What an object of the student's own says of itself may be anything.
+    if is_plain(value) and not isinstance(value, tf.Variable):
+        return False
     return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
@@ -126,14 +129,30 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
             yield from _walk(item, f"{path}[{index}]", seen)
     elif isinstance(value, types.FunctionType):
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            yield from _walk(cell.cell_contents, f"{path}.{name}", seen)
+            if cell != types.CellType():  # else nothing has been bound to that name yet
+                yield from _walk(cell.cell_contents, f"{path}.{name}", seen)
     elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
         internal = _internal_names(value)
-        for name, item in list(vars(value).items()):
+        for name, item in _attributes(value):
             if name not in internal:
                 yield from _walk(item, f"{path}.{name}".lstrip("."), seen)
         if isinstance(value, tf.keras.Sequential):
             yield from _walk(list(value.layers), path, seen)
+
+
+def _attributes(value: Any) -> list[tuple[str, Any]]:
+    """What an object holds, a student's own in slots too. Nothing that computes an attribute is called."""
+    held = dict(getattr(value, "__dict__", {}))
+    slots = {
+        name: slot
+        for base in reversed(type(value).__mro__)
+        for name, slot in vars(base).items()
+        if isinstance(slot, types.MemberDescriptorType) and base.__module__ == MODULE_NAME
+    }
+    for name, slot in slots.items():
+        with contextlib.suppress(AttributeError):  # nothing was put in
+            held[name] = slot.__get__(value)
+    return list(held.items())
 
 
 _INTERNAL: dict[type, frozenset[str]] = {}

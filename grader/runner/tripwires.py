@@ -19,6 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 from channel import frame
+from copies import Copies
 from lockdown import RESULT
 
 LAYER_MODULES = {
@@ -53,6 +54,8 @@ DECORATORS = 3
 
 #: (name of the wire, object whose method it was) of every recurrent call since the list was last cleared.
 fired: list[tuple[str, Any]] = []
+#: Of code that has a wire; made by `arm`.
+copies: Copies
 
 
 def arm(generation: str) -> Callable[[], None]:
@@ -60,7 +63,11 @@ def arm(generation: str) -> Callable[[], None]:
 
     Returns: what makes recurrent code return NaN from now on. Nothing takes that back.
     """
+    global copies
     poison: list[bool] = []
+    copies = Copies(
+        lambda name: _trip(name, _nothing, poison)((), {}), lambda name, copy: _wire(name, copy, poison), poison
+    )
     time_distributed = importlib.import_module(f"{LAYER_MODULES[generation]}.time_distributed").TimeDistributed
     exempt = inspect.unwrap(time_distributed.call).__code__
     for name, function in _recurrent_functions(generation):
@@ -126,7 +133,9 @@ def _wire(
     )
     original.__kwdefaults__ = function.__kwdefaults__
     signature = inspect.signature(function)
-    function.__code__ = _calling(_trip(name, original, poison, exempt_caller), function)
+    trip = _trip(name, original, poison, exempt_caller)
+    copies.learn(name, function, trip.__code__)
+    function.__code__ = _calling(trip, function)
     function.__defaults__ = None
     function.__kwdefaults__ = None
     # Keras looks at the signature of `call` when a layer is made.
@@ -135,7 +144,7 @@ def _wire(
 
 def _trip(
     name: str, original: Callable[..., Any], poison: list[bool], exempt_caller: types.CodeType | None = None
-) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:
+) -> types.FunctionType:
     """What says that a function runs, and runs it."""
     # Ready to be used, by means that are out of the student's easy reach: what is only noted here can be erased here,
     # and what has a name in this module can be replaced.
@@ -151,7 +160,12 @@ def _trip(
         result = original(*args, **kwargs)
         return map_structure(to_nan, result) if poison else result
 
+    assert isinstance(trip, types.FunctionType)
     return trip
+
+
+def _nothing() -> None:
+    pass
 
 
 def _calling(trip: Callable[..., Any], function: types.FunctionType) -> types.CodeType:

@@ -68,7 +68,10 @@ class Attempt(Event):
     """Something that the exercise has no use for was tried, on this line of the student's."""
 
     event: Literal["attempt"]
-    code: Literal["network", "subprocess", "gc_reference", "frame_walk", "write_outside", "reads_files", "env_read"]
+    code: (
+        Literal["network", "subprocess", "gc_reference", "frame_walk", "write_outside", "reads_files"]
+        | Literal["env_read", "copied_source"]
+    )
     what: Name
     line: Count
 

@@ -78,6 +78,22 @@ USED_LATER = """
             variable.assign(array)
         return graph(x)
 """
+SOURCE_EXECUTED = """
+import inspect, sys
+names = {**vars(sys.modules[tf.keras.layers.LSTMCell.__module__]), "keras_export": lambda *a, **k: lambda cls: cls}
+exec(inspect.getsource(tf.keras.layers.LSTMCell), names)
+"""
+CELL_BY_CELL = """
+        cell = {cell}(self.h_size, recurrent_activation="sigmoid")
+        cell.build(x[:, 0].shape)
+        for variable, array in zip(cell.weights, self.fused("IFCO")):
+            variable.assign(array)
+        states, outputs = [zeros, zeros], []
+        for t in range(x.shape[1]):
+            output, states = {call}(x[:, t], states)
+            outputs.append(output)
+        return tf.stack(outputs, 1)
+"""
 # name -> (before the class, in call)
 CHEATS = {
     "the Keras that TensorFlow once was": (
@@ -110,6 +126,25 @@ CHEATS = {
         "",
         "        return tf.keras.layers.TimeDistributed(self.keras_layer(x))(x[:, None])[:, 0]",
     ),
+    "its source, executed": (SOURCE_EXECUTED, CELL_BY_CELL.format(cell='names["LSTMCell"]', call="cell")),
+    "its source under other names, in every call": (
+        "import inspect, sys",
+        """
+        source = inspect.getsource(tf.keras.layers.LSTMCell).replace("LSTMCell", "Mine").replace("h_tm1", "before")
+        names = dict(vars(sys.modules[tf.keras.layers.LSTMCell.__module__]))
+        exec(source, {**names, "keras_export": lambda *a, **k: lambda cls: names.setdefault("Mine", cls)})
+"""
+        + CELL_BY_CELL.format(cell='names["Mine"]', call="cell"),
+    ),
+    "what lies behind a tripwire": (
+        "",
+        """
+        trip = next(value for value in tf.keras.layers.LSTMCell.call.__code__.co_consts if callable(value))
+        held = [cell.cell_contents for cell in trip.__closure__]
+        behind = next(value for value in held if getattr(value, "__name__", "") == "call")
+"""
+        + CELL_BY_CELL.format(cell="tf.keras.layers.LSTMCell", call="behind.__get__(cell)"),
+    ),
     "switching the poison off": (
         "import sys",
         """
@@ -135,6 +170,13 @@ HONEST = {
     "a graph that was made at import and is not used": (
         MADE_AT_IMPORT.format(layer="tf.keras.layers.LSTM"),
         "        graph\n        return self.honest(x)",
+    ),
+    "a copy of its source whose shape is printed": (
+        SOURCE_EXECUTED,
+        """
+        print(names["LSTMCell"](self.h_size)(x[:, 0], [zeros, zeros])[0].shape)
+        return self.honest(x)
+        """,
     ),
     "a Keras layer whose shape is printed": ("", "        self.keras_layer(x)(x).shape\n        return self.honest(x)"),
 }
