@@ -22,6 +22,7 @@ from grader.task2.differences import (
     CLAIM,
     SHIFT,
     SMALL,
+    Measure,
     Place,
     is_claim,
     is_like_signed,
@@ -134,6 +135,8 @@ class _Comparison:
             return unequal or Finding(True, details={"seen": "number" if proper else "by_eye", "agree": agree})
         if shows_numbers(base, by_student - both) and shows_numbers(base, by_keras - both):
             return Finding(True, details={"seen": "by_eye"})
+        if self._both_ends(measures):
+            return Finding(True, details={"seen": "number"})
         if any(measures.values()):
             return Finding(False, "t2_no_abs", self._where(both))
         return self._verdict(base, by_student, by_keras)
@@ -145,6 +148,18 @@ class _Comparison:
             return set()
         numbers = {place: numbers_in(other_sign.by_place.get(place)) for place in places}
         return {place for place, found in numbers.items() if found and min(found) > 0}
+
+    def _both_ends(self, measures: dict[Place, list[Measure]]) -> bool:
+        """Whether measures that miss errors of one sign each do not miss any together: the largest and the smallest
+        difference. Then the worst of them is the same for errors and for their opposites, most of which have one sign.
+        """
+        found = [measure for numbers in measures.values() for measure in numbers]
+        reverse = self._spoiled(self._copied(self._keras), by="pattern", amount=-1.0)
+        if len(found) < 2 or reverse is None or any(abs(measure[0]) > SMALL for measure in found):
+            return False
+        of_student, of_keras = (max(abs(measure[n]) for measure in found) for n in (1, 2))
+        reversed_ = max((abs(n) for place in measures for n in numbers_in(reverse.by_place.get(place))), default=0.0)
+        return of_keras > 0.05 * of_student and abs(reversed_ - of_keras) <= 0.1 * of_keras
 
     def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Finding | None:
         """A yes or no that depends on both answers: does it see errors of either sign?"""

@@ -251,6 +251,8 @@ REAL = {
     "plot": lambda a, b, y, z: [_shown(y[0], via="call"), _shown(z[0], via="call")],
     "bound_only": lambda a, b, y, z: [_shown(np.abs(y - z).max(), via="bound")],
     "old_keras": lambda a, b, y, z: [_shown(np.abs(a - z).max())],
+    "both_ends": lambda a, b, y, z: [_shown((y - z).max()), _shown((y - z).min())],
+    "both_ends_in_words": lambda a, b, y, z: [_shown(f"от {(y - z).min():.3e} до {(y - z).max():.3e}")],
     "signed_beside_a_right_one": lambda a, b, y, z: [_shown((y - z).mean()), _shown(np.abs(y - z).max())],
 }
 
@@ -271,6 +273,8 @@ FALSE = {
     "t2_no_abs-abs_of_mean": (lambda a, b, y, z: [_shown(abs((y - z).mean()))], {}),
     "t2_no_abs-sum": (lambda a, b, y, z: [_shown(f"{(y - z).sum()}")], {}),
     "t2_no_abs-max": (lambda a, b, y, z: [_shown((y - z).max())], {}),
+    "t2_no_abs-max_twice": (lambda a, b, y, z: [_shown((y - z).max()), _shown((y[0] - z[0]).max())], {}),
+    "t2_no_abs-max_and_mean": (lambda a, b, y, z: [_shown((y - z).max()), _shown((y - z).mean())], {}),
     "t2_no_abs-max_reversed": (lambda a, b, y, z: [_shown((z - y).max())], {}),
     "t2_no_abs-verdict": (lambda a, b, y, z: [_shown(bool((y - z).max() < 1e-5))], {}),
     "t2_no_abs-verdict_reversed": (lambda a, b, y, z: [_shown(bool((z - y).max() < 1e-5))], {}),
