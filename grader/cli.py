@@ -30,7 +30,7 @@ from grader.assignment import Assignment, assignment_schema, load_assignments, p
 from grader.batch.collect import collect
 from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
-from grader.batch.run import grade_all, status_name, summary
+from grader.batch.run import grade_all, status_name, summary, with_equal_code
 from grader.comparison import compare
 from grader.errors import AssignmentError, SandboxError
 from grader.formats import FORMATS, View
@@ -247,7 +247,7 @@ def batch_command(
         grade_one = partial(grade, assignment=chosen, sandbox=sandbox, references=_references())
         done = stack.enter_context(_progress_bar(len(found), language))
         rows = []
-        for row in grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done):
+        for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):
             if format is BatchFormat.JSONL:
                 stream.write(json.dumps(row.as_json(language), ensure_ascii=False) + "\n")
                 stream.flush()

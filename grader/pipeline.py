@@ -304,6 +304,7 @@ def _extraction(evidence: Evidence) -> Extraction:
         cells_used=sorted({reading.statements[index].cell for index in used})[:MOST_CELLS],
         cells_skipped=sorted(skipped, key=lambda cell: cell.index)[:MOST_CELLS],
         class_line=reading.frame(reading.class_line, "").line if reading.class_line else None,
+        code_sha256=reading.code_sha256,
         roles=execution.parts.roles if execution.parts else {},
         roles_from=execution.roles_from,
     )

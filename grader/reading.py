@@ -7,6 +7,7 @@ checked for form here, since a parser that was taken over would speak through it
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -20,6 +21,8 @@ from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.submission import Submission
 
+# Characters: twice what the class of the exercise takes with its cell as the course gives it.
+LEAST_CODE = 3000
 SHOWN_CODE = 300  # characters of a line of code
 
 
@@ -121,6 +124,15 @@ class Reading(ReadingModel):
             if self.format == "ipynb" and cell.first_line <= line <= cell.last_line:
                 return Frame(file=f"cell {cell.index + 1}", line=line - cell.first_line + 1, code=code)
         return Frame(file=filename, line=line, code=code)
+
+    @property
+    def code_sha256(self) -> str | None:
+        """Equal for code that is equal to the letter, comments included, but for space and empty lines.
+
+        None for so little code that two people write the same.
+        """
+        text = "\n".join(filter(None, (" ".join(line.split()) for line in self._lines)))
+        return hashlib.sha256(text.encode()).hexdigest() if len(text) >= LEAST_CODE else None
 
     def cell_of(self, line: int) -> int:
         """Index of the cell that holds a line of `source`; 0 for a file."""

@@ -151,6 +151,7 @@ class Extraction(ReportModel):
     cells_used: list[int] = []
     cells_skipped: list[SkippedCell] = []
     class_line: int | None = None
+    code_sha256: str | None = None
     roles: dict[str, str] = {}
     roles_from: Literal["names", "copying_code", "shapes", "numbers"] | None = None
 

@@ -14,7 +14,7 @@ from grader.batch.archives import Unreadable
 from grader.batch.collect import Found
 from grader.messages import render, translate
 from grader.pipeline import internal_error
-from grader.report import Output, Report, Status
+from grader.report import Advisory, Output, Report, Status
 from grader.submission import Submission
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ class Row:
     found: Found
     report: Report | None
     problem: str | None = None
+    # The path of an earlier one of another student with the same code.
+    same_code_as: str | None = None
 
     @property
     def points(self) -> float | None:
@@ -50,6 +52,7 @@ class Row:
             "path": self.found.path,
             "student": asdict(self.found.student),
             "problem": self.problem,
+            "same_code_as": self.same_code_as,
             "report": render(self.report, language) if self.report else None,
         }
 
@@ -103,16 +106,37 @@ def _row(file: Found, assignment: Assignment, grade_one: Callable[[Submission], 
         return Row(file, internal_error(submission, assignment.id, assignment, exc))
 
 
+def with_equal_code(rows: Iterable[Row]) -> Iterator[Row]:
+    """The same rows, where code that another student handed in before is pointed out."""
+    earlier: dict[str, Row] = {}
+    for row in rows:
+        digest = row.report.extraction.code_sha256 if row.report else None
+        if digest is None or row.report is None:
+            yield row
+            continue
+        first = earlier.setdefault(digest, row)
+        if _student_of(first) == _student_of(row):
+            yield row
+        else:
+            advisories = [*row.report.advisories, Advisory(code="plagiarism")]
+            report = row.report.model_copy(update={"advisories": advisories}).sealed()
+            yield replace(row, report=report, same_code_as=first.found.path)
+
+
 def best_rows(rows: Iterable[Row]) -> list[Row]:
     """One row per student, the one with the most points; the first one of equals. In the order of the students."""
     best: dict[tuple[str | None, str], Row] = {}
     for row in rows:
-        student = row.found.student
-        # Without a platform nobody knows that two files are the same person's.
-        key = (student.platform, student.id) if student.id else (None, row.found.path)
+        key = _student_of(row)
         if key not in best or _rank(row) > _rank(best[key]):
             best[key] = row
     return list(best.values())
+
+
+def _student_of(row: Row) -> tuple[str | None, str]:
+    """Without a platform nobody knows that two files are the same person's."""
+    student = row.found.student
+    return (student.platform, student.id) if student.id else (None, row.found.path)
 
 
 def _rank(row: Row) -> float:

@@ -16,7 +16,7 @@ from grader import cli
 from grader.batch.archives import Unreadable
 from grader.batch.collect import Found, Student
 from grader.batch.gradebook import gradebook
-from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary
+from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.report import Report, Status
 from grader.report_schema import read_report
 from grader.submission import Submission
@@ -67,6 +67,32 @@ def test_all_slots_work_and_reports_do_not_pile_up() -> None:
     assert most[0] == 3
     assert len(started) <= AHEAD * 3 + 1
     rows.close()  # type: ignore[attr-defined]
+
+
+def test_code_that_another_student_handed_in_before_is_pointed_out() -> None:
+    anna, ivan = Student("Anna", "moodle", "1"), Student("Ivan", "moodle", "2")
+
+    def row(path: str, student: Student, digest: str | None) -> Row:
+        report = make_report()
+        extraction = report.extraction.model_copy(update={"code_sha256": digest})
+        return Row(found(path, student), report.model_copy(update={"extraction": extraction}))
+
+    given = [
+        row("a1", anna, "same"),
+        row("a2", anna, "same"),
+        row("i1", ivan, "same"),
+        row("i2", ivan, "other"),
+        row("i3", ivan, None),
+        row("a3", anna, None),
+        Row(unreadable("x"), None, "encrypted"),
+    ]
+    rows = list(with_equal_code(given))
+    assert [row.found.path for row in rows] == [row.found.path for row in given]
+    assert {row.found.path: row.same_code_as for row in rows if row.same_code_as} == {"i1": "a1"}
+    told = rows[2].report
+    assert told is not None
+    assert told.advisories[-1].code == "plagiarism"
+    assert told.digest() == told.receipt.report_sha256
 
 
 def test_what_fails_is_a_row_and_the_rest_is_graded() -> None:
