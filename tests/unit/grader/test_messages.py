@@ -201,6 +201,7 @@ def test_values_of_the_report_have_words():
         *(f"check_status.{status}" for status in CheckStatus),
         *(f"roles_from.{source}" for source in roles_from),
         *(f"category.{category}" for category in categories),
+        *(f"found_in.{place}" for place in ("comment", "markdown", "raw", "cell_magic", "function")),
         *(f"confidence.{confidence}" for confidence in ("exact", "likely")),
     }
     assert ids <= CATALOGUES["en"].keys()
@@ -289,6 +290,7 @@ def test_a_sentence_that_is_added_names_the_place_too():
 
 
 def test_kinds_of_cases_are_translated():
+    assert "комментарий" in translate("no_lstm_class.message.found_in", "ru", found_in="comment")
     text = translate("wrong_on_hidden_cases.message", "ru", categories=["other_shape", "of_tomorrow"])
     assert "другие размеры, of_tomorrow" in text
 
