@@ -31,6 +31,8 @@
       NotCancellable            the submission is being graded, or is done
       TokenNotFound             there is none, or it is not this one's to manage
       RegradeNotFound
+      WebhookNotFound           there is none, or it is somebody else's
+      TooManyWebhooks           for one token
       CannotStart               stops the start; no client sees it
         DataDirInUse            another service runs on the same data
         DatabaseOutdated        the tables are those of another version
@@ -162,6 +164,13 @@ class TokenNotFound(AppError): ...
 class RegradeNotFound(AppError): ...
 
 
+class WebhookNotFound(AppError): ...
+
+
+class TooManyWebhooks(AppError):
+    """params: limit"""
+
+
 class NotCancellable(AppError):
     """params: job_status"""
 
@@ -229,6 +238,8 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     ReportNotFound: Answer(404, "report-not-found"),
     TokenNotFound: Answer(404, "token-not-found"),
     RegradeNotFound: Answer(404, "regrade-not-found"),
+    WebhookNotFound: Answer(404, "webhook-not-found"),
+    TooManyWebhooks: Answer(409, "too-many-webhooks"),
     NotCancellable: Answer(409, "not-cancellable"),
     CannotStart: None,
     DataDirInUse: None,

@@ -31,6 +31,7 @@ from app.settings import Settings
 from app.tokens import hash_secret, new_token
 from app.uploads import DEFAULT_ASSIGNMENT
 from app.web import routes as web_routes
+from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
 from grader.formats import html
 
@@ -71,6 +72,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 jobs = await stack.enter_async_context(PostgreSQLJobs(database))
             async with database.write() as session:
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()))
+            await stack.enter_async_context(WebhookSender(database, private=settings.webhook_private_targets))
             limits, backlog = Limits.of(settings), Backlog(database, settings.queue_seconds)
             app.state.services = Services(settings, assignments, database, jobs, artefacts, limits, backlog)
             await stack.enter_async_context(Retention(database, artefacts, settings.retention_days))

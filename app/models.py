@@ -201,3 +201,49 @@ class RegradeItem(Base):
     submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), primary_key=True, index=True)
     old_report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
     new_report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+
+
+class SubmissionEvent(Base):
+    """What has happened to a submission: `queued`, the stages of grading, `done` or `cancelled`."""
+
+    __tablename__ = "submission_events"
+    __table_args__ = (Index(None, "submission_id", "id"),)
+
+    # Counted by the database: this is the order in which whoever watches gets them.
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"))
+    event: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Webhook(Base):
+    """An address that is told of every report that the token which left it may read."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    url: Mapped[str] = mapped_column(String(2000))
+    # Kept as it is, because deliveries are signed with it.
+    secret: Mapped[str] = mapped_column(String(100))
+    created_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Delivery(Base):
+    """One message to one webhook; its id goes with every attempt to send it."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index(None, "webhook_id", "id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
+    event: Mapped[str] = mapped_column(String(32))
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    attempts: Mapped[int] = mapped_column(default=0)
+    # When it is sent, again perhaps; None: it has arrived, or was given up.
+    next_at: Mapped[datetime | None] = mapped_column(index=True)
+    delivered_at: Mapped[datetime | None]
+    last_status: Mapped[int | None]
+    last_error: Mapped[str | None] = mapped_column(String(200))

@@ -23,9 +23,20 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
-from app.models import JobStatus, Regrade, RegradeItem, ReportDiagnosis, StoredReport, Submission, new_id, utc_now
+from app.models import (
+    JobStatus,
+    Regrade,
+    RegradeItem,
+    ReportDiagnosis,
+    StoredReport,
+    Submission,
+    SubmissionEvent,
+    new_id,
+    utc_now,
+)
 from app.policy import Attempt
 from app.tokens import Principal
+from app.webhooks import outbox
 from grader import Report
 
 REGRADE_PRIORITY = -1000
@@ -87,6 +98,7 @@ async def add_submission(
     )
     session.add(submission)
     await session.flush()
+    record(session, submission.id, "queued")
     return submission
 
 
@@ -140,6 +152,7 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
     )
     if cancelled.one_or_none() is None:
         return False
+    record(session, submission_id, "cancelled")
     await announce(session, submission_id)
     return True
 
@@ -299,6 +312,9 @@ async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
     )
     session.add(stored)
     await session.flush()
+    facts = {"report": stored.id, "status": stored.status, "points": stored.points, "max_points": stored.max_points}
+    record(session, claim.submission_id, "done", **facts)
+    await outbox.add_deliveries(session, stored)
     codes = sorted({diagnosis.code for diagnosis in report.diagnoses})
     session.add_all(ReportDiagnosis(report_id=stored.id, code=code) for code in codes)
     await session.execute(
@@ -312,7 +328,35 @@ async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
 
 async def release(session: AsyncSession, claim: Claim) -> bool:
     """Put the submission back into its place in the queue, because grading was stopped; the try does not count."""
-    return await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1)
+    if not await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1):
+        return False
+    record(session, claim.submission_id, "queued")
+    return True
+
+
+async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str]) -> None:
+    """Write down that these stages of grading have begun, if the submission is still this claim's."""
+    held = select(Submission.id).where(Submission.id == claim.submission_id, Submission.claim == claim.id)
+    if await session.scalar(held) is None:
+        return
+    for stage in stages:
+        record(session, claim.submission_id, stage)
+    await announce(session, claim.submission_id)
+
+
+async def events_after(session: AsyncSession, submission_id: str, event_id: int) -> Sequence[SubmissionEvent]:
+    """What happened to a submission after the event with this id, in order; 0: all of it."""
+    events = await session.scalars(
+        select(SubmissionEvent)
+        .where(SubmissionEvent.submission_id == submission_id, SubmissionEvent.id > event_id)
+        .order_by(SubmissionEvent.id)
+    )
+    return events.all()
+
+
+def record(session: AsyncSession, submission_id: str, event: str, **data: Any) -> None:
+    """Write down for whoever watches the submission what happens to it in this transaction."""
+    session.add(SubmissionEvent(submission_id=submission_id, event=event, data=data))
 
 
 async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
@@ -354,7 +398,10 @@ async def requeue_running(session: AsyncSession) -> int:
         .returning(Submission.id)
         .execution_options(synchronize_session=False)
     )
-    return len(requeued.all())
+    ids = requeued.scalars().all()
+    for submission_id in ids:
+        record(session, submission_id, "queued")
+    return len(ids)
 
 
 async def send_back(session: AsyncSession, submission_id: str, priority: int) -> None:
@@ -365,6 +412,7 @@ async def send_back(session: AsyncSession, submission_id: str, priority: int) ->
         .values(job_status=JobStatus.QUEUED, claim=None, priority=priority)
         .execution_options(synchronize_session=False)
     )
+    record(session, submission_id, "queued")
     await announce(session, submission_id)
 
 
@@ -422,4 +470,7 @@ async def add_regrade(
         .returning(Submission)
         .execution_options(synchronize_session=False)
     )
-    return regrade, queued.all()
+    submissions = queued.all()
+    for submission in submissions:
+        record(session, submission.id, "queued")
+    return regrade, submissions

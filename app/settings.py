@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     )
     token_requests_per_minute: PositiveInt = Field(6000, description="requests to the API with one token")
     student_uploads_per_minute: PositiveInt = Field(30, description="uploads of one student")
+    webhook_private_targets: bool = Field(
+        False, description="whether webhooks may lead into private networks, and by HTTP without TLS"
+    )
     session_seconds: PositiveInt = Field(7 * 24 * 3600, description="how long a browser stays signed in")
     shutdown_seconds: PositiveFloat = Field(
         8.0,

@@ -25,6 +25,7 @@ from app.errors import (
     NotCancellable,
     StudentInvalid,
     TooManyRequests,
+    TooManyWebhooks,
 )
 from app.problems import PROBLEM, problem
 from app.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
@@ -97,6 +98,7 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     NotCancellable: {"job_status": "running"},
     StudentInvalid: {"limit": STUDENT_CHARACTERS},
     TooManyRequests: {"retry_after_seconds": 2},
+    TooManyWebhooks: {"limit": 10},
     RequestValidationError: {"errors": [{"location": ["query", "wait"], "message": "Input should be at most 120"}]},
     SQLAlchemyError: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
 }

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api import assignments, regrades, reports, students, submissions, tokens
+from app.api import assignments, events, regrades, reports, students, submissions, tokens, webhooks
 from app.api.openapi import problem_answers
 from app.api.parameters import language_parameter
 from app.auth import TokenHolder
@@ -24,5 +24,5 @@ api = APIRouter(
     dependencies=[Depends(within_limit), Depends(language_parameter)],
     responses=problem_answers(NotAuthenticated, RequestValidationError, TooManyRequests, SQLAlchemyError),
 )
-for part in (submissions, reports, assignments, regrades, students, tokens):
+for part in (submissions, events, reports, students, assignments, regrades, tokens, webhooks):
     api.include_router(part.router)

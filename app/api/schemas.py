@@ -322,6 +322,44 @@ class RegradeItemList(Body):
     next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
 
 
+class WebhookRequest(Request):
+    url: str = Field(max_length=2000, description="where to send to", examples=["https://lms.example.org/hook"])
+
+
+class WebhookBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    url: str
+    created_at: datetime
+
+
+class NewWebhookBody(WebhookBody):
+    secret: str = Field(
+        description="what deliveries are signed with; it is shown only here",
+        examples=["whsec_C2FVsBQIhrscChlQIMV+b5sS"],
+    )
+
+
+class WebhookList(Body):
+    items: list[WebhookBody]
+
+
+class DeliveryBody(Body):
+    id: str = Field(description="`webhook-id` of every attempt", examples=[EXAMPLE_ID])
+    event: str = Field(examples=["submission.graded"])
+    report: int | None
+    created_at: datetime
+    attempts: int
+    next_at: datetime | None = Field(description="when it is sent, again perhaps; null when it is over")
+    delivered_at: datetime | None = Field(description="null with `next_at` null: it was given up")
+    last_status: int | None = Field(description="what the receiver answered")
+    last_error: str | None
+
+
+class DeliveryList(Body):
+    items: list[DeliveryBody] = Field(description="the newest first")
+    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
+
+
 class Health(Body):
     status: Literal["ok"]
     version: str = Field(examples=["0.1.0"])

@@ -46,6 +46,7 @@ class EmbeddedJobs(Watchers):
         super().__init__()
         self._database = database
         self._grading = grading
+        grading.tell = self.tell
         self._slots = slots
         self._shutdown_seconds = shutdown_seconds
         self._wake = asyncio.Event()

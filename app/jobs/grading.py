@@ -8,7 +8,7 @@ import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import repository
 from app.database import Database
 from app.log_config import submission_id_var
+from app.progress import Progress
 from app.repository import Claim
 from grader import Assignment, Report, Status, internal_error
 from grader import Submission as GradedSubmission
@@ -28,7 +29,15 @@ MAX_TRIES = 3
 MAX_CLAIMS = 10
 RETRY_SECONDS = 1.0
 
-Grade = Callable[[GradedSubmission, Assignment], Report]
+
+class Grade(Protocol):
+    """Grades one submission; calls `progress` with the name of each stage as it begins."""
+
+    def __call__(
+        self, submission: GradedSubmission, assignment: Assignment, /, *, progress: Callable[[str], None] | None = None
+    ) -> Report: ...
+
+
 T = TypeVar("T")
 
 
@@ -53,6 +62,8 @@ class Grading:
         self._grade = grade
         self._threads = threads
         self._graded = graded
+        #: Called with a submission's id when there is something new to see of it.
+        self.tell: Callable[[str], None] = lambda submission_id: None
 
     async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> str | None:
         """Claim a submission with `take`, grade it, and store the report.
@@ -99,9 +110,9 @@ class Grading:
                 raise RuntimeError(f"the service ended {MAX_CLAIMS} times while grading this")
             # The context goes along, so that what the engine logs carries the submission's id.
             in_context = contextvars.copy_context().run
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, in_context, self._grade, submission, assignment
-            )
+            async with Progress(self._database, claim, self.tell) as progress:
+                grade = functools.partial(self._grade, submission, assignment, progress=progress.begin)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, in_context, grade)
         except Exception as exc:  # The one place where a fault of ours becomes a report (and not the student's zero).
             logger.exception("grading_failed")
             return internal_error(submission, claim.assignment_id, assignment, exc)

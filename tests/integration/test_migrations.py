@@ -61,6 +61,25 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "0004": {
         "report_diagnoses": {"report_id": 1, "code": "bias_missing"},
     },
+    "0005": {
+        "submission_events": {"submission_id": "s1", "event": "reading", "data": {}, "created_at": NOW},
+        "webhooks": {
+            "id": "w1",
+            "url": "https://lms.example.org/hook",
+            "secret": "whsec_AAAA",
+            "created_by": "t1",
+            "created_at": NOW,
+        },
+        "deliveries": {
+            "id": "d1",
+            "webhook_id": "w1",
+            "event": "submission.graded",
+            "report_id": 1,
+            "created_at": NOW,
+            "attempts": 0,
+            "next_at": NOW,
+        },
+    },
 }
 
 
@@ -107,8 +126,8 @@ async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(datab
     ]
     async with database.read() as session:
         for name, row in written:
-            (found,) = (await session.execute(select(Base.metadata.tables[name]))).mappings().all()
-            assert {key: found[key] for key in row} == row, name
+            found = (await session.execute(select(Base.metadata.tables[name]))).mappings().all()
+            assert row in [{key: each[key] for key in row} for each in found], name
         if database.is_sqlite:
             assert (await session.execute(text("PRAGMA foreign_key_check"))).all() == []
 

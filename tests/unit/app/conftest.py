@@ -41,9 +41,14 @@ class FakeGrader:
         self.released.set()
         self.change: Callable[[Report], Report] = lambda report: report
 
-    def __call__(self, submission: Submission, assignment: Assignment) -> Report:
+    def __call__(
+        self, submission: Submission, assignment: Assignment, /, *, progress: Callable[[str], None] | None = None
+    ) -> Report:
         if submission == correct_submission():
             return make_report(submission, assignment, self.self_test, 100.0)
+        if progress is not None:
+            progress("reading")
+            progress("running")
         assert self.released.wait(20)
         self.graded.append(submission)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]

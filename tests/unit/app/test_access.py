@@ -24,6 +24,8 @@ FOR_EVERYBODY = {
     ("get", SUBMISSIONS),
     ("get", "/api/v1/assignments"),
     ("get", "/api/v1/assignments/{assignment_id}"),
+    ("post", "/api/v1/webhooks"),
+    ("get", "/api/v1/webhooks"),
 }
 
 
@@ -37,7 +39,10 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
     async with service.client("first") as client:
         await client.get(body["links"]["self"], params={"wait": 20})
         report, _ = (await client.get(body["links"]["reports"])).json()["items"]
+        hook = (await client.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})).json()
+        assert hook["secret"].startswith("whsec_")
     return {
+        "webhook_id": hook["id"],
         "submission_id": body["id"],
         "regrade_id": regrade["id"],
         "token_id": token.id,
@@ -80,9 +85,9 @@ async def test_the_same_routes_answer_whom_they_concern(service: Service) -> Non
         for method, path, _ in await operations(service):
             if method == "get" and "{name}" not in path:
                 filled = re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
-                assert (await teacher.get(filled)).status_code == 200, path
-                if "submission_id" in path:
-                    assert (await client.get(filled)).status_code == 200, path
+                for_client = path.startswith((SUBMISSIONS, "/api/v1/webhooks")) or (method, path) in FOR_EVERYBODY
+                for asking in [client] * for_client + [teacher] * ("webhook_id" not in path):
+                    assert (await asking.get(filled)).status_code == 200, path
 
 
 async def test_list_holds_nothing_of_others(service: Service) -> None:
@@ -93,6 +98,19 @@ async def test_list_holds_nothing_of_others(service: Service) -> None:
         async with service.client(token) as client:
             for params in ({}, {"student": "ivanov"}, {"assignment": "lstm-layer"}, {"status": "passed"}):
                 assert len((await client.get(SUBMISSIONS, params=params)).json()["items"]) == expected
+
+
+async def test_webhooks_of_others_are_not_listed_and_students_leave_none(service: Service) -> None:
+    await of_somebody_else(service)
+    await service.add_token("teacher", Role.TEACHER)
+    await service.add_token("of-ivanov", student="ivanov")
+    for token, expected in (("first", 1), ("teacher", 0), (OWNER_TOKEN, 1)):
+        async with service.client(token) as client:
+            assert len((await client.get("/api/v1/webhooks")).json()["items"]) == expected
+    async with service.client("of-ivanov") as client:
+        assert_problem(await client.get("/api/v1/webhooks"), 403, "forbidden")
+        body = {"url": "https://evil.example.org"}
+        assert_problem(await client.post("/api/v1/webhooks", json=body), 403, "forbidden")
 
 
 async def test_pages_are_closed_to_another_session(service: Service) -> None:

@@ -1,0 +1,145 @@
+"""The queries: who wants to be told, what is still to be told, and how that went."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64encode
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from app.models import Delivery, Role, StoredReport, Submission, Token, Webhook, utc_now
+from app.tokens import Principal, is_valid
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 what every secret of this kind begins with
+GRADED, PING = "submission.graded", "ping"
+# Looked through for the oldest of each webhook.
+AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Due:
+    """One delivery that is to be sent now."""
+
+    delivery: Delivery
+    webhook: Webhook
+    submission: Submission | None
+    report: StoredReport | None
+
+
+def new_secret() -> str:
+    return SECRET_PREFIX + b64encode(secrets.token_bytes(32)).decode()
+
+
+async def add_webhook(session: AsyncSession, *, url: str, created_by: str) -> Webhook:
+    webhook = Webhook(url=url, created_by=created_by, secret=new_secret())
+    session.add(webhook)
+    await session.flush()
+    return webhook
+
+
+async def list_webhooks(session: AsyncSession, viewer: Principal) -> Sequence[Webhook]:
+    return (await session.scalars(select(Webhook).where(_visible_to(viewer)).order_by(Webhook.id.desc()))).all()
+
+
+async def count_webhooks(session: AsyncSession, token_id: str) -> int:
+    return await session.scalar(select(func.count()).where(Webhook.created_by == token_id)) or 0
+
+
+async def find_webhook(session: AsyncSession, webhook_id: str, viewer: Principal) -> Webhook | None:
+    return await session.scalar(select(Webhook).where(Webhook.id == webhook_id, _visible_to(viewer)))
+
+
+async def delete_webhook(session: AsyncSession, webhook_id: str) -> None:
+    """With what is still to be told there."""
+    await session.execute(delete(Delivery).where(Delivery.webhook_id == webhook_id))
+    await session.execute(delete(Webhook).where(Webhook.id == webhook_id))
+
+
+async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
+    delivery = Delivery(webhook_id=webhook_id, event=PING, next_at=utc_now())
+    session.add(delivery)
+    await session.flush()
+    return delivery
+
+
+async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
+    """Tell of this report everybody whose token may read it, as part of the caller's transaction."""
+    now = utc_now()
+    sent_by = select(Submission.submitted_by).where(Submission.id == report.submission_id).scalar_subquery()
+    webhooks = await session.scalars(
+        select(Webhook.id)
+        .join(Token, Token.id == Webhook.created_by)
+        .where(is_valid(now), or_(Token.role != Role.SUBMITTER, Token.id == sent_by))
+    )
+    session.add_all(Delivery(webhook_id=id, event=GRADED, report_id=report.id, next_at=now) for id in webhooks)
+
+
+async def list_deliveries(
+    session: AsyncSession, webhook_id: str, *, limit: int, before: str | None = None
+) -> Sequence[Delivery]:
+    """The newest first."""
+    conditions = [Delivery.webhook_id == webhook_id, *([Delivery.id < before] if before else [])]
+    return (await session.scalars(select(Delivery).where(*conditions).order_by(Delivery.id.desc()).limit(limit))).all()
+
+
+async def is_something_due(session: AsyncSession) -> bool:
+    return await session.scalar(select(Delivery.id).where(Delivery.next_at <= utc_now()).limit(1)) is not None
+
+
+async def claim_due(
+    session: AsyncSession, lease: timedelta, *, busy: Collection[str] = (), only: str | None = None
+) -> list[Due]:
+    """Of each webhook the delivery that is due longest; nobody else gets it before the lease is over.
+
+    Args:
+        busy: webhooks that are left out, so that one which answers slowly takes one place and not all.
+        only: the one webhook that is meant.
+    """
+    now = utc_now()
+    rows = await session.execute(
+        select(Delivery, Webhook, Submission, StoredReport)
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .outerjoin(StoredReport, StoredReport.id == Delivery.report_id)
+        .outerjoin(Submission, Submission.id == StoredReport.submission_id)
+        .where(
+            Delivery.next_at <= now,
+            Delivery.webhook_id.not_in(busy),
+            *([Delivery.webhook_id == only] if only else []),
+        )
+        .order_by(Delivery.next_at, Delivery.id)
+        .limit(AT_ONCE)
+        .with_for_update(of=Delivery, skip_locked=True)  # Left out on SQLite.
+        .options(defer(StoredReport.body))
+    )
+    due: dict[str, Due] = {}
+    for row in rows:
+        due.setdefault(row[0].webhook_id, Due(*row))
+    for item in due.values():
+        item.delivery.attempts += 1
+        item.delivery.next_at = now + lease
+    return list(due.values())
+
+
+async def settle(session: AsyncSession, delivery_id: str, *, next_at: datetime | None, **outcome: Any) -> None:
+    """Write down how an attempt went.
+
+    Args:
+        next_at: when to try again; None: it is over.
+        outcome: `delivered_at`, `last_status`, `last_error`.
+    """
+    await session.execute(
+        update(Delivery)
+        .where(Delivery.id == delivery_id)
+        .values(next_at=next_at, **outcome)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _visible_to(viewer: Principal) -> ColumnElement[bool]:
+    return true() if viewer.role == Role.ADMIN else Webhook.created_by == viewer.token_id

@@ -1,0 +1,183 @@
+"""Sends deliveries: signed, one at a time to each webhook, and later again when that fails.
+
+The form is that of Standard Webhooks (github.com/standard-webhooks), for which receivers find libraries:
+``webhook-id`` is the same in every attempt, ``webhook-signature`` is an HMAC-SHA256 over id, time and body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import time
+from base64 import b64decode, b64encode
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any, Self
+
+import httpx
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.database import Database
+from app.models import utc_now
+from app.webhooks import outbox
+from app.webhooks.outbox import SECRET_PREFIX, Due
+from app.webhooks.targets import TargetRefused, look_up
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+ATTEMPT_SECONDS = 15.0
+# More than one attempt takes: who holds a delivery for longer is gone.
+LEASE = timedelta(seconds=60)
+#: After the first failure, after the second, ...; after the last one it is given up.
+RETRY_SECONDS = (5, 30, 120, 600, 3600, 6 * 3600, 12 * 3600, 24 * 3600)
+ERROR_CHARACTERS = 200
+
+
+class WebhookSender:
+    """Sends what is due. As an async context manager it is at work; several may be, in as many processes.
+
+    Args:
+        private: whether addresses in private networks may be sent to.
+        transport: what connects; tests put something else here.
+    """
+
+    def __init__(self, database: Database, *, private: bool, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._database = database
+        self._private = private
+        # No proxy of the environment: it would look up names itself.
+        self._client = httpx.AsyncClient(
+            transport=transport, timeout=ATTEMPT_SECONDS, follow_redirects=False, trust_env=False
+        )
+        self._sending: dict[str, asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._work(), name="webhooks")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """What is being sent is sent again later, by whoever finds it."""
+        tasks = [self._task, *self._sending.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self._send_due()
+            except SQLAlchemyError:
+                logger.warning("webhooks_not_read", exc_info=True)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _send_due(self) -> None:
+        async with self._database.read() as session:
+            if not await outbox.is_something_due(session):
+                return
+        async with self._database.write() as session:
+            due = await outbox.claim_due(session, LEASE, busy=list(self._sending))
+        for item in due:
+            self._sending[item.webhook.id] = asyncio.create_task(self._send(item))
+
+    async def _send(self, first: Due) -> None:
+        """Send this one, and then what else is due at the same webhook, until one fails."""
+        item: Due | None = first
+        try:
+            while item is not None:
+                error, status = await self._attempt(item)
+                await self._settle(item, error, status)
+                if error is not None:
+                    return
+                async with self._database.write() as session:
+                    item = next(iter(await outbox.claim_due(session, LEASE, only=first.webhook.id)), None)
+        except SQLAlchemyError:  # When the lease is over it is sent again.
+            logger.warning("webhook_not_settled", exc_info=True)
+        finally:
+            del self._sending[first.webhook.id]
+
+    async def _attempt(self, due: Due) -> tuple[str | None, int | None]:
+        """What was wrong, None if nothing, and the status of the answer."""
+        body = json.dumps(message(due), ensure_ascii=False).encode()
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                response = await self._post(due, body)
+        except (TargetRefused, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
+            return f"{type(exc).__name__}: {exc}"[:ERROR_CHARACTERS], None
+        if response.is_success:
+            return None, response.status_code
+        return f"answered {response.status_code}", response.status_code
+
+    async def _post(self, due: Due, body: bytes) -> httpx.Response:
+        url = httpx.URL(due.webhook.url)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        address = await look_up(url.host, port, private=self._private)
+        request = self._client.build_request(
+            "POST",
+            url.copy_with(host=address),
+            content=body,
+            headers={
+                "Host": url.netloc.decode(),
+                "Content-Type": "application/json",
+                "User-Agent": "lstm-grader",
+                **signature(due.webhook.secret, due.delivery.id, body, int(time.time())),
+            },
+            # The certificate is that of the name.
+            extensions={"sni_hostname": url.host},
+        )
+        response = await self._client.send(request, stream=True)
+        # What the receiver has to say is of no interest, and may be long.
+        await response.aclose()
+        return response
+
+    async def _settle(self, due: Due, error: str | None, status: int | None) -> None:
+        delivery = due.delivery
+        facts = {"delivery_id": delivery.id, "webhook_id": due.webhook.id, "attempts": delivery.attempts}
+        async with self._database.write() as session:
+            if status == HTTPStatus.GONE:
+                await outbox.delete_webhook(session, due.webhook.id)
+                logger.info("webhook_gone", extra=facts)
+            elif error is None:
+                await outbox.settle(session, delivery.id, next_at=None, delivered_at=utc_now(), last_status=status)
+                logger.info("webhook_delivered", extra=facts)
+            else:
+                again = delivery.attempts <= len(RETRY_SECONDS)
+                wait = timedelta(seconds=RETRY_SECONDS[delivery.attempts - 1]) if again else None
+                next_at = utc_now() + wait if wait is not None else None
+                await outbox.settle(session, delivery.id, next_at=next_at, last_status=status, last_error=error)
+                logger.warning("webhook_failed", extra={**facts, "status": status, "will_be_repeated": again})
+
+
+def message(due: Due) -> dict[str, Any]:
+    """The body of a delivery: the same in every attempt."""
+    content: dict[str, Any] = {"type": due.delivery.event, "timestamp": due.delivery.created_at.isoformat(), "data": {}}
+    submission, report = due.submission, due.report
+    if submission is not None and report is not None:
+        content["data"] = {
+            "submission": {
+                "id": submission.id,
+                "student": submission.student,
+                "assignment": submission.assignment_id,
+                "attempt": submission.attempt,
+                "link": f"/api/v1/submissions/{submission.id}",
+            },
+            "report": {
+                "id": report.id,
+                "status": report.status,
+                "points": report.points,
+                "max_points": report.max_points,
+                "link": f"/api/v1/submissions/{submission.id}/reports/{report.id}",
+            },
+        }
+    return content
+
+
+def signature(secret: str, id: str, body: bytes, timestamp: int) -> dict[str, str]:
+    """The headers by which a receiver knows that a delivery is ours, and that it is not an old one."""
+    key = b64decode(secret.removeprefix(SECRET_PREFIX))
+    signed = f"{id}.{timestamp}.".encode() + body
+    digest = b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return {"webhook-id": id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{digest}"}

@@ -1,0 +1,73 @@
+"""Where a webhook may lead: not into the network that the service itself stands in.
+
+A client chooses the address and we send the request, so that without care it would reach what only we can reach: a
+database, a cloud's metadata, this service itself. A name is looked up once, and the address that was looked at is the
+one that is connected to; a redirect is not followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+# Addresses of IPv4 in IPv6 clothes: NAT64 (RFC 6052).
+NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class TargetRefused(Exception):
+    """Nothing is sent there."""
+
+
+def check_url(url: str, *, private: bool) -> None:
+    """What can be seen without looking the name up.
+
+    Args:
+        private: whether the operator allows addresses in the own network, and HTTP without TLS.
+    Raises:
+        ValueError: this is no address that a webhook may have.
+    """
+    parts = urlsplit(url)
+    schemes = ("https", "http") if private else ("https",)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(f"expected an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise ValueError("expected an address without user, password and #")
+    if parts.port == 0:
+        raise ValueError("port 0 is none")
+    try:
+        address = ip_address(parts.hostname)
+    except ValueError:
+        return
+    if not private and not is_public(address):
+        raise ValueError("this address is in a private network")
+
+
+async def look_up(host: str, port: int, *, private: bool) -> str:
+    """The address to connect to.
+
+    Raises:
+        TargetRefused: the name leads to no address, or to one in a private network.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise TargetRefused("the name is not known") from exc
+    addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
+    if not addresses:
+        raise TargetRefused("the name is not known")
+    if not private and not all(map(is_public, addresses)):
+        raise TargetRefused("the name leads into a private network")
+    return str(addresses[0])
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether anybody on the internet could reach it; an address inside another one counts for itself."""
+    if isinstance(address, IPv6Address):
+        if address in NAT64:
+            return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not address.is_multicast

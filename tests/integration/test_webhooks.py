@@ -1,0 +1,100 @@
+"""Deliveries on both databases, to a receiver that listens."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from app import repository
+from app.database import Database
+from app.models import Delivery, utc_now
+from app.tokens import Principal
+from app.webhooks import outbox, sender
+from app.webhooks.sender import WebhookSender
+from tests.integration.test_database import REPORT, add, anyio_backend, claim, database, owner, path
+
+__all__ = ["anyio_backend", "database", "owner", "path"]
+
+pytestmark = pytest.mark.anyio
+
+
+class Receiver(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        self.came: list[tuple[str, str, bytes]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.came.append((self.headers["host"], self.headers["webhook-id"], body))  # type: ignore[attr-defined]
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        thread = threading.Thread(target=receiver.serve_forever)
+        thread.start()
+        yield receiver
+        receiver.shutdown()
+        thread.join()
+
+
+async def grade(database: Database, owner: Principal) -> None:
+    await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    async with database.write() as session:
+        assert await repository.finish(session, taken, REPORT)
+
+
+async def leave(database: Database, owner: Principal, receiver: Receiver) -> str:
+    async with database.write() as session:
+        url = f"http://localhost:{receiver.server_address[1]}/hook"
+        return (await outbox.add_webhook(session, url=url, created_by=owner.token_id)).id
+
+
+async def test_every_result_arrives_once(
+    database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
+    webhook = await leave(database, owner, receiver)
+    for _ in range(5):
+        await grade(database, owner)
+    async with WebhookSender(database, private=True), WebhookSender(database, private=True):
+        async with asyncio.timeout(20):
+            while True:
+                async with database.read() as session:
+                    deliveries = await outbox.list_deliveries(session, webhook, limit=10)
+                if all(delivery.delivered_at for delivery in deliveries):
+                    break
+                await asyncio.sleep(0.05)
+    assert len(deliveries) == 5
+    assert sorted(id for _, id, _ in receiver.came) == sorted(delivery.id for delivery in deliveries)
+    assert {host for host, _, _ in receiver.came} == {f"localhost:{receiver.server_address[1]}"}
+
+
+async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
+    database: Database, owner: Principal, receiver: Receiver
+) -> None:
+    webhook = await leave(database, owner, receiver)
+    await grade(database, owner)
+    async with database.write() as session:
+        (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
+    async with database.write() as session:
+        assert await outbox.claim_due(session, timedelta(seconds=60)) == []
+        delivery = await session.get_one(Delivery, taken.delivery.id)
+        delivery.next_at = utc_now()  # A minute later.
+    async with database.write() as session:
+        (again,) = await outbox.claim_due(session, timedelta(seconds=60), only=webhook)
+    assert (again.delivery.id, again.delivery.attempts) == (taken.delivery.id, 2)
+    assert receiver.came == []

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.test_api import SUBMISSIONS, assert_problem
+from tests.unit.app.test_submissions_api import submit
+
+pytestmark = pytest.mark.anyio
+
+
+async def events(
+    client: httpx.AsyncClient, submission: dict[str, Any], last: str | None = None
+) -> list[dict[str, Any]]:
+    """All events of a stream that ends."""
+    headers = {"Last-Event-ID": last} if last else {}
+    response = await asyncio.wait_for(client.get(f"{submission['links']['self']}/events", headers=headers), 20)
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    found = []
+    for block in response.text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if "event" in fields:
+            found.append({**fields, "data": json.loads(fields["data"])})
+    return found
+
+
+async def test_stream_tells_all_from_the_queue_to_the_report(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        for number in range(3):
+            body = await submit(client, wait=0, student=f"s{number}")
+        watching = asyncio.create_task(events(client, body))
+        await asyncio.sleep(0.3)
+        grader.released.set()
+        found = await watching
+        assert [event["event"] for event in found] == ["queued", "position", "reading", "running", "done"]
+        assert found[1]["data"] == {"position": 1}
+        assert "id" not in found[1]
+        assert found[-1]["data"]["submission"] == body["id"]
+        assert (found[-1]["data"]["status"], found[-1]["data"]["points"]) == ("passed", 100.0)
+
+
+async def test_stream_goes_on_after_the_last_event_that_arrived(service: Service) -> None:
+    async with service.client() as client:
+        body = await submit(client)
+        everything = await events(client, body)
+        for number, event in enumerate(everything[:-1]):
+            assert await events(client, body, event["id"]) == everything[number + 1 :]
+        last = {"Last-Event-ID": everything[-1]["id"]}
+        over = await client.get(f"{body['links']['self']}/events", headers=last)
+        assert (over.status_code, over.content) == (204, b"")
+
+
+async def test_what_is_graded_again_is_told_again(service: Service) -> None:
+    async with service.client() as client:
+        body = await submit(client)
+        last = (await events(client, body))[-1]["id"]
+        await client.post("/api/v1/regrades", json={})
+        await client.get(body["links"]["self"], params={"wait": 20})
+        again = [event["event"] for event in await events(client, body, last) if event["event"] != "position"]
+    assert again == ["queued", "reading", "running", "done"]
+
+
+async def test_cancelling_ends_the_stream(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        for number in range(3):
+            body = await submit(client, wait=0, student=f"s{number}")
+        watching = asyncio.create_task(events(client, body))
+        await asyncio.sleep(0.3)
+        await client.post(f"{body['links']['self']}/cancel")
+        assert [event["event"] for event in await watching] == ["queued", "position", "cancelled"]
+
+
+async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
+    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.events.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("app.api.events.LOOK_SECONDS", 0.05)
+    grader.released.clear()
+    async with service.client() as client:
+        body = await submit(client, wait=0)
+        watching = asyncio.create_task(client.get(f"{body['links']['self']}/events"))
+        await asyncio.sleep(0.5)
+        service.services.jobs.stop_watching()
+        response = await asyncio.wait_for(watching, 5)
+    assert ": still here\n\n" in response.text
+    assert "event: done" not in response.text
+
+
+@pytest.mark.parametrize("last", ["x", "-1", str(2**63)])
+async def test_event_id_that_cannot_be_is_refused(service: Service, last: str) -> None:
+    async with service.client() as client:
+        body = await submit(client)
+        response = await client.get(f"{body['links']['self']}/events", headers={"Last-Event-ID": last})
+        assert_problem(response, 422, "invalid-request")
+        assert_problem(await client.get(f"{SUBMISSIONS}/nothing/events"), 404, "submission-not-found")
