@@ -6,6 +6,7 @@
         SessionMissing          the same, for a page
         FormExpired             a page's form without its secret, or with that of another session
         NotPermitted            the token's role does not allow it
+        TargetRefused           a webhook is to lead where nothing is sent to
         OtherStudent            the token is a student's own, and something was handed in for another
       TooManyRequests           more than the settings allow in this time
       Overloaded                what was uploaded before waits too long already
@@ -79,6 +80,10 @@ class NotPermitted(AccessDenied): ...
 
 
 class OtherStudent(AccessDenied): ...
+
+
+class TargetRefused(AccessDenied):
+    """params: reason"""
 
 
 class TooManyRequests(AppError):
@@ -214,6 +219,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     SessionMissing: Answer(401, "session-missing"),
     FormExpired: Answer(403, "form-expired"),
     NotPermitted: Answer(403, "forbidden"),
+    TargetRefused: Answer(403, "target-refused"),
     OtherStudent: Answer(403, "other-student"),
     TooManyRequests: Answer(429, "too-many-requests"),
     Overloaded: Answer(503, "overloaded"),
@@ -253,8 +259,9 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     SQLAlchemyError: Answer(503, "storage-unavailable"),
     Exception: Answer(500, "internal-error"),
 }
-# What the framework itself refuses, by status: no such page, no such method.
+# What the framework itself refuses, by status: a body that is none, no such page, no such method.
 FRAMEWORK_ANSWERS: dict[int, Answer] = {
+    400: Answer(400, "body-unreadable"),
     404: Answer(404, "not-found"),
     405: Answer(405, "method-not-allowed"),
     413: Answer(413, "body-too-large"),

@@ -16,6 +16,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.status import HTTP_204_NO_CONTENT
 
 from app import repository
@@ -33,7 +35,7 @@ HEARTBEAT_SECONDS = 15.0
 # Then the client comes again, and shows its token again.
 STREAM_SECONDS = 600.0
 RETRY_MILLISECONDS = 2000
-LAST_ID = 2**63 - 1
+EventId = Annotated[int, Field(ge=0, lt=2**63)]
 
 EXAMPLE = """retry: 2000
 
@@ -54,6 +56,16 @@ id: 45
 
 """
 
+EVENT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string", "description": "what `Last-Event-ID` takes"},
+        "retry": {"type": "integer"},
+    },
+}
+
 router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
 
 
@@ -67,7 +79,7 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
             "description": "Events: `queued`, `position`, then the stages `reading`, `reference`, `running`, "
             "`notebook`, `running_keras2`, `checking` as far as they are needed, then `done` or `cancelled`. The "
             "stream ends with these two, and when the service stops; a regrade begins with `queued` again.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "content": {"text/event-stream": {"schema": EVENT_SCHEMA, "example": EXAMPLE}},
         },
         204: {"description": "All is over, and `Last-Event-ID` is the last event: a browser then stops asking."},
     },
@@ -77,7 +89,7 @@ async def watch_submission(
     viewer: TokenHolder,
     submission_id: SubmissionId,
     last_event_id: Annotated[
-        int | None, Header(ge=0, le=LAST_ID, description="the last event that arrived; those after it are sent")
+        EventId | SkipJsonSchema[None], Header(description="the last event that arrived; those after it are sent")
     ] = None,
 ) -> Response:
     parts = services(request)

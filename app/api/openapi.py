@@ -11,9 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.api.parameters import NO_NAME
 from app.api.schemas import Problem
 from app.errors import (
     ANSWERS,
+    FRAMEWORK_ANSWERS,
     AssignmentUnknown,
     FieldsMissing,
     FieldsUnknown,
@@ -24,6 +26,7 @@ from app.errors import (
     FormUnreadable,
     NotCancellable,
     StudentInvalid,
+    TargetRefused,
     TooManyRequests,
     TooManyWebhooks,
 )
@@ -41,8 +44,6 @@ is `done`. Every call needs a token: `Authorization: Bearer ...`. Everything tha
 #: The folder of Swagger UI's own files.
 SWAGGER_FILES = files("fastapi_offline") / "static"
 
-CONTROL_CHARACTER = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
-NOTHING_BUT_SPACE = r"^\s*$"
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -64,7 +65,7 @@ UPLOAD_BODY: dict[str, Any] = {
                         "description": "name or id of the student, as the course knows it",
                         "minLength": 1,
                         "maxLength": STUDENT_CHARACTERS,
-                        "not": {"anyOf": [{"pattern": CONTROL_CHARACTER}, {"pattern": NOTHING_BUT_SPACE}]},
+                        "not": NO_NAME,
                         "examples": ["ivanov"],
                     },
                     "assignment": {"type": "string", "default": DEFAULT_ASSIGNMENT},
@@ -96,6 +97,7 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     FormExpected: {"came": "application/json"},
     FormUnreadable: {"reason": "Missing boundary in multipart."},
     NotCancellable: {"job_status": "running"},
+    TargetRefused: {"reason": "it is in a private network"},
     StudentInvalid: {"limit": STUDENT_CHARACTERS},
     TooManyRequests: {"retry_after_seconds": 2},
     TooManyWebhooks: {"limit": 10},
@@ -103,19 +105,25 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     SQLAlchemyError: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
 }
 
+#: What can be wrong with every body of JSON.
+JSON_BODY = (400, 413)
 #: What an endpoint documents, by status.
 Answers = dict[int | str, dict[str, Any]]
 
 router = APIRouter(include_in_schema=False)
 
 
-def problem_answers(*errors: type[Exception]) -> Answers:
-    """What an endpoint that may refuse with these errors documents, by status."""
+def problem_answers(*errors: type[Exception] | int) -> Answers:
+    """What an endpoint that may refuse with these errors documents, by status.
+
+    Args:
+        errors: classes of exceptions; for what the framework refuses, the status.
+    """
     answers: Answers = {}
     for error in errors:
-        answer = ANSWERS[error]
+        answer = FRAMEWORK_ANSWERS[error] if isinstance(error, int) else ANSWERS[error]
         assert answer is not None
-        example = problem(answer, "en", EXAMPLE_PARAMS.get(error, {}))
+        example = problem(answer, "en", EXAMPLE_PARAMS.get(error, {}) if isinstance(error, type) else {})
         documented = answers.setdefault(
             answer.status,
             {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Path, Query
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from app.errors import SubmissionNotFound
+from app.errors import StudentInvalid, SubmissionNotFound
 from app.listing import Selection
 from app.models import ID_ALPHABET, ID_LENGTH, JobStatus
 from app.uploads import STUDENT_CHARACTERS, check_student
@@ -17,8 +17,10 @@ from grader import Status
 
 MAX_WAIT_SECONDS = 120
 ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
-# Far from the ends of what a database can tell.
-MOMENTS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+#: For the document: what no name holds, and what is none.
+NO_NAME: dict[str, Any] = {"anyOf": [{"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"}]}
 
 
 def language_parameter(
@@ -39,26 +41,39 @@ def _submission_id(
     return submission_id
 
 
-def _possible(moment: datetime) -> datetime:
-    if not MOMENTS[0] <= moment <= MOMENTS[1]:
-        raise ValueError(f"expected a moment from {MOMENTS[0]:%Y} to {MOMENTS[1]:%Y}")
-    return moment.astimezone(UTC)
+def _written_out(came: object) -> object:
+    """Raises: ValueError: pydantic would take it for a number of seconds, which no document says."""
+    if not isinstance(came, datetime) and not (isinstance(came, str) and WRITTEN_OUT.match(came)):
+        raise ValueError("expected a moment with its time zone, such as 2026-09-01T00:00:00Z")
+    return came
+
+
+def _within(moment: datetime) -> datetime:
+    """In UTC, and where a database can tell it; what is further away means the same."""
+    return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
+
+
+def _a_name(came: str) -> str:
+    try:
+        return check_student(came)
+    except StudentInvalid as exc:
+        raise ValueError("expected printable characters, such as a name") from exc
 
 
 SubmissionId = Annotated[str, Depends(_submission_id)]
-Moment = Annotated[AwareDatetime, AfterValidator(_possible)]
+#: Of a student or of anything else.
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=STUDENT_CHARACTERS, json_schema_extra={"not": NO_NAME}),
+    AfterValidator(_a_name),
+]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_within)]
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        pattern="^[!-~]{1,255}$",
-        description="your own name for this upload: who sends it again, after a broken connection for instance, hands "
-        "nothing in twice and gets the same submission",
-        examples=["9f2c1a7e-5b1d-4a53-8a6e-0d9f3f3c2b11"],
-    ),
-]
+# Told in the description of the endpoint: as a parameter in the document, who makes requests out of that would send one
+# key with many bodies, and be refused rightly.
+IdempotencyKey = Annotated[str | None, Header(pattern="^[!-~]{1,255}$", include_in_schema=False)]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
 Cursor = Annotated[
     str | None, Query(pattern=f"^{ID.pattern}$", description="`next_cursor` of the page before; without it the newest")
@@ -66,7 +81,7 @@ Cursor = Annotated[
 
 
 def _selection(
-    student: Annotated[str | None, Query(max_length=STUDENT_CHARACTERS, examples=["ivanov"])] = None,
+    student: Annotated[Name | None, Query(examples=["ivanov"])] = None,
     assignment: Annotated[str | None, Query(pattern="^[a-z0-9-]{1,64}$", examples=["lstm-layer"])] = None,
     job_status: Annotated[JobStatus | None, Query(description="how far it is")] = None,
     status: Annotated[Status | None, Query(description="the verdict")] = None,
@@ -74,14 +89,7 @@ def _selection(
         Moment | None, Query(description="submitted at this moment or later", examples=["2026-09-01T00:00:00Z"])
     ] = None,
 ) -> Selection:
-    """Raises: StudentInvalid: nobody can have this name."""
-    return Selection(
-        student=check_student(student) if student is not None else None,
-        assignment=assignment,
-        job_status=job_status,
-        status=status,
-        since=since,
-    )
+    return Selection(student, assignment, job_status, status, since)
 
 
 Selected = Annotated[Selection, Depends(_selection)]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.status import HTTP_202_ACCEPTED
 
 from app import regrades, repository
-from app.api.openapi import problem_answers
+from app.api.openapi import JSON_BODY, problem_answers
 from app.api.parameters import ID, Cursor, Limit
 from app.api.schemas import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
 from app.auth import Teacher, teacher
@@ -39,6 +39,7 @@ router = APIRouter(
     "",
     summary="Grade submissions again",
     status_code=HTTP_202_ACCEPTED,
+    responses=problem_answers(*JSON_BODY),
 )
 async def create_regrade(request: Request, holder: Teacher, wanted: RegradeRequest) -> RegradeBody:
     """Those that have a report and fulfil all that is given; with nothing given all of them.

@@ -28,7 +28,10 @@ from grader.report_diff import diff_reports
 DOCUMENT: Answers = {
     200: {
         "description": "The report as a document.",
-        "content": {form.media_type: {"schema": {"type": "string"}} for form in FORMATS.values()},
+        "content": {
+            form.media_type: {"schema": {"type": "object" if form.media_type == "application/json" else "string"}}
+            for form in FORMATS.values()
+        },
         "headers": ETAG_HEADER,
     }
 }

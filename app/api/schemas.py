@@ -5,31 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from app.api.parameters import ID, Moment
-from app.errors import StudentInvalid
+from app.api.parameters import ID, NO_NAME, Moment, Name
 from app.listing import Selection
 from app.models import JobStatus, Role
 from app.tokens import OWNER
-from app.uploads import STUDENT_CHARACTERS, check_student
 from grader import Status
 
 EXAMPLE_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
-
-
-#: No control characters, in names that are shown.
-PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-
-
-def _a_student(came: str) -> str:
-    try:
-        return check_student(came)
-    except StudentInvalid as exc:
-        raise ValueError("expected printable characters, such as a name") from exc
-
-
-Student = Annotated[str, Field(min_length=1, max_length=STUDENT_CHARACTERS), AfterValidator(_a_student)]
 
 
 class Body(BaseModel):
@@ -217,11 +201,19 @@ class StatisticsBody(Body):
 
 
 class TokenRequest(Request):
-    name: str = Field(
-        min_length=1, max_length=200, pattern=PRINTABLE, description="what it is for", examples=["Moodle"]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"properties": {"role": {"const": "submitter"}}}, {"properties": {"student": {"type": "null"}}}]
+        }
+    )
+
+    name: Name = Field(
+        description="what it is for",
+        examples=["Moodle"],
+        json_schema_extra={"not": {"anyOf": [*NO_NAME["anyOf"], {"const": OWNER}]}},
     )
     role: Role = Field(Role.SUBMITTER, description="`submitter` sees what it submitted, `teacher` everything")
-    student: Student | None = Field(None, description="makes it this student's own", examples=["ivanov"])
+    student: Name | None = Field(None, description="makes it this student's own", examples=["ivanov"])
     expires_at: Moment | None = Field(None, description="null: never", examples=["2030-02-01T00:00:00Z"])
 
     @field_validator("name")
@@ -259,7 +251,7 @@ class TokenList(Body):
 
 
 class SelectionBody(Request):
-    student: Student | None = None
+    student: Name | None = None
     assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
     job_status: JobStatus | None = None
     status: Status | None = Field(None, description="of the report that counts")
@@ -269,10 +261,17 @@ class SelectionBody(Request):
 class RegradeRequest(Request):
     """Either certain submissions or a filter; with neither all of them."""
 
-    submissions: list[Annotated[str, Field(pattern=f"^{ID.pattern}$")]] | None = Field(
-        None, min_length=1, max_length=1000, examples=[[EXAMPLE_ID]]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"properties": {"submissions": {"type": "null"}}}, {"properties": {"filter": {"type": "null"}}}],
+            "examples": [{"filter": {"assignment": "lstm-layer", "status": "failed"}}, {"submissions": [EXAMPLE_ID]}],
+        }
     )
-    filter: SelectionBody | None = Field(None, examples=[{"assignment": "lstm-layer", "status": "failed"}])
+
+    submissions: list[Annotated[str, Field(pattern=f"^{ID.pattern}$")]] | None = Field(
+        None, min_length=1, max_length=1000
+    )
+    filter: SelectionBody | None = None
 
     @model_validator(mode="after")
     def _only_one_is_given(self) -> Self:
@@ -323,7 +322,9 @@ class RegradeItemList(Body):
 
 
 class WebhookRequest(Request):
-    url: str = Field(max_length=2000, description="where to send to", examples=["https://lms.example.org/hook"])
+    url: str = Field(
+        max_length=2000, pattern="^https?://", description="where to send to", examples=["https://lms.example.org/hook"]
+    )
 
 
 class WebhookBody(Body):

@@ -92,6 +92,10 @@ async def create_submission(
 
     What only reading the file shows (an unknown encoding, a broken notebook, no class in it) is no error here: it gives
     a report with status `invalid_submission`.
+
+    With the header `Idempotency-Key` (your own name for this upload, such as a random UUID) you can send it again after
+    a broken connection: nothing is handed in twice, and you get the same submission. The same key with another upload
+    is refused.
     """
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
@@ -106,7 +110,7 @@ async def create_submission(
     return body
 
 
-@router.get("", summary="List submissions", responses=problem_answers(StudentInvalid))
+@router.get("", summary="List submissions")
 async def list_them(
     request: Request, viewer: TokenHolder, selection: Selected, limit: Limit = 50, cursor: Cursor = None
 ) -> SubmissionList:

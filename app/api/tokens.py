@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app import tokens
-from app.api.openapi import problem_answers
+from app.api.openapi import JSON_BODY, problem_answers
 from app.api.parameters import ID, Cursor, Limit
 from app.api.schemas import NewTokenBody, TokenBody, TokenList, TokenRequest
 from app.auth import Teacher
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/tokens", tags=["tokens"])
     "",
     summary="Make a token",
     status_code=HTTP_201_CREATED,
-    responses=problem_answers(NotPermitted),
+    responses=problem_answers(*JSON_BODY, NotPermitted),
 )
 async def create_token(request: Request, maker: Teacher, wanted: TokenRequest) -> NewTokenBody:
     """The token is in this answer and nowhere else. A teacher makes tokens of submitters, an admin all.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
-from app.api.openapi import problem_answers
+from app.api.openapi import JSON_BODY, problem_answers
 from app.api.parameters import ID, Cursor, Limit
 from app.api.schemas import DeliveryBody, DeliveryList, NewWebhookBody, WebhookBody, WebhookList, WebhookRequest
 from app.auth import TokenHolder
-from app.errors import NotPermitted, TooManyWebhooks, WebhookNotFound
+from app.errors import NotPermitted, TargetRefused, TooManyWebhooks, WebhookNotFound
 from app.models import Delivery, Webhook
 from app.services import services
 from app.tokens import Principal
@@ -45,7 +44,7 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answ
     "",
     summary="Leave an address",
     status_code=HTTP_201_CREATED,
-    responses=problem_answers(TooManyWebhooks),
+    responses=problem_answers(*JSON_BODY, TargetRefused, NotPermitted, TooManyWebhooks),
 )
 async def create_webhook(request: Request, holder: Holder, wanted: WebhookRequest) -> NewWebhookBody:
     """It is sent a POST for every report that this token may read, until it answers with 2xx; 410 ends the webhook.
@@ -55,10 +54,7 @@ async def create_webhook(request: Request, holder: Holder, wanted: WebhookReques
     `webhook-id` for what you have already.
     """
     parts = services(request)
-    try:
-        check_url(wanted.url, private=parts.settings.webhook_private_targets)
-    except ValueError as exc:
-        raise RequestValidationError([{"loc": ("body", "url"), "msg": str(exc), "type": "value_error"}]) from exc
+    check_url(wanted.url, private=parts.settings.webhook_private_targets)
     async with parts.database.write() as session:
         if await outbox.count_webhooks(session, holder.token_id) >= MOST_WEBHOOKS:
             raise TooManyWebhooks(limit=MOST_WEBHOOKS)

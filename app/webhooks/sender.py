@@ -21,10 +21,11 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database
+from app.errors import TargetRefused
 from app.models import utc_now
 from app.webhooks import outbox
 from app.webhooks.outbox import SECRET_PREFIX, Due
-from app.webhooks.targets import TargetRefused, look_up
+from app.webhooks.targets import look_up
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,8 @@ class WebhookSender:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 response = await self._post(due, body)
         except (TargetRefused, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
-            return f"{type(exc).__name__}: {exc}"[:ERROR_CHARACTERS], None
+            reason = exc.params["reason"] if isinstance(exc, TargetRefused) else exc
+            return f"{type(exc).__name__}: {reason}"[:ERROR_CHARACTERS], None
         if response.is_success:
             return None, response.status_code
         return f"answered {response.status_code}", response.status_code

@@ -12,12 +12,10 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
+from app.errors import TargetRefused
+
 # Addresses of IPv4 in IPv6 clothes: NAT64 (RFC 6052).
 NAT64 = IPv6Network("64:ff9b::/96")
-
-
-class TargetRefused(Exception):
-    """Nothing is sent there."""
 
 
 def check_url(url: str, *, private: bool) -> None:
@@ -26,22 +24,25 @@ def check_url(url: str, *, private: bool) -> None:
     Args:
         private: whether the operator allows addresses in the own network, and HTTP without TLS.
     Raises:
-        ValueError: this is no address that a webhook may have.
+        TargetRefused: this is no address that a webhook may have.
     """
-    parts = urlsplit(url)
-    schemes = ("https", "http") if private else ("https",)
-    if parts.scheme not in schemes or not parts.hostname:
-        raise ValueError(f"expected an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise TargetRefused(reason="it is not an address") from exc
+    if not parts.hostname or port == 0:
+        raise TargetRefused(reason="it has no host, or port 0")
+    if parts.scheme != "https" and not private:
+        raise TargetRefused(reason="it does not begin with https://")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise ValueError("expected an address without user, password and #")
-    if parts.port == 0:
-        raise ValueError("port 0 is none")
+        raise TargetRefused(reason="it holds a user, a password or #")
     try:
         address = ip_address(parts.hostname)
     except ValueError:
         return
     if not private and not is_public(address):
-        raise ValueError("this address is in a private network")
+        raise TargetRefused(reason="it is in a private network")
 
 
 async def look_up(host: str, port: int, *, private: bool) -> str:
@@ -53,12 +54,12 @@ async def look_up(host: str, port: int, *, private: bool) -> str:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
-        raise TargetRefused("the name is not known") from exc
+        raise TargetRefused(reason="the name is not known") from exc
     addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
     if not addresses:
-        raise TargetRefused("the name is not known")
+        raise TargetRefused(reason="the name is not known")
     if not private and not all(map(is_public, addresses)):
-        raise TargetRefused("the name leads into a private network")
+        raise TargetRefused(reason="the name leads into a private network")
     return str(addresses[0])
 
 
