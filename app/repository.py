@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
+from app.events import announce, is_postgresql, record
 from app.models import (
     JobStatus,
     Regrade,
@@ -30,7 +31,6 @@ from app.models import (
     ReportDiagnosis,
     StoredReport,
     Submission,
-    SubmissionEvent,
     new_id,
     utc_now,
 )
@@ -40,8 +40,6 @@ from app.webhooks import outbox
 from grader import Report
 
 REGRADE_PRIORITY = -1000
-#: On PostgreSQL, where the id of a submission that has got on is announced.
-CHANNEL = "lstm_grader_submission"
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ async def attempts(session: AsyncSession, student: str, assignment_id: str) -> S
 
 async def take_turn(session: AsyncSession, student: str) -> None:
     """Wait until no other transaction adds an attempt of this student. On SQLite all writers take turns anyway."""
-    if _is_postgresql(session):
+    if is_postgresql(session):
         await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"student:{student}", 0))))
 
 
@@ -344,21 +342,6 @@ async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str])
     await announce(session, claim.submission_id)
 
 
-async def events_after(session: AsyncSession, submission_id: str, event_id: int) -> Sequence[SubmissionEvent]:
-    """What happened to a submission after the event with this id, in order; 0: all of it."""
-    events = await session.scalars(
-        select(SubmissionEvent)
-        .where(SubmissionEvent.submission_id == submission_id, SubmissionEvent.id > event_id)
-        .order_by(SubmissionEvent.id)
-    )
-    return events.all()
-
-
-def record(session: AsyncSession, submission_id: str, event: str, **data: Any) -> None:
-    """Write down for whoever watches the submission what happens to it in this transaction."""
-    session.add(SubmissionEvent(submission_id=submission_id, event=event, data=data))
-
-
 async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
     ended = await session.execute(
         update(Submission)
@@ -371,16 +354,6 @@ async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> b
         return False
     await announce(session, claim.submission_id)
     return True
-
-
-async def announce(session: AsyncSession, submission_id: str) -> None:
-    """Tell other processes that the submission has got on, when this transaction is committed."""
-    if _is_postgresql(session):
-        await session.execute(select(func.pg_notify(CHANNEL, submission_id)))
-
-
-def _is_postgresql(session: AsyncSession) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
 
 
 async def requeue_running(session: AsyncSession) -> int:

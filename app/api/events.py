@@ -25,6 +25,7 @@ from app.api.openapi import problem_answers
 from app.api.parameters import SubmissionId
 from app.auth import TokenHolder
 from app.errors import SubmissionNotFound
+from app.events import events_after
 from app.models import SubmissionEvent
 from app.services import Services, services
 from app.tokens import Principal
@@ -98,7 +99,7 @@ async def watch_submission(
         if submission is None:
             raise SubmissionNotFound
         seen = last_event_id or 0
-        if seen and submission.job_status in OVER and not await repository.events_after(session, submission_id, seen):
+        if seen and submission.job_status in OVER and not await events_after(session, submission_id, seen):
             return Response(status_code=HTTP_204_NO_CONTENT)
     return StreamingResponse(
         _stream(parts, submission_id, viewer, seen),
@@ -119,7 +120,7 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
                 if submission is None:
                     return
                 # After the submission: whoever sees that it is done sees the event that says so.
-                events = await repository.events_after(session, submission_id, seen)
+                events = await events_after(session, submission_id, seen)
                 position = await repository.queue_position(session, submission)
             new = [_event(event) for event in events]
             if position is not None and position != told_position:

@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import repository
 from app.database import POSTGRESQL_ARGUMENTS, Database
+from app.events import CHANNEL
 from app.jobs.grading import RETRY_SECONDS, Grading
 from app.jobs.watchers import Watchers
 from app.models import JobStatus, Submission
@@ -109,7 +110,7 @@ class PostgreSQLJobs(_Queue, Watchers):
                 async with await psycopg.AsyncConnection.connect(
                     self._database.conninfo, autocommit=True, **POSTGRESQL_ARGUMENTS
                 ) as connection:
-                    await connection.execute(f"LISTEN {repository.CHANNEL}")
+                    await connection.execute(f"LISTEN {CHANNEL}")
                     self.tell_all()  # What was said before was not heard.
                     async for notification in connection.notifies():
                         self.tell(notification.payload)
