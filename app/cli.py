@@ -1,4 +1,4 @@
-"""The command line with the service's commands: those of the engine, ``serve``, ``worker``, ``db`` and ``students``.
+"""The command line with the service's commands: those of the engine, and how the service is run and looked after.
 
 What needs a web framework or a database is imported in the functions, because the other commands start faster without.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -29,6 +30,8 @@ db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 cli.add_typer(db, name="db")
 students = typer.Typer(help="What is kept about students.", no_args_is_help=True)
 cli.add_typer(students, name="students")
+tokens = typer.Typer(help="Give out and end tokens, beside a running service.", no_args_is_help=True)
+cli.add_typer(tokens, name="tokens")
 
 
 @cli.command()
@@ -178,6 +181,68 @@ def _in_database(settings: Settings, work: Callable[[Database, ArtefactFolder], 
     return asyncio.run(run())
 
 
+@tokens.command("create")
+def create_token(
+    name: Annotated[str, typer.Argument(help="What it is for, such as Moodle.")],
+    role: Annotated[str, typer.Option(help="submitter, teacher or admin.")] = "submitter",
+    student: Annotated[str | None, typer.Option(help="Makes it this student's own.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=36500, help="How long it is valid; else for ever.")] = None,
+) -> None:
+    """Print a new token. It is shown only now.
+
+    Exit codes: 0 made, 2 wrong usage or settings, 3 we failed.
+    """
+    with starting() as settings:
+        from app import administration
+
+        typer.echo(asyncio.run(administration.create_token(settings, name, role, student, days)))
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """List all tokens, ended ones too; never the tokens themselves."""
+    with starting() as settings:
+        from app import administration
+
+        for line in asyncio.run(administration.list_tokens(settings)):
+            typer.echo(line)
+
+
+@tokens.command("revoke")
+def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="Out of the list.")]) -> None:
+    """End a token at once, with the browsers that it signed in."""
+    with starting() as settings:
+        from app import administration
+
+        asyncio.run(administration.revoke_token(settings, token_id))
+
+
+@cli.command()
+def regrade(
+    submissions: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Certain submissions.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    assignment: Annotated[str | None, typer.Option(help="Those of this assignment.")] = None,
+    student: Annotated[str | None, typer.Option(help="Those of this student.")] = None,
+    status: Annotated[str | None, typer.Option(help="Those with this verdict, such as internal_error.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Those handed in at this moment (UTC) or later.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until it is done, and print what changed.")] = False,
+) -> None:
+    """Have submissions graded again, behind all uploads. The new report counts; the earlier ones stay.
+
+    A running service (or worker) does it; it need not be told. Exit codes: 0 queued, or done with --wait; 2 wrong usage
+    or settings, 3 we failed.
+    """
+    chosen = {"assignment": assignment, "student": student, "status": status, "since": since}
+    given = {key: value for key, value in chosen.items() if value is not None}
+    if (bool(submissions) + bool(given) + everything) != 1:
+        typer.echo("lstm-grader: expected either ids, or a filter, or --all", err=True)
+        raise typer.Exit(USAGE)
+    with starting() as settings:
+        from app import administration
+
+        asyncio.run(administration.regrade(settings, submissions, given, wait=wait, say=typer.echo))
+
+
 @contextlib.contextmanager
 def starting() -> Iterator[Settings]:
     """The settings; what stops a command becomes a sentence and an exit code."""
@@ -191,6 +256,7 @@ def starting() -> Iterator[Settings]:
         DatabaseOutdated,
         DataDirInUse,
         NothingToShare,
+        NotPossible,
         OwnerTokenMissing,
     )
     from app.settings import ENV_PREFIX, Settings
@@ -221,6 +287,9 @@ def starting() -> Iterator[Settings]:
             f"{exc.params['expected']}. Run: lstm-grader db upgrade",
             err=True,
         )
+        raise typer.Exit(USAGE) from exc
+    except NotPossible as exc:
+        typer.echo(f"lstm-grader: {exc.params['reason']}", err=True)
         raise typer.Exit(USAGE) from exc
     except OwnerTokenMissing as exc:
         typer.echo(

@@ -34,6 +34,7 @@
       RegradeNotFound
       WebhookNotFound           there is none, or it is somebody else's
       TooManyWebhooks           for one token
+      NotPossible               what a command was asked for; no client sees it
       CannotStart               stops the start; no client sees it
         DataDirInUse            another service runs on the same data
         DatabaseOutdated        the tables are those of another version
@@ -180,6 +181,10 @@ class NotCancellable(AppError):
     """params: job_status"""
 
 
+class NotPossible(AppError):
+    """params: reason"""
+
+
 class CannotStart(AppError): ...
 
 
@@ -247,6 +252,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     WebhookNotFound: Answer(404, "webhook-not-found"),
     TooManyWebhooks: Answer(409, "too-many-webhooks"),
     NotCancellable: Answer(409, "not-cancellable"),
+    NotPossible: None,
     CannotStart: None,
     DataDirInUse: None,
     DatabaseOutdated: None,

@@ -1,18 +1,21 @@
-"""How far a regrade is, and what it has changed."""
+"""Regrades: begun, how far they are, and what they have changed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app import repository
 from app.listing import Selection
 from app.models import Regrade, RegradeItem, StoredReport, Submission
 from app.repository import counting_report_id
 
+Enqueue = Callable[[AsyncSession, Submission], Awaitable[None]]
 OLD, NEW = aliased(StoredReport), aliased(StoredReport)
 
 
@@ -40,8 +43,33 @@ class Regraded:
     new: StoredReport | None
 
 
-def selected_ids(selection: Selection) -> Select[str]:
-    """A query for the ids of the submissions that are meant."""
+async def begin(
+    session: AsyncSession,
+    enqueue: Enqueue | None,
+    *,
+    requested_by: str,
+    meant: Sequence[str] | Selection,
+    selection: dict[str, Any],
+) -> str:
+    """Have submissions graded again, as part of the caller's transaction.
+
+    Args:
+        enqueue: gives one to the queue; None: the submissions table itself is the queue.
+        selection: what is meant, in the words of who asked.
+    Returns:
+        The id of the regrade.
+    """
+    ids = _selected_ids(meant) if isinstance(meant, Selection) else meant
+    regrade, queued = await repository.add_regrade(
+        session, requested_by=requested_by, selection=selection, submission_ids=ids
+    )
+    if enqueue is not None:
+        for submission in queued:
+            await enqueue(session, submission)
+    return regrade.id
+
+
+def _selected_ids(selection: Selection) -> Select[str]:
     return (
         select(Submission.id)
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.status import HTTP_202_ACCEPTED
 
-from app import regrades, repository
+from app import regrades
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.parameters import ID, Cursor, Limit
 from app.api.schemas import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
@@ -47,18 +47,16 @@ async def create_regrade(request: Request, holder: Teacher, wanted: RegradeReque
     They are graded behind all uploads. Each gets a new report, which counts from then on; the earlier ones stay.
     """
     parts = services(request)
-    meant = wanted.submissions if wanted.submissions is not None else regrades.selected_ids(wanted.selection)
     async with parts.database.write() as session:
-        regrade, queued = await repository.add_regrade(
+        id = await regrades.begin(
             session,
+            parts.jobs.enqueue,
             requested_by=holder.token_id,
+            meant=wanted.meant,
             selection=wanted.model_dump(mode="json", exclude_none=True),
-            submission_ids=meant,
         )
-        for submission in queued:
-            await parts.jobs.enqueue(session, submission)
     parts.jobs.wake()
-    return _body(await _found(request, regrade.id))
+    return _body(await _found(request, id))
 
 
 @router.get("", summary="List the regrades")

@@ -280,7 +280,10 @@ class RegradeRequest(Request):
         return self
 
     @property
-    def selection(self) -> Selection:
+    def meant(self) -> list[str] | Selection:
+        """Ids, or what they are chosen by."""
+        if self.submissions is not None:
+            return self.submissions
         return Selection(**(self.filter.model_dump() if self.filter else {}))
 
 

@@ -8,25 +8,25 @@ from fastapi import APIRouter, Query, Request
 
 from app import deletion
 from app.api.openapi import problem_answers
+from app.api.parameters import Name
 from app.api.schemas import DeletedBody
 from app.auth import Admin
-from app.errors import NotPermitted, StudentInvalid
+from app.errors import NotPermitted
 from app.services import services
-from app.uploads import STUDENT_CHARACTERS, check_student
 
 router = APIRouter(prefix="/students", tags=["students"])
 
 
-@router.delete("", summary="Delete a student", responses=problem_answers(NotPermitted, StudentInvalid))
+@router.delete("", summary="Delete a student", responses=problem_answers(NotPermitted))
 async def delete_student(
     request: Request,
     _admin: Admin,
-    student: Annotated[str, Query(max_length=STUDENT_CHARACTERS, examples=["ivanov"])],
+    student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
     """Everything that is kept about the student: files, reports, own tokens. It cannot be undone.
 
     Asking again changes nothing. Backups that were made before still hold it.
     """
     parts = services(request)
-    deleted = await deletion.delete_student(parts.database, parts.artefacts, check_student(student))
+    deleted = await deletion.delete_student(parts.database, parts.artefacts, student)
     return DeletedBody(**vars(deleted))

@@ -40,18 +40,16 @@ async def test_statistics_and_regrades_say_the_same_on_both_databases(database: 
     assert found.misconceptions == [Misconception("scaled", attempts=1, students=1, retried=1, fixed=1)]
 
     async with database.write() as session:
-        failed = regrades.selected_ids(Selection(status="failed"))
-        regrade, _ = await repository.add_regrade(
-            session, requested_by=owner.token_id, selection={}, submission_ids=failed
-        )
+        failed = Selection(status="failed")
+        regrade = await regrades.begin(session, None, requested_by=owner.token_id, meant=failed, selection={})
     async with database.write() as session:
         taken = await repository.claim_next(session)
         assert taken is not None
         assert await repository.finish(session, taken, REPORT)
     async with database.read() as session:
-        progress = await regrades.find_regrade(session, regrade.id)
+        progress = await regrades.find_regrade(session, regrade)
         assert progress is not None
         assert (progress.total, progress.done, progress.changed) == (1, 1, 1)
-        (item,) = await regrades.list_items(session, regrade.id, only_changed=True, limit=5)
+        (item,) = await regrades.list_items(session, regrade, only_changed=True, limit=5)
     assert item.new is not None
     assert (item.old.points, item.new.points) == (30.0, 100.0)
