@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from app.errors import ANSWERS, FRAMEWORK_ANSWERS
 from app.settings import ENV_PREFIX, SECRETS, Settings
 from grader import cli
 from grader.assignment import Assignment, CheckId, assignment_schema
@@ -78,6 +79,11 @@ def test_committed_schema_of_the_report_is_the_generated_one() -> None:
 def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_refusal_is_described() -> None:
+    slugs = {answer.slug for answer in [*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()] if answer}
+    assert slugs <= set(re.findall(r"`([a-z-]+)`", read("api.md")))
 
 
 def test_every_form_of_a_report_is_described() -> None:
