@@ -26,7 +26,6 @@ def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_say
                 "--checks=all",
                 "--continue-on-failure",
                 "--generation-deterministic",
-                "--generation-database=none",
                 f"--max-time={SECONDS}",
                 "--request-timeout=30",
                 "--no-color",

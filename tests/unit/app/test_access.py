@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
-from app.auth import check_guarded, teacher
+from app.auth import PUBLIC, check_guarded, teacher
+from app.main import create_app
 from app.models import Role
+from app.settings import Settings
 from grader.report import Advisory
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
 from tests.unit.app.test_api import CODE, SUBMISSIONS, assert_problem, upload
@@ -168,3 +170,12 @@ async def test_what_is_for_the_teacher_is_not_shown_to_who_submits(service: Serv
             assert ("ctypes" in html.text) == (expected == 2)
     async with service.browser("first") as browser:
         assert "ctypes" not in (await browser.get(f"/submissions/{values['submission_id']}")).text
+
+
+def test_every_route_of_the_service_is_looked_at_before_it_starts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("/healthz", "/docs", "/enter"):
+        monkeypatch.setattr("app.auth.PUBLIC", PUBLIC - {path})
+        with pytest.raises(RuntimeError, match=f"{path} is open to everybody"):
+            create_app(settings)

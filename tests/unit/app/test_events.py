@@ -68,6 +68,16 @@ async def test_what_is_graded_again_is_told_again(service: Service) -> None:
     assert again == ["queued", "reading", "running", "done"]
 
 
+async def test_whoever_is_not_told_looks_for_himself(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is when another process grades, and its word does not get through."""
+    monkeypatch.setattr("app.jobs.watchers.Watchers.tell", lambda *_: None)
+    async with service.client() as client:
+        body = await submit(client, wait=0)
+        assert [event["event"] for event in await events(client, body)][-1] == "done"
+        body = await submit(client, wait=20)
+        assert body["job_status"] == "done"
+
+
 async def test_cancelling_ends_the_stream(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     async with service.client() as client:
