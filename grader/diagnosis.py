@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from grader.checks.evidence import Evidence
 from grader.checks.own_work import conviction
-from grader.execution import Execution
+from grader.execution import Execution, repeats_itself
 from grader.outcomes import (
     ending_problem,
     exception_problem,
@@ -128,6 +128,11 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
     if all(array.min() == array.max() for array in answers.values()):
         values = sorted({float(array.flat[0]) for array in answers.values()})
         yield Diagnosis(code="constant_output", params={"value": values[0]}, confidence="exact")
+        return
+    if not repeats_itself(evidence.execution):
+        # A model that stands creates nothing any more.
+        if any(answer.output.created for answer in evidence.execution.repeats.values()):
+            yield Diagnosis(code="new_cell_each_step", confidence="likely")
         return
     if any(not use.shape_only for use in evidence.reading.global_x):
         line = next(use.line for use in evidence.reading.global_x if not use.shape_only)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
-from grader.explanation import Explanation, explain
+from grader.explanation import Explanation, explain, explain_changing
 from grader.reading import Reading
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import (
@@ -303,9 +303,12 @@ def understood(
     answers = {case_id: answer.array for case_id, answer in execution.answers.items() if answer.array is not None}
     if execution.depends_on_built_in or all(execution.comparisons[case_id].close for case_id in answers):
         return execution
-    if not _repeats_itself(execution):
-        return execution
-    execution = replace(execution, explanation=explain(answers, cases, table_of))
+    if repeats_itself(execution):
+        explanation = explain(answers, cases, table_of)
+    else:
+        repeats = {id: answer.array for id, answer in execution.repeats.items() if answer.array is not None}
+        explanation = explain_changing(answers, repeats, cases)
+    execution = replace(execution, explanation=explanation)
     return replace(execution, right_parts=_right_parts(execution, cases[0], asked))
 
 
@@ -315,11 +318,12 @@ def _right_parts(execution: Execution, exercise: Case, asked: Sequence[Case]) ->
         return frozenset()
     if execution.explanation is not None:
         return execution.explanation.right_parts
-    # What is the same everywhere is no answer, whatever the probes may say.
-    return probes.right_parts(asked, execution.probed) if np.ptp(answer.array) else frozenset()
+    # What is the same everywhere, or another at every call, is no answer, whatever the probes may say.
+    is_answer = np.ptp(answer.array) and repeats_itself(execution)
+    return probes.right_parts(asked, execution.probed) if is_answer else frozenset()
 
 
-def _repeats_itself(execution: Execution) -> bool:
+def repeats_itself(execution: Execution) -> bool:
     """Whether the second call of a case, where there was one, gave what the first one gave."""
     for case_id, second in execution.repeats.items():
         first = execution.answers.get(case_id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.fitting import dropout, fitted, started_anew
 from reference import Case, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, replay
 
@@ -56,12 +57,9 @@ def explain(
     Returns:
         None when no known mistake, and no two of them, explain every answer.
     """
-    asked = [case for case in cases if (a := answers.get(case.spec.id)) is not None and a.shape == case.expected.shape]
+    asked = _comparable(answers, cases)
     if not asked:
         return None
-    if any(array.min() == array.max() or np.isnan(array).all() for array in (answers[c.spec.id] for c in asked)):
-        return None
-    asked.sort(key=lambda case: case.expected.size)
     searched = search_case(cases)
     if searched not in asked:
         return _confirmed([(mistake,) for mistake in bank()], asked, answers)
@@ -69,9 +67,39 @@ def explain(
     suspects = [tuple(bank()[index] for index in entry) for entry in table.lookup(answer, LOOKUP_TOLERANCE)]
     found = _confirmed(suspects, asked, answers)
     if found is None:
+        # Fits hold on all cases or not at all, so the first one is as good as any.
+        fits = (_confirmed([suspect], asked, answers) for suspect in fitted(asked, answers, searched, table))
+        found = next((fit for fit in fits if fit is not None), None)
+    if found is None:
         return None
     named = {mistake.code for mistake in found.mistakes} | set(found.also)
     return replace(found, runner_up=table.nearest_single(answer, named))
+
+
+def explain_changing(
+    answers: Mapping[str, Array], repeats: Mapping[str, Array], cases: Sequence[Case]
+) -> Explanation | None:
+    """Find what explains wrong answers that are others at a second call.
+
+    Args:
+        repeats: case id -> what the second call of some case gave.
+    """
+    asked = _comparable(answers, cases)
+    if not asked:
+        return None
+    found = dropout(asked, answers)
+    if found is not None:
+        mistake, residual = found
+        return Explanation((mistake,), residual, _left_right((mistake,)))
+    return _confirmed([(started_anew(asked, answers, repeats),)], asked, answers)
+
+
+def _comparable(answers: Mapping[str, Array], cases: Sequence[Case]) -> list[Case]:
+    """Cases with answers of the right shape, the smallest first; none, where an answer says nothing."""
+    asked = [case for case in cases if (a := answers.get(case.spec.id)) is not None and a.shape == case.expected.shape]
+    if any(array.min() == array.max() or np.isnan(array).all() for array in (answers[c.spec.id] for c in asked)):
+        return []
+    return sorted(asked, key=lambda case: case.expected.size)
 
 
 def _confirmed(
@@ -91,7 +119,7 @@ def _confirmed(
     if not matching or len(right) == len(cases):
         return None
     order = {mistake.name: index for index, mistake in enumerate(bank())}
-    residual, mistakes = min(matching, key=lambda match: [order[mistake.name] for mistake in match[1]])
+    residual, mistakes = min(matching, key=lambda match: [order.get(mistake.name, -1) for mistake in match[1]])
     if not _hears_its_weights(mistakes, cases[0]):
         return None
     codes = {mistake.code for mistake in mistakes}

@@ -9,13 +9,11 @@ Order of events: ``phase`` (begins a phase), ``tripped`` (built-in recurrent cod
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
+import contextlib
 import itertools
 import os
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,12 +25,11 @@ import parts
 import student_module
 import tensorflow as tf
 import tripwires
+import warming
 from channel import Channel, decode
 from construct import arguments
 from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
 from student_module import StudentModule, student_frames
-from tensorflow.python.framework import kernels, op_def_registry
-from tensorflow.python.util import pywrap_xla_ops
 
 Sizes = dict[str, int]
 SEED = 20
@@ -41,48 +38,7 @@ MOST_FAILURES_TOLD = 100
 MOST_PATCHES_TOLD = 10
 
 
-def _poison() -> None:
-    """Make built-in recurrent code return NaN; `preload` puts the function that does in its place."""
-    raise RuntimeError("no tripwire is armed")
-
-
-def preload() -> dict[str, str]:
-    """Import everything that submissions use. Called in the warm process: nothing here may run an operation."""
-    _fill_tables()
-    generation = "2" if os.environ.get("TF_USE_LEGACY_KERAS") else "3"
-    keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
-    tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
-    global _poison
-    _poison = tripwires.arm(generation)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    # Keras' filtering wraps every call and rewrites exceptions; we pick the student's own frames ourselves.
-    tf.debugging.disable_traceback_filtering()
-    if generation == "3":
-        # Its recurrent code has no wires here. Who asks for Keras 2 by this name gets it: graded under Keras 2.
-        sys.modules["tf_keras"] = None  # type: ignore[assignment]
-        keras.config.disable_traceback_filtering()
-    return {
-        "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
-        "keras": keras.__version__,
-        "keras_generation": generation,
-    }
-
-
-def _fill_tables() -> None:
-    """Make what every child would make again on first use. No operation runs, and no thread starts."""
-    np.random.default_rng(SEED)
-    pywrap_xla_ops.get_cpu_kernel_names()
-    kernels.get_registered_kernels_for_op("MatMul")
-    op_def_registry.get("MatMul")
-    op_def_registry.get("NoSuchOperation")  # the first unknown name makes a list of all operations
-
-
-def _is_cpu_build() -> bool:
-    try:
-        importlib.metadata.version("tensorflow-cpu")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+preload = warming.preload
 
 
 def main(request_fd: int) -> None:
@@ -98,6 +54,19 @@ def main(request_fd: int) -> None:
 
 def _sizes(case: dict[str, Any]) -> Sizes:
     return {name: case[name] for name in ("batch", "timesteps", "features", "units")}
+
+
+@contextlib.contextmanager
+def _created() -> Iterator[list[str]]:
+    """Collects the names of variables as they are created: in a model that stands, there should be none any more."""
+    names: list[str] = []
+
+    def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
+        names.append(str(arguments.get("name")))
+        return next_creator(**arguments)
+
+    with tf.variable_creator_scope(create):
+        yield names
 
 
 class Failed(Exception):
@@ -132,7 +101,7 @@ class Driver:
         self._phase_name: str | None = None
         self._phase_started = 0.0
         if request["poisoned"]:
-            _poison()
+            warming.poison()
         # The same submission gives the same numbers every time; and a poisoned run differs by the poison alone.
         tf.keras.utils.set_random_seed(SEED)
 
@@ -363,7 +332,7 @@ class Driver:
                     self._doubtful.append(case)
                 return
             self._fresh_shape_right = self._fresh_shape_right or not built.reused
-        if case["measure"] and assignment is not None:
+        if case["measure"]:
             self._measured = True
             self._repeat(case, x, built, assignment)
 
@@ -378,7 +347,8 @@ class Driver:
 
     def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
         tripwires.fired.clear()
-        output = built.model(x)
+        with _created() as created:
+            output = built.model(x)
         arrays, description = describe(output)
         fired = sorted({name for name, _ in tripwires.fired})
         names = self._module.names
@@ -395,6 +365,7 @@ class Driver:
             fired_global=any(id(owner) in layers for _, owner in tripwires.fired),
             global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output), None),
             **counted,
+            created=len(created),
             **description,
         )
         return output
@@ -423,7 +394,7 @@ class Driver:
         stacked = {"outputs": np.stack(outputs)} if alike else None
         self._channel.send("trial", stacked, case=case["id"], pairing=self._pairing)
 
-    def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: parts.Assignment) -> None:
+    def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: parts.Assignment | None) -> None:
         """A second call, recorded, so that it serves for both: is the answer the same, and how far do gradients reach?
 
         The gradient is that of the last step's output. It should reach every weight, and back to the first input.
@@ -432,6 +403,8 @@ class Driver:
         with tf.GradientTape() as tape:
             tape.watch(x)
             output = self._call(case, x, built, call=1)
+        if assignment is None:
+            return
         self._phase("gradients")
         slots = assignment.slots
         variables = [leaf.variable for leaf, *_ in slots]

@@ -82,6 +82,7 @@ def evidence_of(
                 reused=False,
                 fired=[],
                 fired_global=False,
+                created=0,
                 kind="tensor",
                 dtype="float32",
                 shape=list(array.shape),

@@ -35,6 +35,7 @@ OUTPUT = {
     "reused": False,
     "fired": [],
     "fired_global": False,
+    "created": 0,
     "kind": "tensor",
     "dtype": "float32",
     "shape": [2, 3, 4],

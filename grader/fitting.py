@@ -1,0 +1,296 @@
+"""Mistakes with a number in them that only the student knows: it is read off the answers.
+
+What is read off one case, or off each case by itself where the student's model has numbers of its own for every size,
+is a suspicion like those out of the table: whoever believes it replays it on all cases first. There are many more
+answers than numbers, so that nothing else fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import Case, split_gates
+from reference.misconceptions import Mistake, Table, bank
+from reference.misconceptions.computation import Inputs, forward, sigmoid
+from reference.misconceptions.table import NOBODY, places_of
+
+Array = NDArray[Any]
+Function = Callable[[Any], Any]
+Suspect = tuple[Mistake, ...]
+
+RECURRENCE = frozenset({"recurrence"})
+# What a fit may leave, to be worth a replay.
+CLOSE = 1e-4
+# Factors nearer to 1, and constants nearer to 0, are rounding.
+LEAST_CHANGE = 1e-5
+LEAST_FACTOR = 0.01
+# What saturates is worked out backwards as if it were so far from it.
+EDGE = 1e-6
+# Starting states are known from float32 answers to 1e-3.
+ALIKE = 1e-2
+# Fewer rows would be met by any map.
+ROWS_PER_UNKNOWN = 1.5
+
+
+def fitted(cases: Sequence[Case], answers: Mapping[str, Array], searched: Case, table: Table) -> Iterator[Suspect]:
+    """Suspects for answers that are the same at every call, the likelier kinds first.
+
+    Args:
+        cases: those with answers of their own shape, `searched` among them.
+        table: of `searched`.
+    """
+    yield from _scaled_and_moved(searched, answers[searched.spec.id], table)
+    yield from _started_elsewhere(cases, answers)
+    yield from _through_a_dense_layer(cases, answers)
+
+
+# --- A factor and a constant on the answer -------------------------------------------------------------------------
+
+
+def _scaled_and_moved(case: Case, answer: Array, table: Table) -> Iterator[Suspect]:
+    """The right answer, or that of one mistake, times a factor and plus a constant."""
+    places = places_of(answer.shape)
+    singles = table.entries[:, 1] == NOBODY
+    keys = np.vstack([case.expected.ravel()[places], table.keys[singles]]).astype(np.float64)
+    entries: list[Suspect] = [(), *((bank()[int(index)],) for index in table.entries[singles, 0])]
+    with np.errstate(all="ignore"):
+        factors, constants = _straight_line(keys, answer.ravel()[places].astype(np.float64))
+        left = np.abs(factors[:, None] * keys + constants[:, None] - answer.ravel()[places]).max(axis=1)
+        worth = (left <= CLOSE * np.maximum(1.0, np.abs(factors))) & (np.abs(factors) >= LEAST_FACTOR)
+    for index in np.flatnonzero(worth):
+        after = _after(float(factors[index]), float(constants[index]))
+        if after and all(mistake.compatible(each) for mistake in entries[index] for each in after):
+            yield (*entries[index], *after)
+
+
+def _straight_line(x: Array, y: Array) -> tuple[Array, Array]:
+    """Factors and constants that make `y` of each row of `x`, by least squares."""
+    centred = x - x.mean(axis=1, keepdims=True)
+    factors = centred @ (y - y.mean()) / (centred**2).sum(axis=1)
+    return factors, y.mean() - factors * x.mean(axis=1)
+
+
+def _after(factor: float, constant: float) -> Suspect:
+    scaled = Mistake(
+        "scaled",
+        f"times {factor:.6g}",
+        {"values": lambda y, x: factor * y},
+        RECURRENCE,
+        {"factor": _shown(factor)},
+    )
+    moved = Mistake(
+        "epsilon_added",
+        f"plus {constant:.6g}",
+        {"precision": lambda y, x: y + constant},
+        RECURRENCE,
+        {"value": _shown(constant)},
+    )
+    changed = abs(factor - 1.0) > LEAST_CHANGE, abs(constant) > LEAST_CHANGE
+    return tuple(mistake for mistake, is_so in zip((scaled, moved), changed, strict=True) if is_so)
+
+
+def _shown(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+# --- A starting state that is not zero -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Start:
+    """Initial h and c, each ``(batch, units)``."""
+
+    h: Array
+    c: Array
+
+
+def _started_elsewhere(cases: Sequence[Case], answers: Mapping[str, Array]) -> Iterator[Suspect]:
+    """The right steps from another start: one number for h and one for c, or the same state in all rows.
+
+    Any first two steps come from some start: only one that does not depend on the input is worth to be suspected.
+    """
+    starts = {case.x.shape: find_start(case, answers[case.spec.id]) for case in cases}
+    plain = next(start for case in cases if case.spec.values == "usual" for start in [starts[case.x.shape]])
+    h, c = (float(np.median(state)) for state in (plain.h, plain.c))
+    yield (_started_at_numbers(h, c),)
+    if all(np.ptp(state, axis=0).max() <= ALIKE for state in (plain.h, plain.c)):
+        yield (_started_at("state_init_random", starts),)
+
+
+def started_anew(cases: Sequence[Case], answers: Mapping[str, Array], repeats: Mapping[str, Array]) -> Mistake:
+    """A suspect for answers that are others at every call: a start that is random, or where the last call ended.
+
+    Args:
+        repeats: what the second call of one of the cases gave.
+    """
+    starts = {case.x.shape: find_start(case, answers[case.spec.id]) for case in cases}
+    kept = any(
+        _goes_on(case, starts[case.x.shape], answers[case.spec.id], find_start(case, repeats[case.spec.id]))
+        for case in cases
+        if case.spec.id in repeats
+    )
+    return _started_at("state_kept_between_calls" if kept else "state_init_random", starts)
+
+
+def _started_at(code: str, starts: Mapping[tuple[int, ...], Start]) -> Mistake:
+    changes: dict[str, Callable[[Inputs], Inputs]] = {
+        "initial_h": lambda inputs: replace(inputs, h=starts[inputs.x.shape].h),
+        "initial_c": lambda inputs: replace(inputs, c=starts[inputs.x.shape].c),
+    }
+    return Mistake(code, f"{code}, found for each row", changes, RECURRENCE)
+
+
+def _started_at_numbers(h: float, c: float) -> Mistake:
+    named = {state: value for state, value in {"h": h, "c": c}.items() if abs(value) > CLOSE}
+    params: dict[str, Any] = {"state": ", ".join(named)}
+    shown = {round(value, 4) for value in named.values()}  # they are known to 1e-5
+    if len(shown) == 1:
+        params["value"] = shown.pop()
+    changes: dict[str, Callable[[Inputs], Inputs]] = {
+        "initial_h": lambda inputs: replace(inputs, h=np.full_like(inputs.h, named.get("h", 0.0))),
+        "initial_c": lambda inputs: replace(inputs, c=np.full_like(inputs.c, named.get("c", 0.0))),
+    }
+    return Mistake("state_init_not_zero", f"h starts at {h:g}, c at {c:g}", changes, RECURRENCE, params)
+
+
+def find_start(case: Case, answer: Array) -> Start:
+    """The h and c before the first step from which the right steps give this answer, worked out backwards.
+
+    The second answer tells c after the first step; c and the first answer tell the output gate, and that one h.
+    Nonsense where no start gives the answer: replaying tells.
+    """
+    weights = case.weights
+    kernel, recurrent = split_gates(weights.kernel), split_gates(weights.recurrent_kernel)
+    bias = split_gates(weights.bias)
+
+    def sums(gate: str, step: int, h: Array) -> Array:
+        return np.asarray(case.x[:, step] @ kernel[gate] + h @ recurrent[gate] + bias[gate], np.float64)
+
+    def within(value: Array, low: float) -> Array:
+        return np.asarray(np.clip(np.nan_to_num(value), low + EDGE, 1.0 - EDGE))
+
+    with np.errstate(all="ignore"):
+        first, second = answer[:, 0].astype(np.float64), answer[:, 1].astype(np.float64)
+        i, f, o = (sigmoid(sums(gate, 1, first)) for gate in "ifo")
+        c = (np.arctanh(within(second / o, -1.0)) - i * np.tanh(sums("g", 1, first))) / f
+        opened = within(first / np.tanh(c), 0.0)
+        heard = np.log(opened / (1.0 - opened)) - sums("o", 0, np.zeros_like(first))
+        h = np.linalg.lstsq(recurrent["o"].T.astype(np.float64), heard.T, rcond=CLOSE)[0].T
+        i, f = (sigmoid(sums(gate, 0, h)) for gate in "if")
+        return Start(h, (c - i * np.tanh(sums("g", 0, h))) / f)
+
+
+def _goes_on(case: Case, start: Start, answer: Array, following: Start) -> bool:
+    """Whether a second call begins with the h or the c that the first one, with this start and answer, ended with."""
+    inputs = replace(Inputs.of(case), h=start.h, c=start.c)
+    with np.errstate(all="ignore"):
+        last_c = np.asarray(forward({"collect": lambda moment: moment.new_c}, [inputs]))[0, :, -1]
+    return any(
+        np.abs(begun - ended).max() <= ALIKE < np.abs(ended).max()
+        for begun, ended in ((following.h, answer[:, -1]), (following.c, last_c))
+    )
+
+
+# --- One more Dense layer ------------------------------------------------------------------------------------------
+
+#: Activations of the layer -> the function and its inverse.
+ACTIVATIONS: dict[str, tuple[Function, Function]] = {
+    "linear": (lambda z: z, lambda y: y),
+    "tanh": (np.tanh, np.arctanh),
+    "sigmoid": (sigmoid, lambda y: np.log(y / (1 - y))),
+}
+
+
+def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) -> Iterator[Suspect]:
+    """The right answer through a linear map and perhaps an activation; every model has a map of its own."""
+    for activation, (function, inverse) in ACTIVATIONS.items():
+        maps: dict[tuple[int, ...], Array] = {}
+        for case in sorted(cases, key=lambda case: -case.expected.size):
+            with np.errstate(all="ignore"):
+                found = _linear_map(case.expected, inverse(answers[case.spec.id].astype(np.float64)))
+            if found is None:
+                # Too short to tell: the map of a longer case of the same model must do.
+                sizes = (case.spec.features, case.spec.units)
+                found = next((map for shape, map in maps.items() if (shape[2], map.shape[1]) == sizes), None)
+            if found is None:
+                break
+            maps[case.x.shape] = found
+        if len(maps) == len(cases) and any(_mixes_units(map) for map in maps.values()):
+            yield (_dense(activation, function, maps),)
+
+
+def _linear_map(h: Array, z: Array) -> Array | None:
+    """``(units + 1, units)``, the last row a bias, that makes `z` of `h`; None where there is none, or no telling."""
+    units = h.shape[-1]
+    inputs, outputs = h.reshape(-1, units).astype(np.float64), z.reshape(-1, units)
+    if len(inputs) < ROWS_PER_UNKNOWN * (units + 1) or not np.isfinite(z).all():
+        return None
+    inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
+    found: Array = np.linalg.lstsq(inputs, outputs, rcond=None)[0]
+    return found if np.abs(inputs @ found - outputs).max() <= CLOSE * max(1.0, np.abs(outputs).max()) else None
+
+
+def _mixes_units(map: Array) -> bool:
+    """Whether an output comes of more than one unit: other maps are an order or a scale."""
+    return bool(((np.abs(map[:-1]) > ALIKE).sum(axis=0) > 1).any())
+
+
+def _dense(activation: str, function: Function, maps: Mapping[tuple[int, ...], Array]) -> Mistake:
+    def layer(y: Array, x: Array) -> Array:
+        map = maps[x.shape]
+        return np.asarray(function(y @ map[:-1] + map[-1]))
+
+    params = {"function": activation} if activation != "linear" else {}
+    return Mistake("extra_dense", f"through a Dense layer, {activation}", {"values": layer}, RECURRENCE, params)
+
+
+# --- Answers that differ from call to call -------------------------------------------------------------------------
+
+
+def dropout(cases: Sequence[Case], answers: Mapping[str, Array]) -> tuple[Mistake, float] | None:
+    """Right answers with zeros in them, the rest multiplied by one factor; and the largest difference that is left."""
+    found = [_dropped(case, answers[case.spec.id]) for case in cases]
+    factors = [each[1] for each in found if each is not None]
+    if len(factors) < len(cases) or np.ptp(factors) > CLOSE or not any(each[0] for each in found if each is not None):
+        return None
+    rate = {"rate": _shown(1.0 - 1.0 / factors[0])} if factors[0] > 1.0 + CLOSE else {}
+    return Mistake("dropout_active", "dropout", {}, RECURRENCE, rate), max(
+        each[2] for each in found if each is not None
+    )
+
+
+def _dropped(case: Case, answer: Array) -> tuple[bool, float, float] | None:
+    """Whether there are zeros, what the others are multiplied by, and the largest difference that is left.
+
+    Dropout may act on the answer alone, or on the h that goes on as well: then each step follows from the answer to the
+    one before.
+    """
+    for right in (case.expected, _step_by_step(case, answer)):
+        seen = np.abs(right) > ALIKE
+        others = seen & (answer != 0.0)
+        if not others.any():
+            continue
+        with np.errstate(all="ignore"):
+            factor = float(np.median(answer[others] / right[others]))
+            left = float(np.abs(answer - factor * right)[others].max())
+        if left <= CLOSE and factor > 1.0 - CLOSE:
+            return bool((seen & ~others).any()), factor, left
+    return None
+
+
+def _step_by_step(case: Case, answer: Array) -> Array:
+    """What each step should be, if the h that it starts from is the answer to the one before."""
+    weights = case.weights
+    before = np.concatenate([np.zeros_like(answer[:, :1]), answer[:, :-1]], axis=1).astype(np.float64)
+    z = split_gates(case.x @ weights.kernel + before @ weights.recurrent_kernel + weights.bias)
+    i, f, o = sigmoid(z["i"]), sigmoid(z["f"]), sigmoid(z["o"])
+    written = i * np.tanh(z["g"])
+    c = np.zeros_like(written)
+    for t in range(case.spec.timesteps):
+        c[:, t] = written[:, t] + (f[:, t] * c[:, t - 1] if t else 0.0)
+    return np.asarray(o * np.tanh(c))

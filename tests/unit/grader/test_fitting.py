@@ -1,0 +1,220 @@
+"""Mistakes with a number in them: the number is found, and only what holds on all cases is believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.explanation import explain, explain_changing
+from reference import lstm_forward
+from reference.misconceptions import Mistake, bank, replay
+from reference.misconceptions.computation import sigmoid
+
+SINGLES = {mistake.name: mistake for mistake in bank()}
+
+
+@pytest.fixture(scope="module")
+def explained(cases, table):
+    """What explains the answers of a function from case to array."""
+    return lambda respond: explain(_answers(cases, respond), cases, lambda case: table)
+
+
+def _answers(cases, respond):
+    return {case.spec.id: respond(case).astype(np.float32) for case in cases}
+
+
+def _told(explanation):
+    return [(mistake.code, dict(mistake.params)) for mistake in explanation.mistakes]
+
+
+def _started(h, c):
+    """The right steps from another start; `h` and `c` are made from a case."""
+    return lambda case: replay([_start(h(case), c(case))], case)
+
+
+def _start(h, c):
+    changes = {
+        "initial_h": lambda inputs: replace(inputs, h=inputs.h + h),
+        "initial_c": lambda inputs: replace(inputs, c=inputs.c + c),
+    }
+    return Mistake("", "another start", changes, frozenset())
+
+
+@settings(max_examples=25)
+@given(
+    factor=st.floats(-5, 5).filter(lambda factor: min(abs(factor), abs(factor - 1)) > 0.02),
+    constant=st.floats(-3, 3).filter(lambda constant: abs(constant) > 1e-3),
+)
+def test_a_factor_and_a_constant_are_recovered(explained, factor, constant):
+    found = explained(lambda case: factor * case.expected + constant)
+    assert [code for code, _ in _told(found)] == ["scaled", "epsilon_added"]
+    assert _told(found)[0][1]["factor"] == pytest.approx(factor, rel=1e-3)
+    assert _told(found)[1][1]["value"] == pytest.approx(constant, rel=1e-3)
+    assert found.right_parts == set("ifgo")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("gates ifgo as figo", "gates_swapped_if"), ("c stays", "c_not_updated"), ("h = o*c", "no_tanh_output")],
+)
+def test_a_factor_on_a_known_mistake_is_told_with_it(explained, name, code):
+    found = explained(lambda case: 1.7 * replay([SINGLES[name]], case))
+    assert _told(found)[0][0] == code
+    assert _told(found)[-1] == ("scaled", {"factor": 1.7})
+
+
+@pytest.mark.parametrize(
+    ("h", "c", "params"),
+    [
+        (0.3, 0.0, {"state": "h", "value": 0.3}),
+        (0.0, -0.7, {"state": "c", "value": -0.7}),
+        (0.25, 0.25, {"state": "h, c", "value": 0.25}),
+        (0.3, -0.7, {"state": "h, c"}),
+        (1e-3, 0.0, {"state": "h", "value": 1e-3}),
+    ],
+)
+def test_a_start_at_one_number_is_told_with_the_number(explained, h, c, params):
+    found = explained(_started(lambda case: h, lambda case: c))
+    assert _told(found) == [("state_init_not_zero", params)]
+    assert found.right_parts == set("ifgo")
+
+
+def _vector(case, seed, rows=1):
+    return np.random.default_rng([seed, case.spec.units]).normal(size=(rows, case.spec.units))
+
+
+@pytest.mark.parametrize("of", ["h", "c", "hc"])
+def test_a_random_state_that_was_made_once_is_told(explained, of):
+    start = _started(*(lambda case, s=s, n=n: s in of and _vector(case, n) for n, s in enumerate("hc")))
+    assert _told(explained(start)) == [("state_init_random", {})]
+
+
+def test_a_start_that_depends_on_the_input_is_no_random_one(explained):
+    """Any first two steps come from some start: what is wrong with them may be anything."""
+    found = explained(_started(lambda case: 0.5 * np.tanh(case.x[:, 0, :1]), lambda case: 0.0))
+    assert found is None
+
+
+@pytest.mark.parametrize(
+    ("activation", "params"),
+    [(lambda z: z, {}), (np.tanh, {"function": "tanh"}), (sigmoid, {"function": "sigmoid"})],
+    ids=["linear", "tanh", "sigmoid"],
+)
+def test_one_more_dense_layer_is_told(explained, activation, params):
+    def respond(case):
+        random = np.random.default_rng(case.spec.units + (case.spec.id == "other_shape"))
+        kernel = random.normal(size=(case.spec.units, case.spec.units)) / case.spec.units**0.5
+        return activation(case.expected @ kernel + 0.1)
+
+    found = explained(respond)
+    assert _told(found) == [("extra_dense", params)]
+    assert found.right_parts == set("ifgo")
+
+
+def test_a_dense_layer_that_changes_from_case_to_case_is_not_believed(explained):
+    def respond(case):
+        random = np.random.default_rng(case.spec.seed)
+        return case.expected @ random.normal(size=(case.spec.units, case.spec.units))
+
+    assert explained(respond) is None
+
+
+def test_another_order_of_the_units_is_no_dense_layer(explained):
+    found = explained(lambda case: np.roll(case.expected, 3, axis=-1))
+    assert found is None or "extra_dense" not in dict(_told(found))
+
+
+@pytest.mark.parametrize("odd", ["exercise", "other_shape", "larger_values", "other_seed"])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(lambda case: 1.3 * case.expected, lambda case: 1.31 * case.expected, id="factor"),
+        pytest.param(
+            _started(lambda case: 0.3, lambda case: 0.0), _started(lambda case: 0.31, lambda case: 0.0), id="start"
+        ),
+    ],
+)
+def test_numbers_that_differ_from_case_to_case_are_not_believed(explained, one, other, odd):
+    found = explained(lambda case: (other if case.spec.id == odd else one)(case))
+    assert found is None or {mistake.code for mistake in found.mistakes} == {"state_init_random"}
+
+
+# --- Answers that differ from call to call
+
+
+@pytest.fixture
+def changing(cases):
+    """What explains the answers of a function of case and call, of which the smallest case has two."""
+
+    def explained(respond):
+        again = min(cases, key=lambda case: case.expected.size)
+        repeats = {again.spec.id: respond(again, 1).astype(np.float32)}
+        return explain_changing(_answers(cases, lambda case: respond(case, 0)), repeats, cases)
+
+    return explained
+
+
+def _mask(case, call, t=0, rate=0.25):
+    random = np.random.default_rng([case.spec.seed, call, t])
+    shape = case.expected.shape if t == 0 else case.expected[:, 0].shape
+    return (random.random(shape) >= rate) / (1 - rate)
+
+
+def _dropout_on_h(case, call):
+    """Every h is dropped before it is collected and goes on."""
+    steps = iter(range(1, case.spec.timesteps + 1))
+
+    def dropped(moment):
+        return moment.o * np.tanh(moment.new_c) * _mask(case, call, next(steps))
+
+    return replay([Mistake("", "dropout on h", {"show": dropped}, frozenset())], case, np.float64)
+
+
+@pytest.mark.parametrize(
+    "respond", [lambda case, call: case.expected * _mask(case, call), _dropout_on_h], ids=["on the answer", "on h"]
+)
+def test_dropout_is_told_with_its_rate(changing, respond):
+    found = changing(respond)
+    assert _told(found) == [("dropout_active", {"rate": 0.25})]
+    assert found.right_parts == set("ifgo")
+
+
+def test_a_random_start_is_told(changing):
+    def respond(case, call):
+        return _started(lambda case: _vector(case, call, case.spec.batch), lambda case: 0.0)(case)
+
+    assert _told(changing(respond)) == [("state_init_random", {})]
+
+
+@pytest.mark.parametrize("kept", ["h", "c", "hc"])
+def test_a_state_that_goes_on_from_call_to_call_is_told(changing, kept):
+    def respond(case, call):
+        h = c = 0.0
+        for _ in range(call + 1):  # one call went before: the one that builds the model
+            last = [replay([_start(h, c), Mistake("", "", changes, frozenset())], case)[:, -1] for changes in COLLECTED]
+            h, c = (state if name in kept else 0.0 for name, state in zip("hc", last, strict=True))
+        return _started(lambda case: h, lambda case: c)(case)
+
+    assert _told(changing(respond)) == [("state_kept_between_calls", {})]
+
+
+COLLECTED = ({}, {"collect": lambda moment: moment.new_c})
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        pytest.param(
+            lambda case, call: np.random.default_rng([case.spec.seed, call]).normal(size=case.expected.shape),
+            id="noise",
+        ),
+        pytest.param(lambda case, call: case.expected * (1 + call + case.spec.units), id="another factor"),
+        pytest.param(lambda case, call: lstm_forward(case.x + 0.1 * (1 + call), case.weights).h, id="another input"),
+    ],
+)
+def test_changes_of_another_kind_are_not_guessed_at(changing, respond):
+    assert changing(respond) is None
