@@ -18,7 +18,9 @@ from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.explanation import Explanation, explain, explain_changing
+from grader.localisation import repair
 from grader.reading import Reading
+from grader.report import Params
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import (
     Attempt,
@@ -96,6 +98,8 @@ class Execution:
     explanation: Explanation | None = None
     # The parts of a wrong answer to the exercise's own case that are right all the same.
     right_parts: frozenset[str] = frozenset()
+    # What would make answers right that nothing explains; as `grader.localisation.repair` gives it.
+    repair: Params = field(default_factory=dict)
 
     def failed_early(self) -> bool:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
@@ -308,7 +312,8 @@ def understood(
     else:
         repeats = {id: answer.array for id, answer in execution.repeats.items() if answer.array is not None}
         explanation = explain_changing(answers, repeats, cases)
-    execution = replace(execution, explanation=explanation)
+    repaired = repair(answers, cases) if explanation is None else {}
+    execution = replace(execution, explanation=explanation, repair=repaired)
     return replace(execution, right_parts=_right_parts(execution, cases[0], asked))
 
 

@@ -6,7 +6,10 @@ an exact diagnosis tells, or else the probes.
 
 from __future__ import annotations
 
+import numpy as np
+
 from grader.checks.evidence import Evidence, Verdict
+from grader.execution import repeats_itself
 from grader.report import Params
 from reference.misconceptions import PARTS
 
@@ -14,6 +17,7 @@ PARTIAL = 0.5
 
 
 def equivalence(evidence: Evidence) -> Verdict:
+    params: Params
     answer = evidence.execution.answers.get(evidence.exercise)
     if answer is None:
         return Verdict.skipped("not_run")
@@ -26,15 +30,26 @@ def equivalence(evidence: Evidence) -> Verdict:
     case = evidence.assignment.cases[0]
     expected = [case.batch, case.timesteps, case.units]
     if not comparison.same_shape:
-        return Verdict.failed("wrong_shape", {"actual": answer.output.shape, "expected": expected}, details)
+        params = {"actual": answer.output.shape, "expected": expected, **evidence.execution.repair}
+        return Verdict.failed("wrong_shape", params, details)
     parts = evidence.execution.parts
     if parts is None or not parts.roles:
         return Verdict.failed("parts_not_found", {"found": parts.found if parts else []}, details)
     divergence = comparison.first_divergence
-    params: Params = {"max_abs_error": comparison.max_abs_error}
+    params = {"max_abs_error": comparison.max_abs_error}
     if divergence is not None:
         params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
     right = [part for part in PARTS if part in evidence.execution.right_parts]
     if right:
         params |= {"right": right}
+    if evidence.execution.explanation is None and answer.array is not None and np.ptp(answer.array) > 0:
+        params |= _localised(evidence, right)
     return Verdict.failed("wrong_values", params, details, earned=PARTIAL * len(right) / len(PARTS))
+
+
+def _localised(evidence: Evidence, right: list[str]) -> Params:
+    """Where to look when no known mistake gives the numbers."""
+    if not repeats_itself(evidence.execution):
+        return {"changes": True}
+    wrong = [part for part in PARTS if part not in right] if right else []
+    return {"unexplained": True, "wrong": wrong, **evidence.execution.repair}

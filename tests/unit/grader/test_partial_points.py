@@ -119,5 +119,6 @@ def test_somebody_elses_work_earns_nothing(unexplained):
 def test_the_message_names_the_right_parts_in_words(unexplained, language):
     check = _checks(replace(unexplained, verdicts={}))["equivalence"]
     [shown] = render(make_report(checks=[check]), language)["checks"]
-    assert translate("part.f", language) in shown["message"]
-    assert translate("part.i", language) not in shown["message"]
+    right = ["f", "g", "o", "recurrence"]
+    assert check.params["right"] == right
+    assert translate("wrong_values.message.right", language, right=right) in shown["message"]

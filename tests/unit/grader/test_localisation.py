@@ -1,0 +1,135 @@
+"""What would repair a wrong answer, and how that is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.checks.registry import run_checks
+from grader.localisation import repair
+from grader.messages import LANGUAGES, render, translate
+from reference.misconceptions import Mistake, replay
+from reference.misconceptions.computation import sigmoid
+from tests.unit.grader.make_reports import make_report
+
+
+def _repair(cases, respond):
+    return repair({case.spec.id: respond(case) for case in cases}, cases)
+
+
+def _shuffled(array, axis):
+    order = np.random.default_rng(array.shape[axis]).permutation(array.shape[axis])
+    return array.take(np.roll(np.arange(len(order)), 1) if (order == np.arange(len(order))).all() else order, axis)
+
+
+@pytest.mark.parametrize(
+    ("respond", "expected"),
+    [
+        pytest.param(lambda y: y[:, ::-1], {"repair": ["time_reversed"]}, id="time reversed"),
+        pytest.param(
+            lambda y: np.concatenate([y[:, 1:], y[:, :1] + 1], axis=1),
+            {"repair": ["time_shift"], "steps": 1},
+            id="a step early",
+        ),
+        pytest.param(
+            lambda y: np.concatenate([0 * y[:, :2], y[:, :-2]], axis=1),
+            {"repair": ["time_shift"], "steps": -2},
+            id="two steps late",
+        ),
+        pytest.param(lambda y: _shuffled(y, 2), {"repair": ["unit_order"]}, id="order of units"),
+        pytest.param(lambda y: y[:, :, ::-1], {"repair": ["unit_order"]}, id="units reversed"),
+        pytest.param(lambda y: np.roll(y, 1, axis=0), {"repair": ["batch_order"]}, id="order of rows"),
+        pytest.param(
+            lambda y: y * np.linspace(0.5, 2, y.shape[2]) + 0.1, {"repair": ["unit_scale"]}, id="scaled by unit"
+        ),
+        pytest.param(lambda y: np.sin(5 * y), {"repair": ["function"]}, id="a function"),
+        pytest.param(lambda y: y.transpose(2, 0, 1), {"repair": ["transpose"], "axes": [1, 2, 0]}, id="axes"),
+        pytest.param(lambda y: y.reshape(len(y), -1), {"repair": ["reshape"]}, id="flat"),
+        pytest.param(
+            lambda y: y.transpose(1, 0, 2).reshape(-1, y.shape[2]),
+            {"repair": ["reshape", "transpose"]},
+            id="steps concatenated",
+        ),
+    ],
+)
+def test_what_is_done_to_right_answers_is_seen(cases, respond, expected):
+    assert _repair(cases, lambda case: respond(case.expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "respond",
+    [
+        pytest.param(lambda case: case.expected[:, :1] + 0 * case.expected, id="first step everywhere"),
+        pytest.param(lambda case: np.full(case.expected.shape, np.nan), id="NaN"),
+        pytest.param(lambda case: 0 * case.expected, id="zeros"),
+        pytest.param(lambda case: case.expected[:, :, :-1], id="a unit missing"),
+        pytest.param(lambda case: np.zeros((0, 3)), id="nothing"),
+        pytest.param(lambda case: np.float32(case.expected.mean()), id="one number"),
+        pytest.param(lambda case: np.where(case.spec.id == "exercise", 1, -1) * case.expected[:, ::-1], id="one case"),
+    ],
+)
+def test_where_nothing_repairs_all_cases_nothing_is_said(cases, respond):
+    assert _repair(cases, respond) == {}
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_random_answers_are_never_repaired(cases, seed):
+    random = np.random.default_rng(seed)
+    assert _repair(cases, lambda case: random.normal(size=case.expected.shape)) == {}
+
+
+def test_a_case_without_an_answer_is_left_out(cases):
+    answers = {case.spec.id: case.expected[:, ::-1] for case in cases[:2]}
+    assert repair(answers, cases) == {"repair": ["time_reversed"]}
+    assert repair({}, cases) == {}
+
+
+def _equivalence(evidence):
+    [check] = [check for check in run_checks(evidence) if check.id == "equivalence"]
+    return check
+
+
+def _message(check, language):
+    [shown] = render(make_report(checks=[check]), language)["checks"]
+    return shown["message"]
+
+
+@pytest.fixture(scope="module")
+def odd_gate(evidence_of):
+    odd = Mistake("", "odd", {"act.i": lambda z: sigmoid(1.3 * z)}, frozenset("i"))
+    return evidence_of(lambda case: replay([odd], case))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_no_known_mistake_explains_is_said_plainly_with_the_place(odd_gate, language):
+    check = _equivalence(replace(odd_gate, verdicts={}))
+    assert check.params["wrong"] == ["i"]
+    assert check.params["timestep"] == 0
+    message = _message(check, language)
+    assert translate("wrong_values.message.unexplained", language) in message
+    assert translate("part.i", language) in message
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_repair_is_said_with_its_number(evidence_of, language):
+    evidence = evidence_of(lambda case: np.concatenate([case.expected[:, :2] * 3, case.expected[:, :-2]], axis=1))
+    message = _message(_equivalence(evidence), language)
+    assert translate("repair.time_shift", language, steps=-2) in message
+    assert "-2" in message
+
+
+def test_answers_that_change_are_not_called_unexplained(odd_gate):
+    again = {id: replace(answer, array=answer.array + 1) for id, answer in odd_gate.execution.answers.items()}
+    evidence = replace(odd_gate, verdicts={}, execution=replace(odd_gate.execution, repeats=again))
+    assert "unexplained" not in _equivalence(evidence).params
+    assert _equivalence(evidence).params["changes"]
+
+
+def test_what_has_a_name_is_not_called_unexplained(evidence_of):
+    for respond in (lambda case: 0 * case.expected, lambda case: 1.7 * case.expected):
+        assert "unexplained" not in _equivalence(evidence_of(respond)).params
