@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from reference import Case, split_gates
 from reference.misconceptions import Mistake, Table, bank
-from reference.misconceptions.computation import Inputs, forward, sigmoid
+from reference.misconceptions.computation import Inputs, sigmoid
 from reference.misconceptions.table import NOBODY, places_of
 
 Array = NDArray[Any]
@@ -130,7 +130,7 @@ def started_anew(cases: Sequence[Case], answers: Mapping[str, Array], repeats: M
     """
     starts = {case.x.shape: find_start(case, answers[case.spec.id]) for case in cases}
     kept = any(
-        _goes_on(case, starts[case.x.shape], answers[case.spec.id], find_start(case, repeats[case.spec.id]))
+        _goes_on(case, answers[case.spec.id], find_start(case, repeats[case.spec.id]))
         for case in cases
         if case.spec.id in repeats
     )
@@ -164,35 +164,38 @@ def find_start(case: Case, answer: Array) -> Start:
     The second answer tells c after the first step; c and the first answer tell the output gate, and that one h.
     Nonsense where no start gives the answer: replaying tells.
     """
-    weights = case.weights
-    kernel, recurrent = split_gates(weights.kernel), split_gates(weights.recurrent_kernel)
-    bias = split_gates(weights.bias)
-
-    def sums(gate: str, step: int, h: Array) -> Array:
-        return np.asarray(case.x[:, step] @ kernel[gate] + h @ recurrent[gate] + bias[gate], np.float64)
-
-    def within(value: Array, low: float) -> Array:
-        return np.asarray(np.clip(np.nan_to_num(value), low + EDGE, 1.0 - EDGE))
-
     with np.errstate(all="ignore"):
         first, second = answer[:, 0].astype(np.float64), answer[:, 1].astype(np.float64)
-        i, f, o = (sigmoid(sums(gate, 1, first)) for gate in "ifo")
-        c = (np.arctanh(within(second / o, -1.0)) - i * np.tanh(sums("g", 1, first))) / f
-        opened = within(first / np.tanh(c), 0.0)
-        heard = np.log(opened / (1.0 - opened)) - sums("o", 0, np.zeros_like(first))
-        h = np.linalg.lstsq(recurrent["o"].T.astype(np.float64), heard.T, rcond=CLOSE)[0].T
-        i, f = (sigmoid(sums(gate, 0, h)) for gate in "if")
-        return Start(h, (c - i * np.tanh(sums("g", 0, h))) / f)
+        i, f, o = (sigmoid(_sums(case, gate, 1, first)) for gate in "ifo")
+        c = (np.arctanh(_within(second / o, -1.0)) - i * np.tanh(_sums(case, "g", 1, first))) / f
+        opened = _within(first / np.tanh(c), 0.0)
+        heard = np.log(opened / (1.0 - opened)) - _sums(case, "o", 0, np.zeros_like(first))
+        h = np.linalg.lstsq(split_gates(case.weights.recurrent_kernel)["o"].T.astype(np.float64), heard.T, rcond=CLOSE)[
+            0
+        ].T
+        i, f = (sigmoid(_sums(case, gate, 0, h)) for gate in "if")
+        return Start(h, (c - i * np.tanh(_sums(case, "g", 0, h))) / f)
 
 
-def _goes_on(case: Case, start: Start, answer: Array, following: Start) -> bool:
-    """Whether a second call begins with the h or the c that the first one, with this start and answer, ended with."""
-    inputs = replace(Inputs.of(case), h=start.h, c=start.c)
-    with np.errstate(all="ignore"):
-        last_c = np.asarray(forward({"collect": lambda moment: moment.new_c}, [inputs]))[0, :, -1]
+def _sums(case: Case, gate: str, step: int, h: Array) -> Array:
+    """What goes into the function of a gate, with `h` from the step before."""
+    kernel, recurrent, bias = (
+        split_gates(array)[gate] for array in (case.weights.kernel, case.weights.recurrent_kernel, case.weights.bias)
+    )
+    return np.asarray(case.x[:, step] @ kernel + h @ recurrent + bias, np.float64)
+
+
+def _within(value: Array, low: float) -> Array:
+    return np.asarray(np.clip(np.nan_to_num(value), low + EDGE, 1.0 - EDGE))
+
+
+def _goes_on(case: Case, answer: Array, following: Start) -> bool:
+    """Whether a second call begins with the h or the c that the first one, with this answer, ended with."""
+    *_, before, h = answer.astype(np.float64).swapaxes(0, 1)
+    c = np.arctanh(_within(h / sigmoid(_sums(case, "o", -1, before)), -1.0))
     return any(
         np.abs(begun - ended).max() <= ALIKE < np.abs(ended).max()
-        for begun, ended in ((following.h, answer[:, -1]), (following.c, last_c))
+        for begun, ended in ((following.h, h), (following.c, c))
     )
 
 

@@ -117,7 +117,7 @@ class CaseOutput(Event):
     reused: bool
     fired: Annotated[list[Name], Field(max_length=200)]
     fired_global: bool
-    created: Count  # variables, while it was called
+    created: Count = 0  # variables, while it was called
     kind: Name
     dtype: Name | None
     shape: Shape | None

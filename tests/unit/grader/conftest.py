@@ -82,7 +82,6 @@ def evidence_of(
                 reused=False,
                 fired=[],
                 fired_global=False,
-                created=0,
                 kind="tensor",
                 dtype="float32",
                 shape=list(array.shape),

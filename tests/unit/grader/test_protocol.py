@@ -35,7 +35,6 @@ OUTPUT = {
     "reused": False,
     "fired": [],
     "fired_global": False,
-    "created": 0,
     "kind": "tensor",
     "dtype": "float32",
     "shape": [2, 3, 4],
