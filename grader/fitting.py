@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from reference import Case, split_gates
 from reference.misconceptions import Mistake, Table, bank
-from reference.misconceptions.computation import Inputs, sigmoid
+from reference.misconceptions.computation import AFTER, Inputs, sigmoid
 from reference.misconceptions.table import NOBODY, places_of
 
 Array = NDArray[Any]
@@ -86,7 +86,7 @@ def _after(factor: float, constant: float) -> Suspect:
     moved = Mistake(
         "epsilon_added",
         f"plus {constant:.6g}",
-        {"precision": lambda y, x: y + constant},
+        {AFTER[-1]: lambda y, x: y + constant},
         RECURRENCE,
         {"value": _shown(constant)},
     )
