@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from grader.fitting import dropout, fitted, started_anew
 from reference import Case, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, replay
+from reference.misconceptions.computation import AFTER
 
 Array = NDArray[np.floating]
 
@@ -65,6 +66,9 @@ def explain(
         return _confirmed([(mistake,) for mistake in bank()], asked, answers)
     table, answer = table_of(searched), answers[searched.spec.id]
     suspects = [tuple(bank()[index] for index in entry) for entry in table.lookup(answer, LOOKUP_TOLERANCE)]
+    # What rounds fits nearly everything that it could have been rounded from: hundreds of pairs to replay.
+    refuted = {mistake.name for mistake in bank() if not _is_coarse(mistake, answer)}
+    suspects = [suspect for suspect in suspects if refuted.isdisjoint(mistake.name for mistake in suspect)]
     found = _confirmed(suspects, asked, answers)
     if found is None:
         # Fits hold on all cases or not at all, so the first one is as good as any.
@@ -126,6 +130,19 @@ def _confirmed(
     also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
     parts = max((_left_right(others) for _, others in matching), key=len)
     return Explanation(mistakes, residual, parts, tuple(also))
+
+
+def _is_coarse(mistake: Mistake, answer: Array) -> bool:
+    """Whether an answer is what the rounding of answers leaves; True for mistakes that do not round answers."""
+    rounded = mistake.changes.get(AFTER[-1])
+    if rounded is None or not mistake.quantum:
+        return True
+    with np.errstate(all="ignore"):
+        quantum = mistake.quantum * np.maximum(1.0, np.abs(answer))
+        # From both sides: rounding down takes what is a hair below its own result to the one before.
+        nudged = [rounded(answer + nudge, None) for nudge in (1e-4 * quantum, -1e-4 * quantum)]
+        off = np.minimum(*(np.abs(each - answer) for each in nudged))
+    return not bool((off > 1e-3 * quantum).any())
 
 
 def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:

@@ -9,8 +9,10 @@ import pytest
 
 from grader.checks.registry import run_checks
 from grader.diagnosis import diagnose
+from grader.explanation import explain
 from grader.sandbox.protocol import Raised
 from reference import GATES, LSTMWeights, lstm_forward
+from reference.misconceptions import Mistake, bank, replay
 
 
 def _reordered(case, order):
@@ -117,3 +119,23 @@ def test_a_run_without_any_answer_fails_no_check_that_it_never_reached(evidence_
     evidence = replace(evidence, execution=replace(evidence.execution, raised=[raised]))
     checks = [check for check in run_checks(evidence) if check.id != "own_work"]
     assert {(check.status, check.code) for check in checks} == {("skipped", "not_run")}
+
+
+# As integers, answers between -1 and 1 are all zeros.
+ROUNDING = [mistake for mistake in bank() if mistake.quantum and mistake.code != "int_cast"]
+
+
+@pytest.mark.parametrize("mistake", ROUNDING, ids=[mistake.name for mistake in ROUNDING])
+def test_what_rounds_is_named(cases, table, mistake):
+    answers = {case.spec.id: replay([mistake], case).astype(np.float32) for case in cases}
+    found = explain(answers, cases, lambda case: table)
+    assert mistake.code in {found.mistakes[0].code, *found.also}
+
+
+def test_an_unknown_mistake_is_not_compared_with_all_that_rounding_may_hide(cases, table, monkeypatch):
+    replayed = []
+    monkeypatch.setattr("grader.explanation.replay", lambda *args: replayed.append(args) or replay(*args))
+    odd = Mistake("", "odd", {"act.i": lambda z: 1 / (1 + np.exp(-1.3 * z))}, frozenset("i"))
+    answers = {case.spec.id: replay([odd], case).astype(np.float32) for case in cases}
+    assert explain(answers, cases, lambda case: table) is None
+    assert len(replayed) < 400
