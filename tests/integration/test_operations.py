@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import update
 
@@ -14,7 +16,11 @@ from app.artefacts import ArtefactFolder
 from app.database import Database
 from app.jobs import PostgreSQLJobs
 from app.listing import Selection, list_submissions
+from app.metrics import Metrics
 from app.models import JobStatus, Submission, utc_now
+from app.server import answering
+from app.services import Operations
+from app.settings import Settings
 from app.tokens import Principal
 from grader.report import CaseResult, NonFinite
 from tests.integration.test_database import REPORT, add, claim, finish
@@ -133,6 +139,27 @@ async def test_artefacts_that_reports_name_are_known(database: Database, owner: 
         assert await repository.finish(session, claimed, REPORT.model_copy(update={"cases": [case]}))
     async with database.read() as session:
         assert await repository.artefact_names(session) == {ARRAYS}
+
+
+async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = Settings(data_dir=tmp_path, metrics_token="token-of-the-monitoring")
+    works = True
+    state = Operations(settings, database, lambda: works, None, Metrics())
+    async with answering(state, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await client.get("/readyz")).json()["status"] == "ready"
+        works = False
+        assert (await client.get("/readyz")).json()["checks"]["queue"] == "failed"
+        refused = await client.get("/metrics", headers={"Accept-Language": "ru"})
+        assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
+        found = await client.get("/metrics", headers={"Authorization": "Bearer token-of-the-monitoring"})
+        assert 'lstm_grader_submissions{job_status="queued"} 0.0' in found.text
+        assert (await client.get("/", headers={"Accept": "text/html"})).status_code == 404
+    with pytest.raises(OSError, match=r"cannot listen on"), socket.create_server(("127.0.0.1", port)):
+        async with answering(state, port):
+            pass
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
