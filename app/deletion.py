@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from sqlalchemy import ColumnElement, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import repository
 from app.artefacts import ArtefactFolder
 from app.database import Database
-from app.models import Base, JobStatus, Regrade, Session, StoredReport, Submission, Token, utc_now
+from app.models import Base, JobStatus, Regrade, StoredReport, Submission, Token, utc_now
 
 logger = logging.getLogger(__name__)
 
 # In one transaction: on SQLite all uploads wait for it.
 AT_ONCE = 100
 EVERY_SECONDS = 24 * 3600.0
-#: In place of a name that is forgotten.
+# In place of a name that is forgotten.
 NOBODY = "deleted"
 
 
@@ -40,7 +40,7 @@ class Deleted:
 
 
 async def delete_student(database: Database, artefacts: ArtefactFolder, student: str) -> Deleted:
-    """Delete a student's submissions with all that came of them, end the student's own tokens, and forget the name.
+    """Delete a student's submissions and own tokens, with all that came of them, and forget the name.
 
     Args:
         student: as `uploads.check_student` gives it.
@@ -55,7 +55,8 @@ async def delete_student(database: Database, artefacts: ArtefactFolder, student:
             tokens=await _count(session, Token, Token.student == student),
         )
         await _delete(session, _table(Submission), theirs)
-        await _forget_tokens(session, student)
+        # A student's own token has handed in for nobody else.
+        await _delete(session, _table(Token), Token.student == student)
         await _forget_selections(session, student)
     await database.erased()
     await sweep(database, artefacts)
@@ -130,16 +131,6 @@ async def _delete(session: AsyncSession, table: Table, condition: ColumnElement[
             if key.column.table is table:
                 await _delete(session, other, key.parent.in_(select(key.column).where(condition)))
     await session.execute(delete(table).where(condition))
-
-
-async def _forget_tokens(session: AsyncSession, student: str) -> None:
-    """Revoked for ever, because without a student a token would open more than before."""
-    own = select(Token.id).where(Token.student == student)
-    await session.execute(delete(Session).where(Session.token_id.in_(own)))
-    ended = func.coalesce(Token.revoked_at, utc_now())
-    await session.execute(
-        update(Token).where(Token.student == student).values(revoked_at=ended, student=None, name=NOBODY)
-    )
 
 
 async def _forget_selections(session: AsyncSession, student: str) -> None:
