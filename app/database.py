@@ -140,11 +140,9 @@ class Database:
         """What is deleted in this block leaves no trace in the file: SQLite would only mark its pages as free."""
         if self.is_sqlite:
             await session.execute(text("PRAGMA secure_delete = ON"))
-        try:
-            yield
-        finally:
-            if self.is_sqlite:
-                await session.execute(text("PRAGMA secure_delete = OFF"))
+        yield
+        if self.is_sqlite:
+            await session.execute(text("PRAGMA secure_delete = OFF"))
 
     async def erased(self) -> None:
         """To be called when such a transaction is committed: older pages still stand in SQLite's log."""
