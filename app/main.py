@@ -72,7 +72,10 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 jobs = await stack.enter_async_context(PostgreSQLJobs(database))
             async with database.write() as session:
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()))
-            await stack.enter_async_context(WebhookSender(database, private=settings.webhook_private_targets))
+            sender = WebhookSender(
+                database, private=settings.webhook_private_targets, attempted=metrics.webhook_attempted
+            )
+            await stack.enter_async_context(sender)
             limits, backlog = Limits.of(settings), Backlog(database, settings.queue_seconds)
             app.state.services = Services(settings, assignments, database, jobs, artefacts, limits, backlog)
             await stack.enter_async_context(Retention(database, artefacts, settings.retention_days))

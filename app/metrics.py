@@ -33,6 +33,8 @@ class Metrics:
         self._seconds = self._histogram("grade_seconds", "What a grade took, by phase", ["phase"])
         self._kills = self._counter("box_kills", "Runs that the box has ended, by the limit they met", ["reason"])
         self._failures = self._counter("box_failures", "Runs that failed by a fault of ours", ["kind"])
+        self._waiting = self._gauge("webhook_deliveries_waiting", "Webhook deliveries that are still to be sent")
+        self._attempts = self._counter("webhook_attempts", "Attempts to send a webhook delivery", ["outcome"])
         self._requests = self._counter("http_requests", "Answered requests", ["method", "route", "status"])
         self._answers = self._histogram("http_request_seconds", "What an answer took", ["route"])
 
@@ -66,11 +68,16 @@ class Metrics:
         """A run came to nothing, through a fault of ours."""
         self._failures.labels(kind.value).inc()
 
-    def document(self, queue: QueueState | None, *, self_test: bool | None) -> bytes:
+    def webhook_attempted(self, outcome: str) -> None:
+        """A webhook delivery was sent, or was not."""
+        self._attempts.labels(outcome).inc()
+
+    def document(self, queue: QueueState | None, *, deliveries: int = 0, self_test: bool | None) -> bytes:
         """Everything, as Prometheus reads it.
 
         Args:
             queue: None: the database does not answer.
+            deliveries: of webhooks, still to be sent.
             self_test: None: this process does not grade.
         """
         self._database.set(queue is not None)
@@ -78,6 +85,7 @@ class Metrics:
             self._submissions.labels("queued").set(queue.queued)
             self._submissions.labels("running").set(queue.running)
             self._queue_age.set(queue.oldest_seconds)
+            self._waiting.set(deliveries)
         self._box.set(float("nan") if self_test is None else self_test)
         return generate_latest(self._registry)
 

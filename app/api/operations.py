@@ -17,6 +17,7 @@ from app.auth import monitor
 from app.errors import NotAuthenticated, NotPermitted
 from app.repository import QueueState
 from app.services import Operations, operations
+from app.webhooks import outbox
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ async def readyz(request: Request, response: Response) -> Readiness:
     readiness = Readiness(
         status="ready",
         checks={
-            "database": "ok" if await _queue_state(state) is not None else "failed",
+            "database": "ok" if await _waiting(state) is not None else "failed",
             "queue": "ok" if state.is_working() else "failed",
             "box": "elsewhere" if self_test is None else "ok" if self_test.passed else "failed",
         },
@@ -63,15 +64,16 @@ async def metrics(request: Request) -> Response:
     """Needs the token that `LSTM_GRADER_METRICS_TOKEN` sets, or one of a teacher or an admin."""
     state = operations(request)
     self_test = None if state.self_test is None else state.self_test.passed
-    document = state.metrics.document(await _queue_state(state), self_test=self_test)
+    queue, deliveries = await _waiting(state) or (None, 0)
+    document = state.metrics.document(queue, deliveries=deliveries, self_test=self_test)
     return Response(document, media_type=CONTENT_TYPE_LATEST)
 
 
-async def _queue_state(state: Operations) -> QueueState | None:
-    """None: the database does not answer."""
+async def _waiting(state: Operations) -> tuple[QueueState, int] | None:
+    """The queue, and how many webhook deliveries are to be sent; None: the database does not answer."""
     try:
         async with asyncio.timeout(DATABASE_SECONDS), state.database.read() as session:
-            return await repository.queue_state(session)
+            return await repository.queue_state(session), await outbox.count_waiting(session)
     except (SQLAlchemyError, OSError, TimeoutError):
         logger.warning("database_unavailable", exc_info=True)
         return None

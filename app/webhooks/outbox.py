@@ -92,6 +92,11 @@ async def is_something_due(session: AsyncSession) -> bool:
     return await session.scalar(select(Delivery.id).where(Delivery.next_at <= utc_now()).limit(1)) is not None
 
 
+async def count_waiting(session: AsyncSession) -> int:
+    """How many deliveries are still to be sent, now or later."""
+    return await session.scalar(select(func.count()).where(Delivery.next_at.is_not(None))) or 0
+
+
 async def claim_due(
     session: AsyncSession, lease: timedelta, *, busy: Collection[str] = (), only: str | None = None
 ) -> list[Due]:

@@ -13,6 +13,7 @@ import json
 import logging
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Self
@@ -43,12 +44,21 @@ class WebhookSender:
 
     Args:
         private: whether addresses in private networks may be sent to.
+        attempted: called with what came of each attempt: ``delivered``, ``failed``, ``given_up`` or ``gone``.
         transport: what connects; tests put something else here.
     """
 
-    def __init__(self, database: Database, *, private: bool, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        private: bool,
+        attempted: Callable[[str], None] = lambda outcome: None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._database = database
         self._private = private
+        self._attempted = attempted
         # No proxy of the environment: it would look up names itself.
         self._client = httpx.AsyncClient(
             transport=transport, timeout=ATTEMPT_SECONDS, follow_redirects=False, trust_env=False
@@ -140,17 +150,21 @@ class WebhookSender:
         facts = {"delivery_id": delivery.id, "webhook_id": due.webhook.id, "attempts": delivery.attempts}
         async with self._database.write() as session:
             if status == HTTPStatus.GONE:
+                outcome = "gone"
                 await outbox.delete_webhook(session, due.webhook.id)
                 logger.info("webhook_gone", extra=facts)
             elif error is None:
+                outcome = "delivered"
                 await outbox.settle(session, delivery.id, next_at=None, delivered_at=utc_now(), last_status=status)
                 logger.info("webhook_delivered", extra=facts)
             else:
                 again = delivery.attempts <= len(RETRY_SECONDS)
+                outcome = "failed" if again else "given_up"
                 wait = timedelta(seconds=RETRY_SECONDS[delivery.attempts - 1]) if again else None
                 next_at = utc_now() + wait if wait is not None else None
                 await outbox.settle(session, delivery.id, next_at=next_at, last_status=status, last_error=error)
                 logger.warning("webhook_failed", extra={**facts, "status": status, "will_be_repeated": again})
+        self._attempted(outcome)
 
 
 def message(due: Due) -> dict[str, Any]:

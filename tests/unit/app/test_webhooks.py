@@ -152,6 +152,20 @@ async def test_delivery_is_given_up_in_the_end(service: Service, receiver: Recei
     assert {request.url.host for request in receiver.requests} == {"203.0.113.9"}
 
 
+async def test_attempts_and_what_waits_are_counted_for_monitoring(service: Service, receiver: Receiver) -> None:
+    receiver.answers = [500, 204, 500, 500, 500]
+    async with service.client() as client:
+        hook = await leave(client)
+        for student in ("ivanov", "petrov"):
+            await submit(client, student=student)
+            await settled(client, hook)
+        await asyncio.sleep(0.1)  # written down first, counted then
+        metrics = (await client.get("/metrics")).text
+    for outcome, count in (("failed", 3), ("delivered", 1), ("given_up", 1)):
+        assert f'lstm_grader_webhook_attempts_total{{outcome="{outcome}"}} {count}.0' in metrics
+    assert "lstm_grader_webhook_deliveries_waiting 0.0" in metrics
+
+
 def test_it_is_tried_for_days_and_each_time_later() -> None:
     assert list(RETRY_SECONDS) == sorted(RETRY_SECONDS)
     assert sum(RETRY_SECONDS) > 36 * 3600
