@@ -60,6 +60,21 @@ def test_health_answers_while_the_box_still_warms_up(server: Server) -> None:
     assert time.monotonic() - started < 10
 
 
+def test_service_is_ready_when_a_known_answer_has_gone_through_the_box(server: Server) -> None:
+    until = time.monotonic() + 120
+    while (answer := httpx.get(f"{server.url}/readyz")).status_code != 200:
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["database"] == answer.json()["checks"]["queue"] == "ok"
+        assert time.monotonic() < until, server.log.read_text()
+        time.sleep(0.2)
+    with server.client() as client:
+        submit(client, "broken_memory_call")
+        metrics = client.get("/metrics").text
+    for line in ("lstm_grader_self_test_up 1.0", 'lstm_grader_box_kills_total{reason="memory"} 1.0'):
+        assert line in metrics
+    assert 'lstm_grader_grades_total{status="memory_limit"} 1.0' in metrics
+
+
 def test_correct_notebook_gets_all_points(server: Server) -> None:
     with server.client() as client:
         response = submit(client, "notebook_magics")
