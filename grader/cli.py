@@ -46,6 +46,7 @@ from grader.selftest import correct_submission
 from grader.submission import Submission
 from reference import ReferenceStore, ReferenceUnavailable, lstm_forward
 from reference.cases import cases_from_arrays
+from reference.misconceptions import mutation_score
 from reference.store import build_with_keras
 
 GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
@@ -178,7 +179,9 @@ def doctor(
         for name, why in sandbox.opens().items():
             table.add_row(name, "[yellow]open for the GPU[/]", why)
         console.print(table)
-        report = grade(correct_submission(), assignment, sandbox=sandbox, references=_references())
+        references = _references()
+        report = grade(correct_submission(), assignment, sandbox=sandbox, references=references)
+        _print_mutation_score(references, assignment, console)
     good = report.status == Status.PASSED
     console.print(
         f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "
@@ -187,6 +190,13 @@ def doctor(
     if report.error is not None:
         console.print(f"{report.error.type} {report.error.message}")
     raise typer.Exit(GRADED if good and agrees else OUR_FAILURE)
+
+
+def _print_mutation_score(references: ReferenceStore, assignment: Assignment, console: Console) -> None:
+    """Show how well the assignment's cases tell known mistakes apart, and make ready what wrong answers need."""
+    specs = [case.spec() for case in assignment.cases]
+    references.prepare(specs, digest=assignment.digest)
+    console.print(f"known mistakes: {mutation_score(references.load(specs, digest=assignment.digest))}")
 
 
 def _keras_agrees(device: Device, assignment: Assignment, console: Console) -> bool:
@@ -244,7 +254,9 @@ def batch_command(
         stream = _open_output(output, stack, bom=format is BatchFormat.CSV)
         sandbox = stack.enter_context(ForkSandbox(slots=jobs, accept_missing=accepted, device=device))
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
-        grade_one = partial(grade, assignment=chosen, sandbox=sandbox, references=_references())
+        references = _references()
+        references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
+        grade_one = partial(grade, assignment=chosen, sandbox=sandbox, references=references)
         done = stack.enter_context(_progress_bar(len(found), language))
         rows = []
         for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):

@@ -95,6 +95,8 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         yield Diagnosis(code="forged_result", params={"line": line}, confidence="likely")
     if comparison.same_shape and execution.explanation is None:
         yield from _from_numbers(evidence, cases)
+    else:
+        yield from _explained(evidence)
 
 
 def _reached_for(execution: Execution) -> Iterator[Diagnosis]:

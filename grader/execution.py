@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
-from grader.explanation import Explanation, explain, explain_changing
+from grader.explanation import Explanation, explain, explain_changing, idle_arrays
 from grader.localisation import repair
 from grader.reading import Reading
 from grader.report import Params
@@ -46,10 +46,19 @@ RIGHT = 1e-3
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model returned for one case: a description, and its numbers when it returned one array."""
+    """What the model returned for one case: a description, and its numbers when it returned one array.
+
+    Args:
+        inside: of a container, what may be meant to be the answer. It can be explained, and earns nothing.
+    """
 
     output: CaseOutput
     array: Array | None
+    inside: Array | None = None
+
+    @property
+    def numbers(self) -> Array | None:
+        return self.inside if self.array is None else self.array
 
 
 @dataclass(frozen=True)
@@ -304,13 +313,14 @@ def understood(
         cases: the assignment's, the exercise's own first.
         asked: the questions of `reference.probes` that were asked too.
     """
-    answers = {case_id: answer.array for case_id, answer in execution.answers.items() if answer.array is not None}
+    answers = {case_id: array for case_id, answer in execution.answers.items() if (array := answer.numbers) is not None}
     if execution.depends_on_built_in or all(execution.comparisons[case_id].close for case_id in answers):
         return execution
     if repeats_itself(execution):
-        explanation = explain(answers, cases, table_of)
+        idle = idle_arrays(execution.gradients.reach) if execution.gradients else frozenset()
+        explanation = explain(answers, cases, table_of, idle)
     else:
-        repeats = {id: answer.array for id, answer in execution.repeats.items() if answer.array is not None}
+        repeats = {id: array for id, answer in execution.repeats.items() if (array := answer.numbers) is not None}
         explanation = explain_changing(answers, repeats, cases)
     repaired = repair(answers, cases) if explanation is None else {}
     execution = replace(execution, explanation=explanation, repair=repaired)
@@ -332,7 +342,8 @@ def repeats_itself(execution: Execution) -> bool:
     """Whether the second call of a case, where there was one, gave what the first one gave."""
     for case_id, second in execution.repeats.items():
         first = execution.answers.get(case_id)
-        if first is None or first.array is None or second.array is None or not same_answer(first.array, second.array):
+        numbers = first.numbers if first else None
+        if numbers is None or second.numbers is None or not same_answer(numbers, second.numbers):
             return False
     return True
 
@@ -353,7 +364,7 @@ def _answers(
             if not may_answer.get(event.case, False):
                 raise RunnerOutputForged(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
             may_answer[event.case] = event.reused
-            yield event.case, Answer(event, arrays.get("output"))
+            yield event.case, Answer(event, arrays.get("output"), arrays.get("inside"))
 
 
 def _fired(events: Iterable[tuple[Any, protocol.Arrays]]) -> tuple[str, ...]:

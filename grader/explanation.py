@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.fitting import dropout, fitted, started_anew
+from grader.layouts import LAYOUTS, read_as
 from reference import Case, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, replay
-from reference.misconceptions.computation import AFTER
 
 Array = NDArray[np.floating]
 
@@ -25,6 +25,8 @@ TOLERANCE = 3e-5
 ROUNDING = 8.0
 # The share of values that a rounding mistake may round to the other side.
 OTHER_SIDE = 0.02
+# In each case so many wrong numbers must be explained, or all there are.
+FEWEST_EXPLAINED = 8
 LOOKUP_TOLERANCE = 1e-4
 MOST_CONFIRMED = 60
 
@@ -47,37 +49,99 @@ class Explanation:
     runner_up: tuple[str, float] | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A case and the answer to it, ``(batch, timesteps, units)``, which may be known in some places only."""
+
+    case: Case
+    answer: Array
+    known: NDArray[np.bool_]
+
+
 def explain(
-    answers: Mapping[str, Array], cases: Sequence[Case], table_of: Callable[[Case], Table]
+    answers: Mapping[str, Array],
+    cases: Sequence[Case],
+    table_of: Callable[[Case], Table],
+    idle: frozenset[str] = frozenset(),
 ) -> Explanation | None:
     """Find what explains wrong answers.
 
     Args:
-        answers: case id -> what the student's model returned; other shapes than the case's are left out.
+        answers: case id -> what the student's model returned.
         table_of: gives the table of a case.
+        idle: arrays that an answer does not depend on; see `Mistake.idle`.
     Returns:
         None when no known mistake, and no two of them, explain every answer.
     """
-    asked = _comparable(answers, cases)
-    if not asked:
+    shapes = {case.spec.id: case.expected.shape for case in cases}
+    if asked := _of_right_shape(answers, cases):
+        return _explained(asked, table_of, idle)
+    readings = [
+        (layout, read) for layout in LAYOUTS if answers and (read := read_as(layout, answers, shapes)) is not None
+    ]
+    candidates = [
+        (
+            layout,
+            [Asked(case, array, ~np.isnan(array)) for case in cases if (array := read.get(case.spec.id)) is not None],
+        )
+        for layout, read in readings
+    ]
+    if any(_residual((), asked) is not None for _, asked in candidates):
         return None
-    searched = search_case(cases)
-    if searched not in asked:
-        return _confirmed([(mistake,) for mistake in bank()], asked, answers)
-    table, answer = table_of(searched), answers[searched.spec.id]
-    suspects = [tuple(bank()[index] for index in entry) for entry in table.lookup(answer, LOOKUP_TOLERANCE)]
-    # What rounds fits nearly everything that it could have been rounded from: hundreds of pairs to replay.
-    refuted = {mistake.name for mistake in bank() if not _is_coarse(mistake, answer)}
-    suspects = [suspect for suspect in suspects if refuted.isdisjoint(mistake.name for mistake in suspect)]
-    found = _confirmed(suspects, asked, answers)
-    if found is None:
+    found = [
+        replace(explanation, mistakes=tuple(m for m in explanation.mistakes if m.name not in layout.implied))
+        for layout, asked in candidates
+        if (explanation := _explained(asked, table_of, idle)) is not None
+    ]
+    # Where a shape can have come about in several ways, the way that needs fewest other mistakes is believed.
+    best = min(found, key=lambda explanation: len(explanation.mistakes), default=None)
+    return best if best is not None and best.mistakes else None
+
+
+def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
+    """Which arrays of which gates no gradient can reach, as `Mistake.idle` has them.
+
+    Args:
+        reach: ``path (array gates)`` -> the largest gradient; None where the output does not depend on it at all.
+    """
+    idle = set()
+    for name, largest in reach.items():
+        array, _, gates = name.rpartition("(")[2].rstrip(")").partition(" ")
+        if largest is None:
+            idle |= {f"{array} {gate}" for gate in gates}
+    return frozenset(idle)
+
+
+def _explained(asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: frozenset[str]) -> Explanation | None:
+    if all(_is_constant(each.answer[each.known]) for each in asked):
+        return None
+    asked = sorted(asked, key=lambda each: each.case.expected.size)
+    if _residual((), asked) is not None:
+        return None
+    searched = search_case([each.case for each in asked])
+    if searched.spec.values != "wide":
+        return _confirmed([(mistake,) for mistake in bank()], asked, idle)
+    table, question = table_of(searched), next(each for each in asked if each.case is searched)
+    suspects = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
+    found = _confirmed([tuple(bank()[index] for index in entry) for entry in suspects], asked, idle)
+    # One case alone, or a part of an answer, could be met by some number or other.
+    whole = len(asked) > 1 and all(each.known.all() and not _is_constant(each.answer) for each in asked)
+    if found is None and whole:
+        answers = {each.case.spec.id: each.answer for each in asked}
         # Fits hold on all cases or not at all, so the first one is as good as any.
-        fits = (_confirmed([suspect], asked, answers) for suspect in fitted(asked, answers, searched, table))
+        fits = (
+            _confirmed([suspect], asked, idle)
+            for suspect in fitted([each.case for each in asked], answers, searched, table)
+        )
         found = next((fit for fit in fits if fit is not None), None)
     if found is None:
         return None
     named = {mistake.code for mistake in found.mistakes} | set(found.also)
-    return replace(found, runner_up=table.nearest_single(answer, named))
+    return replace(found, runner_up=table.nearest_single(question.answer, question.known, named))
+
+
+def _is_constant(numbers: Array) -> bool:
+    return bool(np.isnan(numbers).all() or (numbers == numbers.flat[0]).all())
 
 
 def explain_changing(
@@ -88,61 +152,53 @@ def explain_changing(
     Args:
         repeats: case id -> what the second call of some case gave.
     """
-    asked = _comparable(answers, cases)
-    if not asked:
+    asked = _of_right_shape(answers, cases)
+    if not asked or any(_is_constant(each.answer) for each in asked):
         return None
-    found = dropout(asked, answers)
+    answered = [each.case for each in asked]
+    found = dropout(answered, answers)
     if found is not None:
         mistake, residual = found
         return Explanation((mistake,), residual, _left_right((mistake,)))
-    return _confirmed([(started_anew(asked, answers, repeats),)], asked, answers)
+    return _confirmed([(started_anew(answered, answers, repeats),)], asked, frozenset())
 
 
-def _comparable(answers: Mapping[str, Array], cases: Sequence[Case]) -> list[Case]:
-    """Cases with answers of the right shape, the smallest first; none, where an answer says nothing."""
-    asked = [case for case in cases if (a := answers.get(case.spec.id)) is not None and a.shape == case.expected.shape]
-    if any(array.min() == array.max() or np.isnan(array).all() for array in (answers[c.spec.id] for c in asked)):
-        return []
-    return sorted(asked, key=lambda case: case.expected.size)
+def _of_right_shape(answers: Mapping[str, Array], cases: Sequence[Case]) -> list[Asked]:
+    """The smallest case first."""
+    asked = [
+        Asked(case, answer, np.ones(answer.shape, bool))
+        for case in cases
+        if (answer := answers.get(case.spec.id)) is not None and answer.shape == case.expected.shape
+    ]
+    return sorted(asked, key=lambda each: each.case.expected.size)
 
 
 def _confirmed(
-    suspects: Iterable[tuple[Mistake, ...]], cases: Sequence[Case], answers: Mapping[str, Array]
+    suspects: Iterable[tuple[Mistake, ...]], asked: Sequence[Asked], idle: frozenset[str]
 ) -> Explanation | None:
     """The best of the suspects that hold on all cases. A single mistake is believed before any pair."""
-    right = [case for case in cases if _fits((), case, answers[case.spec.id]) is not None]
     matching: list[tuple[float, tuple[Mistake, ...]]] = []
-    for mistakes in list(suspects):
-        if matching and len(mistakes) > len(matching[0][1]):
+    for mistakes in suspects:
+        if matching and (len(mistakes) > len(matching[0][1]) or len(matching) >= MOST_CONFIRMED):
             break
-        residual = _residual(mistakes, cases, answers)
+        residual = _residual(mistakes, asked)
         if residual is not None:
             matching.append((residual, mistakes))
-        if len(matching) >= MOST_CONFIRMED:
-            break
-    if not matching or len(right) == len(cases):
+    if not matching:
         return None
     order = {mistake.name: index for index, mistake in enumerate(bank())}
-    residual, mistakes = min(matching, key=lambda match: [order.get(mistake.name, -1) for mistake in match[1]])
-    if not _hears_its_weights(mistakes, cases[0]):
+
+    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, list[int]]:
+        claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
+        return len(claimed - idle), -len(claimed & idle), [order.get(mistake.name, -1) for mistake in match[1]]
+
+    residual, mistakes = min(matching, key=rank)
+    if not _hears_its_weights(mistakes, asked[0].case):
         return None
     codes = {mistake.code for mistake in mistakes}
     also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
     parts = max((_left_right(others) for _, others in matching), key=len)
     return Explanation(mistakes, residual, parts, tuple(also))
-
-
-def _is_coarse(mistake: Mistake, answer: Array) -> bool:
-    """Whether an answer is what the rounding of answers leaves; True for mistakes that do not round answers."""
-    rounded = mistake.changes.get(AFTER[-1])
-    if rounded is None or not mistake.quantum:
-        return True
-    with np.errstate(all="ignore"):
-        quantum = mistake.quantum * np.maximum(1.0, np.abs(answer))
-        # From both sides: rounding down takes what is a hair below its own result to the one before.
-        nudged = [rounded(answer + nudge, None) for nudge in (1e-4 * quantum, -1e-4 * quantum)]
-        off = np.minimum(*(np.abs(each - answer) for each in nudged))
-    return not bool((off > 1e-3 * quantum).any())
 
 
 def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:
@@ -155,31 +211,33 @@ def _left_right(mistakes: Sequence[Mistake]) -> frozenset[str]:
     return frozenset(PARTS).difference(*(mistake.wrong for mistake in mistakes))
 
 
-def _residual(mistakes: Sequence[Mistake], cases: Sequence[Case], answers: Mapping[str, Array]) -> float | None:
+def _residual(mistakes: Sequence[Mistake], asked: Sequence[Asked]) -> float | None:
     """The largest difference over all cases; None when there is one that cannot be explained."""
     worst = 0.0
-    for case in cases:
-        residual = _fits(mistakes, case, answers[case.spec.id])
+    for each in asked:
+        residual = _fits(mistakes, each)
         if residual is None:
             return None
         worst = max(worst, residual)
     return worst
 
 
-def _fits(mistakes: Sequence[Mistake], case: Case, answer: Array) -> float | None:
-    exact = replay(mistakes, case)
+def _fits(mistakes: Sequence[Mistake], asked: Asked) -> float | None:
+    exact = replay(mistakes, asked.case)
     with np.errstate(all="ignore"):
         scale = np.maximum(1.0, np.abs(exact))
-        difference = np.abs(exact - answer) / scale
-        comparable = ~np.isnan(exact)
-        if not comparable.any():
-            return 0.0
+        difference = np.abs(exact - asked.answer) / scale
+        comparable = asked.known & ~np.isnan(exact)
+        wrong = asked.known & ~(np.abs(asked.answer - asked.case.expected) <= TOLERANCE)
+        # What a mistake cannot be compared with, it does not explain.
+        if (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
+            return None
         # Rounding grows in a mistake that has no bounds: the same in float32 says by how much here.
-        rounding = np.nan_to_num(np.abs(exact - replay(mistakes, case, np.float32)) / scale, nan=np.inf)
+        rounding = np.nan_to_num(np.abs(exact - replay(mistakes, asked.case, np.float32)) / scale, nan=np.inf)
         off = comparable & ~(difference <= TOLERANCE + ROUNDING * rounding)
         quantum = max((mistake.quantum for mistake in mistakes), default=0.0)
         if quantum and off.sum() <= OTHER_SIDE * comparable.sum() + 1:
             off &= ~(difference <= 1.5 * quantum)
         if off.any():
             return None
-    return float(difference[comparable].max())
+    return float(difference[comparable].max(initial=0.0))

@@ -56,7 +56,7 @@ def _scaled_and_moved(case: Case, answer: Array, table: Table) -> Iterator[Suspe
     """The right answer, or that of one mistake, times a factor and plus a constant."""
     places = places_of(answer.shape)
     singles = table.entries[:, 1] == NOBODY
-    keys = np.vstack([case.expected.ravel()[places], table.keys[singles]]).astype(np.float64)
+    keys = np.vstack([case.expected.ravel()[places], table.keys[:, singles].T]).astype(np.float64)
     entries: list[Suspect] = [(), *((bank()[int(index)],) for index in table.entries[singles, 0])]
     with np.errstate(all="ignore"):
         factors, constants = _straight_line(keys, answer.ravel()[places].astype(np.float64))

@@ -180,14 +180,14 @@ def output_problem(output: CaseOutput, expected: tuple[int, int, int]) -> Proble
         (timesteps, batch, units): "time_major",
         (batch, units, timesteps): "wrong_stack_axis",
         (batch, timesteps - 1, units): "missing_step",
-        (timesteps, units, batch): "wrong_transpose",
         (batch * timesteps, units): "concat_not_stack",
         (batch, timesteps * units): "concat_not_stack",
-        (batch, timesteps // 2, units): "step_two",
+        (batch, (timesteps + 1) // 2, units): "step_two",
         (batch, 1, units): "return_inside_loop",
     }
     if shape != expected:
-        return known.get(shape, "wrong_shape"), params
+        permuted = sorted(shape) == sorted(expected)
+        return known.get(shape, "wrong_transpose" if permuted else "wrong_shape"), params
     if output.kind != "tensor" and output.dtype is not None:
         return "returns_numpy", params
     if output.kind != "tensor" and output.dtype is None:

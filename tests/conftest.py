@@ -19,6 +19,10 @@ settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutants", action="store_true", help="grade all wrong answers of tests/integration/mutants")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and (reason := choose_device("auto").reason):

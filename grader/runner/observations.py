@@ -47,7 +47,7 @@ def is_stub(function: Any) -> bool:
 
 
 def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The output as data: one array where it is one, and what kind of thing it is."""
+    """The output as data: one array where it is one, or where one is inside, and what kind of thing it is."""
     container = next((base.__name__ for base in (tuple, list, dict) if isinstance(output, base)), None)
     kind = "tensor" if tf.is_tensor(output) else container or type(output).__name__[:MAX_NAME]
     own = student_module.is_plain(output)
@@ -55,7 +55,7 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if isinstance(output, (tuple, list, dict)) or output is None:
         items = list(output.values() if isinstance(output, dict) else output or ())
         description["parts"] = [_shape(item) for item in items[:10]]
-        return {}, description
+        return _numbers_inside(items), description
     try:
         array = np.asarray(output)
         description["dtype"] = array.dtype.name
@@ -65,6 +65,16 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         }, description
     except Exception:  # a KerasTensor, a string, an object of the student's own: described, not sent
         return {}, description
+
+
+def _numbers_inside(items: list[Any]) -> dict[str, np.ndarray]:
+    """What a container holds as the answer: the first item of three axes, or the steps that nobody has stacked."""
+    try:
+        whole = next((item for item in items if len(_shape(item)) == 3), items)
+        array = np.asarray(whole)
+        return {"inside": np.array(array, np.float32, order="C")} if array.ndim == 3 else {}
+    except Exception:  # of different shapes, or no numbers
+        return {}
 
 
 def watchable(variable: Any) -> Any:

@@ -300,7 +300,11 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
 
 
 def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
-    wanted = {"outputs"} if isinstance(event, Trial) else {"output"} if isinstance(event, CaseOutput) else set()
+    wanted: set[str] = set()
+    if isinstance(event, Trial):
+        wanted = {"outputs"}
+    elif isinstance(event, CaseOutput):
+        wanted = {"output" if event.parts is None else "inside"}
     if not block:
         return {}
     if len(block) < ARRAYS_HEADER.size or ARRAYS_HEADER.unpack_from(block)[0] > MAX_ARRAYS_HEADER_BYTES:
@@ -314,7 +318,7 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
     for name, array in arrays.items():
         if array.dtype not in (np.float32, np.float64) or math.prod(array.shape) > 50_000_000:
             raise RunnerOutputInvalid(f"the array {name!r} is {array.dtype}, {array.shape}")
-    if isinstance(event, CaseOutput) and list(arrays["output"].shape) != event.shape:
+    if "output" in arrays and isinstance(event, CaseOutput) and list(arrays["output"].shape) != event.shape:
         raise RunnerOutputInvalid("an array does not have the shape that the box said")
     return arrays
 

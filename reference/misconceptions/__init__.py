@@ -2,6 +2,7 @@
 
 from reference.misconceptions.bank import bank
 from reference.misconceptions.mistake import PARTS, Mistake, replay
+from reference.misconceptions.mutation_score import MutationScore, mutation_score
 from reference.misconceptions.table import Table, build_table
 
-__all__ = ["PARTS", "Mistake", "Table", "bank", "build_table", "replay"]
+__all__ = ["PARTS", "Mistake", "MutationScore", "Table", "bank", "build_table", "mutation_score", "replay"]

@@ -8,15 +8,18 @@ from functools import cache
 
 from reference.misconceptions.gates import gate_mistakes
 from reference.misconceptions.inputs import input_mistakes
+from reference.misconceptions.loop import loop_mistakes
 from reference.misconceptions.mistake import Mistake
-from reference.misconceptions.shapes import output_mistakes
+from reference.misconceptions.shapes import order_mistakes
 from reference.misconceptions.state import state_mistakes
+from reference.misconceptions.treatments import treatment_mistakes
 
 
 @cache
 def bank() -> tuple[Mistake, ...]:
     """Every single mistake; the likelier of two that give the same numbers comes first."""
-    return (*input_mistakes(), *gate_mistakes(), *state_mistakes(), *output_mistakes())
+    families = (input_mistakes, gate_mistakes, loop_mistakes, state_mistakes, order_mistakes, treatment_mistakes)
+    return tuple(mistake for family in families for mistake in family())
 
 
 def pairs() -> Iterator[tuple[int, int]]:
@@ -24,5 +27,5 @@ def pairs() -> Iterator[tuple[int, int]]:
     singles = bank()
     for first, second in itertools.combinations(range(len(singles)), 2):
         one, other = singles[first], singles[second]
-        if not (one.rare or other.rare) and one.compatible(other):
+        if one.compatible(other):
             yield first, second

@@ -8,6 +8,7 @@ Several variants of what goes in run at once, along a leading axis.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -22,14 +23,17 @@ Array = NDArray[Any]
 Changes = Mapping[str, Any]
 
 #: Slots in the order in which their choices act. A slot with a dot belongs to one gate.
+ARRAYS = ("kernel", "recurrent", "bias")
 BEFORE = (
     "x_values",
     "x_time",
+    "x_step",
     "x_batch",
-    "kernel_order",
-    "recurrent_order",
-    "bias_order",
-    *(f"{array}.{gate}" for array in ("kernel", "recurrent", "bias") for gate in GATES),
+    # What is wrong with a gate's layers, then which gate's layers a gate gets; all of them at once, so that exchanges
+    # can be combined.
+    *(f"{array}.{gate}" for array in ARRAYS for gate in GATES),
+    *(f"{array}_of.{gate}" for array in ARRAYS for gate in GATES),
+    "forget_bias",
     "initial_h",
     "initial_c",
 )
@@ -39,11 +43,13 @@ STEP = (
     "update",
     "keep",
     "show",
-    "pass_on",
+    "hold",
+    "pass_h",
+    "pass_c",
     "collect",
     "calls",
 )
-AFTER = ("out_time", "out_batch", "layout", "values", "precision")
+AFTER = ("out_time", "out_batch", "layout", "values", "coarse")
 
 # Beyond this a mistake without bounds is chaotic, and float32 and float64 go separate ways.
 MAX_MAGNITUDE = 100.0
@@ -51,7 +57,7 @@ MAX_MAGNITUDE = 100.0
 
 @dataclass(frozen=True)
 class Inputs:
-    """What goes in: x ``(batch, timesteps, features)``, fused weights, initial states ``(1 or batch, units)``."""
+    """What goes in: x ``(batch, timesteps, features)``, fused weights, initial states ``(batch, units)``."""
 
     x: Array
     kernel: Array
@@ -63,7 +69,7 @@ class Inputs:
     @classmethod
     def of(cls, case: Case, dtype: type[np.floating] = np.float64) -> Inputs:
         weights = case.weights
-        zeros = np.zeros((1, weights.units), dtype)
+        zeros = np.zeros((len(case.x), weights.units), dtype)
         return cls(
             case.x.astype(dtype),
             weights.kernel.astype(dtype),
@@ -81,9 +87,19 @@ class Inputs:
         """With the choices of `BEFORE` that `changes` holds."""
         inputs = self
         for slot in BEFORE:
-            if slot in changes:
+            if slot in changes and "_of." not in slot and slot != "forget_bias":
                 inputs = changes[slot](inputs)
-        return inputs
+        inputs = inputs._reordered(changes)
+        return changes["forget_bias"](inputs) if "forget_bias" in changes else inputs
+
+    def _reordered(self, changes: Changes) -> Inputs:
+        arrays = {}
+        for array in ARRAYS:
+            sources = [changes.get(f"{array}_of.{gate}", gate) for gate in GATES]
+            if sources != list(GATES):
+                values = getattr(self, array)
+                arrays[array] = np.concatenate([values[..., self.columns(source)] for source in sources], axis=-1)
+        return replace(self, **arrays) if arrays else self
 
     def columns(self, gate: str) -> slice:
         start = GATES.index(gate) * self.units
@@ -101,6 +117,9 @@ def sigmoid(z: Array) -> Array:
     return 0.5 + 0.5 * np.tanh(0.5 * z)
 
 
+Index = slice | NDArray[np.intp]
+
+
 @dataclass(slots=True)
 class Moment:
     """One step under way, every array ``(variants, batch, units)``: gates, old and new states.
@@ -114,31 +133,95 @@ class Moment:
     o: Array
     h: Array
     c: Array
-    x: Array
     new_c: Array
     new_h: Array
 
+    def of(self, index: Index) -> Moment:
+        """The same moment of some variants."""
+        return Moment(
+            self.i[index],
+            self.f[index],
+            self.g[index],
+            self.o[index],
+            self.h[index],
+            self.c[index],
+            self.new_c[index],
+            self.new_h[index],
+        )
 
-def forward(changes: Changes, variants: Sequence[Inputs], dtype: type[np.floating] = np.float64) -> Array:
-    """Run the step that `changes` describes over inputs of equal shapes.
 
+class _Choices:
+    """Which of the variants that run together make which choice."""
+
+    def __init__(self, changes: Sequence[Changes]) -> None:
+        self._count = len(changes)
+        members: dict[str, dict[int, tuple[Any, list[int]]]] = defaultdict(dict)
+        for number, chosen in enumerate(changes):
+            for slot, choice in chosen.items():
+                if choice is not None:
+                    members[slot].setdefault(id(choice), (choice, []))[1].append(number)
+        self._groups: dict[str, list[tuple[Index, Any]]] = {
+            slot: [(_as_slice(numbers), choice) for choice, numbers in groups.values()]
+            for slot, groups in members.items()
+        }
+
+    def apply(self, slot: str, usual: Callable[[], Array], chosen: Callable[[Any, Index], Array]) -> Array:
+        """What is usual, and in the place of it what ``chosen(choice, variants)`` gives to those who choose."""
+        groups = self._groups.get(slot)
+        if groups is None:
+            return usual()
+        everybody, choice = groups[0]
+        if isinstance(everybody, slice) and everybody == slice(0, self._count):
+            return chosen(choice, everybody)
+        result = np.array(usual())
+        for index, choice in groups:
+            result[index] = chosen(choice, index)
+        return result
+
+    def made(self, slot: str) -> bool:
+        return slot in self._groups
+
+    def common(self, slot: str) -> Any:
+        """The choice that all make, or None."""
+        return next((choice for _, choice in self._groups.get(slot, ())), None)
+
+
+def _as_slice(numbers: list[int]) -> Index:
+    if numbers[-1] - numbers[0] + 1 == len(numbers):
+        return slice(numbers[0], numbers[-1] + 1)
+    return np.array(numbers)
+
+
+def forward(variants: Sequence[Inputs], changes: Sequence[Changes], dtype: type[np.floating] = np.float64) -> Array:
+    """Run steps over inputs of equal shapes, each in the way that its own changes describe.
+
+    Args:
+        changes: one for each of the variants; all of them have the same choice of `calls`, or none.
     Returns:
         ``(variants, batch, timesteps, units)``; NaN from the step on at which a variant outgrows `MAX_MAGNITUDE`.
     """
-    stacked = _stacked(variants)
+    stacked, choices = _stacked(variants), _Choices(changes)
     count, batch, timesteps, features = stacked.x.shape
     units = stacked.units
     flat = stacked.x.reshape(count, batch * timesteps, features)
     projected = (flat @ stacked.kernel + stacked.bias[:, None]).reshape(count, batch, timesteps, 4 * units)
-    step = _Step(changes, stacked.recurrent, units)
+    step = _Step(choices, stacked.recurrent, units)
     first_h, first_c = h, c = stacked.h, stacked.c
     outputs, hs, cs = np.empty((3, count, batch, timesteps, units), dtype)
-    pass_on, collect, calls = changes.get("pass_on"), changes.get("collect"), changes.get("calls")
+    calls = choices.common("calls")
+
+    def passed(slot: str, usual: Array, moment: Moment) -> Array:
+        return choices.apply(
+            slot,
+            lambda: usual,
+            lambda choice, index: choice(moment.of(index), first_h[index], first_c[index]),
+        )
+
     for t in range(timesteps):
-        x, z = stacked.x[:, :, t], projected[:, :, t]
-        moment = calls(step, z, x, h, c) if calls else step(z, x, h, c)
-        outputs[:, :, t] = collect(moment) if collect else moment.new_h
-        h, c = pass_on(moment, first_h, first_c) if pass_on else (moment.new_h, moment.new_c)
+        z = projected[:, :, t]
+        moment = calls(step, z, h, c) if calls else step(z, h, c)
+        outputs[:, :, t] = passed("collect", moment.new_h, moment)
+        h, c = passed("pass_h", moment.new_h, moment), passed("pass_c", moment.new_c, moment)
         hs[:, :, t], cs[:, :, t] = h, c
     largest = np.abs((outputs, hs, cs)).max(axis=(0, 2, 4))
     within = np.logical_and.accumulate(largest <= MAX_MAGNITUDE, axis=1)
@@ -148,43 +231,53 @@ def forward(changes: Changes, variants: Sequence[Inputs], dtype: type[np.floatin
 
 
 def _stacked(variants: Sequence[Inputs]) -> Inputs:
-    def one(name: str) -> Array:
-        if name in ("h", "c"):
-            return np.stack([np.broadcast_to(getattr(v, name), (v.x.shape[0], v.units)) for v in variants])
-        return np.stack([getattr(v, name) for v in variants])
-
-    return Inputs(**{field.name: one(field.name) for field in fields(Inputs)})
+    return Inputs(**{field.name: np.stack([getattr(v, field.name) for v in variants]) for field in fields(Inputs)})
 
 
 class _Step:
-    """The right step, but for what `changes` holds."""
+    """The right step, but for what the variants choose."""
 
-    def __init__(self, changes: Changes, recurrent: Array, units: int) -> None:
-        self._recurrent, self._units = recurrent, units
-        self._seen = [changes.get(f"seen.{gate}") for gate in GATES]
-        self._sum = [changes.get(f"sum.{gate}") for gate in GATES]
-        self._act = [changes.get(f"act.{gate}") or (np.tanh if gate == "g" else sigmoid) for gate in GATES]
-        self._late, self._update = changes.get("late_output"), changes.get("update")
-        self._keep, self._show = changes.get("keep"), changes.get("show")
+    def __init__(self, choices: _Choices, recurrent: Array, units: int) -> None:
+        self._choices, self._units = choices, units
+        self.recurrent = recurrent
 
-    def _gate(self, index: int, z: Array, projected_h: Array, h: Array, c: Array) -> Array:
-        columns = slice(index * self._units, (index + 1) * self._units)
-        from_x = z[..., columns]
-        seen, combine = self._seen[index], self._sum[index]
-        from_h = projected_h[..., columns] if seen is None else seen(h, c) @ self._recurrent[..., columns]
-        total = combine(from_x, from_h, c) if combine else from_x + from_h
-        return self._act[index](total)
+    def columns(self, gate: str) -> slice:
+        start = GATES.index(gate) * self._units
+        return slice(start, start + self._units)
 
-    def __call__(self, z: Array, x: Array, h: Array, c: Array) -> Moment:
-        projected = h @ self._recurrent
-        i, f, g, o = (self._gate(index, z, projected, h, c) for index in range(4))
-        moment = Moment(i, f, g, o, h, c, x, c, h)
-        new_c = self._update(moment) if self._update else f * c + i * g
-        moment.new_c = self._keep(new_c) if self._keep else new_c
-        if self._late:
-            late = self._late(moment.new_c)
-            moment.o = self._gate(3, z, late @ self._recurrent, late, c)
-        moment.new_h = self._show(moment) if self._show else moment.o * np.tanh(moment.new_c)
+    def _gate(self, gate: str, z: Array, projected_h: Array, h: Array, c: Array) -> Array:
+        columns, apply = self.columns(gate), self._choices.apply
+        from_x, kernel = z[..., columns], self.recurrent[..., columns]
+        from_h = apply(
+            f"seen.{gate}",
+            lambda: projected_h[..., columns],
+            lambda choice, index: choice(h[index], c[index]) @ kernel[index],
+        )
+        total = apply(
+            f"sum.{gate}",
+            lambda: from_x + from_h,
+            lambda choice, index: choice(from_x[index], from_h[index], c[index]),
+        )
+        usual = np.tanh if gate == "g" else sigmoid
+        return apply(f"act.{gate}", lambda: usual(total), lambda choice, index: choice(total[index]))
+
+    def __call__(self, z: Array, h: Array, c: Array) -> Moment:
+        apply = self._choices.apply
+        projected = h @ self.recurrent
+        i, f, g, o = (self._gate(gate, z, projected, h, c) for gate in GATES)
+        moment = Moment(i, f, g, o, h, c, new_c=c, new_h=h)
+
+        def chosen(choice: Any, index: Index) -> Array:
+            return np.asarray(choice(moment.of(index)))
+
+        new_c = apply("update", lambda: moment.f * c + moment.i * moment.g, chosen)
+        moment.new_c = apply("keep", lambda: new_c, lambda choice, index: choice(new_c[index]))
+        if self._choices.made("late_output"):
+            late_h = apply("late_output", lambda: h, lambda late, index: late(moment.of(index))[0])
+            late_c = apply("late_output", lambda: c, lambda late, index: late(moment.of(index))[1])
+            moment.o = self._gate("o", z, late_h @ self.recurrent, late_h, late_c)
+        new_h = apply("show", lambda: moment.o * np.tanh(moment.new_c), chosen)
+        moment.new_h = apply("hold", lambda: new_h, lambda choice, index: choice(new_h[index]))
         return moment
 
 

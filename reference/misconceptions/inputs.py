@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from reference.misconceptions.computation import Array, Inputs, sigmoid
-from reference.misconceptions.mistake import Mistake
+from reference.misconceptions.computation import Array, Inputs
+from reference.misconceptions.mistake import RECURRENCE, Mistake
 from reference.weights import DENSE_LETTERS, GATES
 
 SWAPPED = {"if": "gates_swapped_if", "io": "gates_swapped_io", "fo": "gates_swapped_fo", "go": "gates_swapped_co"}
-ORDERS = {"kernel_order": "kernel", "recurrent_order": "recurrent", "bias_order": "bias"}
-RECURRENCE = frozenset({"recurrence"})
 
 
 def letters(gates: Sequence[str]) -> list[str]:
@@ -28,63 +26,56 @@ def input_mistakes() -> Iterator[Mistake]:
     yield from _layers_taken_twice()
     yield from _weights_missing()
     yield from _biases()
-    yield from _input_values()
     yield from _input_order()
     yield from _initial_states()
 
 
-def _ordered(array: str, sources: str) -> Callable[[Inputs], Inputs]:
-    """Gate number k gets the columns of ``sources[k]``."""
-
-    def change(inputs: Inputs) -> Inputs:
-        values = getattr(inputs, array)
-        return replace(inputs, **{array: np.concatenate([values[..., inputs.columns(g)] for g in sources], axis=-1)})
-
-    return change
+X_LAYER, H_LAYER = ("kernel", "bias"), ("recurrent",)
 
 
-def _mixed(slots: Sequence[str], sources: str, code: str, name: str) -> Mistake:
-    changed = [gate for gate, source in zip(GATES, sources, strict=True) if gate != source]
-    changes = {slot: _ordered(ORDERS[slot], sources) for slot in slots}
-    return Mistake(code, name, changes, frozenset(changed), {"gates": letters(changed)})
-
-
-X_LAYER, H_LAYER = ("kernel_order", "bias_order"), ("recurrent_order",)
+def _mixed(arrays: Sequence[str], sources: Mapping[str, str], code: str, name: str) -> Mistake:
+    """Some gates get the columns that belong to others: gate -> the gate whose columns it gets."""
+    changes = {f"{array}_of.{gate}": source for array in arrays for gate, source in sources.items()}
+    gates = sorted({*sources, *sources.values()}, key=GATES.index)
+    return Mistake(code, name, changes, frozenset(sources), {"gates": letters(gates)})
 
 
 def _gate_orders() -> Iterator[Mistake]:
-    """The layers of two or more gates exchanged, as a whole or in part."""
-    right = "".join(GATES)
+    """The layers of gates exchanged. Two exchanges at once are a pair of mistakes."""
+    parts = (
+        ("layers", (*X_LAYER, *H_LAYER)),
+        ("x layers", X_LAYER),
+        ("h layers", H_LAYER),
+        ("x kernels", ("kernel",)),
+        ("biases", ("bias",)),
+    )
+    for one, other in itertools.combinations(GATES, 2):
+        for part, arrays in parts:
+            code = SWAPPED.get(one + other, "gate_layers_mixed") if part == "layers" else "gate_layers_mixed"
+            yield _mixed(arrays, {one: other, other: one}, code, f"{part} of {one} and {other} exchanged")
     for order in itertools.permutations(GATES):
-        sources = "".join(order)
-        changed = "".join(gate for gate, source in zip(GATES, order, strict=True) if gate != source)
-        if not changed:
-            continue
-        code = SWAPPED.get(changed, "gate_layers_mixed")
-        whole = _mixed((*X_LAYER, *H_LAYER), sources, code, f"gates {right} as {sources}")
-        yield replace(whole, rare=len(changed) > 2)
-        if len(changed) == 2:
-            for part, slots in (
-                ("x layers", X_LAYER),
-                ("h layers", H_LAYER),
-                ("x kernels", ("kernel_order",)),
-                ("biases", ("bias_order",)),
-            ):
-                yield _mixed(slots, sources, "gate_layers_mixed", f"{part} {right} as {sources}")
+        sources = {gate: source for gate, source in zip(GATES, order, strict=True) if gate != source}
+        cycle = len(sources) == 3 or (len(sources) == 4 and all(sources[sources[gate]] != gate for gate in sources))
+        if cycle:
+            for part, arrays in parts[:3]:
+                yield _mixed(
+                    arrays,
+                    sources,
+                    "gate_layers_mixed",
+                    f"{part} of {''.join(sources)} from {''.join(sources.values())}",
+                )
 
 
 def _layers_taken_twice() -> Iterator[Mistake]:
     """A gate computed with another gate's layer, its own unused: what copying a line and not changing it gives."""
     for gate, other in itertools.permutations(GATES, 2):
-        sources = "".join(other if each == gate else each for each in GATES)
-        for part, slots in (("x layer", X_LAYER), ("h layer", H_LAYER), ("layers", (*X_LAYER, *H_LAYER))):
-            mistake = _mixed(slots, sources, "gate_layers_mixed", f"{gate} has the {part} of {other}")
-            yield replace(mistake, params={"gates": letters((gate, other))})
+        for part, arrays in (("x layer", X_LAYER), ("h layer", H_LAYER), ("layers", (*X_LAYER, *H_LAYER))):
+            yield _mixed(arrays, {gate: other}, "gate_layers_mixed", f"{gate} has the {part} of {other}")
 
 
-def _scaled(array: str, gates: Sequence[str], factor: float, added: float = 0.0) -> dict[str, Any]:
+def _scaled(array: str, gates: Sequence[str], factor: float) -> dict[str, Any]:
     def change(gate: str) -> Callable[[Inputs], Inputs]:
-        return lambda inputs: inputs.with_columns(array, gate, lambda values: factor * values + added)
+        return lambda inputs: inputs.with_columns(array, gate, lambda values: factor * values)
 
     return {f"{array}.{gate}": change(gate) for gate in gates}
 
@@ -97,83 +88,32 @@ def _weights_missing() -> Iterator[Mistake]:
         wrong, params = frozenset(gates), {"gates": letters(gates)}
         changes = _scaled("recurrent", gates, 0.0)
         lost = wrong | RECURRENCE if len(gates) == 4 else wrong
-        yield Mistake("recurrent_missing", f"no h layer in {gates}", changes, lost, params)
-        if len(gates) < 4:
+        idle = frozenset(f"recurrent_kernel {gate}" for gate in gates)
+        yield Mistake("recurrent_missing", f"no h layer in {gates}", changes, lost, params, idle=idle)
+        # Not in g: it would be 0 for ever, and so would the answer.
+        if "g" not in gates:
             changes = _scaled("kernel", gates, 0.0) | _scaled("bias", gates, 0.0)
             yield Mistake("x_not_used", f"no x layer in {gates}", changes, wrong, params)
 
 
 def _biases() -> Iterator[Mistake]:
+    for gates in ("".join(some) for count in range(1, 5) for some in itertools.combinations(GATES, count)):
+        missing = _scaled("bias", gates, 0.0)
+        yield Mistake("bias_missing", f"no bias in {gates}", missing, frozenset(gates), {"gates": letters(gates)})
     for gates in SUBSETS:
-        wrong, params = frozenset(gates), {"gates": letters(gates)}
-        yield Mistake("bias_missing", f"no bias in {gates}", _scaled("bias", gates, 0.0), wrong, params)
-        yield Mistake("bias_twice", f"bias twice in {gates}", _scaled("bias", gates, 2.0), wrong, params)
+        twice = _scaled("bias", gates, 2.0)
+        yield Mistake("bias_twice", f"bias twice in {gates}", twice, frozenset(gates), {"gates": letters(gates)})
     for added in (1.0, 0.5, 2.0, -1.0):
-        changes = _scaled("bias", "f", 1.0, added)
+        changes = {"forget_bias": _with_forget_bias(added)}
         yield Mistake("forget_bias_extra", f"{added:+g} in f", changes, frozenset("f"), {"value": added})
+
+
+def _with_forget_bias(added: float) -> Callable[[Inputs], Inputs]:
+    return lambda inputs: inputs.with_columns("bias", "f", lambda values: values + added)
 
 
 def _on_x(change: Callable[[Array], Array]) -> Callable[[Inputs], Inputs]:
     return lambda inputs: replace(inputs, x=change(inputs.x))
-
-
-def _softmax(x: Array) -> Array:
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
-
-
-def _standardised(x: Array, axis: int | tuple[int, ...]) -> Array:
-    return np.asarray((x - x.mean(axis=axis, keepdims=True)) / x.std(axis=axis, keepdims=True))
-
-
-COMMON_INPUT_VALUES = ("tanh", "sigmoid", "relu", "minus", "twice", "of 255", "standardised")
-INPUT_VALUES: dict[str, Callable[[Array], Array]] = {
-    "tanh": np.tanh,
-    "sigmoid": sigmoid,
-    "relu": lambda x: np.maximum(x, 0.0),
-    "abs": np.abs,
-    "square": np.square,
-    "softmax": _softmax,
-    "minus": np.negative,
-    "twice": lambda x: 2.0 * x,
-    "half": lambda x: 0.5 * x,
-    "tenth": lambda x: 0.1 * x,
-    "of 255": lambda x: x / 255.0,
-    "clipped": lambda x: np.clip(x, -1.0, 1.0),
-    "clipped to 0..1": lambda x: np.clip(x, 0.0, 1.0),
-    "unit length": lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True),
-    "features reversed": lambda x: x[..., ::-1],
-    "standardised": lambda x: _standardised(x, (0, 1, 2)),
-    "standardised over features": lambda x: _standardised(x, 2),
-    "layer norm": lambda x: (x - x.mean(2, keepdims=True)) / np.sqrt(x.var(2, keepdims=True) + 1e-3),
-    "centred": lambda x: x - x.mean(axis=2, keepdims=True),
-    "less the mean": lambda x: x - x.mean(),
-    "min-max": lambda x: (x - x.min()) / (x.max() - x.min()),
-    "of the largest": lambda x: x / np.abs(x).max(),
-    "plus 1": lambda x: x + 1.0,
-    "sin": np.sin,
-    "exp": np.exp,
-}
-
-
-def _rounding(decimals: int) -> Callable[[Array], Array]:
-    return lambda x: np.asarray(np.round(x, decimals))
-
-
-def _input_values() -> Iterator[Mistake]:
-    everything = frozenset("ifgo")
-    for name, change in INPUT_VALUES.items():
-        rare = name not in COMMON_INPUT_VALUES
-        yield Mistake("input_transformed", f"x {name}", {"x_values": _on_x(change)}, everything, rare=rare)
-    yield Mistake("x_not_used", "x is 0", {"x_values": _on_x(np.zeros_like)}, everything)
-    yield Mistake("x_not_used", "x is 1", {"x_values": _on_x(np.ones_like)}, everything)
-    yield Mistake("int_cast", "x as integers", {"x_values": _on_x(np.trunc)}, everything)
-    yield Mistake("rounded", "x rounded", {"x_values": _on_x(np.round)}, everything)
-    for decimals in (1, 2):
-        rounded = _on_x(_rounding(decimals))
-        yield Mistake("rounded", f"x to {decimals} decimals", {"x_values": rounded}, everything)
-    half = _on_x(lambda x: x.astype(np.float16).astype(x.dtype))
-    yield Mistake("low_precision", "x as float16", {"x_values": half}, everything)
 
 
 def _taken(steps: Callable[[int], Sequence[int]]) -> Callable[[Inputs], Inputs]:
@@ -203,12 +143,15 @@ INPUT_STEPS: tuple[tuple[str, str, Callable[[int], Sequence[int]]], ...] = (
 
 
 def _as_batch(inputs: Inputs) -> Inputs:
-    return replace(inputs, x=inputs.x.swapaxes(0, 1))
+    rows = inputs.x.shape[1]
+    states = {name: np.repeat(getattr(inputs, name)[:1], rows, axis=0) for name in ("h", "c")}
+    return replace(inputs, x=inputs.x.swapaxes(0, 1), **states)
 
 
 def _input_order() -> Iterator[Mistake]:
     for code, name, steps in INPUT_STEPS:
-        yield Mistake(code, name, {"x_time": _taken(steps)}, RECURRENCE)
+        slot = "x_time" if code == "time_reversed" else "x_step"
+        yield Mistake(code, name, {slot: _taken(steps)}, RECURRENCE)
 
     def cut_anew(x: Array) -> Array:
         return x.reshape(x.shape[1], x.shape[0], x.shape[2]).swapaxes(0, 1)
@@ -235,8 +178,7 @@ def _initial_states() -> Iterator[Mistake]:
         for states in ("h", "c", "hc"):
             changes = {f"initial_{state}": filled(state, value) for state in states}
             params = {"state": ", ".join(states), "value": value}
-            rare = value in (0.5, -1.0)
-            yield Mistake(code, f"{states} starts at {value:g}", changes, RECURRENCE, params, rare=rare)
+            yield Mistake(code, f"{states} starts at {value:g}", changes, RECURRENCE, params)
     first = {"initial_h": lambda inputs: replace(inputs, h=_first_input(inputs))}
     yield Mistake("state_init_not_zero", "h starts as x", first, RECURRENCE, {"state": "h"})
 

@@ -11,6 +11,7 @@ import numpy as np
 from reference.cases import Case
 from reference.misconceptions.computation import Array, Inputs, finished, forward
 
+RECURRENCE = frozenset({"recurrence"})
 #: What an answer consists of: the four gates and what carries them from step to step.
 PARTS = ("i", "f", "g", "o", "recurrence")
 
@@ -27,7 +28,8 @@ class Mistake:
         params: of the report's code.
         quantum: for what rounds: the step of the rounding, relative to values above 1. Rounding up where float64 rounds
             down is no difference then.
-        rare: looked for alone, not together with another mistake: pairs of everything would take too long.
+        idle: ``array gate`` for the arrays of `reference.LSTMWeights` that an answer with this mistake does not touch.
+            Of two mistakes with the same numbers it may be what tells them apart.
     """
 
     code: str
@@ -36,7 +38,7 @@ class Mistake:
     wrong: frozenset[str]
     params: Mapping[str, Any] = field(default_factory=dict)
     quantum: float = 0.0
-    rare: bool = False
+    idle: frozenset[str] = frozenset()
 
     def compatible(self, other: Mistake) -> bool:
         return self.changes.keys().isdisjoint(other.changes)
@@ -51,6 +53,6 @@ def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = n
     """What a model with these mistakes answers, ``(batch, timesteps, units)``; NaN where that cannot be compared."""
     changes = merged(mistakes)
     with np.errstate(all="ignore"):
-        outputs = forward(changes, [Inputs.of(case, dtype).changed(changes)], dtype)
+        outputs = forward([Inputs.of(case, dtype).changed(changes)], [changes], dtype)
         answer: Array = finished(changes, outputs, case.x.astype(dtype))[0]
     return answer

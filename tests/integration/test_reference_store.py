@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from grader.assignment import load_assignments
 from reference import (
     GATES,
     CaseSpec,
@@ -19,6 +20,7 @@ from reference import (
     split_gates,
 )
 from reference.cases import cases_to_arrays
+from reference.misconceptions import mutation_score
 from reference.store import build_with_keras, check_against_oracle
 
 SPECS = (
@@ -42,6 +44,17 @@ def run_python(code, *arguments):
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=True, timeout=300
     )
+
+
+@pytest.mark.parametrize("name", ["lstm-layer", "lstm-notebook"])
+def test_the_cases_of_an_assignment_tell_all_known_mistakes_apart(cache_dir, name):
+    assignment = load_assignments()[name]
+    specs = [case.spec() for case in assignment.cases]
+    score = mutation_score(ReferenceStore(cache_dir).load(specs, digest=assignment.digest))
+    print(score)
+    assert score.near == ()
+    assert score.told_apart == score.entries
+    assert not any("the right answer" in names for names in score.equal)
 
 
 def test_keras_and_oracle_agree_to_float32_rounding(cases):

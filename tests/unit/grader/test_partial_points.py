@@ -42,7 +42,7 @@ def test_a_right_answer_earns_everything(evidence_of):
 @pytest.mark.parametrize(
     ("names", "points"),
     [
-        (["gates ifgo as figo"], 15),
+        (["layers of i and f exchanged"], 15),
         (["no bias in ifgo"], 5),
         (["h = o*c"], 20),
         (["c stays"], 20),

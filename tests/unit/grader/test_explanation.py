@@ -1,0 +1,131 @@
+"""Whether wrong numbers are explained, by what makes them, and by nothing else."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from grader.explanation import explain, idle_arrays
+from grader.messages import translate
+from reference.misconceptions import Mistake, bank, replay
+from reference.misconceptions.bank import pairs
+
+NAMED = {mistake.name: mistake for mistake in bank()}
+
+
+@pytest.fixture
+def explained(cases, table):
+    """What is found when a model answers as ``respond(case)``."""
+
+    def find(respond, idle=frozenset()):
+        answers = {case.spec.id: np.asarray(respond(case), np.float32) for case in cases}
+        return explain(answers, cases, lambda case: table, idle)
+
+    return find
+
+
+@pytest.fixture(scope="module")
+def short(cases):
+    """The cases but for the exercise's own, whose hundred steps cost most."""
+    return tuple(case for case in cases if case.spec.timesteps < 20)
+
+
+def _codes(found):
+    return [mistake.code for mistake in found.mistakes] if found else []
+
+
+def test_a_mistake_of_the_bank_is_found(short, table):
+    """Every third of them, computed in float32 as a model does: by its own code, or as equal to another one."""
+    for mistake in bank()[::3]:
+        answers = {case.spec.id: np.asarray(replay([mistake], case, np.float32)) for case in short}
+        found = explain(answers, short, lambda case: table)
+        assert found is not None, mistake.name
+        assert mistake.code in {*_codes(found), *found.also}, (mistake.name, found)
+        assert len(found.mistakes) == 1
+        assert found.runner_up is None or found.runner_up[0] not in {*_codes(found), *found.also}
+
+
+def test_two_mistakes_at_once_are_both_found_or_one_hides_the_other(short, table):
+    hidden = 0
+    for one, other in random.Random(3).sample(list(pairs()), 60):
+        both = (bank()[one], bank()[other])
+        answers = {case.spec.id: np.asarray(replay(both, case, np.float32)) for case in short}
+        found = explain(answers, short, lambda case: table)
+        said = {*_codes(found), *(found.also if found else ())}
+        hidden += not {mistake.code for mistake in both} <= said
+    assert hidden <= 6
+
+
+@pytest.mark.parametrize(
+    ("shaped", "name"),
+    [
+        pytest.param(lambda y: y.swapaxes(0, 1), "no bias in ifgo", id="time first"),
+        pytest.param(lambda y: y.swapaxes(1, 2), "c = f*c + g", id="units before steps"),
+        pytest.param(lambda y: y.transpose(2, 1, 0), "h = o*c", id="all axes turned"),
+        pytest.param(lambda y: y[:, -1], "h = o*c", id="the last step alone"),
+        pytest.param(lambda y: y[:, :1], "no tanh in g", id="the first step alone"),
+        pytest.param(lambda y: y[:, :-1], "layers of i and f exchanged", id="the last step missing"),
+        pytest.param(lambda y: y[:, 1:], "layers of i and f exchanged", id="the first step missing"),
+        pytest.param(lambda y: np.concatenate(list(y.swapaxes(0, 1)), 0), "x backwards", id="steps below each other"),
+        pytest.param(lambda y: np.concatenate(list(y.swapaxes(0, 1)), 1), "x backwards", id="steps side by side"),
+        pytest.param(lambda y: np.concatenate(list(y), 0), "c stays", id="rows below each other"),
+    ],
+)
+def test_a_mistake_is_found_behind_a_wrong_shape(explained, shaped, name):
+    found = explained(lambda case: shaped(replay([NAMED[name]], case)))
+    assert _codes(found) == [NAMED[name].code]
+
+
+def test_a_loop_that_begins_with_the_second_step_lacks_a_step_and_nothing_else(explained):
+    later = NAMED["next x, the last twice"]
+    assert explained(lambda case: replay([later], case)[:, :-1]) is None
+    found = explained(lambda case: replay([later, NAMED["h = o*c"]], case)[:, :-1])
+    assert _codes(found) == ["no_tanh_output"]
+
+
+@pytest.mark.parametrize("shaped", [lambda y: y.swapaxes(0, 1), lambda y: y[:, -1], lambda y: y[:, 1:]])
+def test_right_numbers_of_another_shape_have_no_other_mistake(explained, shaped):
+    assert explained(lambda case: shaped(case.expected)) is None
+
+
+def test_what_no_gradient_reaches_tells_equal_mistakes_apart(explained):
+    idle = idle_arrays({f"cell.h_{gate} (recurrent_kernel {gate})": None for gate in "ifgo"} | {"x (kernel ifgo)": 0.0})
+    assert idle == {f"recurrent_kernel {gate}" for gate in "ifgo"}
+
+    def unmoved(case):
+        return replay([NAMED["h stays"]], case)
+
+    assert (_codes(explained(unmoved)), explained(unmoved).also) == (["h_not_updated"], ("recurrent_missing",))
+    assert _codes(explained(unmoved, idle)) == ["recurrent_missing"]
+
+
+def test_three_mistakes_are_not_explained_by_what_agrees_with_their_first_step(explained):
+    """Mistakes without bounds have no numbers to compare with later on; that is no agreement."""
+    peephole = NAMED["h + c in ifgo"]
+    three = Mistake("", "", {**peephole.changes, "seen.o": lambda h, c: c}, frozenset())
+    assert explained(lambda case: replay([three], case)) is None
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, np.nan, np.inf])
+def test_the_same_everywhere_is_no_mistake_by_numbers(explained, value):
+    assert explained(lambda case: np.full(case.expected.shape, value)) is None
+
+
+def test_an_answer_without_the_case_that_is_looked_up_is_still_explained(cases, short, table):
+    asked = [case for case in short if case.spec.values != "wide"]
+    answers = {case.spec.id: replay([NAMED["h = o*c"]], case) for case in asked}
+    assert _codes(explain(answers, cases, lambda case: table)) == ["no_tanh_output"]
+
+
+def test_numbers_are_not_fitted_to_one_case_alone(cases, table):
+    searched = next(case for case in cases if case.spec.values == "wide")
+    answers = {searched.spec.id: (1.7 * searched.expected + 0.3).astype(np.float32)}
+    assert explain(answers, [searched], lambda case: table) is None
+
+
+def test_every_code_of_the_bank_has_its_message():
+    for code in {mistake.code for mistake in bank()}:
+        for language in ("ru", "en"):
+            assert translate(f"{code}.title", language) != f"{code}.title"
