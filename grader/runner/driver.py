@@ -363,7 +363,7 @@ class Driver:
             reused=built.reused,
             fired=fired,
             fired_global=any(id(owner) in layers for _, owner in tripwires.fired),
-            global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output), None),
+            global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output is not None), None),
             **counted,
             created=len(created),
             **description,
