@@ -18,7 +18,6 @@ import typer
 from grader.cli import OUR_FAILURE, USAGE, cli, main
 
 if TYPE_CHECKING:
-    from app.artefacts import ArtefactFolder
     from app.database import Database
     from app.settings import Settings
 
@@ -166,15 +165,14 @@ def _sqlite(settings: Settings) -> Path:
     return Path(path)
 
 
-def _in_database(settings: Settings, work: Callable[[Database, ArtefactFolder], Awaitable[T]]) -> T:
-    from app.artefacts import ArtefactFolder
+def _in_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
     from app.database import Database
 
     async def run() -> T:
         database = Database(settings.database_url)
         try:
             await database.check_revision()
-            return await work(database, ArtefactFolder(settings.data_dir / "artefacts"))
+            return await work(database)
         finally:
             await database.close()
 

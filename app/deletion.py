@@ -16,8 +16,6 @@ from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import repository
-from app.artefacts import ArtefactFolder
 from app.database import Database
 from app.models import Base, JobStatus, Regrade, StoredReport, Submission, Token, utc_now
 
@@ -39,7 +37,7 @@ class Deleted:
     tokens: int = 0
 
 
-async def delete_student(database: Database, artefacts: ArtefactFolder, student: str) -> Deleted:
+async def delete_student(database: Database, student: str) -> Deleted:
     """Delete a student's submissions and own tokens, with all that came of them, and forget the name.
 
     Args:
@@ -59,12 +57,11 @@ async def delete_student(database: Database, artefacts: ArtefactFolder, student:
         await _delete(session, _table(Token), Token.student == student)
         await _forget_selections(session, student)
     await database.erased()
-    await sweep(database, artefacts)
     logger.info("student_deleted", extra=vars(deleted))
     return deleted
 
 
-async def delete_older(database: Database, artefacts: ArtefactFolder, days: float) -> int:
+async def delete_older(database: Database, days: float) -> int:
     """Delete submissions that are older than this and do not wait, with all that came of them.
 
     Returns:
@@ -83,24 +80,15 @@ async def delete_older(database: Database, artefacts: ArtefactFolder, days: floa
             break
     if total:
         await database.erased()
-        await sweep(database, artefacts)
         logger.info("old_submissions_deleted", extra={"submissions": total})
     return total
-
-
-async def sweep(database: Database, artefacts: ArtefactFolder) -> None:
-    """Delete the artefacts that no report names (any more)."""
-    async with database.read() as session:
-        names = await repository.artefact_names(session)
-    await asyncio.to_thread(artefacts.sweep, names)
 
 
 class Retention:
     """As an async context manager it deletes once a day what is older than `days`; with None nothing."""
 
-    def __init__(self, database: Database, artefacts: ArtefactFolder, days: float | None) -> None:
+    def __init__(self, database: Database, days: float | None) -> None:
         self._database = database
-        self._artefacts = artefacts
         self._days = days
         self._task: asyncio.Task[None] | None = None
 
@@ -117,10 +105,8 @@ class Retention:
     async def _delete_daily(self, days: float) -> None:
         while True:
             try:
-                await delete_older(self._database, self._artefacts, days)
-                # Those of workers with folders of their own are found here, whoever has deleted the reports.
-                await sweep(self._database, self._artefacts)
-            except (SQLAlchemyError, OSError):
+                await delete_older(self._database, days)
+            except SQLAlchemyError:
                 logger.exception("retention_failed")
             await asyncio.sleep(EVERY_SECONDS)
 

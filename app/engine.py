@@ -12,7 +12,6 @@ from app.jobs import Grade
 from app.metrics import CountedSandbox, Metrics
 from app.settings import Settings
 from grader import Assignment, SandboxError, grade
-from grader.artefacts import Sink
 from grader.sandbox import ForkSandbox, Kind
 from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
 
@@ -20,16 +19,14 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def warm_engine(
-    settings: Settings, assignments: Mapping[str, Assignment], artefacts: Sink, metrics: Metrics
-) -> Iterator[Grade]:
+def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], metrics: Metrics) -> Iterator[Grade]:
     """The engine with a sandbox that lives as long as the context, and warms up without keeping anybody waiting."""
     references = ReferenceStore(settings.cache_dir)
     with ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device) as sandbox:
         logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
         threading.Thread(target=_warm_up, args=(sandbox, references, assignments), name="warm-up", daemon=True).start()
         counted = CountedSandbox(sandbox, metrics)
-        yield functools.partial(grade, sandbox=counted, references=references, artefacts=artefacts)
+        yield functools.partial(grade, sandbox=counted, references=references)
 
 
 def _warm_up(sandbox: ForkSandbox, references: ReferenceStore, assignments: Mapping[str, Assignment]) -> None:

@@ -14,7 +14,6 @@ from fastapi.staticfiles import StaticFiles
 from app import problems, tokens
 from app.api import openapi, operations
 from app.api import routes as api_routes
-from app.artefacts import ArtefactFolder
 from app.auth import check_guarded
 from app.backlog import Backlog
 from app.database import Database
@@ -52,7 +51,6 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
         SandboxUnavailable: this host does not have the device that the settings ask for (raised by the lifespan).
     """
     assignments = load_assignments(settings.assignments_dir)
-    artefacts = ArtefactFolder(settings.data_dir / "artefacts")
     metrics = Metrics()
 
     @contextlib.asynccontextmanager
@@ -63,7 +61,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
             jobs: Jobs
             self_test = None
             if database.is_sqlite:
-                embedded = _embedded(settings, database, assignments, artefacts, metrics, grade_with)
+                embedded = _embedded(settings, database, assignments, metrics, grade_with)
                 jobs, self_test = await stack.enter_async_context(embedded)
             else:
                 if settings.owner_token is None:
@@ -77,8 +75,8 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
             )
             await stack.enter_async_context(sender)
             limits, backlog = Limits.of(settings), Backlog(database, settings.queue_seconds)
-            app.state.services = Services(settings, assignments, database, jobs, artefacts, limits, backlog)
-            await stack.enter_async_context(Retention(database, artefacts, settings.retention_days))
+            app.state.services = Services(settings, assignments, database, jobs, limits, backlog)
+            await stack.enter_async_context(Retention(database, settings.retention_days))
             app.state.operations = Operations(settings, database, lambda: jobs.is_working, self_test, metrics)
             yield
 
@@ -107,7 +105,6 @@ async def _embedded(
     settings: Settings,
     database: Database,
     assignments: Mapping[str, Assignment],
-    artefacts: ArtefactFolder,
     metrics: Metrics,
     grade_with: Grade | None,
 ) -> AsyncIterator[tuple[Jobs, SelfTest]]:
@@ -117,7 +114,7 @@ async def _embedded(
         await database.upgrade()
         # Left in the opposite order: the worker stops, the sandbox ends what still runs, then the threads are free.
         threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
-        grade = grade_with or stack.enter_context(warm_engine(settings, assignments, artefacts.keep, metrics))
+        grade = grade_with or stack.enter_context(warm_engine(settings, assignments, metrics))
         self_test = await stack.enter_async_context(
             SelfTest(grade, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
         )

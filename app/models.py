@@ -180,6 +180,16 @@ class ReportDiagnosis(Base):
     code: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
+class Artefact(Base):
+    """What belongs to a report and is too large for it: the arrays of a public case, which pictures are drawn from."""
+
+    __tablename__ = "artefacts"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes]
+
+
 class Regrade(Base):
     """Submissions that somebody had graded again together. It is over when every item has its new report."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from fastapi import Request
+
+from app import repository
 from app.models import StoredReport
+from app.services import services
 from app.tokens import Principal
 from grader import Report
 
@@ -17,3 +21,9 @@ def report_for(stored: StoredReport, viewer: Principal) -> Report:
         return report
     shown = [advisory for advisory in report.advisories if advisory.code not in FOR_TEACHERS]
     return report.model_copy(update={"advisories": shown})
+
+
+async def artefacts_for(request: Request, stored: StoredReport) -> dict[str, bytes]:
+    """What the pictures of a report are drawn from, by name."""
+    async with services(request).database.read() as session:
+        return await repository.artefacts_of(session, stored.id)

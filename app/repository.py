@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from sqlalchemy.orm import aliased, undefer
 
 from app.events import announce, is_postgresql, record
 from app.models import (
+    Artefact,
     JobStatus,
     Regrade,
     RegradeItem,
@@ -179,12 +181,10 @@ async def find_report(session: AsyncSession, submission_id: str, report_id: int)
     return await session.scalar(found)
 
 
-async def artefact_names(session: AsyncSession) -> set[str]:
-    """Of all artefacts that a report names."""
-    names = set()
-    async for cases in await session.stream_scalars(select(StoredReport.body["cases"]).execution_options(yield_per=50)):
-        names |= {case["arrays"] for case in cases or [] if case.get("arrays")}
-    return names
+async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes]:
+    """What was kept with this report, by name. One that is missing makes a report poorer by a picture."""
+    kept = await session.scalars(select(Artefact).where(Artefact.report_id == report_id))
+    return {artefact.name: artefact.content for artefact in kept}
 
 
 async def queue_position(session: AsyncSession, submission: Submission) -> int | None:
@@ -293,9 +293,13 @@ async def _claim(session: AsyncSession, *which: ColumnElement[bool]) -> Claim | 
     return Claim(claim_id, *row)
 
 
-async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
+async def finish(
+    session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes] = MappingProxyType({})
+) -> bool:
     """Store the report and end the job, if it is still this claim's; else change nothing.
 
+    Args:
+        artefacts: what the report names, by that name.
     Returns:
         Whether it was stored. False: the submission was queued again meanwhile, or this report is already there.
     """
@@ -313,6 +317,7 @@ async def finish(session: AsyncSession, claim: Claim, report: Report) -> bool:
     facts = {"report": stored.id, "status": stored.status, "points": stored.points, "max_points": stored.max_points}
     record(session, claim.submission_id, "done", **facts)
     await outbox.add_deliveries(session, stored)
+    session.add_all(Artefact(report_id=stored.id, name=name, content=each) for name, each in artefacts.items())
     codes = sorted({diagnosis.code for diagnosis in report.diagnoses})
     session.add_all(ReportDiagnosis(report_id=stored.id, code=code) for code in codes)
     await session.execute(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
-from app.artefacts import ArtefactFolder
 from app.backlog import Backlog
 from app.database import Database
 from app.jobs import Jobs
@@ -39,7 +38,6 @@ class Services:
     assignments: Mapping[str, Assignment]
     database: Database
     jobs: Jobs
-    artefacts: ArtefactFolder
     limits: Limits
     backlog: Backlog
 

@@ -8,7 +8,6 @@ import logging
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-from app.artefacts import ArtefactFolder
 from app.database import Database
 from app.deletion import Retention
 from app.engine import warm_engine
@@ -50,10 +49,9 @@ async def _run(settings: Settings) -> None:
         stopped = asyncio.Event()
         _on_signal(stopped)
         threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
-        artefacts = ArtefactFolder(settings.data_dir / "artefacts")
-        await stack.enter_async_context(Retention(database, artefacts, settings.retention_days))
+        await stack.enter_async_context(Retention(database, settings.retention_days))
         metrics = Metrics()
-        engine = stack.enter_context(warm_engine(settings, assignments, artefacts.keep, metrics))
+        engine = stack.enter_context(warm_engine(settings, assignments, metrics))
         self_test = await stack.enter_async_context(
             SelfTest(engine, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
         )

@@ -18,7 +18,7 @@ from app.api.submissions import found, report_language
 from app.auth import TokenHolder
 from app.errors import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.models import StoredReport, Submission
-from app.reading import report_for
+from app.reading import artefacts_for, report_for
 from app.services import services
 from app.tokens import Principal
 from grader import Report
@@ -206,16 +206,14 @@ async def _document(
     etag = tag(stored.id, format, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
-    report = report_for(stored, viewer)
-    artefacts = services(request).artefacts
-    text = await run_in_threadpool(lambda: write_report(report, format, language, artefacts.of(report)))
+    report, artefacts = report_for(stored, viewer), await artefacts_for(request, stored)
+    text = await run_in_threadpool(write_report, report, format, language, artefacts)
     return Response(text, media_type=FORMATS[format].media_type, headers=_policy(html.POLICY) | caching(etag))
 
 
 async def _view(request: Request, submission: Submission, stored: StoredReport, viewer: Principal) -> View:
-    report = report_for(stored, viewer)
-    language = report_language(request, submission)
-    return await run_in_threadpool(lambda: View.of(report, language, services(request).artefacts.of(report)))
+    report, artefacts = report_for(stored, viewer), await artefacts_for(request, stored)
+    return await run_in_threadpool(View.of, report, report_language(request, submission), artefacts)
 
 
 def _policy(policy: str) -> dict[str, str]:

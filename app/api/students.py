@@ -28,5 +28,5 @@ async def delete_student(
     Asking again changes nothing. Backups that were made before still hold it.
     """
     parts = services(request)
-    deleted = await deletion.delete_student(parts.database, parts.artefacts, student)
+    deleted = await deletion.delete_student(parts.database, student)
     return DeletedBody(**vars(deleted))

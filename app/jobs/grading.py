@@ -21,6 +21,7 @@ from app.progress import Progress
 from app.repository import Claim
 from grader import Assignment, Report, Status, internal_error
 from grader import Submission as GradedSubmission
+from grader.artefacts import Sink
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,16 @@ RETRY_SECONDS = 1.0
 
 
 class Grade(Protocol):
-    """Grades one submission; calls `progress` with the name of each stage as it begins."""
+    """Grades one submission; tells `progress` the name of each stage as it begins, and `artefacts` what to keep."""
 
     def __call__(
-        self, submission: GradedSubmission, assignment: Assignment, /, *, progress: Callable[[str], None] | None = None
+        self,
+        submission: GradedSubmission,
+        assignment: Assignment,
+        /,
+        *,
+        progress: Callable[[str], None] | None = None,
+        artefacts: Sink | None = None,
     ) -> Report: ...
 
 
@@ -89,10 +96,11 @@ class Grading:
         try:
             for tries in range(1, MAX_TRIES + 1):
                 logger.info("grading_started", extra={"tries": tries})
-                report = await self._report(claim)
+                artefacts: dict[str, bytes] = {}
+                report = await self._report(claim, artefacts)
                 if report.status != Status.INTERNAL_ERROR:
                     break
-            await self._store(claim, report)
+            await self._store(claim, report, artefacts)
         except asyncio.CancelledError:
             # Without a database it stays `running`, and is found so.
             with contextlib.suppress(SQLAlchemyError):
@@ -101,7 +109,7 @@ class Grading:
             logger.warning("grading_stopped")
             raise
 
-    async def _report(self, claim: Claim) -> Report:
+    async def _report(self, claim: Claim, artefacts: dict[str, bytes]) -> Report:
         submission = GradedSubmission(filename=claim.filename, content=claim.content)
         assignment = self._assignments.get(claim.assignment_id)
         try:
@@ -112,14 +120,20 @@ class Grading:
             # The context goes along, so that what the engine logs carries the submission's id.
             in_context = contextvars.copy_context().run
             async with Progress(self._database, claim, self.tell) as progress:
-                grade = functools.partial(self._grade, submission, assignment, progress=progress.begin)
+                grade = functools.partial(
+                    self._grade,
+                    submission,
+                    assignment,
+                    progress=progress.begin,
+                    artefacts=artefacts.__setitem__,
+                )
                 return await asyncio.get_running_loop().run_in_executor(self._threads, in_context, grade)
         except Exception as exc:  # The one place where a fault of ours becomes a report (and not the student's zero).
             logger.exception("grading_failed")
             return internal_error(submission, claim.assignment_id, assignment, exc)
 
-    async def _store(self, claim: Claim, report: Report) -> None:
-        kept = await self.persist(lambda session: repository.finish(session, claim, report))
+    async def _store(self, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> None:
+        kept = await self.persist(lambda session: repository.finish(session, claim, report, artefacts))
         if kept:
             for call in self._graded:
                 call(report)

@@ -26,14 +26,15 @@ from app.auth import (
 from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
 from app.grades import grade_of
 from app.listing import Selection, list_submissions
+from app.models import StoredReport
 from app.problems import problem
-from app.reading import report_for
+from app.reading import artefacts_for, report_for
 from app.services import services
 from app.texts import language_of
 from app.tokens import Principal, hash_secret
 from app.watching import wait_until_done
 from app.web.pages import page
-from grader import Report, charts
+from grader import charts
 from grader.formats import View, html
 
 RECENT = 20
@@ -120,7 +121,7 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
     if stored is None:
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
         return page(request, "waiting.html", position=position, refresh_seconds=refresh_seconds, **context)
-    view = await run_in_threadpool(_view, request, report_for(stored, viewer))
+    view = await _view(request, stored, viewer)
     pictures = [
         html.shown(picture, *(PICTURE.format(submission.id, name, form, view.language) for form in ("svg", "json")))
         for name, picture in html.pictures_of(view).items()
@@ -139,7 +140,7 @@ async def picture(
         stored = await repository.newest_report(session, submission_id)
     if stored is None:
         raise ReportNotReady
-    view = await run_in_threadpool(_view, request, report_for(stored, viewer))
+    view = await _view(request, stored, viewer)
     drawn = html.pictures_of(view).get(name)
     if drawn is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
@@ -160,8 +161,9 @@ def _javascript() -> str:
     return charts.javascript()
 
 
-def _view(request: Request, report: Report) -> View:
-    return View.of(report, language_of(request), services(request).artefacts.of(report))
+async def _view(request: Request, stored: StoredReport, viewer: Principal) -> View:
+    report, artefacts = report_for(stored, viewer), await artefacts_for(request, stored)
+    return await run_in_threadpool(View.of, report, language_of(request), artefacts)
 
 
 async def _upload_page(

@@ -80,6 +80,7 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
             "next_at": NOW,
         },
     },
+    "0006": {"artefacts": {"report_id": 1, "name": "a.safetensors", "content": bytes(range(256))}},
 }
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from app.artefacts import ArtefactFolder
 from sqlalchemy import update
 
 from app import deletion, repository, tokens
-from app.artefacts import ArtefactFolder
 from app.database import Database
 from app.jobs import PostgreSQLJobs
 from app.listing import Selection, list_submissions

@@ -19,6 +19,7 @@ from app.services import Services
 from app.settings import Settings
 from app.tokens import hash_secret
 from grader import Assignment, Report, Status, Submission
+from grader.artefacts import Sink
 from grader.report import AssignmentRef, Check, CheckStatus, Receipt, SubmissionRef
 from grader.selftest import correct_submission
 
@@ -37,12 +38,19 @@ class FakeGrader:
         self.statuses = [Status.PASSED]
         self.self_test = Status.PASSED
         self.graded: list[Submission] = []
+        self.artefacts: dict[str, bytes] = {}
         self.released = threading.Event()
         self.released.set()
         self.change: Callable[[Report], Report] = lambda report: report
 
     def __call__(
-        self, submission: Submission, assignment: Assignment, /, *, progress: Callable[[str], None] | None = None
+        self,
+        submission: Submission,
+        assignment: Assignment,
+        /,
+        *,
+        progress: Callable[[str], None] | None = None,
+        artefacts: Sink | None = None,
     ) -> Report:
         if submission == correct_submission():
             return make_report(submission, assignment, self.self_test, 100.0)
@@ -50,6 +58,9 @@ class FakeGrader:
             progress("reading")
             progress("running")
         assert self.released.wait(20)
+        if artefacts is not None:
+            for name, content in self.artefacts.items():
+                artefacts(name, content)
         self.graded.append(submission)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         points = None if status == Status.INTERNAL_ERROR else 100.0 if status == Status.PASSED else 10.0

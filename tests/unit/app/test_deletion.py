@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import time
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import update
 
 from app import deletion
-from app.artefacts import ArtefactFolder
 from app.models import Role, Submission, utc_now
 from app.settings import Settings
 from tests.unit.app.conftest import FakeGrader, Service
@@ -107,7 +103,7 @@ async def test_old_submissions_are_deleted_and_what_waits_is_not(service: Servic
         aged = update(Submission).where(Submission.id.in_([old, *waiting]))
         await session.execute(aged.values(created_at=utc_now() - timedelta(days=31)))
     parts = service.services
-    assert await deletion.delete_older(parts.database, parts.artefacts, days=30) == 1
+    assert await deletion.delete_older(parts.database, days=30) == 1
     assert sorted(await students(service)) == ["s0", "s1", "s2", "Анна"]
 
 
@@ -120,20 +116,9 @@ async def test_the_setting_decides_whether_old_submissions_are_deleted(
     parts = service.services
     async with parts.database.write() as session:
         await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=31)))
-    async with deletion.Retention(parts.database, parts.artefacts, days):
+    async with deletion.Retention(parts.database, days):
         for _ in range(100):
             if await students(service) == left:
                 break
             await asyncio.sleep(0.01)
     assert await students(service) == left
-
-
-def test_artefacts_that_nothing_names_are_deleted_but_for_those_of_late(tmp_path: Path) -> None:
-    folder = ArtefactFolder(tmp_path)
-    for name in ("needed", "not needed", "of late"):
-        folder.keep(name, b"1")
-        if name != "of late":
-            os.utime(tmp_path / name, (time.time() - 7200,) * 2)
-    folder.sweep({"needed"})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["needed", "of late"]
-    ArtefactFolder(tmp_path / "not there").sweep(set())

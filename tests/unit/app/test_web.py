@@ -214,7 +214,7 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
     service: Service, grader: FakeGrader
 ) -> None:
     grader.statuses, grader.change = [Status.FAILED], _wrong
-    service.services.artefacts.keep(*ARRAYS)
+    grader.artefacts = dict([ARRAYS])
     async with service.browser() as browser:
         page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
         addresses = re.findall(r'<img src="(/submissions/[^"]+)"', page.text)
