@@ -13,6 +13,7 @@
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
         FormUnreadable          it claims to be one and is not
+        UploadTooSlow             it did not end in time
         FieldsMissing
         FieldsUnknown
         StudentInvalid
@@ -104,6 +105,10 @@ class FormExpected(UploadRefused):
 
 class FormUnreadable(UploadRefused):
     """params: reason"""
+
+
+class UploadTooSlow(UploadRefused):
+    """params: limit_seconds"""
 
 
 class FieldsMissing(UploadRefused):
@@ -231,6 +236,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     UploadRefused: Answer(422, "invalid-request"),
     FormExpected: Answer(415, "form-expected"),
     FormUnreadable: Answer(400, "form-unreadable"),
+    UploadTooSlow: Answer(408, "upload-too-slow"),
     FieldsMissing: Answer(422, "fields-missing"),
     FieldsUnknown: Answer(422, "unknown-fields"),
     StudentInvalid: Answer(422, "invalid-student"),

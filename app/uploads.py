@@ -36,6 +36,7 @@ from app.errors import (
     IdempotencyKeyReused,
     OtherStudent,
     StudentInvalid,
+    UploadTooSlow,
 )
 from app.models import Submission, utc_now
 from app.policy import check_attempt
@@ -53,6 +54,8 @@ STUDENT_CHARACTERS = 200
 FILENAME_CHARACTERS = 255
 # What the form needs besides the file: field names, boundaries, the other fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
+# Who sends more slowly than this is not heard to the end: 20 MB in five minutes is half a megabit a second.
+UPLOAD_SECONDS = 300.0
 # A browser that is answered before it has sent everything shows an error of its own. So the rest of a file that is
 # too large is read and thrown away, if it comes soon.
 DISCARD_SECONDS = 20.0
@@ -75,7 +78,7 @@ async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
     """Read a multipart form with one file of at most `limit_bytes`; its file is gone after the block.
 
     Raises:
-        FormExpected, FormUnreadable, FileTooLarge
+        FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
     """
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
@@ -86,10 +89,13 @@ async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
         if announced.isascii() and announced.isdecimal() and int(announced) > body_limit:
             raise FileTooLarge(limit_bytes=limit_bytes)
         limited = Request(request.scope, _limited(request, body_limit, limit_bytes))
-        form = await limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES)
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            form = await limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES)
     except FileTooLarge:
         await _discard(request)
         raise
+    except TimeoutError as exc:
+        raise UploadTooSlow(limit_seconds=UPLOAD_SECONDS) from exc
     except HTTPException as exc:
         raise FormUnreadable(reason=exc.detail) from exc
     try:

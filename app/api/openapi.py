@@ -29,6 +29,7 @@ from app.errors import (
     TargetRefused,
     TooManyRequests,
     TooManyWebhooks,
+    UploadTooSlow,
 )
 from app.problems import PROBLEM, problem
 from app.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
@@ -96,6 +97,7 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     FileTypeUnsupported: {"filename": "LSTM.pdf", "accepted": list(ACCEPTED_SUFFIXES)},
     FormExpected: {"came": "application/json"},
     FormUnreadable: {"reason": "Missing boundary in multipart."},
+    UploadTooSlow: {"limit_seconds": 300.0},
     NotCancellable: {"job_status": "running"},
     TargetRefused: {"reason": "it is in a private network"},
     StudentInvalid: {"limit": STUDENT_CHARACTERS},

@@ -33,6 +33,7 @@ from app.errors import (
     OtherStudent,
     StudentInvalid,
     SubmissionNotFound,
+    UploadTooSlow,
 )
 from app.grades import grade_of
 from app.listing import list_submissions
@@ -59,6 +60,7 @@ UPLOAD_ANSWERS = problem_answers(
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
+    UploadTooSlow,
     IdempotencyKeyReused,
     OtherStudent,
     StudentInvalid,

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app import uploads
 from app.auth import PUBLIC
 from app.database import Database
 from app.errors import ANSWERS
@@ -406,7 +407,7 @@ async def test_document_names_the_scheme_the_assignments_and_every_refusal(servi
     }
     refusals = [answer for cls, answer in ANSWERS.items() if "Upload" in str(cls.__mro__) and not cls.__subclasses__()]
     assert {TYPE_PREFIX + answer.slug for answer in refusals if answer} <= documented
-    assert {"200", "202", "400", "401", "403", "413", "415", "422", "429", "503"} == set(operation["responses"])
+    assert {"200", "202", "400", "401", "403", "408", "413", "415", "422", "429", "503"} == set(operation["responses"])
     assert "HTTPValidationError" not in str(document)
 
 
@@ -424,3 +425,18 @@ async def test_internal_error_has_no_points(service: Service, grader: FakeGrader
     async with service.client() as client:
         body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
     assert (body["report"]["status"], body["report"]["points"]) == ("internal_error", None)
+
+
+async def test_upload_that_does_not_end_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="student"\r\n\r\n'
+        while True:
+            await asyncio.sleep(0.05)
+            yield b"i"
+
+    monkeypatch.setattr(uploads, "UPLOAD_SECONDS", 0.3)
+    async with service.client() as client:
+        response = await client.post(
+            SUBMISSIONS, content=endless(), headers={"Content-Type": "multipart/form-data; boundary=b"}
+        )
+    assert_problem(response, 408, "upload-too-slow")
