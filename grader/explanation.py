@@ -193,7 +193,7 @@ def _confirmed(
         return len(claimed - idle), -len(claimed & idle), [order.get(mistake.name, -1) for mistake in match[1]]
 
     residual, mistakes = min(matching, key=rank)
-    if not _hears_its_weights(mistakes, asked[0].case):
+    if not any(_hears_its_weights(mistakes, each.case) for each in asked):
         return None
     codes = {mistake.code for mistake in mistakes}
     also = sorted({mistake.code for _, others in matching for mistake in others} - codes)

@@ -259,8 +259,8 @@ def _outputs() -> Iterator[Slip]:
         ("layer_norm", "tf.nn.l2_normalize(o * {tanh}(c_new), axis=-1)"),
     ):
         yield Slip(code, {"show": f"h_new = {formula}"})
-    yield Slip("gate_from_new_h", {"late_o": "h = {tanh}(c_new); o = {sigmoid}({xo} + {ho})", "gate_o": ""})
-    yield Slip("gate_from_new_h", {"late_o": "h = c_new; o = {sigmoid}({xo} + {ho})", "gate_o": ""})
+    yield Slip("gate_from_new_h", {"late_o": "c = {tanh}(c_new); o = {sigmoid}({xo} + {co})", "gate_o": ""})
+    yield Slip("gate_from_new_h", {"late_o": "c = c_new; o = {sigmoid}({xo} + {co})", "gate_o": ""})
     yield Slip("hc_swapped", {"returned": "return c_new, h_new"})
     yield Slip("c_not_updated", {"returned": "return h_new, c"})
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from grader.explanation import explain, idle_arrays
 from grader.messages import translate
+from reference import lstm_forward
 from reference.misconceptions import Mistake, bank, replay
 from reference.misconceptions.bank import pairs
 
@@ -117,6 +119,17 @@ def test_an_answer_without_the_case_that_is_looked_up_is_still_explained(cases, 
     asked = [case for case in short if case.spec.values != "wide"]
     answers = {case.spec.id: replay([NAMED["h = o*c"]], case) for case in asked}
     assert _codes(explain(answers, cases, lambda case: table)) == ["no_tanh_output"]
+
+
+def test_whole_numbers_are_seen_where_only_a_case_with_larger_values_shows_them(short, table):
+    weights = [case.weights if case.spec.values == "wide" else case.weights.scaled(0.1) for case in short]
+    small = [
+        replace(case, weights=w, expected=lstm_forward(case.x, w).h.astype(np.float32))
+        for case, w in zip(short, weights, strict=True)
+    ]
+    answers = {case.spec.id: np.round(case.expected) for case in small}
+    assert sum(np.ptp(answer) == 0 for answer in answers.values()) == len(small) - 1
+    assert _codes(explain(answers, small, lambda case: table)) == ["rounded"]
 
 
 def test_numbers_are_not_fitted_to_one_case_alone(cases, table):
