@@ -10,6 +10,7 @@ from starlette.status import HTTP_202_ACCEPTED
 
 from app import regrades
 from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page
 from app.api.parameters import ID, Cursor, Limit
 from app.api.schemas import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
 from app.auth import Teacher, teacher
@@ -63,8 +64,8 @@ async def create_regrade(request: Request, holder: Teacher, wanted: RegradeReque
 async def list_regrades(request: Request, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
     async with services(request).database.read() as session:
         found = await regrades.list_regrades(session, limit=limit + 1, before=cursor)
-    shown = found[:limit]
-    return RegradeList(items=list(map(_body, shown)), next_cursor=shown[-1].regrade.id if len(found) > limit else None)
+    shown, next_cursor = page(found, limit, lambda progress: progress.regrade.id)
+    return RegradeList(items=list(map(_body, shown)), next_cursor=next_cursor)
 
 
 @router.get("/{regrade_id}", summary="How far a regrade is", responses=problem_answers(RegradeNotFound))
@@ -87,7 +88,7 @@ async def list_items(
     await _found(request, regrade_id)
     async with services(request).database.read() as session:
         found = await regrades.list_items(session, regrade_id, only_changed=changed, limit=limit + 1, after=cursor)
-    shown = found[:limit]
+    shown, next_cursor = page(found, limit, lambda item: item.submission.id)
     return RegradeItemList(
         items=[
             RegradeItemBody(
@@ -103,7 +104,7 @@ async def list_items(
             )
             for item in shown
         ],
-        next_cursor=shown[-1].submission.id if len(found) > limit else None,
+        next_cursor=next_cursor,
     )
 
 

@@ -20,6 +20,10 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Page(Body):
+    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
+
+
 class Request(Body):
     """A misspelt key is refused: it would otherwise mean nothing, or everything."""
 
@@ -92,9 +96,8 @@ class SubmissionItem(SubmissionFacts):
     max_points: float | None
 
 
-class SubmissionList(Body):
+class SubmissionList(Page):
     items: list[SubmissionItem]
-    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
 
 
 class ReportItem(Body):
@@ -245,9 +248,8 @@ class NewTokenBody(TokenBody):
     link: str = Field(description="signs a browser in")
 
 
-class TokenList(Body):
+class TokenList(Page):
     items: list[TokenBody]
-    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
 
 
 class SelectionBody(Request):
@@ -297,9 +299,8 @@ class RegradeBody(Body):
     link: str
 
 
-class RegradeList(Body):
+class RegradeList(Page):
     items: list[RegradeBody]
-    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
 
 
 class Grade(Body):
@@ -319,9 +320,8 @@ class RegradeItemBody(Body):
     changes: str | None = Field(description="where the two reports are compared")
 
 
-class RegradeItemList(Body):
+class RegradeItemList(Page):
     items: list[RegradeItemBody]
-    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
 
 
 class WebhookRequest(Request):
@@ -359,9 +359,8 @@ class DeliveryBody(Body):
     last_error: str | None
 
 
-class DeliveryList(Body):
+class DeliveryList(Page):
     items: list[DeliveryBody] = Field(description="the newest first")
-    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
 
 
 class Health(Body):

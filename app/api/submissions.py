@@ -13,28 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from app import repository, uploads
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import UPLOAD_BODY, problem_answers
+from app.api.paging import page
 from app.api.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.api.schemas import GradeBody, SubmissionBody, SubmissionItem, SubmissionLinks, SubmissionList
 from app.auth import TokenHolder
-from app.errors import (
-    AssignmentClosed,
-    AssignmentUnknown,
-    AttemptsUsedUp,
-    AttemptTooSoon,
-    FieldsMissing,
-    FieldsUnknown,
-    FileEmpty,
-    FileTooLarge,
-    FileTypeUnsupported,
-    FormExpected,
-    FormUnreadable,
-    IdempotencyKeyReused,
-    NotCancellable,
-    OtherStudent,
-    StudentInvalid,
-    SubmissionNotFound,
-    UploadTooSlow,
-)
+from app.errors import AttemptRefused, NotCancellable, OtherStudent, Overloaded, SubmissionNotFound, UploadRefused
 from app.grades import grade_of
 from app.listing import list_submissions
 from app.models import JobStatus, StoredReport, Submission
@@ -48,22 +31,7 @@ from grader import Status
 from grader.messages import render
 
 UPLOAD_ANSWERS = problem_answers(
-    RequestValidationError,
-    AssignmentClosed,
-    AssignmentUnknown,
-    AttemptsUsedUp,
-    AttemptTooSoon,
-    FieldsMissing,
-    FieldsUnknown,
-    FileEmpty,
-    FileTooLarge,
-    FileTypeUnsupported,
-    FormExpected,
-    FormUnreadable,
-    UploadTooSlow,
-    IdempotencyKeyReused,
-    OtherStudent,
-    StudentInvalid,
+    RequestValidationError, OtherStudent, Overloaded, *UploadRefused.__subclasses__(), *AttemptRefused.__subclasses__()
 )
 
 router = APIRouter(prefix="/submissions", tags=["submissions"])
@@ -119,7 +87,7 @@ async def list_them(
     """The newest first; what is given as a filter must all be fulfilled. A submitter finds its own."""
     async with services(request).database.read() as session:
         rows = await list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
-    shown = rows[:limit]
+    shown, next_cursor = page(rows, limit, lambda row: row[0].id)
     return SubmissionList(
         items=[
             SubmissionItem(
@@ -130,7 +98,7 @@ async def list_them(
             )
             for submission, report in shown
         ],
-        next_cursor=shown[-1][0].id if len(rows) > limit else None,
+        next_cursor=next_cursor,
     )
 
 

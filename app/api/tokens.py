@@ -9,6 +9,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app import tokens
 from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page
 from app.api.parameters import ID, Cursor, Limit
 from app.api.schemas import NewTokenBody, TokenBody, TokenList, TokenRequest
 from app.auth import Teacher
@@ -46,8 +47,8 @@ async def list_tokens(request: Request, viewer: Teacher, limit: Limit = 50, curs
     """Those that you may manage, the newest first, ended ones too; never the tokens themselves."""
     async with services(request).database.read() as session:
         found = await tokens.list_tokens(session, viewer, limit=limit + 1, before=cursor)
-    shown = found[:limit]
-    return TokenList(items=list(map(_body, shown)), next_cursor=shown[-1].id if len(found) > limit else None)
+    shown, next_cursor = page(found, limit, lambda token: token.id)
+    return TokenList(items=list(map(_body, shown)), next_cursor=next_cursor)
 
 
 @router.delete(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page
 from app.api.parameters import ID, Cursor, Limit
 from app.api.schemas import DeliveryBody, DeliveryList, NewWebhookBody, WebhookBody, WebhookList, WebhookRequest
 from app.auth import TokenHolder
@@ -111,8 +112,8 @@ async def list_deliveries(
         if await outbox.find_webhook(session, webhook_id, holder) is None:
             raise WebhookNotFound
         found = await outbox.list_deliveries(session, webhook_id, limit=limit + 1, before=cursor)
-    shown = found[:limit]
-    return DeliveryList(items=list(map(_delivery, shown)), next_cursor=shown[-1].id if len(found) > limit else None)
+    shown, next_cursor = page(found, limit, lambda delivery: delivery.id)
+    return DeliveryList(items=list(map(_delivery, shown)), next_cursor=next_cursor)
 
 
 def _body(webhook: Webhook) -> WebhookBody:
