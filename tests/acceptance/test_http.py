@@ -158,6 +158,23 @@ def test_log_is_json_lines_without_tokens_and_names(server: Server) -> None:
     assert "ivanov" not in server.log.read_text()
 
 
+def test_stages_of_a_grade_arrive_as_they_begin(server: Server) -> None:
+    with server.client() as client:
+        location = submit(client, "wrong_swap_if", wait=0).headers["location"]
+        told = []
+        with client.stream("GET", f"{location}/events") as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            for line in stream.iter_lines():
+                if line.startswith("event: "):
+                    told.append(line.removeprefix("event: "))
+                    if told[-1] == "reading":  # It is told while it is so, and not when all is over.
+                        assert client.get(location).json()["job_status"] == "running"
+    stages = [event for event in told if event != "position"]
+    assert stages[0] == "queued"
+    assert stages[1:4] == ["reading", "reference", "running"]
+    assert stages[-2:] == ["checking", "done"]
+
+
 # Stopping and starting
 
 
