@@ -10,6 +10,7 @@ import __future__
 
 import ast
 import builtins
+import contextlib
 import inspect
 import linecache
 import signal
@@ -146,15 +147,26 @@ class StudentModule:
             signal.setitimer(signal.ITIMER_REAL, seconds)
             try:
                 self.execute(index, statement, flags)
+                if isinstance(statement, ast.Assign):
+                    self._build_layers()
             except BaseException as exc:  # SystemExit and KeyboardInterrupt too: only this statement ends
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 on_failure(statement.lineno, exc)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         self._own_sizes = self._sizes_by_other_names()
-        self._recurrent_layers = {
-            name: value for name, value in self.names.items() if is_recurrent(value) and hasattr(value, "units")
-        }
+        self._recurrent_layers = self._layers()
+
+    def _layers(self) -> dict[str, Any]:
+        return {name: value for name, value in self.names.items() if is_recurrent(value) and hasattr(value, "units")}
+
+    def _build_layers(self) -> None:
+        """In the notebook the Keras layer was called before the class reads its weights; here that call is left out."""
+        sizes = self._canonical
+        for layer in self._layers().values():
+            if not layer.built:
+                with contextlib.suppress(Exception):
+                    layer.build((sizes["batch"], sizes["timesteps"], sizes["features"]))
 
     def _sizes_by_other_names(self) -> dict[str, str]:
         """Constants such as ``HIDDEN = 32``: named like a size of the exercise, with its value."""
