@@ -38,10 +38,18 @@ def _codes(evidence, cases):
         ([(_attempt(), "call")], "network"),
         ([(_attempt("env_read"), "call"), (_attempt("subprocess"), "call")], "subprocess"),
         ([(_attempt("write_outside", what="/tmp/.keras"), "call")], "network"),
+        ([(_attempt("reads_files", what="/srv/x.npy"), "call")], "reads_files"),
         ([(_attempt(line=4), "call")], None),
         ([(_attempt(), "import")], None),
     ],
-    ids=["on the line", "settings are asked for first", "the folder for downloads", "another line", "another phase"],
+    ids=[
+        "on the line",
+        "settings are asked for first",
+        "the folder for downloads",
+        "a file",
+        "another line",
+        "another phase",
+    ],
 )
 def test_what_was_tried_on_the_line_that_raised_is_behind_it(evidence_of, attempts, code):
     found = behind(_raised(), _tried(evidence_of(), *attempts).execution)
