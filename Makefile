@@ -41,8 +41,15 @@ lint: setup  ## ruff, mypy and the import contracts
 	$(BIN)/lint-imports
 
 bench: setup  ## measure what a grade costs; the figures go to .benchmarks/bench.json too
-	@mkdir -p .benchmarks
-	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/bench.json
+	$(call benchmark,test_cost.py,bench.json)
+
+bench-load: setup  ## measure a deadline on both databases; takes half an hour; to .benchmarks/bench-load.json
+	$(call benchmark,test_load.py,bench-load.json)
+
+define benchmark
+@mkdir -p .benchmarks
+$(BIN)/pytest tests/benchmarks/$(1) --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/$(2)
+endef
 
 test-image:  ## build the container image with docker, and check that it serves and grades
 	@.ci/test-image
@@ -50,4 +57,4 @@ test-image:  ## build the container image with docker, and check that it serves 
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup serve test test-unit lint bench test-image lock
+.PHONY: help setup serve test test-unit lint bench bench-load test-image lock

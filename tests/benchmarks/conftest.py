@@ -30,6 +30,9 @@ FIGURES = {
     "wrong_minus_right_cpu_milliseconds": Figure(
         "CPU that a wrong submission takes more, with diagnosis", 100, unit=" ms"
     ),
+    "unknown_minus_right_cpu_milliseconds": Figure(
+        "CPU that a submission takes more whose mistake is not known", 100, unit=" ms"
+    ),
     "lockdown_milliseconds": Figure("closing the wall around a run", 5, unit=" ms"),
     "child_private_megabytes": Figure("private memory that a run adds to the warm process", 120, unit=" MB"),
     "script_to_grade": Figure("CPU of a script that imports TensorFlow and compares once, to a grade", at_least=10),

@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 ASSIGNMENT = load_assignments()["lstm-layer"]
 SUBMISSION = Submission("submission.py", (HERE / "submission.py").read_bytes())
 WRONG = Submission("wrong.py", SUBMISSION.content.replace(b"c = f * c + i * ch", b"c = i * c + f * ch"))
+# Nothing known makes these numbers, so everything is tried.
+UNKNOWN = Submission("unknown.py", SUBMISSION.content.replace(b"i * ch", b"i * tf.sin(3.0 * ch) * f"))
 ROUNDS = 11
 # CPU seconds that importing TensorFlow takes on hosts where it is slow, as it was where the targets were set.
 SLOW_IMPORT = 6.5
@@ -74,7 +76,7 @@ def grader(cache: Path) -> Iterator[Grader]:
 
 
 def test_cpu_per_grade(benchmark: BenchmarkFixture, measured: Measured, grader: Grader) -> None:
-    floors, costs, wrong, phases = [], [], [], []
+    floors, costs, wrong, unknown, phases = [], [], [], [], []
     command = [sys.executable, HERE / "bare_child.py", HERE / "submission.py"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as bare:
         assert bare.stdin is not None
@@ -85,6 +87,7 @@ def test_cpu_per_grade(benchmark: BenchmarkFixture, measured: Measured, grader: 
             floors.append(float(bare.stdout.readline()))
             costs.append(grader.cost())
             wrong.append(grader.cost(WRONG))
+            unknown.append(grader.cost(UNKNOWN))
             phases.append(grader.grade().timing.phases)
         bare.stdin.close()
     floor, cost = statistics.median(floors[1:]), statistics.median(costs[1:])
@@ -96,6 +99,7 @@ def test_cpu_per_grade(benchmark: BenchmarkFixture, measured: Measured, grader: 
         grade_cpu_seconds=cost,
         grade_to_floor=cost / floor,
         wrong_minus_right_cpu_milliseconds=1000 * (statistics.median(wrong[1:]) - cost),
+        unknown_minus_right_cpu_milliseconds=1000 * (statistics.median(unknown[1:]) - cost),
         lockdown_milliseconds=1000 * spent["lockdown"],
         phases_seconds=spent,
     )
