@@ -9,20 +9,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from app.artefacts import ArtefactFolder
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app import deletion, repository, tokens
 from app.database import Database
 from app.jobs import PostgreSQLJobs
 from app.listing import Selection, list_submissions
 from app.metrics import Metrics
-from app.models import JobStatus, Submission, utc_now
+from app.models import Artefact, JobStatus, Submission, utc_now
 from app.server import answering
 from app.services import Operations
 from app.settings import Settings
 from app.tokens import Principal
-from grader.report import CaseResult, NonFinite
 from tests.integration.test_database import REPORT, add, claim, finish
 from tests.postgresql import PostgreSQL
 
@@ -51,11 +49,6 @@ async def owner(database: Database) -> Principal:
         return Principal.of(await tokens.set_owner_token(session, "0" * 64))
 
 
-@pytest.fixture
-def artefacts(tmp_path: Path) -> ArtefactFolder:
-    return ArtefactFolder(tmp_path / "artefacts")
-
-
 async def graded(database: Database, owner: Principal, student: str) -> Submission:
     submission = await add(database, owner, student)
     claimed = await claim(database)
@@ -69,9 +62,7 @@ async def names(database: Database, owner: Principal) -> list[str]:
         return [row[0].student for row in await list_submissions(session, owner, Selection(), limit=100)]
 
 
-async def test_a_student_is_deleted_with_reports_and_regrades(
-    database: Database, owner: Principal, artefacts: ArtefactFolder
-) -> None:
+async def test_a_student_is_deleted_with_reports_and_regrades(database: Database, owner: Principal) -> None:
     for student in ("ivanov", "ivanov", "petrov"):
         await graded(database, owner, student)
     async with database.write() as session:
@@ -81,7 +72,7 @@ async def test_a_student_is_deleted_with_reports_and_regrades(
         )
     running = await claim(database)
     assert running is not None
-    deleted = await deletion.delete_student(database, artefacts, "ivanov")
+    deleted = await deletion.delete_student(database, "ivanov")
     assert (deleted.submissions, deleted.reports) == (2, 2)
     assert await names(database, owner) == ["petrov"]
     async with database.read() as session:
@@ -90,7 +81,7 @@ async def test_a_student_is_deleted_with_reports_and_regrades(
 
 
 async def test_more_is_deleted_than_fits_in_one_transaction(
-    database: Database, owner: Principal, artefacts: ArtefactFolder, monkeypatch: pytest.MonkeyPatch
+    database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deletion, "AT_ONCE", 2)
     for number in range(5):
@@ -98,7 +89,7 @@ async def test_more_is_deleted_than_fits_in_one_transaction(
     await add(database, owner, "waits")
     async with database.write() as session:
         await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=2)))
-    assert await deletion.delete_older(database, artefacts, days=1) == 5
+    assert await deletion.delete_older(database, days=1) == 5
     assert await names(database, owner) == ["waits"]
 
 
@@ -118,27 +109,21 @@ async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Da
         assert await repository.oldest_upload_seconds(session) == 0
 
 
-async def test_artefacts_that_reports_name_are_known(database: Database, owner: Principal) -> None:
-    case = CaseResult(
-        id="exercise",
-        visibility="public",
-        category="exercise",
-        shape=None,
-        max_abs_error=None,
-        mean_abs_error=None,
-        atol=1,
-        rtol=1,
-        nonfinite=NonFinite(nan=0, inf=0),
-        arrays=ARRAYS,
-    )
-    await graded(database, owner, "without")
-    await add(database, owner, "with")
-    claimed = await claim(database)
-    assert claimed is not None
-    async with database.write() as session:
-        assert await repository.finish(session, claimed, REPORT.model_copy(update={"cases": [case]}))
+async def test_what_pictures_are_drawn_from_goes_with_its_report(database: Database, owner: Principal) -> None:
+    kept: dict[str, dict[str, bytes]] = {}
+    for student in ("ivanov", "petrov"):
+        submission = await add(database, owner, student)
+        claimed = await claim(database)
+        assert claimed is not None
+        async with database.write() as session:
+            assert await repository.finish(session, claimed, REPORT, {ARRAYS: b"arrays of " + student.encode()})
+            report = await repository.newest_report(session, submission.id)
+            assert report is not None
+            kept[student] = await repository.artefacts_of(session, report.id)
+    assert kept == {"ivanov": {ARRAYS: b"arrays of ivanov"}, "petrov": {ARRAYS: b"arrays of petrov"}}
+    await deletion.delete_student(database, "ivanov")
     async with database.read() as session:
-        assert await repository.artefact_names(session) == {ARRAYS}
+        assert (await session.scalars(select(Artefact.content))).all() == [b"arrays of petrov"]
 
 
 async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> None:
