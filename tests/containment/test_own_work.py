@@ -5,7 +5,9 @@ Each of them gives the right numbers, under either generation of Keras.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -210,3 +212,41 @@ def test_recurrent_code_of_tensorflow_is_not_own_work_whatever_the_way_to_it(gra
 def test_what_only_looks_like_it_gets_full_marks(graded_by, parts):
     report = graded_by(parts)
     assert (report.status, report.points) == ("passed", 100), (report.error, report.diagnoses)
+
+
+def _cell_of_keras() -> str:
+    """The source of Keras' own cell, with its imports, as somebody pastes it."""
+    spec = find_spec("keras")
+    assert spec is not None
+    assert spec.origin is not None
+    source = (Path(spec.origin).parent / "src/layers/rnn/lstm.py").read_text()
+    wanted = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom) or (isinstance(node, ast.ClassDef) and node.name == "LSTMCell")
+    ]
+    for node in wanted:
+        if isinstance(node, ast.ClassDef):
+            node.name, node.decorator_list = "Borrowed", []
+    return "\n".join(map(ast.unparse, wanted)).replace("super()", "super(Borrowed, self)")
+
+
+def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(box, assignment, references_folder):
+    """It is code in the submission; who may hand in whose code is not for the numbers to say."""
+    call = """
+        cell = Borrowed(self.h_size, recurrent_activation="sigmoid")
+        cell.build(x[:, 0].shape)
+        for weight, array in zip(cell.weights, self.fused("IFCO")):
+            weight.assign(array)
+        states, outputs = [zeros, zeros], []
+        for t in range(x.shape[1]):
+            h, states = cell(x[:, t], states)
+            outputs.append(h)
+        return tf.stack(outputs, 1)
+    """
+    source = SUBMISSION.format(top=_cell_of_keras(), call=call.strip("\n").rstrip())
+    given = Submission("submission.py", source.encode())
+    report = grade(given, assignment, sandbox=box, references=ReferenceStore(references_folder))
+    checks = {check.id: check.status for check in report.checks}
+    assert (checks["equivalence"], checks["own_work"]) == ("passed", "passed"), report.error
+    assert "review_suggested" in {advisory.code for advisory in report.advisories}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,17 @@ def test_every_table_has_a_row_in_these_tests() -> None:
     assert {name for rows in ROWS.values() for name in rows} == set(Base.metadata.tables)
 
 
-def test_installed_procrastinate_works_with_the_tables_that_our_migrations_make() -> None:
-    """When this fails, a new revision has to do what the new files in its `sql/migrations` do."""
+def test_procrastinate_has_no_more_migrations_than_ours_know_of() -> None:
+    """When this fails, a new revision has to run the new files in its `sql/migrations`, but where 0003 did already."""
     assert max(path.name for path in Path(SchemaManager.get_migrations_path()).glob("*.sql")) == NEWEST_OF_PROCRASTINATE
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_the_tables_of_procrastinate_say_which_version_made_them(database: Database) -> None:
+    await database.upgrade()
+    async with database.read() as session:
+        comment = await session.scalar(text("SELECT obj_description('procrastinate_jobs'::regclass)"))
+    assert comment == f"made by procrastinate {version('procrastinate')}"
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

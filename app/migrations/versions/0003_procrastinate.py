@@ -1,19 +1,21 @@
 """The tables of procrastinate, the queue on PostgreSQL."""
 
-from pathlib import Path
+from importlib.metadata import version
 
 from alembic import op
+from procrastinate.schema import SchemaManager
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# A copy of what version 3.10 brings (its `sql/schema.sql`): a later version would bring its own, which later revisions
-# here could not be sure of. They copy what that version's `sql/migrations` add to this.
-SCHEMA = Path(__file__).parents[1] / "procrastinate-3.10.sql"
-
 
 def upgrade() -> None:
+    """As the installed version wants them. Which that was stands in the table's comment: a later revision, for a
+    version with more in its `sql/migrations`, reads there what a database lacks.
+    """
     if op.get_bind().dialect.name == "postgresql":
-        op.get_bind().exec_driver_sql(SCHEMA.read_text(encoding="utf-8").replace("%", "%%"))
+        # A comment takes no parameters. A version holds no quote.
+        made_by = f"COMMENT ON TABLE procrastinate_jobs IS 'made by procrastinate {version('procrastinate')}';"
+        op.get_bind().exec_driver_sql((SchemaManager.get_schema() + made_by).replace("%", "%%"))
