@@ -20,6 +20,7 @@ OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
 # What Python and TensorFlow say where the kernel refuses another thread.
 NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
+PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 # What somebody else's answer, and the grader itself, may be called.
 OTHER_WORK = re.compile(r"(?:.*[._])?(?:solutions?|answers?|expected|grader|reference|app)(?:[._].*)?$", re.IGNORECASE)
@@ -225,6 +226,7 @@ def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[C
         case_entry = next((case for case in wrong if case.id == raised.case), None)
         if case_entry is None:
             continue
+        beyond = PAST_THE_END.search(raised.message)
         for name, code in (
             ("batch", "hardcoded_batch"),
             ("units", "hardcoded_units"),
@@ -233,5 +235,8 @@ def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[C
             here, there = getattr(exercise, name), getattr(case_entry, name)
             numbers = re.findall(r"\d+", raised.message)
             if here != there and str(here) in numbers and str(there) in numbers:
+                return code
+            # The first index that this case does not have and the exercise has: the sizes of a case are all different.
+            if beyond and int(beyond[1]) == there < here:
                 return code
     return None

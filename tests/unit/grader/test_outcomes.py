@@ -301,6 +301,25 @@ def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evid
     assert hard_coded_size(evidence.execution, assignment.cases[0], wrong) == code
 
 
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("slice index 3 of dimension 1 out of bounds. [Op:StridedSlice]", "hardcoded_length"),
+        ("index 3 is out of bounds for axis 0 with size 3", "hardcoded_length"),
+        ("slice index 2 of dimension 1 out of bounds. [Op:StridedSlice]", None),
+        ("slice index 5 of dimension 0 out of bounds. [Op:StridedSlice]", None),
+    ],
+    ids=["the first step too many", "as NumPy says it", "another index", "a batch that is larger than the exercise's"],
+)
+def test_who_reads_past_the_end_of_a_shorter_case_counts_the_steps_of_the_exercise(
+    evidence_of, assignment, message, code
+):
+    raised = _raised(message, type="InvalidArgumentError").model_copy(update={"case": "other_shape"})
+    execution = replace(evidence_of(lambda case: case.expected).execution, answers={}, raised=(raised,))
+    wrong = [case for case in assignment.cases if case.id == "other_shape"]
+    assert hard_coded_size(execution, assignment.cases[0], wrong) == code
+
+
 def test_no_size_is_named_when_nothing_says_so(evidence_of, assignment):
     evidence = evidence_of(lambda case: case.expected)
     assert hard_coded_size(evidence.execution, assignment.cases[0], assignment.cases[1:]) is None
