@@ -21,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from grader.assignment import Assignment, load_assignments
 from grader.messages import render
 from grader.pipeline import grade
-from grader.report import CheckStatus, Diagnosis, Report, Status
+from grader.report import CheckStatus, Report, Status
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import Case, ReferenceStore
@@ -47,16 +47,11 @@ class Expectation(BaseModel):
     checks: dict[str, CheckStatus] = Field({}, description="verdicts of single checks; those not named are free")
     codes: dict[str, str] = Field({}, description="codes of single checks")
     diagnosis: str | None = Field(None, description="code of the first diagnosis")
-    later_diagnosis: str | None = Field(
-        None, description="what the first diagnosis must come to be; until then nothing else may be claimed as exact"
-    )
-    accept: list[str] = Field([], description="exact diagnoses that are true as well, until `later_diagnosis` is given")
     must_mention: list[str] = Field(
         [], description="words that the message or hint of the diagnosis holds, in either language; a|b means either"
     )
     first_divergence_timestep: int | None = Field(None, description="where the exercise's own case goes wrong first")
     advisories: list[str] = Field([], description="codes that must be among the advisories")
-    later_advisories: list[str] = Field([], description="advisories that must come to be given")
     keras_generation: str | None = Field(None, description="which Keras graded it")
     task2: str | None = Field(None, description="the mistake in its own copying or comparing, for `lstm-notebook`")
     limits: dict[str, int | float] = Field({}, description="limits that are tighter than the assignment's own")
@@ -134,9 +129,7 @@ def _check_diagnoses(expected: Expectation, report: Report) -> None:
         missing = [words for words in expected.must_mention if not _mentions(texts, words)]
         assert not missing, texts
     else:
-        allowed = {expected.later_diagnosis, *expected.accept}
-        claimed = {d.code for d in report.diagnoses if d.confidence == "exact"}
-        assert claimed <= allowed, report.diagnoses
+        assert [d.code for d in report.diagnoses if d.confidence == "exact"] == []
 
 
 def _mentions(text: str, words: str) -> bool:
@@ -181,23 +174,3 @@ def _texts(rendered: dict) -> list[str]:
     parts = [*rendered["checks"], *rendered["diagnoses"], *rendered["advisories"]]
     parts += rendered["extraction"]["cells_skipped"]
     return [part[key] for part in parts for key in ("title", "message", "hint") if part.get(key) is not None]
-
-
-def test_every_code_that_is_still_to_come_differs_from_what_is_expected_now() -> None:
-    """`later_diagnosis` is for what is not given yet: with both keys a folder would contradict itself."""
-    both = [folder.name for folder in FOLDERS if (e := Expectation.of(folder)).diagnosis and e.later_diagnosis]
-    assert both == []
-
-
-def test_a_diagnosis_is_no_longer_later_once_it_is_given(reports: dict[Path, Future[Report]]) -> None:
-    """A reminder: move a `later_diagnosis` that has come true to `diagnosis`, so that it stays true."""
-    given = [
-        folder.name
-        for folder, report in reports.items()
-        if (later := Expectation.of(folder).later_diagnosis) and later in _first(report.result().diagnoses)
-    ]
-    assert given == []
-
-
-def _first(diagnoses: list[Diagnosis]) -> list[str]:
-    return [diagnosis.code for diagnosis in diagnoses[:1] if diagnosis.confidence == "exact"]
