@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app import repository
+from app.events import record
 from app.listing import Selection
-from app.models import Regrade, RegradeItem, StoredReport, Submission
-from app.repository import counting_report_id
+from app.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission
+from app.repository import REGRADE_PRIORITY, counting_report_id
 
 Enqueue = Callable[[AsyncSession, Submission], Awaitable[None]]
 OLD, NEW = aliased(StoredReport), aliased(StoredReport)
@@ -60,13 +60,48 @@ async def begin(
         The id of the regrade.
     """
     ids = _selected_ids(meant) if isinstance(meant, Selection) else meant
-    regrade, queued = await repository.add_regrade(
-        session, requested_by=requested_by, selection=selection, submission_ids=ids
-    )
+    regrade, queued = await add_regrade(session, requested_by=requested_by, selection=selection, submission_ids=ids)
     if enqueue is not None:
         for submission in queued:
             await enqueue(session, submission)
     return regrade.id
+
+
+async def add_regrade(
+    session: AsyncSession,
+    *,
+    requested_by: str,
+    selection: dict[str, Any],
+    submission_ids: Sequence[str] | Select[str],
+) -> tuple[Regrade, Sequence[Submission]]:
+    """Queue submissions to be graded once more, behind all uploads; their reports stay.
+
+    Those that have no report yet are left out: they will be graded by the grader of today anyway.
+
+    Returns:
+        The regrade, and the submissions that have to be given to the queue; those that wait for an earlier regrade are
+        in it already, and get one new report for both.
+    """
+    regrade = Regrade(requested_by=requested_by, selection=selection)
+    session.add(regrade)
+    await session.flush()
+    report_id = counting_report_id()
+    graded = select(literal(regrade.id), Submission.id, report_id).where(
+        Submission.id.in_(submission_ids), report_id.is_not(None)
+    )
+    await session.execute(insert(RegradeItem).from_select(["regrade_id", "submission_id", "old_report_id"], graded))
+    items = select(RegradeItem.submission_id).where(RegradeItem.regrade_id == regrade.id)
+    queued = await session.scalars(
+        update(Submission)
+        .where(Submission.id.in_(items), Submission.job_status == JobStatus.DONE)
+        .values(job_status=JobStatus.QUEUED, priority=REGRADE_PRIORITY, tries=0)
+        .returning(Submission)
+        .execution_options(synchronize_session=False)
+    )
+    submissions = queued.all()
+    for submission in submissions:
+        record(session, submission.id, "queued")
+    return regrade, submissions
 
 
 def _selected_ids(selection: Selection) -> Select[str]:

@@ -19,9 +19,10 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import repository
 from app.database import Database
 from app.errors import DataDirInUse
+from app.jobs import claims
+from app.jobs.claims import Claim
 from app.jobs.grading import Grading
 from app.jobs.watchers import Watchers
 from app.models import JobStatus, Submission
@@ -66,7 +67,7 @@ class EmbeddedJobs(Watchers):
 
     async def __aenter__(self) -> Self:
         async with self._database.write() as session:
-            if requeued := await repository.requeue_running(session):
+            if requeued := await claims.requeue_running(session):
                 logger.warning("orphans_requeued", extra={"count": requeued})
         self._tasks = [asyncio.create_task(self._work(), name=f"slot-{number}") for number in range(self._slots)]
         return self
@@ -92,8 +93,8 @@ class EmbeddedJobs(Watchers):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
 
-    async def _next(self, session: AsyncSession) -> repository.Claim | None:
-        claim = await repository.claim_next(session)
+    async def _next(self, session: AsyncSession) -> Claim | None:
+        claim = await claims.claim_next(session)
         if claim is not None:
             self._wake.set()  # Another may wait behind it, for another slot.
         return claim

@@ -14,11 +14,11 @@ from typing import Protocol, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import repository
 from app.database import Database
+from app.jobs import claims
+from app.jobs.claims import Claim
+from app.jobs.progress import Progress
 from app.log_config import submission_id_var
-from app.progress import Progress
-from app.repository import Claim
 from grader import Assignment, Report, Status, internal_error
 from grader import Submission as GradedSubmission
 from grader.artefacts import Sink
@@ -105,7 +105,7 @@ class Grading:
             # Without a database it stays `running`, and is found so.
             with contextlib.suppress(SQLAlchemyError):
                 async with self._database.write() as session:
-                    await repository.release(session, claim)
+                    await claims.release(session, claim)
             logger.warning("grading_stopped")
             raise
 
@@ -133,7 +133,7 @@ class Grading:
             return internal_error(submission, claim.assignment_id, assignment, exc)
 
     async def _store(self, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> None:
-        kept = await self.persist(lambda session: repository.finish(session, claim, report, artefacts))
+        kept = await self.persist(lambda session: claims.finish(session, claim, report, artefacts))
         if kept:
             for call in self._graded:
                 call(report)

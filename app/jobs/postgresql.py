@@ -9,7 +9,7 @@ them back. A worker that only seemed to be gone holds an old claim: nobody store
 job (a job ended early by such a worker) gets a new one. Nothing here compares the clocks of two machines: times are
 those of the database.
 
-Web processes hear by LISTEN that a submission has got on; the transaction that changes it says so (`repository`).
+Web processes hear by LISTEN that a submission has got on; the transaction that changes it says so (`app.events`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from procrastinate.exceptions import ProcrastinateException
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import repository
 from app.database import POSTGRESQL_ARGUMENTS, Database
 from app.events import CHANNEL
+from app.jobs import claims
 from app.jobs.grading import RETRY_SECONDS, Grading
 from app.jobs.watchers import Watchers
 from app.models import JobStatus, Submission
@@ -154,7 +154,7 @@ class Worker(_Queue):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _grade(self, submission_id: str) -> None:
-        await self._grading.run(lambda session: repository.claim(session, submission_id))
+        await self._grading.run(lambda session: claims.claim(session, submission_id))
 
     async def _work(self) -> None:
         """Run procrastinate's worker. It stops when it loses the database; then begin anew, as another one."""
@@ -187,17 +187,17 @@ class Worker(_Queue):
     async def _rescue(self) -> None:
         async with self._database.write() as session:
             # One at a time: what one has put back and a third has taken must not be put back by another.
-            if not await repository.may_rescue(session):
+            if not await claims.may_rescue(session):
                 return
             for job in await self._app.job_manager.get_stalled_jobs(
                 task_name=TASK, seconds_since_heartbeat=STALLED_SECONDS
             ):
                 submission_id, priority = str(job.task_kwargs["submission_id"]), job.priority - 1
                 # In this order: who gets the job waits for the submission until this transaction ends.
-                await repository.send_back(session, submission_id, priority)
+                await claims.send_back(session, submission_id, priority)
                 await self._app.job_manager.retry_job(job, retry_at=LONG_AGO, priority=priority)
                 logger.warning("job_rescued", extra={"submission_id": submission_id})
-            for submission_id, student, priority in await repository.without_job(session, TASK):
+            for submission_id, student, priority in await claims.without_job(session, TASK):
                 await self._add_job(session, submission_id, student, priority)
                 logger.warning("job_replaced", extra={"submission_id": submission_id})
 

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from app import repository, tokens
+from app import tokens
 from app.cli import cli
 from app.database import Database
+from app.jobs import claims
 from app.models import Role, Token
 from app.tokens import Principal
 from grader.report import Status
@@ -98,7 +99,7 @@ def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
             taken = await claim(database)
             assert taken is not None
             async with database.write() as session:
-                assert await repository.finish(session, taken, REPORT.model_copy(update={"status": status}))
+                assert await claims.finish(session, taken, REPORT.model_copy(update={"status": status}))
         await database.close()
 
     async def queued() -> tuple[list[str], int]:

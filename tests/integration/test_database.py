@@ -15,13 +15,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from app import repository, tokens
+from app import regrades, repository, tokens
 from app.database import Database
 from app.errors import AttemptsUsedUp
+from app.jobs import claims
+from app.jobs.claims import Claim
 from app.listing import Selection, list_submissions
 from app.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
 from app.policy import check_attempt
-from app.repository import Claim
 from app.tokens import Principal
 from grader import Report
 from grader.assignment import BUILT_IN, Attempts, read_assignment
@@ -95,12 +96,12 @@ async def add(database: Database, by: Principal, student: str = "ivanov") -> Sub
 
 async def claim(database: Database) -> Claim | None:
     async with database.write() as session:
-        return await repository.claim_next(session)
+        return await claims.claim_next(session)
 
 
 async def finish(database: Database, claim: Claim) -> bool:
     async with database.write() as session:
-        return await repository.finish(session, claim, REPORT)
+        return await claims.finish(session, claim, REPORT)
 
 
 async def job_status(database: Database, id: str) -> tuple[JobStatus, int]:
@@ -295,7 +296,7 @@ async def test_crash_between_claim_and_result_queues_again_and_the_late_result_i
     lost = await claim(database)
     assert lost is not None
     async with database.write() as session:
-        assert await repository.requeue_running(session) == 1
+        assert await claims.requeue_running(session) == 1
     assert not await finish(database, lost)
     again = await claim(database)
     assert again is not None
@@ -310,7 +311,7 @@ async def test_what_is_done_is_not_queued_again(database: Database, owner: Princ
     assert taken is not None
     await finish(database, taken)
     async with database.write() as session:
-        assert await repository.requeue_running(session) == 0
+        assert await claims.requeue_running(session) == 0
 
 
 async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_count(
@@ -320,7 +321,7 @@ async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_co
     taken = await claim(database)
     assert taken is not None
     async with database.write() as session:
-        assert await repository.release(session, taken)
+        assert await claims.release(session, taken)
     assert await job_status(database, first.id) == (JobStatus.QUEUED, 0)
     again = await claim(database)
     assert again is not None
@@ -333,7 +334,7 @@ async def test_what_was_graded_when_the_worker_died_goes_behind_the_others(
     suspect, other = await add(database, owner, "a"), await add(database, owner, "b")
     assert await claim(database)
     async with database.write() as session:
-        await repository.requeue_running(session)
+        await claims.requeue_running(session)
     order = [taken.submission_id if (taken := await claim(database)) else None for _ in range(2)]
     assert order == [other.id, suspect.id]
 
@@ -360,12 +361,12 @@ async def test_submission_taken_by_its_id_is_taken_away_from_who_had_it(database
     submission = await add(database, owner)
     lost = await claim(database)
     async with database.write() as session:
-        taken = await repository.claim(session, submission.id)
+        taken = await claims.claim(session, submission.id)
     assert lost is not None
     assert taken is not None
     assert [await finish(database, lost), await finish(database, taken)] == [False, True]
     async with database.write() as session:
-        assert await repository.claim(session, submission.id) is None
+        assert await claims.claim(session, submission.id) is None
 
 
 # Regrades
@@ -381,7 +382,7 @@ async def graded(database: Database, owner: Principal, student: str = "ivanov") 
 
 async def regrade(database: Database, owner: Principal, *ids: str) -> tuple[str, list[str]]:
     async with database.write() as session:
-        regrade, queued = await repository.add_regrade(
+        regrade, queued = await regrades.add_regrade(
             session, requested_by=owner.token_id, selection={"ids": list(ids)}, submission_ids=ids
         )
     return regrade.id, [submission.id for submission in queued]
@@ -434,7 +435,7 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
     assert taken is not None
     failed = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None, "score": None})
     async with database.write() as session:
-        assert await repository.finish(session, taken, failed)
+        assert await claims.finish(session, taken, failed)
     async with database.read() as session:
         counting = await repository.newest_report(session, submission.id)
         ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from app import deletion, repository, tokens
+from app import deletion, regrades, repository, tokens
 from app.database import Database
-from app.jobs import PostgreSQLJobs
+from app.jobs import PostgreSQLJobs, claims
 from app.listing import Selection, list_submissions
 from app.metrics import Metrics
 from app.models import Artefact, JobStatus, Submission, utc_now
@@ -67,7 +67,7 @@ async def test_a_student_is_deleted_with_reports_and_regrades(database: Database
         await graded(database, owner, student)
     async with database.write() as session:
         every = await list_submissions(session, owner, Selection(), limit=100)
-        await repository.add_regrade(
+        await regrades.add_regrade(
             session, requested_by=owner.token_id, selection={}, submission_ids=[row[0].id for row in every]
         )
     running = await claim(database)
@@ -116,7 +116,7 @@ async def test_what_pictures_are_drawn_from_goes_with_its_report(database: Datab
         claimed = await claim(database)
         assert claimed is not None
         async with database.write() as session:
-            assert await repository.finish(session, claimed, REPORT, {ARRAYS: b"arrays of " + student.encode()})
+            assert await claims.finish(session, claimed, REPORT, {ARRAYS: b"arrays of " + student.encode()})
             report = await repository.newest_report(session, submission.id)
             assert report is not None
             kept[student] = await repository.artefacts_of(session, report.id)
@@ -178,7 +178,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
             content = await repository.submission_content(session, waiting.id, owner)
             assert content is not None
             assert content.content == b"\x00\xff"
-            assert await repository.without_job(session, "grade") == []
+            assert await claims.without_job(session, "grade") == []
         await graded(restored, owner, "new")
     finally:
         await restored.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app import regrades, repository
+from app import regrades
 from app.database import Database
+from app.jobs import claims
 from app.listing import Selection
 from app.statistics import Misconception, statistics_of
 from app.tokens import Principal
@@ -31,7 +32,7 @@ async def test_statistics_and_regrades_say_the_same_on_both_databases(database: 
         taken = await claim(database)
         assert taken is not None
         async with database.write() as session:
-            assert await repository.finish(session, taken, report)
+            assert await claims.finish(session, taken, report)
     async with database.read() as session:
         found = await statistics_of(session, "lstm-layer")
     assert found.statuses == {"failed": 1, "passed": 1}
@@ -43,9 +44,9 @@ async def test_statistics_and_regrades_say_the_same_on_both_databases(database: 
         failed = Selection(status="failed")
         regrade = await regrades.begin(session, None, requested_by=owner.token_id, meant=failed, selection={})
     async with database.write() as session:
-        taken = await repository.claim_next(session)
+        taken = await claims.claim_next(session)
         assert taken is not None
-        assert await repository.finish(session, taken, REPORT)
+        assert await claims.finish(session, taken, REPORT)
     async with database.read() as session:
         progress = await regrades.find_regrade(session, regrade)
         assert progress is not None

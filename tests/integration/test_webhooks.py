@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app import repository
 from app.database import Database
+from app.jobs import claims
 from app.models import Delivery, utc_now
 from app.tokens import Principal
 from app.webhooks import outbox, sender
@@ -54,7 +54,7 @@ async def grade(database: Database, owner: Principal) -> None:
     taken = await claim(database)
     assert taken is not None
     async with database.write() as session:
-        assert await repository.finish(session, taken, REPORT)
+        assert await claims.finish(session, taken, REPORT)
 
 
 async def leave(database: Database, owner: Principal, receiver: Receiver) -> str:

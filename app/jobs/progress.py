@@ -10,9 +10,9 @@ from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import repository
 from app.database import Database
-from app.repository import Claim
+from app.jobs import claims
+from app.jobs.claims import Claim
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Progress:
                 continue
             try:
                 async with self._database.write() as session:
-                    await repository.add_stages(session, self._claim, stages)
+                    await claims.add_stages(session, self._claim, stages)
             except SQLAlchemyError:
                 logger.warning("progress_not_written", exc_info=True)
             self._tell(self._claim.submission_id)
