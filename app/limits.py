@@ -1,7 +1,8 @@
 """How much one token and one student may ask for in a time.
 
-Counted in this process: with several web replicas each counts by itself, so that together they allow as many times the
-limit as there are replicas. That is enough to keep one student from starving the others; the queue itself is fair.
+What a student has uploaded stands in the database, and is counted there, by all web processes together and over their
+restarts. Requests leave nothing behind, so each process counts them for itself: a limit on one that asks too much by
+mistake, where a load balancer may have a stricter one of its own.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import TooManyRequests
-from app.settings import Settings
+from app.models import Submission, utc_now
 
+MINUTE = timedelta(minutes=1)
 # Forgotten are then those whose time is over; they are as good as new.
 REMEMBERED = 10_000
 
@@ -50,13 +54,16 @@ class RateLimit:
         self._busy_until[who] = busy_until
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Attributes: requests: of one token to the API; uploads: of one student, wherever they come from."""
+async def check_uploads(session: AsyncSession, student: str, per_minute: int) -> None:
+    """Whether the student may upload one more; to be asked when it is the student's turn (`repository.take_turn`).
 
-    requests: RateLimit
-    uploads: RateLimit
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls(RateLimit(settings.token_requests_per_minute), RateLimit(settings.student_uploads_per_minute))
+    Raises:
+        TooManyRequests: there were `per_minute` in the last minute.
+    """
+    now = utc_now()
+    # What lies further ahead was made before a clock was set back; the clocks of two machines differ by less.
+    recent = Submission.created_at > now - MINUTE, Submission.created_at < now + MINUTE
+    newest_first = select(Submission.created_at).where(Submission.student == student, *recent)
+    found = newest_first.order_by(Submission.created_at.desc()).offset(per_minute - 1).limit(1)
+    if (first := await session.scalar(found)) is not None:
+        raise TooManyRequests(retry_after_seconds=math.ceil((first + MINUTE - now).total_seconds()))

@@ -21,7 +21,7 @@ from app.deletion import Retention
 from app.engine import warm_engine
 from app.errors import OwnerTokenMissing
 from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
-from app.limits import Limits
+from app.limits import RateLimit
 from app.metrics import Metrics
 from app.middleware import RequestMiddleware
 from app.selftest import SelfTest
@@ -74,8 +74,8 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 database, private=settings.webhook_private_targets, attempted=metrics.webhook_attempted
             )
             await stack.enter_async_context(sender)
-            limits, backlog = Limits.of(settings), Backlog(database, settings.queue_seconds)
-            app.state.services = Services(settings, assignments, database, jobs, limits, backlog)
+            limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
+            app.state.services = Services(settings, assignments, database, jobs, limit, backlog)
             await stack.enter_async_context(Retention(database, settings.retention_days))
             app.state.operations = Operations(settings, database, lambda: jobs.is_working, self_test, metrics)
             yield

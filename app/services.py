@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from app.backlog import Backlog
 from app.database import Database
 from app.jobs import Jobs
-from app.limits import Limits
+from app.limits import RateLimit
 from app.metrics import Metrics
 from app.selftest import SelfTest
 from app.settings import Settings
@@ -34,11 +34,13 @@ class Operations:
 
 @dataclass(frozen=True)
 class Services:
+    """Attributes: request_limit: of one token to the API."""
+
     settings: Settings
     assignments: Mapping[str, Assignment]
     database: Database
     jobs: Jobs
-    limits: Limits
+    request_limit: RateLimit
     backlog: Backlog
 
 

@@ -36,8 +36,10 @@ from app.errors import (
     IdempotencyKeyReused,
     OtherStudent,
     StudentInvalid,
+    TooManyRequests,
     UploadTooSlow,
 )
+from app.limits import check_uploads
 from app.models import Submission, utc_now
 from app.policy import check_attempt
 from app.services import Services
@@ -191,11 +193,11 @@ async def accept(
     if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
         return earlier
     await services.backlog.check()
-    services.limits.uploads.take(upload.student)
     assignment = services.assignments[upload.assignment_id]
     try:
         async with services.database.write() as session:
             await repository.take_turn(session, upload.student)
+            await check_uploads(session, upload.student, services.settings.student_uploads_per_minute)
             attempts = await repository.attempts(session, upload.student, upload.assignment_id)
             check_attempt(assignment, attempts, utc_now())
             submission = await repository.add_submission(
@@ -209,7 +211,7 @@ async def accept(
                 idempotency_key=idempotency_key,
             )
             await services.jobs.enqueue(session, submission)
-    except (IntegrityError, AttemptRefused):
+    except (IntegrityError, AttemptRefused, TooManyRequests):
         # The same request at the same time, and the other one was faster.
         if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
             return earlier

@@ -16,7 +16,7 @@ from app.services import services
 
 async def within_limit(request: Request, holder: TokenHolder) -> None:
     """Raises: TooManyRequests: the token asks too often."""
-    services(request).limits.requests.take(holder.token_id)
+    services(request).request_limit.take(holder.token_id)
 
 
 api = APIRouter(

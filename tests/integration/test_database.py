@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import regrades, repository, tokens
 from app.database import Database
-from app.errors import AttemptsUsedUp
+from app.errors import AttemptsUsedUp, TooManyRequests
 from app.jobs import claims
 from app.jobs.claims import Claim
+from app.limits import check_uploads
 from app.listing import Selection, list_submissions
 from app.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
 from app.policy import check_attempt
@@ -83,15 +85,19 @@ async def owner(database: Database) -> Principal:
 
 async def add(database: Database, by: Principal, student: str = "ivanov") -> Submission:
     async with database.write() as session:
-        return await repository.add_submission(
-            session,
-            student=student,
-            assignment_id="lstm-layer",
-            filename="LSTM.py",
-            content=CONTENT,
-            sha256=hashlib.sha256(CONTENT).hexdigest(),
-            submitted_by=by.token_id,
-        )
+        return await add_in(session, by, student)
+
+
+async def add_in(session: AsyncSession, by: Principal, student: str) -> Submission:
+    return await repository.add_submission(
+        session,
+        student=student,
+        assignment_id="lstm-layer",
+        filename="LSTM.py",
+        content=CONTENT,
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        submitted_by=by.token_id,
+    )
 
 
 async def claim(database: Database) -> Claim | None:
@@ -183,31 +189,64 @@ async def test_attempts_are_counted_per_student_even_at_the_same_time(database: 
         assert attempts == list(range(1, 11))
 
 
+async def refused_of_ten(
+    database: Database, owner: Principal, check: Callable[[AsyncSession], Awaitable[None]]
+) -> list[BaseException]:
+    """Hand in ten times at the same time, each as far as `check` lets it."""
+
+    async def hand_in() -> None:
+        async with database.write() as session:
+            await repository.take_turn(session, "ivanov")
+            await check(session)
+            await asyncio.sleep(0.01)
+            await add_in(session, owner, "ivanov")
+
+    results = await asyncio.gather(*(hand_in() for _ in range(10)), return_exceptions=True)
+    return [result for result in results if isinstance(result, BaseException)]
+
+
 async def test_attempts_beyond_the_limit_are_refused_even_at_the_same_time(
     database: Database, owner: Principal
 ) -> None:
     plain = read_assignment(BUILT_IN / "lstm-layer.toml")
     limited = plain.model_copy(update={"attempts": Attempts(limit=3)})
 
-    async def hand_in() -> None:
-        async with database.write() as session:
-            await repository.take_turn(session, "ivanov")
-            check_attempt(limited, await repository.attempts(session, "ivanov", limited.id), utc_now())
-            await asyncio.sleep(0.01)
-            await repository.add_submission(
-                session,
-                student="ivanov",
-                assignment_id=limited.id,
-                filename="LSTM.py",
-                content=CONTENT,
-                sha256="c" * 64,
-                submitted_by=owner.token_id,
-            )
+    async def check(session: AsyncSession) -> None:
+        check_attempt(limited, await repository.attempts(session, "ivanov", limited.id), utc_now())
 
-    results = await asyncio.gather(*(hand_in() for _ in range(10)), return_exceptions=True)
-    assert [type(result) for result in results].count(AttemptsUsedUp) == 7
+    refused = await refused_of_ten(database, owner, check)
+    assert [type(each) for each in refused] == [AttemptsUsedUp] * 7
     async with database.read() as session:
         assert [each.number for each in await repository.attempts(session, "ivanov", limited.id)] == [1, 2, 3]
+
+
+async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database, owner: Principal) -> None:
+    async def check(session: AsyncSession) -> None:
+        await check_uploads(session, "ivanov", 3)
+
+    async def made_earlier(seconds: float) -> None:
+        async with database.write() as session:
+            for submission in await session.scalars(select(Submission)):
+                submission.created_at -= timedelta(seconds=seconds)
+
+    refused = await refused_of_ten(database, owner, check)
+    assert [type(each) for each in refused] == [TooManyRequests] * 7
+    async with database.read() as session:
+        await check_uploads(session, "petrov", 1)
+    # What it says about when to come again is true, to the second.
+    await made_earlier(30)
+    with pytest.raises(TooManyRequests) as caught:
+        async with database.read() as session:
+            await check(session)
+    wait = caught.value.params["retry_after_seconds"]
+    assert 0 < wait <= 30
+    await made_earlier(wait)
+    async with database.read() as session:
+        await check(session)
+    # By a clock that has been set back an hour since.
+    await made_earlier(-3600)
+    async with database.read() as session:
+        await check(session)
 
 
 async def test_submitter_sees_its_own_and_a_teacher_everything(database: Database, owner: Principal) -> None:
