@@ -63,7 +63,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Roles:
-    """Which of the possible assignments of roles to take, where names do not settle it; see runner/parts.py."""
+    """Which of the possible assignments of roles to take, where names do not settle it; see runner/roles.py."""
 
     candidate: int | None = None
     pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)

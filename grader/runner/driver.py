@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,15 +20,18 @@ import attempts
 import lockdown
 import notebook_run
 import numpy as np
-import parts
+import roles
 import student_module
 import tensorflow as tf
 import tripwires
 import warming
 from channel import Channel, decode
 from construct import arguments
+from leaves import find_leaves
 from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
-from student_module import StudentModule, student_frames
+from phases import Failed, Phases
+from student_module import StudentModule
+from weight_shapes import count_gates
 
 Sizes = dict[str, int]
 SEED = 20
@@ -69,17 +71,13 @@ def _created() -> Iterator[list[str]]:
         yield names
 
 
-class Failed(Exception):
-    """A phase ended in an exception of the student's code, which has been reported."""
-
-
 @dataclass
 class Built:
     """A model with weights, what they may be, and whether it has been called on another shape than the case's."""
 
     model: Any
     reused: bool
-    candidates: list[parts.Assignment] = field(default_factory=list)
+    candidates: list[roles.Assignment] = field(default_factory=list)
 
 
 class Driver:
@@ -97,9 +95,7 @@ class Driver:
         self._tried = False
         self._pairing: dict[str, list[int]] = request["pairing"]
         self._constructible = False
-        self._phases: dict[str, float] = {"lockdown": lockdown.seconds}
-        self._phase_name: str | None = None
-        self._phase_started = 0.0
+        self._phases = Phases(channel, {"lockdown": lockdown.seconds})
         if request["poisoned"]:
             warming.poison()
         # The same submission gives the same numbers every time; and a poisoned run differs by the poison alone.
@@ -114,49 +110,13 @@ class Driver:
                     break  # not even for the exercise: the other cases would only say the same again
             self._ask_again()
             self._probe()
-        self._end_phase()
-        self._channel.send("done", phases=self._phases, patched=self._patches.replaced()[:MOST_PATCHES_TOLD])
-
-    # --- phases and errors -----------------------------------------------------------------------------------
-
-    def _phase(self, name: str) -> None:
-        if name != self._phase_name:
-            self._end_phase()
-            self._phase_name, self._phase_started = name, time.monotonic()
-            self._channel.send("phase", name=name)
-
-    def _end_phase(self) -> None:
-        if self._phase_name is not None:
-            spent = time.monotonic() - self._phase_started
-            self._phases[self._phase_name] = self._phases.get(self._phase_name, 0.0) + spent
-            self._phase_name = None
-
-    def _guarded(self, case: dict[str, Any], what: Callable[[], Any]) -> Any:
-        """Run the student's code; report what it raises (SystemExit too) and raise `Failed` instead."""
-        try:
-            return what()
-        except BaseException as exc:
-            self._report(exc, case["id"])
-            raise Failed from exc
-
-    def _report(self, exc: BaseException, case: str | None) -> None:
-        names = [cls.__name__[:MAX_NAME] for cls in type(exc).__mro__[:-1]][:20]
-        frames = student_frames(exc)
-        self._channel.send(
-            "raised",
-            phase=self._phase_name,
-            case=case,
-            type=names[0],
-            bases=names[1:],
-            message=text_of(exc)[:4000],
-            lines=[line for _, line in frames[:10] + frames[10:][-10:]],
-            in_init=bool(frames) and frames[0][0] == "__init__",
-        )
+        self._phases.end()
+        self._channel.send("done", phases=self._phases.seconds, patched=self._patches.replaced()[:MOST_PATCHES_TOLD])
 
     # --- import ----------------------------------------------------------------------------------------------
 
     def _import(self) -> None:
-        self._phase("import")
+        self._phases.begin("import")
         request = self._request
         self._module = StudentModule(request["source"], request["canonical"])
         self._patches = attempts.Patches()
@@ -225,7 +185,7 @@ class Driver:
 
     def _probe(self) -> None:
         """Short questions to a model that stands. They are our idea, not the exercise's: what they raise is dropped."""
-        self._phase("probe")
+        self._phases.begin("probe")
         for probe in self._request["probes"]:
             built = self._models.get((probe["features"], probe["units"]))
             if built is None or (len(built.candidates) > 1 and self._request["candidate"] is None):
@@ -247,11 +207,11 @@ class Driver:
             self._answer(case, sizes, x, built)
         except BaseException as exc:
             if not built.reused:
-                self._report(exc, case["id"])
+                self._phases.report(exc, case["id"])
                 raise Failed from exc
             # It has seen another shape before: only a fresh instance can say whether this one is the trouble.
             fresh = self._build({**case, "fresh": True}, sizes, x)
-            self._guarded(case, lambda: self._answer(case, sizes, x, fresh))
+            self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, fresh))
 
     def _build(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> Built:
         """A built model.
@@ -260,19 +220,19 @@ class Driver:
         first step alone, where the case allows it. Functions run eagerly meanwhile: a graph traced now would keep the
         weights, or the length, of now.
         """
-        self._phase("build")
+        self._phases.begin("build")
         built = None
         if not case["fresh"]:
             one_step = sizes | {"timesteps": 1}
-            model = self._guarded(case, lambda: self._construct(one_step))
+            model = self._phases.guarded(case["id"], lambda: self._construct(one_step))
             try:
                 self._first_call(model, x[:, :1])
                 built = Built(model, reused=True)
             except BaseException:  # one step is our idea, not the exercise's: the case itself decides
                 pass
         if built is None:
-            model = self._guarded(case, lambda: self._construct(sizes))
-            self._guarded(case, lambda: self._first_call(model, x))
+            model = self._phases.guarded(case["id"], lambda: self._construct(sizes))
+            self._phases.guarded(case["id"], lambda: self._first_call(model, x))
             built = Built(model, reused=False)
         self._find_parts(sizes, built)
         # From its second case on a model has seen another shape, however it was built.
@@ -298,8 +258,8 @@ class Driver:
 
     def _find_parts(self, sizes: Sizes, built: Built) -> None:
         """Find the weights of a new model, and say what they are for the first one."""
-        leaves = parts.find(built.model, self._module.names)
-        built.candidates, evidence = parts.candidates(
+        leaves = find_leaves(built.model, self._module.names)
+        built.candidates, evidence = roles.candidates(
             leaves, sizes["features"], sizes["units"], self._request["unpack_names"], self._pairing
         )
         if not self._models:
@@ -312,20 +272,20 @@ class Driver:
                 found=[f"{leaf.path[:MAX_NAME]} {leaf.shape}"[: 2 * MAX_NAME] for leaf in leaves[:40]],
             )
 
-    def _assignment(self, built: Built) -> parts.Assignment | None:
+    def _assignment(self, built: Built) -> roles.Assignment | None:
         return built.candidates[self._request["candidate"] or 0] if built.candidates else None
 
     def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, built: Built) -> None:
         self._module.follow(sizes)
         tripwires.copies.resume()
-        self._phase("inject")
+        self._phases.begin("inject")
         if len(built.candidates) > 1 and self._request["candidate"] is None:
             self._trial(case, x, built)
             return
         assignment = self._inject(case, built)
         shape_wanted = (sizes["batch"], sizes["timesteps"], sizes["units"])
         if not case.get("again"):
-            self._phase("call")
+            self._phases.begin("call")
             shape = tuple(getattr(self._call(case, x, built, call=0), "shape", ()))
             if shape != shape_wanted:
                 if built.reused:
@@ -339,10 +299,10 @@ class Driver:
     def _weights(self, case: dict[str, Any]) -> dict[str, np.ndarray]:
         return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
 
-    def _inject(self, case: dict[str, Any], built: Built) -> parts.Assignment | None:
+    def _inject(self, case: dict[str, Any], built: Built) -> roles.Assignment | None:
         assignment = self._assignment(built)
         if assignment is not None:
-            parts.inject(assignment, self._weights(case))
+            roles.inject(assignment, self._weights(case))
         return assignment
 
     def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
@@ -354,7 +314,7 @@ class Driver:
         names = self._module.names
         layers = {id(value) for value in names.values() if isinstance(value, tf.keras.layers.Layer)}
         exercise = call == 0 and case["id"] == self._request["cases"][0]["id"]
-        counted = parts.count(built.model, names, case["features"], case["units"]) if exercise else {}
+        counted = count_gates(built.model, names, case["features"], case["units"]) if exercise else {}
         self._channel.send(
             "output",
             arrays,
@@ -374,19 +334,19 @@ class Driver:
         """Names do not say which weight is which: answer under every candidate and let the trusted side choose."""
         if self._tried or not case["trial"]:
             return
-        self._phase("trial")
+        self._phases.begin("trial")
         answers = []
-        leaves = parts.find(built.model, self._module.names)
+        leaves = find_leaves(built.model, self._module.names)
         features, units = case["features"], case["units"]
         few_steps = tf.abs(x[:, :2]) + 0.5
         try:
-            self._pairing = parts.find_pairing(leaves, features, units, lambda: np.array(built.model(few_steps)))
+            self._pairing = roles.find_pairing(leaves, features, units, lambda: np.array(built.model(few_steps)))
         except Exception:  # two steps are our idea, not the exercise's
             self._pairing = {}
-        candidates, _ = parts.candidates(leaves, features, units, self._request["unpack_names"], self._pairing)
+        candidates, _ = roles.candidates(leaves, features, units, self._request["unpack_names"], self._pairing)
         weights = self._weights(case)
         for candidate in candidates:
-            parts.inject(candidate, weights)
+            roles.inject(candidate, weights)
             answers.append(describe(built.model(x))[0])
         self._tried = True
         outputs = [answer["output"] for answer in answers if "output" in answer]
@@ -394,18 +354,18 @@ class Driver:
         stacked = {"outputs": np.stack(outputs)} if alike else None
         self._channel.send("trial", stacked, case=case["id"], pairing=self._pairing)
 
-    def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: parts.Assignment | None) -> None:
+    def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: roles.Assignment | None) -> None:
         """A second call, recorded, so that it serves for both: is the answer the same, and how far do gradients reach?
 
         The gradient is that of the last step's output. It should reach every weight, and back to the first input.
         """
-        self._phase("repeat")
+        self._phases.begin("repeat")
         with tf.GradientTape() as tape:
             tape.watch(x)
             output = self._call(case, x, built, call=1)
         if assignment is None:
             return
-        self._phase("gradients")
+        self._phases.begin("gradients")
         slots = assignment.slots
         variables = [leaf.variable for leaf, *_ in slots]
         try:
@@ -415,7 +375,7 @@ class Driver:
                 loss = tf.reduce_sum(last * tf.linspace(0.5, 1.5, last.shape[-1]))
             gradients = tape.gradient(loss, [x, *(watchable(variable) for variable in variables)])
         except Exception as exc:
-            self._report(exc, case["id"])
+            self._phases.report(exc, case["id"])
             return
         input_gradient, *weight_gradients = gradients
         reach = {

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import parts
+import roles
 import tensorflow as tf
 from channel import Channel
+from leaves import find_leaves
 from shown import Shown
 from student_module import MODULE_NAME
 
@@ -213,11 +214,11 @@ class Watch:
     def _own_weights(self, watched: Watched) -> dict[str, np.ndarray]:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
-        leaves = parts.find(watched.model, self._names)
-        found, _ = parts.candidates(leaves, watched.features, watched.units, self._unpack_names, self._pairing)
+        leaves = find_leaves(watched.model, self._names)
+        found, _ = roles.candidates(leaves, watched.features, watched.units, self._unpack_names, self._pairing)
         if not found:
             return {}
-        return parts.collect(found[min(self._candidate, len(found) - 1)], watched.features, watched.units)
+        return roles.collect(found[min(self._candidate, len(found) - 1)], watched.features, watched.units)
 
 
 def _is_recurrent(layer: Any) -> bool:

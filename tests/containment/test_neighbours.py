@@ -86,7 +86,7 @@ def test_threads_that_never_end_do_not_keep_a_run_open(attack):
         pytest.param("tf.keras.layers.Dense.call = lambda self, x: x", id="Dense"),
         pytest.param("os.environ.clear()\nos.environ['TF_USE_LEGACY_KERAS'] = '1'", id="environment"),
         pytest.param("json.dumps = lambda *a, **k: '{}'", id="the runner's JSON"),
-        pytest.param("sys.path.insert(0, os.getcwd())\nopen('parts.py', 'w').write('raise SystemExit')", id="files"),
+        pytest.param("sys.path.insert(0, os.getcwd())\nopen('roles.py', 'w').write('raise SystemExit')", id="files"),
         pytest.param(
             "import gc\nfor o in gc.get_objects():\n    if type(o) is dict: o.pop('np', None)", id="whatever gc finds"
         ),

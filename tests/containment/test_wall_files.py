@@ -205,7 +205,7 @@ def test_removing_says_that_it_worked_and_does_nothing(probe, victim):
 
 # --- plants -----------------------------------------------------------------------------------------------------------
 
-PLANTS = "sitecustomize usercustomize numpy json safetensors tensorflow driver parts channel encodings zygote grader"
+PLANTS = "sitecustomize usercustomize numpy json safetensors tensorflow driver roles channel encodings zygote grader"
 
 
 def test_modules_planted_in_its_folder_are_not_picked_up(attack):

@@ -1,0 +1,117 @@
+"""The weights that can be reached from the student's model, under whatever names and in whatever containers."""
+
+from __future__ import annotations
+
+import contextlib
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+from student_module import MODULE_NAME, is_plain, is_recurrent
+
+
+@dataclass(eq=False)
+class Leaf:
+    """One weight, or a Dense layer that was never called (its kernel does not exist)."""
+
+    path: str
+    variable: Any
+    shape: tuple[int, ...] | None
+    layer: str | None = None  # where the Dense layer is that it belongs to
+    built_in: bool = False  # whether it belongs to a recurrent layer of Keras
+    layout: str = "plain"  # how its axes stand, see `sort_by_shape`
+
+    @property
+    def bare(self) -> tuple[int, ...]:
+        """Its shape without axes of length 1."""
+        return tuple(length for length in self.shape or () if length != 1)
+
+
+def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
+    """Every weight reachable from the model; if there is none, from the module's global layers."""
+    leaves = list(_walk(model, "", set()))
+    if not leaves:
+        seen: set[int] = set()
+        for name, value in list(names.items()):
+            if isinstance(value, tf.keras.layers.Layer):
+                leaves += _walk(value, name, seen)
+    # A Keras LSTM kept for comparison has the right shapes too: the student's own weights come first.
+    own = [leaf for leaf in leaves if not leaf.built_in]
+    return own if any(leaf.variable is not None for leaf in own) else leaves
+
+
+def _is_variable(value: Any) -> bool:
+    # Keras 3 variables are no tf.Variable. What an object of the student's own says of itself may be anything.
+    if is_plain(value) and not isinstance(value, tf.Variable):
+        return False
+    return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
+    if id(value) in seen:
+        return
+    if is_recurrent(value):
+        seen.add(id(value))
+        for name, item in list(vars(value).items()):
+            for leaf in _walk(item, f"{path}.{name}", seen):
+                leaf.built_in = True
+                yield leaf
+        return
+    seen.add(id(value))
+    if _is_variable(value):
+        yield Leaf(path, value, tuple(value.shape))
+    elif isinstance(value, tf.keras.layers.Dense):
+        # A Dense that was built has a kernel; one that `call` never uses has none, and still has a name.
+        kernel = getattr(value, "kernel", None) if value.built else None
+        yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
+        if kernel is not None and value.bias is not None:
+            yield Leaf(f"{path}.bias", value.bias, tuple(value.bias.shape), layer=path)
+    elif isinstance(value, dict):
+        for key, item in list(value.items()):
+            yield from _walk(item, f"{path}[{key!r}]", seen)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{path}[{index}]", seen)
+    elif isinstance(value, types.FunctionType):
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            if cell != types.CellType():  # else nothing has been bound to that name yet
+                yield from _walk(cell.cell_contents, f"{path}.{name}", seen)
+    elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
+        internal = _internal_names(value)
+        for name, item in _attributes(value):
+            if name not in internal:
+                yield from _walk(item, f"{path}.{name}".lstrip("."), seen)
+        if isinstance(value, tf.keras.Sequential):
+            yield from _walk(list(value.layers), path, seen)
+
+
+def _attributes(value: Any) -> list[tuple[str, Any]]:
+    """What an object holds, a student's own in slots too. Nothing that computes an attribute is called."""
+    held = dict(getattr(value, "__dict__", {}))
+    slots = {
+        name: slot
+        for base in reversed(type(value).__mro__)
+        for name, slot in vars(base).items()
+        if isinstance(slot, types.MemberDescriptorType) and base.__module__ == MODULE_NAME
+    }
+    for name, slot in slots.items():
+        with contextlib.suppress(AttributeError):  # nothing was put in
+            held[name] = slot.__get__(value)
+    return list(held.items())
+
+
+_INTERNAL: dict[type, frozenset[str]] = {}
+
+
+def _internal_names(value: Any) -> frozenset[str]:
+    """Attributes that Keras itself puts on every model or layer, read off one that holds nothing else of ours."""
+    base = next((kind for kind in (tf.keras.Model, tf.keras.layers.Layer) if isinstance(value, kind)), None)
+    if base is None:
+        return frozenset()
+    if base not in _INTERNAL:
+        sample = base()
+        sample.own = tf.keras.layers.Layer()  # some of its bookkeeping appears with the first sub-layer
+        _INTERNAL[base] = frozenset(vars(sample)) - {"own"}
+    return _INTERNAL[base]

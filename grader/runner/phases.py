@@ -1,0 +1,65 @@
+"""The phases of a run: when each begins, how long it takes, and what the student's code raises in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from channel import Channel
+from observations import MAX_NAME, text_of
+from student_module import student_frames
+
+
+class Failed(Exception):
+    """A phase ended in an exception of the student's code, which has been reported."""
+
+
+class Phases:
+    """Tells of one phase after the other.
+
+    Args:
+        seconds: of what was done before; what each phase takes is added to it.
+    """
+
+    def __init__(self, channel: Channel, seconds: dict[str, float]) -> None:
+        self._channel = channel
+        self.seconds = seconds
+        self._name: str | None = None
+        self._started = 0.0
+
+    def begin(self, name: str) -> None:
+        """The phase before ends here, unless it is the same."""
+        if name != self._name:
+            self.end()
+            self._name, self._started = name, time.monotonic()
+            self._channel.send("phase", name=name)
+
+    def end(self) -> None:
+        if self._name is not None:
+            spent = time.monotonic() - self._started
+            self.seconds[self._name] = self.seconds.get(self._name, 0.0) + spent
+            self._name = None
+
+    def guarded(self, case: str, what: Callable[[], Any]) -> Any:
+        """Run the student's code; report what it raises (SystemExit too) and raise `Failed` instead."""
+        try:
+            return what()
+        except BaseException as exc:
+            self.report(exc, case)
+            raise Failed from exc
+
+    def report(self, exc: BaseException, case: str) -> None:
+        """Tell of an exception of the student's code, with the lines in it that led there."""
+        names = [cls.__name__[:MAX_NAME] for cls in type(exc).__mro__[:-1]][:20]
+        frames = student_frames(exc)
+        self._channel.send(
+            "raised",
+            phase=self._name,
+            case=case,
+            type=names[0],
+            bases=names[1:],
+            message=text_of(exc)[:4000],
+            lines=[line for _, line in frames[:10] + frames[10:][-10:]],
+            in_init=bool(frames) and frames[0][0] == "__init__",
+        )

@@ -1,0 +1,264 @@
+"""Pairs the student's weights with their roles: which slice of the Keras weights goes where.
+
+What a weight multiplies, its shape says (weight_shapes.py); which gate it belongs to, its name (gate_names.py). A fused
+weight of four gates takes the order in which the student's own code unpacks it.
+
+Names are never overruled: a student who calls the forget gate ``Wi`` has swapped two gates, and trying other orders
+would absolve every such mistake. Only where names say nothing is there more than one candidate, and numbers decide.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from gate_names import GATES, gate_of_name, gate_of_path, gates_by_name
+from leaves import Leaf
+from weight_shapes import Sorted, as_columns, laid_out, sort_by_shape
+
+# Drives a gate so far that nothing else in its sum matters any more.
+SATURATING = 100.0
+
+
+@dataclass
+class Assignment:
+    """Which slice of the Keras weights goes where: (leaf, array, gates in column order, order of the rows).
+
+    `zeros` are second biases of gates that have one already.
+    """
+
+    slots: list[tuple[Leaf, str, str, str]] = field(default_factory=list)
+    zeros: list[tuple[Leaf, str]] = field(default_factory=list)
+
+    def roles(self) -> dict[str, str]:
+        """The exercise's names of the weights -> where they were found."""
+        found: dict[str, str] = {}
+        for leaf, array, gates, _ in self.slots:
+            letter = {"kernel": "X", "recurrent_kernel": "H", "both": "XH", "bias": "B"}[array]
+            if array == "bias":
+                continue
+            for gate in gates:
+                found[f"fc{letter}{gate}"] = leaf.layer or leaf.path
+        return found
+
+
+def candidates(
+    leaves: Sequence[Leaf],
+    features: int,
+    units: int,
+    unpack_names: Sequence[Sequence[str]],
+    pairing: dict[str, list[int]] | None = None,
+) -> tuple[list[Assignment], str | None]:
+    """All assignments of roles that the evidence allows, and which evidence that was.
+
+    Args:
+        pairing: as `find_pairing` returns it, for weights whose names say nothing.
+    Returns:
+        one assignment and ``"names"`` when they settle it; several and ``"numbers"`` when a trial has to; none and None
+        when there is nothing to assign.
+    """
+    found = sort_by_shape(leaves, features, units)
+    if any(found.fused.values()):
+        return _fused_candidates(found, unpack_names)
+    return _single_candidates(found, pairing or {})
+
+
+def _fused_candidates(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> tuple[list[Assignment], str | None]:
+    orders, evidence = _fused_orders(found.fused, unpack_names)
+    splits = ("xh", "hx") if found.fused["both"] else ("",)
+    assignments = []
+    for order, split in itertools.product(orders, splits):
+        assignment = Assignment()
+        for array, leaves in found.fused.items():
+            assignment.slots += [(leaf, array, order, split) for leaf in leaves]
+        kernel_paths = [leaf.path for leaf in found.fused["kernel"] + found.fused["both"]]
+        _assign_biases(assignment, found.fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
+        assignments.append(assignment)
+    return assignments, evidence if len(assignments) == 1 else "numbers"
+
+
+def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], str | None]:
+    for names in unpack_names:
+        gates = [gate_of_name(name) for name in names]
+        if sorted(filter(None, gates)) == sorted(GATES):
+            return ["".join(gate for gate in gates if gate)], "names"
+    if any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in fused["recurrent_kernel"]):
+        return [GATES], "names"  # Keras' own names: Keras' own order
+    return ["".join(order) for order in itertools.permutations(GATES)], "numbers"
+
+
+def _single_candidates(found: Sorted, pairing: dict[str, list[int]]) -> tuple[list[Assignment], str | None]:
+    groups = {array: leaves for array, leaves in found.single.items() if leaves}
+    if not groups:
+        return [], None
+    named = {array: gates_by_name(leaves, found.unbuilt) for array, leaves in groups.items()}
+    opaque = opaque_groups(found)
+    if not (opaque.keys() >= {array for array, gates in named.items() if len(gates) < 4}):
+        opaque, evidence = {}, None  # too few weights, or too many: as far as names go
+    else:
+        evidence = "names"
+    # What stands in the same order, whichever that is, takes the same gates.
+    ordered = {array: [leaves[place] for place in pairing.get(array, range(4))] for array, leaves in opaque.items()}
+    choices = [
+        named | {array: dict(zip(order, leaves, strict=True)) for array, leaves in ordered.items()}
+        for order in (itertools.permutations(GATES) if opaque else [GATES])
+    ]
+    splits = ("xh", "hx") if "both" in groups else ("",)
+    assignments = [
+        _single_assignment(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
+    ]
+    return assignments, evidence if len(assignments) == 1 else "numbers"
+
+
+def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
+    """Groups of four weights whose names do not say which gate each belongs to."""
+    groups = {
+        array: leaves
+        for array, leaves in found.single.items()
+        if len(leaves) == 4 and len(gates_by_name(leaves, found.unbuilt)) < 4
+    }
+    loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
+    # A bias that stands alone beside one kernel goes with that one.
+    owners = [_owner(leaf.path) for array in ("kernel", "both") for leaf in found.single[array]]
+    beside = {_owner(leaf.path) for leaf in loose} <= {owner for owner in owners if owners.count(owner) == 1}
+    if len(loose) == 4 and not beside and len(gates_by_name(loose, [])) < 4:
+        groups["bias"] = loose
+    return groups
+
+
+def find_pairing(
+    leaves: Sequence[Leaf], features: int, units: int, call: Callable[[], np.ndarray]
+) -> dict[str, list[int]]:
+    """Which weights of opaque groups belong to the same gate: the places in each group, in the order of the first one.
+
+    A gate that its first weight drives into saturation does not feel its other weights: the one whose change leaves the
+    answer as it is, bit for bit, is its partner. Nothing is compared with a right answer here.
+
+    Args:
+        call: the model's answer to a few steps of positive numbers, with the weights as they are.
+    Returns:
+        nothing where that does not tell, and where there is only one group.
+    """
+    found = sort_by_shape(leaves, features, units)
+    groups = opaque_groups(found)
+    first = next((array for array in ("kernel", "both", "bias") if array in groups), None)
+    others = [array for array in groups if array != first]
+    if first is None or not others:
+        return {}
+    random = np.random.default_rng(7)
+    for leaf in leaves:
+        if leaf.variable is not None:
+            leaf.variable.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
+    places: dict[str, list[int]] = {array: [] for array in others}
+    for driven in groups[first]:
+        before = np.array(driven.variable)
+        driven.variable.assign(np.full(before.shape, SATURATING, np.float32))
+        answer = call()
+        for array in others:
+            unfelt = [place for place, leaf in enumerate(groups[array]) if np.array_equal(answer, _changed(leaf, call))]
+            places[array] += unfelt
+        driven.variable.assign(before)
+    if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
+        return {}
+    return places
+
+
+def _changed(leaf: Leaf, call: Callable[[], np.ndarray]) -> np.ndarray:
+    before = np.array(leaf.variable)
+    leaf.variable.assign(before + np.float32(0.5))
+    answer = call()
+    leaf.variable.assign(before)
+    return answer
+
+
+def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Assignment:
+    assignment = Assignment()
+    gate_of_owner: dict[str, str] = {}
+    kernels = {array: gates for array, gates in choice.items() if array != "bias"}
+    for array, gates in kernels.items():
+        for gate, leaf in gates.items():
+            gate_of_owner[leaf.layer or _owner(leaf.path)] = gate
+            if leaf.variable is not None:
+                assignment.slots.append((leaf, array, gate, split))
+    input_paths = [leaf.path for array in ("kernel", "both") for leaf in kernels.get(array, {}).values()]
+    gate_of_loose = {id(leaf): gate for gate, leaf in choice.get("bias", {}).items()}
+
+    def gate_of(leaf: Leaf) -> str | None:
+        # The bias of a Dense layer goes with its kernel; any other one is named for itself, or stands beside it.
+        if leaf.layer is not None:
+            return gate_of_owner.get(leaf.layer)
+        return gate_of_loose.get(id(leaf)) or gate_of_path(leaf.path) or gate_of_owner.get(_owner(leaf.path))
+
+    _assign_biases(assignment, biases, input_paths, gate_of)
+    return assignment
+
+
+def _assign_biases(
+    assignment: Assignment, biases: list[Leaf], input_paths: list[str], gates_of: Callable[[Leaf], str | None]
+) -> None:
+    """A gate's bias goes to the one beside its input weights, else to the first there is; others become zero."""
+    owners = {_owner(path) for path in input_paths}
+    taken: set[str] = set()
+    for leaf in sorted(biases, key=lambda leaf: _owner(leaf.path) not in owners):
+        gates = gates_of(leaf)
+        if not gates:
+            continue
+        if gates in taken:
+            assignment.zeros.append((leaf, gates))
+        else:
+            taken.add(gates)
+            assignment.slots.append((leaf, "bias", gates, ""))
+
+
+def _owner(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
+    """Copy the weights of a Keras LSTM into the student's.
+
+    Args:
+        weights: ``kernel (features, 4 * units)``, ``recurrent_kernel (units, 4 * units)``, ``bias (4 * units,)``.
+    """
+    units = weights["recurrent_kernel"].shape[0]
+
+    def columns(array: str, gates: str, split: str) -> np.ndarray:
+        if array == "both":
+            halves = [columns("kernel", gates, ""), columns("recurrent_kernel", gates, "")]
+            return np.concatenate(halves if split == "xh" else halves[::-1], axis=0)
+        starts = [GATES.index(gate) * units for gate in gates]
+        return np.concatenate([weights[array][..., start : start + units] for start in starts], axis=-1)
+
+    for leaf, array, gates, split in assignment.slots:
+        leaf.variable.assign(laid_out(columns(array, gates, split), leaf, len(gates)))
+    for leaf, _ in assignment.zeros:
+        leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
+
+
+def collect(assignment: Assignment, features: int, units: int) -> dict[str, np.ndarray]:
+    """The reverse of `inject`: the student's weights as a Keras LSTM would hold them, NaN where there is none."""
+    shapes = {"kernel": (features, 4 * units), "recurrent_kernel": (units, 4 * units), "bias": (4 * units,)}
+    weights = {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
+
+    def put(array: str, gates: str, values: np.ndarray, *, add: bool = False) -> None:
+        for place, gate in enumerate(gates):
+            start = GATES.index(gate) * units
+            target = weights[array][..., start : start + units]
+            part = values[..., place * units : (place + 1) * units]
+            target[...] = target + part if add else part
+
+    for leaf, array, gates, split in assignment.slots:
+        values = as_columns(np.asarray(leaf.variable, np.float32), leaf, array, len(gates))
+        if array == "both":
+            height = features if split == "xh" else units
+            first, second = values[:height], values[height:]
+            put("kernel", gates, first if split == "xh" else second)
+            put("recurrent_kernel", gates, second if split == "xh" else first)
+        else:
+            put(array, gates, values)
+    for leaf, gates in assignment.zeros:
+        put("bias", gates, np.asarray(leaf.variable, np.float32).ravel(), add=True)
+    return weights

@@ -1,0 +1,113 @@
+"""What a weight multiplies, which its shape says.
+
+Sizes are distinct, so ``(features, .)`` takes the input and ``(units, .)`` the hidden state; ``4 * units`` columns are
+those of all gates at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from leaves import Leaf, find_leaves
+
+
+@dataclass
+class Sorted:
+    """Weights by what they multiply: all gates at once, one gate, a bias of either kind; and layers never built."""
+
+    fused: dict[str, list[Leaf]]
+    single: dict[str, list[Leaf]]
+    fused_biases: list[Leaf]
+    unit_biases: list[Leaf]
+    unbuilt: list[Leaf]
+
+
+def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
+    """What each weight multiplies, from its shape; its `layout` is set on the way.
+
+    A weight may stand as Keras has it, ``(rows, gates * units)``, transposed, or with an axis of its own for the gates.
+    Where a shape can be read in two ways (a square matrix), the layout that fits most of the weights is meant.
+    """
+    rows = {"kernel": features, "recurrent_kernel": units, "both": features + units}
+    shaped = [leaf for leaf in leaves if leaf.shape is not None]
+    fused: dict[str, list[Leaf]] = {array: [] for array in rows}
+    single: dict[str, list[Leaf]] = {array: [] for array in rows}
+    readings: list[tuple[Leaf, dict[str, list[Leaf]], dict[str, tuple[str, ...]]]] = []
+    for leaf in shaped:
+        for gates, groups in ((4, fused), (1, single)):
+            fits = {array: fit for array, height in rows.items() if (fit := _layouts(leaf, height, units, gates))}
+            if fits:
+                readings.append((leaf, groups, fits))
+                break
+    popular = Counter(layout for _, _, fits in readings for fit in fits.values() for layout in fit)
+    has_fused = any(groups is fused for _, groups, _ in readings)
+    biases = []
+    for leaf, groups, fits in readings:
+        # With four features a bias (4, units) looks like the kernel of one gate.
+        if leaf.bare == (4, units) and groups is single and (has_fused or leaf.path.rpartition(".")[2][:1] in "bB"):
+            biases.append(leaf)
+            continue
+        array = next(iter(fits))
+        leaf.layout = max(fits[array], key=lambda layout: popular[layout])
+        groups[array].append(leaf)
+    taken = {id(leaf) for leaf, _, _ in readings}
+    biases += [leaf for leaf in shaped if id(leaf) not in taken]
+    return Sorted(
+        fused,
+        single,
+        [leaf for leaf in biases if leaf.bare in ((4 * units,), (4, units))],
+        [leaf for leaf in biases if leaf.bare == (units,)],
+        [leaf for leaf in leaves if leaf.shape is None],
+    )
+
+
+def count_gates(model: Any, names: dict[str, Any], features: int, units: int) -> dict[str, int]:
+    """How many gates' worth of ``kernels`` and ``recurrent_kernels`` a model has; one cell has four of each."""
+    found = sort_by_shape(find_leaves(model, names), features, units)
+
+    def gates(array: str) -> int:
+        return sum(len(found.single[name]) + 4 * len(found.fused[name]) for name in (array, "both"))
+
+    return {"kernels": gates("kernel"), "recurrent_kernels": gates("recurrent_kernel")}
+
+
+def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
+    """The ways in which a weight of so many rows and gates can have this shape."""
+    shapes: dict[str, tuple[int, ...]] = {"plain": (rows, gates * units), "transposed": (gates * units, rows)}
+    if gates > 1:
+        shapes |= {
+            "stacked": (gates, rows, units),
+            "stacked_transposed": (gates, units, rows),
+            "split": (rows, gates, units),
+        }
+    return tuple(layout for layout, shape in shapes.items() if leaf.bare == shape)
+
+
+def laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
+    """Columns of one or four gates, ``(rows, gates * units)`` or ``(gates * units,)``, in the shape of a weight."""
+    if columns.ndim == 2:
+        by_gate = columns.reshape(columns.shape[0], gates, -1)
+        columns = {
+            "plain": columns,
+            "transposed": columns.T,
+            "stacked": by_gate.transpose(1, 0, 2),
+            "stacked_transposed": by_gate.transpose(1, 2, 0),
+            "split": by_gate,
+        }[leaf.layout]
+    return columns.reshape(leaf.shape or ())
+
+
+def as_columns(values: np.ndarray, leaf: Leaf, array: str, gates: int) -> np.ndarray:
+    """The reverse of `laid_out`."""
+    if array == "bias":
+        return values.ravel()
+    axes = {"stacked": (1, 0, 2), "stacked_transposed": (2, 0, 1), "split": (0, 1, 2)}
+    values = values.reshape(leaf.bare) if leaf.bare else values
+    if leaf.layout in axes:
+        values = values.transpose(axes[leaf.layout])
+        return values.reshape(values.shape[0], gates * values.shape[2])
+    return values.T if leaf.layout == "transposed" else values
