@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from leaves import Leaf
+if TYPE_CHECKING:  # it imports TensorFlow, which no name needs
+    from leaves import Leaf
 
 GATES = "IFCO"  # columns of a Keras kernel, in order
 

@@ -1,0 +1,56 @@
+"""Which gate the name of a weight says, alone and beside the names of the three others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+
+@dataclass
+class Named:
+    path: str
+
+
+def gates(*paths: str, unbuilt: tuple[str, ...] = ()) -> str:
+    """The gates of some weights in the order of their names, with ``-`` for what a name does not say."""
+    from gate_names import gates_by_name
+
+    leaves, others = [Named(path) for path in paths], [Named(path) for path in unbuilt]
+    of_path = {leaf.path: gate for gate, leaf in gates_by_name(leaves, others).items()}
+    return "".join(of_path.get(path, "-") for path in paths + unbuilt)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("cell.fcXI.kernel", "cell.fcXF.kernel", "cell.fcXC.kernel", "cell.fcXO.kernel"),
+        ("cell.Wi", "cell.Wf", "cell.Wg", "cell.Wo"),
+        ("cell.W_xi", "cell.W_xf", "cell.W_xc", "cell.W_xo"),
+        ("cell.input_gate", "cell.forget_gate", "cell.candidate", "cell.output_gate"),
+        ("gates['in'].wx", "gates['forget'].wx", "gates['new'].wx", "gates['out'].wx"),
+        ("cell.вход", "cell.забывание", "cell.кандидат", "cell.выход"),
+        ("cell.gi_wx", "cell.gf_wx", "cell.gc_wx", "cell.go_wx"),
+    ],
+    ids=lambda paths: paths[0],
+)
+def test_names_of_one_manner_give_each_gate_once(paths):
+    assert gates(*paths) == "IFCO"
+    assert gates(*reversed(paths)) == "OCFI"
+
+
+def test_the_fourth_is_the_one_that_is_left():
+    assert gates("cell.Wi", "cell.Wf", "cell.extra", "cell.Wo") == "IFCO"
+
+
+@pytest.mark.parametrize("paths", [("w.1", "w.2", "w.3", "w.4"), ("cell.a", "cell.b", "cell.q", "cell.z")])
+def test_names_that_say_nothing_are_not_read_into(paths):
+    assert gates(*paths) == "----"
+
+
+def test_two_weights_of_one_name_are_no_pair_of_gates():
+    assert gates("one.Wi", "two.Wi", "one.Wf", "two.Wf") == "----"
+
+
+def test_a_layer_that_was_never_called_has_a_name_still():
+    assert gates("cell.fcHI", "cell.fcHC", "cell.fcHO", unbuilt=("cell.fcHF",)) == "ICOF"
