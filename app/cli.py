@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from grader.cli import OUR_FAILURE, USAGE, cli, main
+from grader.cli import cli, main
+from grader.shell import OUR_FAILURE, USAGE
 
 if TYPE_CHECKING:
     from app.database import Database

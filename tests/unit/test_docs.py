@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from app.errors import ANSWERS, FRAMEWORK_ANSWERS
 from app.settings import ENV_PREFIX, SECRETS, Settings
-from grader import cli
+from grader import shell
 from grader.assignment import Assignment, CheckId, assignment_schema
 from grader.formats import FORMATS
 from grader.report import Report, Status
@@ -61,7 +61,7 @@ def test_settings_page_lists_the_settings_and_no_others() -> None:
     names = re.compile(rf"{ENV_PREFIX}[A-Z_]*[A-Z]")
     fields = [*Settings.model_fields, *(f"{name}_file" for name in SECRETS)]
     of_the_service = {f"{ENV_PREFIX}{name}".upper() for name in fields}
-    of_the_command_line = set(names.findall(Path(cli.__file__).read_text(encoding="utf-8")))
+    of_the_command_line = set(names.findall(Path(shell.__file__).read_text(encoding="utf-8")))
     assert set(names.findall(read("settings.md"))) == of_the_service | of_the_command_line
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from grader import cli
+from grader.batch import command
 from grader.batch.archives import Unreadable
 from grader.batch.collect import Found, Student
 from grader.batch.gradebook import gradebook
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
+from grader.cli import cli
 from grader.report import Report, Status
 from grader.report_schema import read_report
 from grader.submission import Submission
@@ -198,8 +199,8 @@ class FakeSandbox:
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose files are graded by their content: the name of a kind of report."""
     kinds = {b"passed": passed, b"failed": make_report, b"ours": internal_error}
-    monkeypatch.setattr(cli, "ForkSandbox", FakeSandbox)
-    monkeypatch.setattr(cli, "grade", lambda submission, **rest: kinds[submission.content]())
+    monkeypatch.setattr(command, "ForkSandbox", FakeSandbox)
+    monkeypatch.setattr(command, "grade", lambda submission, **rest: kinds[submission.content]())
     folder = tmp_path / "course"
     folder.mkdir()
     (folder / "a.py").write_bytes(b"passed")
@@ -208,7 +209,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def batch(*arguments: object) -> object:
-    return CliRunner().invoke(cli.cli, ["batch", *map(str, arguments), "--lang", "en"])
+    return CliRunner().invoke(cli, ["batch", *map(str, arguments), "--lang", "en"])
 
 
 def test_batch_writes_a_line_per_file_and_sums_up(course: Path) -> None:

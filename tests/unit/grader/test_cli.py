@@ -10,9 +10,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli import cli
-from grader.cli import USAGE, _keras_agrees
+from grader.doctor import _keras_agrees
 from grader.errors import SandboxUnavailable
 from grader.sandbox import Device
+from grader.shell import USAGE
 from reference.cases import cases_to_arrays
 
 REASON = "a GPU is asked for, and there is none that it can use: missing /dev/nvidiactl"
@@ -27,7 +28,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(wanted)
         raise SandboxUnavailable(REASON)
 
-    monkeypatch.setattr("grader.cli.choose_device", choose_device)
+    monkeypatch.setattr("grader.doctor.choose_device", choose_device)
     monkeypatch.setattr("grader.sandbox.launcher.choose_device", choose_device)
     return asked
 
@@ -74,7 +75,7 @@ def test_doctor_shows_how_far_keras_is_from_the_exact_answers(monkeypatch, assig
         *right, last = cases
         return cases_to_arrays([*right, dataclasses.replace(last, expected=last.expected + last.x.dtype.type(off_by))])
 
-    monkeypatch.setattr("grader.cli.build_with_keras", build)
+    monkeypatch.setattr("grader.doctor.build_with_keras", build)
     device = Device("NVIDIA L4", ("/dev/nvidia0",))
     console = Console(file=io.StringIO(), width=120)
     assert _keras_agrees(device, assignment, console) is agrees

@@ -1,0 +1,125 @@
+"""The command that grades a whole course."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from grader.batch.collect import collect
+from grader.batch.gradebook import gradebook
+from grader.batch.overview import overview
+from grader.batch.run import grade_all, status_name, summary, with_equal_code
+from grader.messages import translate
+from grader.pipeline import grade
+from grader.sandbox import ForkSandbox, Kind
+from grader.shell import (
+    BELOW,
+    GRADED,
+    OUR_FAILURE,
+    Language,
+    accepted_missing,
+    check_threshold,
+    our_failure_is_exit_3,
+    reading_language,
+    reference_store,
+    usage,
+    wanted_assignment,
+    wanted_device,
+)
+
+
+class BatchFormat(StrEnum):
+    JSONL = "jsonl"
+    CSV = "csv"
+    HTML = "html"
+
+
+def batch_command(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Folders, files, or the archives that Moodle and Canvas make of a whole course."),
+    ],
+    assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
+    format: Annotated[BatchFormat, typer.Option(help="How the results are written.")] = BatchFormat.JSONL,
+    lang: Annotated[
+        Language | None, typer.Option(help="Language of the texts; default: the locale's.", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the results here.", show_default=False)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="So many at a time; default: one per core.", show_default=False)
+    ] = None,
+    fail_under: Annotated[float, typer.Option(help="Exit with 1 when one gets fewer points than this.")] = 0.0,
+) -> None:
+    """Grade a whole course: a folder, files, or a "download all" archive. One bad file never stops the rest.
+
+    Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).
+    """
+    check_threshold(fail_under)
+    chosen = wanted_assignment(assignment)
+    language = reading_language(lang, chosen.language)
+    accepted, device = accepted_missing(), wanted_device()
+    for path in paths:
+        if not (path.is_dir() or path.is_file()):
+            raise usage(f"{path}: there is no such file or folder")
+    with contextlib.ExitStack() as stack:
+        found = stack.enter_context(collect(paths))
+        if not found:
+            raise usage(f"{translate('batch.nothing_found', language)} {', '.join(map(str, paths))}")
+        stack.enter_context(our_failure_is_exit_3())
+        # Opened before the first is graded: an hour later would be late to learn that it cannot be.
+        stream = _open_output(output, stack, bom=format is BatchFormat.CSV)
+        sandbox = stack.enter_context(ForkSandbox(slots=jobs, accept_missing=accepted, device=device))
+        sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
+        references = reference_store()
+        references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
+        grade_one = partial(grade, assignment=chosen, sandbox=sandbox, references=references)
+        done = stack.enter_context(_progress_bar(len(found), language))
+        rows = []
+        for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):
+            if format is BatchFormat.JSONL:
+                stream.write(json.dumps(row.as_json(language), ensure_ascii=False) + "\n")
+                stream.flush()
+            rows.append(row.without_texts())
+        if format is BatchFormat.CSV:
+            stream.write(gradebook(rows, chosen, language))
+        elif format is BatchFormat.HTML:
+            stream.write(overview(rows, chosen, language))
+    counts = ", ".join(f"{status_name(status, language)}: {count}" for status, count in summary(rows).items())
+    typer.echo(f"{translate('batch.files', language)}: {len(rows)}; {counts}", err=True)
+    if not all(row.has_grade for row in rows):
+        raise typer.Exit(OUR_FAILURE)
+    raise typer.Exit(BELOW if any((row.points or 0.0) < fail_under for row in rows) else GRADED)
+
+
+def _open_output(output: Path | None, stack: contextlib.ExitStack, *, bom: bool) -> TextIO:
+    """Standard output, or a new file; a spreadsheet needs the mark at its beginning to see that it is UTF-8."""
+    if output is None:
+        return sys.stdout
+    try:
+        encoding = "utf-8-sig" if bom else "utf-8"
+        return stack.enter_context(output.open("w", encoding=encoding, newline=""))
+    except OSError as exc:
+        raise usage(f"{output}: {exc.strerror or exc}") from exc
+
+
+@contextlib.contextmanager
+def _progress_bar(total: int, language: str) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, nothing in a pipe; what it gives is called when one more is done."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(translate("batch.grading", language), total=total)
+        yield lambda: bar.advance(task)

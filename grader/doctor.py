@@ -1,0 +1,100 @@
+"""The command that says what this host can do."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from grader.assignment import Assignment, load_assignments
+from grader.comparison import compare
+from grader.pipeline import grade
+from grader.report import Status
+from grader.sandbox import Device, ForkSandbox, Kind, choose_device
+from grader.selftest import correct_submission
+from grader.shell import (
+    GRADED,
+    OUR_FAILURE,
+    accepted_missing,
+    our_failure_is_exit_3,
+    reference_store,
+    wanted_device,
+)
+from reference import ReferenceStore, lstm_forward
+from reference.cases import cases_from_arrays
+from reference.misconceptions import mutation_score
+from reference.store import build_with_keras
+
+
+def doctor(
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Require a GPU, and compare Keras on it with the exact answers first.")
+    ] = False,
+) -> None:
+    """Say what this host can do: versions, the device, the wall around submissions, and a known answer graded there.
+
+    Exit codes: 0 it can grade, 2 wrong usage, 3 it cannot.
+    """
+    console = Console(highlight=False)
+    accepted, device = accepted_missing(), "gpu" if gpu else wanted_device()
+    assignment = load_assignments()["lstm-layer"]
+    console.print(f"lstm-grader {version('lstm-grader')}, Python {platform.python_version()}, {platform.system()}")
+    for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
+        with contextlib.suppress(PackageNotFoundError):
+            console.print(f"{name} {version(name)}")
+    with our_failure_is_exit_3():
+        chosen = choose_device(device)
+        console.print(f"device: {chosen}{f' ({chosen.reason})' if chosen.reason else ''}")
+        agrees = not gpu or _keras_agrees(chosen, assignment, console)
+    with our_failure_is_exit_3(), ForkSandbox(accept_missing=accepted, device=device) as sandbox:
+        console.print(f"slots: {sandbox.slots} (cores this process may use)")
+        sandbox.start(Kind.KERAS3)
+        table = Table("mechanism", "state", "what it stops")
+        for name, mechanism in sandbox.wall().items():
+            state = "[green]enforced[/]" if mechanism.enforced else "[red]not enforced[/]"
+            table.add_row(name, state, mechanism.stops)
+        for name, why in sandbox.opens().items():
+            table.add_row(name, "[yellow]open for the GPU[/]", why)
+        console.print(table)
+        references = reference_store()
+        report = grade(correct_submission(), assignment, sandbox=sandbox, references=references)
+        _print_mutation_score(references, assignment, console)
+    good = report.status == Status.PASSED
+    console.print(
+        f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "
+        f"in {report.timing.wall_seconds:.1f} s (the first one includes starting TensorFlow)"
+    )
+    if report.error is not None:
+        console.print(f"{report.error.type} {report.error.message}")
+    raise typer.Exit(GRADED if good and agrees else OUR_FAILURE)
+
+
+def _print_mutation_score(references: ReferenceStore, assignment: Assignment, console: Console) -> None:
+    """Show how well the assignment's cases tell known mistakes apart, and make ready what wrong answers need."""
+    specs = [case.spec() for case in assignment.cases]
+    references.prepare(specs, digest=assignment.digest)
+    console.print(f"known mistakes: {mutation_score(references.load(specs, digest=assignment.digest))}")
+
+
+def _keras_agrees(device: Device, assignment: Assignment, console: Console) -> bool:
+    """Show how far Keras' answers on this device, without the box around it, are from the oracle's."""
+    specs = [case.spec() for case in assignment.cases]
+    cases = cases_from_arrays(specs, build_with_keras(specs, gpu=device.environment()))
+    tolerance = assignment.tolerance
+    table = Table("case", "shape", "largest error", f"within {tolerance.atol:g} + {tolerance.rtol:g} of the value")
+    close = []
+    for case in cases:
+        exact = lstm_forward(case.x, case.weights).h
+        compared = compare(case.expected, exact, atol=tolerance.atol, rtol=tolerance.rtol)
+        close.append(compared.close)
+        error = np.nan if compared.max_abs_error is None else compared.max_abs_error
+        table.add_row(case.spec.id, str(case.expected.shape), f"{error:.2g}", "yes" if compared.close else "[red]no[/]")
+    console.print(f"Keras on {device}, compared with the float64 oracle:")
+    console.print(table)
+    return all(close)

@@ -1,0 +1,103 @@
+"""What commands have in common with the shell they are run in: the environment, wrong usage, exit codes.
+
+This is the only module of `grader` that reads the environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import cast
+
+import typer
+from platformdirs import user_cache_path
+
+from grader.assignment import Assignment, load_assignments, pick_assignment
+from grader.errors import AssignmentError, SandboxError
+from grader.sandbox import CAN_BE_MISSING, DEVICE_CHOICES, DeviceChoice
+from reference import ReferenceStore, ReferenceUnavailable
+
+GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
+
+
+class Language(StrEnum):
+    RU = "ru"
+    EN = "en"
+
+
+def usage(message: str) -> typer.Exit:
+    """Say what was wrong with a command; to be raised."""
+    typer.echo(f"lstm-grader: {message}", err=True)
+    return typer.Exit(USAGE)
+
+
+@contextlib.contextmanager
+def our_failure_is_exit_3() -> Iterator[None]:
+    """What keeps us from grading becomes a sentence and `OUR_FAILURE`."""
+    try:
+        yield
+    except SandboxError as exc:
+        typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
+        raise typer.Exit(OUR_FAILURE) from exc
+    except ReferenceUnavailable as exc:
+        typer.echo(f"lstm-grader: {exc}", err=True)
+        raise typer.Exit(OUR_FAILURE) from exc
+
+
+def check_threshold(fail_under: float) -> None:
+    """Raises: typer.Exit: no grade could be compared with it."""
+    if not fail_under >= 0:  # NaN is less than nothing, too: every grade would pass it
+        raise usage(f"--fail-under is {fail_under:g}; a number of points is needed")
+
+
+def known_assignments() -> dict[str, Assignment]:
+    """All assignments there are, by id. Raises: typer.Exit: a file of the operator's has a mistake."""
+    folder = os.environ.get("LSTM_GRADER_ASSIGNMENTS_DIR")
+    try:
+        return load_assignments(Path(folder) if folder else None)
+    except AssignmentError as exc:
+        raise usage(str(exc)) from exc
+
+
+def wanted_assignment(wanted: str) -> Assignment:
+    """By its id, or from a TOML file. Raises: typer.Exit: there is none, or it has a mistake."""
+    try:
+        return pick_assignment(known_assignments(), wanted)
+    except AssignmentError as exc:
+        raise usage(str(exc)) from exc
+
+
+def reference_store() -> ReferenceStore:
+    """Where right answers are kept."""
+    folder = os.environ.get("LSTM_GRADER_CACHE_DIR")
+    return ReferenceStore(Path(folder) if folder else user_cache_path("lstm-grader", appauthor=False))
+
+
+def accepted_missing() -> list[str]:
+    """Parts of the wall that the operator agrees to run without. Raises: typer.Exit: something else was named."""
+    accepted = [name.strip() for name in os.environ.get("LSTM_GRADER_ACCEPT_MISSING", "").split(",") if name.strip()]
+    if unknown := set(accepted) - set(CAN_BE_MISSING):
+        possible = ", ".join(CAN_BE_MISSING)
+        raise usage(f"LSTM_GRADER_ACCEPT_MISSING is {', '.join(sorted(unknown))}; possible are {possible}")
+    return accepted
+
+
+def wanted_device() -> DeviceChoice:
+    """What submissions run on. Raises: typer.Exit: nothing that there is was named."""
+    device = os.environ.get("LSTM_GRADER_DEVICE") or "cpu"
+    if device not in DEVICE_CHOICES:
+        raise usage(f"LSTM_GRADER_DEVICE is {device}; possible are cpu, gpu and auto")
+    return cast("DeviceChoice", device)
+
+
+def reading_language(lang: Language | None, otherwise: str) -> str:
+    """The language that was asked for, else the locale's, where that is one of ours."""
+    if lang is not None:
+        return lang.value
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name, ""):
+            return value[:2] if value[:2] in ("ru", "en") else otherwise
+    return otherwise
