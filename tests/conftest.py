@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from grader.sandbox import choose_device
 from tests.postgresql import PostgreSQL, running_postgresql
+from tests.receiver import Receiver, listening
 
 # Shared machines stall now and then; a slow example is no failure.
 settings.register_profile("default", deadline=None)
@@ -40,3 +41,9 @@ def _no_environment_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 def postgresql() -> Iterator[PostgreSQL]:
     with running_postgresql() as server:
         yield server
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with listening() as receiver:
+        yield receiver

@@ -1,4 +1,8 @@
-"""The queries: who wants to be told, what is still to be told, and how that went."""
+"""The queries: who wants to be told, what is still to be told, and how that went.
+
+When something is to be sent is a time of the database: the process that stores it and those that may send it can have
+different clocks.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from app.events import is_postgresql
 from app.models import Delivery, Role, StoredReport, Submission, Token, Webhook, utc_now
 from app.tokens import Principal, is_valid
 
@@ -62,7 +67,7 @@ async def delete_webhook(session: AsyncSession, webhook_id: str) -> None:
 
 
 async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
-    delivery = Delivery(webhook_id=webhook_id, event=PING, next_at=utc_now())
+    delivery = Delivery(webhook_id=webhook_id, event=PING, next_at=await _now(session))
     session.add(delivery)
     await session.flush()
     return delivery
@@ -70,7 +75,7 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
 
 async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
     """Tell of this report everybody whose token may read it, as part of the caller's transaction."""
-    now = utc_now()
+    now = await _now(session)
     sent_by = select(Submission.submitted_by).where(Submission.id == report.submission_id).scalar_subquery()
     webhooks = await session.scalars(
         select(Webhook.id)
@@ -89,7 +94,8 @@ async def list_deliveries(
 
 
 async def is_something_due(session: AsyncSession) -> bool:
-    return await session.scalar(select(Delivery.id).where(Delivery.next_at <= utc_now()).limit(1)) is not None
+    due = select(Delivery.id).where(Delivery.next_at <= await _now(session)).limit(1)
+    return await session.scalar(due) is not None
 
 
 async def count_waiting(session: AsyncSession) -> int:
@@ -106,7 +112,7 @@ async def claim_due(
         busy: webhooks that are left out, so that one which answers slowly takes one place and not all.
         only: the one webhook that is meant.
     """
-    now = utc_now()
+    now = await _now(session)
     rows = await session.execute(
         select(Delivery, Webhook, Submission, StoredReport)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
@@ -131,19 +137,27 @@ async def claim_due(
     return list(due.values())
 
 
-async def settle(session: AsyncSession, delivery_id: str, *, next_at: datetime | None, **outcome: Any) -> None:
+async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta | None = None, **outcome: Any) -> None:
     """Write down how an attempt went.
 
     Args:
-        next_at: when to try again; None: it is over.
+        again_in: how long to wait before the next one; None: it is over.
         outcome: `delivered_at`, `last_status`, `last_error`.
     """
+    next_at = await _now(session) + again_in if again_in is not None else None
     await session.execute(
         update(Delivery)
         .where(Delivery.id == delivery_id)
         .values(next_at=next_at, **outcome)
         .execution_options(synchronize_session=False)
     )
+
+
+async def _now(session: AsyncSession) -> datetime:
+    if not is_postgresql(session):
+        return utc_now()
+    now: datetime = (await session.execute(select(func.now()))).scalar_one()
+    return now
 
 
 def _visible_to(viewer: Principal) -> ColumnElement[bool]:

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 ATTEMPT_SECONDS = 15.0
 # More than one attempt takes: who holds a delivery for longer is gone.
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=ATTEMPT_SECONDS + 5)
 #: After the first failure, after the second, ...; after the last one it is given up.
 RETRY_SECONDS = (5, 30, 120, 600, 3600, 6 * 3600, 12 * 3600, 24 * 3600)
 ERROR_CHARACTERS = 200
@@ -155,14 +155,13 @@ class WebhookSender:
                 logger.info("webhook_gone", extra=facts)
             elif error is None:
                 outcome = "delivered"
-                await outbox.settle(session, delivery.id, next_at=None, delivered_at=utc_now(), last_status=status)
+                await outbox.settle(session, delivery.id, delivered_at=utc_now(), last_status=status)
                 logger.info("webhook_delivered", extra=facts)
             else:
                 again = delivery.attempts <= len(RETRY_SECONDS)
                 outcome = "failed" if again else "given_up"
                 wait = timedelta(seconds=RETRY_SECONDS[delivery.attempts - 1]) if again else None
-                next_at = utc_now() + wait if wait is not None else None
-                await outbox.settle(session, delivery.id, next_at=next_at, last_status=status, last_error=error)
+                await outbox.settle(session, delivery.id, again_in=wait, last_status=status, last_error=error)
                 logger.warning("webhook_failed", extra={**facts, "status": status, "will_be_repeated": again})
         self._attempted(outcome)
 

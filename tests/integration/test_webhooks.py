@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -17,36 +14,11 @@ from app.tokens import Principal
 from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
 from tests.integration.test_database import REPORT, add, anyio_backend, claim, database, owner, path
+from tests.receiver import Receiver
 
 __all__ = ["anyio_backend", "database", "owner", "path"]
 
 pytestmark = pytest.mark.anyio
-
-
-class Receiver(ThreadingHTTPServer):
-    def __init__(self) -> None:
-        self.came: list[tuple[str, str, bytes]] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.came.append((self.headers["host"], self.headers["webhook-id"], body))  # type: ignore[attr-defined]
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        thread = threading.Thread(target=receiver.serve_forever)
-        thread.start()
-        yield receiver
-        receiver.shutdown()
-        thread.join()
 
 
 async def grade(database: Database, owner: Principal) -> None:
@@ -59,8 +31,7 @@ async def grade(database: Database, owner: Principal) -> None:
 
 async def leave(database: Database, owner: Principal, receiver: Receiver) -> str:
     async with database.write() as session:
-        url = f"http://localhost:{receiver.server_address[1]}/hook"
-        return (await outbox.add_webhook(session, url=url, created_by=owner.token_id)).id
+        return (await outbox.add_webhook(session, url=receiver.url, created_by=owner.token_id)).id
 
 
 async def test_every_result_arrives_once(
@@ -79,8 +50,8 @@ async def test_every_result_arrives_once(
                     break
                 await asyncio.sleep(0.05)
     assert len(deliveries) == 5
-    assert sorted(id for _, id, _ in receiver.came) == sorted(delivery.id for delivery in deliveries)
-    assert {host for host, _, _ in receiver.came} == {f"localhost:{receiver.server_address[1]}"}
+    assert sorted(message.id for message in receiver.came) == sorted(delivery.id for delivery in deliveries)
+    assert {message.headers["host"] for message in receiver.came} == {f"localhost:{receiver.server_port}"}
 
 
 async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
@@ -98,3 +69,15 @@ async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
         (again,) = await outbox.claim_due(session, timedelta(seconds=60), only=webhook)
     assert (again.delivery.id, again.delivery.attempts) == (taken.delivery.id, 2)
     assert receiver.came == []
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
+    database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await leave(database, owner, receiver)
+    with monkeypatch.context() as clock:
+        clock.setattr(outbox, "utc_now", lambda: utc_now() + timedelta(days=2))
+        await grade(database, owner)
+    async with database.write() as session:
+        assert len(await outbox.claim_due(session, timedelta(seconds=60))) == 1

@@ -1,0 +1,89 @@
+"""A receiver of webhooks that listens on this machine, as an integrator writes one after reading docs/api.md."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Message:
+    """One delivery as it came; the names of headers are in small letters."""
+
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    def is_signed_with(self, secret: str) -> bool:
+        signed = f"{self.id}.{self.headers['webhook-timestamp']}.".encode() + self.body
+        digest = hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()
+        return self.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps every message that came whole, answered or not.
+
+    Attributes:
+        answering: while it is not set, no answer is given.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.came: list[Message] = []
+        self.answering = threading.Event()
+        self.answering.set()
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.server_port}/hook"
+
+    def told(self, secret: str) -> list[int]:
+        """The report that each message tells of; a repeated one, which its id shows, counts once.
+
+        Raises:
+            AssertionError: a message is not signed, or came with another body than before.
+        """
+        bodies: dict[str, bytes] = {}
+        for message in list(self.came):
+            assert message.is_signed_with(secret)
+            assert bodies.setdefault(message.id, message.body) == message.body
+        return [json.loads(body)["data"]["report"]["id"] for body in bodies.values()]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        length = int(self.headers["content-length"])
+        body = self.rfile.read(length)
+        if len(body) == length:
+            self.server.came.append(Message({name.lower(): value for name, value in self.headers.items()}, body))
+            self.server.answering.wait()
+            with contextlib.suppress(OSError):  # Who sent it may be gone.
+                self.send_response(204)
+                self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        thread = threading.Thread(target=receiver.serve_forever)
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.answering.set()
+            receiver.shutdown()
+            thread.join()
