@@ -21,13 +21,14 @@ import psycopg
 from grader.selftest import correct_submission
 from tests.acceptance.conftest import COMMAND, Server, below, service_environment, serving
 from tests.postgresql import PostgreSQL
+from tests.receiver import Receiver
 
 TOKEN = "owner-token-of-these-tests-7c1e"
 #: What only the reader looks at: graded in milliseconds, through the real box.
 NO_CLASS = b"x = 1\n"
 CORRECT = correct_submission().content
 RESULTS = """
-    SELECT submissions.id, submissions.job_status, count(reports.id) FROM submissions
+    SELECT submissions.id, submissions.job_status, count(reports.id), max(reports.id) FROM submissions
     LEFT JOIN reports ON reports.submission_id = submissions.id GROUP BY submissions.id, submissions.job_status
 """
 
@@ -37,13 +38,23 @@ class Installation:
 
     Args:
         postgresql: None: everything is one process, on SQLite.
+        receiver: is told of every report.
     """
 
-    def __init__(self, folder: Path, cache_dir: Path, postgresql: PostgreSQL | None, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cache_dir: Path,
+        postgresql: PostgreSQL | None,
+        receiver: Receiver | None = None,
+        **environment: str,
+    ) -> None:
         self.kind = "PostgreSQL" if postgresql else "SQLite"
         self.accepted: list[str] = []
         self._folder = folder
         self._cache_dir = cache_dir
+        self._receiver = receiver
+        self._secret = ""
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count()
         self._processes: list[subprocess.Popen[Any]] = []
@@ -54,6 +65,7 @@ class Installation:
             "LSTM_GRADER_OWNER_TOKEN": TOKEN,
             "LSTM_GRADER_SLOTS": "2",
             "LSTM_GRADER_TOKEN_REQUESTS_PER_MINUTE": "1000000",
+            "LSTM_GRADER_WEBHOOK_PRIVATE_TARGETS": "true",
             **environment,
         }
         self.database_url = postgresql.new_database() if postgresql else ""
@@ -71,6 +83,9 @@ class Installation:
     def start_web(self) -> Server:
         self.web = self._stack.enter_context(serving(self._folder, self._cache_dir, **self._environment))
         self._processes.append(self.web.process)
+        if self._receiver and not self._secret:
+            left = self.client.post("/api/v1/webhooks", json={"url": self._receiver.url})
+            self._secret = left.raise_for_status().json()["secret"]
         return self.web
 
     def start_worker(self, *within: str, **environment: str) -> subprocess.Popen[bytes]:
@@ -136,17 +151,23 @@ class Installation:
             time.sleep(0.02)
 
     def expect_one_result_each(self, seconds: float) -> None:
-        """Every submission that is stored, and so every one that was answered 202, is done and has one report."""
+        """Every submission that is stored, and so every one that was answered 202, is done and has one report; and the
+        receiver, if there is one, was told of each report under one id, however often.
+        """
         assert self.accepted
         until = time.monotonic() + seconds
         while True:
-            found = {id: (status, reports) for id, status, reports in self.query(RESULTS)}
-            wrong = {id: result for id, result in found.items() if result != ("done", 1)}
-            if not wrong:
+            found = self.query(RESULTS)
+            wrong = [result for result in found if result[1:3] != ("done", 1)]
+            reports = sorted(result[3] for result in found if result[3])
+            told = sorted(self._receiver.told(self._secret)) if self._receiver else reports
+            if not wrong and len(told) >= len(reports):
                 break
-            assert time.monotonic() < until, f"after {seconds} s: {len(wrong)} of {len(found)}, such as {wrong}"[:500]
+            told_of = f"{len(told)} of {len(reports)} reports told"
+            assert time.monotonic() < until, f"after {seconds} s: {told_of}, {len(wrong)} without, such as {wrong[:3]}"
             time.sleep(0.2)
-        assert set(self.accepted) <= set(found)
+        assert told == reports
+        assert set(self.accepted) <= {result[0] for result in found}
         assert self.client.get(f"/api/v1/submissions/{self.accepted[-1]}").json()["report"]["status"]
 
     def stored(self) -> int:

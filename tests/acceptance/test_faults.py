@@ -1,6 +1,7 @@
 """Faults, with real processes: whatever dies, every 202 gets exactly one final result, and nobody has to help.
 
-The times are promises: from the fault until everything that was accepted is graded.
+The times are promises: from the fault until everything that was accepted is graded, and a webhook's
+receiver was told of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 
 from tests.acceptance.installation import CORRECT, TOKEN, Installation, kill, kill_zygotes
 from tests.postgresql import PostgreSQL
+from tests.receiver import Receiver
 
 AFTER_A_KILL_OF_THE_SERVICE_SECONDS = 60
 AFTER_A_KILL_OF_A_WORKER_SECONDS = 60
@@ -26,13 +28,13 @@ Install = Callable[..., Installation]
 
 
 @pytest.fixture
-def install(tmp_path: Path, cache_dir: Path, request: pytest.FixtureRequest) -> Iterator[Install]:
+def install(tmp_path: Path, cache_dir: Path, receiver: Receiver, request: pytest.FixtureRequest) -> Iterator[Install]:
     """Makes an installation on "sqlite" or "postgresql"; all its processes end with the test."""
     made: list[Installation] = []
 
     def install(kind: str, folder: Path = tmp_path, **environment: str) -> Installation:
         server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
-        made.append(Installation(folder, cache_dir, server, **environment))
+        made.append(Installation(folder, cache_dir, server, receiver, **environment))
         return made[-1]
 
     yield install
@@ -191,17 +193,17 @@ time.time_ns = lambda: time_ns_() + int(offset() * 1e9)
 
 
 def test_clocks_that_jump_and_disagree_lose_nothing(install: Install, tmp_path: Path) -> None:
-    """The web process's clock jumps by a day, forward and back; the worker's is two days behind."""
+    """The web process's clock jumps by a day, forward and back; the worker's by two days, and the other way."""
     (tmp_path / "python").mkdir()
     (tmp_path / "python" / "sitecustomize.py").write_text(CLOCK)
     web_clock, worker_clock = tmp_path / "web-clock", tmp_path / "worker-clock"
-    worker_clock.write_text("-172800")
     installation = install("postgresql", PYTHONPATH=str(tmp_path / "python"), TEST_CLOCK_OFFSET=str(web_clock))
     installation.start_web()
     installation.start_worker(TEST_CLOCK_OFFSET=str(worker_clock))
     day = 24 * 3600
     for jump in (0, day, -day, 0):
         web_clock.write_text(str(jump))
+        worker_clock.write_text(str(-2 * jump))
         started = time.monotonic()
         assert installation.post(student="ivanov", wait="60").status_code == 200
         assert time.monotonic() - started < 30

@@ -11,6 +11,7 @@ import pytest
 
 from tests.acceptance.installation import CORRECT, Installation, kill
 from tests.postgresql import PostgreSQL, running_postgresql
+from tests.receiver import Receiver
 
 NETWORK = "10.213.0.0/16"
 AFTER_A_CUT_CABLE_SECONDS = 90
@@ -70,9 +71,9 @@ def shared_postgresql() -> Iterator[PostgreSQL]:
 
 
 def test_worker_that_is_cut_off_is_replaced_and_works_again_when_it_is_back(
-    hosts: list[Host], shared_postgresql: PostgreSQL, tmp_path: Path, cache_dir: Path
+    hosts: list[Host], shared_postgresql: PostgreSQL, receiver: Receiver, tmp_path: Path, cache_dir: Path
 ) -> None:
-    installation = Installation(tmp_path, cache_dir, shared_postgresql, LSTM_GRADER_SLOTS="1")
+    installation = Installation(tmp_path, cache_dir, shared_postgresql, receiver, LSTM_GRADER_SLOTS="1")
     try:
         installation.start_web()
         first, second = (
