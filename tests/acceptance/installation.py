@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,9 @@ class Installation:
     def _all_environment(self) -> dict[str, str]:
         return service_environment(self._folder, self._cache_dir, **self._environment)
 
-    def start_web(self) -> Server:
-        self.web = self._stack.enter_context(serving(self._folder, self._cache_dir, **self._environment))
+    def start_web(self, **environment: str) -> Server:
+        environment = self._environment | environment
+        self.web = self._stack.enter_context(serving(self._folder, self._cache_dir, **environment))
         self._processes.append(self.web.process)
         if self._receiver and not self._secret:
             left = self.client.post("/api/v1/webhooks", json={"url": self._receiver.url})
@@ -145,10 +146,7 @@ class Installation:
         return str(self.client.get(f"/api/v1/submissions/{submission_id}").json()["job_status"])
 
     def wait_for_running(self, submission_id: str, seconds: float = 60) -> None:
-        until = time.monotonic() + seconds
-        while self.job_status(submission_id) != "running":
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        wait_until(lambda: self.job_status(submission_id) == "running", seconds)
 
     def expect_one_result_each(self, seconds: float) -> None:
         """Every submission that is stored, and so every one that was answered 202, is done and has one report; and the
@@ -189,6 +187,13 @@ class Installation:
                 rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
                 total += 1024 * int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
         return total
+
+
+def wait_until(holds: Callable[[], object], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, f"not after {seconds} s"
+        time.sleep(0.02)
 
 
 def kill(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:

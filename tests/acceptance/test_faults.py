@@ -10,13 +10,14 @@ import random
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import CORRECT, TOKEN, Installation, kill, kill_zygotes
+from tests.acceptance.installation import CORRECT, TOKEN, Installation, kill, kill_zygotes, wait_until
 from tests.postgresql import PostgreSQL
 from tests.receiver import Receiver
 
@@ -56,6 +57,22 @@ def test_service_killed_at_random_moments_of_uploads_loses_nothing_it_accepted(i
         time.sleep(1)
     assert len(installation.accepted) > 10
     installation.expect_one_result_each(AFTER_A_KILL_OF_THE_SERVICE_SECONDS)
+
+
+def test_receiver_tells_by_its_id_what_another_process_sends_again(install: Install, receiver: Receiver) -> None:
+    installation = install("postgresql")
+    sender = installation.start_web()
+    installation.start_worker()
+    receiver.answering.clear()
+    assert installation.post(wait="60").status_code == 200
+    wait_until(lambda: receiver.came, 10)
+    installation.client.base_url = installation.start_web(LSTM_GRADER_PORT="0").url
+    kill(sender.process)
+    receiver.answering.set()
+    installation.post()
+    wait_until(lambda: len(receiver.came) == 3, AFTER_A_KILL_OF_THE_SERVICE_SECONDS)
+    installation.expect_one_result_each(1)
+    assert sorted(Counter(message.id for message in receiver.came).values()) == [1, 2]
 
 
 def test_worker_killed_during_a_grade_is_replaced_by_the_others(install: Install) -> None:
@@ -165,10 +182,7 @@ def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: In
         with socket.create_connection(address) as connection:
             connection.sendall(request)
             time.sleep(0.1)
-    until = time.monotonic() + 10
-    while installation.stored() < before + 5:
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    wait_until(lambda: installation.stored() >= before + 5, 10)
     installation.expect_one_result_each(30)
     assert installation.stored() == before + 5
 
