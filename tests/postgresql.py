@@ -55,6 +55,23 @@ class PostgreSQL:
         return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
 
     def start(self) -> None:
+        """Start it if it does not run, and wait until it answers."""
+        until = time.monotonic() + 60
+        while True:
+            self._start()
+            try:
+                psycopg.connect(self.url()).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > until:
+                    raise RuntimeError((self._folder / "log").read_text()) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def _start(self) -> None:
+        # It does not start while processes of one that was killed are still there.
+        if self._process is not None and self._process.poll() is None:
+            return
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -70,21 +87,11 @@ class PostgreSQL:
                 env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
                 **self._user,
             )
-        until = time.monotonic() + 60
-        while True:
-            try:
-                psycopg.connect(self.url()).close()
-            except psycopg.OperationalError:
-                if self._process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError((self._folder / "log").read_text()) from None
-                time.sleep(0.05)
-            else:
-                return
 
     def kill(self) -> None:
         """End it as a power cut would: no process gets to say goodbye."""
         assert self._process is not None
-        # Its children notice by themselves that their parent is gone, and end.
+        # Its children notice that their parent is gone, and end.
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 

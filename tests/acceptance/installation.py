@@ -127,10 +127,9 @@ class Installation:
 
         def upload() -> None:
             while not over.is_set():
-                try:
+                with contextlib.suppress(httpx.TransportError):
                     self.post()
-                except httpx.TransportError:
-                    time.sleep(0.05)
+                over.wait(0.05)
 
         started = [threading.Thread(target=upload) for _ in range(threads)]
         for thread in started:
@@ -178,11 +177,25 @@ class Installation:
         with contextlib.closing(sqlite3.connect(self._folder / "lstm-grader.sqlite3", timeout=20)) as connection:
             return list(connection.execute(sql))
 
+    def pids(self) -> list[int]:
+        """All processes, those that the service has started itself too."""
+        started = [process.pid for process in self._processes if process.poll() is None]
+        return [*started, *below(started)]
+
+    def kill_zygotes(self) -> int:
+        """Kill every warm process; returns how many there were."""
+        killed = 0
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+                    killed += 1
+        return killed
+
     def memory_bytes(self) -> int:
         """Of all processes together; what they share counts once (PSS)."""
-        pids = [process.pid for process in self._processes if process.poll() is None]
         total = 0
-        for pid in {*pids, *below(pids)}:
+        for pid in self.pids():
             with contextlib.suppress(OSError):
                 rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
                 total += 1024 * int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
@@ -199,14 +212,3 @@ def wait_until(holds: Callable[[], object], seconds: float) -> None:
 def kill(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
-
-
-def kill_zygotes(server: Server) -> int:
-    """Kill every warm process below the service; returns how many there were."""
-    killed = 0
-    for pid in server.children():
-        with contextlib.suppress(OSError):
-            if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-    return killed
