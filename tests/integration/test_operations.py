@@ -21,6 +21,7 @@ from app.server import answering
 from app.services import Operations
 from app.settings import Settings
 from app.tokens import Principal
+from tests import postgresql as private
 from tests.integration.test_database import REPORT, add, claim, finish
 from tests.postgresql import PostgreSQL
 
@@ -182,6 +183,13 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
         await graded(restored, owner, "new")
     finally:
         await restored.close()
+
+
+def test_where_the_machine_has_no_postgresql_a_wheel_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private, "INSTALLED", tmp_path)
+    with private.running_postgresql() as server:
+        url = server.new_database()
+        server.restore(server.dump(url), url)
 
 
 async def list_submissions_of(database: Database, owner: Principal) -> dict[str, str]:
