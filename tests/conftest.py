@@ -1,12 +1,13 @@
 """Shared by all tests: none of our environment variables, no network but this machine, no Hypothesis deadline.
 
-Tests marked `gpu` run where a GPU is that the box can use; elsewhere they are skipped, and say what is missing.
+Tests marked `gpu` run where a GPU is that the box can use; elsewhere they are skipped, and say what is missing. No
+other test is skipped in continuous integration: what it needs and does not find there is a failure.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -29,6 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if marked and (reason := choose_device("auto").reason):
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=f"no GPU here: {reason}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and os.environ.get("CI") and not item.get_closest_marker("gpu"):
+        report.outcome = "failed"
+        report.longrepr = f"nothing but a GPU may be missing here: {report.longrepr[2]}"  # type: ignore[index]
+    return report
 
 
 @pytest.fixture(autouse=True)

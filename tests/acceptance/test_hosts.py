@@ -58,7 +58,8 @@ def hosts() -> Iterator[list[Host]]:
     except (OSError, subprocess.CalledProcessError) as exc:
         for host in made:
             host.remove()
-        pytest.skip(f"hosts are network namespaces, which need root and iproute2: {exc}")
+        why = exc.stderr.decode() if isinstance(exc, subprocess.CalledProcessError) else exc
+        pytest.skip(f"hosts are network namespaces, which need root and iproute2: {why}")
     yield made
     for host in made:
         host.remove()

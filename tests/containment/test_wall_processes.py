@@ -214,12 +214,13 @@ print('went on as', ctypes.CFUNCTYPE(ctypes.c_int)(address)())
 """
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="both are ways into an x86-64 kernel")
-@pytest.mark.parametrize("class_body", [X32_GETPID, INT_80], ids=["x32", "int 0x80"])
-def test_calls_of_another_architecture_kill(attack, class_body):
-    report = attack(class_body=class_body)
-    assert (report.status, report.points, report.output.stdout) == ("runtime_error", 0, "")
-    assert [(diagnosis.code, diagnosis.params["signal"]) for diagnosis in report.diagnoses] == [("crash", 31)]
+if os.uname().machine == "x86_64":  # Both are ways into such a kernel.
+
+    @pytest.mark.parametrize("class_body", [X32_GETPID, INT_80], ids=["x32", "int 0x80"])
+    def test_calls_of_another_architecture_kill(attack, class_body):
+        report = attack(class_body=class_body)
+        assert (report.status, report.points, report.output.stdout) == ("runtime_error", 0, "")
+        assert [(diagnosis.code, diagnosis.params["signal"]) for diagnosis in report.diagnoses] == [("crash", 31)]
 
 
 def test_threads_are_limited(attack):
