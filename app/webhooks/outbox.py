@@ -124,7 +124,7 @@ async def claim_due(
             *([Delivery.webhook_id == only] if only else []),
         )
         .order_by(Delivery.next_at, Delivery.id)
-        .limit(AT_ONCE)
+        .limit(1 if only else AT_ONCE)
         .with_for_update(of=Delivery, skip_locked=True)  # Left out on SQLite.
         .options(defer(StoredReport.body))
     )
