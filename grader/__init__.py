@@ -13,8 +13,9 @@ from grader.errors import (
     SubmissionError,
     UnknownAssignment,
 )
-from grader.pipeline import grade, internal_error
+from grader.pipeline import grade
 from grader.report import Report, Status
+from grader.reporting import internal_error
 from grader.submission import Submission
 
 __all__ = [

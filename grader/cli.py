@@ -25,7 +25,7 @@ from grader.doctor import doctor
 from grader.formats import FORMATS, View
 from grader.formats.text import print_report
 from grader.messages import translate
-from grader.pipeline import Progress, grade
+from grader.pipeline import grade
 from grader.report import Report, Status
 from grader.report_diff import diff_reports, diff_text
 from grader.report_schema import NotAReport, read_report, report_schema
@@ -45,6 +45,7 @@ from grader.shell import (
     wanted_assignment,
     wanted_device,
 )
+from grader.stages import Progress
 from grader.submission import Submission
 
 # Of `diff`, as of other tools of that name.

@@ -1,0 +1,304 @@
+"""What is said of a submission: from the evidence to a report."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TypeVar
+
+from grader.artefacts import Sink, pack
+from grader.assignment import Assignment
+from grader.checks.evidence import Evidence
+from grader.checks.registry import not_run
+from grader.comparison import NO_ANSWER
+from grader.diagnosis import diagnose
+from grader.outcomes import (
+    LIMITS_AT_IMPORT,
+    ending_problem,
+    is_out_of_memory,
+    missing_class,
+)
+from grader.reaching import worth_a_look
+from grader.reading import Reading
+from grader.report import (
+    Advisory,
+    AssignmentRef,
+    CaseResult,
+    Check,
+    CheckStatus,
+    Diagnosis,
+    Environment,
+    ErrorInfo,
+    Extraction,
+    Output,
+    Params,
+    Receipt,
+    Report,
+    SkippedCell,
+    Status,
+    SubmissionRef,
+)
+from grader.reproduction import reproduction
+from grader.server_paths import clean_message, without_server_paths
+from grader.stages import Stages
+from grader.submission import Submission
+from reference import Case
+
+Located = TypeVar("Located", Check, Diagnosis)
+
+# Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
+MOST_ADVISORIES, MOST_CELLS = 50, 1000
+# Of the CPU time that a run may take: beyond it another machine may end it.
+SLOW_SHARE = 0.5
+
+
+def points_of(checks: Sequence[Check]) -> float:
+    return sum(check.points for check in checks)
+
+
+def _status(evidence: Evidence, checks: Sequence[Check]) -> Status:
+    execution = evidence.execution
+    if ending := ending_problem(execution):
+        return ending[0]
+    found = execution.class_found
+    if found is None or not found.found:
+        code, _ = missing_class(execution)
+        return LIMITS_AT_IMPORT.get(code, Status.INVALID_SUBMISSION)
+    if not found.is_class:
+        return Status.INVALID_SUBMISSION
+    if any(is_out_of_memory(raised) for raised in execution.raised):
+        return Status.MEMORY_LIMIT
+    if evidence.exercise not in execution.answers:
+        return Status.RUNTIME_ERROR
+    return Status.PASSED if all(check.status == CheckStatus.PASSED for check in checks) else Status.FAILED
+
+
+def report_on(
+    submission: Submission,
+    evidence: Evidence,
+    checks: list[Check],
+    cases: Sequence[Case],
+    stages: Stages,
+    artefacts: Sink | None,
+) -> Report:
+    """The report on a submission that was run.
+
+    Args:
+        checks: with lines of the module text, as they come out of `run_checks`.
+        cases: the assignment's, in its order.
+    """
+    reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
+    outcome = execution.outcome
+    points = points_of(checks)
+    diagnoses = diagnose(evidence, cases)
+    return _sealed(
+        submission,
+        assignment,
+        status=_status(evidence, checks),
+        points=points,
+        checks=_localised(checks, reading, submission.filename),
+        format=reading.format,
+        cases=_case_results(evidence, cases, artefacts),
+        diagnoses=_localised(diagnoses, reading, submission.filename),
+        advisories=_advisories(evidence, diagnoses, submission.filename),
+        extraction=_extraction(evidence),
+        environment=Environment(**outcome.facts, wall=outcome.wall),
+        timing=stages.timing(outcome.cpu_seconds, execution.phases),
+        output=Output(
+            stdout=without_server_paths(outcome.stdout.decode("utf-8", "replace")),
+            stderr=without_server_paths(outcome.stderr.decode("utf-8", "replace")),
+            truncated=outcome.truncated,
+        ),
+        error=_error(evidence, submission.filename),
+        reproduction=reproduction(assignment, execution.generation, execution.parts.roles if execution.parts else {}),
+    )
+
+
+def _case_results(evidence: Evidence, cases: Sequence[Case], artefacts: Sink | None) -> list[CaseResult]:
+    tolerance = evidence.assignment.tolerance
+    results = [
+        evidence.execution.comparisons.get(case.id, NO_ANSWER).result(
+            id=case.id,
+            visibility=case.visibility,
+            category=case.category,
+            atol=tolerance.atol,
+            rtol=tolerance.rtol,
+        )
+        for case in evidence.assignment.cases
+    ]
+    return [
+        result.model_copy(update={"arrays": _stored_arrays(evidence, case, artefacts)}) if artefacts else result
+        for result, case in zip(results, cases, strict=True)
+    ]
+
+
+def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | None:
+    """The name under which the arrays of a public case are kept now; of another shape they make no picture."""
+    answer = evidence.execution.answers.get(case.spec.id)
+    if case.spec.visibility != "public" or answer is None or answer.array is None:
+        return None
+    if answer.array.shape != case.expected.shape:
+        return None
+    name, content = pack(answer.array, case.expected)
+    artefacts(name, content)
+    return name
+
+
+def _localised(items: Sequence[Located], reading: Reading, filename: str) -> list[Located]:
+    """Lines of the joined module text become lines the student knows."""
+    localised = []
+    for item in items:
+        line = item.params.get("line")
+        if isinstance(line, int) and not isinstance(line, bool):
+            frame = reading.frame(line, filename)
+            params = {**item.params, "line": frame.line, "file": frame.file}
+            item = item.model_copy(update={"params": params})
+        localised.append(item)
+    return localised
+
+
+def _advisory(code: str, params: Params, line: int | None, reading: Reading, filename: str) -> Advisory:
+    if line is None:
+        return Advisory(code=code, params=params)
+    frame = reading.frame(line, filename)
+    return Advisory(code=code, params={**params, "line": frame.line, "file": frame.file}, line=frame.line)
+
+
+def _advisories(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
+    reading, execution = evidence.reading, evidence.execution
+    found = [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
+    found += [("global_x_shape", {}, use.line) for use in reading.global_x if use.shape_only]
+    diagnosed = {diagnosis.code for diagnosis in diagnoses}
+    found += [(code, params, line) for code, params, line in worth_a_look(execution) if code not in diagnosed]
+    advisories = [_advisory(code, params, line, reading, filename) for code, params, line in found[:MOST_ADVISORIES]]
+    limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
+    if execution.complete and spent > SLOW_SHARE * limit:
+        advisories.append(Advisory(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
+    if execution.generation == "2" and evidence.assignment.keras == "auto":
+        advisories.append(Advisory(code="keras_generation_used", params={"generation": "2"}))
+    if execution.fresh_only:
+        advisories.append(Advisory(code="not_fresh_instance"))
+    return advisories
+
+
+def _extraction(evidence: Evidence) -> Extraction:
+    reading, execution = evidence.reading, evidence.execution
+    uses = {use.statement for use in reading.uses} if evidence.notebook is not None else set()
+    used = {index for index, statement in enumerate(reading.statements) if statement.run} | uses
+    left_out = {
+        statement.cell
+        for index, statement in enumerate(reading.statements)
+        if index not in used and statement.reason not in ("no_effect", "shell_line", "magic")
+    }
+    skipped = [
+        SkippedCell(index=cell.index, code=cell.code, params=cell.params)
+        for cell in reading.skipped
+        if cell.code != "not_needed" or cell.index in left_out
+    ]
+    for failed in execution.statements_failed:
+        line = reading.frame(failed.line, "").line
+        params = {"line": line, "type": failed.type, "message": clean_message(failed.message)[:300]}
+        skipped.append(SkippedCell(index=reading.cell_of(failed.line), code=failed.code, params=params))
+    return Extraction(
+        cells_used=sorted({reading.statements[index].cell for index in used})[:MOST_CELLS],
+        cells_skipped=sorted(skipped, key=lambda cell: cell.index)[:MOST_CELLS],
+        class_line=reading.frame(reading.class_line, "").line if reading.class_line else None,
+        code_sha256=reading.code_sha256,
+        roles=execution.parts.roles if execution.parts else {},
+        roles_from=execution.roles_from,
+    )
+
+
+def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
+    """The exception that kept the exercise's own case from an answer, else the first one of another case."""
+    raised = evidence.execution.raised
+    first = next((event for event in raised if event.case == evidence.exercise), raised[0] if raised else None)
+    if first is None:
+        return None
+    frames = [evidence.reading.frame(line, filename) for line in first.lines]
+    return ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
+
+
+def unreadable(submission: Submission, assignment: Assignment, reading: Reading, stages: Stages) -> Report:
+    """The report on a submission with nothing in it that could be run: `reading.error` says why."""
+    error = reading.error
+    assert error is not None
+    params = {**error.params, **({"line": error.line} if error.line is not None else {})}
+    diagnosis = Diagnosis(code=error.code, params=params, confidence="exact")
+    skipped = [SkippedCell(index=cell.index, code=cell.code, params=cell.params) for cell in reading.skipped]
+    return _sealed(
+        submission,
+        assignment,
+        status=Status.INVALID_SUBMISSION,
+        points=0.0,
+        checks=not_run(assignment.points, "not_run"),
+        format=reading.format,
+        diagnoses=_localised([diagnosis], reading, submission.filename),
+        advisories=[
+            _advisory(advisory.code, advisory.params, advisory.line, reading, submission.filename)
+            for advisory in reading.advisories[:MOST_ADVISORIES]
+        ],
+        extraction=Extraction(cells_skipped=skipped[:MOST_CELLS]),
+        timing=stages.timing(),
+    )
+
+
+def internal_error(submission: Submission, assignment_id: str, assignment: Assignment | None, exc: Exception) -> Report:
+    """The report on our own failure: without points, so that nobody can mistake it for the student's zero.
+
+    It names the class of `exc` and nothing else: a message may hold paths and settings of the server; the log has it in
+    full.
+
+    Args:
+        assignment: None when the failure is that there is none any more.
+    """
+    return _sealed(
+        submission,
+        assignment,
+        assignment_id=assignment_id,
+        status=Status.INTERNAL_ERROR,
+        points=None,
+        checks=not_run(assignment.points, "internal_error") if assignment else [],
+        format=None,
+        error=ErrorInfo(type=type(exc).__name__, message=""),
+    )
+
+
+@functools.cache
+def _grader_version() -> str:
+    return version("lstm-grader")  # looks for the package on disk
+
+
+def _sealed(
+    submission: Submission,
+    assignment: Assignment | None,
+    *,
+    assignment_id: str | None = None,
+    status: Status,
+    points: float | None,
+    format: str | None,
+    **parts: object,
+) -> Report:
+    max_points = assignment.max_points if assignment else 0.0
+    digest = assignment.digest if assignment else ""
+    return Report.model_validate(
+        {
+            "status": status,
+            "points": points,
+            "max_points": max_points,
+            "score": None if points is None else round(points / max_points, 6),
+            "assignment": AssignmentRef(id=assignment.id if assignment else assignment_id or "", digest=digest),
+            "submission": SubmissionRef.model_validate(
+                {"filename": submission.filename, "sha256": submission.sha256, "format": format}
+            ),
+            "receipt": Receipt(
+                submission_sha256=submission.sha256,
+                assignment_digest=digest,
+                grader_version=_grader_version(),
+                created_at=datetime.now(UTC),
+            ),
+            **parts,
+        }
+    ).sealed()
