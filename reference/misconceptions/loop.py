@@ -54,6 +54,8 @@ def _passed_on() -> Iterator[Mistake]:
         yield Mistake(code, name, changes, RECURRENCE)
     returned = {"pass_h": PASSED["c"], "pass_c": PASSED["h"], "collect": PASSED["c"]}
     yield Mistake("hc_swapped", "c, h = cell(x, h, c)", returned, RECURRENCE)
+    added = {"pass_h": PASSED["h + old h"], "collect": PASSED["h + old h"]}
+    yield Mistake("residual", "h = h + old h", added, RECURRENCE)
 
 
 def _collected() -> Iterator[Mistake]:
@@ -62,7 +64,7 @@ def _collected() -> Iterator[Mistake]:
         ("returns_c", "tanh(c) collected", lambda m, h, c: np.tanh(m.new_c)),
         ("off_by_one", "old h collected", lambda m, h, c: m.h),
         ("residual", "h + c collected", lambda m, h, c: m.new_h + m.new_c),
-        ("residual", "h + old h collected", lambda m, h, c: m.new_h + m.h),
+        ("residual", "h + old h collected", PASSED["h + old h"]),
     ):
         yield Mistake(code, name, {"collect": formula}, RECURRENCE)
 

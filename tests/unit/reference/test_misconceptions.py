@@ -91,6 +91,11 @@ def _handed_over_crosswise(zs, h, c):
     return h, c, c, h
 
 
+def _added_to_the_old_h(zs, h, c):
+    new, c = _right(zs, h, c)
+    return h + new, c
+
+
 def _called_twice(zs, h, c):
     return _right(zs, *_right(zs, h, c))
 
@@ -114,6 +119,7 @@ def _half_of_c_passed_on(zs, h, c):
         ("layers of i and f exchanged", _two_exchanged),
         ("layers of ifo from foi", _three_moved_on),
         ("cell(x, c, h)", _handed_over_crosswise),
+        ("h = h + old h", _added_to_the_old_h),
         ("twice in a row", _called_twice),
         ("h first, then c with the new h", _h_then_c),
         ("float16 of c for the next step", _half_of_c_passed_on),
