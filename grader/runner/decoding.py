@@ -46,7 +46,11 @@ LOWER = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэ�
 COMMON = frozenset("оеаинтсрвл")
 UPPER = frozenset("АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ")
 URL = re.compile(r"(?:https?://|(?<!\S)(?:colab\.research|drive|docs)\.google\.com/)\S+")
-HTML = re.compile(r"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+# A page, or what an LMS makes of a text that was pasted into a field of its own.
+HTML = re.compile(
+    r"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|(?:html|head|body|p|div|span|pre|code|br|h[1-6]|font)(?=[\s/>]))",
+    re.IGNORECASE | re.DOTALL,
+)
 SAVED_PAGE = "From: <Saved by"  # how Chromium's single-file pages begin
 INVISIBLE_SPACE = " \t\n\r\f\v\u00a0\u200b\u2060\ufeff\x1a"
 

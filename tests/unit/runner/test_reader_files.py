@@ -74,6 +74,7 @@ def test_any_line_end_gives_the_same_lines(read, end: str) -> None:
         (b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}', "a.ipynb", "link_only", {}),
         (b"<!DOCTYPE html><html><body>", "a.html", "wrong_extension", {"extension": ".html", "found": "html"}),
         (b"<html>", "a.ipynb", "wrong_extension", {"extension": ".ipynb", "found": "html"}),
+        (b"\n<p dir='ltr'>class LSTM:<br>", "a.py", "wrong_extension", {"extension": ".py", "found": "html"}),
         (b"[1, 2]", "a.ipynb", "invalid_notebook", {"found": "list"}),
         (b'{"a": 1}', "a.ipynb", "invalid_notebook", {"found": "dict"}),
     ],
@@ -87,6 +88,10 @@ def test_what_cannot_be_graded_has_a_code_of_its_own(
 
 def test_a_comment_with_a_link_beside_code_is_code(read) -> None:
     assert read("# https://colab.research.google.com/drive/1\nimport LSTM\n")["error"] is None
+
+
+def test_a_placeholder_in_angle_brackets_is_no_html(read) -> None:
+    assert read("<paste your class here>\nclass LSTM: pass\n")["error"]["code"] == "syntax_error"
 
 
 def test_truncated_json_says_where(read) -> None:

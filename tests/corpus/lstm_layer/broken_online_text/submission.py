@@ -1,0 +1,1 @@
+<p dir="ltr" style="text-align:left;">class LSTM(tf.keras.Model):<br>&nbsp; &nbsp; def __init__(self, h_size):<br>&nbsp; &nbsp; &nbsp; &nbsp; super().__init__()<br>&nbsp; &nbsp; &nbsp; &nbsp; self.lstm_cell = LSTMCell(h_size)</p><p>&nbsp; &nbsp; def call(self, x):<br>&nbsp; &nbsp; &nbsp; &nbsp; return self.lstm_cell(x)</p>
