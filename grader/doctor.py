@@ -26,6 +26,7 @@ from grader.shell import (
     reference_store,
     wanted_device,
 )
+from grader.version import grader_version
 from reference import ReferenceStore, lstm_forward
 from reference.cases import cases_from_arrays
 from reference.misconceptions import mutation_score
@@ -44,7 +45,7 @@ def doctor(
     console = Console(highlight=False)
     accepted, device = accepted_missing(), "gpu" if gpu else wanted_device()
     assignment = load_assignments()["lstm-layer"]
-    console.print(f"lstm-grader {version('lstm-grader')}, Python {platform.python_version()}, {platform.system()}")
+    console.print(f"lstm-grader {grader_version()}, Python {platform.python_version()}, {platform.system()}")
     for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
         with contextlib.suppress(PackageNotFoundError):
             console.print(f"{name} {version(name)}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TypeVar
 
 from grader.artefacts import Sink, pack
@@ -44,6 +42,7 @@ from grader.reproduction import reproduction
 from grader.server_paths import clean_message, without_server_paths
 from grader.stages import Stages
 from grader.submission import Submission
+from grader.version import grader_version
 from reference import Case
 
 Located = TypeVar("Located", Check, Diagnosis)
@@ -266,11 +265,6 @@ def internal_error(submission: Submission, assignment_id: str, assignment: Assig
     )
 
 
-@functools.cache
-def _grader_version() -> str:
-    return version("lstm-grader")  # looks for the package on disk
-
-
 def _sealed(
     submission: Submission,
     assignment: Assignment | None,
@@ -296,7 +290,7 @@ def _sealed(
             "receipt": Receipt(
                 submission_sha256=submission.sha256,
                 assignment_digest=digest,
-                grader_version=_grader_version(),
+                grader_version=grader_version(),
                 created_at=datetime.now(UTC),
             ),
             **parts,
