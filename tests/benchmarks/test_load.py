@@ -110,19 +110,18 @@ def accepted_in(installation: Installation, number: int | None = None) -> float:
 
 
 def unfair_turns(installation: Installation) -> int:
-    """How often a student's later upload was begun while an earlier one of another student was waiting."""
+    """How often an upload was begun while another waited that had fewer uploads of its own student before it."""
     rows = installation.query(
         "SELECT student, created_at, started_at FROM submissions WHERE student LIKE 'burst-%' ORDER BY created_at"
     )
-    seen: dict[str, int] = {}
-    uploads = []
-    for student, created, started in rows:
-        seen[student] = seen.get(student, 0) + 1
-        uploads.append((seen[student], str(created), str(started)))
+    uploads = [
+        (sum(other == student and begun > created for other, _, begun in rows[:place]), created, started)
+        for place, (student, created, started) in enumerate(rows)
+    ]
     return sum(
-        turn > other_turn and other_created < started < other_started
-        for turn, _, started in uploads
-        for other_turn, other_created, other_started in uploads
+        behind > other_behind and other_created < started < other_started
+        for behind, created, started in uploads
+        for other_behind, other_created, other_started in uploads
     )
 
 
