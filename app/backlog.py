@@ -32,8 +32,8 @@ class Backlog:
     async def check(self) -> None:
         """Raises: Overloaded: no upload is taken now."""
         if self._clock() - self._asked_at > KEPT_SECONDS:
+            self._asked_at = self._clock()  # Before the answer, so that of many at once only one asks.
             async with self._database.read() as session:
                 self._oldest_seconds = await repository.oldest_upload_seconds(session)
-            self._asked_at = self._clock()
         if self._oldest_seconds > self._limit_seconds:
             raise Overloaded(retry_after_seconds=RETRY_AFTER_SECONDS)

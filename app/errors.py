@@ -55,6 +55,7 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 
 
@@ -269,6 +270,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     # Not ours:
     RequestValidationError: Answer(422, "invalid-request"),
     SQLAlchemyError: Answer(503, "storage-unavailable"),
+    NoConnectionFree: Answer(503, "busy"),
     Exception: Answer(500, "internal-error"),
 }
 # What the framework itself refuses, by status: a body that is none, no such page, no such method.

@@ -179,11 +179,13 @@ def clean_filename(came: str) -> str:
 
 async def accept(
     services: Services, upload: Upload, submitter: Principal, idempotency_key: str | None = None
-) -> Submission:
+) -> tuple[Submission, int | None]:
     """Store the upload and queue it, both or neither; from here on it is not lost.
 
     Args:
         idempotency_key: the sender's name for this request; what was handed in with it before is given again.
+    Returns:
+        The submission and its place in the queue; None: it was handed in before.
     Raises:
         IdempotencyKeyReused: and that was something else.
         TooManyRequests: the student sends too much.
@@ -191,7 +193,7 @@ async def accept(
         AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
     """
     if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
-        return earlier
+        return earlier, None
     await services.backlog.check()
     assignment = services.assignments[upload.assignment_id]
     try:
@@ -211,15 +213,16 @@ async def accept(
                 idempotency_key=idempotency_key,
             )
             await services.jobs.enqueue(session, submission)
+            position = await repository.queue_position(session, submission)
     except (IntegrityError, AttemptRefused, TooManyRequests):
         # The same request at the same time, and the other one was faster.
         if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
-            return earlier
+            return earlier, None
         raise
     services.jobs.wake()
     facts = {"submission_id": submission.id, "assignment": submission.assignment_id, "bytes": len(upload.content)}
     logger.info("submission_queued", extra=facts)
-    return submission
+    return submission, position
 
 
 async def _repeated(services: Services, upload: Upload, submitter: Principal, key: str) -> Submission | None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.parameters import NO_NAME
 from app.api.schemas import Problem
@@ -105,6 +106,7 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     TooManyWebhooks: {"limit": 10},
     RequestValidationError: {"errors": [{"location": ["query", "wait"], "message": "Input should be at most 120"}]},
     SQLAlchemyError: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    NoConnectionFree: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
 }
 
 #: What can be wrong with every body of JSON.

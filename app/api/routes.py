@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api import assignments, events, regrades, reports, students, submissions, tokens, webhooks
 from app.api.openapi import problem_answers
@@ -22,7 +23,9 @@ async def within_limit(request: Request, holder: TokenHolder) -> None:
 api = APIRouter(
     prefix="/api/v1",
     dependencies=[Depends(within_limit), Depends(language_parameter)],
-    responses=problem_answers(NotAuthenticated, RequestValidationError, TooManyRequests, SQLAlchemyError),
+    responses=problem_answers(
+        NotAuthenticated, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree
+    ),
 )
 for part in (submissions, events, reports, students, assignments, regrades, tokens, webhooks):
     api.include_router(part.router)

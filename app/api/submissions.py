@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import repository, uploads
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
@@ -71,10 +73,13 @@ async def create_submission(
     limit_bytes = parts.settings.upload_bytes
     async with uploads.read_form(request, limit_bytes) as form:
         upload = await uploads.check_upload(form, parts.assignments, limit_bytes, submitter)
-    submission = await uploads.accept(parts, upload, submitter, idempotency_key)
-    if wait:
-        await wait_until_done(parts, submission.id, submitter, wait)
-    body = await _body(request, submission.id, submitter)
+    submission, position = await uploads.accept(parts, upload, submitter, idempotency_key)
+    body = _body_of(_State(submission, None, position, None), report_language(request, submission), submitter)
+    if wait or position is None:
+        # What was stored now is never answered with an error, though the database may be gone by then.
+        with contextlib.suppress(SQLAlchemyError) if position else contextlib.nullcontext():
+            await wait_until_done(parts, submission.id, submitter, wait)
+            body = await _body(request, submission.id, submitter)
     response.headers["Location"] = body.links.self
     response.status_code = status.HTTP_200_OK if body.job_status == JobStatus.DONE else status.HTTP_202_ACCEPTED
     return body

@@ -98,7 +98,7 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
             checked = await uploads.check_upload(
                 form, parts.assignments, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD)
             )
-        submission = await uploads.accept(parts, checked, submitter)
+        submission, _ = await uploads.accept(parts, checked, submitter)
     except UploadRefused as refusal:
         return await _upload_page(request, submitter, refusal, fields)
     return RedirectResponse(f"/submissions/{submission.id}", HTTP_303_SEE_OTHER)

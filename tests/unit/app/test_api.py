@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app import uploads
 from app.auth import PUBLIC
@@ -307,8 +309,6 @@ async def test_fault_of_ours_is_a_problem_with_a_number_and_nothing_else(
 
 async def test_database_that_is_gone_is_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object, **__: object) -> None:
-        from sqlalchemy.exc import OperationalError
-
         raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
     monkeypatch.setattr("app.repository.add_submission", fail)
@@ -316,6 +316,32 @@ async def test_database_that_is_gone_is_503(service: Service, monkeypatch: pytes
         response = await client.post(SUBMISSIONS, **upload())
     assert_problem(response, 503, "storage-unavailable")
     assert response.headers["retry-after"]
+
+
+async def test_more_at_once_than_there_are_connections_is_503(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise NoConnectionFree("QueuePool limit of size 5 overflow 10 reached, connection timed out")
+
+    monkeypatch.setattr("app.repository.add_submission", fail)
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, **upload())
+    assert_problem(response, 503, "busy")
+    assert response.headers["retry-after"]
+
+
+@pytest.mark.parametrize("wait", [0, 5])
+async def test_what_is_stored_is_answered_202_though_the_database_is_gone_by_then(
+    service: Service, monkeypatch: pytest.MonkeyPatch, wait: int
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
+
+    monkeypatch.setattr("app.repository.find_submission", fail)
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, params={"wait": wait}, **upload())
+    assert (response.status_code, response.json()["job_status"], response.json()["position"]) == (202, "queued", 1)
 
 
 # Who may do what

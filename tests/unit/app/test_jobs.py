@@ -23,7 +23,8 @@ pytestmark = pytest.mark.anyio
 async def submit(service: Service, student: str = "ivanov") -> str:
     token = await service.add_token(f"token-{student}-{id(object())}")
     upload = Upload(student, "lstm-layer", "LSTM.py", b"class LSTM: ...")
-    return (await accept(service.services, upload, Principal(token.id, token.role))).id
+    submission, _ = await accept(service.services, upload, Principal(token.id, token.role))
+    return submission.id
 
 
 async def state(service: Service, submission_id: str) -> tuple[JobStatus, int, Report | None]:
