@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError as SQLAlchemyArgumentError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from app.errors import DatabaseOutdated
+from app.events import CHANNEL
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class Database:
             pool_pre_ping=not self.is_sqlite,
             connect_args={} if self.is_sqlite else POSTGRESQL_ARGUMENTS,
         )
+        #: Called with what a transaction on SQLite has announced (`app.events`), when it is committed.
+        self.announced: Callable[[str], None] = lambda submission_id: None
         self._write_lock = asyncio.Lock()
         if self.is_sqlite:
             if self.url.database:
@@ -101,6 +104,8 @@ class Database:
             session = await stack.enter_async_context(AsyncSession(self._writing, expire_on_commit=False))
             async with session.begin():
                 yield session
+        for submission_id in session.info.get(CHANNEL, ()):
+            self.announced(submission_id)
 
     async def upgrade(self) -> None:
         """Bring the tables to the newest form, all or nothing. An SQLite file that holds something is copied before."""

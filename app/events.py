@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import SubmissionEvent
 
-#: On PostgreSQL, where the id of a submission that has got on is announced.
+#: Where the id of a submission that has got on is announced: on PostgreSQL the channel, else a key of `Session.info`.
 CHANNEL = "lstm_grader_submission"
+#: What happens to one that is graded, in this order, as far as it is needed.
+STAGES = ("reading", "reference", "running", "notebook", "running_keras2", "checking")
 
 
 def record(session: AsyncSession, submission_id: str, event: str, **data: Any) -> None:
@@ -30,9 +32,14 @@ async def events_after(session: AsyncSession, submission_id: str, event_id: int)
 
 
 async def announce(session: AsyncSession, submission_id: str) -> None:
-    """Tell other processes that the submission has got on, when this transaction is committed."""
+    """Tell whoever watches the submission that it has got on, when this transaction is committed.
+
+    On PostgreSQL all processes hear it, on SQLite the one whose transaction it is (`Database.announced`).
+    """
     if is_postgresql(session):
         await session.execute(select(func.pg_notify(CHANNEL, submission_id)))
+    else:
+        session.info.setdefault(CHANNEL, []).append(submission_id)
 
 
 def is_postgresql(session: AsyncSession) -> bool:

@@ -160,6 +160,13 @@ async def queue_position(session: AsyncSession, submission: Submission) -> int |
     return (await session.scalar(ahead) or 0) + 1
 
 
+async def queue_places(session: AsyncSession) -> dict[str, int]:
+    """`queue_position` of everything that waits, by id."""
+    queued = select(Submission.id).where(Submission.job_status == JobStatus.QUEUED)
+    ids = await session.scalars(queued.order_by(Submission.priority.desc(), Submission.created_at, Submission.id))
+    return {id: place for place, id in enumerate(ids, 1)}
+
+
 async def queue_state(session: AsyncSession) -> QueueState:
     """How much waits, how much is being graded, and for how long the first upload has waited."""
     unfinished = Submission.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING])

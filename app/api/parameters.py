@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from app.errors import StudentInvalid, SubmissionNotFound
 from app.listing import Selection
@@ -74,6 +75,10 @@ Wait = Annotated[
 # Told in the description of the endpoint: as a parameter in the document, who makes requests out of that would send one
 # key with many bodies, and be refused rightly.
 IdempotencyKey = Annotated[str | None, Header(pattern="^[!-~]{1,255}$", include_in_schema=False)]
+EventId = Annotated[int, Field(ge=0, lt=2**63)]
+LastEventId = Annotated[
+    EventId | SkipJsonSchema[None], Header(description="the last event that arrived; those after it are sent")
+]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
 Cursor = Annotated[
     str | None, Query(pattern=f"^{ID.pattern}$", description="`next_cursor` of the page before; without it the newest")

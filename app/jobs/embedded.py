@@ -47,7 +47,7 @@ class EmbeddedJobs(Watchers):
         super().__init__()
         self._database = database
         self._grading = grading
-        grading.tell = self.tell
+        database.announced = self.tell
         self._slots = slots
         self._shutdown_seconds = shutdown_seconds
         self._wake = asyncio.Event()
@@ -86,10 +86,7 @@ class EmbeddedJobs(Watchers):
         while not self.stopping:
             # Cleared before looking, so that what is queued from here on is not slept through.
             self._wake.clear()
-            submission_id = await self._grading.run(self._next)
-            if submission_id is not None:
-                self.tell(submission_id)
-            elif not self.stopping:
+            if not await self._grading.run(self._next) and not self.stopping:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
 

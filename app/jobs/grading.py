@@ -70,27 +70,25 @@ class Grading:
         self._grade = grade
         self._threads = threads
         self._graded = graded
-        #: Called with a submission's id when there is something new to see of it.
-        self.tell: Callable[[str], None] = lambda submission_id: None
 
-    async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> str | None:
+    async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
         """Claim a submission with `take`, grade it, and store the report.
 
         When we fail, it is graded again at once, `MAX_TRIES` times in all: an own place in the queue for later would
         hold up whatever else the student sends. Cancelled, it queues the submission again and counts no try.
 
         Returns:
-            The id of the submission, if there was one.
+            Whether there was one.
         """
         claim = await self.persist(take)
         if claim is None:
-            return None
+            return False
         submission_id_var.set(claim.submission_id)
         try:
             await self._run(claim)
         finally:
             submission_id_var.set(None)
-        return claim.submission_id
+        return True
 
     async def _run(self, claim: Claim) -> None:
         try:
@@ -119,7 +117,7 @@ class Grading:
                 raise RuntimeError(f"the service ended {MAX_CLAIMS} times while grading this")
             # The context goes along, so that what the engine logs carries the submission's id.
             in_context = contextvars.copy_context().run
-            async with Progress(self._database, claim, self.tell) as progress:
+            async with Progress(self._database, claim) as progress:
                 grade = functools.partial(
                     self._grade,
                     submission,

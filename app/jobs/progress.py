@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,15 +21,11 @@ class Progress:
 
     The grade is not kept waiting: stages that begin while earlier ones are written are written together. One that
     cannot be written is nobody's loss.
-
-    Args:
-        tell: called with the submission's id when there is something new to see.
     """
 
-    def __init__(self, database: Database, claim: Claim, tell: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, claim: Claim) -> None:
         self._database = database
         self._claim = claim
-        self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._begun: list[str] = []
         self._changed = asyncio.Event()
@@ -66,4 +61,3 @@ class Progress:
                     await claims.add_stages(session, self._claim, stages)
             except SQLAlchemyError:
                 logger.warning("progress_not_written", exc_info=True)
-            self._tell(self._claim.submission_id)

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app import repository, tokens, uploads
+from app.api.parameters import LastEventId, SubmissionId
 from app.auth import (
     FORM_FIELD,
     SessionHolder,
@@ -24,6 +25,7 @@ from app.auth import (
     session_holder,
 )
 from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
+from app.events import STAGES
 from app.grades import grade_of
 from app.listing import Selection, list_submissions
 from app.models import StoredReport
@@ -32,7 +34,7 @@ from app.reading import artefacts_for, report_for
 from app.services import services
 from app.texts import language_of
 from app.tokens import Principal, hash_secret
-from app.watching import wait_until_done
+from app.watching import event_stream, wait_until_done
 from app.web.pages import page
 from grader import charts
 from grader.formats import View, html
@@ -105,8 +107,8 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
 
 
 @router.get("/submissions/{submission_id}")
-async def submission_page(request: Request, submission_id: str, viewer: SessionHolder) -> Response:
-    """The report; before there is one, a page that loads itself again."""
+async def submission_page(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
+    """The report; before there is one, a page that follows the events, or without scripts loads itself again."""
     parts = services(request)
     await wait_until_done(parts, submission_id, viewer, PATIENCE_SECONDS)
     async with parts.database.read() as session:
@@ -120,7 +122,8 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
     context: dict[str, Any] = {"submission": submission, "assignment": assignment}
     if stored is None:
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
-        return page(request, "waiting.html", position=position, refresh_seconds=refresh_seconds, **context)
+        context |= {"position": position, "refresh_seconds": refresh_seconds, "stages": STAGES}
+        return page(request, "waiting.html", **context)
     view = await _view(request, stored, viewer)
     pictures = [
         html.shown(picture, *(PICTURE.format(submission.id, name, form, view.language) for form in ("svg", "json")))
@@ -129,9 +132,17 @@ async def submission_page(request: Request, submission_id: str, viewer: SessionH
     return page(request, "report.html", report=view.report, pictures=pictures, grade=grade, **context)
 
 
+@router.get("/submissions/{submission_id}/events")
+async def submission_events(
+    request: Request, viewer: SessionHolder, submission_id: SubmissionId, last_event_id: LastEventId = None
+) -> Response:
+    """What the script of the waiting page listens to; the same stream of the API is not for sessions."""
+    return await event_stream(services(request), submission_id, viewer, last_event_id or 0)
+
+
 @router.get("/submissions/{submission_id}/pictures/{name}.{form}")
 async def picture(
-    request: Request, submission_id: str, name: str, form: Literal["svg", "json"], viewer: SessionHolder
+    request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str, form: Literal["svg", "json"]
 ) -> Response:
     """One picture of the newest report, or its definition for the script that draws it with numbers to point at."""
     async with services(request).database.read() as session:

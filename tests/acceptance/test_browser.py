@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.acceptance.conftest import serving
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -18,7 +21,7 @@ SECONDS = 90
 
 
 @pytest.fixture(scope="module")
-def page(server) -> Iterator[Page]:
+def browser() -> Iterator[Browser]:
     browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser_path is None:
         pytest.skip("there is no Chromium here (apt install chromium)")
@@ -26,11 +29,16 @@ def page(server) -> Iterator[Page]:
         browser = playwright.chromium.launch(
             executable_path=browser_path, args=FLAGS, chromium_sandbox=os.geteuid() != 0
         )
-        page = browser.new_page(locale="ru-RU")
-        page.set_default_timeout(SECONDS * 1000)
-        page.goto(server.link)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, server) -> Page:
+    page = browser.new_page(locale="ru-RU")
+    page.set_default_timeout(SECONDS * 1000)
+    page.goto(server.link)
+    return page
 
 
 def test_owners_link_leaves_no_token_in_the_address_bar(page: Page) -> None:
@@ -72,3 +80,30 @@ def test_pictures_are_there_without_scripts(page: Page, server) -> None:
         answer = plain.request.get(f"{server.url}{image.get_attribute('src')}")
         assert answer.text().startswith("<svg")
     context.close()
+
+
+def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
+    browser: Browser, tmp_path: Path, cache_dir: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        settings = {
+            "LSTM_GRADER_PORT": str(free.getsockname()[1]),
+            "LSTM_GRADER_OWNER_TOKEN": "of-the-owner-0123456789",
+        }
+    page = browser.new_page(locale="ru-RU")
+    page.set_default_timeout(SECONDS * 1000)
+    with serving(tmp_path / "data", cache_dir, **settings) as server, server.client() as client:
+        page.goto(f"{server.url}/enter?token={server.token}")
+        # Of one student one is graded at a time, and the first of all waits for TensorFlow.
+        for _ in range(5):
+            file = ("LSTM.py", (CORPUS / "wrong_swap_if" / "submission.py").read_bytes())
+            answer = client.post("/api/v1/submissions", files={"file": file}, data={"student": "Иванов"})
+        told = 'event: position\ndata: {"position": 7}\n\n'
+        page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=told))
+        page.goto(f"{server.url}/submissions/{answer.json()['id']}")
+        expect(page.locator("[data-events]")).to_contain_text("её место: 7")
+        page.unroute("**/events")
+        server.stop()
+    with serving(tmp_path / "data", cache_dir, **settings):
+        expect(page.get_by_role("heading", name="Есть ошибки")).to_be_visible(timeout=SECONDS * 1000)
+    page.close()

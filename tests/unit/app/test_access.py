@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
 
-from app.auth import PUBLIC, check_guarded, teacher
+from app.auth import FORM_FIELD, PUBLIC, check_guarded, teacher
 from app.main import create_app
 from app.models import Role
 from app.settings import Settings
+from app.web import routes as web_routes
 from grader.report import Advisory
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.unit.app.test_api import CODE, SUBMISSIONS, assert_problem, upload
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +56,10 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
     }
 
 
+def filled(path: str, values: dict[str, str]) -> str:
+    return re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
+
+
 async def operations(service: Service) -> list[tuple[str, str, dict[str, Any]]]:
     async with service.client(None) as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
@@ -71,10 +77,10 @@ async def test_every_route_is_closed_to_another_submitter_and_to_another_student
         for method, path, _ in await operations(service):
             if (method, path) in FOR_EVERYBODY:
                 continue
-            filled = re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
-            response = await client.request(method, filled)
-            assert response.status_code in (403, 404), f"{method} {path}: {response.status_code}"
-            assert "ivanov" not in response.text
+            for headers in ({}, {"If-None-Match": "*", "Last-Event-ID": "1"}):
+                response = await client.request(method, filled(path, values), headers=headers)
+                assert response.status_code in (403, 404), f"{method} {path}: {response.status_code}"
+                assert "ivanov" not in response.text
             asked += 1
     assert asked >= 15
 
@@ -86,10 +92,9 @@ async def test_the_same_routes_answer_whom_they_concern(service: Service) -> Non
     async with service.client("teacher") as teacher, service.client("first") as client:
         for method, path, _ in await operations(service):
             if method == "get" and "{name}" not in path:
-                filled = re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
                 for_client = path.startswith((SUBMISSIONS, "/api/v1/webhooks")) or (method, path) in FOR_EVERYBODY
                 for asking in [client] * for_client + [teacher] * ("webhook_id" not in path):
-                    assert (await asking.get(filled)).status_code == 200, path
+                    assert (await asking.get(filled(path, values))).status_code == 200, path
 
 
 async def test_list_holds_nothing_of_others(service: Service) -> None:
@@ -98,7 +103,7 @@ async def test_list_holds_nothing_of_others(service: Service) -> None:
     await service.add_token("teacher", Role.TEACHER)
     for token, expected in (("first", 1), ("second", 0), ("teacher", 1)):
         async with service.client(token) as client:
-            for params in ({}, {"student": "ivanov"}, {"assignment": "lstm-layer"}, {"status": "passed"}):
+            for params in ({}, {"student": "ivanov"}, {"status": "passed"}, {"cursor": "z" * 26}):
                 assert len((await client.get(SUBMISSIONS, params=params)).json()["items"]) == expected
 
 
@@ -115,13 +120,49 @@ async def test_webhooks_of_others_are_not_listed_and_students_leave_none(service
         assert_problem(await client.post("/api/v1/webhooks", json=body), 403, "forbidden")
 
 
-async def test_pages_are_closed_to_another_session(service: Service) -> None:
+async def test_no_route_of_the_api_takes_a_session(service: Service) -> None:
+    """So that no page of another site can have a signed-in browser ask for anything."""
     values = await of_somebody_else(service)
+    async with service.browser() as browser:
+        for method, path, _ in await operations(service):
+            if path not in PUBLIC:
+                response = await browser.request(method, filled(path, values))
+                assert response.status_code == 401, f"{method} {path}"
+
+
+async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: Service) -> None:
+    values = await of_somebody_else(service) | {"form": "json"}
     await service.add_token("second")
-    async with service.browser("second") as browser:
-        for path in ("", "/pictures/exercise-heat.svg", "/pictures/exercise-heat.json"):
-            assert (await browser.get(f"/submissions/{values['submission_id']}{path}")).status_code == 404
-        assert values["submission_id"] not in (await browser.get("/")).text
+    looked_at = changed = 0
+    async with service.client(None) as nobody, service.browser("first") as first, service.browser("second") as second:
+        theirs = form_secret((await second.get("/")).text)
+        for route in web_routes.router.routes:
+            assert isinstance(route, APIRoute)
+            path = filled(route.path, values)
+            if route.path in PUBLIC:
+                continue
+            if "GET" in route.methods and "{submission_id}" in route.path:
+                looked_at += 1
+                for headers in ({}, {"If-None-Match": "*", "Last-Event-ID": "1"}):
+                    assert (await second.get(path, headers=headers)).status_code == 404, path
+                if "{name}" not in route.path:
+                    assert (await first.get(path)).status_code == 200, path
+            if "GET" not in route.methods:
+                changed += 1
+                for secret in ("", theirs):
+                    assert (await first.post(path, files={FORM_FIELD: (None, secret)})).status_code == 403, path
+            assert (await nobody.request(next(iter(route.methods)), path)).status_code == 401, path
+        assert values["submission_id"] not in (await second.get("/")).text
+    assert (looked_at, changed) >= (3, 2)
+
+
+async def test_idempotency_key_of_another_token_gives_nothing_of_what_it_handed_in(service: Service) -> None:
+    ids = set()
+    for token in ("first", "second"):
+        await service.add_token(token)
+        async with service.client(token, **{"Idempotency-Key": "the-same"}) as client:
+            ids.add((await client.post(SUBMISSIONS, **upload())).json()["id"])
+    assert len(ids) == 2
 
 
 def test_service_with_a_route_that_asks_nobody_does_not_start() -> None:

@@ -71,6 +71,8 @@ async def test_what_is_graded_again_is_told_again(service: Service) -> None:
 async def test_whoever_is_not_told_looks_for_himself(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is when another process grades, and its word does not get through."""
     monkeypatch.setattr("app.jobs.watchers.Watchers.tell", lambda *_: None)
+    monkeypatch.setattr("app.watching.LOOK_SECONDS", 0.5)
+    monkeypatch.setattr("app.watching.PLACE_SECONDS", 0.2)
     async with service.client() as client:
         body = await submit(client, wait=0)
         assert [event["event"] for event in await events(client, body)][-1] == "done"
@@ -92,8 +94,8 @@ async def test_cancelling_ends_the_stream(service: Service, grader: FakeGrader) 
 async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
     service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.api.events.HEARTBEAT_SECONDS", 0.0)
-    monkeypatch.setattr("app.api.events.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("app.watching.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("app.watching.PLACE_SECONDS", 0.05)
     grader.released.clear()
     async with service.client() as client:
         body = await submit(client, wait=0)
@@ -103,6 +105,37 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
         response = await asyncio.wait_for(watching, 5)
     assert ": still here\n\n" in response.text
     assert "event: done" not in response.text
+
+
+async def test_hundreds_who_wait_ask_the_database_little(
+    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.watching.PLACE_SECONDS", 0.05)
+    grader.released.clear()
+    reads = 0
+    read = service.services.database.read
+
+    def counted() -> Any:
+        nonlocal reads
+        reads += 1
+        return read()
+
+    async with service.client() as client:
+        for number in range(3):
+            body = await submit(client, wait=0, student=f"s{number}")
+        monkeypatch.setattr(service.services.database, "read", counted)
+        watching = [asyncio.create_task(events(client, body)) for _ in range(50)]
+        # Each asks for its token, for the submission, and for what happened.
+        async with asyncio.timeout(60):
+            while reads < 50 * 3:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(2)
+        asked = reads
+        grader.released.set()
+        for found in await asyncio.gather(*watching):
+            assert [event["event"] for event in found][-1] == "done"
+    # From there on the queue is looked at, for all of them together.
+    assert asked < 50 * 3 + 25
 
 
 @pytest.mark.parametrize("last", ["x", "-1", str(2**63)])

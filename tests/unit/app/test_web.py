@@ -86,9 +86,19 @@ async def test_page_loads_itself_again_until_there_is_a_report(
     grader.released.clear()
     async with service.browser() as browser:
         where = (await send(browser)).headers["location"]
-        assert 'http-equiv="refresh"' in (await browser.get(where)).text
+        page = (await browser.get(where, params={"lang": "ru"})).text
+        # Only where no script runs; the script follows the events, with the texts that stand in the page.
+        assert re.search(r'<noscript><meta http-equiv="refresh" content="\d+"></noscript>', page)
+        assert '<li data-event="position">Работа ждёт в очереди, её место: {position}.' in page
+        assert '<li data-event="running">Выполнение кода</li>' in page
+        address = re.search(r'data-events="([^"]+)"', page)
+        assert address
+        watching = asyncio.create_task(browser.get(address[1]))
+        await asyncio.sleep(0.1)
         grader.released.set()
-        await asyncio.sleep(0.3)
+        told = await asyncio.wait_for(watching, 20)
+        assert told.headers["content-type"].startswith("text/event-stream")
+        assert "event: done" in told.text
         assert 'http-equiv="refresh"' not in (await browser.get(where)).text
 
 
