@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from grader.cli import cli, main
+from grader.doctor import sections
 from grader.shell import OUR_FAILURE, USAGE
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from app.database import Database
     from app.settings import Settings
 
@@ -60,6 +63,20 @@ def worker() -> None:
         from app.worker import run
 
         run(settings)
+
+
+def _inspect_database(console: Console) -> bool:
+    """What `doctor` says of the service's part."""
+    with starting() as settings:
+        from app.inspection import inspect_database
+
+        found = asyncio.run(inspect_database(settings))
+    for line in found.lines:
+        console.print(line, markup=False, soft_wrap=True)
+    return found.is_usable
+
+
+sections.append(_inspect_database)
 
 
 @db.command()

@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -63,11 +64,14 @@ class Database:
 
     Args:
         url: as `database_url` takes it; the folder of an SQLite file is made if it does not exist.
+        read_only: an SQLite file, which must be there, is opened so that neither it nor its folder changes.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = database_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite and read_only:
+            self.url = _only_read(self.url)
         self._engine = create_async_engine(
             self.url,
             hide_parameters=True,  # They hold names and source code, which are not for error messages.
@@ -78,9 +82,9 @@ class Database:
         self.announced: Callable[[str], None] = lambda submission_id: None
         self._write_lock = asyncio.Lock()
         if self.is_sqlite:
-            if self.url.database:
+            if self.url.database and not read_only:
                 Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._engine.sync_engine, "connect", _prepare_reading if read_only else _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
 
@@ -109,7 +113,7 @@ class Database:
 
     async def upgrade(self) -> None:
         """Bring the tables to the newest form, all or nothing. An SQLite file that holds something is copied before."""
-        current, newest = await self._revisions()
+        current, newest = await self.revisions()
         if self.is_sqlite and self.url.database and current not in (None, newest):
             copy = Path(f"{self.url.database}.before-{newest}")
             await self.back_up(copy)
@@ -131,7 +135,7 @@ class Database:
 
     async def check_revision(self) -> None:
         """Raises: DatabaseOutdated: the tables are not those that this version works with."""
-        current, newest = await self._revisions()
+        current, newest = await self.revisions()
         if current != newest:
             raise DatabaseOutdated(current=current, expected=newest)
 
@@ -157,7 +161,8 @@ class Database:
                 assert raw is not None
                 await (await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
 
-    async def _revisions(self) -> tuple[str | None, str]:
+    async def revisions(self) -> tuple[str | None, str]:
+        """The revision of the tables, None if there are none; and the newest one there is."""
         async with self._engine.connect() as connection:
             return await connection.run_sync(_revisions)
 
@@ -177,6 +182,19 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_reading(connection: DBAPIConnection, _record: Any) -> None:
+    connection.isolation_level = None
+
+
+def _only_read(url: URL) -> URL:
+    assert url.database
+    query = {"mode": "ro", "uri": "true"}
+    if not Path(f"{url.database}-wal").exists():
+        # Nobody has it open. SQLite would make the files of those who do, and leave them behind.
+        query["immutable"] = "1"
+    return url.set(database=f"file:{quote(str(Path(url.database).absolute()))}", query=query)
 
 
 def _begin_sqlite(connection: Connection) -> None:

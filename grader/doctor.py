@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
@@ -32,15 +33,19 @@ from reference.cases import cases_from_arrays
 from reference.misconceptions import mutation_score
 from reference.store import build_with_keras
 
+#: What else is looked at, where more than the engine is installed: shows what it finds, and says whether that is well.
+sections: list[Callable[[Console], bool]] = []
+
 
 def doctor(
     gpu: Annotated[
         bool, typer.Option("--gpu", help="Require a GPU, and compare Keras on it with the exact answers first.")
     ] = False,
 ) -> None:
-    """Say what this host can do: versions, the device, the wall around submissions, and a known answer graded there.
+    """Say what this host can do: versions, the database and the queue, the device, the wall around submissions, and a
+    known answer graded there. It changes nothing.
 
-    Exit codes: 0 it can grade, 2 wrong usage, 3 it cannot.
+    Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """
     console = Console(highlight=False)
     accepted, device = accepted_missing(), "gpu" if gpu else wanted_device()
@@ -49,6 +54,7 @@ def doctor(
     for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
         with contextlib.suppress(PackageNotFoundError):
             console.print(f"{name} {version(name)}")
+    found = [section(console) for section in sections]
     with our_failure_is_exit_3():
         chosen = choose_device(device)
         console.print(f"device: {chosen}{f' ({chosen.reason})' if chosen.reason else ''}")
@@ -73,7 +79,7 @@ def doctor(
     )
     if report.error is not None:
         console.print(f"{report.error.type} {report.error.message}")
-    raise typer.Exit(GRADED if good and agrees else OUR_FAILURE)
+    raise typer.Exit(GRADED if good and agrees and all(found) else OUR_FAILURE)
 
 
 def _print_mutation_score(references: ReferenceStore, assignment: Assignment, console: Console) -> None:

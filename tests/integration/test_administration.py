@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from typer.testing import CliRunner, Result
 
 from app import tokens
 from app.cli import cli
 from app.database import Database
+from app.inspection import inspect_database
 from app.jobs import claims
 from app.models import Role, Token
+from app.settings import Settings
 from app.tokens import Principal
 from grader.report import Status
 from tests.integration.test_database import REPORT, add, claim, url_of
@@ -125,3 +129,80 @@ def test_database_that_was_never_served_is_named(url: str) -> None:
     ended = CliRunner().invoke(cli, ["tokens", "list"])
     assert ended.exit_code == 2
     assert "lstm-grader db upgrade" in ended.stderr
+
+
+def inspected(url: str) -> tuple[list[str], bool]:
+    found = asyncio.run(inspect_database(Settings(database_url=url)))
+    return found.lines, found.is_usable
+
+
+def test_doctor_sees_what_waits_and_changes_nothing(run: Run, url: str, tmp_path: Path) -> None:
+    async def queue_two_take_one() -> None:
+        database = Database(url)
+        async with database.read() as session:
+            owner = Principal.of((await session.scalars(select(Token))).one())
+        for student in ("ivanov", "petrov"):
+            await add(database, owner, student)
+        await claim(database)
+        await database.close()
+
+    asyncio.run(queue_two_take_one())
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    (where, revision, queue), is_usable = inspected(url)
+    assert is_usable
+    kind, name = ("SQLite", url.removeprefix("sqlite:///")) if url.startswith("sqlite") else ("PostgreSQL", url)
+    assert where == f"database: {kind}, {name}"
+    assert re.fullmatch(r"revision: \d{4}, the newest", revision)
+    assert re.fullmatch(r"queue: 1 waiting \(the oldest upload for \d s\), 1 being graded", queue)
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_doctor_sees_what_a_running_service_has_just_written(tmp_path: Path) -> None:
+    """On SQLite that stands beside the file."""
+
+    async def look_meanwhile() -> list[str]:
+        database = Database(f"sqlite:///{tmp_path / 'db'}")
+        await database.upgrade()
+        async with database.write() as session:
+            owner = Principal.of(await tokens.set_owner_token(session, "0" * 64))
+        await add(database, owner)
+        found = await inspect_database(Settings(database_url=f"sqlite:///{tmp_path / 'db'}"))
+        await database.close()
+        return found.lines
+
+    assert asyncio.run(look_meanwhile())[-1].startswith("queue: 1 waiting")
+
+
+@pytest.mark.parametrize(
+    ("revision", "says", "of_sqlite"), [("0001", "the newest is", True), ("9999", "of another", False)]
+)
+def test_doctor_sees_tables_of_another_version(run: Run, url: str, revision: str, says: str, of_sqlite: bool) -> None:
+    async def change() -> None:
+        database = Database(url)
+        async with database.write() as session:
+            await session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+        await database.close()
+
+    asyncio.run(change())
+    (_, second), is_usable = inspected(url)
+    assert second.startswith(f"revision: {revision}, {says}")
+    assert is_usable is (of_sqlite and url.startswith("sqlite"))
+
+
+def test_doctor_makes_no_database(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    (line,), is_usable = inspected(f"sqlite:///{folder / 'db'}")
+    assert (is_usable, line.endswith("not there yet; a service makes it when it starts")) == (True, True)
+    assert not folder.exists()
+
+
+def test_doctor_says_why_a_database_cannot_be_used_and_not_the_password(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database " * 1000)
+    (_, reason), is_usable = inspected(f"sqlite:///{tmp_path / 'text'}")
+    assert (is_usable, reason) == (False, "it cannot be used: file is not a database")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    lines, is_usable = inspected(f"postgresql://grader:verysecret@127.0.0.1:{port}/grader?sslpassword=verysecret")
+    assert not is_usable
+    assert lines[0] == f"database: PostgreSQL, postgresql://grader:***@127.0.0.1:{port}/grader"
+    assert "verysecret" not in " ".join(lines)
