@@ -143,6 +143,9 @@ async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> No
         found = await client.get("/metrics", headers={"Authorization": "Bearer token-of-the-monitoring"})
         assert 'lstm_grader_submissions{job_status="queued"} 0.0' in found.text
         assert (await client.get("/", headers={"Accept": "text/html"})).status_code == 404
+        for method, path, status in (("GET", "/openapi.json", 404), ("POST", "/healthz", 405)):
+            refused = await client.request(method, path)
+            assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json")
     with pytest.raises(OSError, match=r"cannot listen on"), socket.create_server(("127.0.0.1", port)):
         async with answering(state, port):
             pass

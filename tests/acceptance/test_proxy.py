@@ -1,0 +1,125 @@
+"""The service behind nginx with TLS, as docs/operations.md sets it up."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.conftest import CORPUS, Server
+
+DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
+SUBMISSIONS = "/api/v1/submissions"
+
+
+@pytest.fixture(scope="module")
+def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client that knows only the proxy."""
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if nginx is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no nginx; .ci/run installs one")
+        pytest.skip("there is no nginx here (apt install nginx-light)")
+    folder = tmp_path_factory.mktemp("nginx")
+    certificate, key = folder / "grader.pem", folder / "grader.key"
+    subject = ("-subj", "/CN=grader.example.org", "-addext", "subjectAltName=DNS:grader.example.org,IP:127.0.0.1")
+    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+    subprocess.run(["openssl", *new, *subject, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (documented,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    here = {
+        "127.0.0.1:8000": server.url.removeprefix("http://"),
+        "listen 443": f"listen 127.0.0.1:{port}",
+        "/etc/ssl/certs/grader.example.org.pem": str(certificate),
+        "/etc/ssl/private/grader.example.org.key": str(key),
+    }
+    for name, value in here.items():
+        assert documented.count(name) == 1, name
+        documented = documented.replace(name, value)
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"{'user root;' if os.geteuid() == 0 else ''}\ndaemon off;\npid {folder}/pid;\nevents {{}}\n"
+        f"http {{\naccess_log {folder}/access.log;\n{temporary}{documented}}}\n"
+    )
+    with (folder / "error.log").open("wb") as log:
+        process = subprocess.Popen([nginx, "-e", folder / "error.log", "-c", config], stdout=log, stderr=log)
+    try:
+        with httpx.Client(
+            base_url=f"https://127.0.0.1:{port}",
+            headers={"Host": "grader.example.org"},
+            verify=ssl.create_default_context(cafile=certificate),
+            timeout=60,
+        ) as client:
+            until = time.monotonic() + 10
+            while True:
+                try:
+                    client.get("/healthz").raise_for_status()
+                except httpx.HTTPError:
+                    assert process.poll() is None, (folder / "error.log").read_text()
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+                else:
+                    break
+            yield client
+        assert server.token not in (folder / "access.log").read_text()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def bearer(server: Server) -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.token}"}
+
+
+def test_browser_signs_in_and_its_cookie_is_for_https_alone(proxy: httpx.Client, server: Server) -> None:
+    answer = proxy.get("/enter", params={"token": server.token}, headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "; Secure" in answer.headers["set-cookie"]
+    assert answer.headers["strict-transport-security"]
+    page = proxy.get("/", headers={"Accept": "text/html"}).raise_for_status().text
+    secret = re.search(r'name="form_secret" value="([0-9a-f]+)"', page)
+    assert secret
+    file = (CORPUS / "wrong_swap_if" / "submission.py").read_bytes()
+    data = {"form_secret": secret[1], "student": "ivanov"}
+    sent = proxy.post("/", files={"file": ("LSTM.py", file)}, data=data)
+    assert (sent.status_code, sent.headers["location"].startswith("/submissions/")) == (303, True)
+    proxy.cookies.clear()
+
+
+def test_largest_file_gets_through_and_a_larger_one_is_refused_by_the_service(
+    proxy: httpx.Client, bearer: dict[str, str]
+) -> None:
+    largest = b"#" * 20_000_000
+    for content, status in ((largest, 202), (largest + b"#", 413)):
+        parts = {"files": {"file": ("LSTM.py", content)}, "data": {"student": "petrov"}}
+        answer = proxy.post(SUBMISSIONS, headers=bearer, **parts)
+        assert answer.status_code == status, answer.text
+    assert answer.json()["type"] == "urn:lstm-grader:problem:file-too-large"
+
+
+def test_events_arrive_as_they_happen(proxy: httpx.Client, bearer: dict[str, str]) -> None:
+    file = (CORPUS / "wrong_swap_if" / "submission.py").read_bytes()
+    # Of one student one is graded at a time: the second waits for the first.
+    for _ in range(2):
+        sent = proxy.post(SUBMISSIONS, headers=bearer, files={"file": ("LSTM.py", file)}, data={"student": "sidorov"})
+    arrived: dict[str, float] = {}
+    with proxy.stream("GET", f"{sent.json()['links']['self']}/events", headers=bearer) as stream:
+        for line in stream.iter_lines():
+            if line.startswith("event: "):
+                arrived.setdefault(line.removeprefix("event: "), time.monotonic())
+    assert arrived["done"] - arrived["queued"] > 0.3
+    assert arrived["done"] - arrived["position"] > 0.3
