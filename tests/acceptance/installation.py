@@ -80,9 +80,8 @@ class Installation:
     def _all_environment(self) -> dict[str, str]:
         return service_environment(self._folder, self._cache_dir, **self._environment)
 
-    def start_web(self, **environment: str) -> Server:
-        environment = self._environment | environment
-        self.web = self._stack.enter_context(serving(self._folder, self._cache_dir, **environment))
+    def start_web(self) -> Server:
+        self.web = self._stack.enter_context(serving(self._folder, self._cache_dir, **self._environment))
         self._processes.append(self.web.process)
         if self._receiver and not self._secret:
             left = self.client.post("/api/v1/webhooks", json={"url": self._receiver.url})

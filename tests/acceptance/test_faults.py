@@ -24,7 +24,7 @@ from tests.postgresql import PostgreSQL
 from tests.receiver import Receiver
 
 AFTER_KILLS_SECONDS = 60
-KILLING_SECONDS = 15
+KILLING_SECONDS = 10
 
 Install = Callable[..., Installation]
 
@@ -46,9 +46,11 @@ def install(tmp_path: Path, cache_dir: Path, receiver: Receiver, request: pytest
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
-    install: Install, kind: str, request: pytest.FixtureRequest
+    install: Install, kind: str, receiver: Receiver, request: pytest.FixtureRequest
 ) -> None:
-    """Whatever there is dies, alone or with others, and is started again as by a supervisor."""
+    """Whatever there is dies, alone or with others, and is started again as by a supervisor. The service dies last,
+    while it tells of a result.
+    """
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -76,26 +78,17 @@ def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
                     worker = installation.start_worker()
             if installation.web.process.poll() is not None:
                 installation.start_web()
+        receiver.answering.clear()
+        told = len(receiver.came)
+        wait_until(lambda: len(receiver.came) > told, AFTER_KILLS_SECONDS)
+        kill(installation.web.process)
+        receiver.answering.set()
+        installation.start_web()
     assert len(installation.accepted) > 10
     installation.expect_one_result_each(AFTER_KILLS_SECONDS)
     statuses = {status for (status,) in installation.query("SELECT status FROM reports")}
     assert statuses == {"passed", "invalid_submission"}
-
-
-def test_receiver_tells_by_its_id_what_another_process_sends_again(install: Install, receiver: Receiver) -> None:
-    installation = install("postgresql")
-    sender = installation.start_web()
-    installation.start_worker()
-    receiver.answering.clear()
-    assert installation.post(wait="60").status_code == 200
-    wait_until(lambda: receiver.came, 10)
-    installation.client.base_url = installation.start_web(LSTM_GRADER_PORT="0").url
-    kill(sender.process)
-    receiver.answering.set()
-    installation.post()
-    wait_until(lambda: len(receiver.came) == 3, AFTER_KILLS_SECONDS)
-    installation.expect_one_result_each(1)
-    assert sorted(Counter(message.id for message in receiver.came).values()) == [1, 2]
+    wait_until(lambda: max(Counter(message.id for message in receiver.came).values()) > 1, AFTER_KILLS_SECONDS)
 
 
 def test_worker_killed_during_a_grade_is_replaced_by_the_others(install: Install) -> None:
