@@ -28,8 +28,11 @@ endif
 serve: setup  ## start the service on http://127.0.0.1:8000 and print a link that lets you in
 	@$(BIN)/lstm-grader serve
 
-test: setup  ## run the whole test suite
-	$(BIN)/pytest
+# Each keeps TensorFlow warm for itself.
+WORKERS := 2
+
+test: setup  ## run the whole test suite, shared by two processes (make test WORKERS=4: by four)
+	$(BIN)/pytest -n $(WORKERS)
 
 test-unit: setup  ## run the tests that need no TensorFlow, process or socket (seconds)
 	$(BIN)/pytest tests/unit

@@ -2,17 +2,28 @@
 
 Tests marked `gpu` run where a GPU is that the box can use; elsewhere they are skipped, and say what is missing. No
 other test is skipped in continuous integration: what it needs and does not find there is a failure.
+
+Several processes can share the work, as in `make test`. Then one of them runs all tests of a file, in their order; what
+Keras answers is computed once for all; and a test marked `alone` waits until the others pause.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from grader.sandbox import choose_device
+from grader.sandbox.cores import available_cores
+from reference import Case, CaseSpec, ReferenceStore
+from reference.cases import specs_to_json
 from tests.postgresql import PostgreSQL, running_postgresql
 from tests.receiver import Receiver, listening
 
@@ -41,6 +52,46 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+class FileScheduling(LoadScopeScheduling):
+    """Gives out whole files, whose tests share processes that take seconds to start; those with many tests first.
+
+    A submission of the corpus is a unit of its own, so that nobody is idle at the end.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return nodeid if path.startswith("tests/corpus/") else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduling:
+    return FileScheduling(config, log)
+
+
+HERE = Path(__file__)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, kind: int) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, kind)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Every test is in a room that several may share, or one alone."""
+    kind = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    with contextlib.ExitStack() as room:
+        # Whoever waits to be alone waits in the door, and nobody gets in before.
+        with _locked(HERE, fcntl.LOCK_EX):
+            room.enter_context(_locked(HERE.parent, kind))
+        return (yield)
+
+
 @pytest.fixture(autouse=True)
 def _no_environment_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("LSTM_GRADER_")]:
@@ -57,3 +108,28 @@ def postgresql() -> Iterator[PostgreSQL]:
 def receiver() -> Iterator[Receiver]:
     with listening() as receiver:
         yield receiver
+
+
+@pytest.fixture(scope="session")
+def cores() -> int:
+    """This process' share of the machine."""
+    return max(1, available_cores() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the answers of Keras and the table of mistakes lie, for all processes: they take seconds to make."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+
+
+class SharedAnswers(ReferenceStore):
+    """Tests change limits and tolerances, and with them the digest, but seldom the questions."""
+
+    def load(self, specs: Sequence[CaseSpec], *, digest: str) -> tuple[Case, ...]:
+        return super().load(specs, digest=hashlib.sha256(specs_to_json(specs).encode()).hexdigest())
+
+
+@pytest.fixture(scope="session")
+def references(cache_dir: Path) -> ReferenceStore:
+    return SharedAnswers(cache_dir)

@@ -74,11 +74,6 @@ class Server:
         return match[1]
 
 
-@pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @contextlib.contextmanager
 def serving(data_dir: Path, cache_dir: Path, **environment: str) -> Iterator[Server]:
     """Start the service on a free port and wait until it says where it is."""

@@ -69,11 +69,14 @@ def test_wrong_type_of_file_is_answered_on_the_page(page: Page, server) -> None:
 
 
 def test_pictures_are_there_without_scripts(page: Page, server) -> None:
+    with server.client() as client, (CORPUS / "wrong_swap_if" / "submission.py").open("rb") as file:
+        uploaded = client.post(
+            "/api/v1/submissions", params={"wait": SECONDS}, files={"file": file}, data={"student": "Петров"}
+        )
     context = page.context.browser.new_context(java_script_enabled=False)
     context.add_cookies(page.context.cookies())
     plain = context.new_page()
-    plain.goto(server.url)
-    plain.locator("a[href^='/submissions/']").first.click()
+    plain.goto(f"{server.url}/submissions/{uploaded.json()['id']}")
     expect(plain.locator("figure img")).to_have_count(3)
     for image in plain.locator("figure img").all():
         image.scroll_into_view_if_needed()

@@ -152,6 +152,8 @@ def test_file_over_the_cap_is_refused_over_the_wire(server: Server) -> None:
 
 
 def test_log_is_json_lines_without_tokens_and_names(server: Server) -> None:
+    with server.client() as client:
+        submit(client, "broken_syntax_colon")
     lines = [json.loads(line) for line in server.log.read_text().splitlines()]
     assert {"request", "graded"} <= {line["event"] for line in lines}
     assert server.token not in server.log.read_text()

@@ -136,15 +136,7 @@ def assignment() -> Assignment:
 
 
 @pytest.fixture(scope="session")
-def references_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the expected answers lie."""
-    return tmp_path_factory.mktemp("references")
-
-
-@pytest.fixture(scope="session")
-def graded(box: ForkSandbox, assignment: Assignment, references_folder: Path) -> Callable[..., Report]:
-    references = ReferenceStore(references_folder)
-
+def graded(box: ForkSandbox, assignment: Assignment, references: ReferenceStore) -> Callable[..., Report]:
     def grade_it(given: Submission, **limits: object) -> Report:
         tight = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=limits)})
         return grade(given, tight, sandbox=box, references=references)

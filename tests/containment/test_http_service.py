@@ -18,10 +18,9 @@ WITNESS = "<script>alert('from a submission')</script>"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
     """Without the outer ring: the wall must hold alone."""
-    cache = tmp_path_factory.mktemp("cache")
-    with serving(tmp_path_factory.mktemp("data"), cache, LSTM_GRADER_ACCEPT_MISSING="namespaces") as server:
+    with serving(tmp_path_factory.mktemp("data"), cache_dir, LSTM_GRADER_ACCEPT_MISSING="namespaces") as server:
         yield server
 
 

@@ -260,8 +260,8 @@ cli()
 
 
 @pytest.mark.parametrize("accepted", ["", "landlock"], ids=["nothing accepted", "accepted by name"])
-def test_doctor_says_what_is_missing_and_what_that_leaves_open(tmp_path, accepted):
-    environment = os.environ | {"LSTM_GRADER_ACCEPT_MISSING": accepted, "LSTM_GRADER_CACHE_DIR": str(tmp_path)}
+def test_doctor_says_what_is_missing_and_what_that_leaves_open(cache_dir, accepted):
+    environment = os.environ | {"LSTM_GRADER_ACCEPT_MISSING": accepted, "LSTM_GRADER_CACHE_DIR": str(cache_dir)}
     done = subprocess.run(
         [sys.executable, "-c", DOCTOR], capture_output=True, text=True, env=environment | {"COLUMNS": "200"}
     )

@@ -186,11 +186,10 @@ HONEST = {
 
 @pytest.fixture(scope="module", params=["3", "2"], ids=["Keras 3", "Keras 2"])
 def graded_by(
-    request: pytest.FixtureRequest, box: ForkSandbox, assignment: Assignment, references_folder: Path
+    request: pytest.FixtureRequest, box: ForkSandbox, assignment: Assignment, references: ReferenceStore
 ) -> Callable[[tuple[str, str]], Report]:
     roomy = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
     under = assignment.model_copy(update={"keras": request.param, "limits": roomy})
-    references = ReferenceStore(references_folder)
 
     def grade_it(parts: tuple[str, str]) -> Report:
         top, call = parts
@@ -231,7 +230,7 @@ def _cell_of_keras() -> str:
     return "\n".join(map(ast.unparse, wanted)).replace("super()", "super(Borrowed, self)")
 
 
-def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(box, assignment, references_folder):
+def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(box, assignment, references):
     """It is code in the submission; who may hand in whose code is not for the numbers to say."""
     call = """
         cell = Borrowed(self.h_size, recurrent_activation="sigmoid")
@@ -246,7 +245,7 @@ def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(box, assig
     """
     source = SUBMISSION.format(top=_cell_of_keras(), call=call.strip("\n").rstrip())
     given = Submission("submission.py", source.encode())
-    report = grade(given, assignment, sandbox=box, references=ReferenceStore(references_folder))
+    report = grade(given, assignment, sandbox=box, references=references)
     checks = {check.id: check.status for check in report.checks}
     assert (checks["equivalence"], checks["own_work"]) == ("passed", "passed"), report.error
     assert "review_suggested" in {advisory.code for advisory in report.advisories}

@@ -70,6 +70,7 @@ def test_a_run_that_always_kills_itself_is_judged_after_three_tries(attack, capl
     assert _logged(caplog) == ["run_killed_by_others"] * 2
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "attack_code",
     [

@@ -144,6 +144,7 @@ def test_what_is_only_reserved_cannot_be_made_writable_later(probe):
     }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 def test_no_bomb_takes_much_more_than_the_limit(attack, lowest, bomb):
     report = attack(call=bomb)
@@ -164,16 +165,16 @@ def test_no_memory_is_shared_between_runs(box, graded, sleeping):
 # --- secrets ----------------------------------------------------------------------------------------------------------
 
 
-def test_no_warm_process_holds_a_secret_of_the_service(box, graded, canary, references_folder, sleeping):
+def test_no_warm_process_holds_a_secret_of_the_service(box, graded, canary, references, sleeping):
     """Neither the token in the service's environment nor an expected answer is in what runs are copied from."""
     graded(sleeping)
-    secrets = [canary.encode(), *_expected_bytes(references_folder)]
+    secrets = [canary.encode(), *_expected_bytes(references)]
     assert {pid: _search(pid, secrets) for pid in box.pids()} == {pid: [] for pid in box.pids()}
 
 
-def test_no_run_holds_a_secret_of_the_service(graded, canary, references_folder, sleeping, asleep):
+def test_no_run_holds_a_secret_of_the_service(graded, canary, references, sleeping, asleep):
     graded(sleeping)
-    secrets = [canary.encode(), *_expected_bytes(references_folder)]
+    secrets = [canary.encode(), *_expected_bytes(references)]
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(graded, sleeping)
         try:
@@ -206,10 +207,10 @@ def test_a_run_finds_no_secret_in_what_python_holds(attack, canary):
     assert report.output.stdout.split() == ["True", "False"]
 
 
-def _expected_bytes(folder: Path) -> list[bytes]:
+def _expected_bytes(references: ReferenceStore) -> list[bytes]:
     """Part of every expected answer, as it would lie in memory."""
     assignment = load_assignments()["lstm-layer"]
-    cases = ReferenceStore(folder).load([case.spec() for case in assignment.cases], digest=assignment.digest)
+    cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
     return [np.ascontiguousarray(case.expected).tobytes()[-64:] for case in cases]
 
 

@@ -11,7 +11,7 @@ import math
 import re
 import tempfile
 import tomllib
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -73,32 +73,16 @@ def _assignment(folder: Path) -> Assignment:
 
 
 @pytest.fixture(scope="module")
-def references(tmp_path_factory: pytest.TempPathFactory) -> ReferenceStore:
-    return ReferenceStore(tmp_path_factory.mktemp("references"))
-
-
-@pytest.fixture(scope="module")
-def reports(request: pytest.FixtureRequest, references: ReferenceStore):
-    """folder -> the coming report of every folder that was selected; as many at a time as there are slots."""
-    selected = {item.callspec.params["folder"] for item in request.session.items if _is_corpus_item(item)}
-    with ForkSandbox() as sandbox, ThreadPoolExecutor(sandbox.slots) as pool:
+def sandbox() -> Iterator[ForkSandbox]:
+    with ForkSandbox(slots=1) as sandbox:
         sandbox.start(Kind.READER, Kind.KERAS3)
-
-        def start(folder: Path) -> Future[Report]:
-            return pool.submit(grade, _submission(folder), _assignment(folder), sandbox=sandbox, references=references)
-
-        yield {folder: start(folder) for folder in FOLDERS if folder in selected}
-
-
-def _is_corpus_item(item: pytest.Item) -> bool:
-    return item.path == Path(__file__) and "folder" in getattr(getattr(item, "callspec", None), "params", {})
+        yield sandbox
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
-def test_submission_gets_the_verdict_it_should(
-    folder: Path, reports: dict[Path, Future[Report]], references: ReferenceStore
-) -> None:
-    expected, report = Expectation.of(folder), reports[folder].result()
+def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbox, references: ReferenceStore) -> None:
+    expected, assignment = Expectation.of(folder), _assignment(folder)
+    report = grade(_submission(folder), assignment, sandbox=sandbox, references=references)
     least, most = expected.points
     summary = {"diagnoses": [(d.code, d.confidence) for d in report.diagnoses], "error": report.error}
 
@@ -114,7 +98,7 @@ def test_submission_gets_the_verdict_it_should(
         assert report.environment.keras_generation == expected.keras_generation
     assert set(expected.advisories) <= {advisory.code for advisory in report.advisories}
     _check_diagnoses(expected, report)
-    _check_divergence(expected, report, references.load([c.spec() for c in _assignment(folder).cases], digest="corpus"))
+    _check_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))
     _check_form(report)
 
 

@@ -59,11 +59,6 @@ def sandbox() -> Iterator[ForkSandbox]:
 
 
 @pytest.fixture(scope="module")
-def references(tmp_path_factory: pytest.TempPathFactory) -> ReferenceStore:
-    return ReferenceStore(tmp_path_factory.mktemp("references"))
-
-
-@pytest.fixture(scope="module")
 def grade_it(sandbox: ForkSandbox, references: ReferenceStore) -> GradeIt:
     """Grades a correct answer that runs `class_body` when its class is made."""
 

@@ -52,9 +52,8 @@ def assignment() -> Assignment:
 
 
 @pytest.fixture(scope="module")
-def graded(assignment: Assignment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grade]:
-    references = ReferenceStore(tmp_path_factory.mktemp("references"))
-    with ForkSandbox() as sandbox, ThreadPoolExecutor(sandbox.slots) as pool:
+def graded(assignment: Assignment, references: ReferenceStore, cores: int) -> Iterator[Grade]:
+    with ForkSandbox(slots=cores) as sandbox, ThreadPoolExecutor(cores) as pool:
         sandbox.start(Kind.READER, Kind.KERAS3)
 
         def one(mutant: Mutant) -> Report:

@@ -27,11 +27,6 @@ from reference import ReferenceStore
 GradeIt = Callable[..., Report]
 
 
-@pytest.fixture(scope="module")
-def references(tmp_path_factory: pytest.TempPathFactory) -> ReferenceStore:
-    return ReferenceStore(tmp_path_factory.mktemp("references"))
-
-
 def _grade(
     box: ForkSandbox, references: ReferenceStore, submission: Submission | None = None, keras: str = "3"
 ) -> Report:

@@ -47,10 +47,10 @@ def run_python(code, *arguments):
 
 
 @pytest.mark.parametrize("name", ["lstm-layer", "lstm-notebook"])
-def test_the_cases_of_an_assignment_tell_all_known_mistakes_apart(cache_dir, name):
+def test_the_cases_of_an_assignment_tell_all_known_mistakes_apart(references, name):
     assignment = load_assignments()[name]
     specs = [case.spec() for case in assignment.cases]
-    score = mutation_score(ReferenceStore(cache_dir).load(specs, digest=assignment.digest))
+    score = mutation_score(references.load(specs, digest=assignment.digest))
     print(score)
     assert score.near == ()
     assert score.told_apart == score.entries

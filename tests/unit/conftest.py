@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from grader.assignment import Assignment, load_assignments
-from reference import Case, LSTMWeights, lstm_forward, search_case
-from reference.misconceptions import Table, build_table
+from reference import Case, LSTMWeights, ReferenceStore, lstm_forward, search_case
+from reference.misconceptions import Table
 
 
 @pytest.fixture(scope="session")
@@ -34,5 +34,5 @@ def cases(assignment: Assignment) -> tuple[Case, ...]:
 
 
 @pytest.fixture(scope="session")
-def table(cases: tuple[Case, ...]) -> Table:
-    return build_table(search_case(cases))
+def table(cases: tuple[Case, ...], references: ReferenceStore) -> Table:
+    return references.table(search_case(cases))
