@@ -68,27 +68,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileSched
     return FileScheduling(config, log)
 
 
-HERE = Path(__file__)
-
-
 @contextlib.contextmanager
 def _locked(path: Path, kind: int) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, kind)
+    with path.open("w") as file:
+        fcntl.flock(file, kind)
         yield
-    finally:
-        os.close(descriptor)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Every test is in a room that several may share, or one alone."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    folder = Path(item.config.option.basetemp).parent
     kind = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
     with contextlib.ExitStack() as room:
         # Whoever waits to be alone waits in the door, and nobody gets in before.
-        with _locked(HERE, fcntl.LOCK_EX):
-            room.enter_context(_locked(HERE.parent, kind))
+        with _locked(folder / "door", fcntl.LOCK_EX):
+            room.enter_context(_locked(folder / "room", kind))
         return (yield)
 
 

@@ -10,6 +10,7 @@ import secrets
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -180,16 +181,8 @@ class Asleep(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def sleeping() -> Submission:
-    """A correct answer that rests for a while, with a word in its memory and its number in a file."""
-    return submission(
-        class_body="word = 'a word of this submission'\nopen('asleep', 'w').write(str(os.getpid()))\ntime.sleep(1.5)"
-    )
-
-
-@pytest.fixture(scope="session")
 def asleep(box: ForkSandbox) -> Callable[[], Asleep]:
-    """Waits until a run of `sleeping` rests, and says which process it is and where it may write."""
+    """Waits until a run has put its number into a file `asleep`; says which process it is and where it may write."""
 
     def wait() -> Asleep:
         deadline = time.monotonic() + 20
@@ -201,3 +194,30 @@ def asleep(box: ForkSandbox) -> Callable[[], Asleep]:
         raise AssertionError("no run has gone to sleep")
 
     return wait
+
+
+RESTING = """
+    if not os.path.exists('asleep'):
+        open('asleep', 'w').write(str(os.getpid()))
+        rested = time.monotonic()
+        while not os.path.exists('woken') and time.monotonic() - rested < 8: time.sleep(0.02)
+"""
+
+
+@pytest.fixture(scope="session")
+def neighbour(
+    graded: Callable[..., Report], asleep: Callable[[], Asleep]
+) -> Callable[[], contextlib.AbstractContextManager[Asleep]]:
+    """A correct answer, with a word in its memory, that rests as long as the block lasts and gets full marks then."""
+
+    @contextlib.contextmanager
+    def resting() -> Iterator[Asleep]:
+        given = submission(class_body="word = 'a word of this submission'", call=RESTING)
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(graded, given)
+            found = asleep()
+            yield found
+            (found.folder / "woken").touch()
+            assert (run.result().status, run.result().points) == (Status.PASSED, 100)
+
+    return resting

@@ -55,9 +55,10 @@ def _hogged_core() -> Iterator[int]:
             process.wait()
 
 
-def test_a_run_that_somebody_else_killed_is_graded_again(graded, sleeping, asleep, caplog):
+def test_a_run_that_somebody_else_killed_is_graded_again(graded, written, asleep, caplog):
+    given = written(class_body=f"{NOTE}\ntime.sleep(1)")
     with ThreadPoolExecutor(1) as pool:
-        report = pool.submit(graded, sleeping, wall_seconds=WALL)
+        report = pool.submit(graded, given, wall_seconds=WALL)
         os.kill(asleep().pid, signal.SIGKILL)
         assert (report.result().status, report.result().points) == ("passed", 100)
     assert _logged(caplog) == ["run_killed_by_others"]

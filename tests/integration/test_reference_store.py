@@ -31,13 +31,13 @@ SPECS = (
 
 
 @pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory):
+def own_cache(tmp_path_factory):
     return tmp_path_factory.mktemp("references")
 
 
 @pytest.fixture(scope="module")
-def cases(cache_dir):
-    return ReferenceStore(cache_dir).load(SPECS, digest="abc")
+def cases(own_cache):
+    return ReferenceStore(own_cache).load(SPECS, digest="abc")
 
 
 def run_python(code, *arguments):
@@ -96,10 +96,10 @@ def test_missing_bias_of_any_gate_is_far_from_the_answer(cases, gate):
         assert np.max(np.abs(lstm_forward(case.x, wrong).h - case.expected)) > 0.01
 
 
-def test_damaged_file_is_built_again_with_the_same_numbers(cases, cache_dir):
-    (path,) = cache_dir.glob("abc-*.safetensors")
+def test_damaged_file_is_built_again_with_the_same_numbers(cases, own_cache):
+    (path,) = own_cache.glob("abc-*.safetensors")
     path.write_bytes(path.read_bytes()[:1000])
-    for before, after in zip(cases, ReferenceStore(cache_dir).load(SPECS, digest="abc"), strict=True):
+    for before, after in zip(cases, ReferenceStore(own_cache).load(SPECS, digest="abc"), strict=True):
         np.testing.assert_array_equal(after.x, before.x)
         np.testing.assert_array_equal(after.expected, before.expected)
     assert path.stat().st_size > 1000
