@@ -138,7 +138,7 @@ def test_text_among_the_answers_is_an_invalid_output(attack, swap):
 
 
 def test_reading_its_own_answer_back_gives_nobody_else_anything(attack):
-    """The other end of its pipes can be had through /proc/self/fd: a run can only rob itself."""
+    """The other end of its pipes can be had through /proc/self/fd: a run can only rob itself, also of whole answers."""
     report = attack(
         call="""
         try:
@@ -147,4 +147,4 @@ def test_reading_its_own_answer_back_gives_nobody_else_anything(attack):
         except OSError: pass
         """
     )
-    assert report.status in ("passed", "invalid_output", "runtime_error")
+    assert report.status in ("passed", "failed", "invalid_output", "runtime_error")
