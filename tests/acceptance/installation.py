@@ -128,7 +128,7 @@ class Installation:
             while not over.is_set():
                 with contextlib.suppress(httpx.TransportError):
                     self.post()
-                over.wait(0.05)
+                over.wait(0.2)
 
         started = [threading.Thread(target=upload) for _ in range(threads)]
         for thread in started:
