@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MILLISECONDS = 20_000
+# Who comes with hundreds of others had better wait than come again; proxies wait for a minute.
+CONNECTION_WAIT_SECONDS = 60
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 # For libpq. A peer that is gone without a word is noticed in half a minute instead of hours.
 POSTGRESQL_ARGUMENTS: dict[str, Any] = {
@@ -76,6 +78,7 @@ class Database:
             self.url,
             hide_parameters=True,  # They hold names and source code, which are not for error messages.
             pool_pre_ping=not self.is_sqlite,
+            pool_timeout=CONNECTION_WAIT_SECONDS,
             connect_args={} if self.is_sqlite else POSTGRESQL_ARGUMENTS,
         )
         #: Called with what a transaction on SQLite has announced (`app.events`), when it is committed.
