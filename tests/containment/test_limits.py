@@ -38,7 +38,7 @@ import pytest
     ],
 )
 def test_a_run_without_an_end_is_a_time_limit(attack, attack_code):
-    report = attack(**attack_code, cpu_seconds=4, wall_seconds=6.0)
+    report = attack(**attack_code, cpu_seconds=2, wall_seconds=4.0)
     assert (report.status, report.points) == ("time_limit", 0)
     assert [diagnosis.code for diagnosis in report.diagnoses] == ["timeout"]
 
