@@ -89,7 +89,10 @@ def watch() -> Callable[[str, str, int], None]:
 
     def tell_of_file(code: str, path: object) -> None:
         if isinstance(path, str | bytes):  # else it is a file that is open already, or the folder that one is in
-            full = os.path.abspath(os.fsdecode(path))
+            try:
+                full = os.path.abspath(os.fsdecode(path))
+            except OSError:  # nothing but its own folder is so deep that the working directory has no path any more
+                return
             if full + os.sep != folder and not full.startswith(folder):
                 tell(code, os.fsdecode(path), elsewhere=full)
 
