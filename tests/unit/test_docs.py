@@ -75,6 +75,15 @@ def test_committed_schema_of_the_report_is_the_generated_one() -> None:
     assert json.loads(read("report.schema.json")) == report_schema(), remedy
 
 
+def test_readme_lists_every_document() -> None:
+    listed = re.findall(r"\]\((docs/[^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    # A folder stands for all in it.
+    missing = [
+        page for page in sorted(DOCS.rglob("*.*")) if not any((ROOT / link) in (page, *page.parents) for link in listed)
+    ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
