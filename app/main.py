@@ -20,6 +20,7 @@ from app.database import Database
 from app.deletion import Retention
 from app.engine import warm_engine
 from app.errors import OwnerTokenMissing
+from app.head import HeadMiddleware
 from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
 from app.limits import RateLimit
 from app.metrics import Metrics
@@ -96,6 +97,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     app.mount("/static", StaticFiles(directory=STATIC_FILES))
     check_guarded(app.routes)
     openapi.describe(app, sorted(assignments))
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 

@@ -67,10 +67,11 @@ def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[st
 
 
 def _allowed(request: Request) -> str:
-    """The methods of every route at this address; the framework names those of the first one only."""
+    """The methods of every route at this address; the framework names those of the first one only, and never HEAD."""
     contexts = [context for context in iter_route_contexts(request.app.routes) if isinstance(context.route, APIRoute)]
     here = [context.methods or set() for context in contexts if context.path_regex.match(request.url.path)]
-    return ", ".join(sorted(set().union(*here)))
+    methods = set().union(*here)
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _params(request: Request, error: Exception) -> dict[str, Any]:

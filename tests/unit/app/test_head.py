@@ -1,0 +1,73 @@
+"""HEAD tells of every address what GET would, and nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from app.main import create_app
+from tests.unit.app.conftest import FakeGrader, Service
+
+pytestmark = pytest.mark.anyio
+
+# Of each request, or numbers that change.
+VOLATILE = {"x-request-id", "set-cookie", "content-length"}
+
+
+def facts(response: httpx.Response) -> tuple[int, dict[str, str]]:
+    return response.status_code, {name: value for name, value in response.headers.items() if name not in VOLATILE}
+
+
+async def test_head_is_answered_as_get_is_at_every_address(service: Service) -> None:
+    contexts = iter_route_contexts(create_app(service.services.settings).routes)
+    paths = {context.path for context in contexts if "GET" in (context.methods or ())}
+    assert {"/", "/submissions/{submission_id}", "/api/v1/submissions", "/openapi.json", "/static/vega.js"} <= paths
+    values = {"assignment_id": "lstm-layer", "report_id": "1", "name": "none", "form": "svg", "submission_id": ""}
+    values |= {"regrade_id": "none", "webhook_id": "none"}
+    async with service.client() as api, service.browser() as browser:
+        files = {"file": ("a.py", b"class LSTM: ...")}
+        sent = await api.post("/api/v1/submissions?wait=60", data={"student": "a"}, files=files)
+        values["submission_id"] = sent.json()["id"]
+        for path in sorted(filter(None, paths)):
+            client = api if path.startswith(("/api/", "/metrics")) else browser
+            address = path.format_map(values)
+            head, get = await client.head(address), await client.get(address)
+            assert facts(head) == facts(get), path
+            assert get.status_code != 405, path
+            assert head.content == b"", path
+
+
+@pytest.mark.parametrize("path", ["/static/report/report.css", "/static/swagger/swagger-ui.css"])
+async def test_files_too(service: Service, path: str) -> None:
+    async with service.client(None) as client:
+        head, get = await client.head(path), await client.get(path)
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", get.headers["etag"])
+
+
+async def test_what_never_ends_is_not_waited_for(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        files = {"file": ("a.py", b"class LSTM: ...")}
+        sent = await client.post("/api/v1/submissions", data={"student": "a"}, files=files)
+        async with asyncio.timeout(10):
+            head = await client.head(f"/api/v1/submissions/{sent.json()['id']}/events")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_where_there_is_no_get_there_is_no_head(service: Service) -> None:
+    async with service.client() as client:
+        refused = await client.head("/api/v1/webhooks/none/ping")
+        assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+        assert (await client.put("/api/v1/tokens")).headers["allow"] == "GET, HEAD, POST"
+
+
+async def test_head_is_counted_as_such(service: Service) -> None:
+    async with service.client() as client:
+        await client.head("/api/v1/assignments")
+        counted = (await client.get("/metrics")).text
+    line = 'lstm_grader_http_requests_total{method="HEAD",route="/api/v1/assignments",status="200"} 1.0'
+    assert line in counted.splitlines()
