@@ -46,8 +46,10 @@ async def _owner(database: Database) -> Principal:
     return Principal.of(owner)
 
 
-async def create_token(settings: Settings, name: str, role: str, student: str | None, days: int | None) -> str:
-    """The new token.
+async def create_token(
+    settings: Settings, name: str, role: str, student: str | None, days: int | None
+) -> tuple[str, str]:
+    """The new token, and the link that signs a browser in with it.
 
     Raises:
         NotPossible: the API would not make it either.
@@ -57,7 +59,7 @@ async def create_token(settings: Settings, name: str, role: str, student: str | 
     secret = tokens.new_token()
     async with _opened(settings) as database, database.write() as session:
         await tokens.add_token(session, sha256=tokens.hash_secret(secret), **wanted.model_dump())
-    return secret
+    return secret, tokens.sign_in_link(settings.url(), secret)
 
 
 async def list_tokens(settings: Settings) -> list[str]:

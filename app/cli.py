@@ -204,14 +204,15 @@ def create_token(
     student: Annotated[str | None, typer.Option(help="Makes it this student's own.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=36500, help="How long it is valid; else for ever.")] = None,
 ) -> None:
-    """Print a new token. It is shown only now.
+    """Print a new token, and for a student the link to give out, which signs a browser in. They are shown only now.
 
     Exit codes: 0 made, 2 wrong usage or settings, 3 we failed.
     """
     with starting() as settings:
         from app import administration
 
-        typer.echo(asyncio.run(administration.create_token(settings, name, role, student, days)))
+        secret, link = asyncio.run(administration.create_token(settings, name, role, student, days))
+        typer.echo(f"{secret}\n{link}" if student else secret)
 
 
 @tokens.command("list")

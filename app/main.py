@@ -70,7 +70,8 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
                 await database.check_revision()
                 jobs = await stack.enter_async_context(PostgreSQLJobs(database))
             async with database.write() as session:
-                await tokens.set_owner_token(session, hash_secret(owner_token or new_token()))
+                chosen = settings.owner_token is not None
+                await tokens.set_owner_token(session, hash_secret(owner_token or new_token()), chosen=chosen)
             sender = WebhookSender(
                 database, private=settings.webhook_private_targets, attempted=metrics.webhook_attempted
             )

@@ -17,12 +17,13 @@ from fastapi import FastAPI
 
 from app import problems
 from app.api import operations
+from app.head import HeadMiddleware
 from app.log_config import configure_logging
 from app.main import create_app
 from app.middleware import RequestMiddleware
 from app.services import Operations, Services
 from app.settings import Settings, unknown_variables
-from app.tokens import new_token
+from app.tokens import new_token, sign_in_link
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +75,12 @@ def greeting(url: str, token: str | None) -> str:
     Args:
         token: one that was made for this start; None: the owner's is set, and is shown nowhere.
     """
-    sign_in = f"""Open this link to sign in. It makes you the owner, so keep it to yourself:
-    {url}/enter?token={token}"""
     if token is None:
         sign_in = f"""Sign in with the token that is set in LSTM_GRADER_OWNER_TOKEN:
     {url}/enter"""
+    else:
+        sign_in = f"""Open this link to sign in. It makes you the owner, so keep it to yourself:
+    {sign_in_link(url, token)}"""
     return f"""
 lstm-grader {version("lstm-grader")} runs on {url}
 
@@ -103,6 +105,7 @@ async def answering(state: Operations, port: int) -> AsyncIterator[None]:
     app.state.operations = state
     problems.add_handlers(app)
     app.include_router(operations.router)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware, metrics=state.metrics)
     with listen(state.settings.host, port) as listener:
         server = _Guest(_config(app))

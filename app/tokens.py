@@ -46,6 +46,15 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def sign_in_link(url: str, secret: str) -> str:
+    """The address at which a browser is signed in.
+
+    Args:
+        url: of the service, without a slash at the end.
+    """
+    return f"{url}/enter?token={secret}"
+
+
 async def find_token(session: AsyncSession, sha256: str) -> Token | None:
     """The token with this hash, if it is valid now."""
     return await session.scalar(select(Token).where(Token.sha256 == sha256, is_valid(utc_now())))
@@ -98,18 +107,31 @@ def managed_by(viewer: Principal) -> ColumnElement[bool]:
     return true() if viewer.role == Role.ADMIN else Token.role == Role.SUBMITTER
 
 
-async def set_owner_token(session: AsyncSession, sha256: str) -> Token:
-    """Make this the owner's only token: earlier ones, and the sessions they opened, end."""
-    await session.execute(
-        update(Token)
-        .where(Token.name == OWNER, Token.role == Role.ADMIN, Token.sha256 != sha256, Token.revoked_at.is_(None))
-        .values(revoked_at=utc_now())
-        .execution_options(synchronize_session=False)
-    )
+async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = False) -> Token:
+    """Make this the owner's only token.
+
+    The owner stays one row under new hashes, so that a restart ends neither the owner's browsers nor webhooks.
+
+    Args:
+        chosen: the operator has set it. Setting another one means that the earlier one is not trusted any more, so its
+            browsers are signed out. A token that is only new because the service has started means nothing.
+    """
+    owners = select(Token).where(Token.name == OWNER, Token.role == Role.ADMIN).order_by(Token.id.desc()).limit(1)
     token = await session.scalar(select(Token).where(Token.sha256 == sha256))
+    if token is None and (token := await session.scalar(owners)) is not None:
+        token.sha256 = sha256
+        if chosen:
+            await session.execute(delete(Session).where(Session.token_id == token.id))
     if token is None:
         return await add_token(session, name=OWNER, role=Role.ADMIN, sha256=sha256)
     token.name, token.role, token.student, token.expires_at, token.revoked_at = OWNER, Role.ADMIN, None, None, None
+    await session.flush()
+    await session.execute(
+        update(Token)
+        .where(Token.name == OWNER, Token.role == Role.ADMIN, Token.id != token.id, Token.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
     return token
 
 

@@ -38,7 +38,7 @@ async def create_token(request: Request, maker: Teacher, wanted: TokenRequest) -
     parts = services(request)
     async with parts.database.write() as session:
         token = await tokens.add_token(session, sha256=tokens.hash_secret(secret), **wanted.model_dump())
-    link = f"{parts.settings.public_url or str(request.base_url).rstrip('/')}/enter?token={secret}"
+    link = tokens.sign_in_link(parts.settings.public_url or str(request.base_url).rstrip("/"), secret)
     return NewTokenBody(**_body(token).model_dump(), token=secret, link=link)
 
 

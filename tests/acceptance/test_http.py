@@ -217,16 +217,25 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_d
         assert wait_for_done(client, waiting)["report"]["points"] == 100
 
 
-def test_new_start_prints_a_new_token_and_ends_the_old_one(tmp_path: Path, cache_dir: Path) -> None:
-    tokens = []
-    for _ in range(2):
-        with serving(tmp_path, cache_dir) as server:
-            tokens.append(server.token)
-            answers = [
-                httpx.get(f"{server.url}/api/v1/assignments", headers={"Authorization": f"Bearer {token}"})
-                for token in tokens
-            ]
-    assert [answer.status_code for answer in answers] == [401, 200]
+def test_new_start_ends_the_printed_token_and_keeps_the_browser_signed_in(tmp_path: Path, cache_dir: Path) -> None:
+    printed = []
+    with httpx.Client() as browser:
+        for _ in range(2):
+            with serving(tmp_path, cache_dir) as server:
+                if not printed:
+                    assert browser.head(f"{server.url}/").status_code == 401
+                    browser.get(server.link)
+                printed.append(server.token)
+                answers = [
+                    httpx.get(f"{server.url}/api/v1/assignments", headers={"Authorization": f"Bearer {token}"})
+                    for token in printed
+                ]
+                assert browser.get(f"{server.url}/").status_code == 200
+                assert browser.head(f"{server.url}/").status_code == 200
+        assert [answer.status_code for answer in answers] == [401, 200]
+        # One that is set says that no earlier one is trusted.
+        with serving(tmp_path, cache_dir, LSTM_GRADER_OWNER_TOKEN="another-token-0123456789") as server:
+            assert browser.get(f"{server.url}/").status_code == 401
 
 
 # Starts that cannot be

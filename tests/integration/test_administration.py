@@ -58,7 +58,8 @@ async def found(url: str, secret: str) -> Token | None:
 def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
     made = run("tokens", "create", "For Ivanov", "--student", " ivanov ", "--days", "30")
     assert made.exit_code == 0
-    secret = made.stdout.strip()
+    secret, link = made.stdout.split()
+    assert link == f"http://127.0.0.1:8000/enter?token={secret}"
     token = asyncio.run(found(url, secret))
     assert token is not None
     assert (token.role, token.student, token.name) == (Role.SUBMITTER, "ivanov", "For Ivanov")
