@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -22,9 +23,10 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError as SQLAlchemyArgumentError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from app.errors import DatabaseOutdated
+from app.errors import CommitUnanswered, DatabaseOutdated
 from app.events import CHANNEL
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MILLISECONDS = 20_000
 # Who comes with hundreds of others had better wait than come again; proxies wait for a minute.
 CONNECTION_WAIT_SECONDS = 60
+# A PostgreSQL that is reached and says nothing for so long is not waited for.
+COMMIT_SECONDS = 30.0
+# The low byte of what SQLite says when a commit has changed nothing. After an I/O error the transaction may still come
+# back out of the log.
+SQLITE_UNDONE = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
+)
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 # For libpq. A peer that is gone without a word is noticed in half a minute instead of hours.
 POSTGRESQL_ARGUMENTS: dict[str, Any] = {
@@ -43,6 +52,10 @@ POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "tcp_user_timeout": 20_000,  # Milliseconds; what is sent and not acknowledged stops the keepalives.
     "application_name": "lstm-grader",
 }
+
+#: Whether a transaction of this request, or of this task, was committed, or may have been. What is said of a failure
+#: depends on it.
+may_have_changed: contextvars.ContextVar[bool] = contextvars.ContextVar("may_have_changed", default=False)
 
 
 def database_url(url: str) -> URL:
@@ -104,15 +117,34 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A session in one transaction: committed at the end, rolled back when an exception leaves the block."""
+        """A session in one transaction: committed at the end, rolled back when an exception leaves the block.
+
+        Raises:
+            CommitUnanswered: it may have been committed, or not.
+        """
         async with contextlib.AsyncExitStack() as stack:
             if self.is_sqlite:
                 await stack.enter_async_context(self._write_lock)
             session = await stack.enter_async_context(AsyncSession(self._writing, expire_on_commit=False))
-            async with session.begin():
-                yield session
+            yield session
+            await self._commit(session)
         for submission_id in session.info.get(CHANNEL, ()):
             self.announced(submission_id)
+
+    async def _commit(self, session: AsyncSession) -> None:
+        await session.flush()
+        before = may_have_changed.get()
+        may_have_changed.set(True)
+        try:
+            async with asyncio.timeout(None if self.is_sqlite else COMMIT_SECONDS):
+                await session.commit()
+        except DBAPIError as exc:
+            if not _was_undone(exc):
+                raise CommitUnanswered from exc
+            may_have_changed.set(before)
+            raise
+        except TimeoutError as exc:
+            raise CommitUnanswered from exc
 
     async def upgrade(self) -> None:
         """Bring the tables to the newest form, all or nothing. An SQLite file that holds something is copied before."""
@@ -171,6 +203,14 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _was_undone(error: DBAPIError) -> bool:
+    """Whether a failed commit is known to have changed nothing."""
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in SQLITE_UNDONE
+    # PostgreSQL has answered, and the answer was no.
+    return not error.connection_invalidated
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:

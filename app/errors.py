@@ -215,6 +215,10 @@ class BackupUnusable(CannotStart):
 class BackupElsewhere(CannotStart): ...
 
 
+class CommitUnanswered(SQLAlchemyError):
+    """The database did not say whether it committed a transaction."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """An HTTP status and the last part of the problem's ``type``, which machines may rely on."""
@@ -271,6 +275,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     RequestValidationError: Answer(422, "invalid-request"),
     SQLAlchemyError: Answer(503, "storage-unavailable"),
     NoConnectionFree: Answer(503, "busy"),
+    CommitUnanswered: Answer(503, "outcome-unknown"),
     Exception: Answer(500, "internal-error"),
 }
 # What the framework itself refuses, by status: a body that is none, no such page, no such method.

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.database import may_have_changed
 from app.log_config import request_id_var
 from app.metrics import Metrics
 from app.models import new_id
@@ -51,6 +52,7 @@ class RequestMiddleware:
         came = Headers(scope=scope).get("x-request-id", "")
         request_id = came if REQUEST_ID.fullmatch(came) else new_id()
         request_id_var.set(request_id)
+        may_have_changed.set(False)
         started = time.monotonic()
         status = 0
 

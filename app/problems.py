@@ -14,7 +14,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from app.errors import Answer, AppError, NotAuthenticated, Overloaded, answer_for
+from app.database import may_have_changed
+from app.errors import ANSWERS, Answer, AppError, CommitUnanswered, NotAuthenticated, Overloaded, answer_for
 from app.log_config import request_id_var
 from app.texts import catalogue, language_of
 from app.web.pages import page
@@ -33,6 +34,8 @@ def add_handlers(app: FastAPI) -> None:
 async def problem_response(request: Request, error: Exception) -> Response:
     """The answer to `error`, which may be any exception."""
     answer = answer_for(error)
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and may_have_changed.get():
+        answer = ANSWERS[CommitUnanswered] or answer
     language = language_of(request)
     params = _params(request, error)
     if isinstance(error, Overloaded):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
 import logging
 import re
 import unicodedata
@@ -16,7 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,6 +28,7 @@ from app import repository
 from app.errors import (
     AssignmentUnknown,
     AttemptRefused,
+    CommitUnanswered,
     FieldsMissing,
     FieldsUnknown,
     FileEmpty,
@@ -73,6 +76,15 @@ class Upload:
     @property
     def sha256(self) -> str:
         return GradedSubmission(self.filename, self.content).sha256
+
+    def key(self, form_key: str) -> str:
+        """The idempotency key of what was sent from one page's form, `form_key`.
+
+        The same once more is the same upload. Another file is another one, though the page is the same: browsers go
+        back to it.
+        """
+        sent = json.dumps([form_key, self.student, self.assignment_id, self.filename, self.sha256])
+        return f"page:{hashlib.sha256(sent.encode()).hexdigest()}"
 
 
 @contextlib.asynccontextmanager
@@ -191,11 +203,13 @@ async def accept(
         TooManyRequests: the student sends too much.
         Overloaded: what came before waits too long.
         AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
+        CommitUnanswered: it may have been stored, or not.
     """
     if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
         return earlier, None
     await services.backlog.check()
     assignment = services.assignments[upload.assignment_id]
+    stored: Submission | None = None
     try:
         async with services.database.write() as session:
             await repository.take_turn(session, upload.student)
@@ -219,6 +233,13 @@ async def accept(
         if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
             return earlier, None
         raise
+    except CommitUnanswered:
+        # Another connection may know.
+        with contextlib.suppress(SQLAlchemyError):
+            async with services.database.read() as session:
+                stored = await repository.find_submission(session, submission.id, submitter)
+        if not stored:
+            raise
     services.jobs.wake()
     facts = {"submission_id": submission.id, "assignment": submission.assignment_id, "bytes": len(upload.content)}
     logger.info("submission_queued", extra=facts)

@@ -14,13 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app import repository, tokens, uploads
-from app.api.parameters import LastEventId, SubmissionId
+from app.api.parameters import ID, LastEventId, SubmissionId
 from app.auth import (
     FORM_FIELD,
     SessionHolder,
     check_form_secret,
     check_same_site,
     close_session,
+    is_secure,
     open_session,
     session_holder,
 )
@@ -28,7 +29,7 @@ from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, Uploa
 from app.events import STAGES
 from app.grades import grade_of
 from app.listing import Selection, list_submissions
-from app.models import StoredReport
+from app.models import StoredReport, new_id
 from app.problems import problem
 from app.reading import artefacts_for, report_for
 from app.services import services
@@ -44,6 +45,11 @@ RECENT = 20
 PATIENCE_SECONDS = 3.0
 REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
+
+# Names an upload, so that the same one sent twice is one attempt. The cookie keeps it until the browser has been told
+# that the upload arrived: a page that is loaded again after a broken connection is still the same form.
+KEY_FIELD = "idempotency_key"
+KEY_COOKIE = "lstm_grader_form"
 
 KEPT_FOR_A_DAY = {"Cache-Control": "max-age=86400"}
 PICTURE = "/submissions/{}/pictures/{}.{}?lang={}"
@@ -98,12 +104,15 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
             check_form_secret(request, form.get(FORM_FIELD))
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
             checked = await uploads.check_upload(
-                form, parts.assignments, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD)
+                form, parts.assignments, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD, KEY_FIELD)
             )
-        submission, _ = await uploads.accept(parts, checked, submitter)
+        form_key = fields.get(KEY_FIELD)
+        submission, _ = await uploads.accept(parts, checked, submitter, checked.key(form_key) if form_key else None)
     except UploadRefused as refusal:
         return await _upload_page(request, submitter, refusal, fields)
-    return RedirectResponse(f"/submissions/{submission.id}", HTTP_303_SEE_OTHER)
+    response = RedirectResponse(f"/submissions/{submission.id}", HTTP_303_SEE_OTHER)
+    response.delete_cookie(KEY_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+    return response
 
 
 @router.get("/submissions/{submission_id}")
@@ -187,9 +196,12 @@ async def _upload_page(
     async with parts.database.read() as session:
         recent = await list_submissions(session, viewer, Selection(), limit=RECENT)
     answer = answer_for(refusal) if refusal else None
-    return page(
+    remembered = request.cookies.get(KEY_COOKIE, "")
+    form_key = remembered if ID.fullmatch(remembered) else new_id()
+    response = page(
         request,
         "upload.html",
+        form_key=form_key,
         status_code=answer.status if answer else 200,
         problem=problem(answer, language_of(request), refusal.params) if answer and refusal else None,
         student=viewer.student or fields.get("student", ""),
@@ -200,3 +212,5 @@ async def _upload_page(
         upload_bytes=parts.settings.upload_bytes,
         recent=recent,
     )
+    response.set_cookie(KEY_COOKIE, form_key, httponly=True, samesite="lax", secure=is_secure(request))
+    return response

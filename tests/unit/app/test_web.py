@@ -268,3 +268,39 @@ async def test_another_site_signs_nobody_in(service: Service) -> None:
         response = await browser.post("/enter", data={"token": OWNER_TOKEN})
     assert response.status_code == 403
     assert "set-cookie" not in response.headers
+
+
+async def test_form_sent_again_is_one_attempt_and_a_new_page_another(service: Service) -> None:
+    async with service.browser() as browser:
+        form = form_fields((await browser.get("/")).text)
+        # A double click, then the browser's way back.
+        double = await asyncio.gather(*(send_form(browser, form) for _ in range(2)))
+        later = [await send_form(browser, form) for _ in range(2)]
+        assert len({answer.headers["location"] for answer in (*double, *later)}) == 1
+        # Back, and another file: the student has mended something.
+        mended = await send_form(browser, form, b"class LSTM: pass")
+        fresh = await send_form(browser, form_fields((await browser.get("/")).text))
+        assert len({answer.headers["location"] for answer in (later[0], mended, fresh)}) == 3
+    async with service.client() as client:
+        assert len((await client.get("/api/v1/submissions")).json()["items"]) == 3
+
+
+async def test_page_that_is_loaded_again_before_an_answer_came_is_the_same_form(service: Service) -> None:
+    async with service.browser() as browser:
+        first, again = [form_fields((await browser.get("/")).text) for _ in range(2)]
+        assert first == again
+        refused = await send_form(browser, first, b"")
+        assert refused.status_code == 422
+        assert form_fields(refused.text) == first
+        assert (await send_form(browser, first)).status_code == 303
+        assert form_fields((await browser.get("/")).text) != first
+
+
+def form_fields(html: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)">', html))
+
+
+async def send_form(
+    browser: httpx.AsyncClient, form: dict[str, str], content: bytes = b"class LSTM:"
+) -> httpx.Response:
+    return await browser.post("/", files={"file": ("LSTM.py", content)}, data=form | {"student": "ivanov"})
