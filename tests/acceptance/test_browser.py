@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.acceptance.conftest import serving
+from tests.programs import program
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # The machine may have no way out, and nothing here needs one.
 FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 SECONDS = 90
@@ -22,13 +20,10 @@ SECONDS = 90
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        pytest.skip("there is no Chromium here (apt install chromium)")
+    path = program("chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=FLAGS, chromium_sandbox=os.geteuid() != 0
-        )
+        # Without its own sandbox, which root and most containers may not make: the pages are ours.
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
         yield browser
         browser.close()
 

@@ -21,6 +21,7 @@ import pytest
 
 from tests.acceptance.installation import CORRECT, TOKEN, Installation, kill, wait_until
 from tests.postgresql import PostgreSQL
+from tests.programs import program
 from tests.receiver import Receiver
 
 AFTER_KILLS_SECONDS = 60
@@ -147,10 +148,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "none", folder], check=False, capture_output=True
+        [program("mount"), "-t", "tmpfs", "-o", "size=16m,mode=700", "none", folder], check=False, capture_output=True
     )
     if mounted.returncode:
-        pytest.skip(f"a small disk needs root that may mount: {mounted.stderr.decode()}")
+        pytest.skip(f"only root may mount a small disk: {mounted.stderr.decode().strip()}")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from tests.acceptance.installation import CORRECT, Installation, kill
 from tests.postgresql import PostgreSQL, running_postgresql
+from tests.programs import program
 from tests.receiver import Receiver
 
 NETWORK = "10.213.0.0/16"
@@ -24,16 +26,20 @@ class Host:
         self.name = f"lstm-grader-{os.getpid()}-{number}"
         self.cable = f"lstmg{number}p{os.getpid()}"[:15]
         self.gateway = f"10.213.{number}.1"
+        self.address = f"10.213.{number}.2"
+
+    def make(self) -> None:
+        """Raises: CalledProcessError: only root may, and not in every container."""
         ip("netns", "add", self.name)
         ip("link", "add", self.cable, "type", "veth", "peer", "name", "cable", "netns", self.name)
         ip("addr", "add", f"{self.gateway}/24", "dev", self.cable)
         ip("link", "set", self.cable, "up")
-        for command in (["addr", "add", f"10.213.{number}.2/24", "dev", "cable"], ["link", "set", "cable", "up"]):
+        for command in (["addr", "add", f"{self.address}/24", "dev", "cable"], ["link", "set", "cable", "up"]):
             ip("-netns", self.name, *command)
 
     @property
     def within(self) -> tuple[str, str]:
-        return "nsenter", f"--net=/var/run/netns/{self.name}"
+        return program("nsenter"), f"--net=/var/run/netns/{self.name}"
 
     def cut(self) -> None:
         ip("link", "set", self.cable, "down")
@@ -42,27 +48,25 @@ class Host:
         ip("link", "set", self.cable, "up")
 
     def remove(self) -> None:
-        ip("netns", "delete", self.name)
+        with contextlib.suppress(subprocess.CalledProcessError):  # One that could not be made.
+            ip("netns", "delete", self.name)
 
 
 def ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+    subprocess.run([program("ip"), *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture
 def hosts() -> Iterator[list[Host]]:
-    made: list[Host] = []
-    try:
-        made += [Host(1)]
-        made += [Host(2)]
-    except (OSError, subprocess.CalledProcessError) as exc:
+    made = [Host(1), Host(2)]
+    with contextlib.ExitStack() as stack:
         for host in made:
-            host.remove()
-        why = exc.stderr.decode() if isinstance(exc, subprocess.CalledProcessError) else exc
-        pytest.skip(f"hosts are network namespaces, which need root and iproute2: {why}")
-    yield made
-    for host in made:
-        host.remove()
+            stack.callback(host.remove)
+            try:
+                host.make()
+            except subprocess.CalledProcessError as exc:
+                pytest.skip(f"hosts are network namespaces, which only root may make: {exc.stderr.decode().strip()}")
+        yield made
 
 
 @pytest.fixture

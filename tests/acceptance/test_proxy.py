@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import CORPUS, Server
+from tests.programs import program
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 SUBMISSIONS = "/api/v1/submissions"
@@ -24,16 +24,12 @@ SUBMISSIONS = "/api/v1/submissions"
 @pytest.fixture(scope="module")
 def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client that knows only the proxy."""
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if nginx is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no nginx; .ci/run installs one")
-        pytest.skip("there is no nginx here (apt install nginx-light)")
+    nginx, openssl = program("nginx"), program("openssl")
     folder = tmp_path_factory.mktemp("nginx")
     certificate, key = folder / "grader.pem", folder / "grader.key"
     subject = ("-subj", "/CN=grader.example.org", "-addext", "subjectAltName=DNS:grader.example.org,IP:127.0.0.1")
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    subprocess.run(["openssl", *new, *subject, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    subprocess.run([openssl, *new, *subject, "-out", certificate, "-keyout", key], check=True, capture_output=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (documented,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)

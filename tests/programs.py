@@ -1,0 +1,33 @@
+"""Programs that tests start where the machine has them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+#: The Debian package that brings each. `.ci/run` installs them all.
+PACKAGES = {
+    "bwrap": "bubblewrap",
+    "chromium": "chromium",
+    "ip": "iproute2",
+    "mount": "mount",
+    "nginx": "nginx-light",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+}
+
+
+def program(name: str, *other_names: str) -> str:
+    """The path of a program; without it the test is skipped, and told how to install it.
+
+    Args:
+        other_names: under which other systems have it.
+    """
+    # An ordinary user of Debian does not have the administrator's programs in PATH.
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    for candidate in (name, *other_names):
+        if found := shutil.which(candidate, path=path):
+            return found
+    pytest.skip(f"{name} is not installed (Debian, Ubuntu: apt install {PACKAGES[name]})")
