@@ -65,15 +65,15 @@ def worker() -> None:
         run(settings)
 
 
-def _inspect_database(console: Console) -> bool:
-    """What `doctor` says of the service's part."""
+def _inspect_database(console: Console) -> str | None:
+    """What `doctor` says of the service's part, and what is wrong with it."""
     with starting() as settings:
         from app.inspection import inspect_database
 
         found = asyncio.run(inspect_database(settings))
     for line in found.lines:
         console.print(line, markup=False, soft_wrap=True)
-    return found.is_usable
+    return f"the database cannot be used: {found.wrong}" if found.wrong else None
 
 
 sections.append(_inspect_database)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import policy, repository
-from app.models import Submission
+from app.errors import AssignmentClosed, AttemptsUsedUp, AttemptTooSoon
+from app.models import StoredReport, Submission, utc_now
 from app.policy import Grade
 from grader import Assignment
 
@@ -21,3 +22,30 @@ async def grade_of(
         return None
     attempts = await repository.attempts(session, submission.student, submission.assignment_id)
     return policy.grade_of(assignment, attempts, submission.attempt)
+
+
+async def may_try_again(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> bool:
+    """Whether the student can still hand in another attempt, now or after a pause."""
+    assignment = assignments.get(submission.assignment_id)
+    if assignment is None:
+        return False
+    attempts = await repository.attempts(session, submission.student, submission.assignment_id)
+    try:
+        policy.check_attempt(assignment, attempts, utc_now())
+    except AttemptTooSoon:
+        return True
+    except (AssignmentClosed, AttemptsUsedUp):
+        return False
+    return True
+
+
+def points_of(
+    assignments: Mapping[str, Assignment], submission: Submission, report: StoredReport | None
+) -> float | None:
+    """What a report's points are worth after what lateness takes off."""
+    if report is None or report.points is None:
+        return None
+    assignment = assignments.get(submission.assignment_id)
+    if assignment is None:
+        return report.points
+    return policy.points_after_lateness(assignment, report.points, submission.created_at)

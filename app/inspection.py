@@ -14,10 +14,10 @@ from app.settings import Settings
 
 @dataclass(frozen=True)
 class Inspection:
-    """Attributes: is_usable: whether a service could start on it, as far as that can be seen."""
+    """Attributes: wrong: why no service could start on it, as far as that can be seen."""
 
     lines: list[str]
-    is_usable: bool
+    wrong: str | None = None
 
 
 async def inspect_database(settings: Settings) -> Inspection:
@@ -28,11 +28,12 @@ async def inspect_database(settings: Settings) -> Inspection:
     lines = [f"database: {f'SQLite, {url.database}' if is_sqlite else f'PostgreSQL, {server}'}"]
     try:
         if is_sqlite and not Path(url.database or "").is_file():
-            return Inspection([f"{lines[0]}: not there yet; a service makes it when it starts"], is_usable=True)
+            return Inspection([f"{lines[0]}: not there yet; a service makes it when it starts"])
         database = Database(settings.database_url, read_only=True)
         try:
             current, newest = await database.revisions()
-            lines.append(f"revision: {current or 'none'}, {_meaning(current, newest, is_sqlite)}")
+            revision = f"revision: {current or 'none'}, {_meaning(current, newest, is_sqlite)}"
+            lines.append(revision)
             if current == newest:
                 async with database.read() as session:
                     lines.append(_queue(await repository.queue_state(session)))
@@ -40,8 +41,9 @@ async def inspect_database(settings: Settings) -> Inspection:
             await database.close()
     except (SQLAlchemyError, OSError) as exc:
         reason = str(getattr(exc, "orig", None) or exc).strip().partition("\n")[0]
-        return Inspection([*lines, f"it cannot be used: {reason}"], is_usable=False)
-    return Inspection(lines, is_usable=current == newest or (is_sqlite and _is_older(current)))
+        return Inspection([*lines, f"it cannot be used: {reason}"], reason)
+    is_usable = current == newest or (is_sqlite and _is_older(current))
+    return Inspection(lines, None if is_usable else revision)
 
 
 def _is_older(revision: str | None) -> bool:

@@ -87,18 +87,21 @@ def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -
     Args:
         attempts: all of the student at this assignment.
     """
-    worth = {each.number: points for each in attempts if (points := _points(assignment, each)) is not None}
-    if number not in worth:
+    grades = {
+        each.number: points_after_lateness(assignment, each.points, each.created_at)
+        for each in attempts
+        if each.points is not None
+    }
+    if number not in grades:
         return None
     # Of equally good ones the first: it cost the least.
-    best = max(worth, key=lambda each: (worth[each], -each)) if assignment.attempts.counts == "best" else max(worth)
+    best = max(grades, key=lambda each: (grades[each], -each)) if assignment.attempts.counts == "best" else max(grades)
     attempt = next(each for each in attempts if each.number == number)
     days, percent = lateness(assignment, attempt.created_at)
-    return Grade(worth[number], attempt.max_points, days, percent, counts=best == number)
+    return Grade(grades[number], attempt.max_points, days, percent, counts=best == number)
 
 
-def _points(assignment: Assignment, attempt: Attempt) -> float | None:
-    if attempt.points is None:
-        return None
-    _, percent = lateness(assignment, attempt.created_at)
-    return round(attempt.points * (100 - percent) / 100, 2)
+def points_after_lateness(assignment: Assignment, points: float, created_at: datetime) -> float:
+    """What is left of a report's points."""
+    _, percent = lateness(assignment, created_at)
+    return round(points * (100 - percent) / 100, 2)

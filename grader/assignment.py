@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from grader.errors import AssignmentError, UnknownAssignment
 from grader.sandbox.limits import Limits
@@ -157,14 +158,29 @@ def read_assignment(path: Path) -> Assignment:
     try:
         data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         return Assignment.model_validate(data)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise AssignmentError(f"{path}: {exc}") from exc
+    except FileNotFoundError as exc:
+        raise AssignmentError(f"there is no file {path}") from exc
+    except IsADirectoryError as exc:
+        raise AssignmentError(f"{path} is a folder; the name of a TOML file is needed") from exc
+    except OSError as exc:
+        raise AssignmentError(f"{path} cannot be read: {exc.strerror or exc}") from exc
+    except UnicodeDecodeError as exc:
+        raise AssignmentError(f"{path} is not text in UTF-8: see byte {exc.start + 1}") from exc
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        raise AssignmentError(f"{path} is not valid TOML: {exc}") from exc
     except ValidationError as exc:
-        problems = "; ".join(
-            f"{'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']} (got {str(error['input'])[:80]!r})"
-            for error in exc.errors()
-        )
-        raise AssignmentError(f"{path}: {problems}") from exc
+        raise AssignmentError(f"{path}: {'; '.join(map(_in_words, exc.errors()))}") from exc
+
+
+def _in_words(error: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    match error["type"]:
+        case "missing":
+            return f"the key {key} is missing"
+        case "extra_forbidden":
+            return f"{key} is no key of an assignment"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message} (got {str(error['input'])[:80]!r})" if key else message
 
 
 def load_assignments(folder: Path | None = None) -> dict[str, Assignment]:

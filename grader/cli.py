@@ -19,9 +19,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grader.assignment import Assignment, assignment_schema
+from grader.assignment import Assignment, assignment_schema, read_assignment
 from grader.batch.command import batch_command
 from grader.doctor import doctor
+from grader.errors import AssignmentError
 from grader.formats import FORMATS, View
 from grader.formats.text import print_report
 from grader.messages import translate
@@ -36,6 +37,7 @@ from grader.shell import (
     OUR_FAILURE,
     Language,
     accepted_missing,
+    check_output,
     check_threshold,
     known_assignments,
     our_failure_is_exit_3,
@@ -111,6 +113,7 @@ def grade_command(
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
     """
     check_threshold(fail_under)
+    check_output(output)
     chosen = wanted_assignment(assignment)
     submission = _submission(file, chosen)
     language = reading_language(lang, chosen.language)
@@ -177,7 +180,10 @@ def assignments_list() -> None:
 @assignments_cli.command("check")
 def assignments_check(file: Annotated[Path, typer.Argument(help="A TOML file.")]) -> None:
     """Check an assignment file; exit code 2 and a sentence when something is wrong with it."""
-    assignment = wanted_assignment(str(file.resolve()))
+    try:
+        assignment = read_assignment(file)
+    except AssignmentError as exc:
+        raise usage(str(exc)) from exc
     typer.echo(f"{assignment.id}: {assignment.max_points:g} points, {len(assignment.cases)} cases, {assignment.digest}")
 
 

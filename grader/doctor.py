@@ -17,15 +17,16 @@ from grader.assignment import Assignment, load_assignments
 from grader.comparison import compare
 from grader.pipeline import grade
 from grader.report import Status
-from grader.sandbox import Device, ForkSandbox, Kind, choose_device
+from grader.sandbox import Device, DeviceChoice, ForkSandbox, Kind, choose_device
 from grader.selftest import correct_submission
 from grader.shell import (
     GRADED,
     OUR_FAILURE,
+    OUR_FAILURES,
     accepted_missing,
-    our_failure_is_exit_3,
     reference_store,
     wanted_device,
+    why_not,
 )
 from grader.version import grader_version
 from reference import ReferenceStore, lstm_forward
@@ -33,33 +34,55 @@ from reference.cases import cases_from_arrays
 from reference.misconceptions import mutation_score
 from reference.store import build_with_keras
 
-#: What else is looked at, where more than the engine is installed: shows what it finds, and says whether that is well.
-sections: list[Callable[[Console], bool]] = []
+#: What else is looked at, where more than the engine is installed: each shows what it finds, and returns what is wrong
+#: with it, or None.
+sections: list[Callable[[Console], str | None]] = []
 
 
 def doctor(
     gpu: Annotated[
         bool, typer.Option("--gpu", help="Require a GPU, and compare Keras on it with the exact answers first.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say too how well the assignment's cases tell known mistakes apart.")
+    ] = False,
 ) -> None:
-    """Say what this host can do: versions, the database and the queue, the device, the wall around submissions, and a
-    known answer graded there. It changes nothing.
+    """Say in the first line whether this host can grade, or why not; then versions, the database and the queue, the
+    device, and the wall around submissions. A known answer is graded to find out. It changes nothing.
 
     Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """
     console = Console(highlight=False)
     accepted, device = accepted_missing(), "gpu" if gpu else wanted_device()
+    with Console(stderr=True).status("grading a known answer"), console.capture() as details:
+        console.print(f"lstm-grader {grader_version()}, Python {platform.python_version()}, {platform.system()}")
+        for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
+            with contextlib.suppress(PackageNotFoundError):
+                console.print(f"{name} {version(name)}")
+        wrong = [problem for section in sections if (problem := section(console))]
+        try:
+            cannot = _cannot_grade(console, accepted, device, compare_keras=gpu, verbose=verbose)
+        except OUR_FAILURES as exc:
+            cannot = why_not(exc)
+    verdict = f"this host cannot grade: {cannot}" if cannot else "this host can grade"
+    console.print("; but ".join([verdict, *wrong]), markup=False, soft_wrap=True)
+    console.out(details.get(), end="")
+    raise typer.Exit(OUR_FAILURE if cannot or wrong else GRADED)
+
+
+def _cannot_grade(
+    console: Console, accepted: list[str], device: DeviceChoice, *, compare_keras: bool, verbose: bool
+) -> str | None:
+    """Show what the host has, and grade a known answer on it.
+
+    Returns: why it cannot be graded; None: it got all its points.
+    Raises: one of `OUR_FAILURES`.
+    """
     assignment = load_assignments()["lstm-layer"]
-    console.print(f"lstm-grader {grader_version()}, Python {platform.python_version()}, {platform.system()}")
-    for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
-        with contextlib.suppress(PackageNotFoundError):
-            console.print(f"{name} {version(name)}")
-    found = [section(console) for section in sections]
-    with our_failure_is_exit_3():
-        chosen = choose_device(device)
-        console.print(f"device: {chosen}{f' ({chosen.reason})' if chosen.reason else ''}")
-        agrees = not gpu or _keras_agrees(chosen, assignment, console)
-    with our_failure_is_exit_3(), ForkSandbox(accept_missing=accepted, device=device) as sandbox:
+    chosen = choose_device(device)
+    console.print(f"device: {chosen}{f' ({chosen.reason})' if chosen.reason else ''}")
+    agrees = not compare_keras or _keras_agrees(chosen, assignment, console)
+    with ForkSandbox(accept_missing=accepted, device=device) as sandbox:
         console.print(f"slots: {sandbox.slots} (cores this process may use)")
         sandbox.start(Kind.KERAS3)
         table = Table("mechanism", "state", "what it stops")
@@ -71,19 +94,21 @@ def doctor(
         console.print(table)
         references = reference_store()
         report = grade(correct_submission(), assignment, sandbox=sandbox, references=references)
-        _print_mutation_score(references, assignment, console)
-    good = report.status == Status.PASSED
     console.print(
         f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "
         f"in {report.timing.wall_seconds:.1f} s (the first one includes starting TensorFlow)"
     )
+    if verbose:
+        _print_mutation_score(references, assignment, console)
     if report.error is not None:
-        console.print(f"{report.error.type} {report.error.message}")
-    raise typer.Exit(GRADED if good and agrees and all(found) else OUR_FAILURE)
+        return f"a known answer ended in {report.error.type} {report.error.message}"
+    if report.status != Status.PASSED:
+        return f"a known answer got {report.points} of {report.max_points:g} points"
+    return None if agrees else f"Keras on {chosen} differs from the exact answers"
 
 
 def _print_mutation_score(references: ReferenceStore, assignment: Assignment, console: Console) -> None:
-    """Show how well the assignment's cases tell known mistakes apart, and make ready what wrong answers need."""
+    """Show how well the assignment's cases tell known mistakes apart."""
     specs = [case.spec() for case in assignment.cases]
     references.prepare(specs, digest=assignment.digest)
     console.print(f"known mistakes: {mutation_score(references.load(specs, digest=assignment.digest))}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,8 @@ from grader.sandbox import CAN_BE_MISSING, DEVICE_CHOICES, DeviceChoice
 from reference import ReferenceStore, ReferenceUnavailable
 
 GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
+# The locale of a system that nobody has told a language: its messages are English.
+NO_LANGUAGE = ("c", "posix")
 
 
 class Language(StrEnum):
@@ -39,18 +42,40 @@ def our_failure_is_exit_3() -> Iterator[None]:
     """What keeps us from grading becomes a sentence and `OUR_FAILURE`."""
     try:
         yield
-    except SandboxError as exc:
-        typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
+    except OUR_FAILURES as exc:
+        typer.echo(f"lstm-grader: {why_not(exc)}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc
-    except ReferenceUnavailable as exc:
-        typer.echo(f"lstm-grader: {exc}", err=True)
-        raise typer.Exit(OUR_FAILURE) from exc
+
+
+#: What keeps us from grading on this host.
+OUR_FAILURES = (SandboxError, ReferenceUnavailable)
+
+
+def why_not(failure: Exception) -> str:
+    """One of `OUR_FAILURES` in words."""
+    return f"the sandbox cannot be used here: {failure}" if isinstance(failure, SandboxError) else str(failure)
 
 
 def check_threshold(fail_under: float) -> None:
     """Raises: typer.Exit: no grade could be compared with it."""
     if not fail_under >= 0:  # NaN is less than nothing, too: every grade would pass it
         raise usage(f"--fail-under is {fail_under:g}; a number of points is needed")
+
+
+def check_output(output: Path | None) -> None:
+    """Look whether a file can be written there, before the work is done that it is to hold.
+
+    Raises: typer.Exit: it cannot.
+    """
+    if output is None:
+        return
+    folder = output.parent
+    if output.is_dir():
+        raise usage(f"{output} is a folder; the name of a file is needed")
+    if not folder.is_dir():
+        raise usage(f"{output} cannot be written: there is no folder {folder}")
+    if not os.access(output if output.exists() else folder, os.W_OK):
+        raise usage(f"{output} cannot be written: permission denied, or the disk is read-only")
 
 
 def known_assignments() -> dict[str, Assignment]:
@@ -94,10 +119,23 @@ def wanted_device() -> DeviceChoice:
 
 
 def reading_language(lang: Language | None, otherwise: str) -> str:
-    """The language that was asked for, else the locale's, where that is one of ours."""
+    """The language that was asked for, else the locale's.
+
+    Source: the GNU gettext manual, "Locale Environment Variables": the first of LC_ALL, LC_MESSAGES and LANG that is
+        set names the locale; where that is not C, LANGUAGE lists languages that are preferred to it.
+    Args:
+        otherwise: where no locale is set, or it has a language that we do not write.
+    """
     if lang is not None:
         return lang.value
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name, ""):
-            return value[:2] if value[:2] in ("ru", "en") else otherwise
-    return otherwise
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    if _language_of(locale) in NO_LANGUAGE:
+        return Language.EN.value
+    wanted = [*os.environ.get("LANGUAGE", "").split(":"), locale] if locale else []
+    ours = [language for name in wanted if (language := _language_of(name)) in list(Language)]
+    return ours[0] if ours else otherwise
+
+
+def _language_of(locale: str) -> str:
+    """``ru`` of ``ru_RU.UTF-8``."""
+    return re.split(r"[_.@-]", locale, maxsplit=1)[0].lower()

@@ -27,7 +27,7 @@ from app.auth import (
 )
 from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
 from app.events import STAGES
-from app.grades import grade_of
+from app.grades import grade_of, may_try_again, points_of
 from app.listing import Selection, list_submissions
 from app.models import StoredReport, new_id
 from app.problems import problem
@@ -127,8 +127,9 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         position = await repository.queue_position(session, submission)
         stored = await repository.newest_report(session, submission.id)
         grade = await grade_of(session, parts.assignments, submission)
+        again = await may_try_again(session, parts.assignments, submission)
     assignment = parts.assignments.get(submission.assignment_id)
-    context: dict[str, Any] = {"submission": submission, "assignment": assignment}
+    context: dict[str, Any] = {"submission": submission, "assignment": assignment, "may_try_again": again}
     if stored is None:
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
         context |= {"position": position, "refresh_seconds": refresh_seconds, "stages": STAGES}
@@ -210,7 +211,7 @@ async def _upload_page(
         assignments=parts.assignments.values(),
         accepted=",".join(uploads.ACCEPTED_SUFFIXES),
         upload_bytes=parts.settings.upload_bytes,
-        recent=recent,
+        recent=[(*row, points_of(parts.assignments, *row)) for row in recent],
     )
     response.set_cookie(KEY_COOKIE, form_key, httponly=True, samesite="lax", secure=is_secure(request))
     return response

@@ -28,6 +28,7 @@ from grader.shell import (
     OUR_FAILURE,
     Language,
     accepted_missing,
+    check_output,
     check_threshold,
     our_failure_is_exit_3,
     reading_language,
@@ -65,6 +66,7 @@ def batch_command(
     Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).
     """
     check_threshold(fail_under)
+    check_output(output)
     chosen = wanted_assignment(assignment)
     language = reading_language(lang, chosen.language)
     accepted, device = accepted_missing(), wanted_device()

@@ -267,9 +267,14 @@ def test_doctor_says_what_is_missing_and_what_that_leaves_open(cache_dir, accept
     )
     if not accepted:
         assert done.returncode == 3
-        assert "LSTM_GRADER_ACCEPT_MISSING=landlock" in done.stderr + done.stdout
+        verdict = done.stdout.splitlines()[0]
+        assert verdict.startswith("this host cannot grade: the sandbox cannot be used here: ")
+        assert "LSTM_GRADER_ACCEPT_MISSING=landlock" in verdict
+        assert done.stderr == ""
         return
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[0] == "this host can grade"
+    assert "known mistakes" not in done.stdout
     rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in done.stdout.splitlines() if "│" in line]
     states = {name: state for name, state, _ in rows if name}
     assert (states["landlock"], states["seccomp"]) == ("not enforced", "enforced")

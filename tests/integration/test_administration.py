@@ -134,7 +134,7 @@ def test_database_that_was_never_served_is_named(url: str) -> None:
 
 def inspected(url: str) -> tuple[list[str], bool]:
     found = asyncio.run(inspect_database(Settings(database_url=url)))
-    return found.lines, found.is_usable
+    return found.lines, found.wrong is None
 
 
 def test_doctor_sees_what_waits_and_changes_nothing(run: Run, url: str, tmp_path: Path) -> None:

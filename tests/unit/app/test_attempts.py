@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -84,10 +85,26 @@ async def test_page_says_what_lateness_cost_and_that_another_attempt_counts(rule
         first, second = [(await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json() for _ in range(2)]
         await move(rules, second["id"], timedelta(days=1.5))
         page = (await browser.get(second["links"]["page"])).text
-        assert "days: 1. Grade: 90 of 100" in page
+        assert "days: 1. The answer earned 100 of 100 points; lateness takes off 10 %, so the grade is 90." in page
+        assert re.findall(r"<strong>([\d.]+)</strong>", page) == ["90"]
+        assert "90&nbsp;/&nbsp;100" in (await browser.get("/")).text
         assert "the best one counts" in page
         page = (await browser.get(first["links"]["page"], params={"lang": "ru"})).text
-        assert "Оценка" not in page
+        assert "опоздание" not in page
+        assert re.findall(r"<strong>([\d.]+)</strong>", page) == ["100"]
+
+
+async def test_page_offers_another_attempt_only_where_one_is_left(rules: Service) -> None:
+    async with rules.client() as client, rules.browser() as browser:
+        upload_page = (await browser.get("/")).text
+        assert "attempts, at most: 2." in upload_page
+        assert "seconds from one attempt to the next, at least: 60." in upload_page
+        assert "You can submit again" not in upload_page
+        cooled = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload(assignment="cooled"))).json()
+        assert "Submit another attempt" in (await browser.get(cooled["links"]["page"])).text
+        for offered in (True, False):
+            sent = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+            assert ("Submit another attempt" in (await browser.get(sent["links"]["page"])).text) is offered
 
 
 async def test_page_shows_the_refusal_over_the_form(rules: Service) -> None:

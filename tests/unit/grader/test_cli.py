@@ -13,7 +13,7 @@ from app.cli import cli
 from grader.doctor import _keras_agrees
 from grader.errors import SandboxUnavailable
 from grader.sandbox import Device
-from grader.shell import USAGE
+from grader.shell import USAGE, Language, reading_language
 from reference.cases import cases_to_arrays
 
 REASON = "a GPU is asked for, and there is none that it can use: missing /dev/nvidiactl"
@@ -51,19 +51,31 @@ def test_an_unknown_device_stops_the_service_before_it_starts(monkeypatch):
     assert all(f"'{name}'" in result.stderr for name in ("cpu", "gpu", "auto"))
 
 
-@pytest.mark.parametrize("command", [["grade", __file__], ["doctor"]], ids=lambda command: command[0])
-def test_a_gpu_that_is_required_and_missing_is_our_failure_in_one_sentence(monkeypatch, no_gpu, command):
+def test_a_gpu_that_is_required_and_missing_is_our_failure_in_one_sentence(monkeypatch, no_gpu):
     monkeypatch.setenv("LSTM_GRADER_DEVICE", "gpu")
-    result = CliRunner().invoke(cli, command)
+    result = CliRunner().invoke(cli, ["grade", __file__])
     assert (result.exit_code, result.stderr) == (3, f"lstm-grader: the sandbox cannot be used here: {REASON}\n")
     assert no_gpu == ["gpu"]
 
 
-def test_doctor_gpu_requires_one_whatever_the_setting_says(monkeypatch, no_gpu):
-    monkeypatch.setenv("LSTM_GRADER_DEVICE", "cpu")
+@pytest.mark.parametrize(("setting", "options"), [("gpu", []), ("cpu", ["--gpu"])], ids=["by setting", "by option"])
+def test_doctor_opens_with_why_the_host_cannot_grade(monkeypatch, no_gpu, tmp_path, setting, options):
+    monkeypatch.setenv("LSTM_GRADER_DEVICE", setting)
+    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
+    result = CliRunner().invoke(cli, ["doctor", *options])
+    verdict, second = result.stdout.splitlines()[:2]
+    assert (result.exit_code, result.stderr) == (3, "")
+    assert verdict == f"this host cannot grade: the sandbox cannot be used here: {REASON}"
+    assert second.startswith("lstm-grader ")
+    assert no_gpu == ["gpu"]
+
+
+def test_doctor_opens_with_what_is_wrong_with_the_database_too(monkeypatch, no_gpu, tmp_path):
+    (tmp_path / "lstm-grader.sqlite3").write_text("no database " * 1000)
+    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
     result = CliRunner().invoke(cli, ["doctor", "--gpu"])
-    assert (result.exit_code, result.stderr) == (3, f"lstm-grader: the sandbox cannot be used here: {REASON}\n")
-    assert no_gpu == ["gpu"]
+    assert result.exit_code == 3
+    assert result.stdout.partition("\n")[0].endswith("; but the database cannot be used: file is not a database")
 
 
 @pytest.mark.parametrize(("off_by", "agrees"), [(0, True), (5e-6, True), (1e-3, False), (float("nan"), False)])
@@ -94,3 +106,89 @@ def test_a_threshold_that_is_no_number_of_points_is_wrong_usage(tmp_path, points
     result = CliRunner().invoke(cli, ["grade", str(file), "--fail-under", points])
     assert result.exit_code == USAGE
     assert f"--fail-under is {points}" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["grade", "batch"])
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        pytest.param("nowhere/report", "there is no folder {tmp}/nowhere", id="no such folder"),
+        pytest.param("text/report", "there is no folder {tmp}/text", id="a file in the place of the folder"),
+        pytest.param("", "{tmp} is a folder", id="a folder"),
+        pytest.param("locked/report", "permission denied", id="a folder that may not be written"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_graded(
+    monkeypatch, tmp_path, command, output, says
+):
+    def start(*given, **named):
+        raise AssertionError("it has begun")
+
+    monkeypatch.setattr("grader.cli.ForkSandbox", start)
+    monkeypatch.setattr("grader.batch.command.ForkSandbox", start)
+    (tmp_path / "text").write_text("")
+    (tmp_path / "locked").mkdir()
+    # Root may write everywhere.
+    monkeypatch.setattr("grader.shell.os.access", lambda path, mode: path != tmp_path / "locked")
+    result = CliRunner().invoke(cli, [command, __file__, "--output", str(tmp_path / output)])
+    assert (result.exit_code, result.stderr.count("\n")) == (USAGE, 1)
+    assert says.format(tmp=tmp_path) in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({}, "ru"),
+        ({"LANG": "C"}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "POSIX"}, "en"),
+        ({"LANG": "en_US.UTF-8"}, "en"),
+        ({"LANG": "ru_RU.UTF-8"}, "ru"),
+        ({"LANG": "ru"}, "ru"),
+        ({"LANG": "fr_FR.UTF-8"}, "ru"),
+        ({"LANG": "run_RU"}, "ru"),
+        ({"LANG": "ru_RU.UTF-8", "LC_MESSAGES": "en_GB"}, "en"),
+        ({"LANG": "ru_RU.UTF-8", "LC_MESSAGES": "en_GB", "LC_ALL": "ru_RU"}, "ru"),
+        ({"LANG": "ru_RU.UTF-8", "LC_ALL": ""}, "ru"),
+        ({"LANG": "ru_RU.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "ru_RU.UTF-8", "LANGUAGE": "en"}, "en"),
+        ({"LANG": "fr_FR.UTF-8", "LANGUAGE": "fr:en_US:ru"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LANGUAGE": "fr"}, "en"),
+        ({"LANG": "C.UTF-8", "LANGUAGE": "ru"}, "en"),
+        ({"LANGUAGE": "en"}, "ru"),
+    ],
+    ids=str,
+)
+def test_the_language_is_the_locales(monkeypatch, variables, language):
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert reading_language(None, otherwise="ru") == language
+    assert reading_language(Language.EN, otherwise="ru") == "en"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(None, "there is no file nofile.toml", id="no such file"),
+        pytest.param("folder", "nofile.toml is a folder", id="a folder"),
+        pytest.param(b"[points", "nofile.toml is not valid TOML", id="no TOML"),
+        pytest.param(b"a = " + b"[" * 5000, "nofile.toml is not valid TOML", id="nested too deeply"),
+        pytest.param(b"id = '\xff'", "nofile.toml is not text in UTF-8: see byte 7", id="not UTF-8"),
+        pytest.param(b"pionts = 1", "pionts is no key of an assignment", id="a key that does not exist"),
+        pytest.param(b"", "the key points is missing", id="empty"),
+    ],
+)
+def test_what_is_wrong_with_an_assignment_file_is_told_in_one_line(monkeypatch, tmp_path, content, says):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "nofile.toml"
+    if content == "folder":
+        file.mkdir()
+    elif content is not None:
+        file.write_bytes(content)
+    for command in (["assignments", "check", file.name], ["grade", __file__, "--assignment", file.name]):
+        result = CliRunner().invoke(cli, command)
+        assert (result.exit_code, result.stderr.count("\n")) == (USAGE, 1)
+        assert says in result.stderr
+        assert "Errno" not in result.stderr
