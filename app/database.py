@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import select
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -23,9 +24,10 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError as SQLAlchemyArgumentError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
+from app import sqlite
 from app.errors import CommitUnanswered, DatabaseOutdated
 from app.events import CHANNEL
 
@@ -35,6 +37,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MILLISECONDS = 20_000
 # Who comes with hundreds of others had better wait than come again; proxies wait for a minute.
 CONNECTION_WAIT_SECONDS = 60
+CONNECTIONS = 15
 # A PostgreSQL that is reached and says nothing for so long is not waited for.
 COMMIT_SECONDS = 30.0
 # The low byte of what SQLite says when a commit has changed nothing. After an I/O error the transaction may still come
@@ -90,9 +93,12 @@ class Database:
         self._engine = create_async_engine(
             self.url,
             hide_parameters=True,  # They hold names and source code, which are not for error messages.
-            pool_pre_ping=not self.is_sqlite,
+            # None beyond those that are kept: under load each would be opened for one request, and closed again.
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_use_lifo=True,  # What was used last has its statements prepared.
             pool_timeout=CONNECTION_WAIT_SECONDS,
-            connect_args={} if self.is_sqlite else POSTGRESQL_ARGUMENTS,
+            connect_args={"async_creator_fn": sqlite.connect} if self.is_sqlite else POSTGRESQL_ARGUMENTS,
         )
         #: Called with what a transaction on SQLite has announced (`app.events`), when it is committed.
         self.announced: Callable[[str], None] = lambda submission_id: None
@@ -102,7 +108,16 @@ class Database:
                 Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             event.listen(self._engine.sync_engine, "connect", _prepare_reading if read_only else _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self._engine.sync_engine, "checkout", _check_postgresql)
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        # PostgreSQL shows each statement the newest that was committed, in a transaction too, which would only cost two
+        # more round trips. SQLite shows one state of the file to all statements of a transaction.
+        self._reading = (
+            self._engine.execution_options()
+            if self.is_sqlite
+            else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
 
     @property
     def conninfo(self) -> str:
@@ -111,8 +126,8 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for queries; what it changes is not kept."""
-        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+        """A session for queries only."""
+        async with AsyncSession(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextlib.asynccontextmanager
@@ -225,6 +240,20 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _check_postgresql(connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
+    """Notice a server that has closed a connection of the pool, without a question for it each time.
+
+    Raises:
+        DisconnectionError: another connection is to be taken.
+    """
+    # It says nothing unasked, but why it closes. (select() knows no descriptors above 1023.)
+    raw, poll = connection.driver_connection, select.poll()
+    if not raw.closed:
+        poll.register(raw, select.POLLIN)
+    if raw.closed or poll.poll(0):
+        raise DisconnectionError
 
 
 def _prepare_reading(connection: DBAPIConnection, _record: Any) -> None:

@@ -40,22 +40,26 @@ async def add_submission(
     submitted_by: str,
     idempotency_key: str | None = None,
 ) -> Submission:
-    """Store one attempt. Its number counts the attempts of this student at this assignment, from 1."""
-    await take_turn(session, student)
-    waiting = select(func.count()).where(Submission.student == student, Submission.job_status == JobStatus.QUEUED)
+    """Store one attempt in its student's turn (`take_turn`). Its number counts the student's attempts at this
+    assignment, from 1.
+    """
     earlier = select(func.max(Submission.attempt)).where(
         Submission.student == student, Submission.assignment_id == assignment_id
     )
+    waiting = select(func.count()).where(Submission.student == student, Submission.job_status == JobStatus.QUEUED)
+    # In one statement: each is a round trip that others wait for.
+    found = await session.execute(select(earlier.scalar_subquery(), waiting.scalar_subquery()))
+    last_attempt, waiting_now = found.one()
     submission = Submission(
         student=student,
         assignment_id=assignment_id,
-        attempt=(await session.scalar(earlier) or 0) + 1,
+        attempt=(last_attempt or 0) + 1,
         filename=filename,
         content=content,
         sha256=sha256,
         submitted_by=submitted_by,
         idempotency_key=idempotency_key,
-        priority=max(-(await session.scalar(waiting) or 0), REGRADE_PRIORITY + 1),
+        priority=max(-waiting_now, REGRADE_PRIORITY + 1),
     )
     session.add(submission)
     await session.flush()

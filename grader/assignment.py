@@ -81,6 +81,11 @@ class Attempts(AssignmentModel):
     cooldown_seconds: int = Field(0, ge=0, le=30 * 86400, description="from one attempt to the next")
     counts: Literal["best", "last"] = Field("best", description="which attempt is the grade, after what lateness costs")
 
+    @property
+    def are_limited(self) -> bool:
+        """Whether earlier attempts decide if there may be another."""
+        return self.limit is not None or self.cooldown_seconds > 0
+
 
 class Deadline(AssignmentModel):
     """Until when attempts are taken, and what late ones cost. The service sees to it; reports say nothing of it."""

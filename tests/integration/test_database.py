@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import regrades, repository, tokens
+from app import sqlite as sqlite_connection
 from app.database import Database
 from app.errors import AttemptsUsedUp, TooManyRequests
 from app.jobs import claims
@@ -89,6 +90,7 @@ async def add(database: Database, by: Principal, student: str = "ivanov") -> Sub
 
 
 async def add_in(session: AsyncSession, by: Principal, student: str) -> Submission:
+    await repository.take_turn(session, student)
     return await repository.add_submission(
         session,
         student=student,
@@ -168,6 +170,45 @@ async def test_readers_are_not_kept_waiting_by_a_writer(database: Database, owne
         await session.execute(text("UPDATE tokens SET name = 'changed'"))
         async with database.read() as other:
             assert await asyncio.wait_for(other.scalar(select(Token.name)), 2) == "owner"
+
+
+@sqlite_only
+async def test_a_statement_crosses_into_the_thread_of_sqlite_once(
+    database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crossings: list[object] = []
+    cross = sqlite_connection.Connection._execute
+
+    async def counted(
+        self: sqlite_connection.Connection, function: Callable[..., object], *arguments: object
+    ) -> object:
+        crossings.append(function)
+        return await cross(self, function, *arguments)
+
+    monkeypatch.setattr(sqlite_connection.Connection, "_execute", counted)
+    async with database.write() as session:
+        assert await session.scalar(select(Token.name)) == "owner"
+        changed = await session.execute(text("UPDATE tokens SET name = 'changed'"))
+    assert changed.rowcount == 1  # type: ignore[attr-defined]
+    # BEGIN, two statements, COMMIT.
+    assert len(crossings) == 4
+
+
+async def test_a_connection_that_the_server_has_closed_is_not_used_again(
+    path: Path, request: pytest.FixtureRequest
+) -> None:
+    database, other = (Database(url) for url in [url_of("postgresql", path, request)] * 2)
+    async with database.read() as session, database.read() as second:
+        pids = [await each.scalar(select(func.pg_backend_pid())) for each in (session, second)]
+    async with other.write() as session:
+        for pid in pids:
+            # Returns when it is gone.
+            assert await session.scalar(select(func.pg_terminate_backend(pid, 10_000)))
+    async with database.read() as session, database.write() as second:
+        assert await session.scalar(select(func.pg_backend_pid())) not in pids
+        assert await second.scalar(select(func.pg_backend_pid())) not in pids
+    await database.close()
+    await other.close()
 
 
 # Submissions
