@@ -24,7 +24,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo
 NO_NAME: dict[str, Any] = {"anyOf": [{"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"}]}
 
 
-def language_parameter(
+async def language_parameter(
     lang: Annotated[
         Literal["en", "ru"] | None,
         Query(description="language of the texts in the answer; without it `Accept-Language` counts"),
@@ -33,7 +33,7 @@ def language_parameter(
     """Checked and documented here; `language_of` reads it, for refusals too."""
 
 
-def _submission_id(
+async def _submission_id(
     submission_id: Annotated[str, Path(description="as it was given when the file was submitted")],
 ) -> str:
     """Raises: SubmissionNotFound: nothing can have this id, so that no database is asked for it."""
@@ -85,7 +85,7 @@ Cursor = Annotated[
 ]
 
 
-def _selection(
+async def _selection(
     student: Annotated[Name | None, Query(examples=["ivanov"])] = None,
     assignment: Annotated[str | None, Query(pattern="^[a-z0-9-]{1,64}$", examples=["lstm-layer"])] = None,
     job_status: Annotated[JobStatus | None, Query(description="how far it is")] = None,

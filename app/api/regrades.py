@@ -20,7 +20,7 @@ from app.regrades import Progress
 from app.services import services
 
 
-def _regrade_id(regrade_id: Annotated[str, Path(description="out of the list")]) -> str:
+async def _regrade_id(regrade_id: Annotated[str, Path(description="out of the list")]) -> str:
     if not ID.fullmatch(regrade_id):
         raise RegradeNotFound
     return regrade_id

@@ -29,7 +29,7 @@ async def _holder(holder: TokenHolder) -> Principal:
     return holder
 
 
-def _webhook_id(webhook_id: Annotated[str, Path(description="out of the list")]) -> str:
+async def _webhook_id(webhook_id: Annotated[str, Path(description="out of the list")]) -> str:
     if not ID.fullmatch(webhook_id):
         raise WebhookNotFound
     return webhook_id

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.routing import APIRoute
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.auth import FORM_FIELD, PUBLIC, check_guarded, teacher
 from app.main import create_app
@@ -177,6 +180,22 @@ def test_service_with_a_route_that_asks_nobody_does_not_start() -> None:
     app = FastAPI()
     app.include_router(outer, dependencies=[Depends(teacher)])
     check_guarded(app.routes)
+
+
+def test_no_request_waits_for_a_thread(settings: Settings) -> None:
+    """FastAPI runs what is not `async` in one, and beside grading that waits for a core."""
+
+    def in_threads(dependant: Dependant) -> Iterator[object]:
+        call = dependant.call
+        if not inspect.iscoroutinefunction(call) and not inspect.iscoroutinefunction(type(call).__call__):
+            yield call
+        for inner in dependant.dependencies:
+            yield from in_threads(inner)
+
+    routes = [context.original_route for context in iter_route_contexts(list(create_app(settings).routes))]
+    dependants = [route.dependant for route in routes if isinstance(route, APIRoute)]
+    assert len(dependants) > 30
+    assert not [call for dependant in dependants for call in in_threads(dependant)]
 
 
 async def test_student_sees_the_own_work_whoever_sent_it_and_hands_in_for_nobody_else(service: Service) -> None:
