@@ -52,6 +52,8 @@ SINGLE_FILES = (
     "/dev/urandom",
 )
 QUEUED_SIGNALS = 64  # the kernel counts them per user, so a run could take those of the service
+# A tenth of the share of who has not asked for less. What a run waits for a core is not counted as its time.
+NICENESS = 10
 CPU_TREE = "/sys/devices/system/cpu"
 DEVICE = READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
 
@@ -161,6 +163,7 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
     os.setsid()
     os.umask(0o077)
     _die_first()
+    _yield_cores()
     _limit_resources(limits, private_uid=uid is not None)
     if uid is not None:
         _become(uid)
@@ -193,6 +196,17 @@ def _die_first() -> None:
     """Where memory runs out, the kernel shall take the run, not the service. A wish, and no part of the wall."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as adjustment:
         adjustment.write("1000")
+
+
+def _yield_cores() -> None:
+    """Let the service answer first where both want a core. A wish, too.
+
+    Linux may divide cores among sessions before it looks at their processes, so the session yields as well.
+    """
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as session:
+        session.write(str(NICENESS))
 
 
 def _become(uid: int) -> None:

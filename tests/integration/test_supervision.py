@@ -31,6 +31,7 @@ from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.sandbox.zygote import Zygote
 
 RUNNER = Path(__file__).parents[2] / "grader" / "runner"
+NICENESS = 10
 SIZES = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
 
 
@@ -85,6 +86,29 @@ def _each_run_of(warm: int, do: Callable[[int], None], *, times: int) -> threadi
     thread = threading.Thread(target=watch)
     thread.start()
     return thread
+
+
+# --- runs and the service -----------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm):
+    own = min(19, os.getpriority(os.PRIO_PROCESS, warm) + NICENESS)
+    found: list[bool] = []
+
+    def look(child: int) -> None:
+        session = Path(f"/proc/{child}/autogroup")  # Not every kernel has it.
+        while not _ended(child):
+            with contextlib.suppress(OSError):
+                yields = os.getpriority(os.PRIO_PROCESS, child) == own
+                if yields and (not session.exists() or session.read_text().split()[-1] == str(NICENESS)):
+                    found.append(True)
+                    return
+
+    looking = _each_run_of(warm, look, times=1)
+    assert _reads(sandbox, megabytes=10)
+    looking.join()
+    assert found
+    assert os.getpriority(os.PRIO_PROCESS, warm) == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 # --- warm processes that do not work any more -------------------------------------------------------------------------
