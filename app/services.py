@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
@@ -15,6 +16,8 @@ from app.metrics import Metrics
 from app.selftest import SelfTest
 from app.settings import Settings
 from grader import Assignment
+
+WATCHERS_LOOKING = 4
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,13 @@ class Operations:
 
 @dataclass(frozen=True)
 class Services:
-    """Attributes: request_limit: of one token to the API."""
+    """What handlers of uploads, pages and the API share.
+
+    Attributes:
+        request_limit: of one token to the API.
+        looking: how many of those who wait for a submission may ask the database at the same time. Hundreds do when a
+            grade ends, and uploads shall find a free connection then.
+    """
 
     settings: Settings
     assignments: Mapping[str, Assignment]
@@ -42,6 +51,7 @@ class Services:
     jobs: Jobs
     request_limit: RateLimit
     backlog: Backlog
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 
 
 def services(request: HTTPConnection) -> Services:

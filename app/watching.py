@@ -40,7 +40,7 @@ async def wait_until_done(parts: Services, submission_id: str, viewer: Principal
     until = time.monotonic() + seconds
     while not parts.jobs.stopping:
         with parts.jobs.watch(submission_id) as maybe_done:
-            async with parts.database.read() as session:
+            async with parts.looking, parts.database.read() as session:
                 submission = await repository.find_submission(session, submission_id, viewer)
             left = until - time.monotonic()
             if submission is None or submission.job_status in OVER or left <= 0:
@@ -83,7 +83,7 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
             if changed.is_set() or time.monotonic() >= look_at:
                 changed.clear()  # Before looking, so that what happens from here on is not missed.
                 look_at = time.monotonic() + LOOK_SECONDS
-                async with parts.database.read() as session:
+                async with parts.looking, parts.database.read() as session:
                     found = await repository.find_submission(session, submission_id, viewer)
                     if found is None:
                         return
