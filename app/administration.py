@@ -15,7 +15,6 @@ from app import regrades, tokens
 from app.api.schemas import RegradeRequest, TokenRequest
 from app.database import Database
 from app.errors import NotPossible
-from app.jobs import PostgreSQLJobs
 from app.models import Role, Token, utc_now
 from app.regrades import Regraded
 from app.settings import Settings
@@ -108,11 +107,9 @@ async def regrade(
     wanted = _checked(RegradeRequest, {"submissions": submissions} if submissions else {"filter": selection})
     async with _opened(settings) as database:
         owner = await _owner(database)
-        enqueue = None if database.is_sqlite else PostgreSQLJobs(database).enqueue
         async with database.write() as session:
             id = await regrades.begin(
                 session,
-                enqueue,
                 requested_by=owner.token_id,
                 meant=wanted.meant,
                 selection=wanted.model_dump(mode="json", exclude_none=True),

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import select
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -24,10 +23,10 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError as SQLAlchemyArgumentError
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from app import sqlite
+from app import postgresql, sqlite
 from app.errors import CommitUnanswered, DatabaseOutdated
 from app.events import CHANNEL
 
@@ -46,15 +45,6 @@ SQLITE_UNDONE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
 )
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-# For libpq. A peer that is gone without a word is noticed in half a minute instead of hours.
-POSTGRESQL_ARGUMENTS: dict[str, Any] = {
-    "connect_timeout": 10,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,  # Milliseconds; what is sent and not acknowledged stops the keepalives.
-    "application_name": "lstm-grader",
-}
 
 #: Whether a transaction of this request, or of this task, was committed, or may have been. What is said of a failure
 #: depends on it.
@@ -98,7 +88,11 @@ class Database:
             max_overflow=0,
             pool_use_lifo=True,  # What was used last has its statements prepared.
             pool_timeout=CONNECTION_WAIT_SECONDS,
-            connect_args={"async_creator_fn": sqlite.connect} if self.is_sqlite else POSTGRESQL_ARGUMENTS,
+            connect_args=(
+                {"async_creator_fn": sqlite.connect}
+                if self.is_sqlite
+                else {**postgresql.ARGUMENTS, "async_creator_fn": postgresql.Connection.connect}
+            ),
         )
         #: Called with what a transaction on SQLite has announced (`app.events`), when it is committed.
         self.announced: Callable[[str], None] = lambda submission_id: None
@@ -109,7 +103,8 @@ class Database:
             event.listen(self._engine.sync_engine, "connect", _prepare_reading if read_only else _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
         else:
-            event.listen(self._engine.sync_engine, "checkout", _check_postgresql)
+            event.listen(self._engine.sync_engine, "checkout", postgresql.check)
+            event.listen(self._engine.sync_engine, "handle_error", postgresql.leave_copies)
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         # PostgreSQL shows each statement the newest that was committed, in a transaction too, which would only cost two
         # more round trips. SQLite shows one state of the file to all statements of a transaction.
@@ -171,6 +166,8 @@ class Database:
         async with self._writing.connect() as connection:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None
+            if isinstance(raw, postgresql.Connection):
+                raw.answer_seconds = None
             if self.is_sqlite:
                 # A table that is made anew is dropped for a moment. The switch has no effect inside a transaction.
                 await raw.execute("PRAGMA foreign_keys = OFF")
@@ -240,20 +237,6 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _check_postgresql(connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
-    """Notice a server that has closed a connection of the pool, without a question for it each time.
-
-    Raises:
-        DisconnectionError: another connection is to be taken.
-    """
-    # It says nothing unasked, but why it closes. (select() knows no descriptors above 1023.)
-    raw, poll = connection.driver_connection, select.poll()
-    if not raw.closed:
-        poll.register(raw, select.POLLIN)
-    if raw.closed or poll.poll(0):
-        raise DisconnectionError
 
 
 def _prepare_reading(connection: DBAPIConnection, _record: Any) -> None:

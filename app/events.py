@@ -12,6 +12,8 @@ from app.models import SubmissionEvent
 
 #: Where the id of a submission that has got on is announced: on PostgreSQL the channel, else a key of `Session.info`.
 CHANNEL = "lstm_grader_submission"
+#: Where PostgreSQL announces that there is something to grade.
+QUEUED_CHANNEL = "lstm_grader_queued"
 #: What happens to one that is graded, in this order, as far as it is needed.
 STAGES = ("reading", "reference", "running", "notebook", "running_keras2", "checking")
 
@@ -40,6 +42,12 @@ async def announce(session: AsyncSession, submission_id: str) -> None:
         await session.execute(select(func.pg_notify(CHANNEL, submission_id)))
     else:
         session.info.setdefault(CHANNEL, []).append(submission_id)
+
+
+async def announce_queued(session: AsyncSession) -> None:
+    """Wake the workers when this transaction is committed. On SQLite the one process does it (`Jobs.wake`)."""
+    if is_postgresql(session):
+        await session.execute(select(func.pg_notify(QUEUED_CHANNEL, "")))
 
 
 def is_postgresql(session: AsyncSession) -> bool:

@@ -17,7 +17,7 @@ request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 submission_id_var: ContextVar[str | None] = ContextVar("submission_id", default=None)
 
 # Of these, warnings are enough.
-NOISY = ("aiosqlite", "alembic", "asyncio", "procrastinate", "psycopg", "python_multipart", "sqlalchemy", "uvicorn")
+NOISY = ("aiosqlite", "alembic", "asyncio", "psycopg", "python_multipart", "sqlalchemy", "uvicorn")
 # What every record has anyway; the rest came in by `extra`.
 RECORD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 

@@ -127,6 +127,7 @@ class Submission(Base):
     __table_args__ = (
         UniqueConstraint("student", "assignment_id", "attempt"),
         Index(None, "job_status", "created_at", "id"),
+        Index(None, "arrival"),
         Index(None, "submitted_by", "created_at"),
         Index(None, "submitted_by", "idempotency_key", unique=True),
     )
@@ -144,6 +145,9 @@ class Submission(Base):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
+    # Grows with each submission, whatever the clocks say: of one priority the lowest is graded first. Two that come at
+    # the same moment may share it.
+    arrival: Mapped[int] = mapped_column(default=0)
     job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
     # Higher is graded first. 0 for the first upload of a student, one less for each that the same student has waiting
     # already, so that students take turns; far less for a regrade.
@@ -151,8 +155,20 @@ class Submission(Base):
     # How often grading was begun; `claim` names the one that is running, and only that one may write its result.
     tries: Mapped[int] = mapped_column(default=0)
     claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    # Grows while the holder of the claim lives: see `app.jobs.heartbeat`.
+    beat: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class LiveWorker(Base):
+    """A worker process on PostgreSQL that has written its heartbeat."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    # By the database's clock.
+    seen_at: Mapped[datetime]
 
 
 class StoredReport(Base):
@@ -252,7 +268,9 @@ class Delivery(Base):
     report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     attempts: Mapped[int] = mapped_column(default=0)
-    # When it is sent, again perhaps; None: it has arrived, or was given up.
+    # It waits from the one moment to the other, and is sent when the clock stands at neither nor between them. No
+    # `next_at`: it has arrived, or was given up.
+    waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None] = mapped_column(index=True)
     delivered_at: Mapped[datetime | None]
     last_status: Mapped[int | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,11 @@ from sqlalchemy import ColumnElement, Select, case, func, insert, literal, selec
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.events import record
+from app.events import announce_queued, record
 from app.listing import Selection
 from app.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission
 from app.repository import REGRADE_PRIORITY, counting_report_id
 
-Enqueue = Callable[[AsyncSession, Submission], Awaitable[None]]
 OLD, NEW = aliased(StoredReport), aliased(StoredReport)
 
 
@@ -45,7 +44,6 @@ class Regraded:
 
 async def begin(
     session: AsyncSession,
-    enqueue: Enqueue | None,
     *,
     requested_by: str,
     meant: Sequence[str] | Selection,
@@ -54,16 +52,12 @@ async def begin(
     """Have submissions graded again, as part of the caller's transaction.
 
     Args:
-        enqueue: gives one to the queue; None: the submissions table itself is the queue.
         selection: what is meant, in the words of who asked.
     Returns:
         The id of the regrade.
     """
     ids = _selected_ids(meant) if isinstance(meant, Selection) else meant
-    regrade, queued = await add_regrade(session, requested_by=requested_by, selection=selection, submission_ids=ids)
-    if enqueue is not None:
-        for submission in queued:
-            await enqueue(session, submission)
+    regrade = await add_regrade(session, requested_by=requested_by, selection=selection, submission_ids=ids)
     return regrade.id
 
 
@@ -73,14 +67,11 @@ async def add_regrade(
     requested_by: str,
     selection: dict[str, Any],
     submission_ids: Sequence[str] | Select[str],
-) -> tuple[Regrade, Sequence[Submission]]:
+) -> Regrade:
     """Queue submissions to be graded once more, behind all uploads; their reports stay.
 
-    Those that have no report yet are left out: they will be graded by the grader of today anyway.
-
-    Returns:
-        The regrade, and the submissions that have to be given to the queue; those that wait for an earlier regrade are
-        in it already, and get one new report for both.
+    Those that have no report yet are left out: they will be graded by the grader of today anyway. Those that wait for
+    an earlier regrade get one new report for both.
     """
     regrade = Regrade(requested_by=requested_by, selection=selection)
     session.add(regrade)
@@ -95,13 +86,13 @@ async def add_regrade(
         update(Submission)
         .where(Submission.id.in_(items), Submission.job_status == JobStatus.DONE)
         .values(job_status=JobStatus.QUEUED, priority=REGRADE_PRIORITY, tries=0)
-        .returning(Submission)
+        .returning(Submission.id)
         .execution_options(synchronize_session=False)
     )
-    submissions = queued.all()
-    for submission in submissions:
-        record(session, submission.id, "queued")
-    return regrade, submissions
+    for submission_id in queued:
+        record(session, submission_id, "queued")
+    await announce_queued(session)
+    return regrade
 
 
 def _selected_ids(selection: Selection) -> Select[str]:

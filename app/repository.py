@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select, true, tuple_, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
-from app.events import announce, is_postgresql, record
+from app.events import announce, announce_queued, is_postgresql, record
 from app.models import Artefact, JobStatus, StoredReport, Submission, utc_now
 from app.policy import Attempt
 from app.tokens import Principal
@@ -40,16 +40,19 @@ async def add_submission(
     submitted_by: str,
     idempotency_key: str | None = None,
 ) -> Submission:
-    """Store one attempt in its student's turn (`take_turn`). Its number counts the student's attempts at this
-    assignment, from 1.
+    """Store one attempt in its student's turn (`take_turn`), and queue it. Its number counts the student's attempts at
+    this assignment, from 1.
     """
     earlier = select(func.max(Submission.attempt)).where(
         Submission.student == student, Submission.assignment_id == assignment_id
     )
     waiting = select(func.count()).where(Submission.student == student, Submission.job_status == JobStatus.QUEUED)
     # In one statement: each is a round trip that others wait for.
-    found = await session.execute(select(earlier.scalar_subquery(), waiting.scalar_subquery()))
-    last_attempt, waiting_now = found.one()
+    arrived = select(func.max(Submission.arrival))
+    found = await session.execute(
+        select(earlier.scalar_subquery(), waiting.scalar_subquery(), arrived.scalar_subquery())
+    )
+    last_attempt, waiting_now, last_arrival = found.one()
     submission = Submission(
         student=student,
         assignment_id=assignment_id,
@@ -59,11 +62,13 @@ async def add_submission(
         sha256=sha256,
         submitted_by=submitted_by,
         idempotency_key=idempotency_key,
+        arrival=(last_arrival or 0) + 1,
         priority=max(-waiting_now, REGRADE_PRIORITY + 1),
     )
     session.add(submission)
     await session.flush()
     record(session, submission.id, "queued")
+    await announce_queued(session)
     return submission
 
 
@@ -156,10 +161,10 @@ async def queue_position(session: AsyncSession, submission: Submission) -> int |
     """1 for the submission that is graded next; None for one that does not wait."""
     if submission.job_status != JobStatus.QUEUED:
         return None
-    place = tuple_(-Submission.priority, Submission.created_at, Submission.id)
+    place = tuple_(-Submission.priority, Submission.arrival, Submission.id)
     ahead = select(func.count()).where(
         Submission.job_status == JobStatus.QUEUED,
-        place < tuple_(-submission.priority, submission.created_at, submission.id),
+        place < tuple_(-submission.priority, submission.arrival, submission.id),
     )
     return (await session.scalar(ahead) or 0) + 1
 
@@ -167,7 +172,7 @@ async def queue_position(session: AsyncSession, submission: Submission) -> int |
 async def queue_places(session: AsyncSession) -> dict[str, int]:
     """`queue_position` of everything that waits, by id."""
     queued = select(Submission.id).where(Submission.job_status == JobStatus.QUEUED)
-    ids = await session.scalars(queued.order_by(Submission.priority.desc(), Submission.created_at, Submission.id))
+    ids = await session.scalars(queued.order_by(Submission.priority.desc(), Submission.arrival, Submission.id))
     return {id: place for place, id in enumerate(ids, 1)}
 
 

@@ -227,7 +227,6 @@ async def accept(
                 submitted_by=submitter.token_id,
                 idempotency_key=idempotency_key,
             )
-            await services.jobs.enqueue(session, submission)
             position = await repository.queue_position(session, submission)
     except (IntegrityError, AttemptRefused, TooManyRequests):
         # The same request at the same time, and the other one was faster.

@@ -51,7 +51,6 @@ async def create_regrade(request: Request, holder: Teacher, wanted: RegradeReque
     async with parts.database.write() as session:
         id = await regrades.begin(
             session,
-            parts.jobs.enqueue,
             requested_by=holder.token_id,
             meant=wanted.meant,
             selection=wanted.model_dump(mode="json", exclude_none=True),

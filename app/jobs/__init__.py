@@ -1,13 +1,12 @@
 """The queue of submissions, and who works on it.
 
-`Jobs` is what the rest of the service needs of it. There are two::
+The submissions table is the queue: a submission that is stored is queued. A worker takes a claim on one (`claims`),
+grades in threads, never on an event loop, and only the newest claim of a submission may store a result (`Grading`). So
+a submission may be handed out twice, and what a crash leaves behind is simply handed out again. `Jobs` is what the rest
+of the service needs of it. There are two::
 
-    EmbeddedJobs      one process: the submissions table is the queue, tasks on the service's own event loop work
-    PostgreSQLJobs    many processes: procrastinate's table is the queue, `Worker`s anywhere work
-
-In both a submission is queued in the transaction that stores it, so that one is never there without the other; grading
-happens in threads, never on an event loop; and a result is stored once, by whoever holds the submission's newest claim
-(`Grading`). So a queue may hand out a submission twice, and what a crash leaves behind is simply handed out again.
+    EmbeddedJobs      SQLite, one process: tasks on the service's own event loop work
+    PostgreSQLJobs    many processes: `Worker`s anywhere work, and a `Heartbeat` tells which of them are alive
 """
 
 from __future__ import annotations
@@ -16,12 +15,9 @@ import asyncio
 import contextlib
 from typing import Protocol
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.jobs.embedded import EmbeddedJobs, locked
 from app.jobs.grading import MAX_CLAIMS, MAX_TRIES, Grade, Grading
 from app.jobs.postgresql import PostgreSQLJobs, Worker
-from app.models import Submission
 
 __all__ = ["MAX_CLAIMS", "MAX_TRIES", "EmbeddedJobs", "Grade", "Grading", "Jobs", "PostgreSQLJobs", "Worker", "locked"]
 
@@ -29,11 +25,8 @@ __all__ = ["MAX_CLAIMS", "MAX_TRIES", "EmbeddedJobs", "Grade", "Grading", "Jobs"
 class Jobs(Protocol):
     """A queue of submissions."""
 
-    async def enqueue(self, session: AsyncSession, submission: Submission) -> None:
-        """Queue it as part of the caller's transaction."""
-
     def wake(self) -> None:
-        """To be called when that transaction is committed."""
+        """Call this when a transaction that has queued something is committed."""
 
     def watch(self, submission_id: str) -> contextlib.AbstractContextManager[asyncio.Event]:
         """An event that is set when the submission has got on, perhaps; look before waiting for it."""

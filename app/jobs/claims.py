@@ -6,16 +6,28 @@ taken for dead meanwhile changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, exists, func, select, text, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.events import announce, record
-from app.models import Artefact, JobStatus, RegradeItem, ReportDiagnosis, StoredReport, Submission, new_id, utc_now
+from app.events import announce, announce_queued, is_postgresql, record
+from app.models import (
+    Artefact,
+    JobStatus,
+    LiveWorker,
+    RegradeItem,
+    ReportDiagnosis,
+    StoredReport,
+    Submission,
+    new_id,
+    utc_now,
+)
 from app.webhooks import outbox
 from grader import Report
 
@@ -32,34 +44,38 @@ class Claim:
     tries: int
 
 
+@dataclass(frozen=True)
+class Held:
+    """A claim that somebody holds, and how often its holder's heart has beaten."""
+
+    submission_id: str
+    claim: str | None
+    beat: int
+
+
 async def claim_next(session: AsyncSession) -> Claim | None:
-    """Take the submission that is next: of the highest priority, and of those the one that waits longest.
+    """Take the submission that is next: of the highest priority, and of those the one that came first.
 
     Only one submission of a student is graded at a time. Two workers never get the same one.
     """
+    if is_postgresql(session):
+        # One at a time, as on SQLite: a second worker must see whom the first one is grading.
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("lstm-grader claim", 0))))
     running = aliased(Submission)
     of_the_same_student = exists().where(running.student == Submission.student, running.job_status == JobStatus.RUNNING)
     first = (
         select(Submission.id)
         .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_student)
-        .order_by(Submission.priority.desc(), Submission.created_at, Submission.id)
+        .order_by(Submission.priority.desc(), Submission.arrival, Submission.id)
         .limit(1)
+        # Not one that is being cancelled or deleted. Left out on SQLite.
+        .with_for_update(skip_locked=True, of=Submission)
         .scalar_subquery()
     )
-    return await _claim(session, Submission.id == first, Submission.job_status == JobStatus.QUEUED)
-
-
-async def claim(session: AsyncSession, submission_id: str) -> Claim | None:
-    """Take this submission, away from whoever may be grading it; None when it is not to be graded (any more)."""
-    unfinished = Submission.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING])
-    return await _claim(session, Submission.id == submission_id, unfinished)
-
-
-async def _claim(session: AsyncSession, *which: ColumnElement[bool]) -> Claim | None:
     claim_id = new_id()
     claimed = await session.execute(
         update(Submission)
-        .where(*which)
+        .where(Submission.id == first, Submission.job_status == JobStatus.QUEUED)
         .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=Submission.tries + 1, started_at=utc_now())
         .returning(
             Submission.id,
@@ -118,6 +134,7 @@ async def release(session: AsyncSession, claim: Claim) -> bool:
     if not await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1):
         return False
     record(session, claim.submission_id, "queued")
+    await announce_queued(session)
     return True
 
 
@@ -146,16 +163,31 @@ async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> b
 
 
 async def requeue_running(session: AsyncSession) -> int:
-    """Put every running submission back into the queue, behind those of its kind: it may be why the worker died.
-
-    Only for who knows that no worker is alive.
+    """Put every running submission back into the queue. Call only when no worker is running.
 
     Returns:
         How many there were.
     """
+    return await _requeue(session)
+
+
+async def requeue_silent(session: AsyncSession, silent: Held) -> bool:
+    """Put a submission back into the queue whose worker has died, unless its heart has beaten since."""
+    return bool(
+        await _requeue(
+            session,
+            Submission.id == silent.submission_id,
+            Submission.claim.is_not_distinct_from(silent.claim),
+            Submission.beat == silent.beat,
+        )
+    )
+
+
+async def _requeue(session: AsyncSession, *which: ColumnElement[bool]) -> int:
+    """Behind the others of its kind: it may be why the worker died."""
     requeued = await session.execute(
         update(Submission)
-        .where(Submission.job_status == JobStatus.RUNNING)
+        .where(Submission.job_status == JobStatus.RUNNING, *which)
         .values(job_status=JobStatus.QUEUED, claim=None, priority=Submission.priority - 1)
         .returning(Submission.id)
         .execution_options(synchronize_session=False)
@@ -163,36 +195,42 @@ async def requeue_running(session: AsyncSession) -> int:
     ids = requeued.scalars().all()
     for submission_id in ids:
         record(session, submission_id, "queued")
+        await announce(session, submission_id)
+    if ids:
+        await announce_queued(session)
     return len(ids)
 
 
-async def send_back(session: AsyncSession, submission_id: str, priority: int) -> None:
-    """A rescued submission waits again, with this priority."""
+async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> Sequence[Held]:
+    """Write on PostgreSQL that the worker lives, and its claims with it.
+
+    Returns:
+        What others hold.
+    """
+    seen = insert(LiveWorker).values(id=worker, seen_at=func.now())
+    await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_={"seen_at": func.now()}))
     await session.execute(
         update(Submission)
-        .where(Submission.id == submission_id, Submission.job_status == JobStatus.RUNNING)
-        .values(job_status=JobStatus.QUEUED, claim=None, priority=priority)
+        .where(Submission.claim.in_(claims))
+        .values(beat=Submission.beat + 1)
         .execution_options(synchronize_session=False)
     )
-    record(session, submission_id, "queued")
-    await announce(session, submission_id)
-
-
-async def may_rescue(session: AsyncSession) -> bool:
-    """Whether no other worker looks for lost jobs; none will until this transaction ends."""
-    lock = select(func.pg_try_advisory_xact_lock(func.hashtextextended("lstm-grader rescue", 0)))
-    return bool(await session.scalar(lock))
-
-
-async def without_job(session: AsyncSession, task: str) -> Sequence[tuple[str, str, int]]:
-    """Submissions that wait or run without a job in procrastinate's table: id, student, priority."""
     rows = await session.execute(
-        text("""
-            SELECT id, student, priority FROM submissions WHERE job_status IN ('queued', 'running') AND NOT EXISTS (
-                SELECT FROM procrastinate_jobs
-                WHERE task_name = :task AND status IN ('todo', 'doing') AND args ->> 'submission_id' = submissions.id
-            )
-        """),
-        {"task": task},
+        select(Submission.id, Submission.claim, Submission.beat).where(
+            Submission.job_status == JobStatus.RUNNING,
+            or_(Submission.claim.is_(None), Submission.claim.not_in(claims)),
+        )
     )
-    return [(id, student, priority) for id, student, priority in rows]
+    return [Held(*row) for row in rows]
+
+
+async def leave(session: AsyncSession, worker: str) -> None:
+    """The worker stops; forget it, and others that have been gone for a day."""
+    gone = LiveWorker.seen_at < func.now() - timedelta(days=1)
+    await session.execute(delete(LiveWorker).where(or_(LiveWorker.id == worker, gone)))
+
+
+async def live_workers(session: AsyncSession, seconds: float) -> int:
+    """How many workers have written their heartbeat in the last seconds; only on PostgreSQL."""
+    recent = LiveWorker.seen_at > func.now() - timedelta(seconds=seconds)
+    return await session.scalar(select(func.count()).where(recent)) or 0

@@ -1,7 +1,4 @@
-"""The queue of a service that is one process: the submissions table itself.
-
-    claim        one UPDATE that takes the submission that is next and names the claim
-    finish       report and `done` in one transaction, and only while the claim still holds
+"""The queue of a service that is one process, which also grades.
 
 What a crash leaves `running` goes back into the queue at the next start. That is safe because a lock on the data
 folder shows that no other worker is alive.
@@ -9,7 +6,6 @@ folder shows that no other worker is alive.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import logging
@@ -17,20 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.database import Database
 from app.errors import DataDirInUse
 from app.jobs import claims
-from app.jobs.claims import Claim
 from app.jobs.grading import Grading
+from app.jobs.slots import Slots
 from app.jobs.watchers import Watchers
-from app.models import JobStatus, Submission
 
 logger = logging.getLogger(__name__)
-
-# A submission can be queued by another process, which has no way to wake this one.
-IDLE_SECONDS = 5.0
 
 
 class EmbeddedJobs(Watchers):
@@ -46,55 +36,28 @@ class EmbeddedJobs(Watchers):
     def __init__(self, database: Database, grading: Grading, *, slots: int, shutdown_seconds: float) -> None:
         super().__init__()
         self._database = database
-        self._grading = grading
+        self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
         database.announced = self.tell
-        self._slots = slots
-        self._shutdown_seconds = shutdown_seconds
-        self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def enqueue(self, session: AsyncSession, submission: Submission) -> None:
-        submission.job_status = JobStatus.QUEUED
-        await session.flush()
 
     def wake(self) -> None:
-        self._wake.set()
+        self._slots.wake()
 
     @property
     def is_working(self) -> bool:
         """Whether every slot takes what comes."""
-        return not self.stopping and bool(self._tasks) and not any(task.done() for task in self._tasks)
+        return not self.stopping and self._slots.are_working
 
     async def __aenter__(self) -> Self:
         async with self._database.write() as session:
             if requeued := await claims.requeue_running(session):
                 logger.warning("orphans_requeued", extra={"count": requeued})
-        self._tasks = [asyncio.create_task(self._work(), name=f"slot-{number}") for number in range(self._slots)]
+        await self._slots.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Let running grades finish for `shutdown_seconds`; then queue their submissions again."""
         self.stop_watching()
-        self._wake.set()
-        _, unfinished = await asyncio.wait(self._tasks, timeout=self._shutdown_seconds)
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _work(self) -> None:
-        """One slot: claim, grade, store, until the service stops."""
-        while not self.stopping:
-            # Cleared before looking, so that what is queued from here on is not slept through.
-            self._wake.clear()
-            if not await self._grading.run(self._next) and not self.stopping:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
-
-    async def _next(self, session: AsyncSession) -> Claim | None:
-        claim = await claims.claim_next(session)
-        if claim is not None:
-            self._wake.set()  # Another may wait behind it, for another slot.
-        return claim
+        await self._slots.__aexit__(*exc_info)
 
 
 @contextlib.contextmanager

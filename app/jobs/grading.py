@@ -70,6 +70,11 @@ class Grading:
         self._grade = grade
         self._threads = threads
         self._graded = graded
+        self._held: set[str] = set()
+
+    def held(self) -> list[str]:
+        """The claims on what is being graded here now."""
+        return list(self._held)
 
     async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
         """Claim a submission with `take`, grade it, and store the report.
@@ -84,9 +89,11 @@ class Grading:
         if claim is None:
             return False
         submission_id_var.set(claim.submission_id)
+        self._held.add(claim.id)
         try:
             await self._run(claim)
         finally:
+            self._held.discard(claim.id)
             submission_id_var.set(None)
         return True
 

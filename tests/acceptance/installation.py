@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,9 @@ class Installation:
             self._secret = left.raise_for_status().json()["secret"]
         return self.web
 
-    def start_worker(self, *within: str, **environment: str) -> subprocess.Popen[bytes]:
+    def start_worker(
+        self, *within: str, command: Sequence[str] = (*COMMAND, "worker"), **environment: str
+    ) -> subprocess.Popen[bytes]:
         """A process that grades; on SQLite that is the service itself.
 
         Args:
@@ -96,9 +98,7 @@ class Installation:
         """
         log = self._folder / f"worker-log-{next(self._numbers)}"
         with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [*within, *COMMAND, "worker"], env=self._all_environment() | environment, stderr=stderr
-            )
+            process = subprocess.Popen([*within, *command], env=self._all_environment() | environment, stderr=stderr)
         self._processes.append(process)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)

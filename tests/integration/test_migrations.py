@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from importlib.metadata import version
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from procrastinate.schema import SchemaManager
 from sqlalchemy import Connection, DateTime, MetaData, insert, select, text, update
 
 from app import database as app_database
@@ -24,7 +22,6 @@ pytestmark = pytest.mark.anyio
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
-NEWEST_OF_PROCRASTINATE = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
 #: What the version with this newest revision wrote: table -> row. A new table gets its row here.
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "0001": {
@@ -82,6 +79,7 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "0006": {"artefacts": {"report_id": 1, "name": "a.safetensors", "content": bytes(range(256))}},
+    "0007": {"workers": {"id": "w1", "seen_at": NOW}},
 }
 
 
@@ -149,17 +147,47 @@ def test_every_table_has_a_row_in_these_tests() -> None:
     assert {name for rows in ROWS.values() for name in rows} == set(Base.metadata.tables)
 
 
-def test_procrastinate_has_no_more_migrations_than_ours_know_of() -> None:
-    """When this fails, a new revision has to run the new files in its `sql/migrations`, but where 0003 did already."""
-    assert max(path.name for path in Path(SchemaManager.get_migrations_path()).glob("*.sql")) == NEWEST_OF_PROCRASTINATE
-
-
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-async def test_the_tables_of_procrastinate_say_which_version_made_them(database: Database) -> None:
+async def test_the_tables_of_an_earlier_queue_are_removed_with_all_that_was_made_for_them(database: Database) -> None:
+    await filled(database, "0006")
+    made = """
+        CREATE TYPE procrastinate_job_status AS ENUM ('todo', 'doing');
+        CREATE TABLE procrastinate_workers (id bigserial PRIMARY KEY);
+        CREATE TABLE procrastinate_jobs (id bigserial PRIMARY KEY, status procrastinate_job_status DEFAULT 'todo',
+            worker_id bigint REFERENCES procrastinate_workers (id));
+        CREATE TYPE procrastinate_job_to_defer_v1 AS (status procrastinate_job_status);
+        CREATE FUNCTION procrastinate_defer_jobs_v1(jobs procrastinate_job_to_defer_v1[]) RETURNS bigint[]
+            LANGUAGE sql AS 'SELECT NULL::bigint[]';
+        CREATE FUNCTION procrastinate_notify_v1() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER procrastinate_jobs_notify AFTER INSERT ON procrastinate_jobs
+            FOR EACH ROW EXECUTE PROCEDURE procrastinate_notify_v1()
+    """
+    left = """
+        SELECT proname FROM pg_proc WHERE proname LIKE 'procrastinate%' UNION ALL
+        SELECT typname FROM pg_type WHERE typname LIKE '%procrastinate%' UNION ALL
+        SELECT relname FROM pg_class WHERE relname LIKE '%procrastinate%'
+    """
+    async with database.write() as session:
+        for statement in made.split(";\n"):
+            await session.execute(text(statement))
+        assert len((await session.scalars(text(left))).all()) > 5
     await database.upgrade()
     async with database.read() as session:
-        comment = await session.scalar(text("SELECT obj_description('procrastinate_jobs'::regclass)"))
-    assert comment == f"made by procrastinate {version('procrastinate')}"
+        assert (await session.scalars(text(left))).all() == []
+
+
+async def test_what_waits_keeps_its_order(database: Database) -> None:
+    await filled(database, "0006")
+    first = ROWS["0001"]["submissions"]
+    for number, minutes in ((2, 5), (3, -5)):
+        row = {"id": f"s{number}", "attempt": number, "created_at": NOW + timedelta(minutes=minutes)}
+        async with database.write() as session:
+            known = MetaData()
+            await (await session.connection()).run_sync(known.reflect)
+            await session.execute(insert(known.tables["submissions"]).values(first | row))
+    await database.upgrade()
+    async with database.read() as session:
+        assert (await session.scalars(select(Submission.id).order_by(Submission.arrival))).all() == ["s3", "s1", "s2"]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from app import deletion, regrades, repository, tokens
 from app.database import Database
-from app.jobs import PostgreSQLJobs, claims
+from app.jobs import claims
 from app.listing import Selection, list_submissions
 from app.metrics import Metrics
 from app.models import Artefact, JobStatus, Submission, utc_now
@@ -68,9 +68,8 @@ async def test_a_student_is_deleted_with_reports_and_regrades(database: Database
         await graded(database, owner, student)
     async with database.write() as session:
         every = await list_submissions(session, owner, Selection(), limit=100)
-        await regrades.add_regrade(
-            session, requested_by=owner.token_id, selection={}, submission_ids=[row[0].id for row in every]
-        )
+        meant = [row[0].id for row in every]
+        await regrades.begin(session, requested_by=owner.token_id, meant=meant, selection={})
     running = await claim(database)
     assert running is not None
     deleted = await deletion.delete_student(database, "ivanov")
@@ -166,7 +165,6 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
             sha256="0",
             submitted_by=owner.token_id,
         )
-        await PostgreSQLJobs(database).enqueue(session, waiting)
     url = postgresql.new_database()
     postgresql.restore(postgresql.dump(database.conninfo), url)
     await add(database, owner, "later")
@@ -182,7 +180,9 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
             content = await repository.submission_content(session, waiting.id, owner)
             assert content is not None
             assert content.content == b"\x00\xff"
-            assert await claims.without_job(session, "grade") == []
+        taken = await claim(restored)
+        assert taken is not None
+        assert taken.submission_id == waiting.id
         await graded(restored, owner, "new")
     finally:
         await restored.close()

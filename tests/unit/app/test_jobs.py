@@ -88,7 +88,6 @@ async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
             sha256="c" * 64,
             submitted_by=token.id,
         )
-        await service.services.jobs.enqueue(session, submission)
     service.services.jobs.wake()
     _, _, report = await done(service, submission.id)
     assert report is not None
