@@ -46,8 +46,8 @@ lint: setup  ## ruff, mypy and the import contracts
 bench: setup  ## measure what a grade costs; the figures go to .benchmarks/bench.json too
 	$(call benchmark,test_cost.py,bench.json)
 
-bench-load: setup  ## measure a deadline on both databases; takes ten minutes; to .benchmarks/bench-load.json
-	$(call benchmark,test_load.py,bench-load.json)
+bench-load: setup  ## measure a deadline on both databases; takes ten minutes, with SHORT=1 three; to .benchmarks/bench-load.json
+	$(call benchmark,test_load.py $(if $(SHORT),-k accepting),bench-load.json)
 
 define benchmark
 @mkdir -p .benchmarks

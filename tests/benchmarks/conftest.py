@@ -40,10 +40,16 @@ FIGURES = {
     "two_slots_to_one": Figure("throughput of two slots, to that of one", at_least=1.7),
     "unfair_turns": Figure("uploads of a burst that were begun before their turn", 0),
     "grading_p99_milliseconds": Figure("p99 of accepting an upload while all slots grade", 1000, unit=" ms"),
+    "arriving_median_milliseconds": Figure(
+        "median of accepting 20 uploads a second while all slots grade", 300, unit=" ms"
+    ),
+    "arriving_p99_milliseconds": Figure("p99 of the same", 1000, unit=" ms"),
+    "watched_slowest_milliseconds": Figure("the slowest upload among 500 watchers", 2000, unit=" ms"),
+    "not_ready": Figure("answers of /readyz among 500 watchers that were not `ready`", 0),
     "memory_growth_percent": Figure("memory of all processes after 2000 grades", 10, unit=" %"),
     "idle_percent_of_a_core": Figure("what the warm processes take while nothing is graded", 1, unit=" %"),
 }
-MEASURED = pytest.StashKey[dict[str, float]]()
+MEASURED = pytest.StashKey[list[tuple[str, float]]]()
 REMARKS = pytest.StashKey[list[str]]()
 
 
@@ -54,18 +60,17 @@ def measured(benchmark: BenchmarkFixture, pytestconfig: pytest.Config) -> Callab
     def note(remark: str = "", **figures: Any) -> None:
         benchmark.extra_info |= figures | ({"remark": remark} if remark else {})
         stash = pytestconfig.stash
-        stash.setdefault(MEASURED, {}).update({name: figures[name] for name in FIGURES if name in figures})
+        stash.setdefault(MEASURED, []).extend((name, figures[name]) for name in FIGURES if name in figures)
         stash.setdefault(REMARKS, []).extend([remark] if remark else [])
 
     return note
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    found = config.stash.get(MEASURED, {})
+    found = config.stash.get(MEASURED, [])
     if found:
         terminalreporter.section("what a grade costs")
-        for name, figure in FIGURES.items():
-            if name in found:
-                terminalreporter.write_line(figure.line(found[name]))
+        for name, value in found:
+            terminalreporter.write_line(FIGURES[name].line(value))
         for remark in config.stash.get(REMARKS, []):
             terminalreporter.write_line(remark)

@@ -1,9 +1,12 @@
 """A deadline: many uploads at once, on both databases. What a client waits for an answer, who is graded when, what is
 kept in memory. The submissions are correct answers, graded by the real box with one slot per core.
+
+`make bench-load SHORT=1` measures accepting only.
 """
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 import time
@@ -15,13 +18,17 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from grader.sandbox.cores import available_cores
-from tests.acceptance.installation import CORRECT, NO_CLASS, Installation
+from tests.acceptance.installation import CORRECT, NO_CLASS, Installation, wait_until
+from tests.benchmarks.clients import Client, arriving, at_once, watching
 from tests.postgresql import PostgreSQL
 
 UPLOADS, STUDENTS, CLIENTS = 500, 200, 50
 # Of files without a class: they cross the box, too, and cost milliseconds.
 GRADES_FOR_MEMORY = 2000
 PROBES = 100
+ACCEPTED, A_SECOND = 300, 20
+# All of them watch at the same time: 300 streams and 200 polls that wait.
+STREAMS, POLLS, WATCHED_SECONDS = 300, 200, 20
 
 Measured = Callable[..., None]
 
@@ -42,6 +49,50 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
     assert installation.post(CORRECT, wait="90").status_code == 200
     yield installation
     installation.close()
+
+
+def test_accepting_while_all_slots_grade(
+    benchmark: BenchmarkFixture, measured: Measured, installation: Installation
+) -> None:
+    port = installation.client.base_url.port
+    assert port
+    clients = [Client(port) for _ in range(CLIENTS)]
+    students = (f"student-of-many-{number}" for number in itertools.count())
+
+    def all_slots_grade() -> bool:
+        return installation.query("SELECT count(*) FROM submissions WHERE job_status = 'running'") == [
+            (available_cores(),)
+        ]
+
+    at_once(clients, students, CLIENTS)  # So that each slot has one to grade until the end, and has begun.
+    wait_until(all_slots_grade, 30)
+    steady = arriving(clients, students, ACCEPTED, A_SECOND)
+    closed = benchmark.pedantic(at_once, args=(clients, students, ACCEPTED), rounds=1)
+    waiting = installation.query("SELECT id FROM submissions WHERE job_status = 'queued' ORDER BY id DESC")
+    ids = [id for (id,) in itertools.islice(itertools.cycle(waiting), STREAMS + POLLS)]
+    red = 0
+    watched: list[float] = []
+    with watching(port, ids[:STREAMS], ids[STREAMS:]):
+        until = time.monotonic() + WATCHED_SECONDS
+        while time.monotonic() < until:
+            red += installation.client.get("/readyz").status_code != 200
+            watched.append(accepted_in(installation))
+            time.sleep(0.2)
+    wait_until(all_slots_grade, 5)
+    installation.accepted += steady.ids + closed.ids
+    measured(
+        f"{installation.kind}: while all slots graded, {ACCEPTED} uploads at {A_SECOND} a second were accepted in "
+        f"(median, p99 milliseconds) {words(steady.seconds)}; {CLIENTS} clients at once, in {words(closed.seconds)}, "
+        f"{ACCEPTED / closed.elapsed:.1f} a second; among {STREAMS} streams and {POLLS} polls, in {words(watched)}",
+        arriving_median_milliseconds=1000 * statistics.median(steady.seconds),
+        arriving_p99_milliseconds=p99(steady.seconds),
+        closed_loop_uploads_a_second=ACCEPTED / closed.elapsed,
+        not_ready=red,
+        watched_slowest_milliseconds=1000 * max(watched),
+    )
+    # Nothing that was answered 202 is missing.
+    stored = {id for (id,) in installation.query("SELECT id FROM submissions")}
+    assert set(installation.accepted) <= stored
 
 
 def test_burst_at_a_deadline(benchmark: BenchmarkFixture, measured: Measured, installation: Installation) -> None:
