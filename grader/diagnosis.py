@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,13 @@ from grader.outcomes import (
     too_many_weights,
 )
 from grader.reaching import NEVER_NEEDED, behind, reached_for
-from grader.report import Diagnosis, RunnerUp
+from grader.report import Diagnosis, Params, RunnerUp
 from reference import Case
 
 Array = NDArray[np.floating]
+
+# Other mistakes give these shapes too: numbers must agree.
+GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
 
 
 def diagnose(evidence: Evidence, cases: Sequence[Case]) -> list[Diagnosis]:
@@ -80,10 +84,12 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     comparison = evidence.comparison(exercise.id)
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis(code="returns_global", params={"name": answer.output.global_name}, confidence="exact")
-    problem = output_problem(answer.output, (exercise.batch, exercise.timesteps, exercise.units))
+    problem = output_problem(answer.output, (exercise.batch, exercise.timesteps, exercise.units), execution.form)
+    right = execution.right_numbers(exercise.id)
     if problem is not None:
-        yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
-    if comparison.close:
+        supported = right or execution.explanation is not None or problem[0] not in GUESSED_FROM_SHAPE
+        yield Diagnosis(code=problem[0], params=problem[1], confidence="exact" if supported else "likely")
+    if right:
         yield from _beyond_the_exercise(evidence)
         return
     if comparison.same_shape:
@@ -107,7 +113,7 @@ def _reached_for(execution: Execution) -> Iterator[Diagnosis]:
 def _beyond_the_exercise(evidence: Evidence) -> Iterator[Diagnosis]:
     """The exercise's own case is right; what does another check say?"""
     execution, assignment = evidence.execution, evidence.assignment
-    wrong = [case for case in assignment.cases[1:] if not evidence.comparison(case.id).close]
+    wrong = [case for case in assignment.cases[1:] if not execution.right_numbers(case.id)]
     if code := hard_coded_size(execution, assignment.cases[0], wrong):
         yield Diagnosis(code=code, confidence="exact")
     yield from _explained(evidence)
@@ -146,12 +152,26 @@ def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
     if found is None:
         return
     runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None
-    for mistake in found.mistakes:
+    codes = dict.fromkeys(mistake.code for mistake in found.mistakes)
+    for code in codes:
         yield Diagnosis(
-            code=mistake.code,
-            params=dict(mistake.params),
+            code=code,
+            params=_merged([dict(mistake.params) for mistake in found.mistakes if mistake.code == code]),
             confidence="exact",
             residual=found.residual,
             runner_up=runner_up,
             also=list(found.also),
         )
+
+
+def _merged(params: Sequence[Params]) -> Params:
+    """What is said of two mistakes with one name: their gates together, and what both have in common."""
+    first, *others = params
+    merged: Params = {}
+    for name, value in first.items():
+        values: list[Any] = [each.get(name) for each in others]
+        if name == "gates":
+            merged[name] = list(dict.fromkeys([*value, *itertools.chain(*values)]))
+        elif all(each == value for each in values):
+            merged[name] = value
+    return merged

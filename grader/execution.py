@@ -14,11 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.answers import Answer, items_of
 from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
-from grader.explanation import Explanation, explain, explain_changing, idle_arrays
-from grader.localisation import repair
+from grader.explanation import Explanation, explain
+from grader.forms import PLAIN, Content, Form, Items, forms_of
 from grader.reading import Reading
 from grader.report import Params
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
@@ -42,23 +43,6 @@ Array = NDArray[np.floating]
 
 # An answer that is nearer to the expected one than this is no mistake in the formulas.
 RIGHT = 1e-3
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the model returned for one case: a description, and its numbers when it returned one array.
-
-    Args:
-        inside: of a container, what may be meant to be the answer. It can be explained, and earns nothing.
-    """
-
-    output: CaseOutput
-    array: Array | None
-    inside: Array | None = None
-
-    @property
-    def numbers(self) -> Array | None:
-        return self.inside if self.array is None else self.array
 
 
 @dataclass(frozen=True)
@@ -102,13 +86,21 @@ class Execution:
     # None: no recurrent code ran. False: it ran, and the answer did not depend on it.
     depends_on_built_in: bool | None = None
     # Answers to the questions of `reference.probes`, by their ids.
-    probed: dict[str, Array] = field(default_factory=dict)
+    probed: dict[str, Answer] = field(default_factory=dict)
     # The known mistakes that give the numbers of a wrong answer.
     explanation: Explanation | None = None
     # The parts of a wrong answer to the exercise's own case that are right all the same.
     right_parts: frozenset[str] = frozenset()
     # What would make answers right that nothing explains; as `grader.localisation.repair` gives it.
     repair: Params = field(default_factory=dict)
+    # How the answers are read that are not one tensor of the right shape; None: in no way.
+    form: Form | None = PLAIN
+    # In that form: what came of comparing the numbers that there are.
+    as_read: dict[str, Comparison] = field(default_factory=dict)
+
+    def right_numbers(self, case_id: str) -> bool:
+        """Whether a case is right, or would be in the right form."""
+        return any(found.get(case_id, NO_ANSWER).close for found in (self.comparisons, self.as_read))
 
     def failed_early(self) -> bool:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
@@ -149,7 +141,7 @@ class Runner:
         if execution.fired:
             poisoned, _ = self._once(generation, roles, poisoned=True)
             execution = replace(execution, depends_on_built_in=_differ(execution, poisoned))
-        return understood(execution, self._cases, self._probes, self._table_of)
+        return execution
 
     def _retry_fresh(self, execution: Execution, roles: Roles) -> Execution:
         """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
@@ -175,20 +167,19 @@ class Runner:
         comparison = execution.comparisons.get(case_id)
         return comparison is not None and comparison.close
 
-    def _choose(self, trial: Trial, outputs: Array | None) -> Roles:
+    def _choose(self, trial: Trial, arrays: protocol.Arrays) -> Roles:
         """The candidate whose answer is right; else the one that is most plainly wrong, else the one that is nearest.
 
         The first one when none has the expected shape.
         """
         case = next(case for case in self._cases if case.spec.id == trial.case)
-        expected = case.expected
-        if outputs is None or outputs.shape[1:] != expected.shape:
+        contents = list(_candidates(trial, arrays))
+        errors = np.array([_distance(content, case.expected) for content in contents])
+        if not np.isfinite(errors).any():
             return Roles(0, dict(trial.pairing))
-        with np.errstate(invalid="ignore", over="ignore"):
-            errors = np.abs(outputs - expected).reshape(len(outputs), -1).max(axis=1)
-        best = int(np.argmin(np.where(np.isfinite(errors), errors, np.inf)))
+        best = int(np.argmin(errors))
         if not errors[best] <= RIGHT and case is search_case(self._cases):
-            found = [explain({case.spec.id: output}, [case], self._table_of) for output in outputs]
+            found = [explain({case.spec.id: content}, [case], self._table_of) for content in contents]
             plain = [(len(explanation.mistakes), index) for index, explanation in enumerate(found) if explanation]
             best = min(plain, default=(0, best))[1]
         return Roles(best, dict(trial.pairing))
@@ -201,7 +192,7 @@ class Runner:
         poisoned: bool = False,
         fresh: Sequence[str] = (),
         only: Sequence[str] = (),
-    ) -> tuple[Execution, tuple[Trial, Array | None] | None]:
+    ) -> tuple[Execution, tuple[Trial, protocol.Arrays] | None]:
         cases = [case for case in self._cases if not only or case.spec.id in only]
         asked = () if only else self._probes
         request = self._request(cases, asked, roles, poisoned=poisoned, fresh=fresh, measure=not poisoned and not only)
@@ -267,7 +258,7 @@ class Runner:
 
     def _gather(
         self, generation: str, outcome: Outcome, cases: Sequence[Case], asked: Sequence[Case]
-    ) -> tuple[Execution, tuple[Trial, Array | None] | None]:
+    ) -> tuple[Execution, tuple[Trial, protocol.Arrays] | None]:
         try:
             by_itself = outcome.killed_for is None and outcome.exit_code >= 0
             events, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
@@ -298,59 +289,37 @@ class Runner:
             raised=tuple(protocol.select(events, Raised)),
             phases={name: seconds for done in protocol.select(events, Done) for name, seconds in done.phases.items()},
             comparisons=comparisons,
-            probed={id: answer.array for id, answer in probed.items() if answer and answer.array is not None},
+            probed={id: answer for id, answer in probed.items() if answer is not None},
         )
-        trial = next(((e, arrays.get("outputs")) for e, arrays in events if isinstance(e, Trial)), None)
+        trial = next(((e, arrays) for e, arrays in events if isinstance(e, Trial)), None)
         return execution, trial
 
 
-def understood(
-    execution: Execution, cases: Sequence[Case], asked: Sequence[Case], table_of: Callable[[Case], Table]
-) -> Execution:
-    """With what explains the numbers, and what is right about them, where they are wrong and the student's own.
-
-    Args:
-        cases: the assignment's, the exercise's own first.
-        asked: the questions of `reference.probes` that were asked too.
-    """
-    answers = {case_id: array for case_id, answer in execution.answers.items() if (array := answer.numbers) is not None}
-    if execution.depends_on_built_in or all(execution.comparisons[case_id].close for case_id in answers):
-        return execution
-    if repeats_itself(execution):
-        idle = idle_arrays(execution.gradients.reach) if execution.gradients else frozenset()
-        explanation = explain(answers, cases, table_of, idle)
-    else:
-        repeats = {id: array for id, answer in execution.repeats.items() if (array := answer.numbers) is not None}
-        explanation = explain_changing(answers, repeats, cases)
-    repaired = repair(answers, cases) if explanation is None else {}
-    execution = replace(execution, explanation=explanation, repair=repaired)
-    return replace(execution, right_parts=_right_parts(execution, cases[0], asked))
+def _candidates(trial: Trial, arrays: protocol.Arrays) -> Iterable[Content]:
+    """What a model answered under each of the candidates."""
+    if "output" in arrays:
+        yield from arrays["output"]
+    elif arrays:
+        for stacks in zip(*(arrays[f"inside/{k}"] for k in range(len(trial.inside))), strict=False):
+            yield tuple(Items(stack, tuple(places)) for stack, places in zip(stacks, trial.inside, strict=True))
 
 
-def _right_parts(execution: Execution, exercise: Case, asked: Sequence[Case]) -> frozenset[str]:
-    comparison, answer = execution.comparisons[exercise.spec.id], execution.answers.get(exercise.spec.id)
-    if comparison.close or not comparison.same_shape or answer is None or answer.array is None:
-        return frozenset()
-    if execution.explanation is not None:
-        return execution.explanation.right_parts
-    # What is the same everywhere, or another at every call, is no answer, whatever the probes may say.
-    is_answer = np.ptp(answer.array) and repeats_itself(execution)
-    return probes.right_parts(asked, execution.probed) if is_answer else frozenset()
+def _distance(content: Content, expected: Array) -> float:
+    """How far an answer is from the right one, in the form in which it is nearest."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = [
+            float(np.abs(read - expected)[form.known(expected.shape)].max())
+            for form, read in forms_of(content, expected.shape)
+        ]
+    return min((error for error in errors if np.isfinite(error)), default=np.inf)
 
 
 def repeats_itself(execution: Execution) -> bool:
     """Whether the second call of a case, where there was one, gave what the first one gave."""
-    for case_id, second in execution.repeats.items():
-        first = execution.answers.get(case_id)
-        numbers = first.numbers if first else None
-        if numbers is None or second.numbers is None or not same_answer(numbers, second.numbers):
-            return False
-    return True
-
-
-def same_answer(first: Array, second: Array) -> bool:
-    """Whether a model that was called twice said the same, as far as float32 can tell."""
-    return first.shape == second.shape and np.allclose(first, second, atol=1e-5, rtol=1e-5, equal_nan=True)
+    return all(
+        (first := execution.answers.get(case_id)) is not None and first.repeats(second)
+        for case_id, second in execution.repeats.items()
+    )
 
 
 def _answers(
@@ -364,7 +333,7 @@ def _answers(
             if not may_answer.get(event.case, False):
                 raise RunnerOutputForged(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
             may_answer[event.case] = event.reused
-            yield event.case, Answer(event, arrays.get("output"), arrays.get("inside"))
+            yield event.case, Answer(event, arrays.get("output"), items_of(arrays, event.inside))
 
 
 def _fired(events: Iterable[tuple[Any, protocol.Arrays]]) -> tuple[str, ...]:
@@ -391,13 +360,9 @@ def _last(items: Sequence[Any]) -> Any:
 
 
 def _differ(clean: Execution, poisoned: Execution) -> bool:
-    """Whether an answer changed when recurrent code returned NaN."""
-    for case_id, answer in clean.answers.items():
-        other = poisoned.answers.get(case_id)
-        if answer.array is None or other is None or other.array is None:
-            return other is None or other.array is not answer.array
-        if not np.array_equal(answer.array, other.array, equal_nan=True):
-            return True
-    return clean.probed.keys() != poisoned.probed.keys() or any(
-        not np.array_equal(array, poisoned.probed[id], equal_nan=True) for id, array in clean.probed.items()
-    )
+    """Whether an answer changed when recurrent code returned NaN; so it did where there is nothing to compare."""
+    asked = {**clean.answers, **clean.probed}
+    others = {**poisoned.answers, **poisoned.probed}
+    if asked.keys() != others.keys() or not any(answer.arrays for answer in asked.values()):
+        return True
+    return not all(answer.equals(others[id]) for id, answer in asked.items())

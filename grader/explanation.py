@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.fitting import dropout, fitted, started_anew
-from grader.layouts import LAYOUTS, read_as
+from grader.forms import PLAIN, Content, Form, readings
 from reference import Case, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, replay
 
@@ -29,6 +29,8 @@ OTHER_SIDE = 0.02
 FEWEST_EXPLAINED = 8
 LOOKUP_TOLERANCE = 1e-4
 MOST_CONFIRMED = 60
+# In so many forms a wrong answer is looked up, which costs some milliseconds each.
+MOST_READINGS = 6
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Explanation:
         right_parts: those of `PARTS` that they leave right; of mistakes with equal numbers, what the mildest leaves.
         also: codes of other mistakes with the same numbers.
         runner_up: the nearest single mistake that does not fit, and how far it is.
+        form: in which the answers are read.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -47,6 +50,7 @@ class Explanation:
     right_parts: frozenset[str]
     also: tuple[str, ...] = ()
     runner_up: tuple[str, float] | None = None
+    form: Form = PLAIN
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,11 @@ class Asked:
 
 
 def explain(
-    answers: Mapping[str, Array],
+    answers: Mapping[str, Content],
     cases: Sequence[Case],
     table_of: Callable[[Case], Table],
     idle: frozenset[str] = frozenset(),
+    form: Form | None = None,
 ) -> Explanation | None:
     """Find what explains wrong answers.
 
@@ -70,32 +75,38 @@ def explain(
         answers: case id -> what the student's model returned.
         table_of: gives the table of a case.
         idle: arrays that an answer does not depend on; see `Mistake.idle`.
+        form: how to read them, where that is known.
     Returns:
-        None when no known mistake, and no two of them, explain every answer.
+        None when no known mistake, and no two of them, explain every answer. No mistakes where the form is all that is
+        wrong and is one that a mistake of its own gives.
     """
-    shapes = {case.spec.id: case.expected.shape for case in cases}
-    if asked := _of_right_shape(answers, cases):
-        return _explained(asked, table_of, idle)
-    readings = [
-        (layout, read) for layout in LAYOUTS if answers and (read := read_as(layout, answers, shapes)) is not None
-    ]
-    candidates = [
-        (
-            layout,
-            [Asked(case, array, ~np.isnan(array)) for case in cases if (array := read.get(case.spec.id)) is not None],
-        )
-        for layout, read in readings
-    ]
+    candidates = [(each, asked) for each, asked in _readings(answers, cases) if form in (None, each)][:MOST_READINGS]
     if any(_residual((), asked) is not None for _, asked in candidates):
         return None
     found = [
-        replace(explanation, mistakes=tuple(m for m in explanation.mistakes if m.name not in layout.implied))
-        for layout, asked in candidates
+        replace(explanation, form=each, mistakes=tuple(m for m in explanation.mistakes if m.name != each.implied))
+        for each, asked in candidates
         if (explanation := _explained(asked, table_of, idle)) is not None
     ]
-    # Where a shape can have come about in several ways, the way that needs fewest other mistakes is believed.
-    best = min(found, key=lambda explanation: len(explanation.mistakes), default=None)
-    return best if best is not None and best.mistakes else None
+    # Where a form can have come about in several ways, the way that needs fewest other mistakes is believed.
+    return min(found, key=lambda explanation: len(explanation.mistakes), default=None)
+
+
+def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tuple[Form, list[Asked]]]:
+    """The ways to read the answers, those of whole answers if there are any; of each the smallest case first."""
+    shapes = {case.spec.id: case.expected.shape for case in cases}
+    found = list(readings(answers, shapes))
+    return [
+        (
+            reading.form,
+            [
+                Asked(case, array, reading.form.known(case.expected.shape))
+                for case in sorted(cases, key=lambda case: case.expected.size)
+                if (array := reading.numbers.get(case.spec.id)) is not None
+            ],
+        )
+        for reading in [each for each in found if each.form.is_whole] or found
+    ]
 
 
 def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
@@ -145,32 +156,29 @@ def _is_constant(numbers: Array) -> bool:
 
 
 def explain_changing(
-    answers: Mapping[str, Array], repeats: Mapping[str, Array], cases: Sequence[Case]
+    answers: Mapping[str, Content], repeats: Mapping[str, Content], cases: Sequence[Case]
 ) -> Explanation | None:
     """Find what explains wrong answers that are others at a second call.
 
     Args:
         repeats: case id -> what the second call of some case gave.
     """
-    asked = _of_right_shape(answers, cases)
-    if not asked or any(_is_constant(each.answer) for each in asked):
+    form, asked = next(iter(_readings(answers, cases)), (PLAIN, []))
+    if not asked or not form.is_whole or any(_is_constant(each.answer) for each in asked):
         return None
     answered = [each.case for each in asked]
-    found = dropout(answered, answers)
+    arrays = {each.case.spec.id: each.answer for each in asked}
+    found = dropout(answered, arrays)
     if found is not None:
         mistake, residual = found
-        return Explanation((mistake,), residual, _left_right((mistake,)))
-    return _confirmed([(started_anew(answered, answers, repeats),)], asked, frozenset())
-
-
-def _of_right_shape(answers: Mapping[str, Array], cases: Sequence[Case]) -> list[Asked]:
-    """The smallest case first."""
-    asked = [
-        Asked(case, answer, np.ones(answer.shape, bool))
-        for case in cases
-        if (answer := answers.get(case.spec.id)) is not None and answer.shape == case.expected.shape
-    ]
-    return sorted(asked, key=lambda each: each.case.expected.size)
+        return Explanation((mistake,), residual, _left_right((mistake,)), form=form)
+    again = {
+        case.spec.id: array
+        for case in answered
+        if case.spec.id in repeats and (array := form.read(repeats[case.spec.id], case.expected.shape)) is not None
+    }
+    explanation = _confirmed([(started_anew(answered, arrays, again),)], asked, frozenset())
+    return replace(explanation, form=form) if explanation else None
 
 
 def _confirmed(

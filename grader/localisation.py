@@ -1,12 +1,11 @@
 """What would repair a wrong answer that no known mistake explains: where to look, when there is no name for it.
 
-Only what is done to the answers after the cell can be seen like that: another order along one axis, other axes, a
-function, a factor for every unit. It is told only where it makes the answers to all cases right.
+Only what is done to the answers after the cell can be seen like that: another order along one axis, a function, a
+factor for every unit. It is told only where it makes the answers to all cases right, none of which is right already.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,9 +18,11 @@ from reference import Case
 Array = NDArray[Any]
 
 CLOSE = 1e-4
-# A function may be that steep; what is off by less than `VISIBLE` anyway is a function of the right answer by chance.
-STEEPEST = 100.0
+# Less than this any repair could leave.
 VISIBLE = 1e-3
+# A function may be that steep. It is straight between right numbers that are so near to each other, but for corners.
+STEEPEST, DENSE = 100.0, 1e-3
+FEWEST_BETWEEN, CORNERS, FEW = 200, 0.002, 0.02
 # Slices are told apart by so many of their elements before they are compared.
 TELLING = 8
 AXES = ("batch", "time", "unit")
@@ -31,26 +32,26 @@ def repair(answers: Mapping[str, Array], cases: Sequence[Case]) -> Params:
     """What makes wrong answers right, as parameters of a report's code: `repair` names it, other keys are its numbers.
 
     Args:
-        answers: case id -> what the student's model returned, of any shape.
+        answers: case id -> what the student's model returned, ``(batch, timesteps, units)``.
     Returns:
-        nothing where nothing does; the simplest where several do.
+        nothing where nothing does, or where an answer is right or as good as right; the simplest where several do.
     """
     pairs = [(answers[case.spec.id], case.expected) for case in cases if case.spec.id in answers]
-    if not pairs or not all(np.isfinite(answer).all() and np.ptp(answer) for answer, _ in pairs if answer.size):
+    if not pairs or not all(np.isfinite(answer).all() and _is_wrong(answer, expected) for answer, expected in pairs):
         return {}
     found = [list(_repairs(answer.astype(np.float64), expected)) for answer, expected in pairs]
     for candidate in found[0]:
         if all(candidate in others for others in found[1:]):
             return candidate
-    if all(answer.shape == expected.shape for answer, expected in pairs) and _is_function(pairs):
-        return {"repair": ["function"]}
-    return {}
+    return {"repair": ["function"]} if _is_function(pairs) else {}
+
+
+def _is_wrong(answer: Array, expected: Array) -> bool:
+    """Far more than what a repair may leave, so that nothing seems to repair it by chance."""
+    return bool(np.abs(answer - expected).max() >= VISIBLE and np.ptp(answer))
 
 
 def _repairs(answer: Array, expected: Array) -> Iterator[Params]:
-    if answer.shape != expected.shape:
-        yield from _other_axes(answer, expected)
-        return
     for axis, name in enumerate(AXES):
         yield from _other_order(np.moveaxis(answer, axis, 0), np.moveaxis(expected, axis, 0), name)
     units = expected.shape[-1]
@@ -60,17 +61,6 @@ def _repairs(answer: Array, expected: Array) -> Iterator[Params]:
 
 def _close(answer: Array, expected: Array) -> bool:
     return answer.shape == expected.shape and bool((np.abs(answer - expected) <= CLOSE).all())
-
-
-def _other_axes(answer: Array, expected: Array) -> Iterator[Params]:
-    if answer.size != expected.size:
-        return
-    for order in itertools.permutations(range(expected.ndim)):
-        if answer.ndim == expected.ndim and _close(answer.transpose(order), expected):
-            yield {"repair": ["transpose"], "axes": list(order)}
-        back = np.argsort(order)
-        if _close(answer.reshape([expected.shape[axis] for axis in order]).transpose(back), expected):
-            yield {"repair": ["reshape"] if order == tuple(sorted(order)) else ["reshape", "transpose"]}
 
 
 def _other_order(answer: Array, expected: Array, axis: str) -> Iterator[Params]:
@@ -103,10 +93,19 @@ def _scaled_by_unit(answer: Array, expected: Array) -> bool:
 
 
 def _is_function(pairs: Sequence[tuple[Array, Array]]) -> bool:
-    """Whether equal right numbers are equal wrong ones everywhere."""
+    """Whether the wrong numbers are a function of the right ones: what lies between two others follows from them."""
     answer = np.concatenate([answer.ravel() for answer, _ in pairs]).astype(np.float64)
     expected = np.concatenate([expected.ravel() for _, expected in pairs]).astype(np.float64)
-    if np.abs(answer - expected).max() < VISIBLE:
-        return False
     order = np.argsort(expected)
-    return bool((np.abs(np.diff(answer[order])) <= STEEPEST * np.diff(expected[order]) + CLOSE).all())
+    answer, expected = answer[order], expected[order]
+    steps = np.diff(expected)
+    if not (np.abs(np.diff(answer)) <= STEEPEST * steps + CLOSE).all():
+        return False
+    before, after = steps[:-1], steps[1:]
+    between = (before + after <= DENSE) & (before + after > 0)
+    share = before[between] / (before + after)[between]
+    line = answer[:-2][between] * (1 - share) + answer[2:][between] * share
+    off = np.abs(answer[1:-1][between] - line) > CLOSE
+    # A function may have corners; what is wrong in a few places is none.
+    wrong = np.abs(answer - expected) >= VISIBLE
+    return bool(len(off) >= FEWEST_BETWEEN and off.sum() <= CORNERS * len(off) and off.sum() <= FEW * wrong.sum())

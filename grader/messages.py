@@ -29,7 +29,7 @@ LANGUAGES = ("ru", "en")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 VALUE_CHARACTERS = 200
 #: Parameters that hold names of things which have other names in each language -> where those stand in the catalogue.
-NAMED = {"categories": "category", "right": "part", "wrong": "part", "repair": "repair"}
+NAMED = {"categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form"}
 # One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.
 LANGUAGE_RANGE = re.compile(
     r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE

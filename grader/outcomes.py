@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
 from grader.execution import Execution
+from grader.forms import PLAIN, Form
 from grader.reaching import Problem, at_import
 from grader.report import Params, Status
 from grader.sandbox import Outcome
@@ -163,36 +164,46 @@ def exception_problem(raised: Raised) -> Problem:
     return ("raises_in_init" if raised.in_init else "raises_in_call"), params
 
 
-def output_problem(output: CaseOutput, expected: tuple[int, int, int]) -> Problem | None:
-    """What is wrong with the kind, shape or type of what the model returned."""
+# NumPy's names of the types of numbers.
+NUMBERS = re.compile(r"u?int|b?float|bool|complex")
+#: What a container is called -> its code; others have `wrong_kind`.
+CONTAINERS = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns_dict", "NoneType": "returns_none"}
+
+
+def output_problem(output: CaseOutput, expected: tuple[int, int, int], form: Form | None = None) -> Problem | None:
+    """What is wrong with the kind, shape or type of what the model returned.
+
+    Args:
+        form: in which its numbers are right, or are explained by something else; where shapes alone would be a guess.
+    """
     batch, timesteps, units = expected
     params: Params = {"expected": list(expected), "actual": output.shape, "kind": output.kind}
-    containers = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns_dict", "NoneType": "returns_none"}
-    for kind, code in containers.items():
-        if output.kind == kind or (kind in output.kind.lower() and output.parts is not None):
-            return code, {**params, "parts": output.parts}
-    if output.shape is None:
-        return "wrong_shape", params
+    if output.kind in CONTAINERS:
+        return CONTAINERS[output.kind], {**params, "parts": output.parts}
+    if output.shape is None or not NUMBERS.match(output.dtype or ""):
+        return "wrong_kind", params
     if output.own:
         return "fake_array", params
     shape = tuple(output.shape)
+    steps = form.layout.steps.code if form is not None else None
+    one_step = {"last_step": "returns_last_only", "first_step": "return_inside_loop"}.get(steps or "")
     known = {
-        (batch, units): "returns_last_only",
+        (batch, units): one_step or "returns_last_only",
         (timesteps, batch, units): "time_major",
         (batch, units, timesteps): "wrong_stack_axis",
         (batch, timesteps - 1, units): "missing_step",
         (batch * timesteps, units): "concat_not_stack",
         (batch, timesteps * units): "concat_not_stack",
         (batch, (timesteps + 1) // 2, units): "step_two",
-        (batch, 1, units): "return_inside_loop",
+        (batch, 1, units): one_step or "return_inside_loop",
     }
     if shape != expected:
+        if shape not in known and 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
+            return "extra_axis", params
         permuted = sorted(shape) == sorted(expected)
         return known.get(shape, "wrong_transpose" if permuted else "wrong_shape"), params
-    if output.kind != "tensor" and output.dtype is not None:
+    if output.kind != "tensor":
         return "returns_numpy", params
-    if output.kind != "tensor" and output.dtype is None:
-        return "wrong_shape", params
     if output.dtype != "float32":
         code = "dtype_float64" if output.dtype == "float64" else "wrong_dtype"
         return code, {"actual": output.dtype, "expected": "float32"}
@@ -213,7 +224,7 @@ def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[C
     """Right on the exercise's shape and wrong on another: which size of the exercise does the answer keep?"""
     for case in wrong:
         answer = execution.answers.get(case.id)
-        if answer is None or answer.output.shape is None or len(answer.output.shape) != 3:
+        if execution.form != PLAIN or answer is None or answer.output.shape is None or len(answer.output.shape) != 3:
             continue
         batch, timesteps, units = answer.output.shape
         if units != case.units and units == exercise.units:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from grader.artefacts import Sink
 from grader.assignment import Assignment
 from grader.checks.evidence import Evidence
 from grader.checks.registry import TASK2, run_checks
 from grader.errors import SandboxError
-from grader.execution import Runner
+from grader.execution import Execution, Runner
 from grader.reading import Reading, read
 from grader.report import Check, Report
 from grader.reporting import internal_error, points_of, report_on, unreadable
@@ -17,9 +18,13 @@ from grader.sandbox import Sandbox
 from grader.stages import Progress, Stages
 from grader.submission import Submission
 from grader.task2 import NotebookRunner, run_notebook
+from grader.understanding import understood
 from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
 
 logger = logging.getLogger(__name__)
+
+#: Runs the submission under one generation of Keras.
+Run = Callable[[str], Execution]
 
 
 def grade(
@@ -51,7 +56,11 @@ def grade(
         stages.begin("reference")
         cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
         runner = Runner(reading, assignment, cases, sandbox, references.table)
-        evidence, checks = _run(runner, reading, assignment, sandbox, stages)
+
+        def run(generation: str) -> Execution:
+            return understood(runner.run(generation), cases, references.table, assignment.tolerance)
+
+        evidence, checks = _run(run, reading, assignment, sandbox, stages)
         stages.begin("checking")
         return report_on(submission, evidence, checks, cases, stages, artefacts)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
@@ -60,23 +69,23 @@ def grade(
 
 
 def _run(
-    runner: Runner, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: Stages
+    run: Run, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: Stages
 ) -> tuple[Evidence, list[Check]]:
     """Run under the assignment's Keras; under Keras 2 too for ``auto``, when Keras 3 may be what is in the way."""
     stages.begin("running")
-    best = _checked(runner, "2" if assignment.keras == "2" else "3", reading, assignment, sandbox, stages)
+    best = _checked(run, "2" if assignment.keras == "2" else "3", reading, assignment, sandbox, stages)
     if assignment.keras == "auto" and _may_be_keras(best[0]):
         stages.begin("running_keras2")
-        other = _checked(runner, "2", reading, assignment, sandbox, stages)
+        other = _checked(run, "2", reading, assignment, sandbox, stages)
         if points_of(other[1]) > points_of(best[1]):
             best = other
     return best
 
 
 def _checked(
-    runner: Runner, generation: str, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: Stages
+    run: Run, generation: str, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: Stages
 ) -> tuple[Evidence, list[Check]]:
-    execution = runner.run(generation)
+    execution = run(generation)
     notebook = None
     if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
         stages.begin("notebook")

@@ -17,7 +17,7 @@ def contract(evidence: Evidence) -> Verdict:
     if found is None or answer is None:
         return Verdict.skipped("not_run")
     case = evidence.assignment.cases[0]
-    problem = output_problem(answer.output, (case.batch, case.timesteps, case.units))
+    problem = output_problem(answer.output, (case.batch, case.timesteps, case.units), evidence.execution.form)
     if problem is not None:
         return Verdict.failed(*problem)
     return Verdict.passed(shape=answer.output.shape, dtype=answer.output.dtype)

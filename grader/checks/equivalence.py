@@ -1,15 +1,17 @@
 """`equivalence`: equals Keras on the exercise's own input.
 
 A wrong answer earns up to half of the points: an equal share for each of the `PARTS` that is right all the same, which
-an exact diagnosis tells, or else the probes.
+an exact diagnosis tells, or else the probes. Right numbers in a wrong form have all of them right.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from grader.answers import Answer
 from grader.checks.evidence import Evidence, Verdict
-from grader.execution import repeats_itself
+from grader.execution import Execution, repeats_itself
+from grader.forms import ROUNDING
 from grader.report import Params
 from reference.misconceptions import PARTS
 
@@ -27,24 +29,48 @@ def equivalence(evidence: Evidence) -> Verdict:
         if evidence.exercise in evidence.execution.fresh_only:
             details["note"] = "not_fresh_instance"
         return Verdict.passed(**details)
-    case = evidence.assignment.cases[0]
-    expected = [case.batch, case.timesteps, case.units]
-    if not comparison.same_shape:
-        params = {"actual": answer.output.shape, "expected": expected, **evidence.execution.repair}
-        return Verdict.failed("wrong_shape", params, details)
-    parts = evidence.execution.parts
+    execution, case = evidence.execution, evidence.assignment.cases[0]
+    right = [part for part in PARTS if part in execution.right_parts]
+    earned = PARTIAL * len(right) / len(PARTS)
+    form = form_params(execution, answer)
+    read = execution.as_read.get(evidence.exercise)
+    if read is not None and read.close and len(right) == len(PARTS):
+        return Verdict.failed("only_form_differs", form, details, earned=earned)
+    parts = execution.parts
     if parts is None or not parts.roles:
         return Verdict.failed("parts_not_found", {"found": parts.found if parts else []}, details)
+    if not comparison.same_shape:
+        params = {"actual": answer.output.shape, "expected": [case.batch, case.timesteps, case.units]}
+        if read is None or read.max_abs_error is None:
+            return Verdict.failed("wrong_shape" if answer.array is not None else "no_numbers", params, details)
+        params = {"right": right} if right else {}
+        if read.close:
+            return Verdict.failed("steps_missing", params, details, earned=earned)
+        params = {"max_abs_error": read.max_abs_error, **form, **params}
+        return Verdict.failed("wrong_values_and_form", {**params, **execution.repair}, details, earned=earned)
     divergence = comparison.first_divergence
     params = {"max_abs_error": comparison.max_abs_error}
     if divergence is not None:
         params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
-    right = [part for part in PARTS if part in evidence.execution.right_parts]
     if right:
         params |= {"right": right}
     if evidence.execution.explanation is None and answer.array is not None and np.ptp(answer.array) > 0:
         params |= _localised(evidence, right)
-    return Verdict.failed("wrong_values", params, details, earned=PARTIAL * len(right) / len(PARTS))
+    return Verdict.failed("wrong_values", params, details, earned=earned)
+
+
+def form_params(execution: Execution, answer: Answer) -> Params:
+    """In which form the numbers are, as parameters of a report's code."""
+    form = execution.form
+    if form is None:
+        return {}
+    output = answer.output
+    few_digits = output.dtype in ROUNDING
+    codes = form.codes + (["few_digits"] if few_digits else [])
+    if not codes and answer.array is None:
+        return {"form": ["kind"], "kind": output.kind}
+    place = {"where": form.place} if form.place else {}
+    return {"form": codes, **place, **({"dtype": output.dtype} if few_digits else {})} if codes else {}
 
 
 def _localised(evidence: Evidence, right: list[str]) -> Params:

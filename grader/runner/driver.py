@@ -27,6 +27,7 @@ import tripwires
 import warming
 from channel import Channel, decode
 from construct import arguments
+from contents import last_step
 from leaves import find_leaves
 from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
 from phases import Failed, Phases
@@ -90,7 +91,7 @@ class Driver:
         self._models: dict[tuple[int, int], Built] = {}
         # Cases that a model which had seen another shape answered with a wrong shape.
         self._doubtful: list[dict[str, Any]] = []
-        self._fresh_shape_right = False
+        self._shape_right = self._fresh_shape_right = False
         self._measured = False
         self._tried = False
         self._pairing: dict[str, list[int]] = request["pairing"]
@@ -287,11 +288,14 @@ class Driver:
         if not case.get("again"):
             self._phases.begin("call")
             shape = tuple(getattr(self._call(case, x, built, call=0), "shape", ()))
-            if shape != shape_wanted:
-                if built.reused:
-                    self._doubtful.append(case)
+            if shape == shape_wanted:
+                self._shape_right = True
+                self._fresh_shape_right = self._fresh_shape_right or not built.reused
+            elif built.reused:
+                self._doubtful.append(case)
                 return
-            self._fresh_shape_right = self._fresh_shape_right or not built.reused
+            elif self._shape_right:  # of another case: that one shall be measured
+                return
         if case["measure"]:
             self._measured = True
             self._repeat(case, x, built, assignment)
@@ -335,7 +339,8 @@ class Driver:
         if self._tried or not case["trial"]:
             return
         self._phases.begin("trial")
-        answers = []
+        answers: list[dict[str, np.ndarray]] = []
+        places: list[list[str]] = []
         leaves = find_leaves(built.model, self._module.names)
         features, units = case["features"], case["units"]
         few_steps = tf.abs(x[:, :2]) + 0.5
@@ -347,12 +352,13 @@ class Driver:
         weights = self._weights(case)
         for candidate in candidates:
             roles.inject(candidate, weights)
-            answers.append(describe(built.model(x))[0])
+            arrays, description = describe(built.model(x))
+            answers.append(arrays)
+            places = description.get("inside", [])
         self._tried = True
-        outputs = [answer["output"] for answer in answers if "output" in answer]
-        alike = len(outputs) == len(answers) and len({output.shape for output in outputs}) == 1
-        stacked = {"outputs": np.stack(outputs)} if alike else None
-        self._channel.send("trial", stacked, case=case["id"], pairing=self._pairing)
+        alike = len({tuple((name, array.shape) for name, array in answer.items()) for answer in answers}) == 1
+        stacked = {name: np.stack([answer[name] for answer in answers]) for name in answers[0]} if alike else {}
+        self._channel.send("trial", stacked, case=case["id"], pairing=self._pairing, inside=places)
 
     def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: roles.Assignment | None) -> None:
         """A second call, recorded, so that it serves for both: is the answer the same, and how far do gradients reach?
@@ -370,12 +376,14 @@ class Driver:
         variables = [leaf.variable for leaf, *_ in slots]
         try:
             with tape:
-                last = tf.cast(tf.convert_to_tensor(output)[:, -1], tf.float32)
+                last = last_step(output, case)
                 # Unequal factors: equal ones could cancel.
-                loss = tf.reduce_sum(last * tf.linspace(0.5, 1.5, last.shape[-1]))
+                parts = [tf.reshape(part, [-1]) for part in last]
+                loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
             gradients = tape.gradient(loss, [x, *(watchable(variable) for variable in variables)])
         except Exception as exc:
-            self._phases.report(exc, case["id"])
+            if student_module.student_frames(exc):  # else it is none of the student's code
+                self._phases.report(exc, case["id"])
             return
         input_gradient, *weight_gradients = gradients
         reach = {

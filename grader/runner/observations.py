@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import student_module
 import tensorflow as tf
+from contents import arrays_inside, is_container, opened
 
 #: Names are the student's, and may be of any length.
 MAX_NAME = 200
@@ -47,34 +49,25 @@ def is_stub(function: Any) -> bool:
 
 
 def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The output as data: one array where it is one, or where one is inside, and what kind of thing it is."""
+    """The output as data: one array where it is one, or those that are inside, and what kind of thing it is."""
     container = next((base.__name__ for base in (tuple, list, dict) if isinstance(output, base)), None)
-    kind = "tensor" if tf.is_tensor(output) else container or type(output).__name__[:MAX_NAME]
+    is_open = is_container(output) or output is None
+    kind = "tensor" if tf.is_tensor(output) and not is_open else container or type(output).__name__[:MAX_NAME]
     own = student_module.is_plain(output)
     description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None, "own": own}
-    if isinstance(output, (tuple, list, dict)) or output is None:
-        items = list(output.values() if isinstance(output, dict) else output or ())
-        description["parts"] = [_shape(item) for item in items[:10]]
-        return _numbers_inside(items), description
     try:
+        if is_open:
+            items = opened(output) if output is not None else ()
+            items = list(items.values() if isinstance(items, Mapping) else items)
+            arrays, places = arrays_inside(output) if items else ({}, [])
+            return arrays, description | {"parts": [_shape(item) for item in items[:10]], "inside": places}
         array = np.asarray(output)
-        description["dtype"] = array.dtype.name
-        description["shape"] = list(array.shape)
+        description |= {"dtype": array.dtype.name, "shape": list(array.shape)}
         return {
             "output": np.array(array, np.float64 if array.dtype == np.float64 else np.float32, order="C")
         }, description
     except Exception:  # a KerasTensor, a string, an object of the student's own: described, not sent
         return {}, description
-
-
-def _numbers_inside(items: list[Any]) -> dict[str, np.ndarray]:
-    """What a container holds as the answer: the first item of three axes, or the steps that nobody has stacked."""
-    try:
-        whole = next((item for item in items if len(_shape(item)) == 3), items)
-        array = np.asarray(whole)
-        return {"inside": np.array(array, np.float32, order="C")} if array.ndim == 3 else {}
-    except Exception:  # of different shapes, or no numbers
-        return {}
 
 
 def watchable(variable: Any) -> Any:

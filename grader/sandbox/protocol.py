@@ -104,9 +104,15 @@ class Parts(Event):
     found: Annotated[list[Name], Field(max_length=100)]
 
 
+# Of each array of what a container held: where its items lie.
+Place = Annotated[str, Field(max_length=40)]
+Places = Annotated[list[Annotated[list[Place], Field(max_length=4096)]], Field(max_length=8)]
+
+
 class Trial(Event):
     event: Literal["trial"]
     case: Name
+    inside: Places = []
     pairing: dict[Literal["recurrent_kernel", "bias"], Annotated[list[Count], Field(min_length=4, max_length=4)]]
 
 
@@ -122,6 +128,7 @@ class CaseOutput(Event):
     dtype: Name | None
     shape: Shape | None
     parts: Annotated[list[Shape], Field(max_length=20)] | None
+    inside: Places = []
     own: bool = False  # of a class that the student wrote
     global_name: Name | None = None  # the variable of the module that it is
     # Weights of a gate for the input, and for the hidden state, that the model has; 0 where nobody counted.
@@ -301,10 +308,9 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
 
 def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
     wanted: set[str] = set()
-    if isinstance(event, Trial):
-        wanted = {"outputs"}
-    elif isinstance(event, CaseOutput):
-        wanted = {"output" if event.parts is None else "inside"}
+    if isinstance(event, Trial | CaseOutput):
+        is_open = bool(event.inside) or (isinstance(event, CaseOutput) and event.parts is not None)
+        wanted = {f"inside/{k}" for k in range(len(event.inside))} if is_open else {"output"}
     if not block:
         return {}
     if len(block) < ARRAYS_HEADER.size or ARRAYS_HEADER.unpack_from(block)[0] > MAX_ARRAYS_HEADER_BYTES:
@@ -318,8 +324,11 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
     for name, array in arrays.items():
         if array.dtype not in (np.float32, np.float64) or math.prod(array.shape) > 50_000_000:
             raise RunnerOutputInvalid(f"the array {name!r} is {array.dtype}, {array.shape}")
-    if "output" in arrays and isinstance(event, CaseOutput) and list(arrays["output"].shape) != event.shape:
-        raise RunnerOutputInvalid("an array does not have the shape that the box said")
+    if isinstance(event, CaseOutput):
+        shaped = "output" not in arrays or list(arrays["output"].shape) == event.shape
+        counted = all(arrays[f"inside/{k}"].shape[:1] == (len(places),) for k, places in enumerate(event.inside))
+        if not (shaped and counted):
+            raise RunnerOutputInvalid("an array does not have the shape that the box said")
     return arrays
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,18 +123,22 @@ def _sums() -> Iterator[Mistake]:
         yield Mistake("gate_product_not_sum", f"product in {gates}", products, wrong, params)
         multiplied = {f"sum.{gate}": _each(sigmoid, np.multiply) for gate in gates} | _acts(gates, linear)
         yield Mistake("gate_product_not_sum", f"activations multiplied in {gates}", multiplied, wrong, params)
-    for gates in ("ifgo", "ifo", "if", "i", "f", "g", "o"):
-        changes = {f"sum.{gate}": _with_c for gate in gates}
-        yield Mistake("peephole", f"+ c in {gates}", changes, frozenset(gates), {"gates": letters(gates)})
-    for gates in ("ifo", "o"):
-        changes = {f"sum.{gate}": _with_c for gate in gates}
-        late: dict[str, Any] = {"late_output": lambda m: (m.h, m.new_c), "seen.o": None}
-        name = f"+ c in {gates}, new c in o"
-        yield Mistake("peephole", name, changes | late, frozenset(gates), {"gates": letters(gates)})
+    yield from _peepholes("+ c", _with_c, ("ifgo", "g"))
 
 
 def _with_c(from_x: Array, from_h: Array, c: Array) -> Array:
     return from_x + from_h + c
+
+
+def _peepholes(name: str, total: Callable[[Array, Array, Array], Array], others: Sequence[str]) -> Iterator[Mistake]:
+    """Any of i, f and o see c, and o either the old one or the new one."""
+    late: dict[str, Any] = {"late_output": lambda m: (m.h, m.new_c), "seen.o": None}
+    for gates in (*others, *("".join(some) for count in (3, 2, 1) for some in itertools.combinations("ifo", count))):
+        changes: dict[str, Any] = {f"sum.{gate}": total for gate in gates}
+        wrong, params = frozenset(gates), {"gates": letters(gates)}
+        yield Mistake("peephole", f"{name} in {gates}", changes, wrong, params)
+        if "o" in gates and "g" not in gates:
+            yield Mistake("peephole", f"{name} in {gates}, new c in o", changes | late, wrong, params)
 
 
 def _states_seen() -> Iterator[Mistake]:

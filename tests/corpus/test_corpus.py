@@ -51,6 +51,7 @@ class Expectation(BaseModel):
         [], description="words that the message or hint of the diagnosis holds, in either language; a|b means either"
     )
     first_divergence_timestep: int | None = Field(None, description="where the exercise's own case goes wrong first")
+    error: str | None = Field(None, description="type of the exception that is shown; empty for none")
     advisories: list[str] = Field([], description="codes that must be among the advisories")
     keras_generation: str | None = Field(None, description="which Keras graded it")
     task2: str | None = Field(None, description="the mistake in its own copying or comparing, for `lstm-notebook`")
@@ -96,6 +97,8 @@ def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbo
     assert {name: checks[name].code for name in expected.codes} == expected.codes
     if expected.keras_generation is not None:
         assert report.environment.keras_generation == expected.keras_generation
+    if expected.error is not None:
+        assert (report.error.type if report.error else "") == expected.error
     assert set(expected.advisories) <= {advisory.code for advisory in report.advisories}
     _check_diagnoses(expected, report)
     _check_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))

@@ -6,18 +6,37 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from grader.answers import Answer
 from grader.assignment import Assignment
 from grader.checks.evidence import Evidence
-from grader.comparison import compare
-from grader.execution import Answer, Execution, understood
+from grader.comparison import NO_ANSWER, compare
+from grader.execution import Execution
+from grader.forms import Content
 from grader.reading import Reading
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, ClassFound, Parts
+from grader.understanding import understood
 from reference import Case, probes
 
-Respond = Callable[[Case], NDArray[np.floating]]
+Respond = Callable[[Case], Content]
+
+
+def _answer(case: str, content: Content, kind: str, dtype: str) -> Answer:
+    array = content.astype(np.float32) if isinstance(content, np.ndarray) else None
+    output = CaseOutput(
+        event="output",
+        case=case,
+        call=0,
+        reused=False,
+        fired=[],
+        fired_global=False,
+        kind=kind,
+        dtype=dtype,
+        shape=list(array.shape) if array is not None else None,
+        parts=None if array is not None else [list(items.array.shape[1:]) for items in content],
+    )
+    return Answer(output, array, () if array is not None else tuple(content))
 
 
 @pytest.fixture(scope="session")
@@ -41,25 +60,20 @@ def evidence_of(
 ) -> Callable[..., Evidence]:
     """What the checks would look at if a model answered each case as `respond` does."""
 
-    def make(respond: Respond | None = None, *, reading: Mapping[str, object] | None = None) -> Evidence:
+    def make(
+        respond: Respond | None = None,
+        *,
+        kind: str = "tensor",
+        dtype: str = "float32",
+        reading: Mapping[str, object] | None = None,
+    ) -> Evidence:
         answers, comparisons = {}, {}
         asked = probes.questions(cases[0].spec.features, cases[0].spec.units)
         for case in cases if respond else ():
-            array = respond(case).astype(np.float32)
-            output = CaseOutput(
-                event="output",
-                case=case.spec.id,
-                call=0,
-                reused=False,
-                fired=[],
-                fired_global=False,
-                kind="tensor",
-                dtype="float32",
-                shape=list(array.shape),
-                parts=None,
+            answer = answers[case.spec.id] = _answer(case.spec.id, respond(case), kind, dtype)
+            comparisons[case.spec.id] = (
+                compare(answer.array, case.expected, atol=1e-5, rtol=1e-5) if answer.array is not None else NO_ANSWER
             )
-            answers[case.spec.id] = Answer(output, array)
-            comparisons[case.spec.id] = compare(array, case.expected, atol=1e-5, rtol=1e-5)
         execution = Execution(
             "3",
             Outcome(result=b""),
@@ -68,10 +82,10 @@ def evidence_of(
             parts=Parts(event="parts", roles={"fcXI": "fcXI"}, evidence="names", candidates=1, found=[]),
             answers=answers,
             comparisons=comparisons,
-            probed={probe.spec.id: respond(probe).astype(np.float32) for probe in asked} if respond else {},
+            probed={probe.spec.id: _answer(probe.spec.id, respond(probe), kind, dtype) for probe in asked if respond},
         )
         # Building the table takes seconds: only for tests in which something is wrong.
-        execution = understood(execution, cases, asked, lambda case: request.getfixturevalue("table"))
+        execution = understood(execution, cases, lambda case: request.getfixturevalue("table"), assignment.tolerance)
         return Evidence(assignment, Reading(format="py", error=None, **(reading or {})), execution)
 
     return make

@@ -78,7 +78,10 @@ def test_a_float32_tensor_of_the_right_shape_is_no_problem():
         (_output([2, 100, 32], kind="Equal"), "returns_numpy"),
         (_output([2, 100, 32], dtype="float64"), "dtype_float64"),
         (_output([2, 100, 32], dtype="float16"), "wrong_dtype"),
-        (_output(None, kind="KerasTensor", dtype=None), "wrong_shape"),
+        (_output(None, kind="KerasTensor", dtype=None), "wrong_kind"),
+        (_output([2, 100, 32, 1]), "extra_axis"),
+        (_output([1, 2, 100, 32]), "extra_axis"),
+        (_output(None, kind="RaggedTensor", dtype=None, parts=[[2, 100, 32]]), "wrong_kind"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -106,8 +106,9 @@ def test_what_is_no_answer_earns_nothing_but_the_contract(evidence_of, respond):
     assert {check.id for check in checks.values() if check.points} == {"contract"}
 
 
-def test_an_answer_of_another_shape_earns_nothing(evidence_of):
-    assert _points(evidence_of(lambda case: case.expected[:, :-1])) == 0
+@pytest.mark.parametrize("shaped", [lambda y: y[:, :1], lambda y: y[:, 0], lambda y: y[..., :-1], lambda y: y.mean(1)])
+def test_an_answer_that_does_not_show_what_the_cell_does_earns_nothing(evidence_of, shaped):
+    assert _points(evidence_of(lambda case: shaped(case.expected))) == 0
 
 
 def test_somebody_elses_work_earns_nothing(unexplained):

@@ -1,0 +1,222 @@
+"""Right and wrong numbers in every form in which a student may return them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grader.checks.registry import run_checks
+from grader.diagnosis import diagnose
+from grader.forms import Items
+from grader.messages import LANGUAGES, render, translate
+from reference.misconceptions import Mistake, bank, replay
+from reference.misconceptions.computation import sigmoid
+from tests.unit.grader.make_reports import make_report
+
+NAMED = {mistake.name: mistake for mistake in bank()}
+
+
+def held(*groups):
+    """Items by shape, as the box sends them: each a list of pairs of place and array."""
+    return tuple(
+        Items(np.stack([array for _, array in group]).astype(np.float32), tuple(place for place, _ in group))
+        for group in groups
+    )
+
+
+def steps(y, place="[{}]"):
+    return [(place.format(t), array) for t, array in enumerate(y.swapaxes(0, 1))]
+
+
+def with_states(y):
+    """(outputs, h, c)"""
+    return held([("[0]", y)], [("[1]", y[:, -1]), ("[2]", 3 * y[:, -1])])
+
+
+def pairs(y):
+    """[(h, c), (h, c), ...]"""
+    both = zip(steps(y, "[{}][0]"), steps(7 * y, "[{}][1]"), strict=True)
+    return held([each for pair in both for each in pair])
+
+
+CONTAINERS = {
+    "outputs and states": (with_states, "tuple", ["element"]),
+    "two sequences": (lambda y: held([("[0]", 5 * y), ("[1]", y)]), "tuple", ["element"]),
+    "a dict": (lambda y: held([("['last']", y[:, -1])], [("['all']", y)]), "dict", ["element"]),
+    "steps": (lambda y: held(steps(y)), "list", ["steps_apart"]),
+    "steps with an axis": (lambda y: held(steps(y[:, :, None])), "list", ["steps_apart", "extra_axis"]),
+    "steps and states": (
+        lambda y: held([*steps(y, "[0][{}]"), ("[1]", y[:, 0]), ("[2]", y[:, 0])]),
+        "tuple",
+        ["steps_apart"],
+    ),
+    "states and steps": (
+        lambda y: held([("[0]", y[:, 0]), ("[1]", y[:, 0]), *steps(y, "[2][{}]")]),
+        "tuple",
+        ["steps_apart"],
+    ),
+    "h and c of each step": (pairs, "list", ["steps_apart"]),
+    "all h and all c": (lambda y: held([*steps(y, "[0][{}]"), *steps(4 * y, "[1][{}]")]), "tuple", ["steps_apart"]),
+    "all c and all h": (lambda y: held([*steps(4 * y, "[0][{}]"), *steps(y, "[1][{}]")]), "tuple", ["steps_apart"]),
+    "rows": (lambda y: held([(f"[{n}]", row) for n, row in enumerate(y)]), "list", ["rows_apart"]),
+    "time first in a tuple": (lambda y: held([("[0]", y.swapaxes(0, 1))]), "tuple", ["element", "time_major"]),
+    "last states": (lambda y: held([("[0]", y[:, -1]), ("[1]", 2 * y[:, -1])]), "tuple", ["element", "last_step"]),
+    "nested numbers": (lambda y: held([("", y)]), "list", ["kind"]),
+    "a ragged tensor": (lambda y: held([("", y)]), "RaggedTensor", ["kind"]),
+}
+ARRAYS = {
+    "time first": (lambda y: y.swapaxes(0, 1), ["time_major"]),
+    "units before steps": (lambda y: y.swapaxes(1, 2), ["axes"]),
+    "axes turned": (lambda y: y.transpose(2, 0, 1), ["axes"]),
+    "the last step": (lambda y: y[:, -1], ["last_step"]),
+    "the last step with its axis": (lambda y: y[:, -1:], ["last_step"]),
+    "one axis more": (lambda y: y[..., None], ["extra_axis"]),
+    "one axis more in front": (lambda y: y[None], ["extra_axis"]),
+    "time first and one axis more": (lambda y: y.swapaxes(0, 1)[:, :, None], ["extra_axis", "time_major"]),
+    "steps below each other": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 0), ["joined"]),
+    "steps side by side": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 1), ["joined"]),
+    "flat": (lambda y: y.ravel(), ["joined"]),
+}
+FORMS = [
+    *(pytest.param(shaped, kind, codes, id=name) for name, (shaped, kind, codes) in CONTAINERS.items()),
+    *(pytest.param(shaped, "tensor", codes, id=name) for name, (shaped, codes) in ARRAYS.items()),
+]
+
+
+def _checked(evidence):
+    return {check.id: check for check in run_checks(evidence)}
+
+
+def _texts(checks, language):
+    [*shown] = render(make_report(checks=list(checks.values())), language)["checks"]
+    return {check["id"]: check["message"] for check in shown}
+
+
+@pytest.mark.parametrize(("shaped", "kind", "codes"), FORMS)
+def test_right_numbers_in_any_form_earn_half_and_nothing_else_is_said_of_them(cases, evidence_of, shaped, kind, codes):
+    evidence = evidence_of(lambda case: shaped(case.expected), kind=kind)
+    checks = _checked(evidence)
+    assert checks["contract"].status == "failed"
+    assert (checks["equivalence"].code, checks["equivalence"].points) == ("only_form_differs", 25)
+    assert checks["equivalence"].params["form"] == codes
+    assert "repair" not in checks["equivalence"].params
+    assert (checks["generalisation"].code, checks["generalisation"].points) == ("same_form_on_hidden_cases", 0)
+    assert evidence.execution.explanation is None
+    found = diagnose(evidence, cases)
+    assert [(each.code, each.confidence) for each in found] == [(checks["contract"].code, "exact")]
+
+
+@pytest.mark.parametrize(("shaped", "kind", "codes"), FORMS)
+def test_a_mistake_is_found_behind_any_form_and_earns_what_it_leaves_right(cases, evidence_of, shaped, kind, codes):
+    mistake = NAMED["layers of i and f exchanged"]
+    evidence = evidence_of(lambda case: shaped(replay([mistake], case)), kind=kind)
+    equivalence = _checked(evidence)["equivalence"]
+    assert [each.code for each in diagnose(evidence, cases)][1:] == ["gates_swapped_if"]
+    assert (equivalence.code, equivalence.points) == ("wrong_values_and_form", 15)
+    assert equivalence.params["right"] == ["g", "o", "recurrence"]
+
+
+@pytest.mark.parametrize("name", ["steps", "outputs and states", "h and c of each step"])
+def test_an_unknown_mistake_behind_a_form_is_seen_by_the_probes(evidence_of, name):
+    odd = Mistake("", "odd", {"act.i": lambda z: sigmoid(1.3 * z)}, frozenset("i"))
+    shaped, kind, _ = CONTAINERS[name]
+    equivalence = _checked(evidence_of(lambda case: shaped(replay([odd], case)), kind=kind))["equivalence"]
+    assert equivalence.params["right"] == ["f", "g", "o", "recurrence"]
+
+
+@pytest.mark.parametrize(
+    ("shaped", "right"),
+    [
+        (lambda y: y[:, :-1], ["i", "f", "g", "o"]),
+        (lambda y: y[:, 1:], ["i", "f", "g", "o"]),
+        (lambda y: y[:, ::2], ["i", "f", "g", "o"]),
+        (lambda y: y[:, :1], None),
+    ],
+)
+def test_steps_that_are_missing_are_no_matter_of_form_alone(evidence_of, shaped, right):
+    checks = _checked(evidence_of(lambda case: shaped(case.expected)))
+    check = checks["equivalence"]
+    assert check.code == "steps_missing"
+    assert check.params.get("right") == right
+    assert checks["generalisation"].code == "wrong_on_hidden_cases"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_type_of_few_digits_is_a_matter_of_form(evidence_of, dtype):
+    rounded = {
+        "float16": NAMED["float16 of the answer in the end"],
+        "bfloat16": NAMED["bfloat16 of the answer in the end"],
+    }
+    evidence = evidence_of(lambda case: replay([rounded[dtype]], case), dtype=dtype)
+    check = _checked(evidence)["equivalence"]
+    assert (check.code, check.params, check.points) == (
+        "only_form_differs",
+        {"form": ["few_digits"], "dtype": dtype},
+        25,
+    )
+
+
+def test_the_same_numbers_as_float32_were_rounded_somewhere(evidence_of):
+    evidence = evidence_of(lambda case: replay([NAMED["float16 of the answer in the end"]], case))
+    assert _checked(evidence)["equivalence"].code == "wrong_values"
+
+
+@pytest.mark.parametrize(
+    ("respond", "code"),
+    [
+        (lambda case: case.expected.mean(axis=1), "returns_last_only"),
+        (lambda case: np.cos(9 * case.expected[:, :1]), "return_inside_loop"),
+    ],
+)
+def test_what_a_shape_alone_says_is_likely_and_no_more(cases, evidence_of, respond, code):
+    evidence = evidence_of(respond)
+    run_checks(evidence)
+    assert [(each.code, each.confidence) for each in diagnose(evidence, cases)] == [(code, "likely")]
+
+
+@pytest.mark.parametrize(
+    ("shaped", "code"),
+    [
+        (lambda y: y[:, -1:], "returns_last_only"),
+        (lambda y: y[:, 0], "return_inside_loop"),
+        (lambda y: y[:, :1], "return_inside_loop"),
+    ],
+)
+def test_which_step_was_returned_is_told_by_the_numbers(cases, evidence_of, shaped, code):
+    evidence = evidence_of(lambda case: shaped(case.expected))
+    run_checks(evidence)
+    assert [(each.code, each.confidence) for each in diagnose(evidence, cases)] == [(code, "exact")]
+
+
+def test_wrong_numbers_on_other_inputs_are_told_behind_a_form(cases, evidence_of):
+    evidence = evidence_of(
+        lambda case: with_states(case.expected * (1 + (case.spec.id == "larger_values"))), kind="tuple"
+    )
+    checks = _checked(evidence)
+    assert checks["equivalence"].code == "only_form_differs"
+    assert checks["generalisation"].code == "wrong_on_hidden_cases"
+    assert checks["generalisation"].params == {"categories": ["larger_values"]}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_form_is_said_in_words(evidence_of, language):
+    checks = _checked(evidence_of(lambda case: pairs(case.expected), kind="list"))
+    message = _texts(checks, language)["equivalence"]
+    assert translate("form.steps_apart", language, where="[0][0]") in message
+
+
+def test_a_right_last_step_beside_a_wrong_sequence_is_not_the_answer(cases, evidence_of):
+    def respond(case):
+        return held([("[0]", 2 * case.expected)], [("[1]", case.expected[:, -1])])
+
+    evidence = evidence_of(respond, kind="tuple")
+    checks = _checked(evidence)
+    assert checks["equivalence"].code == "wrong_values_and_form"
+    assert [each.code for each in diagnose(evidence, cases)] == ["returns_tuple", "scaled"]
+
+
+def test_random_numbers_are_right_in_no_form(evidence_of):
+    random = np.random.default_rng(1)
+    for shaped, kind, _ in CONTAINERS.values():
+        evidence = evidence_of(lambda case, shaped=shaped: shaped(random.normal(size=case.expected.shape)), kind=kind)
+        assert _checked(evidence)["equivalence"].points == 0
