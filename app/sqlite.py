@@ -7,6 +7,7 @@ Here the thread opens the cursor, executes, reads all rows and closes, in one cr
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -79,8 +80,19 @@ class Cursor:
         return self._closed.lastrowid if self._closed else None
 
 
-def connect(database: str | Path, **options: Any) -> Connection:
-    """As `aiosqlite.connect`; to be given to SQLAlchemy as ``async_creator_fn``."""
+async def connect(database: str | Path, **options: Any) -> Connection:
+    """As `aiosqlite.connect`; to be given to SQLAlchemy as ``async_creator_fn``.
+
+    A connection whose opener is cancelled meanwhile is closed; aiosqlite would lose it, open.
+    """
     connection = Connection(lambda: sqlite3.connect(database, **options), iter_chunk_size=64)
     connection._thread.daemon = True  # As SQLAlchemy makes it: a process that ends does not wait for it.
+    opening = asyncio.ensure_future(connection)
+    try:
+        await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            await connection.close()
+        raise
     return connection

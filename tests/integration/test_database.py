@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -207,6 +208,43 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again(
         assert await second.scalar(select(func.pg_backend_pid())) not in pids
     await database.close()
     await other.close()
+
+
+@sqlite_only
+async def test_connection_whose_opener_is_cancelled_is_closed(
+    database: Database, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    made: list[Recorded] = []
+    connect = sqlite3.connect
+
+    def recording(*arguments: Any, **keywords: Any) -> Recorded:
+        made.append(connect(*arguments, **keywords, factory=Recorded))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", recording)
+    fresh = Database(f"sqlite:///{path}")
+
+    async def read() -> None:
+        async with fresh.read() as session:
+            await session.execute(select(Token))
+
+    for turns in range(8):
+        reading = asyncio.create_task(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    await fresh.close()
+    assert made
+    assert [connection for connection in made if not connection.is_closed] == []
+
+
+class Recorded(sqlite3.Connection):
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
 
 
 # Submissions
