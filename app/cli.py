@@ -17,7 +17,7 @@ import typer
 
 from grader.cli import cli, main
 from grader.doctor import sections
-from grader.shell import OUR_FAILURE, USAGE
+from grader.shell import OUR_FAILURE, USAGE, make_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,6 +49,9 @@ def serve() -> None:
     with starting() as settings:
         from app.server import run
 
+        if settings.database_url.startswith("sqlite"):
+            make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
+            make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
         run(settings)
 
 
@@ -62,6 +65,7 @@ def worker() -> None:
     with starting() as settings:
         from app.worker import run
 
+        make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
         run(settings)
 
 

@@ -46,6 +46,7 @@ from grader.shell import (
     usage,
     wanted_assignment,
     wanted_device,
+    write_everything,
 )
 from grader.stages import Progress
 from grader.submission import Submission
@@ -76,6 +77,7 @@ class DiffFormat(StrEnum):
 
 def main() -> None:
     """Entry point of ``python -m grader``."""
+    write_everything()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     cli()
 
@@ -117,7 +119,7 @@ def grade_command(
     chosen = wanted_assignment(assignment)
     submission = _submission(file, chosen)
     language = reading_language(lang, chosen.language)
-    accepted, device = accepted_missing(), wanted_device()
+    accepted, device, references = accepted_missing(), wanted_device(), reference_store()
     artefacts: dict[str, bytes] = {}
     with our_failure_is_exit_3(), ForkSandbox(slots=1, accept_missing=accepted, device=device) as sandbox:
         # TensorFlow takes seconds to import: begin while the file is read.
@@ -127,7 +129,7 @@ def grade_command(
                 submission,
                 chosen,
                 sandbox=sandbox,
-                references=reference_store(),
+                references=references,
                 progress=progress,
                 # Elsewhere a report would name what nobody has kept.
                 artefacts=artefacts.__setitem__ if format == "html" else None,

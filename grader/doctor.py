@@ -53,7 +53,7 @@ def doctor(
     Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """
     console = Console(highlight=False)
-    accepted, device = accepted_missing(), "gpu" if gpu else wanted_device()
+    accepted, device, references = accepted_missing(), "gpu" if gpu else wanted_device(), reference_store()
     with Console(stderr=True).status("grading a known answer"), console.capture() as details:
         console.print(f"lstm-grader {grader_version()}, Python {platform.python_version()}, {platform.system()}")
         for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
@@ -61,7 +61,7 @@ def doctor(
                 console.print(f"{name} {version(name)}")
         wrong = [problem for section in sections if (problem := section(console))]
         try:
-            cannot = _cannot_grade(console, accepted, device, compare_keras=gpu, verbose=verbose)
+            cannot = _cannot_grade(console, accepted, device, references, compare_keras=gpu, verbose=verbose)
         except OUR_FAILURES as exc:
             cannot = why_not(exc)
     verdict = f"this host cannot grade: {cannot}" if cannot else "this host can grade"
@@ -71,7 +71,13 @@ def doctor(
 
 
 def _cannot_grade(
-    console: Console, accepted: list[str], device: DeviceChoice, *, compare_keras: bool, verbose: bool
+    console: Console,
+    accepted: list[str],
+    device: DeviceChoice,
+    references: ReferenceStore,
+    *,
+    compare_keras: bool,
+    verbose: bool,
 ) -> str | None:
     """Show what the host has, and grade a known answer on it.
 
@@ -92,7 +98,6 @@ def _cannot_grade(
         for name, why in sandbox.opens().items():
             table.add_row(name, "[yellow]open for the GPU[/]", why)
         console.print(table)
-        references = reference_store()
         report = grade(correct_submission(), assignment, sandbox=sandbox, references=references)
     console.print(
         f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "

@@ -6,8 +6,10 @@ This is the only module of `grader` that reads the environment.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -78,6 +80,29 @@ def check_output(output: Path | None) -> None:
         raise usage(f"{output} cannot be written: permission denied, or the disk is read-only")
 
 
+def write_everything() -> None:
+    """Let output hold what the terminal's encoding cannot express, such as Russian in Latin-1, as question marks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def make_folder(folder: Path, variable: str) -> None:
+    """Make a folder of ours where it is not there yet.
+
+    Args:
+        variable: names another one.
+    Raises: typer.Exit: nothing can be written there.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        why = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied, or the disk is read-only"
+    except OSError as exc:
+        why = exc.strerror or str(exc)
+    if why:
+        raise usage(f"the folder {folder} cannot be used: {why}. Set {variable} to one that can be written")
+
+
 def known_assignments() -> dict[str, Assignment]:
     """All assignments there are, by id. Raises: typer.Exit: a file of the operator's has a mistake."""
     folder = os.environ.get("LSTM_GRADER_ASSIGNMENTS_DIR")
@@ -96,9 +121,11 @@ def wanted_assignment(wanted: str) -> Assignment:
 
 
 def reference_store() -> ReferenceStore:
-    """Where right answers are kept."""
-    folder = os.environ.get("LSTM_GRADER_CACHE_DIR")
-    return ReferenceStore(Path(folder) if folder else user_cache_path("lstm-grader", appauthor=False))
+    """Where right answers are kept. Raises: typer.Exit: nothing can be kept there."""
+    named = os.environ.get("LSTM_GRADER_CACHE_DIR")
+    folder = Path(named) if named else user_cache_path("lstm-grader", appauthor=False)
+    make_folder(folder, "LSTM_GRADER_CACHE_DIR")
+    return ReferenceStore(folder)
 
 
 def accepted_missing() -> list[str]:

@@ -20,11 +20,9 @@ done
   "$python has no venv module. On Debian or Ubuntu: apt install python3-venv"
 [ "$(uname -s)" = Linux ] || fail "the sandbox needs Linux; on $(uname -s) use the container image (README.md)."
 [ "$(uname -m)" = x86_64 ] || fail "tensorflow-cpu has wheels for x86-64 only; this is $(uname -m)."
-ldconfig=$(PATH=$PATH:/sbin:/usr/sbin command -v ldconfig || true)
-# Not grep -q: it would leave early, and pipefail take the broken pipe for an answer.
-if [ -n "$ldconfig" ] && ! "$ldconfig" -p | grep 'libseccomp\.so\.2' >/dev/null; then
-  say "note: libseccomp.so.2 is not installed; the sandbox will need it (Debian, Ubuntu: apt install libseccomp2)"
-fi
+[ "$("$python" -c 'import platform; print(platform.libc_ver()[0])')" = glibc ] || fail \
+  "tensorflow-cpu has wheels for glibc only; use Debian, Ubuntu or the like, or the container image (README.md)."
+[ -w . ] || fail "the folder $PWD cannot be written; $venv is made in it."
 
 version() { "$1" -c 'import sys; print(*sys.version_info[:2], sep=".")' 2>/dev/null; }
 if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
@@ -39,3 +37,8 @@ say "installing lstm-grader itself"
 "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 say "ready: $("$venv/bin/python" --version), TensorFlow $("$venv/bin/python" -c \
   'from importlib.metadata import version; print(version("tensorflow-cpu"))'), in $venv"
+# At the end, where it is read. Not grep -q: it would leave early, and pipefail take the broken pipe for an answer.
+ldconfig=$(PATH=$PATH:/sbin:/usr/sbin command -v ldconfig || true)
+if [ -n "$ldconfig" ] && ! "$ldconfig" -p | grep 'libseccomp\.so\.2' >/dev/null; then
+  say "note: nothing can be graded before libseccomp.so.2 is installed (Debian, Ubuntu: apt install libseccomp2)"
+fi

@@ -69,7 +69,7 @@ def batch_command(
     check_output(output)
     chosen = wanted_assignment(assignment)
     language = reading_language(lang, chosen.language)
-    accepted, device = accepted_missing(), wanted_device()
+    accepted, device, references = accepted_missing(), wanted_device(), reference_store()
     for path in paths:
         if not (path.is_dir() or path.is_file()):
             raise usage(f"{path}: there is no such file or folder")
@@ -82,7 +82,6 @@ def batch_command(
         stream = _open_output(output, stack, bom=format is BatchFormat.CSV)
         sandbox = stack.enter_context(ForkSandbox(slots=jobs, accept_missing=accepted, device=device))
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
-        references = reference_store()
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
         grade_one = partial(grade, assignment=chosen, sandbox=sandbox, references=references)
         done = stack.enter_context(_progress_bar(len(found), language))

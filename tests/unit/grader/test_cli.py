@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 
@@ -13,7 +14,7 @@ from app.cli import cli
 from grader.doctor import _keras_agrees
 from grader.errors import SandboxUnavailable
 from grader.sandbox import Device
-from grader.shell import USAGE, Language, reading_language
+from grader.shell import USAGE, Language, reading_language, write_everything
 from reference.cases import cases_to_arrays
 
 REASON = "a GPU is asked for, and there is none that it can use: missing /dev/nvidiactl"
@@ -192,3 +193,25 @@ def test_what_is_wrong_with_an_assignment_file_is_told_in_one_line(monkeypatch, 
         assert (result.exit_code, result.stderr.count("\n")) == (USAGE, 1)
         assert says in result.stderr
         assert "Errno" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["serve"], ["grade", __file__], ["batch", __file__]], ids=lambda command: command[0]
+)
+def test_a_home_that_cannot_be_written_is_told_with_what_to_set(monkeypatch, tmp_path, command):
+    (tmp_path / "text").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path / "text"))
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("grader.cli.ForkSandbox", contextlib.nullcontext)
+    result = CliRunner().invoke(cli, command)
+    assert (result.exit_code, result.stderr.count("\n")) == (USAGE, 1)
+    assert "cannot be used: Not a directory. Set LSTM_GRADER_" in result.stderr
+
+
+def test_what_the_terminal_cannot_express_ends_no_command(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="latin-1"))
+    write_everything()
+    print("Класс LSTM", flush=True)
+    assert written.getvalue() == b"????? LSTM\n"
