@@ -15,18 +15,20 @@ from numpy.typing import NDArray
 
 from grader.checks.evidence import Evidence
 from grader.checks.own_work import conviction
+from grader.exceptions import exception_problem, is_out_of_memory
 from grader.execution import Execution, repeats_itself
+from grader.missing_names import behind_missing_name
 from grader.outcomes import (
     ending_problem,
-    exception_problem,
     hard_coded_size,
-    is_out_of_memory,
     output_problem,
     structural_problem,
     too_many_weights,
 )
-from grader.reaching import NEVER_NEEDED, behind, reached_for
+from grader.reaching import NEVER_NEEDED, Problem, behind, reached_for
+from grader.reading import Reading
 from grader.report import Diagnosis, Params, RunnerUp
+from grader.sandbox.protocol import Raised
 from reference import Case
 
 Array = NDArray[np.floating]
@@ -66,7 +68,7 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         params = evidence.verdicts["own_work"].params
         yield Diagnosis(code=conviction(evidence), params=params, confidence="exact")
         return
-    problem = structural_problem(execution, reading.class_line)
+    problem = structural_problem(execution, reading)
     if problem is not None:
         yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
     for homoglyph in reading.homoglyphs:
@@ -77,9 +79,11 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     answer = execution.answers.get(exercise.id)
     if answer is None:
         for raised in execution.raised[:1]:
-            tried = None if is_out_of_memory(raised) else behind(raised, execution)
-            code, params = tried or (("memory", {}) if is_out_of_memory(raised) else exception_problem(raised))
-            yield Diagnosis(code=code, params=params, confidence="exact")
+            if not _follows(raised, problem, reading):
+                code, params = _behind_exception(raised, execution, reading)
+                yield Diagnosis(code=code, params=params, confidence="exact")
+        return
+    if problem is not None and problem[0] == "not_implemented":
         return
     comparison = evidence.comparison(exercise.id)
     if answer.output.global_name is not None and not comparison.close:
@@ -103,6 +107,23 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         yield from _from_numbers(evidence, cases)
     else:
         yield from _explained(evidence)
+
+
+def _follows(raised: Raised, problem: Problem | None, reading: Reading) -> bool:
+    """Whether an exception is a consequence of what is said already.
+
+    Where something is wrong with the class as such, that is what Keras stumbles over, outside of the student's lines. A
+    name with a foreign letter is a name that does not exist.
+    """
+    if any(f"'{homoglyph.name}'" in raised.message for homoglyph in reading.homoglyphs):
+        return True
+    return problem is not None and (not raised.lines or "NotImplementedError" in {raised.type, *raised.bases})
+
+
+def _behind_exception(raised: Raised, execution: Execution, reading: Reading) -> Problem:
+    if is_out_of_memory(raised):
+        return "memory", {}
+    return behind(raised, execution) or behind_missing_name(raised, execution) or exception_problem(raised, reading)
 
 
 def _reached_for(execution: Execution) -> Iterator[Diagnosis]:
@@ -156,9 +177,13 @@ def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
     for code in codes:
         yield Diagnosis(
             code=code,
-            params=_merged([dict(mistake.params) for mistake in found.mistakes if mistake.code == code]),
+            params={
+                **_merged([dict(mistake.params) for mistake in found.mistakes if mistake.code == code]),
+                **_variant(code, evidence.reading),
+            },
             confidence="exact",
-            residual=found.residual,
+            # What is no number equals nothing.
+            residual=None if code == "nan" else found.residual,
             runner_up=runner_up,
             also=list(found.also),
         )
@@ -175,3 +200,8 @@ def _merged(params: Sequence[Params]) -> Params:
         elif all(each == value for each in values):
             merged[name] = value
     return merged
+
+
+def _variant(code: str, reading: Reading) -> Params:
+    """Who adds weights one by one has no `use_bias` to look for."""
+    return {"variant": "weights"} if code == "bias_missing" and "use_bias" not in reading.source else {}

@@ -3,7 +3,9 @@
 What is stored is a code and its parameters; this module makes text of them when a report is read. The texts are gettext
 catalogues keyed by id: ``CODE.title``, ``CODE.message`` and ``CODE.hint`` for a code of the report, single words and
 sentences for the rest. ``CODE.message.PARAMETER`` is a sentence that follows the message when that parameter is known.
-Above each code the catalogue says which parameters may come with it.
+Where the parameter `variant` says which case of a code it is, ``CODE/VARIANT.message`` stands in place of
+``CODE.message``, if there is one, and ``any/VARIANT.hint`` is a hint for all codes. Above each code the catalogue says
+which parameters may come with it.
 
 Parameters are the student's data: an exception's message, a name out of the code, megabytes of either. They are filled
 in by one pass over ``{name}`` placeholders that knows no attributes, indices or formats; values are cut, and characters
@@ -22,14 +24,21 @@ from typing import Any
 from babel.core import negotiate_locale
 from babel.messages.pofile import read_po
 
+from grader.numbers import EXACT, ROUGH, moment, number
 from grader.report import Report
 
 LANGUAGES = ("ru", "en")
 
+# As `grader.report.Frame` calls a notebook's cell.
+CELL = re.compile(r"cell (\d{1,9})")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 VALUE_CHARACTERS = 200
+# A sentence that is quoted at the end of one of ours brings its own end.
+ENDED = re.compile(r"([?!…])\.(?=\s|$)")
 #: Parameters that hold names of things which have other names in each language -> where those stand in the catalogue.
 NAMED = {"categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form"}
+#: Parameters that are the size of an error.
+ROUGHLY = frozenset({"max_abs_error", "difference", "first", "last", "largest"})
 # One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.
 LANGUAGE_RANGE = re.compile(
     r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE
@@ -56,7 +65,17 @@ class Catalogue:
         text = self._texts[language].get(id)
         if text is None:
             return None
-        return PLACEHOLDER.sub(lambda match: _shown(match[1], params.get(match[1])), text)
+        filled = PLACEHOLDER.sub(lambda match: _shown(match[1], params.get(match[1]), language), text)
+        return ENDED.sub(r"\1", filled)
+
+    def find_variant(self, code: str, part: str, language: str, /, **params: object) -> str | None:
+        """A part of a code, ``title``, ``message`` or ``hint``, as it is said in the case that `variant` names."""
+        found = None
+        if isinstance(variant := params.get("variant"), str):
+            found = self.find(f"{code}/{variant}.{part}", language, **params)
+            if found is None:
+                found = self.find(f"any/{variant}.{part}", language, **params)
+        return self.find(f"{code}.{part}", language, **params) if found is None else found
 
     def text(self, id: str, language: str, /, **params: object) -> str:
         """As `find`; an unknown id gives the code itself, so that a newer report still says something."""
@@ -122,8 +141,24 @@ def _read(path: Path) -> dict[str, str]:
     return {str(message.id): str(message.string) for message in catalogue if message.id}
 
 
+def title_of(code: str, language: str, variant: object = None) -> str | None:
+    """What a code is called in a few words."""
+    return _own().find_variant(code, "title", language, variant=variant)
+
+
+def message_of(check: Mapping[str, Any], language: str, without: frozenset[str] = frozenset()) -> str:
+    """The message of a rendered check, without the sentences that some of its parameters add."""
+    if check["code"] is None or "follows_from" in check["params"]:
+        return str(check["message"])
+    params = {name: value for name, value in check["params"].items() if name not in without}
+    return _message(check["code"], language, params)
+
+
 def _check(check: dict[str, Any], language: str) -> dict[str, Any]:
-    if check["code"] is not None:
+    texts: dict[str, str | None]
+    if isinstance(cause := check["params"].get("follows_from"), str):
+        texts = {"message": _same_cause(cause, language), "hint": None}
+    elif check["code"] is not None:
         texts = _message_and_hint(check["code"], language, check["params"])
     else:
         texts = {"message": translate(f"check.{check['id']}.{check['status']}", language), "hint": None}
@@ -132,16 +167,22 @@ def _check(check: dict[str, Any], language: str) -> dict[str, Any]:
     return {"id": check.pop("id"), "title": title, **check, **texts, "details": details}
 
 
+def _same_cause(cause: str, language: str) -> str:
+    title = title_of(cause, language)
+    return translate("check.follows", language, cause=title) if title else translate("check.follows_unknown", language)
+
+
 def _message_and_hint(code: str, language: str, params: Mapping[str, object]) -> dict[str, str | None]:
-    hint = _own().find(f"{code}.hint", language, **_with_derived(language, params))
+    hint = _own().find_variant(code, "hint", language, **_with_derived(language, params))
     return {"message": _message(code, language, params), "hint": hint}
 
 
 def _message(code: str, language: str, params: Mapping[str, object]) -> str:
     known = [name for name, value in params.items() if value not in (None, "", [])]
     derived = _with_derived(language, params)
+    said = _own().find_variant(code, "message", language, **derived)
     added = [_own().find(f"{code}.message.{name}", language, **derived) for name in known]
-    return " ".join([translate(f"{code}.message", language, **params), *filter(None, added)])
+    return " ".join([_printable(code) if said is None else said, *filter(None, added)])
 
 
 def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
@@ -156,33 +197,49 @@ def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, obje
     return derived
 
 
+def place_of(frame: Mapping[str, Any], language: str) -> str:
+    """Where a frame of a traceback is: in a cell of the notebook, or in the file."""
+    if CELL.fullmatch(frame["file"]):
+        return _place(language, frame["line"], frame["file"])
+    return _own().text("report.frame", language, file=frame["file"], line=frame["line"])
+
+
 def _place(language: str, line: object, file: object) -> str:
     if line is None:
         return _own().text("ui.place_unknown", language)
-    # `grader.report.Frame` calls a notebook's cell "cell 4".
-    cell = re.fullmatch(r"cell (\d{1,9})", file) if isinstance(file, str) else None
+    cell = CELL.fullmatch(file) if isinstance(file, str) else None
     if cell is None:
         return _own().text("ui.place_line", language, line=line)
     return _own().text("ui.place_cell", language, cell=cell[1], line=line)
 
 
-def _shown(name: str, value: object) -> str:
+def _shown(name: str, value: object, language: str) -> str:
     """A parameter as it stands in a sentence."""
     if isinstance(value, list | tuple):
-        text = ", ".join(_scalar(name, item) for item in islice(value, VALUE_CHARACTERS))
+        # A comma may be part of a number.
+        between = "; " if any(isinstance(item, float) for item in value) else ", "
+        text = between.join(_scalar(name, item, language) for item in islice(value, VALUE_CHARACTERS))
     else:
-        text = _scalar(name, value)
+        text = _scalar(name, value, language)
     return _printable(text) or "—"
 
 
-def _scalar(name: str, value: object) -> str:
+def _scalar(name: str, value: object, language: str) -> str:
     if isinstance(value, str):
-        return value[: VALUE_CHARACTERS + 1]
+        return _moment(value, language) if name.endswith("_at") else value[: VALUE_CHARACTERS + 1]
     if isinstance(value, int) and abs(value) < 10**18:
-        return f"{value / 1_000_000:.1f}".removesuffix(".0") if name.endswith("bytes") else str(value)
+        return number(value / 1_000_000, language, ROUGH) if name.endswith("bytes") else str(value)
     if isinstance(value, float):
-        return f"{value:.6g}"
-    return "?"
+        return number(value, language, ROUGH if name in ROUGHLY else EXACT)
+    # Null in a report is a number that is none.
+    return "NaN" if value is None and name in ("actual", "expected") else "?"
+
+
+def _moment(value: str, language: str) -> str:
+    try:
+        return moment(value, language)
+    except ValueError:
+        return value[: VALUE_CHARACTERS + 1]
 
 
 def _printable(text: str) -> str:

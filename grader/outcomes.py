@@ -9,25 +9,19 @@ import re
 from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
+from grader.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY
 from grader.execution import Execution
 from grader.forms import PLAIN, Form
-from grader.reaching import Problem, at_import
+from grader.missing_names import MISSING_MODULE, behind_failure, definition_failed
+from grader.reaching import Problem
+from grader.reading import Reading
 from grader.report import Params, Status
 from grader.sandbox import Outcome
-from grader.sandbox.protocol import CaseOutput, Raised
-from grader.server_paths import clean_message
+from grader.sandbox.protocol import CaseOutput
 
-OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
-# What Python and TensorFlow say where the kernel refuses another thread.
-NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
-MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
+# What stands in brackets after the name of the class.
+BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
 PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
-MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
-# What somebody else's answer, and the grader itself, may be called.
-OTHER_WORK = re.compile(r"(?:.*[._])?(?:solutions?|answers?|expected|grader|reference|app)(?:[._].*)?$", re.IGNORECASE)
-TF1_NAMES = re.compile(
-    r"has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'"
-)
 
 
 def limit_status(outcome: Outcome) -> tuple[Status, Problem] | None:
@@ -66,33 +60,34 @@ def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
     return Status.RUNTIME_ERROR, ("exits", {"exit_code": outcome.exit_code})
 
 
-def is_out_of_memory(raised: Raised) -> bool:
-    return bool(OUT_OF_MEMORY & {raised.type, *raised.bases}) or (
-        "bad_alloc" in raised.message or "OOM when allocating" in raised.message
-    )
-
-
-def structural_problem(execution: Execution, class_line: int | None = None) -> Problem | None:
-    """What is wrong with the class as such.
-
-    Args:
-        class_line: where the submission binds the class.
-    """
+def structural_problem(execution: Execution, reading: Reading) -> Problem | None:
+    """What is wrong with the class as such."""
     found = execution.class_found
     if found is None:
         return None
     if not found.found:
-        return missing_class(execution, class_line)
+        return missing_class(execution, reading.class_line)
     if not found.is_class:
         return "lstm_not_class", {"kind": found.kind}
     if not found.is_model:
-        base = found.bases[1] if len(found.bases) > 1 else "object"
-        return "wrong_base_class", {"base": re.sub(r"^submission\.", "", base)}
+        return "wrong_base_class", _base(found.bases, reading)
     if not found.has_call:
         return "no_call_method", {}
     if found.is_stub:
         return "not_implemented", {}
     return None
+
+
+def _base(bases: Sequence[str], reading: Reading) -> Params:
+    """What the class is derived from, in the student's own words where they can be read off its line."""
+    line = reading.frame(reading.class_line, "").code if reading.class_line is not None else ""
+    written = BASES.search(line)
+    base = written[1].strip() if written else (bases[1] if len(bases) > 1 else "").rpartition(".")[2]
+    if any(name.endswith(".Layer") for name in bases):
+        return {"base": base, "variant": "layer"}
+    if all(name == "builtins.object" for name in bases[1:]):
+        return {"base": base, "variant": "none"}
+    return {"base": base}
 
 
 #: What a run that never came to a class may have run into, and the status that this is.
@@ -104,64 +99,29 @@ LIMITS_AT_IMPORT = {
 
 
 def missing_class(execution: Execution, class_line: int | None = None) -> Problem:
-    """Why the name LSTM does not exist after all statements ran. `class_line` as in `structural_problem`."""
-    for failed in execution.statements_failed:
+    """Why the name LSTM does not exist after all statements ran.
+
+    Args:
+        class_line: where the submission binds the class.
+    """
+    failures = execution.statements_failed
+    for failed in failures:
         if failed.code == "cell_timed_out":
             return "timeout", {"cpu_seconds": round(execution.outcome.cpu_seconds, 1)}
         if failed.type in OUT_OF_MEMORY:
             return "memory", {}
         if NO_MORE_THREADS.search(failed.message):
             return "too_many_threads", {}
-    for failed in execution.statements_failed:
+    own = [failed for failed in failures if failed.line == class_line]
+    for failed in own:
         if match := MISSING_MODULE.search(failed.message):
-            if failed.line == class_line or OTHER_WORK.match(match[1]):
-                return "imports_solution", {"module": match[1], "line": failed.line}
-            return "missing_package", {"package": match[1]}
-        if tried := at_import(failed.line, execution):
-            return tried
-    for failed in execution.statements_failed:
-        return "no_lstm_class", {"type": failed.type, "message": failed.message[:300]}
-    return "no_lstm_class", {}
-
-
-def exception_problem(raised: Raised) -> Problem:
-    """Which code an exception of the student's code gets."""
-    message = clean_message(raised.message)
-    kinds = {raised.type, *raised.bases}
-    params: Params = {"type": raised.type, "message": message[:300]}
-    if match := MISSING_ARGUMENT.search(message):
-        params["argument"] = match[1]
-        if "__init__" in message:
-            return "init_signature", params
-        # Without a frame of the student's it is our own call of the model that lacks an argument.
-        return ("missing_argument" if raised.lines else "call_signature"), params
-    if "NotImplementedError" in kinds:
-        return "not_implemented", params
-    if "RecursionError" in kinds:
-        return "recursion", params
-    if "InputUnavailable" in kinds or "EOFError" in kinds:
-        return "input_call", params
-    if NO_MORE_THREADS.search(message):
-        return "too_many_threads", params
-    if "does not support item assignment" in message:
-        return "tensor_item_assignment", params
-    if TF1_NAMES.search(message):
-        return "tf1_api", params
-    if match := MISSING_MODULE.search(message):
-        if OTHER_WORK.match(match[1]):
-            return "imports_solution", {**params, "module": match[1]}
-        return "missing_package", {**params, "package": match[1]}
-    if "FileNotFoundError" in kinds or "No such file or directory" in message:
-        return "reads_files", params
-    if "UnboundLocalError" in kinds or "NameError" in kinds:
-        return "name_error", params
-    if "SystemExit" in kinds:
-        return "exits", params
-    if "super().__init__()" in message or "forgot to call `super().__init__" in message:
-        return "super_init_missing", params
-    if "AttributeError" in kinds:
-        return "attribute_error", params
-    return ("raises_in_init" if raised.in_init else "raises_in_call"), params
+            return "imports_solution", {"module": match[1], "line": failed.line}
+    for failed in own or failures:
+        if problem := behind_failure(failed, execution):
+            return problem
+    if own:
+        return definition_failed(own[0], "LSTM")
+    return "no_lstm_class", {"type": failures[0].type, "message": failures[0].message[:300]} if failures else {}
 
 
 # NumPy's names of the types of numbers.
@@ -179,11 +139,15 @@ def output_problem(output: CaseOutput, expected: tuple[int, int, int], form: For
     batch, timesteps, units = expected
     params: Params = {"expected": list(expected), "actual": output.shape, "kind": output.kind}
     if output.kind in CONTAINERS:
-        return CONTAINERS[output.kind], {**params, "parts": output.parts}
+        # The last h and c have no axis of time.
+        states = output.kind == "tuple" and output.parts and all(len(part) == 2 for part in output.parts)
+        return CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
     if output.shape is None or not NUMBERS.match(output.dtype or ""):
         return "wrong_kind", params
     if output.own:
         return "fake_array", params
+    if not output.shape:
+        return "wrong_shape", {**params, "variant": "scalar"}
     shape = tuple(output.shape)
     steps = form.layout.steps.code if form is not None else None
     one_step = {"last_step": "returns_last_only", "first_step": "return_inside_loop"}.get(steps or "")

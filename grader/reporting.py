@@ -11,11 +11,13 @@ from grader.assignment import Assignment
 from grader.checks.evidence import Evidence
 from grader.checks.registry import not_run
 from grader.comparison import NO_ANSWER
+from grader.consequences import with_causes
 from grader.diagnosis import diagnose
+from grader.exceptions import is_out_of_memory, once
+from grader.extraction import extraction, extraction_of_unreadable
 from grader.outcomes import (
     LIMITS_AT_IMPORT,
     ending_problem,
-    is_out_of_memory,
     missing_class,
 )
 from grader.reaching import worth_a_look
@@ -29,12 +31,10 @@ from grader.report import (
     Diagnosis,
     Environment,
     ErrorInfo,
-    Extraction,
     Output,
     Params,
     Receipt,
     Report,
-    SkippedCell,
     Status,
     SubmissionRef,
 )
@@ -48,7 +48,7 @@ from reference import Case
 Located = TypeVar("Located", Check, Diagnosis)
 
 # Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
-MOST_ADVISORIES, MOST_CELLS = 50, 1000
+MOST_ADVISORIES = 50
 # Of the CPU time that a run may take: beyond it another machine may end it.
 SLOW_SHARE = 0.5
 
@@ -97,12 +97,12 @@ def report_on(
         assignment,
         status=_status(evidence, checks),
         points=points,
-        checks=_localised(checks, reading, submission.filename),
+        checks=_localised(with_causes(checks, diagnoses, evidence), reading, submission.filename),
         format=reading.format,
         cases=_case_results(evidence, cases, artefacts),
         diagnoses=_localised(diagnoses, reading, submission.filename),
         advisories=_advisories(evidence, diagnoses, submission.filename),
-        extraction=_extraction(evidence),
+        extraction=extraction(evidence, diagnoses),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
         output=Output(
@@ -175,48 +175,31 @@ def _advisories(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: st
     limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
     if execution.complete and spent > SLOW_SHARE * limit:
         advisories.append(Advisory(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
-    if execution.generation == "2" and evidence.assignment.keras == "auto":
-        advisories.append(Advisory(code="keras_generation_used", params={"generation": "2"}))
+    if evidence.instead_of is not None:
+        params = {"generation": execution.generation, **_stopped_by(evidence.instead_of)}
+        advisories.append(Advisory(code="keras_generation_used", params=params))
     if execution.fresh_only:
         advisories.append(Advisory(code="not_fresh_instance"))
     return advisories
 
 
-def _extraction(evidence: Evidence) -> Extraction:
-    reading, execution = evidence.reading, evidence.execution
-    uses = {use.statement for use in reading.uses} if evidence.notebook is not None else set()
-    used = {index for index, statement in enumerate(reading.statements) if statement.run} | uses
-    left_out = {
-        statement.cell
-        for index, statement in enumerate(reading.statements)
-        if index not in used and statement.reason not in ("no_effect", "shell_line", "magic")
-    }
-    skipped = [
-        SkippedCell(index=cell.index, code=cell.code, params=cell.params)
-        for cell in reading.skipped
-        if cell.code != "not_needed" or cell.index in left_out
-    ]
-    for failed in execution.statements_failed:
-        line = reading.frame(failed.line, "").line
-        params = {"line": line, "type": failed.type, "message": clean_message(failed.message)[:300]}
-        skipped.append(SkippedCell(index=reading.cell_of(failed.line), code=failed.code, params=params))
-    return Extraction(
-        cells_used=sorted({reading.statements[index].cell for index in used})[:MOST_CELLS],
-        cells_skipped=sorted(skipped, key=lambda cell: cell.index)[:MOST_CELLS],
-        class_line=reading.frame(reading.class_line, "").line if reading.class_line else None,
-        code_sha256=reading.code_sha256,
-        roles=execution.parts.roles if execution.parts else {},
-        roles_from=execution.roles_from,
-    )
+def _stopped_by(evidence: Evidence) -> Params:
+    """What stood in the way of the other generation of Keras."""
+    for raised in evidence.execution.raised[:1]:
+        return {"type": raised.type, "message": clean_message(raised.message)[:300].rstrip(".")}
+    if evidence.execution.outcome.killed_for in ("cpu", "wall"):
+        return {"variant": "slow"}
+    return {"variant": "notebook"}
 
 
 def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
     """The exception that kept the exercise's own case from an answer, else the first one of another case."""
-    raised = evidence.execution.raised
+    # A gradient that cannot be taken is our own question, and a check says what came of it.
+    raised = [event for event in evidence.execution.raised if event.lines or event.phase != "gradients"]
     first = next((event for event in raised if event.case == evidence.exercise), raised[0] if raised else None)
     if first is None:
         return None
-    frames = [evidence.reading.frame(line, filename) for line in first.lines]
+    frames = [evidence.reading.frame(line, filename) for line in once(first.lines)]
     return ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
 
 
@@ -226,7 +209,6 @@ def unreadable(submission: Submission, assignment: Assignment, reading: Reading,
     assert error is not None
     params = {**error.params, **({"line": error.line} if error.line is not None else {})}
     diagnosis = Diagnosis(code=error.code, params=params, confidence="exact")
-    skipped = [SkippedCell(index=cell.index, code=cell.code, params=cell.params) for cell in reading.skipped]
     return _sealed(
         submission,
         assignment,
@@ -239,7 +221,7 @@ def unreadable(submission: Submission, assignment: Assignment, reading: Reading,
             _advisory(advisory.code, advisory.params, advisory.line, reading, submission.filename)
             for advisory in reading.advisories[:MOST_ADVISORIES]
         ],
-        extraction=Extraction(cells_skipped=skipped[:MOST_CELLS]),
+        extraction=extraction_of_unreadable(reading),
         timing=stages.timing(),
     )
 

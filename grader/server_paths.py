@@ -7,6 +7,10 @@ import re
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # "{{function_node __wrapped__MatMul_device_/job:localhost/...CPU:0}}", before what TensorFlow has to say.
 GRAPH_NODE = re.compile(r"\{\{function_node [^{}]*\}\} ?")
+# "[Op:AddV2] name: lstm/add/", behind it.
+OPERATION = re.compile(r" ?\[Op:\w{1,60}\](?: name:[^\n]*)?")
+# What Keras puts around a message: which layer was called, and with what.
+AROUND = "Exception encountered when calling "
 # In two steps: one expression for a whole path would be tried anew from every slash, which takes hours for a megabyte.
 PATH = re.compile(r"/[^\s:'\"<>]+")
 PLACE_OF_OURS = re.compile(
@@ -15,8 +19,11 @@ PLACE_OF_OURS = re.compile(
 
 
 def clean_message(message: str) -> str:
-    """An exception's message without terminal colours, without the node of a graph and without paths of the server."""
-    return without_server_paths(GRAPH_NODE.sub("", ANSI.sub("", message))).strip()
+    """An exception's own message: without terminal colours, what Keras and TensorFlow add, and paths of the server."""
+    message = OPERATION.sub("", GRAPH_NODE.sub("", ANSI.sub("", message)))
+    if message.startswith(AROUND) and message.count("\n\n") >= 2:
+        message = message.split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
+    return without_server_paths(message).strip()
 
 
 def without_server_paths(text: str) -> str:

@@ -9,7 +9,7 @@ from grader.outcomes import output_problem, structural_problem
 
 
 def contract(evidence: Evidence) -> Verdict:
-    problem = structural_problem(evidence.execution)
+    problem = structural_problem(evidence.execution, evidence.reading)
     if problem is not None:
         return Verdict.failed(*problem)
     found = evidence.execution.class_found

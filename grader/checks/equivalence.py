@@ -16,6 +16,8 @@ from grader.report import Params
 from reference.misconceptions import PARTS
 
 PARTIAL = 0.5
+# As the driver writes a weight that does not exist yet.
+NO_SHAPE = " None"
 
 
 def equivalence(evidence: Evidence) -> Verdict:
@@ -38,7 +40,7 @@ def equivalence(evidence: Evidence) -> Verdict:
         return Verdict.failed("only_form_differs", form, details, earned=earned)
     parts = execution.parts
     if parts is None or not parts.roles:
-        return Verdict.failed("parts_not_found", {"found": parts.found if parts else []}, details)
+        return Verdict.failed("parts_not_found", _found(parts.found if parts else []), details)
     if not comparison.same_shape:
         params = {"actual": answer.output.shape, "expected": [case.batch, case.timesteps, case.units]}
         if read is None or read.max_abs_error is None:
@@ -50,6 +52,10 @@ def equivalence(evidence: Evidence) -> Verdict:
         return Verdict.failed("wrong_values_and_form", {**params, **execution.repair}, details, earned=earned)
     divergence = comparison.first_divergence
     params = {"max_abs_error": comparison.max_abs_error}
+    if lost := comparison.nan + comparison.inf:
+        params |= {"variant": "nan", "nonfinite": lost, "count": case.batch * case.timesteps * case.units}
+    elif divergence is not None:
+        params |= {"variant": "later" if divergence.timestep else "first_step"}
     if divergence is not None:
         params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
     if right:
@@ -73,9 +79,16 @@ def form_params(execution: Execution, answer: Answer) -> Params:
     return {"form": codes, **place, **({"dtype": output.dtype} if few_digits else {})} if codes else {}
 
 
+def _found(weights: list[str]) -> Params:
+    """What the model has for weights; a layer that was never called has a path and no shape."""
+    if weights and all(weight.endswith(NO_SHAPE) for weight in weights):
+        return {"found": [weight.removesuffix(NO_SHAPE) for weight in weights], "variant": "unbuilt"}
+    return {"found": weights}
+
+
 def _localised(evidence: Evidence, right: list[str]) -> Params:
     """Where to look when no known mistake gives the numbers."""
     if not repeats_itself(evidence.execution):
-        return {"changes": True}
+        return {"changes": True, "variant": "changes"}
     wrong = [part for part in PARTS if part not in right] if right else []
     return {"unexplained": True, "wrong": wrong, **evidence.execution.repair}

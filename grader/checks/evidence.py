@@ -53,6 +53,8 @@ class Evidence:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     # What the notebook itself does, where the assignment asks for it.
     notebook: Notebook | None = None
+    # What Keras 3 had made of it, where Keras 2 is graded because that is worth more.
+    instead_of: Evidence | None = None
 
     @property
     def exercise(self) -> str:

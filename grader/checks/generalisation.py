@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from grader.checks.evidence import Evidence, Verdict
 from grader.outcomes import hard_coded_size
+from grader.reading import Reading
 from reference.misconceptions import PARTS
+
+# The exercise's sizes, as its notebook writes them, and others to try.
+OTHERS = {"H_SIZE": "11", "32": "11", "EMB_SIZE": "7", "16": "7"}
+SIZES = re.compile(r"\b(?:" + "|".join(OTHERS) + r")\b")
 
 
 def generalisation(evidence: Evidence) -> Verdict:
@@ -25,4 +32,14 @@ def generalisation(evidence: Evidence) -> Verdict:
         code = hard_coded_size(evidence.execution, evidence.assignment.cases[0], wrong)
         if code is not None:
             return Verdict.failed(code, {}, details)
-    return Verdict.failed("wrong_on_hidden_cases", {"categories": [case.category for case in wrong]}, details)
+    params = {"categories": [case.category for case in wrong], "call": _own_call(evidence.reading), "variant": "try"}
+    return Verdict.failed("wrong_on_hidden_cases", params, details)
+
+
+def _own_call(reading: Reading) -> str:
+    """The class called as the student calls it, with other sizes."""
+    if reading.call_site is None:
+        return "LSTM(11)"
+    named = (f"{name}={value}" for name, value in reading.call_site.kwargs.items())
+    arguments = ", ".join([*reading.call_site.args, *named])
+    return f"LSTM({SIZES.sub(lambda size: OTHERS[size[0]], arguments)})"

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import datetime
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
+from grader import numbers
 from grader.charts import Picture, pictures
-from grader.formats.view import View, clean
-from grader.messages import translate
+from grader.formats.view import View, causes, clean, left_out, rows, says_error, summary
+from grader.messages import place_of, translate
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: What the service has to serve for `report_body.html`.
@@ -84,8 +86,15 @@ def environment(*folders: Path) -> Environment:
         keep_trailing_newline=True,
         finalize=_without_control_characters,
     )
-    made.filters.update(points=_points, number=_number, moment=_moment, untinted=_untinted)
+    made.filters.update(untinted=_untinted, says_error=says_error)
+    for name, function in IN_LANGUAGE.items():
+        made.filters[name] = _in_language(function)
     return made
+
+
+def _in_language(function: Callable[[Any, str], Any]) -> Callable[[Context, Any], Any]:
+    """A filter that gets the language of the page."""
+    return pass_context(lambda context, value: function(value, context["language"]))
 
 
 def _without_control_characters(value: object) -> object:
@@ -93,18 +102,25 @@ def _without_control_characters(value: object) -> object:
     return clean(value) if type(value) is str else value
 
 
-def _points(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+def _points(value: float | None, language: str) -> str:
+    return "–" if value is None else numbers.points(value, language)
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, language: str) -> str:
     """A number of a comparison; null in a report stands for NaN and infinity."""
-    return "NaN" if value is None else f"{value:.6g}"
+    return "NaN" if value is None else numbers.number(value, language)
 
 
-def _moment(value: datetime | str) -> str:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
+IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
+    "points": _points,
+    "number": _number,
+    "moment": numbers.moment,
+    "causes": causes,
+    "rows": rows,
+    "left_out": left_out,
+    "summary": summary,
+    "place": place_of,
+}
 
 
 def _untinted(value: str) -> str:

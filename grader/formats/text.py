@@ -15,11 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.charts import pictures
-from grader.formats.view import View, clean
+from grader.formats.view import View, causes, clean, left_out, rows, says_error
+from grader.messages import place_of
+from grader.numbers import number
 
 STATUS_STYLE = {"passed": "bold green", "failed": "bold red", "internal_error": "bold magenta"}
 CHECK_MARK = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
-SHOWN_LINES = 20
+SHOWN_LINES, SHOWN_CHARACTERS = 20, 200
 WIDTH = 120
 
 
@@ -40,7 +42,7 @@ def print_report(view: View, console: Console) -> None:
 def _parts(view: View) -> list[RenderableType]:
     report, ui = view.report, view.ui
     status = report["status"]
-    points = f"{report['points']:g} / {report['max_points']:g}" if view.is_graded else "-"
+    points = f"{view.points(report['points'])} / {view.points(report['max_points'])}" if view.is_graded else "-"
     head = Text.assemble(
         (clean(report["submission"]["filename"]), "bold"),
         "  ",
@@ -49,38 +51,27 @@ def _parts(view: View) -> list[RenderableType]:
         (f"{points} {ui('points')}", "bold"),
     )
     parts: list[RenderableType] = [head, ""]
-    for diagnosis in report["diagnoses"]:
-        parts += _advice(diagnosis["message"], diagnosis["hint"], ui("what_to_do"))
-    if not report["diagnoses"] and any(case["first_divergence"] for case in report["cases"]):
-        parts += [Padding(Text(ui("no_diagnosis")), (0, 0, 1, 2))]
-    parts.append(_checks(report["checks"]))
+    for cause in causes(report, view.language):
+        parts += _advice(cause["message"], cause["hint"], ui("what_to_do"))
+    parts.append(_checks(view))
     parts += _divergence(view)
-    parts += _error(report["error"], ui)
-    if report["extraction"]["cells_skipped"]:
-        parts += ["", Text(view.name("report.skipped"), style="bold"), *_skipped(view)]
+    parts += _error(report, view)
+    for kind, entries in left_out(report, view.language).items():
+        if entries:
+            parts += ["", Text(view.name(f"report.{kind}"), style="bold")]
+            lines = (f"{where}: {message}" if where else message for message, where in entries)
+            parts += [Text(f"  {clean(line)}") for line in lines]
     for advisory in report["advisories"]:
-        where = f" ({ui('line')} {advisory['line']})" if advisory["line"] else ""
+        where = f" ({view.name('report.line', line=advisory['line'])})" if advisory["line"] else ""
         parts += ["", Text(f"{clean(advisory['message'])}{where}", style="yellow")]
-    for name in ("stdout", "stderr"):
-        parts += _output(name, report["output"][name])
-    seconds = report["timing"]["wall_seconds"]
+    for name, heading in (("stdout", view.name("report.output")), ("stderr", "stderr")):
+        parts += _output(heading, report["output"][name])
+    seconds = round(report["timing"]["wall_seconds"], 2)
     generation = report["environment"]["keras_generation"]
-    tail = [f"{seconds:.2f} s", f"Keras {report['environment']['keras']}" if generation else ""]
-    return [*parts, "", Text("  ".join(filter(None, tail)), style="dim")]
-
-
-def _skipped(view: View) -> list[RenderableType]:
-    """One line per reason: a notebook may have thirty cells that the class does not need."""
-    is_notebook = view.report["submission"]["format"] == "ipynb"
-    places: dict[str, list[str]] = {}
-    for cell in view.report["extraction"]["cells_skipped"]:
-        place = cell["index"] + 1 if is_notebook else cell["params"].get("line")
-        places.setdefault(clean(cell["message"]), []).extend([] if place is None else [clean(place)])
-    word = view.ui("cell" if is_notebook else "from_line")
-    return [
-        Text(f"  {word} {', '.join(found)}: {message}" if found else f"  {message}")
-        for message, found in places.items()
-    ]
+    tail = [view.name("report.seconds", seconds=seconds)]
+    if generation:
+        tail.append(f"Keras {report['environment']['keras']}")
+    return [*parts, "", Text("  ".join(tail), style="dim")]
 
 
 def _advice(message: str, hint: str | None, label: str) -> list[RenderableType]:
@@ -90,11 +81,11 @@ def _advice(message: str, hint: str | None, label: str) -> list[RenderableType]:
     return [Padding(Group(*lines), (0, 0, 1, 2))]
 
 
-def _checks(checks: list[dict[str, Any]]) -> Table:
+def _checks(view: View) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
-    for check in checks:
+    for check in rows(view.report, view.language):
         mark, style = CHECK_MARK[check["status"]]
-        points = f"{check['points']:g}/{check['max_points']:g}"
+        points = f"{view.points(check['points'])}/{view.points(check['max_points'])}" if check["max_points"] else ""
         table.add_row(
             Text(mark, style=style),
             Text(clean(check["title"])),
@@ -112,26 +103,35 @@ def _divergence(view: View) -> list[RenderableType]:
     found, ui = case["first_divergence"], view.ui
     where = ", ".join(f"{ui(axis)} {found[axis]}" for axis in ("batch", "timestep", "unit"))
 
-    def number(value: float | None) -> str:
-        return "nan" if value is None else f"{value:.6g}"
+    def shown(value: float | None) -> str:
+        return "NaN" if value is None else number(value, view.language)
 
-    numbers = f"{ui('expected')} {number(found['expected'])}, {ui('got')} {number(found['actual'])}"
+    numbers = f"{ui('expected')} {shown(found['expected'])}, {ui('got')} {shown(found['actual'])}"
     seen = [Text(picture.text) for picture in pictures(case, view.language, {})]
     return ["", Text(f"{ui('first_divergence')}: {where}: {numbers}"), *seen]
 
 
-def _error(error: dict[str, Any] | None, ui: Any) -> list[RenderableType]:
-    if error is None:
+def _error(report: dict[str, Any], view: View) -> list[RenderableType]:
+    """The exception. Where none of the student's lines led to it, what it says is in a diagnosis."""
+    error = report["error"]
+    if error is None or (report["diagnoses"] and not error["traceback"]):
         return []
-    lines: list[RenderableType] = ["", Text(f"{clean(error['type'])}: {clean(error['message'])}", style="red")]
+    said = says_error(report) and error["message"]
+    words = clean(f"{error['type']}: {error['message']}" if error["message"] else error["type"])
+    first = view.name("report.error_lead") if said else words
+    lines: list[RenderableType] = ["", Text(first, style="bold" if said else "red")]
     for frame in error["traceback"]:
-        lines.append(Text(f"  {clean(frame['file'])}, {ui('line')} {frame['line']}: {clean(frame['code'])}"))
+        lines.append(Text(f"  {clean(place_of(frame, view.language))}: {clean(frame['code'])}"))
     return lines
 
 
-def _output(name: str, text: str) -> list[RenderableType]:
-    lines = [line for line in clean(text).splitlines() if line.strip()]
+def _output(heading: str, text: str) -> list[RenderableType]:
+    lines = [
+        line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}…"
+        for line in clean(text).splitlines()
+        if line.strip()
+    ]
     if not lines:
         return []
     shown = lines[:SHOWN_LINES] + (["..."] if len(lines) > SHOWN_LINES else [])
-    return ["", Text(name, style="bold"), *(Text(f"  {line}", style="dim") for line in shown)]
+    return ["", Text(heading, style="bold"), *(Text(f"  {line}", style="dim") for line in shown)]

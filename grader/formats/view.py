@@ -7,15 +7,122 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.messages import render, translate
+from grader.extraction import FAILURES
+from grader.messages import message_of, render, title_of, translate
+from grader.numbers import points
 from grader.report import Report
 
+#: The parameter whose sentence says where the first difference is.
+FIRST_DIFFERENCE = frozenset({"timestep"})
+#: The checks that diagnoses explain.
+EXPLAINED = frozenset({"contract", "equivalence"})
+# Of an exception, by which it is recognised in a message, which shows no more than twice as many.
+WORDS = 80
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def clean(text: object) -> str:
     """Untrusted text without characters that a terminal obeys and that XML forbids."""
     return CONTROL.sub("�", str(text))
+
+
+def root_failures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The failed checks of a rendered report that do not follow from another one."""
+    return [check for check in report["checks"] if check["status"] == "failed" and not _follows(check)]
+
+
+def causes(report: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
+    """What is wrong, for a page: the diagnoses, or without any the root failures."""
+    failed = root_failures(report)
+    return report["diagnoses"] or [{**check, "message": _beside_numbers(check, report, language)} for check in failed]
+
+
+def rows(report: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
+    """The checks for a table below the causes: what was said there is only named, and the same words are said once."""
+    said = {part["message"] for part in causes(report, language)}
+    shown = []
+    for check in report["checks"]:
+        message = _beside_numbers(check, report, language)
+        # The diagnoses say what to do about the class and its numbers.
+        advises = check["status"] == "failed" and report["diagnoses"] and check["id"] not in EXPLAINED
+        hint = check["hint"] if advises else None
+        if message in said:
+            message, hint = _named(check, language), None
+        said.add(message)
+        shown.append({**check, "message": message, "hint": hint})
+    return shown
+
+
+def summary(report: Mapping[str, Any], language: str) -> str:
+    """The sentence under the verdict."""
+    nothing = report["status"] == "failed" and not report["points"]
+    return translate("summary.nothing" if nothing else f"summary.{report['status']}", language)
+
+
+def _named(check: Mapping[str, Any], language: str) -> str:
+    """Instead of the words that were said before: of what failed what it is, of the rest nothing."""
+    if check["status"] != "failed":
+        return ""
+    if _follows(check):
+        return str(check["message"])
+    title = title_of(check["code"], language, check["params"].get("variant"))
+    return f"{title}." if title else ""
+
+
+def _follows(check: Mapping[str, Any]) -> bool:
+    return "follows_from" in check["params"]
+
+
+def _beside_numbers(check: Mapping[str, Any], report: Mapping[str, Any], language: str) -> str:
+    """A check's message where the first difference is shown too."""
+    shown = any(case["first_divergence"] for case in report["cases"])
+    return message_of(check, language, FIRST_DIFFERENCE if shown else frozenset())
+
+
+def left_out(report: Mapping[str, Any], language: str) -> dict[str, list[tuple[str, str]]]:
+    """What was skipped, and what did not work (``skipped`` and ``failed``): message and places, once per message."""
+    found: dict[str, dict[str, list[str]]] = {"failed": {}, "skipped": {}}
+    is_notebook = report["submission"]["format"] == "ipynb"
+    for cell in report["extraction"]["cells_skipped"]:
+        kind = "failed" if cell["code"] in FAILURES else "skipped"
+        where = found[kind].setdefault(cell["message"], [])
+        lines = _lines(cell["params"])
+        if not is_notebook:
+            where += lines
+        elif lines and cell["index"] in report["extraction"]["cells_used"]:
+            # Something of this cell was run: which of it was not?
+            id = "report.line_in_cell" if len(lines) == 1 and "–" not in lines[0] else "report.lines_in_cell"
+            where.append(translate(id, language, cell=cell["index"] + 1, lines=lines))
+        else:
+            where.append(str(cell["index"] + 1))
+    return {
+        kind: [(message, _places(where, is_notebook, language)) for message, where in messages.items()]
+        for kind, messages in found.items()
+    }
+
+
+def _lines(params: Mapping[str, Any]) -> list[str]:
+    """Ranges of lines: ``3``, ``12–20``."""
+    ranges = params.get("lines")
+    if isinstance(ranges, list) and ranges:
+        return [f"{first}" if first == last else f"{first}–{last}" for first, last in ranges]
+    return [str(params["line"])] if params.get("line") is not None else []
+
+
+def _places(where: list[str], is_notebook: bool, language: str) -> str:
+    where = list(dict.fromkeys(where))
+    if not where:
+        return ""
+    many = len(where) > 1 or (not is_notebook and "–" in where[0])
+    if is_notebook:
+        return translate("report.cells_at" if many else "report.cell_at", language, cells=where)
+    return translate("report.lines_at" if many else "report.line_at", language, lines=where)
+
+
+def says_error(report: Mapping[str, Any]) -> bool:
+    """Whether a diagnosis tells the words of the exception already."""
+    words = " ".join(report["error"]["message"].split())[:WORDS].rstrip(".")
+    return any(words in " ".join(diagnosis["message"].split()) for diagnosis in report["diagnoses"])
 
 
 @dataclass(frozen=True)
@@ -34,30 +141,36 @@ class View:
         """A word or a sentence that is not the report's own."""
         return translate(f"ui.{name}", self.language, **params)
 
-    def name(self, id: str) -> str:
+    def name(self, id: str, **params: object) -> str:
         """The name of a value, for example ``status.passed`` or ``category.exercise``."""
-        return translate(id, self.language)
+        return translate(id, self.language, **params)
 
     @property
     def is_graded(self) -> bool:
         return self.report["points"] is not None
+
+    def points(self, value: float) -> str:
+        return points(value, self.language)
 
     def verdict(self) -> str:
         """The status and the points in one line."""
         status = self.name(f"status.{self.report['status']}")
         if not self.is_graded:
             return f"{status}: {self.ui('no_grade')}"
-        of = self.ui("score_of", points=f"{self.report['points']:g}", max_points=f"{self.report['max_points']:g}")
+        earned, there_are = self.points(self.report["points"]), self.points(self.report["max_points"])
+        of = self.ui("score_of", points=earned, max_points=there_are)
         return f"{status}: {of}"
 
     def advice(self) -> list[str]:
         """What is wrong and what to do, a paragraph each: the diagnoses, or without any what the failed checks say."""
-        failed = [check for check in self.report["checks"] if check["status"] == "failed"]
-        return [self._with_hint(part) for part in self.report["diagnoses"] or failed]
+        return [self._with_hint(part) for part in self.report["diagnoses"] or root_failures(self.report)]
 
     def _with_hint(self, part: dict[str, Any]) -> str:
         message = clean(part["message"])
         return f"{message}\n{self.ui('what_to_do')}: {clean(part['hint'])}" if part["hint"] else message
+
+    def summary(self) -> str:
+        return summary(self.report, self.language)
 
     def remarks(self) -> list[str]:
         """The advisories."""

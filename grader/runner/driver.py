@@ -9,6 +9,7 @@ Order of events: ``phase`` (begins a phase), ``tripped`` (built-in recurrent cod
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import itertools
 import os
@@ -20,6 +21,7 @@ import attempts
 import lockdown
 import notebook_run
 import numpy as np
+import own_warnings
 import roles
 import student_module
 import tensorflow as tf
@@ -49,6 +51,7 @@ def main(request_fd: int) -> None:
     size = os.fstat(request_fd).st_size
     request, arrays = decode(os.pread(request_fd, size, 0))
     os.close(request_fd)
+    own_warnings.show_only_own()
     if request["task"] == "notebook":
         notebook_run.run(request, Channel(lockdown.RESULT))
     else:
@@ -126,16 +129,17 @@ class Driver:
 
         failures = itertools.count(1)
 
-        def on_failure(line: int, exc: BaseException) -> None:
+        def on_failure(statement: ast.stmt, exc: BaseException) -> None:
             if next(failures) > MOST_FAILURES_TOLD:
                 return
             timed_out = isinstance(exc, student_module.StatementTimeout)
             self._channel.send(
                 "statement_failed",
-                line=line,
+                line=statement.lineno,
                 code="cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
                 type=type(exc).__name__[:MAX_NAME],
                 message=text_of(exc)[:500],
+                **student_module.brought_by(statement),
             )
 
         self._module.run(request["statements"], request["statement_seconds"], on_failure)
@@ -225,14 +229,14 @@ class Driver:
         built = None
         if not case["fresh"]:
             one_step = sizes | {"timesteps": 1}
-            model = self._phases.guarded(case["id"], lambda: self._construct(one_step))
+            model = self._phases.guarded(case["id"], lambda: self._construct(one_step), constructing=True)
             try:
                 self._first_call(model, x[:, :1])
                 built = Built(model, reused=True)
             except BaseException:  # one step is our idea, not the exercise's: the case itself decides
                 pass
         if built is None:
-            model = self._phases.guarded(case["id"], lambda: self._construct(sizes))
+            model = self._phases.guarded(case["id"], lambda: self._construct(sizes), constructing=True)
             self._phases.guarded(case["id"], lambda: self._first_call(model, x))
             built = Built(model, reused=False)
         self._find_parts(sizes, built)

@@ -77,7 +77,7 @@ def run(request: dict[str, Any], channel: Channel) -> None:
 
     left = MAX_FAILURES
 
-    def on_failure(line: int, exc: BaseException) -> None:
+    def on_failure(statement: ast.stmt, exc: BaseException) -> None:
         nonlocal left
         left -= 1
         if left < 0:
@@ -86,7 +86,7 @@ def run(request: dict[str, Any], channel: Channel) -> None:
         kind, message = type(exc).__name__[:MAX_NAME], text_of(exc)[:1000]
         channel.send(
             "statement_failed",
-            line=line,
+            line=statement.lineno,
             code="cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
             type=kind,
             message=message,

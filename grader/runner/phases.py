@@ -41,15 +41,15 @@ class Phases:
             self.seconds[self._name] = self.seconds.get(self._name, 0.0) + spent
             self._name = None
 
-    def guarded(self, case: str, what: Callable[[], Any]) -> Any:
+    def guarded(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
         """Run the student's code; report what it raises (SystemExit too) and raise `Failed` instead."""
         try:
             return what()
         except BaseException as exc:
-            self.report(exc, case)
+            self.report(exc, case, constructing=constructing)
             raise Failed from exc
 
-    def report(self, exc: BaseException, case: str) -> None:
+    def report(self, exc: BaseException, case: str, *, constructing: bool = False) -> None:
         """Tell of an exception of the student's code, with the lines in it that led there."""
         names = [cls.__name__[:MAX_NAME] for cls in type(exc).__mro__[:-1]][:20]
         frames = student_frames(exc)
@@ -61,5 +61,5 @@ class Phases:
             bases=names[1:],
             message=text_of(exc)[:4000],
             lines=[line for _, line in frames[:10] + frames[10:][-10:]],
-            in_init=bool(frames) and frames[0][0] == "__init__",
+            in_init=constructing,
         )

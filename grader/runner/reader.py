@@ -180,7 +180,7 @@ def _reason_not_run(statement: Statement, *, hides: bool) -> str:
 
 
 def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
-    """One entry for each cell and code. Lines count within the cell."""
+    """One entry for each cell and code, with its ranges of lines. Lines count within the cell."""
     found: dict[tuple[int, str], Fact] = {}
     for place, cell in enumerate(module.cells):
         if cell.problem is not None:
@@ -188,13 +188,22 @@ def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
             found[place, "syntax_error"] = params
         elif cell.foreign_magic is not None:
             found[place, "cell_magic"] = {"magic": "%%" + cell.foreign_magic}
+    before: tuple[int, str] | None = None
     for index, (statement, place) in enumerate(zip(plan.statements, places, strict=True)):
-        if index in plan.reasons or statement.has_no_effect():
+        if statement.has_no_effect():
             continue
-        line = statement.first_line - module.first_lines[place] + 1
+        if index in plan.reasons:
+            before = None
+            continue
+        first, last = (line - module.first_lines[place] + 1 for line in (statement.first_line, statement.last_line))
         code, text = statement.shell_code() or ("not_needed", "")
-        params = found.setdefault((place, code), {"line": line, "statements": 0})
+        params = found.setdefault((place, code), {"line": first, "statements": 0, "lines": []})
         params["statements"] += 1
+        if before == (place, code):
+            params["lines"][-1][1] = last
+        else:
+            params["lines"].append([first, last])
+        before = (place, code)
         if text:
             params.setdefault("text" if code == "shell_line" else "magic", text[:MAX_TEXT])
     return [
@@ -232,6 +241,8 @@ def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
         elsewhere = elsewhere or "comment"
     if elsewhere:
         params["found_in"] = elsewhere
+    elif near and "looks_like" not in params:
+        params["variant"] = "not_written" if "cell" in near[0].lower() else "other_name"
     return {**_fact("no_lstm_class", **params), "line": near[1] if near else None}
 
 

@@ -13,10 +13,12 @@ from typing import Any
 from statement_plan import Plan
 from statement_rules import Statement
 
+# Python's own functions that run text; as methods they are something else (``model.compile``, ``tensor.eval``).
+RUNS_TEXT = frozenset({"exec", "eval", "compile"})
 # Names and attributes that reach behind the code: into other frames, other objects' memory, or Keras' own source.
 UNUSUAL = frozenset(
     {
-        *("exec", "eval", "compile", "marshal", "ctypes", "base64", "codecs", "builtins", "__builtins__", "__import__"),
+        *("marshal", "ctypes", "base64", "codecs", "builtins", "__builtins__", "__import__"),
         *("getsource", "getsourcelines", "_getframe", "currentframe", "get_objects", "get_referrers", "settrace"),
         *("__code__", "__globals__", "__closure__", "__subclasses__", "f_locals", "f_globals", "f_back"),
         *("pywrap_tfe", "_pywrap_tfe", "TFE_Py_Execute", "TFE_Py_FastPathExecute", "quick_execute"),
@@ -86,6 +88,6 @@ def _unusual_names(plan: Plan) -> dict[str, int]:
                 case _:
                     continue
             for name in names:
-                if name in UNUSUAL:
+                if name in UNUSUAL or (name in RUNS_TEXT and isinstance(node, ast.Name)):
                     named.setdefault(name, getattr(node, "lineno", statement.first_line))
     return dict(sorted(named.items(), key=lambda item: item[1]))

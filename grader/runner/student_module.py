@@ -22,11 +22,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from construct import role_of
+from scopes import name_uses
 
 MODULE_NAME = "submission"
 FILE_NAME = "submission.py"
 # Less than this without a core does not matter to a statement.
 LEAST_SECONDS = 0.1
+# Names that a statement brings, and characters of each.
+MAX_BROUGHT = 100
 
 # The exercise's cell as the course hands it out: the student's own definition replaces it.
 SUPPLIED_CELL = """
@@ -124,7 +127,9 @@ class StudentModule:
         resized.build((sizes["batch"], sizes["timesteps"], sizes["features"]))
         return resized
 
-    def run(self, statements: Iterable[int], seconds: float, on_failure: Callable[[int, BaseException], None]) -> None:
+    def run(
+        self, statements: Iterable[int], seconds: float, on_failure: Callable[[ast.stmt, BaseException], None]
+    ) -> None:
         """Run some of the top-level statements, each on its own.
 
         A statement that fails or takes longer than `seconds` is reported and passed over: a missing package, a
@@ -132,7 +137,7 @@ class StudentModule:
 
         Args:
             statements: which of them, counted from 0.
-            on_failure: called with the first line of a statement and what it raised.
+            on_failure: called with a statement and what it raised.
         """
         wanted = set(statements)
         signal.signal(signal.SIGALRM, self._on_alarm)
@@ -151,7 +156,7 @@ class StudentModule:
                     self._build_layers()
             except BaseException as exc:  # SystemExit and KeyboardInterrupt too: only this statement ends
                 signal.setitimer(signal.ITIMER_REAL, 0)
-                on_failure(statement.lineno, exc)
+                on_failure(statement, exc)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         self._own_sizes = self._sizes_by_other_names()
@@ -235,6 +240,16 @@ def student_frames(exc: BaseException) -> list[tuple[str, int]]:
             frames.append((code.co_name, traceback.tb_lineno))
         traceback = traceback.tb_next
     return frames
+
+
+def brought_by(statement: ast.stmt) -> dict[str, Any]:
+    """``binds``: names that a statement was to bring, ``*`` for all there are; ``module``: where it imports from."""
+    binds = sorted(name_uses(statement).binds)
+    module = None
+    if isinstance(statement, ast.ImportFrom):
+        module = "." * statement.level + (statement.module or "")
+        binds += ["*" for alias in statement.names if alias.name == "*"]
+    return {"binds": [name[:MAX_BROUGHT] for name in binds[:MAX_BROUGHT]], "module": module and module[:MAX_BROUGHT]}
 
 
 def is_recurrent(value: Any) -> bool:

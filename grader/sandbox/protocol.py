@@ -82,6 +82,9 @@ class StatementFailed(Event):
     code: Literal["cell_failed", "cell_timed_out", "input_call"]
     type: Name
     message: Message
+    # Names that it was to bring, "*" for all that a module has, and the module that it imports them from.
+    binds: Annotated[list[Name], Field(max_length=200)] = []
+    module: Name | None = None
 
 
 class ClassFound(Event):
@@ -151,7 +154,7 @@ class Raised(Event):
     bases: Annotated[list[Name], Field(max_length=50)]
     message: Message
     lines: Lines
-    in_init: bool = False  # while the student's own `__init__` ran
+    in_init: bool = False  # while the model was constructed
 
 
 class Called(Event):

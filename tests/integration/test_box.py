@@ -150,6 +150,20 @@ def test_standard_input_of_a_run_is_empty(grade_it):
     assert _printed(grade_it, "sys.stdin.read()") == ""
 
 
+@pytest.mark.parametrize("keras", ["3", "2"])
+def test_warnings_of_the_submission_are_output_and_those_of_a_library_are_not(grade_it, keras):
+    """Keras warns of `input_shape`, and NumPy of a mean of nothing: neither was printed by the student."""
+    report = grade_it(
+        "import warnings; warnings.warn('mine'); layer = tf.keras.layers.Dense(3, input_shape=(2,)); "
+        "import numpy; numpy.mean([]); tf.get_logger().warning('of TensorFlow')",
+        keras=keras,
+    )
+    assert "UserWarning: mine" in report.output.stderr
+    assert [line for line in report.output.stderr.splitlines() if "arning" in line] == [
+        line for line in report.output.stderr.splitlines() if "mine" in line
+    ]
+
+
 def test_a_run_works_in_an_empty_directory_of_its_own_that_is_removed(grade_it):
     first, second = (_printed(grade_it, "[os.getcwd(), os.listdir()]") for _ in range(2))
     assert first[1] == second[1] == ["submission.py"]

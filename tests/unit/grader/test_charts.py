@@ -50,8 +50,8 @@ def test_a_picture_is_the_same_every_time_and_from_several_threads() -> None:
 
 def test_words_say_where_it_goes_wrong() -> None:
     text = picture([1e-7, 2e-7, 0.1, 0.4, 0.3]).text
-    assert "1e-07 at the first timestep and 0.3 at the last; the largest of all is 0.4, at timestep 3" in text
-    assert "Beyond the tolerance are 3 of 5 timesteps, the first one is 2." in text
+    assert "1e-7 at the first timestep and 0.3 at the last; the largest of all is 0.4, at timestep 3" in text
+    assert "3 of 5 timesteps are beyond the tolerance, the first of them timestep 2." in text
 
 
 def test_words_say_that_all_is_well() -> None:
@@ -60,14 +60,14 @@ def test_words_say_that_all_is_well() -> None:
 
 def test_what_is_no_number_is_beyond_the_tolerance_and_a_gap() -> None:
     drawn = picture([1e-7, None, 0.5], "by_unit")
-    assert "Beyond the tolerance are 2 of 3 units, the first one is 1." in drawn.text
+    assert "2 of 3 units are beyond the tolerance, the first of them unit 1." in drawn.text
     assert [value["error"] for value in drawn.spec["layer"][0]["data"]["values"]] == [1e-7, None, 0.5]
-    assert "NaN or infinity in 1 of 3 units, the first one is 1." in drawn.text
+    assert "NaN or infinity in 1 of 3 units, the first of them unit 1." in drawn.text
     # The axis is as long as ever: an element without a number must not look as if it were not there.
     layers = drawn.spec["layer"]
     assert layers[0]["encoding"]["x"]["scale"]["domain"] == [0, 1, 2]
     assert [value["unit"] for value in layers[3]["data"]["values"]] == [1]
-    assert picture([None, None]).text == "NaN or infinity at 2 of 2 timesteps, the first one is 0."
+    assert picture([None, None]).text == "NaN or infinity at 2 of 2 timesteps, the first of them timestep 0."
     assert "is NaN at the first timestep and 0.5 at the last" in picture([None, 0.5]).text
 
 

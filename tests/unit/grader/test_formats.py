@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -11,9 +13,10 @@ import jsonschema
 import pytest
 import xmlschema
 
+from grader.checks.registry import not_run
 from grader.formats import FORMATS, write_report
 from grader.messages import LANGUAGES, render, translate
-from grader.report import Extraction, Output, Report, SkippedCell, SubmissionRef
+from grader.report import Check, Diagnosis, ErrorInfo, Extraction, Frame, Output, Report, SkippedCell, SubmissionRef
 from tests.unit.grader import make_reports
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -141,21 +144,87 @@ def test_text_shows_advice_checks_and_the_first_difference() -> None:
     assert not [line for line in text.splitlines() if line != line.rstrip()]
 
 
-def test_text_says_where_what_was_left_out_begins() -> None:
-    skipped = [SkippedCell(index=0, code="not_needed", params={"line": 12, "statements": 3})]
+def shown_text(document: str) -> str:
+    """What a reader of a page or a text sees, in one line."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", document)).split())
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_what_was_left_out_is_named_by_its_lines(name: str) -> None:
+    lines = [[3, 3], [12, 20]]
+    skipped = [
+        SkippedCell(index=0, code="not_needed", params={"line": 3, "lines": lines, "statements": 3}),
+        SkippedCell(index=0, code="missing_packages", params={"line": 1, "packages": ["torch", "sklearn"]}),
+    ]
     script = make_reports.make_report(
         submission=SubmissionRef(filename="LSTM.py", sha256="0" * 64, format="py"),
         extraction=Extraction(cells_skipped=skipped),
     )
-    assert "from line 12: Not run: the class does not need it." in write_report(script, "text", "en")
-    assert "cell 6: Not run" in write_report(report_of("failed"), "text", "en")
+    written = shown_text(write_report(script, name, "en"))
+    assert "Lines 3, 12–20" in written
+    # What did not work is not among what costs nothing.
+    assert written.index("What did not work") < written.index("torch, sklearn") < written.index("What was skipped")
+
+
+def test_a_cell_that_was_run_in_part_says_which_lines_were_not() -> None:
+    params = {"line": 4, "lines": [[4, 6]], "statements": 2}
+    skipped = [SkippedCell(index=index, code="not_needed", params=params) for index in (1, 2)]
+    notebook = make_reports.make_report(extraction=Extraction(cells_used=[2], cells_skipped=skipped))
+    assert "Cells 2, 3 (lines 4–6): Not run" in write_report(notebook, "text", "en")
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
-def test_no_known_mistake_is_said_of_numbers_alone(name: str) -> None:
-    """An answer that is right on the exercise's own input, and raises on another, gives no wrong numbers."""
-    wrong = make_reports.make_report(diagnoses=[])
-    right_here = make_reports.make_report(diagnoses=[], cases=[])
-    sentence = translate("report.no_known_mistake" if name == "html" else "ui.no_diagnosis", "en")
-    assert sentence in write_report(wrong, name, "en")
-    assert sentence not in write_report(right_here, name, "en")
+def test_the_same_words_stand_in_a_report_once(name: str) -> None:
+    checks = not_run(make_reports.ASSIGNMENT.points, "not_run")
+    report = make_reports.make_report(checks=checks, cases=[], diagnoses=[])
+    for language in LANGUAGES:
+        assert write_report(report, name, language).count(translate("not_run.message", language)) == 1
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_what_a_diagnosis_says_is_only_named_in_the_table(name: str) -> None:
+    check = Check(id="contract", points=0, max_points=10, status="failed", code="returns_none")
+    diagnosis = Diagnosis(code="returns_none", confidence="exact")
+    written = shown_text(write_report(make_reports.make_report(checks=[check], diagnoses=[diagnosis]), name, "en"))
+    assert written.count("Your call returned None") == 1
+    assert "Nothing is returned." in written
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_without_a_diagnosis_the_checks_that_failed_by_themselves_are_the_causes(name: str) -> None:
+    written = shown_text(write_report(make_reports.make_report(diagnoses=[]), name, "en"))
+    assert written.count("The shape is right, but the numbers differ from Keras by up to 0.4.") == 1
+    assert "Numbers differ from Keras." in written
+
+
+def test_a_page_says_of_nothing_that_it_runs_when_it_earned_nothing() -> None:
+    assert "Your class runs" not in write_report(make_reports.make_report(points=0.0, score=0.0), "html", "en")
+    assert "Your class runs" in write_report(make_reports.make_report(), "html", "en")
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_an_exception_outside_of_the_students_lines_is_told_by_its_diagnosis_alone(name: str) -> None:
+    error = ErrorInfo(type="TypeError", message="'LSTM' object is not callable")
+    diagnosis = Diagnosis(code="wrong_base_class", params={"base": "object", "variant": "none"}, confidence="exact")
+    written = write_report(make_reports.make_report(error=error, diagnoses=[diagnosis]), name, "en")
+    assert "not callable" not in written
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_the_words_of_an_exception_stand_once_above_its_lines(name: str) -> None:
+    frame = Frame(file="LSTM.py", line=7, code="c = a @ b")
+    error = ErrorInfo(type="ValueError", message="shapes do not fit", traceback=[frame])
+    params = {"type": "ValueError", "message": "shapes do not fit"}
+    diagnosis = Diagnosis(code="raises_in_call", params=params, confidence="exact")
+    written = write_report(make_reports.make_report(error=error, diagnoses=[diagnosis]), name, "en")
+    assert written.count("shapes do not fit") == 1
+    assert "c = a @ b" in written
+
+
+@pytest.mark.parametrize(
+    ("language", "points", "moment"), [("ru", "12,5", "2 января 2026"), ("en", "12.5", "2 January 2026")]
+)
+def test_numbers_and_moments_of_a_page_follow_the_language(language: str, points: str, moment: str) -> None:
+    written = write_report(make_reports.make_report(points=12.5), "html", language)
+    assert f"<strong>{points}</strong>" in written
+    assert moment in written

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import grader
+from grader.exceptions import VARIANTS as ERROR_VARIANTS
 from grader.messages import LANGUAGES, PLACEHOLDER, Catalogue, negotiate, render, translate
 from grader.report import (
     Advisory,
@@ -44,25 +45,42 @@ CODES = """
     batch_zero_only loops_over_batch new_cell_each_step cell_per_step two_layers extra_dense extra_activation residual
     layer_norm dropout_active input_transformed state_clipped scaled epsilon_added rounded low_precision int_cast
     dtype_float64 nan constant_output gru simple_rnn hardcoded_length hardcoded_batch hardcoded_units global_x
-    global_x_shape
     t2_slices_mixed t2_slices_wrong t2_bias_not_copied t2_recurrent_not_copied t2_kernels_mixed t2_before_build
     t2_attr_assign t2_self_compare t2_compare_before_copy t2_no_abs t2_shape_only t2_stale_output t2_faked
     t2_exact_equality t2_different_inputs weights_not_copied weights_wrong copying_failed comparison_not_found
     syntax_error not_text wrong_extension invalid_notebook invalid_notebook_json not_python empty_file file_too_large
-    link_only too_complex rejected no_lstm_class lstm_not_class wrong_base_class not_implemented super_init_missing
-    no_call_method call_signature init_signature missing_argument missing_package tf1_api name_error attribute_error
+    link_only too_complex no_lstm_class lstm_not_class wrong_base_class not_implemented super_init_missing
+    no_call_method call_signature init_signature missing_argument missing_package other_file definition_failed
+    reserved_name tf1_api name_error attribute_error
     tensor_item_assignment cyrillic_homoglyph raises_in_init raises_in_call recursion
-    timeout slow memory output_flood disk_full too_many_threads crash exits input_call second_call_failed invalid_output
+    timeout memory output_flood disk_full too_many_threads crash exits input_call second_call_failed invalid_output
     uses_builtin_lstm uses_builtin_rnn uses_global_keras_layer monkeypatch fake_array forged_result reads_files
     frame_walk gc_reference imports_solution network subprocess env_read write_outside
-    prompt_injection plagiarism review_suggested
     steps_missing only_form_differs wrong_values_and_form no_numbers same_form_on_hidden_cases extra_axis wrong_kind
-    wrong_values wrong_on_hidden_cases wrong_shape wrong_dtype not_fresh_instance differs_on_second_call
+    wrong_values wrong_on_hidden_cases wrong_shape wrong_dtype differs_on_second_call
     gradient_missing gradient_truncated gradient_failed parts_not_found equivalence_not_earned own_work_failed not_run
     internal_error
-    guessed_encoding reads_names_as keras_generation_used not_needed magic shell_line cell_magic cell_failed
-    cell_timed_out
 """.split()  # noqa: SIM905  # two hundred quoted words are hard to read
+# Codes of remarks and of what was left out: they have a message and nothing else.
+REMARKS = """
+    global_x_shape slow prompt_injection plagiarism review_suggested not_fresh_instance guessed_encoding
+    keras_generation_used not_needed magic shell_line cell_magic cell_failed cell_timed_out missing_packages
+""".split()  # noqa: SIM905
+# Which case of a code it is; those of `any` serve more codes than one.
+VARIANTS = {
+    "any": set(ERROR_VARIANTS) | {"own", "constructor"},
+    "name_error": {"local", "self"},
+    "attribute_error": {"tensor"},
+    "wrong_base_class": {"layer", "none"},
+    "no_lstm_class": {"not_written", "other_name"},
+    "returns_tuple": {"states"},
+    "bias_missing": {"weights"},
+    "wrong_values": {"nan", "first_step", "later", "changes"},
+    "wrong_shape": {"scalar"},
+    "parts_not_found": {"unbuilt"},
+    "wrong_on_hidden_cases": {"try"},
+    "keras_generation_used": {"slow", "notebook"},
+}
 CHECKS = (
     "contract", "equivalence", "generalisation", "statelessness", "trainability", "own_work", "weights_copied",
     "comparison",
@@ -114,7 +132,7 @@ def _documented(catalogue):
     """id -> the parameters named above it, or above the first entry of its code."""
     documented, above = {}, {}
     for id, message in catalogue.items():
-        code = re.sub(r"\.(title|message|hint)(\.\w+)?$", "", id)
+        code = re.sub(r"(/\w+)?\.(title|message|hint)(\.\w+)?$", "", id)
         for comment in message.auto_comments:
             above[code] = set(comment.removeprefix("params: ").split(", "))
         documented[id] = above.get(code, set())
@@ -186,7 +204,23 @@ def test_every_code_has_title_message_and_hint(code, language):
 
 
 def test_every_code_of_the_catalogue_is_in_the_list():
-    assert {id.removesuffix(".hint") for id in CATALOGUES["en"] if id.endswith(".hint")} == set(CODES)
+    hints = {id.removesuffix(".hint") for id in CATALOGUES["en"] if id.endswith(".hint")}
+    assert {code for code in hints if "/" not in code} == set(CODES)
+
+
+def test_every_variant_of_the_catalogue_is_one_that_the_code_gives():
+    found: dict[str, set[str]] = {}
+    for id in CATALOGUES["en"]:
+        if match := re.fullmatch(r"(\w+)/(\w+)\.(?:title|message|hint)", id):
+            found.setdefault(match[1], set()).add(match[2])
+    assert found == VARIANTS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_remark_has_a_message_and_nothing_else(language):
+    ids = CATALOGUES[language].keys()
+    assert {f"{code}.message" for code in REMARKS} <= ids
+    assert not {f"{code}.{part}" for code in REMARKS for part in ("title", "hint")} & ids
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -195,15 +229,12 @@ def test_every_check_has_a_title_and_a_sentence_for_each_status(check):
 
 
 def test_values_of_the_report_have_words():
-    roles_from = ("names", "copying_code", "shapes", "numbers")
     categories = ("exercise", "other_shape", "larger_values", "other_seed")
     ids = {
         *(f"status.{status}" for status in Status),
         *(f"check_status.{status}" for status in CheckStatus),
-        *(f"roles_from.{source}" for source in roles_from),
         *(f"category.{category}" for category in categories),
         *(f"found_in.{place}" for place in ("comment", "markdown", "raw", "cell_magic", "function")),
-        *(f"confidence.{confidence}" for confidence in ("exact", "likely")),
     }
     assert ids <= CATALOGUES["en"].keys()
 
@@ -211,7 +242,8 @@ def test_values_of_the_report_have_words():
 @pytest.mark.parametrize("code", WORDS)
 def test_messages_hold_the_words_by_which_they_are_recognised(code):
     for language, word in zip(LANGUAGES, WORDS[code], strict=True):
-        parts = [CATALOGUES[language][f"{code}.{part}"].string for part in ("title", "message")]
+        ids = (f"{code}.{part}" for part in ("title", "message", "message.message"))
+        parts = [CATALOGUES[language][id].string for id in ids if id in CATALOGUES[language]]
         assert word.lower() in " ".join(parts).lower()
 
 
@@ -244,7 +276,7 @@ def test_a_missing_parameter_shows_as_a_question_mark():
     ("value", "shown"),
     [
         (0.1234567, "0.123457"),
-        (2e-06, "2e-06"),
+        (2e-06, "2e-6"),
         (10**400, "?"),
         (None, "?"),
         ({"a": 1}, "?"),
@@ -284,6 +316,39 @@ def test_a_place_is_named_as_far_as_it_is_known(params, place):
     assert f"Where: {place}." in translate("syntax_error.message", "en", **params)
 
 
+@pytest.mark.parametrize(("language", "shown"), [("en", "0.257 at the first timestep"), ("ru", "на первом шаге 0,257")])
+def test_numbers_follow_the_language(language, shown):
+    assert shown in translate("chart.over_time_text", language, first=0.2571732, last=0.1, largest=0.4, at=3)
+
+
+def test_numbers_in_a_row_are_told_apart_where_a_comma_is_part_of_them():
+    assert translate("epsilon_added.message.value", "ru", value=[0.5, 0.25]) == "Она примерно равна 0,5; 0,25."
+
+
+def test_a_variant_says_another_sentence_and_falls_back_to_that_of_its_code():
+    diagnosis = Diagnosis(code="returns_tuple", params={"variant": "states"}, confidence="exact")
+    unknown = Diagnosis(code="returns_tuple", params={"variant": "of_tomorrow"}, confidence="exact")
+    known, plain = render(_report(diagnoses=[diagnosis, unknown]), "en")["diagnoses"]
+    assert "the last h and c" in known["message"]
+    assert plain["message"].startswith("Your call returned a tuple of several things")
+
+
+def test_advice_for_a_kind_of_error_serves_every_code():
+    params = {"type": "KeyError", "message": "'c'", "variant": "key"}
+    diagnoses = [
+        Diagnosis(code=code, params=params, confidence="exact") for code in ("raises_in_init", "raises_in_call")
+    ]
+    hints = {shown["hint"] for shown in render(_report(diagnoses=diagnoses), "en")["diagnoses"]}
+    assert hints == {"Print the keys of that dict just before the line."}
+
+
+def test_a_consequence_names_its_cause_and_gives_no_advice_of_its_own():
+    params = {"categories": ["other_shape"], "follows_from": "gates_swapped_if"}
+    check = _check(code="wrong_on_hidden_cases", params=params)
+    shown = render(_report(checks=[check]), "en")["checks"][0]
+    assert (shown["message"], shown["hint"]) == ("Same cause: “Input and forget gates swapped”.", None)
+
+
 def test_a_sentence_that_is_added_names_the_place_too():
     check = _check(code="t2_faked", params={"line": 3, "file": "cell 6"})
     [shown] = render(_report(checks=[check]), "en")["checks"]
@@ -297,7 +362,7 @@ def test_kinds_of_cases_are_translated():
 
 
 def test_parameters_may_be_named_like_our_arguments():
-    assert translate("ui.seconds", "en", id=1, language=2, self=3, seconds=4) == "4 s"
+    assert translate("report.seconds", "en", id=1, language=2, self=3, seconds=4) == "4 s"
 
 
 def test_an_unknown_code_shows_as_itself():
@@ -377,7 +442,7 @@ def test_every_added_sentence_belongs_to_a_documented_parameter_of_a_code():
     assert added
     for id in added:
         code, _, name = id.partition(".message.")
-        assert code in CODES
+        assert code in {*CODES, *REMARKS}
         assert name in documented[id]
 
 
@@ -404,7 +469,7 @@ NAMES = st.sampled_from(sorted({"id", "self", "place"} | set().union(*_documente
 
 
 @given(
-    code=st.sampled_from(CODES) | st.text(),
+    code=st.sampled_from([*CODES, *REMARKS]) | st.text(),
     params=st.dictionaries(NAMES, JSON),
     language=st.sampled_from(LANGUAGES),
 )

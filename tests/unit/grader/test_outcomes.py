@@ -7,21 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grader.exceptions import exception_problem
 from grader.formats.view import clean
 from grader.outcomes import (
     ending_problem,
-    exception_problem,
     hard_coded_size,
-    is_out_of_memory,
     output_problem,
     structural_problem,
     too_many_weights,
 )
+from grader.reading import Reading
 from grader.sandbox import Outcome
-from grader.sandbox.protocol import CaseOutput, Raised, StatementFailed
+from grader.sandbox.protocol import CaseOutput, Raised
 from grader.server_paths import clean_message, without_server_paths
 
 EXPECTED = (2, 100, 32)
+READING = Reading(format="py", error=None)
 
 
 def _output(shape, *, kind="tensor", dtype="float32", parts=None) -> CaseOutput:
@@ -89,50 +90,17 @@ def test_what_was_returned_has_a_name(output, code):
     assert output_problem(output, EXPECTED)[0] == code
 
 
-# --- exceptions -------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
-    ("raised", "code"),
-    [
-        (_raised("LSTMCell.call() missing 1 required positional argument: 'c'", type="TypeError"), "missing_argument"),
-        (_raised("missing a required argument: 'h'", type="TypeError", lines=[]), "call_signature"),
-        (_raised("LSTM.__init__() missing 1 required positional argument: 'n'", type="TypeError"), "init_signature"),
-        (_raised(type="NotImplementedError"), "not_implemented"),
-        (_raised(type="Mine", bases=["NotImplementedError"]), "not_implemented"),
-        (_raised(type="RecursionError"), "recursion"),
-        (_raised(type="InputUnavailable", bases=["EOFError"]), "input_call"),
-        (_raised("'EagerTensor' object does not support item assignment", type="TypeError"), "tensor_item_assignment"),
-        (_raised("module 'tensorflow' has no attribute 'placeholder'", type="AttributeError"), "tf1_api"),
-        (_raised("No module named 'torch'", type="ModuleNotFoundError", bases=["ImportError"]), "missing_package"),
-        (_raised("name 'hsize' is not defined", type="NameError"), "name_error"),
-        (_raised("'LSTM' object has no attribute 'step'", type="AttributeError"), "attribute_error"),
-        (_raised("0", type="SystemExit"), "exits"),
-        (_raised("can't start new thread", type="RuntimeError"), "too_many_threads"),
-        (_raised("shapes do not fit"), "raises_in_call"),
-        (_raised("no", phase="build", in_init=True), "raises_in_init"),
-        (_raised("No module named 'lstm_solution'", type="ModuleNotFoundError"), "imports_solution"),
-        (_raised("No module named 'appdirs'", type="ModuleNotFoundError"), "missing_package"),
-        (_raised("[Errno 2] No such file or directory: 'w.npy'", type="FileNotFoundError"), "reads_files"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ("parts", "variant"),
+    [([[2, 32], [2, 32]], "states"), ([[2, 100, 32], [2, 32], [2, 32]], None)],
+    ids=["the last h and c", "the sequence and the states"],
 )
-def test_an_exception_has_a_name(raised, code):
-    assert exception_problem(raised)[0] == code
+def test_a_tuple_of_last_states_is_told_from_one_that_holds_the_sequence(parts, variant):
+    code, params = output_problem(_output(None, kind="tuple", parts=parts), EXPECTED)
+    assert (code, params.get("variant")) == ("returns_tuple", variant)
 
 
-@pytest.mark.parametrize(
-    "raised",
-    [
-        _raised(type="MemoryError"),
-        _raised(type="_ArrayMemoryError", bases=["MemoryError"]),
-        _raised("OOM when allocating tensor", type="ResourceExhaustedError"),
-        _raised("std::bad_alloc", type="InternalError"),
-    ],
-    ids=lambda raised: raised.type,
-)
-def test_memory_that_ran_out_is_recognised(raised):
-    assert is_out_of_memory(raised)
+# --- messages ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_message_loses_colours_and_paths_of_the_server():
@@ -203,11 +171,32 @@ def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
 )
 def test_what_is_wrong_with_the_class_has_a_name(evidence_of, class_found, changes, code):
     execution = replace(evidence_of().execution, class_found=class_found.model_copy(update=changes))
-    assert structural_problem(execution)[0] == code
+    assert structural_problem(execution, READING)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("line", "bases", "params"),
+    [
+        ("class LSTM(tf.keras.layers.Layer):", ["submission.LSTM", "keras.src.layers.layer.Layer"],
+         {"base": "tf.keras.layers.Layer", "variant": "layer"}),
+        ("class LSTM( Layer ):", ["submission.LSTM", "tf_keras.src.engine.base_layer.Layer"],
+         {"base": "Layer", "variant": "layer"}),
+        ("class LSTM:", ["submission.LSTM", "builtins.object"], {"base": "object", "variant": "none"}),
+        ("class LSTM(Base):", ["submission.LSTM", "submission.Base", "builtins.object"], {"base": "Base"}),
+        ("LSTM = type('LSTM', (Base,), {})", ["submission.LSTM", "submission.Base", "builtins.object"],
+         {"base": "Base"}),
+    ],
+    ids=["a layer", "an imported layer", "none", "one of the student's own", "made without a class statement"],
+)  # fmt: skip
+def test_a_wrong_base_class_is_named_in_the_students_own_words(evidence_of, class_found, line, bases, params):
+    found = class_found.model_copy(update={"is_model": False, "bases": bases})
+    execution = replace(evidence_of().execution, class_found=found)
+    reading = READING.model_copy(update={"source": f"import tensorflow as tf\n{line}\n", "class_line": 2})
+    assert structural_problem(execution, reading) == ("wrong_base_class", params)
 
 
 def test_a_right_class_has_no_structural_problem(evidence_of):
-    assert structural_problem(evidence_of().execution) is None
+    assert structural_problem(evidence_of().execution, READING) is None
 
 
 @pytest.mark.parametrize(
@@ -224,32 +213,6 @@ def test_a_right_class_has_no_structural_problem(evidence_of):
 def test_more_weights_than_one_cell_needs_say_what_the_model_is(kernels, recurrent_kernels, problem):
     output = _output([2, 100, 32]).model_copy(update={"kernels": kernels, "recurrent_kernels": recurrent_kernels})
     assert too_many_weights(output, 100) == problem
-
-
-def test_a_class_that_another_file_was_to_bring_is_no_missing_package(evidence_of, class_found):
-    failed = StatementFailed(
-        event="statement_failed",
-        line=2,
-        code="cell_failed",
-        type="ModuleNotFoundError",
-        message="No module named 'layers'",
-    )
-    execution = replace(
-        evidence_of().execution,
-        class_found=class_found.model_copy(update={"found": False}),
-        statements_failed=(failed,),
-    )
-    assert structural_problem(execution, 2) == ("imports_solution", {"module": "layers", "line": 2})
-    assert structural_problem(execution, 9) == ("missing_package", {"package": "layers"})
-
-
-def test_a_class_that_needs_a_missing_package_is_told_which(evidence_of, class_found):
-    failed = StatementFailed(
-        event="statement_failed", line=1, code="cell_failed", type="ImportError", message="No module named 'torch'"
-    )
-    absent = class_found.model_copy(update={"found": False, "is_class": False})
-    execution = replace(evidence_of().execution, class_found=absent, statements_failed=(failed,))
-    assert structural_problem(execution) == ("missing_package", {"package": "torch"})
 
 
 # --- the end of the run -----------------------------------------------------------------------------------------------

@@ -67,7 +67,10 @@ def test_a_class_that_a_refused_statement_was_to_make_says_so(evidence_of, class
         statements_failed=tuple(failed),
         class_found=class_found.model_copy(update={"found": False}),
     )
-    assert structural_problem(evidence.execution) == ("reads_files", {"what": "/data/lstm.txt", "line": 9})
+    assert structural_problem(evidence.execution, evidence.reading) == (
+        "reads_files",
+        {"what": "/data/lstm.txt", "line": 9},
+    )
 
 
 def test_a_worthless_answer_is_named_after_what_it_was_looked_for_with(evidence_of, cases):

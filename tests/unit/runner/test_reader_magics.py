@@ -83,7 +83,9 @@ def test_shell_lines_and_magics_are_not_run_and_listed_once_for_each_cell(read_c
     found = read_cells("!pip install a\n!pip install b\n%cd x\n", CLASS, "get_ipython().system('ls')")
     assert not any(s["run"] for s in found["statements"] if s["cell"] != 1)
     assert [(s["index"], s["code"]) for s in found["skipped"]] == [(0, "magic"), (0, "shell_line"), (2, "shell_line")]
-    assert found["skipped"][1]["params"] == {"line": 1, "statements": 2, "text": "!pip install a"}
+    assert found["skipped"][1]["params"] == {
+        "line": 1, "lines": [[1, 2]], "statements": 2, "text": "!pip install a"
+    }  # fmt: skip
     assert found["skipped"][0]["params"]["magic"] == "%cd"
 
 

@@ -205,12 +205,16 @@ def test_await_at_the_top_of_a_cell_is_fine(read_cells) -> None:
 @pytest.mark.parametrize(
     ("text", "params"),
     [
-        ("class Lstm(tf.keras.Model): pass\n", {"found": "Lstm"}),
-        ("class LSTMCell: pass\nclass MyLSTM: pass\n", {"found": "MyLSTM"}),
-        ("from tensorflow.keras.layers import LSTM\nclass MyLSTM: pass\n", {"found": "MyLSTM"}),
+        ("class Lstm(tf.keras.Model): pass\n", {"found": "Lstm", "variant": "other_name"}),
+        ("class LSTMCell: pass\nclass MyLSTM: pass\n", {"found": "MyLSTM", "variant": "other_name"}),
+        (
+            "from tensorflow.keras.layers import LSTM\nclass MyLSTM: pass\n",
+            {"found": "MyLSTM", "variant": "other_name"},
+        ),
         ("class LSТM: pass\n", {"found": "LSТM", "looks_like": "LSTM"}),
         ("def main():\n    class LSTM: pass\n", {"found": "LSTM", "found_in": "function"}),
         ("# class LSTM(tf.keras.Model):\n", {"found_in": "comment"}),
+        ("class LSTMCell: pass\n", {"found": "LSTMCell", "variant": "not_written"}),
         ("print(1)\n", {}),
     ],
 )
@@ -270,3 +274,10 @@ def test_a_walrus_in_a_comprehension_binds_around_it() -> None:
     assert name_uses(ast.parse("y = [(z := a) for a in b]").body[0]).binds == {"y", "z"}
     function = name_uses(ast.parse("def f():\n    [(z := a) for a in b]\n    return z").body[0])
     assert set(function.late_reads) == {"b"}
+
+
+def test_what_is_not_run_is_told_by_its_ranges_of_lines(read) -> None:
+    text = "print(1)\n\n# a comment\nprint(2,\n      3)\n" + CLASS + "lstm = LSTM(3)\n"
+    [skipped] = read(text)["skipped"]
+    last = text.count("\n")
+    assert skipped["params"] == {"line": 1, "lines": [[1, 5], [last, last]], "statements": 3}

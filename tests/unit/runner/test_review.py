@@ -27,6 +27,11 @@ def test_code_that_reaches_behind_the_code_is_named_with_its_line(read, line: st
     assert (advisory["code"], advisory["line"]) == ("review_suggested", 3)
 
 
+@pytest.mark.parametrize("line", ["self.compile(optimizer='adam', loss='mse')", "re.compile('x')", "x.eval()"])
+def test_methods_that_are_named_like_functions_that_run_text_are_not_pointed_out(read, line: str) -> None:
+    assert codes(read(CLASS.replace("return x", f"{line}\n        return x").encode())) == []
+
+
 def test_what_the_class_does_not_use_is_nobodys_business(read) -> None:
     assert codes(read(f"import base64\nprint(eval('1'))\n{CLASS}".encode())) == []
 

@@ -1,0 +1,48 @@
+"""Numbers and moments as people write them in each language: 0.257 and 0,257; 26 November 2026 and 26 ноября 2026."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal, format_scientific
+
+#: For a size of an error, whose order is what matters; and for a number that is compared with another.
+ROUGH, EXACT = 3, 6
+# Smaller and larger ones are written with an exponent.
+SMALLEST, LARGEST = 1e-4, 1e7
+MOMENT = "d MMMM y, HH:mm"
+
+
+def number(value: float, language: str, digits: int = EXACT) -> str:
+    """A number with at most so many significant digits. NaN and infinity are named as Python names them.
+
+    Raises:
+        babel.core.UnknownLocaleError: there is no such language.
+    """
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else str(value)
+    if isinstance(value, int) or not value:
+        return str(int(value))
+    value = float(f"{value:.{digits}g}")
+    if not SMALLEST <= abs(value) < LARGEST:
+        return format_scientific(value, format=f"0.{'#' * (digits - 1)}E0", locale=language).replace("E", "e")
+    return format_decimal(value, format=f"@{'#' * (digits - 1)}", locale=language)
+
+
+def points(value: float, language: str) -> str:
+    """Points, with at most two decimals."""
+    return format_decimal(round(value, 2), format="0.##", locale=language)
+
+
+def moment(value: datetime | str, language: str) -> str:
+    """A moment in its own time zone, or in UTC where it has none.
+
+    Raises:
+        ValueError: a text is no moment of ISO 8601.
+    """
+    when = datetime.fromisoformat(value) if isinstance(value, str) else value
+    zone = f"{when:%z}" if when.utcoffset() else ""
+    shown = format_datetime(when, MOMENT, tzinfo=when.tzinfo, locale=language)
+    return f"{shown} UTC{zone[:3]}{':' if zone else ''}{zone[3:]}"

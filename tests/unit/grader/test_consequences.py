@@ -1,0 +1,65 @@
+"""Which checks say no more than that they fail for the same reason as another one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grader.checks.registry import run_checks
+from grader.consequences import with_causes
+from grader.diagnosis import diagnose
+from grader.sandbox.protocol import Gradients
+from reference.misconceptions import bank, replay
+
+
+def _mistake(code):
+    return next(mistake for mistake in bank() if mistake.code == code)
+
+
+def _causes(evidence, cases):
+    checks = run_checks(evidence)
+    shown = with_causes(checks, diagnose(evidence, cases), evidence)
+    assert [check.id for check in shown] == [check.id for check in checks]
+    return {check.id: check.params["follows_from"] for check in shown if "follows_from" in check.params}
+
+
+@pytest.fixture(scope="module")
+def without_output_gate(evidence_of):
+    """An answer without the output gate, of whose weights some get no gradient."""
+    mistake = _mistake("output_gate_missing")
+    evidence = evidence_of(lambda case: replay((mistake,), case))
+
+    def make(*unreached: str):
+        reach = {"cell.fcXI.kernel (kernel I)": 0.5, **dict.fromkeys(unreached)}
+        gradients = Gradients(event="gradients", case="other_shape", reach=reach, first_timestep=0.1)
+        return replace(evidence, execution=replace(evidence.execution, gradients=gradients), verdicts={})
+
+    return make
+
+
+def test_other_inputs_are_wrong_for_the_same_reason(without_output_gate, cases):
+    assert _causes(without_output_gate(), cases) == {"generalisation": "output_gate_missing"}
+
+
+def test_a_gate_that_is_not_used_gets_no_gradient(without_output_gate, cases):
+    evidence = without_output_gate("cell.fcXO.kernel (kernel O)", "cell.fcXO.bias (bias O)")
+    assert _causes(evidence, cases)["trainability"] == "output_gate_missing"
+
+
+def test_a_gradient_that_is_missing_elsewhere_is_a_mistake_of_its_own(without_output_gate, cases):
+    evidence = without_output_gate("cell.fcXO.kernel (kernel O)", "cell.fcXF.kernel (kernel F)")
+    assert "trainability" not in _causes(evidence, cases)
+
+
+def test_without_a_diagnosis_the_exercises_own_input_is_to_be_corrected_first(evidence_of, cases):
+    evidence = evidence_of(
+        lambda case: case.expected + np.linspace(0, 0.3, case.expected.size).reshape(case.expected.shape) ** 3
+    )
+    assert _causes(evidence, cases)["generalisation"] == "equivalence"
+
+
+def test_what_is_wrong_on_other_inputs_alone_is_no_consequence(evidence_of, cases):
+    evidence = evidence_of(lambda case: case.expected + (case.spec.id != "exercise") * np.sin(case.expected * 9))
+    assert "generalisation" not in _causes(evidence, cases)

@@ -1,0 +1,211 @@
+"""Which code an exception gets, which advice fits it, and which statement is behind a name that is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from grader.exceptions import error_variant, exception_problem, is_out_of_memory, once
+from grader.messages import translate
+from grader.missing_names import behind_missing_name
+from grader.outcomes import structural_problem
+from grader.reading import Reading
+from grader.sandbox.protocol import Raised, StatementFailed
+
+
+def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), in_init=False) -> Raised:
+    return Raised(
+        event="raised",
+        phase=phase,
+        case="exercise",
+        type=type,
+        bases=list(bases),
+        message=message,
+        lines=list(lines),
+        in_init=in_init,
+    )
+
+
+def _failed(line, type, message, *, binds=(), module=None) -> StatementFailed:
+    return StatementFailed(
+        event="statement_failed", line=line, code="cell_failed", type=type, message=message, binds=list(binds),
+        module=module,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (_raised("LSTMCell.call() missing 1 required positional argument: 'c'", type="TypeError"), "missing_argument"),
+        (_raised("missing a required argument: 'h'", type="TypeError", lines=[]), "call_signature"),
+        (
+            _raised(
+                "LSTM.__init__() missing 1 required positional argument: 'n'", type="TypeError", lines=[], in_init=True
+            ),
+            "init_signature",
+        ),
+        (_raised("Dense.__init__() missing 1 required positional argument: 'units'"), "missing_argument"),
+        (_raised(type="NotImplementedError"), "not_implemented"),
+        (_raised(type="Mine", bases=["NotImplementedError"]), "not_implemented"),
+        (_raised(type="RecursionError"), "recursion"),
+        (_raised(type="InputUnavailable", bases=["EOFError"]), "input_call"),
+        (_raised("'EagerTensor' object does not support item assignment", type="TypeError"), "tensor_item_assignment"),
+        (_raised("module 'tensorflow' has no attribute 'placeholder'", type="AttributeError"), "tf1_api"),
+        (_raised("No module named 'torch'", type="ModuleNotFoundError", bases=["ImportError"]), "missing_package"),
+        (_raised("name 'hsize' is not defined", type="NameError"), "name_error"),
+        (_raised("'LSTM' object has no attribute 'step'", type="AttributeError"), "attribute_error"),
+        (_raised("0", type="SystemExit"), "exits"),
+        (_raised("can't start new thread", type="RuntimeError"), "too_many_threads"),
+        (_raised("shapes do not fit"), "raises_in_call"),
+        (_raised("no", phase="build", in_init=True), "raises_in_init"),
+        (_raised("'LSTMCell' object has no attribute 'built'", type="AttributeError", lines=[]), "super_init_missing"),
+        (_raised("No module named 'lstm_solution'", type="ModuleNotFoundError"), "imports_solution"),
+        (_raised("No module named 'appdirs'", type="ModuleNotFoundError"), "other_file"),
+        (_raised("[Errno 2] No such file or directory: 'w.npy'", type="FileNotFoundError"), "reads_files"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_exception_has_a_name(raised, code):
+    assert exception_problem(raised)[0] == code
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        _raised(type="MemoryError"),
+        _raised(type="_ArrayMemoryError", bases=["MemoryError"]),
+        _raised("OOM when allocating tensor", type="ResourceExhaustedError"),
+        _raised("std::bad_alloc", type="InternalError"),
+    ],
+    ids=lambda raised: raised.type,
+)
+def test_memory_that_ran_out_is_recognised(raised):
+    assert is_out_of_memory(raised)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "property 'losses' of 'LSTM' object has no setter",
+        'Can\'t set the attribute "losses", likely because it conflicts with an existing read-only @property.',
+        "`Model.losses` attribute is reserved and should not be used. Please use another name.",
+    ],
+    ids=["Keras 3", "Keras 2", "layers in Keras 3"],
+)
+def test_a_name_that_keras_keeps_for_itself_is_called_reserved(message):
+    code, params = exception_problem(_raised(message, type="AttributeError", lines=(7,), in_init=True))
+    assert (code, params["name"], params["line"]) == ("reserved_name", "losses", 7)
+
+
+def test_a_method_of_keras_that_was_overwritten_is_found_where_it_fails_later():
+    reading = Reading(format="py", error=None, source="class LSTM:\n  def __init__(self):\n    self.build = True\n")
+    raised = _raised("True is not a callable object", type="TypeError", lines=[])
+    assert exception_problem(raised, reading)[1]["name"] == "build"
+    assert exception_problem(raised, reading)[1]["line"] == 3
+
+
+@pytest.mark.parametrize(
+    ("type", "message", "variant"),
+    [
+        ("TypeError", "cannot unpack non-iterable NoneType object", "no_return"),
+        ("ValueError", "not enough values to unpack (expected 3, got 2)", "unpack"),
+        ("ValueError", 'Layer "dense_9" expects 1 input(s), but it received 2 input tensors.', "unpack"),
+        ("TypeError", "LSTMCell.__init__() takes 2 positional arguments but 3 were given", "arguments"),
+        ("TypeError", "call() got an unexpected keyword argument 'hidden'", "arguments"),
+        ("TypeError", "'int' object is not callable", "not_callable"),
+        ("TypeError", "'NoneType' object cannot be interpreted as an integer", "none"),
+        ("IndexError", "list index out of range", "index"),
+        ("InvalidArgumentError", "slice index 100 of dimension 1 out of bounds.", "index"),
+        ("KeyError", "'c'", "key"),
+        ("ValueError", "The truth value of an array with more than one element is ambiguous.", "truth"),
+        ("ZeroDivisionError", "integer division or modulo by zero", "division"),
+        ("InvalidArgumentError", "input #1 was expected to be a double tensor but is a float tensor", "dtype"),
+        ("InvalidArgumentError", "Input to reshape is a tensor with 6400 values, but the requested shape has 1400",
+         "reshape"),
+        ("InvalidArgumentError", "transpose expects a vector of size 3. But input(1) is a vector of size 2", "axes"),
+        ("InvalidArgumentError", "Incompatible shapes: [2,32] vs. [3,32]", "shapes"),
+        ("InvalidArgumentError", "Matrix size-incompatible: In[0]: [2,32], In[1]: [2,32]", "shapes"),
+        ("RuntimeError", "something else", None),
+    ],
+)  # fmt: skip
+def test_advice_fits_the_error(type, message, variant):
+    assert error_variant(type, message).get("variant") == variant
+    if variant is not None:
+        for language in ("ru", "en"):
+            assert translate(f"any/{variant}.hint", language) != f"any/{variant}"
+
+
+def test_an_error_that_the_students_own_line_raises_is_told_from_one_of_a_library():
+    assert error_variant("ValueError", "bad shape", "raise ValueError('bad shape')") == {"variant": "own"}
+
+
+def test_a_recursion_shows_each_line_once():
+    assert once([4, 7, 9, 7, 9, 7, 9]) == [4, 7, 9]
+
+
+# --- what is behind a missing name ------------------------------------------------------------------------------------
+
+LOST = _raised("name 'CustomLSTMCell' is not defined", type="NameError")
+
+
+@pytest.mark.parametrize(
+    ("failed", "code", "params"),
+    [
+        (_failed(1, "ModuleNotFoundError", "No module named 'cells'", binds=["CustomLSTMCell"], module="cells"),
+         "other_file", {"module": "cells", "name": "CustomLSTMCell", "line": 1}),
+        (_failed(1, "ModuleNotFoundError", "No module named 'cells'", binds=["*"], module="cells"),
+         "other_file", {"module": "cells", "name": "CustomLSTMCell", "line": 1}),
+        (_failed(1, "ImportError", "attempted relative import with no known parent package", binds=["CustomLSTMCell"],
+                 module=".cells"), "other_file", {"module": ".cells", "name": "CustomLSTMCell", "line": 1}),
+        (_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["CustomLSTMCell"], module="torch.nn"),
+         "missing_package", {"package": "torch", "name": "CustomLSTMCell", "line": 1}),
+        (_failed(1, "ImportError", "cannot import name 'CustomLSTMCell' from 'keras'", binds=["CustomLSTMCell"]),
+         "definition_failed", {"name": "CustomLSTMCell", "line": 1, "type": "ImportError",
+                               "message": "cannot import name 'CustomLSTMCell' from 'keras'"}),
+    ],
+    ids=["a file of the student's", "everything of a file", "a relative import", "a package", "another error"],
+)  # fmt: skip
+def test_a_missing_name_is_traced_to_the_statement_that_failed(evidence_of, failed, code, params):
+    execution = replace(evidence_of().execution, statements_failed=(failed,))
+    assert behind_missing_name(LOST, execution) == (code, params)
+
+
+def test_a_missing_name_is_traced_through_the_class_that_could_not_be_made(evidence_of):
+    failures = (
+        _failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["nn"], module="torch"),
+        _failed(4, "NameError", "name 'nn' is not defined", binds=["CustomLSTMCell"]),
+    )
+    code, params = behind_missing_name(LOST, replace(evidence_of().execution, statements_failed=failures))
+    assert (code, params["package"], params["line"]) == ("missing_package", "torch", 1)
+
+
+def test_a_name_that_nothing_was_to_bring_has_no_statement_behind_it(evidence_of):
+    failed = _failed(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"])
+    assert behind_missing_name(LOST, replace(evidence_of().execution, statements_failed=(failed,))) is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "problem"),
+    [
+        ([_failed(2, "ModuleNotFoundError", "No module named 'layers'", binds=["LSTM"])],
+         ("imports_solution", {"module": "layers", "line": 2})),
+        ([_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["torch"])],
+         ("missing_package", {"package": "torch", "line": 1})),
+        # A package that has nothing to do with it is not the reason.
+        ([_failed(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"]),
+          _failed(2, "TypeError", "metaclass conflict", binds=["LSTM"])],
+         ("definition_failed", {"name": "LSTM", "line": 2, "type": "TypeError", "message": "metaclass conflict"})),
+        ([_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["nn"]),
+          _failed(2, "NameError", "name 'nn' is not defined", binds=["LSTM"])],
+         ("missing_package", {"package": "torch", "name": "nn", "line": 1})),
+    ],
+    ids=["its own import", "some import", "its own statement", "through its base class"],
+)  # fmt: skip
+def test_a_class_that_is_not_there_is_explained_by_what_failed(evidence_of, class_found, failures, problem):
+    execution = replace(
+        evidence_of().execution,
+        class_found=class_found.model_copy(update={"found": False, "is_class": False}),
+        statements_failed=tuple(failures),
+    )
+    assert structural_problem(execution, Reading(format="py", error=None, class_line=2)) == problem

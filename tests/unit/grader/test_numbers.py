@@ -1,0 +1,51 @@
+"""Numbers and moments look as people write them in each language."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from grader.numbers import moment, number, points
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "english", "russian"),
+    [
+        (0.38628001511096954, 6, "0.38628", "0,38628"),
+        (0.38628001511096954, 3, "0.386", "0,386"),
+        (-0.4344, 6, "-0.4344", "-0,4344"),
+        (0.0, 6, "0", "0"),
+        (5, 6, "5", "5"),
+        (123456.7, 3, "123000", "123000"),
+        (1e-5, 6, "1e-5", "1e-5"),
+        (2.34e-7, 6, "2.34e-7", "2,34e-7"),
+        (3.5e12, 6, "3.5e12", "3,5e12"),
+        (0.0001, 6, "0.0001", "0,0001"),
+        (math.nan, 6, "NaN", "NaN"),
+        (-math.inf, 6, "-inf", "-inf"),
+    ],
+)
+def test_numbers(value, digits, english, russian):
+    assert (number(value, "en", digits), number(value, "ru", digits)) == (english, russian)
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "russian"), [(100.0, "100", "100"), (12.5, "12.5", "12,5"), (1 / 3, "0.33", "0,33")]
+)
+def test_points_have_two_decimals_at_most(value, english, russian):
+    assert (points(value, "en"), points(value, "ru")) == (english, russian)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (datetime(2026, 11, 26, 15, 3, 59, tzinfo=UTC), "26 ноября 2026, 15:03 UTC"),
+        (datetime(2026, 11, 26, 15, 3), "26 ноября 2026, 15:03 UTC"),  # as SQLite gives it
+        (datetime(2026, 5, 1, 23, 59, tzinfo=timezone(timedelta(hours=3))), "1 мая 2026, 23:59 UTC+03:00"),
+        ("2026-05-01T23:59:00+05:30", "1 мая 2026, 23:59 UTC+05:30"),
+    ],
+)
+def test_a_moment_is_shown_in_its_own_zone(value, shown):
+    assert moment(value, "ru") == shown
