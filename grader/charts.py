@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from babel.numbers import get_decimal_symbol
 from numpy.typing import NDArray
 
 from grader import artefacts
@@ -41,6 +42,9 @@ CONFIG: dict[str, Any] = {
     },
     "legend": {"labelColor": GREY, "titleColor": GREY, "titleFontWeight": "normal"},
 }  # fmt: skip
+
+# The rest of what Vega wants to know of a language's numbers; none of ours is grouped or money.
+NUMBERS: dict[str, Any] = {"thousands": "", "grouping": [3], "currency": ["", ""]}
 
 Case = Mapping[str, Any]
 Spec = dict[str, Any]
@@ -96,6 +100,8 @@ class _Words:
     def __init__(self, language: str, tolerance: float) -> None:
         self._language = language
         self.tolerance = tolerance
+        #: `CONFIG`, with the decimal sign of the language.
+        self.config = CONFIG | {"locale": {"number": NUMBERS | {"decimal": get_decimal_symbol(language)}}}
 
     def __call__(self, id: str, **params: object) -> str:
         return translate(f"chart.{id}", self._language, **params)
@@ -120,7 +126,7 @@ def _tooltip(words: _Words, *axes: str) -> list[Spec]:
     """What one reads when pointing at a value, where that can be done."""
     return [
         *({"field": axis, "title": words(axis)} for axis in axes),
-        {"field": "error", "title": words("error"), "format": ".3e"},
+        {"field": "error", "title": words("error"), "format": ".3~g"},
     ]
 
 
@@ -163,7 +169,7 @@ def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, 
     if no_number := [value for value in values if value["error"] is None]:
         layers += [{"data": {"values": no_number}, "mark": {"type": "rule", "color": BAD}, "encoding": {"x": x}}]
         layers += [_no_number_label({"value": 6})]
-    spec = {"config": CONFIG, "width": WIDTH, "height": HEIGHT, "layer": layers}
+    spec = {"config": words.config, "width": WIDTH, "height": HEIGHT, "layer": layers}
     return Picture(id, words(f"{id}_title"), _line_text(id, words, errors), spec)
 
 
@@ -237,7 +243,7 @@ def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.f
     if no_number := [value for value in values if value["error"] is None]:
         layers += [{"data": {"values": no_number}, "mark": {"type": "rect", "color": BAD}, "encoding": place}]
         layers += [_no_number_label({"value": HEIGHT - 6})]
-    spec = {"config": CONFIG, "width": WIDTH - 70, "height": HEIGHT, "layer": layers}
+    spec = {"config": words.config, "width": WIDTH - 70, "height": HEIGHT, "layer": layers}
     # Written with <= so that NaN is beyond.
     bad = int((~(error <= words.tolerance)).sum())
     text = words("heat_text", bad=bad, count=error.size, steps=steps, units=units)

@@ -12,6 +12,7 @@ from typing import Any
 
 from grader.formats.view import clean
 from grader.messages import render, translate
+from grader.numbers import number
 from grader.report import CaseResult, Report
 
 
@@ -158,7 +159,7 @@ class _Names:
         if isinstance(value, bool):
             return translate(f"diff.{'yes' if value else 'no'}", self._language)
         if isinstance(value, float):
-            return f"{value:g}"
+            return number(value, self._language)
         if isinstance(value, list):
             return ", ".join(map(str, value))
         # Digests are told apart by their beginning.

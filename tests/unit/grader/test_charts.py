@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -52,6 +53,13 @@ def test_words_say_where_it_goes_wrong() -> None:
     text = picture([1e-7, 2e-7, 0.1, 0.4, 0.3]).text
     assert "1e-7 at the first timestep and 0.3 at the last; the largest of all is 0.4, at timestep 3" in text
     assert "3 of 5 timesteps are beyond the tolerance, the first of them timestep 2." in text
+
+
+def test_a_drawn_number_has_the_decimal_sign_of_the_language() -> None:
+    drawn = picture([0.1, 0.4], language="ru")
+    number = {"field": "error", "type": "quantitative", "format": ".2f"}
+    layer = {"data": {"values": [{"error": 0.123}]}, "mark": {"type": "text"}, "encoding": {"text": number}}
+    assert "0,12" in replace(drawn, spec=drawn.spec | {"layer": [layer]}).svg()
 
 
 def test_words_say_that_all_is_well() -> None:
