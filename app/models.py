@@ -22,12 +22,19 @@ ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 26
 
 
+_newest_id_milliseconds = 0
+
+
 def new_id() -> str:
     """A new identifier, sortable by the millisecond it was made in and not to be guessed (80 random bits).
 
+    Those that one process makes grow, also when its clock is set back.
+
     Source: the ULID layout, github.com/ulid/spec.
     """
-    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    global _newest_id_milliseconds
+    _newest_id_milliseconds = max(time.time_ns() // 1_000_000, _newest_id_milliseconds + 1)
+    number = (_newest_id_milliseconds << 80) | secrets.randbits(80)
     return "".join(ID_ALPHABET[number >> shift & 31] for shift in range(5 * (ID_LENGTH - 1), -1, -5))
 
 
@@ -268,8 +275,8 @@ class Delivery(Base):
     report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     attempts: Mapped[int] = mapped_column(default=0)
-    # It waits from the one moment to the other, and is sent when the clock stands at neither nor between them. No
-    # `next_at`: it has arrived, or was given up.
+    # It is sent (again) when the clock no longer stands between these two; without `next_at` it has arrived, or was
+    # given up.
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None] = mapped_column(index=True)
     delivered_at: Mapped[datetime | None]

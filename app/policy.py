@@ -65,9 +65,9 @@ def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datet
     if limit is not None and sum(not attempt.is_ours for attempt in earlier) >= limit:
         raise AttemptsUsedUp(limit=limit)
     cooldown = timedelta(seconds=assignment.attempts.cooldown_seconds)
-    last = max((attempt.created_at for attempt in earlier), default=None)
     # One that lies ahead was made by a clock that has been set back since; nothing can be told from it.
-    if last is not None and last <= now < last + cooldown:
+    last = max((attempt.created_at for attempt in earlier if attempt.created_at <= now), default=None)
+    if last is not None and now < last + cooldown:
         left = math.ceil((last + cooldown - now).total_seconds())
         raise AttemptTooSoon(retry_after_seconds=left, cooldown_seconds=assignment.attempts.cooldown_seconds)
 

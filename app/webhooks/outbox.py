@@ -1,7 +1,8 @@
 """The queries: who wants to be told, what is still to be told, and how that went.
 
 When something is to be sent is a time of the database: the process that stores it and those that may send it can have
-different clocks.
+different clocks. Each wait has a beginning and an end, and something waits only while the clock stands between the two:
+a clock that is set, forward or back, makes it due at once, and never hours later.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -67,7 +68,8 @@ async def delete_webhook(session: AsyncSession, webhook_id: str) -> None:
 
 
 async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
-    delivery = Delivery(webhook_id=webhook_id, event=PING, next_at=await _now(session))
+    now = await _now(session)
+    delivery = Delivery(webhook_id=webhook_id, event=PING, waits_since=now, next_at=now)
     session.add(delivery)
     await session.flush()
     return delivery
@@ -82,7 +84,9 @@ async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
         .join(Token, Token.id == Webhook.created_by)
         .where(is_valid(now), or_(Token.role != Role.SUBMITTER, Token.id == sent_by))
     )
-    session.add_all(Delivery(webhook_id=id, event=GRADED, report_id=report.id, next_at=now) for id in webhooks)
+    session.add_all(
+        Delivery(webhook_id=id, event=GRADED, report_id=report.id, waits_since=now, next_at=now) for id in webhooks
+    )
 
 
 async def list_deliveries(
@@ -94,7 +98,7 @@ async def list_deliveries(
 
 
 async def is_something_due(session: AsyncSession) -> bool:
-    due = select(Delivery.id).where(Delivery.next_at <= await _now(session)).limit(1)
+    due = select(Delivery.id).where(_is_due(await _now(session))).limit(1)
     return await session.scalar(due) is not None
 
 
@@ -119,7 +123,7 @@ async def claim_due(
         .outerjoin(StoredReport, StoredReport.id == Delivery.report_id)
         .outerjoin(Submission, Submission.id == StoredReport.submission_id)
         .where(
-            Delivery.next_at <= now,
+            _is_due(now),
             Delivery.webhook_id.not_in(busy),
             *([Delivery.webhook_id == only] if only else []),
         )
@@ -133,7 +137,7 @@ async def claim_due(
         due.setdefault(row[0].webhook_id, Due(*row))
     for item in due.values():
         item.delivery.attempts += 1
-        item.delivery.next_at = now + lease
+        item.delivery.waits_since, item.delivery.next_at = now, now + lease
     return list(due.values())
 
 
@@ -144,13 +148,18 @@ async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta
         again_in: how long to wait before the next one; None: it is over.
         outcome: `delivered_at`, `last_status`, `last_error`.
     """
-    next_at = await _now(session) + again_in if again_in is not None else None
+    now = await _now(session)
+    next_at = now + again_in if again_in is not None else None
     await session.execute(
         update(Delivery)
         .where(Delivery.id == delivery_id)
-        .values(next_at=next_at, **outcome)
+        .values(waits_since=now, next_at=next_at, **outcome)
         .execution_options(synchronize_session=False)
     )
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(Delivery.next_at.is_not(None), or_(Delivery.next_at <= now, Delivery.waits_since > now))
 
 
 async def _now(session: AsyncSession) -> datetime:

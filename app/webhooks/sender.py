@@ -162,7 +162,8 @@ class WebhookSender:
                 outcome = "failed" if again else "given_up"
                 wait = timedelta(seconds=RETRY_SECONDS[delivery.attempts - 1]) if again else None
                 await outbox.settle(session, delivery.id, again_in=wait, last_status=status, last_error=error)
-                logger.warning("webhook_failed", extra={**facts, "status": status, "will_be_repeated": again})
+                facts |= {"status": status, "reason": error, "will_be_repeated": again}
+                logger.warning("webhook_failed", extra=facts)
         self._attempted(outcome)
 
 

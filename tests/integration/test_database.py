@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -368,6 +368,20 @@ async def test_claims_come_in_the_order_of_submission(database: Database, owner:
     assert places == [1, 2, 3]
     claims = [await claim(database) for _ in range(4)]
     assert [taken.submission_id if taken else None for taken in claims] == [*(each.id for each in submissions), None]
+
+
+async def test_order_does_not_depend_on_the_clock(database: Database, owner: Principal) -> None:
+    order = [await add(database, owner, f"s{number}") for number in range(3)]
+    async with database.write() as session:
+        for hours, submission in zip((0, -2, -1), order, strict=True):
+            moved = {"created_at": submission.created_at + timedelta(hours=hours)}
+            await session.execute(update(Submission).where(Submission.id == submission.id).values(moved))
+    async with database.read() as session:
+        places = await repository.queue_places(session)
+        listed = [submission.id for submission, _ in await list_submissions(session, owner, Selection(), limit=5)]
+    assert [places[submission.id] for submission in order] == [1, 2, 3]
+    assert listed == [submission.id for submission in reversed(order)]
+    assert [taken.submission_id for _ in order if (taken := await claim(database))] == listed[::-1]
 
 
 async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(

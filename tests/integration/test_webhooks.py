@@ -71,6 +71,29 @@ async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
     assert receiver.came == []
 
 
+@pytest.mark.parametrize("hours", [2, -2])
+async def test_clock_that_is_set_keeps_no_delivery_waiting(
+    database: Database, owner: Principal, receiver: Receiver, hours: int
+) -> None:
+    await leave(database, owner, receiver)
+    await grade(database, owner)
+    wait = timedelta(seconds=60)
+    async with database.write() as session:
+        (taken,) = await outbox.claim_due(session, wait)
+        await outbox.settle(session, taken.delivery.id, again_in=wait)
+    async with database.write() as session:
+        assert not await outbox.is_something_due(session)
+        # As the rows look when the clock has been set by as much.
+        delivery = await session.get_one(Delivery, taken.delivery.id)
+        assert delivery.waits_since is not None
+        assert delivery.next_at is not None
+        delivery.waits_since -= timedelta(hours=hours)
+        delivery.next_at -= timedelta(hours=hours)
+    async with database.write() as session:
+        assert await outbox.is_something_due(session)
+        assert [due.delivery.id for due in await outbox.claim_due(session, wait)] == [taken.delivery.id]
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
     database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,7 +56,12 @@ def test_attempt_during_the_cooldown_is_told_how_long_to_wait(after: timedelta, 
 
 
 def test_clock_that_was_set_back_locks_nobody_out() -> None:
-    check_attempt(assignment({"cooldown_seconds": 60}), attempts(10.0), DUE - 3 * DAY)
+    cooled, earlier = assignment({"cooldown_seconds": 60}), attempts(10.0, 10.0)
+    check_attempt(cooled, earlier, DUE - 3 * DAY)
+    # Nor does one that was ahead for a while free anybody of the wait.
+    ahead = [replace(earlier[0], created_at=DUE + DAY), earlier[1]]
+    with pytest.raises(AttemptTooSoon):
+        check_attempt(cooled, ahead, earlier[1].created_at + timedelta(seconds=1))
 
 
 def test_closed_assignment_accepts_nothing_from_that_moment_on() -> None:

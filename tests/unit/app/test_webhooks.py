@@ -140,7 +140,9 @@ async def test_failed_delivery_is_sent_again_the_same(service: Service, receiver
     assert delivery["delivered_at"]
 
 
-async def test_delivery_is_given_up_in_the_end(service: Service, receiver: Receiver) -> None:
+async def test_delivery_is_given_up_in_the_end(
+    service: Service, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
     receiver.answers = [302, 404, 500]
     async with service.client() as client:
         hook = await leave(client)
@@ -148,6 +150,8 @@ async def test_delivery_is_given_up_in_the_end(service: Service, receiver: Recei
         (delivery,) = await settled(client, hook)
     assert (delivery["delivered_at"], delivery["last_status"], delivery["attempts"]) == (None, 500, 3)
     assert delivery["last_error"] == "answered 500"
+    logged = [record.__dict__ for record in caplog.records if record.message == "webhook_failed"]
+    assert [record["reason"] for record in logged] == ["answered 302", "answered 404", "answered 500"]
     # A redirect was not followed.
     assert {request.url.host for request in receiver.requests} == {"203.0.113.9"}
 
