@@ -52,11 +52,13 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
 
 
 def test_accepting_while_all_slots_grade(
-    benchmark: BenchmarkFixture, measured: Measured, installation: Installation
+    request: pytest.FixtureRequest, benchmark: BenchmarkFixture, measured: Measured, installation: Installation
 ) -> None:
     port = installation.client.base_url.port
     assert port
     clients = [Client(port) for _ in range(CLIENTS)]
+    for client in clients:
+        request.addfinalizer(client.close)
     students = (f"student-of-many-{number}" for number in itertools.count())
 
     def all_slots_grade() -> bool:
