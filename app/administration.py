@@ -98,13 +98,14 @@ async def regrade(
     """Begin a regrade, and say what came out of it when that is waited for.
 
     Args:
-        submissions: certain ones; None: those that fulfil `selection`, in the words of the API.
+        submissions: certain ones; None: those that fulfil `selection`, in the words of the API, or all there are.
     Raises:
         NotPossible: the API would not begin it either.
     """
     if (since := selection.get("since")) is not None:
         selection = {**selection, "since": since.replace(tzinfo=since.tzinfo or UTC)}
-    wanted = _checked(RegradeRequest, {"submissions": submissions} if submissions else {"filter": selection})
+    chosen = {"submissions": submissions} if submissions else {"filter": selection} if selection else {"all": True}
+    wanted = _checked(RegradeRequest, chosen)
     async with _opened(settings) as database:
         owner = await _owner(database)
         async with database.write() as session:
@@ -112,7 +113,7 @@ async def regrade(
                 session,
                 requested_by=owner.token_id,
                 meant=wanted.meant,
-                selection=wanted.model_dump(mode="json", exclude_none=True),
+                selection=wanted.model_dump(mode="json", exclude_defaults=True),
             )
         while True:
             async with database.read() as session:

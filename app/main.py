@@ -89,6 +89,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
     )
     problems.add_handlers(app)
     for router in (operations.router, api_routes.api, openapi.router, web_routes.router):

@@ -9,6 +9,6 @@ compile() {
 # cpu.txt is what the image installs and dev.txt what `make setup` installs: dev.txt is compiled on top of
 # cpu.txt, so that both hold the same versions.
 compile --extra cpu --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
-compile --extra cpu --override requirements/cpu-overrides.txt --group dev --constraint requirements/cpu.txt \
-  --output-file requirements/dev.txt
+compile --extra cpu --override requirements/cpu-overrides.txt --override requirements/dev-overrides.txt --group dev \
+  --constraint requirements/cpu.txt --output-file requirements/dev.txt
 compile --extra gpu --output-file requirements/gpu.txt

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic.json_schema import SkipJsonSchema
 
 from app.api.openapi import problem_answers
 from app.api.parameters import Moment
@@ -70,7 +71,9 @@ async def read_assignment(request: Request, assignment_id: AssignmentId) -> Assi
 async def read_statistics(
     request: Request,
     assignment_id: AssignmentId,
-    since: Annotated[Moment | None, Query(description="only what was submitted at this moment or later")] = None,
+    since: Annotated[
+        Moment | SkipJsonSchema[None], Query(description="only what was submitted at this moment or later")
+    ] = None,
 ) -> StatisticsBody:
     """Scores of the attempts and of the students, misconceptions by frequency, and whether the next attempt of the same
     student was free of them."""

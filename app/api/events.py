@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from app.api.openapi import problem_answers
@@ -31,14 +33,20 @@ id: 45
 
 """
 
-EVENT_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "event": {"type": "string"},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-        "id": {"type": "string", "description": "what `Last-Event-ID` takes"},
-        "retry": {"type": "integer"},
+# `schema` is the whole stream. Of an object, clients that are generated would read the stream as JSON; so it has no
+# type, and they give the text. `itemSchema` is one event (OpenAPI 3.2; earlier readers pass over it).
+STREAM: dict[str, Any] = {
+    "schema": {"description": "the events as they come"},
+    "itemSchema": {
+        "type": "object",
+        "properties": {
+            "event": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+            "id": {"type": "string", "description": "what `Last-Event-ID` takes"},
+            "retry": {"type": "integer"},
+        },
     },
+    "example": EXAMPLE,
 }
 
 router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
@@ -54,7 +62,7 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
             "description": f"Events: `queued`, `position`, then the stages {', '.join(f'`{each}`' for each in STAGES)} "
             "as far as they are needed, then `done` or `cancelled`. The "
             "stream ends with these two, and when the service stops; a regrade begins with `queued` again.",
-            "content": {"text/event-stream": {"schema": EVENT_SCHEMA, "example": EXAMPLE}},
+            "content": {"text/event-stream": STREAM},
         },
         204: {"description": "All is over, and `Last-Event-ID` is the last event: a browser then stops asking."},
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -35,6 +37,8 @@ from app.errors import (
 from app.problems import PROBLEM, problem
 from app.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
 from app.web.pages import page
+from app.webhooks.messages import GradedMessage, PingMessage
+from grader.report_schema import report_schema
 
 DESCRIPTION = """
 Grades one exercise: write the class `LSTM`, a `tf.keras.Model`, so that it equals `tf.keras.layers.LSTM`.
@@ -115,6 +119,17 @@ JSON_BODY = (400, 413)
 Answers = dict[int | str, dict[str, Any]]
 
 router = APIRouter(include_in_schema=False)
+webhook_messages = APIRouter(generate_unique_id_function=lambda route: route.name)
+
+
+@webhook_messages.post("submission.graded", summary="A submission has a new report", status_code=204)
+async def submission_graded(message: GradedMessage) -> None:
+    """Sent to every webhook whose token may read the report."""
+
+
+@webhook_messages.post("ping", summary="Somebody tries the webhook", status_code=204)
+async def ping(message: PingMessage) -> None:
+    """Sent by `ping_webhook`."""
 
 
 def problem_answers(*errors: type[Exception] | int) -> Answers:
@@ -142,8 +157,16 @@ def problem_answers(*errors: type[Exception] | int) -> Answers:
     return answers
 
 
+def operation_id(route: APIRoute) -> str:
+    """The handler's name: what clients that are generated call the operation."""
+    return route.name
+
+
 def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
-    """Give the application its OpenAPI document: FastAPI's, with problem documents and the known assignments."""
+    """Give the application its OpenAPI document: FastAPI's, with problem documents, reports and the known assignments.
+
+    The ids of assignments are examples and no enumeration: a client that is generated here works with others, too.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -153,18 +176,33 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
                 summary=app.summary,
                 description=DESCRIPTION,
                 routes=app.routes,
+                webhooks=webhook_messages.routes,
             )
             schemas = document["components"]["schemas"]
             schemas["Problem"] = Problem.model_json_schema()
+            schemas |= _report_schemas()
+            report = schemas["SubmissionBody"]["properties"]["report"]
+            report["anyOf"] = [{"$ref": "#/components/schemas/Report"}, {"type": "null"}]
             # FastAPI documents its own form of refused parameters, which our handlers replace.
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
+            for methods in document["webhooks"].values():
+                methods["post"]["responses"].pop("422")
             upload = document["paths"]["/api/v1/submissions"]["post"]["requestBody"]["content"]["multipart/form-data"]
-            upload["schema"]["properties"]["assignment"]["enum"] = list(assignment_ids)
+            upload["schema"]["properties"]["assignment"]["examples"] = list(assignment_ids)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _report_schemas() -> dict[str, Any]:
+    """The schema of a report and of its parts, as components."""
+    text = json.dumps(report_schema()).replace("#/$defs/", "#/components/schemas/")
+    schema = json.loads(text)
+    del schema["$schema"]
+    parts: dict[str, Any] = schema.pop("$defs")
+    return {**parts, "Report": {**schema, "title": "Report"}}
 
 
 @router.get("/docs")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
@@ -24,9 +25,14 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo
 NO_NAME: dict[str, Any] = {"anyOf": [{"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"}]}
 
 
+class Language(StrEnum):
+    EN = "en"
+    RU = "ru"
+
+
 async def language_parameter(
     lang: Annotated[
-        Literal["en", "ru"] | None,
+        Language | SkipJsonSchema[None],
         Query(description="language of the texts in the answer; without it `Accept-Language` counts"),
     ] = None,
 ) -> None:
@@ -72,26 +78,34 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]
-# Told in the description of the endpoint: as a parameter in the document, who makes requests out of that would send one
-# key with many bodies, and be refused rightly.
-IdempotencyKey = Annotated[str | None, Header(pattern="^[!-~]{1,255}$", include_in_schema=False)]
+# Limits stand inside the union: outside they would be missing in the document.
+IdempotencyKey = Annotated[
+    Annotated[str, Field(pattern="^[!-~]{1,255}$")] | SkipJsonSchema[None],
+    Header(
+        description="your own name for this upload, such as a random UUID; sent again, it hands in nothing twice",
+    ),
+]
 EventId = Annotated[int, Field(ge=0, lt=2**63)]
 LastEventId = Annotated[
     EventId | SkipJsonSchema[None], Header(description="the last event that arrived; those after it are sent")
 ]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
 Cursor = Annotated[
-    str | None, Query(pattern=f"^{ID.pattern}$", description="`next_cursor` of the page before; without it the newest")
+    Annotated[str, Field(pattern=f"^{ID.pattern}$")] | SkipJsonSchema[None],
+    Query(description="`next_cursor` of the page before; without it the newest"),
 ]
 
 
 async def _selection(
-    student: Annotated[Name | None, Query(examples=["ivanov"])] = None,
-    assignment: Annotated[str | None, Query(pattern="^[a-z0-9-]{1,64}$", examples=["lstm-layer"])] = None,
-    job_status: Annotated[JobStatus | None, Query(description="how far it is")] = None,
-    status: Annotated[Status | None, Query(description="the verdict")] = None,
+    student: Annotated[Name | SkipJsonSchema[None], Query(examples=["ivanov"])] = None,
+    assignment: Annotated[
+        Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")] | SkipJsonSchema[None], Query(examples=["lstm-layer"])
+    ] = None,
+    job_status: Annotated[JobStatus | SkipJsonSchema[None], Query(description="how far it is")] = None,
+    status: Annotated[Status | SkipJsonSchema[None], Query(description="the verdict")] = None,
     since: Annotated[
-        Moment | None, Query(description="submitted at this moment or later", examples=["2026-09-01T00:00:00Z"])
+        Moment | SkipJsonSchema[None],
+        Query(description="submitted at this moment or later", examples=["2026-09-01T00:00:00Z"]),
     ] = None,
 ) -> Selection:
     return Selection(student, assignment, job_status, status, since)

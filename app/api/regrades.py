@@ -43,7 +43,7 @@ router = APIRouter(
     responses=problem_answers(*JSON_BODY),
 )
 async def create_regrade(request: Request, holder: Teacher, wanted: RegradeRequest) -> RegradeBody:
-    """Those that have a report and fulfil all that is given; with nothing given all of them.
+    """Of those that are chosen, the ones that have a report.
 
     They are graded behind all uploads. Each gets a new report, which counts from then on; the earlier ones stay.
     """
@@ -53,7 +53,7 @@ async def create_regrade(request: Request, holder: Teacher, wanted: RegradeReque
             session,
             requested_by=holder.token_id,
             meant=wanted.meant,
-            selection=wanted.model_dump(mode="json", exclude_none=True),
+            selection=wanted.model_dump(mode="json", exclude_defaults=True),
         )
     parts.jobs.wake()
     return _body(await _found(request, id))
@@ -77,7 +77,7 @@ async def read_regrade(request: Request, regrade_id: RegradeId) -> RegradeBody:
     summary="What a regrade changed",
     responses=problem_answers(RegradeNotFound),
 )
-async def list_items(
+async def list_regrade_submissions(
     request: Request,
     regrade_id: RegradeId,
     changed: Annotated[bool, Query(description="only those whose points or verdict are others now")] = False,

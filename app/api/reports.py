@@ -6,7 +6,8 @@ from importlib.metadata import version
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from app import repository
@@ -25,11 +26,15 @@ from grader import Report
 from grader.formats import FORMATS, View, html, write_report
 from grader.report_diff import diff_reports
 
+JSON_REPORT = {
+    "description": "`Report` for `format=json`; else what the platform reads",
+    "anyOf": [{"$ref": "#/components/schemas/Report"}, {"type": "object"}],
+}
 DOCUMENT: Answers = {
     200: {
         "description": "The report as a document.",
         "content": {
-            form.media_type: {"schema": {"type": "object" if form.media_type == "application/json" else "string"}}
+            form.media_type: {"schema": JSON_REPORT if form.media_type == "application/json" else {"type": "string"}}
             for form in FORMATS.values()
         },
         "headers": ETAG_HEADER,
@@ -54,7 +59,8 @@ Form = Annotated[
 # As wide as the numbers of a database are.
 ReportId = Annotated[int, Path(ge=1, lt=2**31, description="a report's number out of the list")]
 EarlierReportId = Annotated[
-    int | None, Query(ge=1, lt=2**31, description="the report to compare with; by default the one before it")
+    Annotated[int, Field(ge=1, lt=2**31)] | SkipJsonSchema[None],
+    Query(description="the report to compare with; by default the one before it"),
 ]
 
 router = APIRouter(prefix="/submissions/{submission_id}", tags=["reports"])
@@ -106,7 +112,7 @@ async def list_reports(request: Request, viewer: TokenHolder, submission_id: Sub
     response_class=Response,
     responses=problem_answers(SubmissionNotFound, ReportNotFound) | DOCUMENT | NOT_MODIFIED,
 )
-async def read_one(
+async def read_report_by_id(
     request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
 ) -> Response:
     submission, stored = await _one(request, submission_id, report_id, viewer)
@@ -118,7 +124,7 @@ async def read_one(
     summary="What changed since an earlier report",
     responses=problem_answers(SubmissionNotFound, ReportNotFound),
 )
-async def read_changes(
+async def compare_reports(
     request: Request,
     viewer: TokenHolder,
     submission_id: SubmissionId,

@@ -20,6 +20,36 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+Schema = dict[str, Any]
+
+
+def _given(name: str, value: Schema | None = None) -> Schema:
+    """Objects in which a property is there and is not null, or is as `value` says."""
+    return {"required": [name], "properties": {name: value or _not({"type": "null"})}}
+
+
+def _not(schema: Schema) -> Schema:
+    return {"not": schema}
+
+
+def _one_of(*schemas: Schema) -> Schema:
+    return {"anyOf": list(schemas)}
+
+
+def _both(*schemas: Schema) -> Schema:
+    return {"allOf": list(schemas)}
+
+
+# Rules about several properties stand under `not`: of `anyOf` or `oneOf` at the top of a schema, generators of clients
+# make a class for each branch, without the properties.
+_BY_ID, _BY_FILTER, _ALL = _given("submissions"), _given("filter"), _given("all", {"const": True})
+_NOT_EXACTLY_ONE = _one_of(
+    _not(_one_of(_BY_ID, _BY_FILTER, _ALL)), _both(_BY_ID, _BY_FILTER), _both(_BY_ID, _ALL), _both(_BY_FILTER, _ALL)
+)
+_NO_CONDITION = _not(_one_of(*map(_given, ("student", "assignment", "job_status", "status", "since"))))
+_STUDENT_WHO_IS_NONE = _both(_given("student"), _given("role", _not({"const": "submitter"})))
+
+
 class Page(Body):
     next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
 
@@ -204,11 +234,7 @@ class StatisticsBody(Body):
 
 
 class TokenRequest(Request):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [{"properties": {"role": {"const": "submitter"}}}, {"properties": {"student": {"type": "null"}}}]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_not(_STUDENT_WHO_IS_NONE))
 
     name: Name = Field(
         description="what it is for",
@@ -253,20 +279,34 @@ class TokenList(Page):
 
 
 class SelectionBody(Request):
+    """What is given must all be fulfilled, and something must be given."""
+
+    model_config = ConfigDict(json_schema_extra=_not(_NO_CONDITION))
+
     student: Name | None = None
     assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
     job_status: JobStatus | None = None
     status: Status | None = Field(None, description="of the report that counts")
     since: Moment | None = Field(None, description="submitted at this moment or later")
 
+    @model_validator(mode="after")
+    def _something_is_given(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("expected at least one condition; all submissions are chosen by `all`, not by a filter")
+        return self
+
 
 class RegradeRequest(Request):
-    """Either certain submissions or a filter; with neither all of them."""
+    """Exactly one of certain submissions, a filter, and all there are: a body without any means nothing."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [{"properties": {"submissions": {"type": "null"}}}, {"properties": {"filter": {"type": "null"}}}],
-            "examples": [{"filter": {"assignment": "lstm-layer", "status": "failed"}}, {"submissions": [EXAMPLE_ID]}],
+            "not": _NOT_EXACTLY_ONE,
+            "examples": [
+                {"filter": {"assignment": "lstm-layer", "status": "failed"}},
+                {"submissions": [EXAMPLE_ID]},
+                {"all": True},
+            ],
         }
     )
 
@@ -274,11 +314,12 @@ class RegradeRequest(Request):
         None, min_length=1, max_length=1000
     )
     filter: SelectionBody | None = None
+    all: bool = Field(False, strict=True, description="every submission that has a report")
 
     @model_validator(mode="after")
-    def _only_one_is_given(self) -> Self:
-        if self.submissions is not None and self.filter is not None:
-            raise ValueError("expected submissions or a filter, not both")
+    def _exactly_one_is_given(self) -> Self:
+        if (self.submissions is not None) + (self.filter is not None) + self.all != 1:
+            raise ValueError("expected exactly one of `submissions`, `filter` and `all`")
         return self
 
     @property
@@ -286,7 +327,7 @@ class RegradeRequest(Request):
         """Ids, or what they are chosen by."""
         if self.submissions is not None:
             return self.submissions
-        return Selection(**(self.filter.model_dump() if self.filter else {}))
+        return Selection(**self.filter.model_dump()) if self.filter else Selection()
 
 
 class RegradeBody(Body):

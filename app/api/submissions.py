@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import repository, uploads
+from app import listing, repository, uploads
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import UPLOAD_BODY, problem_answers
 from app.api.paging import page
@@ -21,7 +21,6 @@ from app.api.schemas import GradeBody, SubmissionBody, SubmissionItem, Submissio
 from app.auth import TokenHolder
 from app.errors import AttemptRefused, NotCancellable, OtherStudent, Overloaded, SubmissionNotFound, UploadRefused
 from app.grades import grade_of
-from app.listing import list_submissions
 from app.models import JobStatus, StoredReport, Submission
 from app.policy import Grade
 from app.reading import report_for
@@ -86,12 +85,12 @@ async def create_submission(
 
 
 @router.get("", summary="List submissions")
-async def list_them(
+async def list_submissions(
     request: Request, viewer: TokenHolder, selection: Selected, limit: Limit = 50, cursor: Cursor = None
 ) -> SubmissionList:
     """The newest first; what is given as a filter must all be fulfilled. A submitter finds its own."""
     async with services(request).database.read() as session:
-        rows = await list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
+        rows = await listing.list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
     shown, next_cursor = page(rows, limit, lambda row: row[0].id)
     return SubmissionList(
         items=[
@@ -160,7 +159,7 @@ async def cancel_submission(request: Request, viewer: TokenHolder, submission_id
     }
     | NOT_MODIFIED,
 )
-async def read_file(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> Response:
+async def read_submission_file(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> Response:
     """Always as a download, whatever is in it."""
     async with services(request).database.read() as session:
         submission = await repository.submission_content(session, submission_id, viewer)

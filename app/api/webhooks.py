@@ -50,7 +50,7 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answ
 async def create_webhook(request: Request, holder: Holder, wanted: WebhookRequest) -> NewWebhookBody:
     """It is sent a POST for every report that this token may read, until it answers with 2xx; 410 ends the webhook.
 
-    The body is `{"type": "submission.graded", "timestamp", "data": {"submission", "report"}}`. It is signed as
+    What it is sent stands under `webhooks` in this document. It is signed as
     Standard Webhooks are: check `webhook-signature`, refuse an old `webhook-timestamp`, and take a repeated
     `webhook-id` for what you have already.
     """
@@ -92,7 +92,7 @@ async def delete_webhook(request: Request, holder: Holder, webhook_id: WebhookId
     status_code=HTTP_202_ACCEPTED,
     responses=problem_answers(WebhookNotFound),
 )
-async def ping(request: Request, holder: Holder, webhook_id: WebhookId) -> DeliveryBody:
+async def ping_webhook(request: Request, holder: Holder, webhook_id: WebhookId) -> DeliveryBody:
     """Sends a message of type `ping`; among the deliveries stands what became of it."""
     async with services(request).database.write() as session:
         if await outbox.find_webhook(session, webhook_id, holder) is None:
@@ -105,7 +105,7 @@ async def ping(request: Request, holder: Holder, webhook_id: WebhookId) -> Deliv
     summary="What was sent, and what became of it",
     responses=problem_answers(WebhookNotFound),
 )
-async def list_deliveries(
+async def list_webhook_deliveries(
     request: Request, holder: Holder, webhook_id: WebhookId, limit: Limit = 50, cursor: Cursor = None
 ) -> DeliveryList:
     async with services(request).database.read() as session:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import logging
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Self
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +24,7 @@ from app.database import Database
 from app.errors import TargetRefused
 from app.models import utc_now
 from app.webhooks import outbox
+from app.webhooks.messages import message_of
 from app.webhooks.outbox import SECRET_PREFIX, Due
 from app.webhooks.targets import look_up
 
@@ -36,6 +36,8 @@ ATTEMPT_SECONDS = 15.0
 LEASE = timedelta(seconds=ATTEMPT_SECONDS + 5)
 #: After the first failure, after the second, ...; after the last one it is given up.
 RETRY_SECONDS = (5, 30, 120, 600, 3600, 6 * 3600, 12 * 3600, 24 * 3600)
+#: What can become of an attempt.
+OUTCOMES = ("delivered", "failed", "given_up", "gone")
 ERROR_CHARACTERS = 200
 
 
@@ -44,7 +46,7 @@ class WebhookSender:
 
     Args:
         private: whether addresses in private networks may be sent to.
-        attempted: called with what came of each attempt: ``delivered``, ``failed``, ``given_up`` or ``gone``.
+        attempted: called with what came of each attempt, one of `OUTCOMES`.
         transport: what connects; tests put something else here.
     """
 
@@ -112,7 +114,7 @@ class WebhookSender:
 
     async def _attempt(self, due: Due) -> tuple[str | None, int | None]:
         """What was wrong, None if nothing, and the status of the answer."""
-        body = json.dumps(message(due), ensure_ascii=False).encode()
+        body = message_of(due.delivery, due.submission, due.report).model_dump_json().encode()
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 response = await self._post(due, body)
@@ -165,30 +167,6 @@ class WebhookSender:
                 facts |= {"status": status, "reason": error, "will_be_repeated": again}
                 logger.warning("webhook_failed", extra=facts)
         self._attempted(outcome)
-
-
-def message(due: Due) -> dict[str, Any]:
-    """The body of a delivery: the same in every attempt."""
-    content: dict[str, Any] = {"type": due.delivery.event, "timestamp": due.delivery.created_at.isoformat(), "data": {}}
-    submission, report = due.submission, due.report
-    if submission is not None and report is not None:
-        content["data"] = {
-            "submission": {
-                "id": submission.id,
-                "student": submission.student,
-                "assignment": submission.assignment_id,
-                "attempt": submission.attempt,
-                "link": f"/api/v1/submissions/{submission.id}",
-            },
-            "report": {
-                "id": report.id,
-                "status": report.status,
-                "points": report.points,
-                "max_points": report.max_points,
-                "link": f"/api/v1/submissions/{submission.id}/reports/{report.id}",
-            },
-        }
-    return content
 
 
 def signature(secret: str, id: str, body: bytes, timestamp: int) -> dict[str, str]:

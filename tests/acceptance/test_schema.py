@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from tests.acceptance.conftest import serving
 
 SECONDS = 45
+
+
+def narrowed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with what a schema cannot say, so that what is made out of it ought to be accepted."""
+    upload = document["paths"]["/api/v1/submissions"]["post"]
+    form = upload["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    # Which assignments there are here.
+    form["assignment"]["enum"] = form["assignment"]["examples"]
+    # That a key names one upload: one that comes with another is refused, rightly.
+    upload["parameters"] = [each for each in upload["parameters"] if each["name"].lower() != "idempotency-key"]
+    return document
 
 
 def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_says(
@@ -16,12 +31,15 @@ def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_say
 ) -> None:
     """Thousands of requests, made by schemathesis out of the document: examples, edges, nonsense, chains."""
     limits = {f"LSTM_GRADER_{name}_PER_MINUTE": "1000000" for name in ("TOKEN_REQUESTS", "STUDENT_UPLOADS")}
+    document = tmp_path / "openapi.json"
     with serving(tmp_path / "data", cache_dir, **limits) as server:
+        document.write_text(json.dumps(narrowed(httpx.get(f"{server.url}/openapi.json").json())))
         ended = subprocess.run(
             [
                 str(Path(sys.executable).with_name("schemathesis")),
                 "run",
-                f"{server.url}/openapi.json",
+                str(document),
+                f"--url={server.url}",
                 f"--header=Authorization: Bearer {server.token}",
                 "--checks=all",
                 "--continue-on-failure",

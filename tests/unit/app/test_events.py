@@ -62,7 +62,7 @@ async def test_what_is_graded_again_is_told_again(service: Service) -> None:
     async with service.client() as client:
         body = await submit(client)
         last = (await events(client, body))[-1]["id"]
-        await client.post("/api/v1/regrades", json={})
+        await client.post("/api/v1/regrades", json={"all": True})
         await client.get(body["links"]["self"], params={"wait": 20})
         again = [event["event"] for event in await events(client, body, last) if event["event"] != "position"]
     assert again == ["queued", "reading", "running", "done"]

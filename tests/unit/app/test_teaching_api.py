@@ -105,8 +105,8 @@ async def regraded(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        ({}, {"ivanov", "petrov", "sidorov"}),
-        ({"filter": {}}, {"ivanov", "petrov", "sidorov"}),
+        ({"all": True}, {"ivanov", "petrov", "sidorov"}),
+        ({"all": True, "filter": None}, {"ivanov", "petrov", "sidorov"}),
         ({"filter": {"status": "failed"}}, {"ivanov", "petrov"}),
         ({"filter": {"student": "petrov", "status": "failed"}}, {"petrov"}),
         ({"filter": {"assignment": "lstm-notebook"}}, set()),
@@ -144,11 +144,23 @@ async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
         {"submissions": ["01ksvh1y8gk3v0q4m2z7c9x5ab"], "filter": {}},
         {"filter": {"studnet": "ivanov"}},
         {"all": False},
+        {"all": 1},
+        {"all": True, "filter": {"student": "ivanov"}},
+        {"all": True, "submissions": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},
+        {},
+        {"filter": None},
+        {"filter": {}},
+        {"filter": {"student": None}},
+        None,
+        [],
     ],
 )
-async def test_regrade_of_something_unclear_is_refused(service: Service, body: dict[str, Any]) -> None:
+async def test_regrade_of_something_unclear_is_refused(service: Service, body: Any) -> None:
+    """Above all of what could be meant as everything and was not said to be."""
     async with service.client() as owner:
         assert_problem(await owner.post(REGRADES, json=body), 422, "invalid-request")
+        assert_problem(await owner.post(REGRADES), 422, "invalid-request")
+        assert (await owner.get(REGRADES)).json()["items"] == []
 
 
 async def test_regrade_that_is_not_there(service: Service) -> None:

@@ -1,0 +1,83 @@
+"""What a webhook is sent: the bodies of deliveries, which the OpenAPI document describes as they are made here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.models import Delivery, StoredReport, Submission
+from grader import Status
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class GradedSubmission(_Part):
+    id: str
+    student: str
+    assignment: str
+    attempt: int
+    link: str = Field(description="where the API tells more of it")
+
+
+class GradedReport(_Part):
+    id: int
+    status: Status
+    points: float | None = Field(description="null when we have failed (`internal_error`)")
+    max_points: float
+    link: str = Field(description="the whole report")
+
+
+class GradedData(_Part):
+    submission: GradedSubmission
+    report: GradedReport
+
+
+class GradedMessage(_Part):
+    """A submission has a new report."""
+
+    type: Literal["submission.graded"] = "submission.graded"
+    timestamp: datetime
+    data: GradedData
+
+
+class PingData(_Part): ...
+
+
+class PingMessage(_Part):
+    """Somebody tries the webhook."""
+
+    type: Literal["ping"] = "ping"
+    timestamp: datetime
+    data: PingData = PingData()
+
+
+def message_of(
+    delivery: Delivery, submission: Submission | None, report: StoredReport | None
+) -> GradedMessage | PingMessage:
+    """The body of a delivery: the same in every attempt."""
+    if submission is None or report is None:
+        return PingMessage(timestamp=delivery.created_at)
+    here = f"/api/v1/submissions/{submission.id}"
+    return GradedMessage(
+        timestamp=delivery.created_at,
+        data=GradedData(
+            submission=GradedSubmission(
+                id=submission.id,
+                student=submission.student,
+                assignment=submission.assignment_id,
+                attempt=submission.attempt,
+                link=here,
+            ),
+            report=GradedReport(
+                id=report.id,
+                status=Status(report.status),
+                points=report.points,
+                max_points=report.max_points,
+                link=f"{here}/reports/{report.id}",
+            ),
+        ),
+    )
