@@ -24,7 +24,7 @@ from app.head import HeadMiddleware
 from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
 from app.limits import RateLimit
 from app.metrics import Metrics
-from app.middleware import RequestMiddleware
+from app.middleware import RequestMiddleware, expect_requests
 from app.selftest import SelfTest
 from app.services import Operations, Services
 from app.settings import Settings
@@ -99,6 +99,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     app.mount("/static", StaticFiles(directory=STATIC_FILES))
     check_guarded(app.routes)
     openapi.describe(app, sorted(assignments))
+    expect_requests(app, metrics)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app

@@ -2,21 +2,36 @@
 
 Counted in this process, in a registry of its own; what the database knows is asked for when somebody reads. No label
 holds what a student or a client wrote: statuses, phases, reasons and kinds are ours, and a route is a pattern.
+
+Every counter stands at 0 from the start, with every label it can get. One that appeared with its first case would hide
+that case: an increase is only seen from a number that was there before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from app.repository import QueueState
-from grader import Report, SandboxError
+from app.webhooks.sender import OUTCOMES
+from grader import Report, SandboxError, Status
 from grader.sandbox import Kind, Limits, Outcome, Sandbox
 
 SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 REASONS = frozenset({"wall", "cpu", "memory", "threads", "disk", "output", "starved"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+# A second series for every counter, which says when it began: they all begin with the process.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -37,6 +52,15 @@ class Metrics:
         self._attempts = self._counter("webhook_attempts", "Attempts to send a webhook delivery", ["outcome"])
         self._requests = self._counter("http_requests", "Answered requests", ["method", "route", "status"])
         self._answers = self._histogram("http_request_seconds", "What an answer took", ["route"])
+        for status in Status:
+            self._grades.labels(status.value)
+        self._seconds.labels("total")
+        for reason in (*REASONS, "other"):
+            self._kills.labels(reason)
+        for kind in Kind:
+            self._failures.labels(kind.value)
+        for outcome in OUTCOMES:
+            self._attempts.labels(outcome)
 
     def _gauge(self, name: str, text: str, labels: list[str] | None = None) -> Gauge:
         return Gauge(name, text, labels or [], namespace="lstm_grader", registry=self._registry)
@@ -53,6 +77,11 @@ class Metrics:
         phases: Mapping[str, float] = {**report.timing.phases, "total": report.timing.wall_seconds}
         for name, seconds in phases.items():
             self._seconds.labels(name).observe(seconds)
+
+    def expect(self, method: str, route: str, statuses: Iterable[int]) -> None:
+        """Requests to this route may be answered so."""
+        for status in statuses:
+            self._requests.labels(method, route, str(status))
 
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """A request was answered; `route` is the pattern that its path fits."""

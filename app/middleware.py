@@ -40,6 +40,26 @@ SECURITY_HEADERS = {
 }
 
 
+# Besides what a route documents. Pages document nothing.
+ANYWHERE = (
+    HTTPStatus.SEE_OTHER,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+def expect_requests(app: FastAPI, metrics: Metrics) -> None:
+    """Count the answers of all routes from 0. Call this when the application has all its routes."""
+    for route in iter_route_contexts(app.routes):
+        methods: set[str] = getattr(route, "methods", None) or {"GET"}
+        documented = [getattr(route, "status_code", None) or HTTPStatus.OK, *getattr(route, "responses", {})]
+        for method in methods | {"HEAD"} if "GET" in methods else methods:
+            metrics.expect(method, route.path or "none", {*map(int, documented), *ANYWHERE})
+
+
 class RequestMiddleware:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app

@@ -20,7 +20,7 @@ from app.api import operations
 from app.head import HeadMiddleware
 from app.log_config import configure_logging
 from app.main import create_app
-from app.middleware import RequestMiddleware
+from app.middleware import RequestMiddleware, expect_requests
 from app.services import Operations, Services
 from app.settings import Settings, unknown_variables
 from app.tokens import new_token, sign_in_link
@@ -105,6 +105,7 @@ async def answering(state: Operations, port: int) -> AsyncIterator[None]:
     app.state.operations = state
     problems.add_handlers(app)
     app.include_router(operations.router)
+    expect_requests(app, state.metrics)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware, metrics=state.metrics)
     with listen(state.settings.host, port) as listener:

@@ -16,6 +16,7 @@ PACKAGES = {
     "nginx": "nginx-light",
     "nsenter": "util-linux",
     "openssl": "openssl",
+    "promtool": "prometheus",
 }
 
 

@@ -15,11 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from grader.assignment import BUILT_IN
 from tests.acceptance.conftest import COMMAND, CORPUS, Server, service_environment, serving
 
 SUBMISSIONS = "/api/v1/submissions"
+ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus"
 
 
 def submit(client: httpx.Client, case: str, wait: int = 120, lang: str = "en") -> httpx.Response:
@@ -49,6 +52,33 @@ def wait_for_running(client: httpx.Client, location: str) -> None:
 
 def alive(processes: list[int]) -> list[int]:
     return [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+
+
+# Operations
+
+
+def test_what_the_alerts_look_at_is_there_before_anything_has_happened(server: Server) -> None:
+    """`alerts_test.yml` shows that the rules work on its series; here is that a service has these very series."""
+    with server.client() as client:
+        text = client.get("/metrics").text
+    exposed = {
+        (sample.name, frozenset(sample.labels.items()))
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    tests = yaml.safe_load((ALERTS / "alerts_test.yml").read_text())["tests"]
+    assumed = set()
+    for series in {series["series"] for test in tests for series in test["input_series"]}:
+        name, _, written = series.partition("{")
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', written))
+        # Prometheus adds these two, and `up`.
+        assert {labels.pop("job"), labels.pop("instance")} <= {"lstm-grader", "node", "a", "b", "web", "worker"}
+        assumed.add((name, frozenset(labels.items())))
+    assert len(assumed) > 10
+    assert assumed - exposed == {("up", frozenset())}
+    used = set(re.findall(r"lstm_grader_\w+", (ALERTS / "alerts.yml").read_text()))
+    assert used == {name for name, _ in assumed if name.startswith("lstm_grader_") and name in used}
+    assert used <= {name for name, _ in exposed}
 
 
 # Grading
