@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute
 
 from app import tokens
 from app.errors import FormExpired, NotAuthenticated, NotPermitted, SessionMissing
+from app.masking import unmask
 from app.models import Role, Token
 from app.services import operations, services
 from app.tokens import Principal, hash_secret
@@ -140,7 +141,7 @@ def is_secure(request: Request) -> bool:
 
 
 def form_secret(request: Request) -> str:
-    """The hidden field that shows that a form came from a page of ours."""
+    """What shows that a form came from a page of ours; it stands there masked."""
     return hash_secret(f"form:{request.cookies.get(SESSION_COOKIE, '')}")
 
 
@@ -156,7 +157,8 @@ def check_same_site(request: Request) -> None:
 
 def check_form_secret(request: Request, came: object) -> None:
     """Raises: FormExpired: it is not the one of this session."""
-    if not isinstance(came, str) or not hmac.compare_digest(came.encode(), form_secret(request).encode()):
+    secret = unmask(came) if isinstance(came, str) else ""
+    if not hmac.compare_digest(secret.encode(), form_secret(request).encode()):
         raise FormExpired
 
 

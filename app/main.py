@@ -10,12 +10,14 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from app import problems, tokens
 from app.api import openapi, operations
 from app.api import routes as api_routes
 from app.auth import check_guarded
 from app.backlog import Backlog
+from app.charts import ChartProcess, Charts
 from app.database import Database
 from app.deletion import Retention
 from app.engine import warm_engine
@@ -36,14 +38,25 @@ from grader import Assignment, load_assignments
 from grader.formats import html
 
 STATIC_FILES = Path(__file__).parent / "web" / "static"
+# Event streams must not wait for more, and files that students have sent go back as they came. The secrets of forms are
+# masked (`app.masking`).
+NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
+COMPRESSION = 6
 
 
-def create_app(settings: Settings, *, owner_token: str | None = None, grade_with: Grade | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    owner_token: str | None = None,
+    grade_with: Grade | None = None,
+    draw_with: Charts | None = None,
+) -> FastAPI:
     """The whole service as one ASGI application; on SQLite its lifespan also starts the worker and stops it.
 
     Args:
         owner_token: its holder may do everything; None: a random one that nobody learns.
         grade_with: what grades on SQLite; None: the engine with a sandbox of its own. Tests put something faster here.
+        draw_with: what draws pictures; None: a process of its own.
     Raises:
         AssignmentError: an assignment file is wrong.
         OwnerTokenMissing: PostgreSQL is used without one in the settings (raised by the lifespan).
@@ -57,6 +70,9 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
+            charts = draw_with
+            if charts is None:
+                charts = await stack.enter_async_context(ChartProcess())
             database = Database(settings.database_url)
             stack.push_async_callback(database.close)
             jobs: Jobs
@@ -77,7 +93,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
             )
             await stack.enter_async_context(sender)
             limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
-            app.state.services = Services(settings, assignments, database, jobs, limit, backlog)
+            app.state.services = Services(settings, assignments, database, jobs, limit, backlog, charts)
             await stack.enter_async_context(Retention(database, settings.retention_days))
             app.state.operations = Operations(settings, database, lambda: jobs.is_working, self_test, metrics)
             yield
@@ -101,6 +117,7 @@ def create_app(settings: Settings, *, owner_token: str | None = None, grade_with
     openapi.describe(app, sorted(assignments))
     expect_requests(app, metrics)
     app.add_middleware(HeadMiddleware)
+    app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION, exclude_content_types=NOT_COMPRESSED)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 

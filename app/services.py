@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from app.backlog import Backlog
+from app.charts import Charts
 from app.database import Database
 from app.jobs import Jobs
 from app.limits import RateLimit
@@ -51,6 +52,7 @@ class Services:
     jobs: Jobs
     request_limit: RateLimit
     backlog: Backlog
+    charts: Charts
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 
 

@@ -1,11 +1,8 @@
 """The pictures of a report: the error over time, by unit, and over both. One definition each, in Vega-Lite.
 
-vl-convert draws them as SVG without a browser and without a network. A definition holds numbers and our own words, and
-nothing that a student wrote. Every picture has a text that says the same: for those who do not see it, and for places
-that show none.
-
-Drawing the first picture of a process takes about a second and 100 MB, the next ones some 50 ms; it may be called from
-several threads.
+`grader.drawing` makes an SVG of one without a browser and without a network. A definition holds numbers and our own
+words, and nothing that a student wrote. Every picture has a text that says the same: for those who do not see it, and
+for places that show none.
 """
 
 from __future__ import annotations
@@ -22,7 +19,6 @@ from numpy.typing import NDArray
 from grader import artefacts
 from grader.messages import translate
 
-VEGA_LITE = "6.4"
 #: The scale is logarithmic and has no zero: smaller errors are drawn here, far below every tolerance.
 FLOOR = 1e-9
 # A cell of the heat map is a rectangle in the SVG: more steps than this are drawn together.
@@ -59,21 +55,6 @@ class Picture:
     text: str
     spec: Spec
 
-    def svg(self) -> str:
-        """The chart as an SVG document of its own."""
-        # Imported here: 80 MB that only whoever wants a picture should load.
-        import vl_convert
-
-        # Nothing in a chart has an address, and none would be followed.
-        return vl_convert.vegalite_to_svg(self.spec, vl_version=VEGA_LITE, allowed_base_urls=[])
-
-
-def javascript() -> str:
-    """A module that draws these definitions in a browser; it makes `window.vegaEmbed`. 900 kB, made anew each time."""
-    import vl_convert
-
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
-
 
 def pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> list[Picture]:
     """The pictures of a case of a rendered report, none where there is nothing to see: a hidden case, another shape.
@@ -108,8 +89,8 @@ class _Words:
 
 
 def _shown(error: float | None) -> float | None:
-    """Where an error stands on the logarithmic scale; None, for NaN, is a gap."""
-    return None if error is None or not math.isfinite(error) else max(error, FLOOR)
+    """Where an error stands on the logarithmic scale, in four digits, as one reads it; None, for NaN, is a gap."""
+    return None if error is None or not math.isfinite(error) else float(f"{max(error, FLOOR):.3e}")
 
 
 def _y(words: _Words, largest: float) -> Spec:

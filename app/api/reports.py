@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Annotated
 
+from anyio import from_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -190,7 +191,7 @@ async def read_picture(
     etag = tag(stored.id, name, view.language, sorted(view.artefacts), version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
-    svg = await run_in_threadpool(picture.svg)
+    svg = await services(request).charts.svg(picture.spec)
     return Response(svg, media_type="image/svg+xml", headers=_policy(html.POLICY) | caching(etag))
 
 
@@ -213,7 +214,10 @@ async def _document(
     if answer := unchanged(request, etag):
         return answer
     report, artefacts = report_for(stored, viewer), await artefacts_for(request, stored)
-    text = await run_in_threadpool(write_report, report, format, language, artefacts)
+    charts = services(request).charts
+    text = await run_in_threadpool(
+        write_report, report, format, language, artefacts, draw=lambda spec: from_thread.run(charts.svg, spec)
+    )
     return Response(text, media_type=FORMATS[format].media_type, headers=_policy(html.POLICY) | caching(etag))
 
 

@@ -11,13 +11,15 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from app.auth import SESSION_COOKIE, form_secret
+from app.masking import mask
 from app.texts import LANGUAGE_COOKIE, language_of, text, title_of
 from grader.formats.html import environment
 from grader.messages import LANGUAGES, translate
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
-_environment = environment(Path(__file__).parent / "templates")
+# The icon stands in every page: one request less.
+_environment = environment(Path(__file__).parent / "templates", Path(__file__).parent / "static")
 
 
 def page(
@@ -38,7 +40,7 @@ def page(
         languages=LANGUAGES,
         path=request.url.path if request.method == "GET" else "/",
         signed_in=SESSION_COOKIE in request.cookies and status_code != HTTPStatus.UNAUTHORIZED,
-        form_secret=form_secret(request),
+        form_secret=mask(form_secret(request)),
         **context,
     )
     response = HTMLResponse(html, status_code, headers)

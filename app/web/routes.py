@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
@@ -29,6 +29,7 @@ from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, Uploa
 from app.events import STAGES
 from app.grades import grade_of, may_try_again, points_of
 from app.listing import Selection, list_submissions
+from app.masking import mask, unmask
 from app.models import StoredReport, new_id
 from app.problems import problem
 from app.reading import artefacts_for, report_for
@@ -37,7 +38,6 @@ from app.texts import language_of
 from app.tokens import Principal, hash_secret
 from app.watching import event_stream, wait_until_done
 from app.web.pages import page
-from grader import charts
 from grader.formats import View, html
 
 RECENT = 20
@@ -52,7 +52,7 @@ KEY_FIELD = "idempotency_key"
 KEY_COOKIE = "lstm_grader_form"
 
 KEPT_FOR_A_DAY = {"Cache-Control": "max-age=86400"}
-PICTURE = "/submissions/{}/pictures/{}.{}?lang={}"
+PICTURE = "/submissions/{}/pictures/{}.svg?lang={}"
 
 router = APIRouter(include_in_schema=False)
 
@@ -106,7 +106,7 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
             checked = await uploads.check_upload(
                 form, parts.assignments, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD, KEY_FIELD)
             )
-        form_key = fields.get(KEY_FIELD)
+        form_key = unmask(fields.get(KEY_FIELD, ""))
         submission, _ = await uploads.accept(parts, checked, submitter, checked.key(form_key) if form_key else None)
     except UploadRefused as refusal:
         return await _upload_page(request, submitter, refusal, fields)
@@ -136,7 +136,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         return page(request, "waiting.html", **context)
     view = await _view(request, stored, viewer)
     pictures = [
-        html.shown(picture, *(PICTURE.format(submission.id, name, form, view.language) for form in ("svg", "json")))
+        html.drawn_by_script(picture, PICTURE.format(submission.id, name, view.language))
         for name, picture in html.pictures_of(view).items()
     ]
     return page(request, "report.html", report=view.report, pictures=pictures, grade=grade, **context)
@@ -150,11 +150,9 @@ async def submission_events(
     return await event_stream(services(request), submission_id, viewer, last_event_id or 0)
 
 
-@router.get("/submissions/{submission_id}/pictures/{name}.{form}")
-async def picture(
-    request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str, form: Literal["svg", "json"]
-) -> Response:
-    """One picture of the newest report, or its definition for the script that draws it with numbers to point at."""
+@router.get("/submissions/{submission_id}/pictures/{name}.svg")
+async def picture(request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str) -> Response:
+    """One picture of the newest report, for readers without scripts."""
     async with services(request).database.read() as session:
         if await repository.find_submission(session, submission_id, viewer) is None:
             raise SubmissionNotFound
@@ -165,21 +163,18 @@ async def picture(
     drawn = html.pictures_of(view).get(name)
     if drawn is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
-    if form == "json":
-        return JSONResponse(drawn.spec)
-    svg = await run_in_threadpool(drawn.svg)
+    svg = await services(request).charts.svg(drawn.spec)
     return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": html.POLICY})
 
 
 @router.get("/static/vega.js")
-async def vega() -> Response:
+async def vega(request: Request) -> Response:
     """What `pictures.js` draws with: a megabyte that is asked for only where there are pictures."""
-    return Response(await run_in_threadpool(_javascript), media_type="text/javascript", headers=KEPT_FOR_A_DAY)
-
-
-@cache
-def _javascript() -> str:
-    return charts.javascript()
+    packed = await services(request).charts.javascript()
+    headers = KEPT_FOR_A_DAY | {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
+    return Response(await run_in_threadpool(gzip.decompress, packed), media_type="text/javascript", headers=headers)
 
 
 async def _view(request: Request, stored: StoredReport, viewer: Principal) -> View:
@@ -202,7 +197,7 @@ async def _upload_page(
     response = page(
         request,
         "upload.html",
-        form_key=form_key,
+        form_key=mask(form_key),
         status_code=answer.status if answer else 200,
         problem=problem(answer, language_of(request), refusal.params) if answer and refusal else None,
         student=viewer.student or fields.get("student", ""),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from grader import drawing
 from grader.formats import coursera, gradescope, html, json, junit, prairielearn, text
 from grader.formats.view import View
 from grader.report import Report
@@ -33,15 +35,22 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def write_report(report: Report, name: str, language: str, artefacts: Mapping[str, bytes] | None = None) -> str:
+def write_report(
+    report: Report,
+    name: str,
+    language: str,
+    artefacts: Mapping[str, bytes] | None = None,
+    draw: Callable[[dict[str, Any]], str] = drawing.svg,
+) -> str:
     """The report as a document, in one of `FORMATS`.
 
     Args:
         artefacts: stored arrays by name, as `grader.grade` gives them out; pictures show more detail with them.
+        draw: makes an SVG document of a chart's definition.
     Raises:
         KeyError: there is no such format or language.
     """
-    return FORMATS[name].write(View.of(report, language, artefacts))
+    return FORMATS[name].write(View.of(report, language, artefacts, draw))
 
 
 __all__ = ["FORMATS", "Format", "View", "write_report"]

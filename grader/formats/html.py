@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from grader import numbers
@@ -32,7 +33,7 @@ ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 def write(view: View) -> str:
     facts = [view.report["submission"]["filename"], view.report["assignment"]["id"]]
-    embedded = [_embedded(picture) for picture in pictures_of(view).values()]
+    embedded = [_embedded(picture, view.draw(picture.spec)) for picture in pictures_of(view).values()]
     return fill("report_page.html", view.language, report=view.report, facts=facts, pictures=embedded)
 
 
@@ -61,13 +62,19 @@ def pictures_of(view: View) -> dict[str, Picture]:
     return {f"{case}-{picture.id}": picture for case, picture in drawn}
 
 
-def shown(picture: Picture, address: str, chart: str | None = None) -> dict[str, str | None]:
-    """A picture as the template takes it: where it is, and where its definition is for a script that draws it anew."""
-    return {"title": picture.title, "text": picture.text, "address": address, "chart": chart}
+def drawn_by_script(picture: Picture, address: str) -> dict[str, str | None]:
+    """A picture as the template takes it, with its definition for a script.
+
+    Args:
+        address: of its SVG, for readers without scripts.
+    """
+    definition = htmlsafe_json_dumps(picture.spec, separators=(",", ":"))
+    return {"title": picture.title, "text": picture.text, "address": address, "definition": definition}
 
 
-def _embedded(picture: Picture) -> dict[str, str | None]:
-    return shown(picture, f"data:image/svg+xml;base64,{base64.b64encode(picture.svg().encode()).decode()}")
+def _embedded(picture: Picture, svg: str) -> dict[str, str | None]:
+    address = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    return {"title": picture.title, "text": picture.text, "address": address, "definition": None}
 
 
 @cache

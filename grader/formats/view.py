@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from grader import drawing
 from grader.extraction import FAILURES
 from grader.messages import message_of, render, title_of, translate
 from grader.numbers import points
@@ -127,15 +128,26 @@ def says_error(report: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class View:
-    """A rendered report (`grader.messages.render`) in one language, and the artefacts that belong to it, by name."""
+    """A rendered report (`grader.messages.render`) in one language, and the artefacts that belong to it, by name.
+
+    Attributes:
+        draw: makes an SVG document of a chart's definition.
+    """
 
     report: dict[str, Any]
     language: str
     artefacts: Mapping[str, bytes] = field(default_factory=dict)
+    draw: Callable[[dict[str, Any]], str] = drawing.svg
 
     @classmethod
-    def of(cls, report: Report, language: str, artefacts: Mapping[str, bytes] | None = None) -> View:
-        return cls(render(report, language), language, artefacts or {})
+    def of(
+        cls,
+        report: Report,
+        language: str,
+        artefacts: Mapping[str, bytes] | None = None,
+        draw: Callable[[dict[str, Any]], str] = drawing.svg,
+    ) -> View:
+        return cls(render(report, language), language, artefacts or {}, draw)
 
     def ui(self, name: str, **params: object) -> str:
         """A word or a sentence that is not the report's own."""

@@ -1,6 +1,5 @@
-// Draws the pictures of a report anew, so that one can point at a value and read it. Without this script, or when
-// anything goes wrong here, the pictures stay as they are.
-const images = [...document.querySelectorAll("img[data-chart]")];
+// Draws the pictures of a report, so that one can point at a value and read it. Their definitions stand in the page. Without
+// scripts the page shows SVG images instead, and where anything goes wrong here, this script puts them in.
 const options = {
   actions: false,
   // The page may run no code that is made from strings: expressions are interpreted instead.
@@ -11,23 +10,40 @@ const options = {
   tooltip: { disableDefaultStyle: true },
 };
 
-async function draw(image) {
-  const answer = await fetch(image.dataset.chart);
-  if (!answer.ok) return;
-  const definition = { ...(await answer.json()), width: "container" };
+// In its place before it is drawn: it takes its width from there, and says until then that it is coming.
+function place(script) {
   const chart = document.createElement("div");
+  const waiting = document.createElement("p");
   chart.className = "chart";
   chart.setAttribute("role", "img");
-  chart.setAttribute("aria-label", image.alt);
-  // In its place before it is drawn: it takes its width from there.
-  image.replaceWith(chart);
-  await window.vegaEmbed(chart, definition, options).catch((error) => {
-    chart.replaceWith(image);
-    throw error;
-  });
+  chart.setAttribute("aria-label", script.dataset.title);
+  chart.setAttribute("aria-busy", "true");
+  waiting.className = "loading";
+  waiting.textContent = script.dataset.loading;
+  chart.append(waiting);
+  script.after(chart);
+  return { chart, script };
 }
 
-if (images.length) {
-  await import("/static/vega.js");
-  for (const image of images) await draw(image).catch(console.error);
+async function draw({ chart, script }) {
+  const definition = { ...JSON.parse(script.textContent), width: "container" };
+  await window.vegaEmbed(chart, definition, options);
+  chart.removeAttribute("aria-busy");
+}
+
+// What stands in <noscript> is text to a browser that runs scripts.
+function useImage({ chart, script }) {
+  chart.outerHTML = script.parentElement.querySelector("noscript").textContent;
+}
+
+const charts = [...document.querySelectorAll("script[data-loading]")].map(place);
+const engine = charts.length ? import("/static/vega.js") : null;
+for (const chart of charts) {
+  try {
+    await engine;
+    await draw(chart);
+  } catch (error) {
+    console.error(error);
+    useImage(chart);
+  }
 }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from html import unescape
 from typing import Any
@@ -9,11 +10,13 @@ import httpx
 import numpy as np
 import pytest
 
+from app.masking import unmask
 from grader import Report, Status
 from grader.artefacts import pack
 from grader.charts import pictures
 from grader.report import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+from tests.unit.app.test_api import SUBMISSIONS
 from tests.unit.grader.make_reports import make_report
 
 pytestmark = pytest.mark.anyio
@@ -102,7 +105,7 @@ async def test_page_loads_itself_again_until_there_is_a_report(
         assert 'http-equiv="refresh"' not in (await browser.get(where)).text
 
 
-@pytest.mark.parametrize("secret", ["0" * 64, "ы", "x"])
+@pytest.mark.parametrize("secret", ["0" * 64, "0" * 256, "0" * 255, "ы", "x"])
 async def test_form_without_the_sessions_secret_changes_nothing(
     service: Service, grader: FakeGrader, secret: str
 ) -> None:
@@ -227,7 +230,7 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
     grader.artefacts = dict([ARRAYS])
     async with service.browser() as browser:
         page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
-        addresses = re.findall(r'<img src="(/submissions/[^"]+)"', page.text)
+        addresses = re.findall(r'<noscript><img src="(/submissions/[^"]+)"', page.text)
         assert len(addresses) == page.text.count("<figcaption>") == 3
         assert "are beyond the tolerance" in page.text
         for address in addresses:
@@ -236,14 +239,51 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
             assert picture.headers["content-security-policy"].startswith("default-src 'none'")
             assert picture.text.startswith("<svg")
         assert (await browser.get(addresses[0].replace("over_time", "nothing"))).status_code == 404
-        definition = await browser.get(addresses[0].replace(".svg", ".json"))
-        assert definition.json() == pictures(make_report().model_dump(mode="json")["cases"][0], "en", {})[0].spec
+        definition = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page.text, re.DOTALL)[0]
+        assert json.loads(definition) == pictures(make_report().model_dump(mode="json")["cases"][0], "en", {})[0].spec
         assert (await browser.get(addresses[0].replace(".svg", ".png"))).status_code in (404, 422)
     async with service.client() as client:
         assert (await client.get(addresses[0])).status_code == 401
     await service.add_token("another")
     async with service.browser("another") as stranger:
         assert (await stranger.get(addresses[0])).status_code == 404
+
+
+async def test_text_is_compressed_for_whoever_takes_it_and_streams_and_files_are_not(
+    service: Service, grader: FakeGrader
+) -> None:
+    content = b"x = 1  # a comment\n" * 1000
+    async with service.browser() as browser, service.client() as client:
+        where = (await send(browser, file=("LSTM.py", content))).headers["location"]
+        id = where.rpartition("/")[2]
+        for address in ("/", where, "/static/report/report.css", "/static/vega.js"):
+            encoded, plain = [
+                await browser.get(address, headers={"Accept-Encoding": accepted}) for accepted in ("gzip", "identity")
+            ]
+            assert encoded.headers["content-encoding"] == "gzip", address
+            assert "content-encoding" not in plain.headers
+            assert "Accept-Encoding" in encoded.headers["vary"]
+            assert "Accept-Encoding" in plain.headers["vary"]
+            assert encoded.text[-20:] == plain.text[-20:]
+        report = await client.get(f"{SUBMISSIONS}/{id}/report")
+        assert report.headers["content-encoding"] == "gzip"
+        stream = await client.get(f"{SUBMISSIONS}/{id}/events")
+        assert "event: done" in stream.text
+        assert "content-encoding" not in stream.headers
+        file = await client.get(f"{SUBMISSIONS}/{id}/file")
+        assert file.content == content
+        assert "content-encoding" not in file.headers
+
+
+async def test_secrets_of_forms_look_different_in_every_answer(service: Service) -> None:
+    """A page that is compressed tells its length, and so what repeats in it."""
+    async with service.browser() as browser:
+        pages = [(await browser.get("/")).text for _ in range(3)]
+        for name in ("form_secret", "idempotency_key"):
+            assert len({re.findall(rf'name="{name}" value="([^"]+)"', page)[0] for page in pages}) == 3
+        oldest = form_secret(pages[0])
+        assert not any(str(cookie) in page for cookie in browser.cookies.values() for page in pages)
+        assert (await send(browser, secret=oldest)).status_code == 303
 
 
 async def test_arrays_that_are_gone_cost_a_picture_and_nothing_else(service: Service, grader: FakeGrader) -> None:
@@ -287,17 +327,21 @@ async def test_form_sent_again_is_one_attempt_and_a_new_page_another(service: Se
 
 async def test_page_that_is_loaded_again_before_an_answer_came_is_the_same_form(service: Service) -> None:
     async with service.browser() as browser:
-        first, again = [form_fields((await browser.get("/")).text) for _ in range(2)]
-        assert first == again
-        refused = await send_form(browser, first, b"")
+        first, again = [(await browser.get("/")).text for _ in range(2)]
+        assert form_key(first) == form_key(again)
+        refused = await send_form(browser, form_fields(first), b"")
         assert refused.status_code == 422
-        assert form_fields(refused.text) == first
-        assert (await send_form(browser, first)).status_code == 303
-        assert form_fields((await browser.get("/")).text) != first
+        assert form_key(refused.text) == form_key(first)
+        assert (await send_form(browser, form_fields(first))).status_code == 303
+        assert form_key((await browser.get("/")).text) != form_key(first)
 
 
 def form_fields(html: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)">', html))
+
+
+def form_key(html: str) -> str:
+    return unmask(form_fields(html)["idempotency_key"])
 
 
 async def send_form(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -14,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from grader import artefacts
-from grader.charts import HEAT_STEPS, Picture, javascript, pictures
+from grader import artefacts, drawing
+from grader.charts import HEAT_STEPS, Picture, pictures
 from grader.messages import render
 from tests.unit.grader.make_reports import make_report
 
@@ -38,7 +39,7 @@ def heat(actual: np.ndarray, expected: np.ndarray) -> Picture:
 
 def test_a_picture_is_an_svg_that_names_no_address() -> None:
     for drawn in pictures(case(), "ru", {}):
-        root = ET.fromstring(drawn.svg())
+        root = ET.fromstring(drawing.svg(drawn.spec))
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert not [e for e in root.iter() if "href" in "".join(e.attrib)]
 
@@ -46,7 +47,7 @@ def test_a_picture_is_an_svg_that_names_no_address() -> None:
 def test_a_picture_is_the_same_every_time_and_from_several_threads() -> None:
     drawn = pictures(case(), "en", {})[0]
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(lambda _: drawn.svg(), range(8)))) == 1
+        assert len(set(pool.map(lambda _: drawing.svg(drawn.spec), range(8)))) == 1
 
 
 def test_words_say_where_it_goes_wrong() -> None:
@@ -59,7 +60,7 @@ def test_a_drawn_number_has_the_decimal_sign_of_the_language() -> None:
     drawn = picture([0.1, 0.4], language="ru")
     number = {"field": "error", "type": "quantitative", "format": ".2f"}
     layer = {"data": {"values": [{"error": 0.123}]}, "mark": {"type": "text"}, "encoding": {"text": number}}
-    assert "0,12" in replace(drawn, spec=drawn.spec | {"layer": [layer]}).svg()
+    assert "0,12" in drawing.svg(drawn.spec | {"layer": [layer]})
 
 
 def test_words_say_that_all_is_well() -> None:
@@ -95,7 +96,7 @@ def test_any_errors_have_words(errors: list[float | None], id: str) -> None:
 @pytest.mark.parametrize("errors", [[0.0], [None], [1e30, 0.0], [1e-7] * 1000])
 @pytest.mark.parametrize("id", ["over_time", "by_unit"])
 def test_unusual_errors_can_be_drawn(id: str, errors: list[float | None]) -> None:
-    assert picture(errors, id).svg().startswith("<svg")
+    assert drawing.svg(picture(errors, id).spec).startswith("<svg")
 
 
 def test_the_heat_map_counts_what_is_right() -> None:
@@ -106,7 +107,7 @@ def test_the_heat_map_counts_what_is_right() -> None:
     drawn = heat(actual, expected)
     assert "Beyond the tolerance are 6 of 40 pairs" in drawn.text
     assert "Right at every timestep: 2 of 4 units. NaN or infinity: 1 of the 40 pairs." in drawn.text
-    assert drawn.svg().startswith("<svg")
+    assert drawing.svg(drawn.spec).startswith("<svg")
 
 
 @pytest.mark.parametrize("steps", [1, 3, HEAT_STEPS, HEAT_STEPS + 1, 1000])
@@ -132,8 +133,18 @@ def test_bytes_that_are_no_artefact_are_refused(content: bytes) -> None:
         artefacts.unpack(content)
 
 
+def test_the_process_that_draws_answers_line_by_line_and_outlives_a_chart_that_is_none() -> None:
+    drawn = pictures(case(), "en", {})[0].spec
+    questions = io.BytesIO(b"".join(json.dumps(spec).encode() + b"\n" for spec in ({"mark": 5}, drawn)))
+    answers = io.BytesIO()
+    drawing.answer_lines(questions, answers)
+    first, second = map(json.loads, answers.getvalue().splitlines())
+    assert list(first) == ["error"]
+    assert second == {"text": drawing.svg(drawn)}
+
+
 def test_a_browser_can_draw_the_same_definitions() -> None:
-    script = javascript()
+    script = drawing.javascript()
     assert "window.vegaEmbed" in script
     # Pages run no code that is made from strings; the interpreter of expressions is what makes that possible.
     assert "expressionInterpreter" in script
