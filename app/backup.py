@@ -6,7 +6,8 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from app.database import copy_sqlite, known_revisions
+from app.database import known_revisions
+from app.database_file import DatabaseFile, copied
 from app.errors import BackupUnusable
 
 
@@ -14,43 +15,70 @@ def back_up(database: Path, target: Path) -> None:
     """Copy a database that may be in use.
 
     Raises:
-        OSError: there is none, or there is something where the copy would go.
+        OSError: there is none, or the copy cannot be written, or something is where it would go.
+        DatabaseLost: there was one.
     """
-    if not database.exists():
+    file = DatabaseFile(database)
+    file.check()
+    if not file.exists:
         raise FileNotFoundError(f"there is no database {database}")
     if target.exists():
         raise FileExistsError(f"{target} is there already")
-    copy_sqlite(database, target)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {target.parent}")
+    file.copy_to(target)
 
 
 def restore(database: Path, backup: Path) -> Path | None:
     """Replace the database by a copy. To be called by who holds the data folder; nothing may be connected.
 
     Returns:
-        Where a copy of what was there before is now; None: there was nothing.
+        Where the file that was there before is now; None: there was none.
     Raises:
         BackupUnusable: the copy is damaged, is no database of ours, or comes from a newer version.
+        OSError: there is no room for it, or it cannot be written; the database is as it was.
     """
-    _check(backup)
-    before = None
-    if database.exists():
-        before = database.with_name(f"{database.name}.before-restore")
-        copy_sqlite(database, before)
-    # They belong to the old file, and would be played into the new one.
-    for suffix in ("-wal", "-shm"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
-    copy_sqlite(backup, database)
+    count = _check(backup)
+    file = DatabaseFile(database)
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = database.with_name(f"{database.name}.before-restore") if database.exists() else None
+    with copied(_address(backup), database) as unfinished:
+        # The log belongs to the old file, and would be played into the new one. Neither is read: they may be damaged.
+        for suffix in ("-wal", "-shm", ""):
+            old, kept = (path.with_name(path.name + suffix) for path in (database, before or database))
+            if before:
+                kept.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    old.rename(kept)
+            else:
+                old.unlink(missing_ok=True)
+        unfinished.replace(database)
+    file.mark(count)
     return before
 
 
-def _check(backup: Path) -> None:
+def _check(backup: Path) -> int:
+    """How far it has counted (`DatabaseFile`)."""
+    if not backup.is_file() or not backup.stat().st_size:
+        raise BackupUnusable(backup=str(backup), reason="it is empty" if backup.is_file() else "there is no such file")
     try:
-        with contextlib.closing(sqlite3.connect(f"{backup.resolve().as_uri()}?immutable=1", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(_address(backup), uri=True)) as connection:
             problems = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                raise BackupUnusable(backup=str(backup), reason="it is not a database of lstm-grader")
             revisions = [row[0] for row in connection.execute("SELECT version_num FROM alembic_version")]
+            count: int = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as exc:
         raise BackupUnusable(backup=str(backup), reason=str(exc)) from exc
     if problems != ["ok"]:
         raise BackupUnusable(backup=str(backup), reason=problems[0])
     if unknown := set(revisions) - known_revisions():
-        raise BackupUnusable(backup=str(backup), reason=f"revision {unknown.pop()} is not known to this version")
+        reason = f"a newer lstm-grader has made it (revision {unknown.pop()})"
+        raise BackupUnusable(backup=str(backup), reason=reason)
+    return count
+
+
+def _address(backup: Path) -> str:
+    file = DatabaseFile(backup)
+    # Nobody writes to it: then nothing needs to be made beside it, and its folder can be read-only.
+    return f"{file.address}?mode=ro{'' if file.log.exists() else '&immutable=1'}"

@@ -99,8 +99,10 @@ def upgrade() -> None:
         database = Database(settings.database_url)
 
         async def upgrade() -> None:
-            await database.upgrade()
-            await database.close()
+            try:
+                await database.upgrade()
+            finally:
+                await database.close()
 
         with locked(settings.data_dir) if database.is_sqlite else contextlib.nullcontext():
             asyncio.run(upgrade())
@@ -140,7 +142,9 @@ def restore(
 
 @db.command()
 def prune(
-    days: Annotated[float, typer.Option("--older-than-days", min=0, help="Delete what is older.", show_default=False)],
+    days: Annotated[
+        float, typer.Option("--older-than-days", min=0, max=36500, help="Delete what is older.", show_default=False)
+    ],
 ) -> None:
     """Delete submissions and reports that are older than so many days; what waits to be graded stays.
 
@@ -267,19 +271,13 @@ def regrade(
 @contextlib.contextmanager
 def starting() -> Iterator[Settings]:
     """The settings; what stops a command becomes a sentence and an exit code."""
+    import sqlite3
+
     from alembic.util import CommandError
     from pydantic import ValidationError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.errors import (
-        BackupElsewhere,
-        BackupUnusable,
-        DatabaseOutdated,
-        DataDirInUse,
-        NothingToShare,
-        NotPossible,
-        OwnerTokenMissing,
-    )
+    from app.errors import CannotStart, NotPossible
     from app.settings import ENV_PREFIX, Settings
     from grader import AssignmentError, SandboxError
 
@@ -295,45 +293,11 @@ def starting() -> Iterator[Settings]:
         raise typer.Exit(USAGE) from exc
     try:
         yield settings
-    except DataDirInUse as exc:
-        typer.echo(
-            f"lstm-grader: another service uses {exc.params['data_dir']}. Stop it, or set LSTM_GRADER_DATA_DIR to "
-            "another folder.",
-            err=True,
-        )
-        raise typer.Exit(USAGE) from exc
-    except DatabaseOutdated as exc:
-        typer.echo(
-            f"lstm-grader: the database is at revision {exc.params['current'] or 'none'}, and this version works with "
-            f"{exc.params['expected']}. Run: lstm-grader db upgrade",
-            err=True,
-        )
+    except CannotStart as exc:
+        typer.echo(f"lstm-grader: {exc}", err=True)
         raise typer.Exit(USAGE) from exc
     except NotPossible as exc:
         typer.echo(f"lstm-grader: {exc.params['reason']}", err=True)
-        raise typer.Exit(USAGE) from exc
-    except OwnerTokenMissing as exc:
-        typer.echo(
-            "lstm-grader: services on the same PostgreSQL need the same owner's token: set LSTM_GRADER_OWNER_TOKEN",
-            err=True,
-        )
-        raise typer.Exit(USAGE) from exc
-    except NothingToShare as exc:
-        typer.echo(
-            "lstm-grader: a service on SQLite grades by itself; a worker of its own needs a database that both can "
-            "reach: LSTM_GRADER_DATABASE_URL=postgresql://...",
-            err=True,
-        )
-        raise typer.Exit(USAGE) from exc
-    except BackupUnusable as exc:
-        typer.echo(f"lstm-grader: {exc.params['backup']} cannot be restored: {exc.params['reason']}", err=True)
-        raise typer.Exit(USAGE) from exc
-    except BackupElsewhere as exc:
-        typer.echo(
-            "lstm-grader: this is for SQLite; PostgreSQL is backed up with pg_dump and restored with pg_restore, see "
-            "docs/operations.md",
-            err=True,
-        )
         raise typer.Exit(USAGE) from exc
     except (AssignmentError, OSError) as exc:
         typer.echo(f"lstm-grader: {exc}", err=True)
@@ -341,6 +305,8 @@ def starting() -> Iterator[Settings]:
     except SandboxError as exc:
         typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc
-    except (SQLAlchemyError, CommandError) as exc:
-        typer.echo(f"lstm-grader: the database cannot be used: {exc}", err=True)
+    except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
+        # Without the statement, and the address of a page about it.
+        reason = str(getattr(exc, "orig", None) or exc).strip()
+        typer.echo(f"lstm-grader: the database cannot be used: {reason}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc

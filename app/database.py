@@ -18,16 +18,22 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, Connection, NullPool, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError as SQLAlchemyArgumentError
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from app import postgresql, sqlite
-from app.errors import CommitUnanswered, DatabaseOutdated
+from app.database_file import DatabaseFile
+from app.errors import (
+    CommitUnanswered,
+    DatabaseForeign,
+    DatabaseMissing,
+    DatabaseNewer,
+    DatabaseOutdated,
+)
 from app.events import CHANNEL
 
 logger = logging.getLogger(__name__)
@@ -44,6 +50,10 @@ COMMIT_SECONDS = 30.0
 SQLITE_UNDONE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
 )
+# Written to PostgreSQL's temporary files and thrown away: it needs the room, and neither the log nor a table.
+ROOM = """
+    WITH room AS MATERIALIZED (SELECT repeat('x', 32000) FROM generate_series(1, :count)) SELECT count(*) FROM room
+"""
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
 #: Whether a transaction of this request, or of this task, was committed, or may have been. What is said of a failure
@@ -64,6 +74,8 @@ def database_url(url: str) -> URL:
     driver = DRIVERS.get(parsed.get_backend_name())
     if driver is None:
         raise ValueError(f"expected a URL that begins with {' or '.join(f'{name}:' for name in DRIVERS)}")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ValueError("expected the path of a file, such as sqlite:////srv/lstm-grader/db.sqlite3")
     return parsed.set(drivername=driver)
 
 
@@ -71,40 +83,26 @@ class Database:
     """Opens read and write transactions. Nothing is connected before the first one.
 
     Args:
-        url: as `database_url` takes it; the folder of an SQLite file is made if it does not exist.
+        url: as `database_url` takes it; an SQLite file is only made by `upgrade`.
         read_only: an SQLite file, which must be there, is opened so that neither it nor its folder changes.
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = database_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite and read_only:
-            self.url = _only_read(self.url)
-        self._engine = create_async_engine(
-            self.url,
-            hide_parameters=True,  # They hold names and source code, which are not for error messages.
+        self.file = DatabaseFile(Path(self.url.database or "")) if self.is_sqlite else None
+        self._read_only = read_only
+        self._engine = self._new_engine(
             # None beyond those that are kept: under load each would be opened for one request, and closed again.
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_use_lifo=True,  # What was used last has its statements prepared.
             pool_timeout=CONNECTION_WAIT_SECONDS,
-            connect_args=(
-                {"async_creator_fn": sqlite.connect}
-                if self.is_sqlite
-                else {**postgresql.ARGUMENTS, "async_creator_fn": postgresql.Connection.connect}
-            ),
         )
+        self._aside = self._new_engine(poolclass=NullPool)
         #: Called with what a transaction on SQLite has announced (`app.events`), when it is committed.
         self.announced: Callable[[str], None] = lambda submission_id: None
         self._write_lock = asyncio.Lock()
-        if self.is_sqlite:
-            if self.url.database and not read_only:
-                Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            event.listen(self._engine.sync_engine, "connect", _prepare_reading if read_only else _prepare_sqlite)
-            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
-        else:
-            event.listen(self._engine.sync_engine, "checkout", postgresql.check)
-            event.listen(self._engine.sync_engine, "handle_error", postgresql.leave_copies)
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         # PostgreSQL shows each statement the newest that was committed, in a transaction too, which would only cost two
         # more round trips. SQLite shows one state of the file to all statements of a transaction.
@@ -114,6 +112,25 @@ class Database:
             else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         )
 
+    def _new_engine(self, **options: Any) -> AsyncEngine:
+        engine = create_async_engine(
+            _address(self.url, self.file, self._read_only) if self.file else self.url,
+            hide_parameters=True,  # They hold names and source code, which are not for error messages.
+            connect_args=(
+                {"async_creator_fn": sqlite.connect}
+                if self.is_sqlite
+                else {**postgresql.ARGUMENTS, "async_creator_fn": postgresql.Connection.connect}
+            ),
+            **options,
+        )
+        if self.is_sqlite:
+            event.listen(engine.sync_engine, "connect", _prepare_reading if self._read_only else _prepare_sqlite)
+            event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            event.listen(engine.sync_engine, "checkout", postgresql.check)
+            event.listen(engine.sync_engine, "handle_error", postgresql.leave_copies)
+        return engine
+
     @property
     def conninfo(self) -> str:
         """The same PostgreSQL in the words of libpq."""
@@ -121,7 +138,12 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for queries only."""
+        """A session for queries only.
+
+        Raises:
+            DatabaseMoved: the file is no longer where it was.
+        """
+        self._check_place()
         async with AsyncSession(self._reading, expire_on_commit=False) as session:
             yield session
 
@@ -131,7 +153,9 @@ class Database:
 
         Raises:
             CommitUnanswered: it may have been committed, or not.
+            DatabaseMoved: nothing was, because the file is no longer where it was.
         """
+        self._check_place()
         async with contextlib.AsyncExitStack() as stack:
             if self.is_sqlite:
                 await stack.enter_async_context(self._write_lock)
@@ -141,8 +165,13 @@ class Database:
         for submission_id in session.info.get(CHANNEL, ()):
             self.announced(submission_id)
 
+    def _check_place(self) -> None:
+        if self.file:
+            self.file.check_held()
+
     async def _commit(self, session: AsyncSession) -> None:
         await session.flush()
+        self._check_place()
         before = may_have_changed.get()
         may_have_changed.set(True)
         try:
@@ -156,11 +185,50 @@ class Database:
         except TimeoutError as exc:
             raise CommitUnanswered from exc
 
+    @contextlib.asynccontextmanager
+    async def aside(self) -> AsyncIterator[AsyncSession]:
+        """A transaction with a connection of its own, which does not wait for those that others have."""
+        async with AsyncSession(self._aside) as session, session.begin():
+            yield session
+
+    async def probe(self, room_bytes: int) -> None:
+        """Store something, as an upload does, and see whether `room_bytes` more would fit.
+
+        Raises:
+            SQLAlchemyError, sqlite3.Error, OSError: nothing can be stored now.
+        """
+        self._check_place()
+        if self.file:
+            await asyncio.to_thread(self.file.check_room, room_bytes)
+            # In a thread, which ends by itself: a connection of the engine would be left open by who is cancelled.
+            await asyncio.to_thread(self.file.count_on)
+            return
+        async with self.aside() as session:
+            # Changes nothing, and is written all the same.
+            await session.execute(text("UPDATE alembic_version SET version_num = version_num"))
+            await session.execute(text("SET LOCAL work_mem = '64kB'"))
+            await session.execute(text(ROOM), {"count": room_bytes // 32_000 + 1})
+
     async def upgrade(self) -> None:
-        """Bring the tables to the newest form, all or nothing. An SQLite file that holds something is copied before."""
+        """Bring the tables to the newest form, all or nothing. An SQLite file that holds something is copied before.
+
+        Raises:
+            DatabaseLost: there was an SQLite file, and it is gone, empty or older than it was.
+            DatabaseForeign: the SQLite file is another program's.
+            DatabaseNewer: a newer version has made the tables.
+        """
+        if self.file:
+            self.file.check()
+            if not self.file.exists:
+                self.file.create()
+                logger.warning("database_created", extra={"database": str(self.file.path)})
         current, newest = await self.revisions()
-        if self.is_sqlite and self.url.database and current not in (None, newest):
-            copy = Path(f"{self.url.database}.before-{newest}")
+        if not _is_known(current):
+            raise DatabaseNewer(current=current, expected=newest)
+        if self.file:
+            await self._check_ours(current)
+        if self.file and current not in (None, newest):
+            copy = Path(f"{self.file.path}.before-{newest}")
             await self.back_up(copy)
             logger.warning("database_copied_before_upgrade", extra={"revision": current, "copy": str(copy)})
         async with self._writing.connect() as connection:
@@ -179,17 +247,37 @@ class Database:
                     await raw.execute("PRAGMA foreign_keys = ON")
         if current != newest:
             logger.info("database_upgraded", extra={"revision_before": current, "revision": newest})
+        if self.file:
+            self.file.count_on()
+            self.file.hold()
+
+    async def _check_ours(self, revision: str | None) -> None:
+        assert self.file
+        async with self._engine.connect() as connection:
+            if revision is None and await connection.run_sync(_has_tables):
+                raise DatabaseForeign(database=str(self.file.path))
+            self.file.check((await connection.exec_driver_sql("PRAGMA user_version")).scalar_one())
 
     async def check_revision(self) -> None:
-        """Raises: DatabaseOutdated: the tables are not those that this version works with."""
+        """To be called before anything else is asked of a database that is there already.
+
+        Raises:
+            DatabaseMissing, DatabaseLost: there is no SQLite file, or no longer.
+            DatabaseOutdated, DatabaseNewer: the tables are not those that this version works with.
+        """
+        if self.file and not self.file.exists:
+            self.file.check()
+            raise DatabaseMissing(database=str(self.file.path))
         current, newest = await self.revisions()
+        if not _is_known(current):
+            raise DatabaseNewer(current=current, expected=newest)
         if current != newest:
-            raise DatabaseOutdated(current=current, expected=newest)
+            raise DatabaseOutdated(current=current or "none", expected=newest)
 
     async def back_up(self, target: Path) -> None:
         """Copy an SQLite database as it is now, whole or not at all, while others may read and write."""
-        assert self.url.database
-        await asyncio.to_thread(copy_sqlite, Path(self.url.database), target)
+        assert self.file
+        await asyncio.to_thread(self.file.copy_to, target)
 
     @contextlib.asynccontextmanager
     async def erasing(self, session: AsyncSession) -> AsyncIterator[None]:
@@ -215,6 +303,8 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+        if self.file:
+            self.file.release()
 
 
 def _was_undone(error: DBAPIError) -> bool:
@@ -229,13 +319,17 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
     # The driver would begin transactions by itself, and too late; `_begin_sqlite` does it.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
-        "journal_mode = WAL",
-        "synchronous = FULL",  # What was answered 202 survives a power cut.
-        "foreign_keys = ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",  # What was answered 202 survives a power cut.
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()  # With its thread; nobody else would.
+        raise
     cursor.close()
 
 
@@ -243,33 +337,28 @@ def _prepare_reading(connection: DBAPIConnection, _record: Any) -> None:
     connection.isolation_level = None
 
 
-def _only_read(url: URL) -> URL:
-    assert url.database
-    query = {"mode": "ro", "uri": "true"}
-    if not Path(f"{url.database}-wal").exists():
+def _address(url: URL, file: DatabaseFile, read_only: bool) -> URL:
+    """The same file, and one that is missing is not made."""
+    query = {**url.query, "uri": "true", "mode": "ro" if read_only else "rw"}
+    if read_only and not file.log.exists():
         # Nobody has it open. SQLite would make the files of those who do, and leave them behind.
         query["immutable"] = "1"
-    return url.set(database=f"file:{quote(str(Path(url.database).absolute()))}", query=query)
+    return url.set(database=file.address, query=query)
 
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def copy_sqlite(source: Path, target: Path) -> None:
-    """Whole or not at all, whoever reads and writes the source meanwhile; nobody else may read the copy."""
-    unfinished = target.with_name(f"{target.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    with (
-        contextlib.closing(sqlite3.connect(source)) as connection,
-        contextlib.closing(sqlite3.connect(unfinished)) as copy,
-    ):
-        connection.backup(copy)
-    unfinished.chmod(0o600)
-    unfinished.replace(target)
+def _has_tables(connection: Connection) -> bool:
+    return bool(inspect(connection).get_table_names())
 
 
 # Alembic takes 0.2 s to import and is needed once.
+
+
+def _is_known(revision: str | None) -> bool:
+    return revision is None or revision in known_revisions()
 
 
 def known_revisions() -> set[str]:

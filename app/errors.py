@@ -36,22 +36,27 @@
       WebhookNotFound           there is none, or it is somebody else's
       TooManyWebhooks           for one token
       NotPossible               what a command was asked for; no client sees it
-      CannotStart               stops the start; no client sees it
+      CannotStart               stops a command; no client sees it
         DataDirInUse            another service runs on the same data
-        DatabaseOutdated        the tables are those of another version
+        DatabaseOutdated        the tables are those of an older version, or there are none
+        DatabaseNewer           the tables are those of a newer version
+        DatabaseMissing         a command needs a database, and a service was never started on this one
+        DatabaseLost            there was a database, and it is gone, empty, or has lost something
+        DatabaseForeign         the SQLite file is another program's
         OwnerTokenMissing       services that share a database would each end the other's owner token
         BackupUnusable          a copy of a database is damaged, or of a newer version
         BackupElsewhere         PostgreSQL is backed up by its own tools
         NothingToShare          a worker was started on SQLite, whose service grades by itself
 
 The exceptions do not know HTTP. Their texts are in app/locale, under ``problem.<slug>.title`` and
-``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON answer.
+``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON answer. What only an operator sees
+has its text here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -191,32 +196,79 @@ class NotPossible(AppError):
     """params: reason"""
 
 
-class CannotStart(AppError): ...
+class CannotStart(AppError):
+    """Attributes: text: what the operator reads; `params` fill it."""
+
+    text: ClassVar[str] = ""
+
+    def __str__(self) -> str:
+        return self.text.format(**self.params)
 
 
 class DataDirInUse(CannotStart):
-    """params: data_dir"""
+    text = "another service uses {data_dir}. Stop it, or set LSTM_GRADER_DATA_DIR to another folder."
 
 
 class DatabaseOutdated(CannotStart):
-    """params: current, expected (revisions)"""
+    text = "the database is at revision {current}, and this version works with {expected}. Run: lstm-grader db upgrade"
 
 
-class OwnerTokenMissing(CannotStart): ...
+class DatabaseNewer(CannotStart):
+    text = (
+        "the database is at revision {current}, which a newer lstm-grader has made; this one knows revisions up to "
+        "{expected}. Install the newer version again, or restore a backup that was made before the update."
+    )
 
 
-class NothingToShare(CannotStart): ...
+class DatabaseMissing(CannotStart):
+    text = (
+        "there is no database {database}. A service makes it when it first starts, and so does: lstm-grader db "
+        "upgrade. If there should be one, look at LSTM_GRADER_DATA_DIR and LSTM_GRADER_DATABASE_URL."
+    )
+
+
+class DatabaseLost(CannotStart):
+    text = (
+        "{database} {reason}; {marker} shows what was there. Nothing was changed. Put the file back with the -wal file "
+        "beside it, or restore a backup: lstm-grader db restore FILE. To go on without what is lost, delete {marker}"
+    )
+
+
+class DatabaseForeign(CannotStart):
+    text = "{database} is a database of another program. Nothing was changed. Move it away, or choose another name."
+
+
+class OwnerTokenMissing(CannotStart):
+    text = "services on the same PostgreSQL need the same owner's token: set LSTM_GRADER_OWNER_TOKEN"
+
+
+class NothingToShare(CannotStart):
+    text = (
+        "a service on SQLite grades by itself; a worker of its own needs a database that both can reach: "
+        "LSTM_GRADER_DATABASE_URL=postgresql://..."
+    )
 
 
 class BackupUnusable(CannotStart):
-    """params: backup, reason"""
+    text = "{backup} cannot be restored: {reason}"
 
 
-class BackupElsewhere(CannotStart): ...
+class BackupElsewhere(CannotStart):
+    text = (
+        "this is for SQLite; PostgreSQL is backed up with pg_dump and restored with pg_restore, see docs/operations.md"
+    )
 
 
 class CommitUnanswered(SQLAlchemyError):
     """The database did not say whether it committed a transaction."""
+
+
+class DatabaseMoved(SQLAlchemyError):
+    """The SQLite file is not where it was when the service started."""
+
+
+class NoRoom(SQLAlchemyError):
+    """The disk is about to be full."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +319,10 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     CannotStart: None,
     DataDirInUse: None,
     DatabaseOutdated: None,
+    DatabaseNewer: None,
+    DatabaseMissing: None,
+    DatabaseLost: None,
+    DatabaseForeign: None,
     OwnerTokenMissing: None,
     NothingToShare: None,
     BackupUnusable: None,

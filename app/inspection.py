@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import repository
 from app.database import Database, database_url, known_revisions
+from app.database_file import DatabaseFile
 from app.settings import Settings
 
 
@@ -27,7 +28,9 @@ async def inspect_database(settings: Settings) -> Inspection:
     server = url.set(drivername="postgresql", query={}).render_as_string()
     lines = [f"database: {f'SQLite, {url.database}' if is_sqlite else f'PostgreSQL, {server}'}"]
     try:
-        if is_sqlite and not Path(url.database or "").is_file():
+        if is_sqlite and (reason := DatabaseFile(Path(url.database or "")).lost()):
+            return Inspection([f"{lines[0]}: it {reason}, and was there before"], f"the database {reason}")
+        if is_sqlite and not DatabaseFile(Path(url.database or "")).exists:
             return Inspection([f"{lines[0]}: not there yet; a service makes it when it starts"])
         database = Database(settings.database_url, read_only=True)
         try:

@@ -27,6 +27,7 @@ from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
 from app.limits import RateLimit
 from app.metrics import Metrics
 from app.middleware import RequestMiddleware, expect_requests
+from app.probe import WriteProbe
 from app.selftest import SelfTest
 from app.services import Operations, Services
 from app.settings import Settings
@@ -95,7 +96,10 @@ def create_app(
             limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
             app.state.services = Services(settings, assignments, database, jobs, limit, backlog, charts)
             await stack.enter_async_context(Retention(database, settings.retention_days))
-            app.state.operations = Operations(settings, database, lambda: jobs.is_working, self_test, metrics)
+            look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None
+            probe = WriteProbe(database, room_bytes=settings.upload_bytes, look=look)
+            await stack.enter_async_context(probe)
+            app.state.operations = Operations(settings, database, lambda: jobs.is_working, self_test, probe, metrics)
             yield
 
     app = FastAPI(

@@ -42,7 +42,7 @@ class Metrics:
         ProcessCollector(namespace="lstm_grader", registry=self._registry)
         self._submissions = self._gauge("submissions", "Submissions that wait or are graded", ["job_status"])
         self._queue_age = self._gauge("queue_age_seconds", "How long the upload that waits longest has waited")
-        self._database = self._gauge("database_up", "Whether the database answered just now")
+        self._database = self._gauge("database_up", "Whether something could be stored a moment ago")
         self._box = self._gauge("self_test_up", "Whether a known answer has got all its points lately")
         self._grades = self._counter("grades", "Stored reports by verdict", ["status"])
         self._seconds = self._histogram("grade_seconds", "What a grade took, by phase", ["phase"])
@@ -101,15 +101,18 @@ class Metrics:
         """A webhook delivery was sent, or was not."""
         self._attempts.labels(outcome).inc()
 
-    def document(self, queue: QueueState | None, *, deliveries: int = 0, self_test: bool | None) -> bytes:
+    def document(
+        self, queue: QueueState | None, *, deliveries: int = 0, self_test: bool | None, is_writable: bool
+    ) -> bytes:
         """Everything, as Prometheus reads it.
 
         Args:
             queue: None: the database does not answer.
             deliveries: of webhooks, still to be sent.
             self_test: None: this process does not grade.
+            is_writable: whether something can be stored.
         """
-        self._database.set(queue is not None)
+        self._database.set(is_writable)
         if queue is not None:
             self._submissions.labels("queued").set(queue.queued)
             self._submissions.labels("running").set(queue.running)

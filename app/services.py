@@ -14,6 +14,7 @@ from app.database import Database
 from app.jobs import Jobs
 from app.limits import RateLimit
 from app.metrics import Metrics
+from app.probe import WriteProbe
 from app.selftest import SelfTest
 from app.settings import Settings
 from grader import Assignment
@@ -33,6 +34,7 @@ class Operations:
     database: Database
     is_working: Callable[[], bool]
     self_test: SelfTest | None
+    probe: WriteProbe
     metrics: Metrics
 
 

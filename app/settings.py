@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     retention_days: PositiveFloat | None = Field(
         None,
         allow_inf_nan=False,
+        le=36500,
         description="submissions and their reports are deleted when they are older than this; by default never",
     )
     queue_seconds: PositiveFloat = Field(

@@ -15,6 +15,7 @@ from app.errors import NothingToShare
 from app.jobs import Grading, Worker
 from app.log_config import configure_logging
 from app.metrics import Metrics
+from app.probe import REPORT_BYTES, WriteProbe
 from app.selftest import SelfTest
 from app.server import answering
 from app.services import Operations
@@ -59,7 +60,8 @@ async def _run(settings: Settings) -> None:
         worker = await stack.enter_async_context(
             Worker(database, grading, slots=settings.slots, shutdown_seconds=settings.shutdown_seconds)
         )
-        state = Operations(settings, database, lambda: worker.is_working, self_test, metrics)
+        probe = await stack.enter_async_context(WriteProbe(database, room_bytes=REPORT_BYTES))
+        state = Operations(settings, database, lambda: worker.is_working, self_test, probe, metrics)
         if settings.worker_port is not None:
             await stack.enter_async_context(answering(state, settings.worker_port))
         logger.info("worker_started", extra={"slots": settings.slots})

@@ -35,17 +35,22 @@ async def healthz() -> Health:
 
 @router.get("/readyz", summary="Whether the service can do its work", responses={503: {"model": Readiness}})
 async def readyz(request: Request, response: Response) -> Readiness:
-    """Needs no token. 503 while something is missing: the database, who works on the queue, a grade of late."""
+    """Needs no token. 503 while something is missing: a database that takes what is written, who works on the queue, a
+    grade of late. The database is asked in the background, not by this request.
+    """
     state = operations(request)
     self_test = state.self_test
     readiness = Readiness(
         status="ready",
         checks={
-            "database": "ok" if await _waiting(state) is not None else "failed",
+            "database": "ok" if state.probe.passed else "failed",
             "queue": "ok" if state.is_working() else "failed",
             "box": "elsewhere" if self_test is None else "ok" if self_test.passed else "failed",
         },
     )
+    if state.probe.seen is not None:
+        # Without workers a service can still take what comes, and so is ready.
+        readiness.checks["workers"] = "ok" if state.probe.seen else "none"
     if "failed" in readiness.checks.values():
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
         return readiness.model_copy(update={"status": "not_ready"})
@@ -65,7 +70,7 @@ async def metrics(request: Request) -> Response:
     state = operations(request)
     self_test = None if state.self_test is None else state.self_test.passed
     queue, deliveries = await _waiting(state) or (None, 0)
-    document = state.metrics.document(queue, deliveries=deliveries, self_test=self_test)
+    document = state.metrics.document(queue, deliveries=deliveries, self_test=self_test, is_writable=state.probe.passed)
     return Response(document, media_type=CONTENT_TYPE_LATEST)
 
 

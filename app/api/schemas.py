@@ -419,8 +419,9 @@ class DeletedBody(Body):
 
 class Readiness(Body):
     status: Literal["ready", "not_ready"]
-    checks: dict[Literal["database", "queue", "box"], Literal["ok", "failed", "elsewhere"]] = Field(
-        description="`box`: a known answer has got all its points lately; `elsewhere`: other processes grade"
+    checks: dict[Literal["database", "queue", "box", "workers"], Literal["ok", "failed", "elsewhere", "none"]] = Field(
+        description="`database`: something could be stored a moment ago; `box`: a known answer has got all its points "
+        "lately, `elsewhere`: other processes grade; `workers`: whether there are such processes, or `none`"
     )
 
 

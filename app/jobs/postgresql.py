@@ -11,10 +11,13 @@ import contextlib
 import logging
 from typing import Self
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.database import Database
 from app.events import CHANNEL, QUEUED_CHANNEL
+from app.jobs import claims
 from app.jobs.grading import Grading
-from app.jobs.heartbeat import Heartbeat
+from app.jobs.heartbeat import STALLED_SECONDS, Heartbeat
 from app.jobs.listener import Listener
 from app.jobs.slots import Slots
 from app.jobs.watchers import Watchers
@@ -36,6 +39,10 @@ class PostgreSQLJobs(Watchers):
     def is_working(self) -> bool:
         """Whether this process hears of what workers do."""
         return not self.stopping and self._listener.is_working
+
+    async def has_workers(self, session: AsyncSession) -> bool:
+        """Whether a worker has shown a sign of life lately."""
+        return await claims.live_workers(session, STALLED_SECONDS) > 0
 
     async def __aenter__(self) -> Self:
         await self._listener.__aenter__()

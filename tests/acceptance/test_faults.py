@@ -160,13 +160,20 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     (small_disk / "ballast").write_bytes(bytes(10_000_000))
     installation = install("sqlite", small_disk)
     installation.start_web()
+
+    def database() -> str:
+        return str(installation.client.get("/readyz").json()["checks"]["database"])
+
+    wait_until(lambda: database() == "ok", 30)
     until = time.monotonic() + 60
     while (response := installation.post(b"x = 1\n" + b"# filler\n" * 10_000)).is_success:
         assert time.monotonic() < until
     assert response.status_code == 503, response.text
     assert int(response.headers["Retry-After"]) > 0
+    wait_until(lambda: database() == "failed", 30)
     (small_disk / "ballast").unlink()
     installation.expect_one_result_each(30)
+    wait_until(lambda: database() == "ok", 30)
     assert installation.post(wait="30").status_code == 200
 
 

@@ -91,6 +91,8 @@ def anyio_backend() -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def database(anyio_backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     database = Database(url_of(request.param, tmp_path / "lstm-grader.sqlite3", request))
+    if database.file:
+        database.file.create()
     yield database
     await database.close()
 

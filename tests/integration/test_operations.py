@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from app import deletion, regrades, repository, tokens
 from app.database import Database
-from app.jobs import claims
+from app.jobs import PostgreSQLJobs, claims
 from app.listing import Selection, list_submissions
 from app.metrics import Metrics
 from app.models import Artefact, JobStatus, Submission, utc_now
+from app.probe import WriteProbe
 from app.server import answering
 from app.services import Operations
 from app.settings import Settings
@@ -131,8 +135,9 @@ async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> No
         port = free.getsockname()[1]
     settings = Settings(data_dir=tmp_path, metrics_token="token-of-the-monitoring")
     works = True
-    state = Operations(settings, database, lambda: works, None, Metrics())
-    async with answering(state, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    probe = WriteProbe(database, room_bytes=1)
+    state = Operations(settings, database, lambda: works, None, probe, Metrics())
+    async with probe, answering(state, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/readyz")).json()["status"] == "ready"
         works = False
@@ -199,3 +204,45 @@ async def list_submissions_of(database: Database, owner: Principal) -> dict[str,
     async with database.read() as session:
         rows = await list_submissions(session, owner, Selection(), limit=100)
     return {row[0].student: row[0].id for row in rows}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_a_postgresql_that_takes_nothing_passes_no_probe(database: Database, postgresql: PostgreSQL) -> None:
+    probe = WriteProbe(database, room_bytes=20_000_000, look=PostgreSQLJobs(database).has_workers)
+    await probe.run()
+    assert (probe.passed, probe.seen) == (True, False)
+    name = database.url.database
+    with psycopg.connect(postgresql.url(), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")  # type: ignore[call-overload]
+        await probe.run()
+        assert (probe.passed, probe.seen) == (False, None)
+        admin.execute(f"ALTER DATABASE {name} RESET ALL")  # type: ignore[call-overload]
+        await probe.run()
+        assert probe.passed
+        with contextlib.ExitStack() as others:
+            with contextlib.suppress(psycopg.OperationalError):
+                while True:
+                    others.enter_context(psycopg.connect(postgresql.url()))
+            await probe.run()
+            assert not probe.passed
+    await probe.run()
+    assert probe.passed
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(database: Database) -> None:
+    probe = WriteProbe(database, room_bytes=1)
+
+    async def watch() -> None:
+        async with database.read() as session:
+            await session.execute(text("SELECT 1"))
+            await over.wait()
+
+    over = asyncio.Event()
+    watchers = [asyncio.create_task(watch()) for _ in range(500)]
+    while database._engine.pool.checkedout() < 15:  # type: ignore[attr-defined]
+        await asyncio.sleep(0.01)
+    await probe.run()
+    assert probe.passed
+    over.set()
+    await asyncio.gather(*watchers)

@@ -73,10 +73,12 @@ class Proxy:
 
         async def questions() -> None:
             nonlocal mute
+            stores = False
             while data := await reader.read(65536):
+                stores |= b"INSERT INTO" in data
                 if self.refuses:
                     writer.transport.abort()
-                elif b"COMMIT" in data and self.loses:
+                elif b"COMMIT\0" in data and stores and self.loses:
                     mute = True
                     self.lost += 1
                     self.refuses = self.loses == "all"

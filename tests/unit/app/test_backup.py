@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +91,8 @@ def test_what_is_no_copy_of_ours_replaces_nothing(settings: Settings, tmp_path: 
             make_database(copy, "9999")
     result = run(settings, "db", "restore", copy)
     assert (result.exit_code, "cannot be restored" in result.stderr) == (2, True)
+    assert copy.exists() is (damage != "missing")
+    assert "no such table" not in result.stderr
     assert query(settings.data_dir / "lstm-grader.sqlite3", REVISION) == "0001"
 
 
@@ -98,6 +103,42 @@ def test_a_copy_overwrites_nothing_and_needs_a_database(settings: Settings, tmp_
     (tmp_path / "copy").write_bytes(b"precious")
     assert run(settings, "db", "backup", tmp_path / "copy").exit_code == 2
     assert (tmp_path / "copy").read_bytes() == b"precious"
+
+
+def test_a_copy_that_cannot_be_written_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
+    settings.data_dir.mkdir()
+    make_database(settings.data_dir / "lstm-grader.sqlite3")
+    for target in (tmp_path / "missing" / "copy", Path("/proc/copy")):
+        result = run(settings, "db", "backup", target)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert str(target.parent) in result.stderr
+    with contextlib.closing(sqlite3.connect(settings.data_dir / "lstm-grader.sqlite3")) as connection:
+        connection.execute("CREATE TABLE filler (bytes)")
+        connection.execute("INSERT INTO filler VALUES (zeroblob(200000))")
+        connection.commit()
+    # Like a full disk: no file may grow beyond this.
+    code = f"""import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+from app.cli import cli
+cli(["db", "backup", {str(tmp_path / "copy")!r}])
+"""
+    environment = {**os.environ, "LSTM_GRADER_DATA_DIR": str(settings.data_dir)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_damaged_database_can_be_replaced(settings: Settings, tmp_path: Path) -> None:
+    settings.data_dir.mkdir()
+    path = settings.data_dir / "lstm-grader.sqlite3"
+    path.write_bytes(b"no database" * 1000)
+    make_database(tmp_path / "copy")
+    (tmp_path / "copy").chmod(0o400)
+    assert run(settings, "db", "restore", tmp_path / "copy").exit_code == 0
+    assert query(path, REVISION) == "0001"
+    assert path.with_name(f"{path.name}.before-restore").read_bytes().startswith(b"no database")
+    assert path.with_name(f"{path.name}.marker").exists()
 
 
 def test_postgresql_is_backed_up_elsewhere(settings: Settings, tmp_path: Path) -> None:

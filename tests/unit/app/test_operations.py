@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,8 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
+from app import probe
+from app.database import Database
 from app.metrics import CountedSandbox, Metrics
 from app.models import JobStatus, Role, Submission, utc_now
+from app.probe import WriteProbe
 from app.repository import REGRADE_PRIORITY
 from app.selftest import SelfTest
 from app.settings import Settings
@@ -91,17 +95,37 @@ async def test_a_known_answer_without_all_its_points_is_a_service_that_cannot_gr
     assert answer.json()["checks"]["box"] == "failed"
 
 
-async def test_without_its_database_a_service_is_not_ready_and_still_counts(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_counts(
+    settings: Settings, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @contextlib.asynccontextmanager
-    async def gone() -> AsyncIterator[None]:
-        raise OperationalError("SELECT", {}, Exception("the disk is full"))
-        yield
+    async def full(*_: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("the disk is full"))
 
-    monkeypatch.setattr(service.services.database, "read", gone)
-    assert (await ready(service)).json()["checks"]["database"] == "failed"
-    assert (await metrics(service))["lstm_grader_database_up",] == 0
+    monkeypatch.setattr(probe, "EVERY_SECONDS", 0.01)
+    async with running(settings, grader) as service:
+        assert (await ready(service)).json()["checks"]["database"] == "ok"
+        with monkeypatch.context() as broken:
+            broken.setattr("app.database.Database.probe", full)
+            while (await ready(service)).json()["checks"]["database"] == "ok":
+                await asyncio.sleep(0.01)
+            found = await metrics(service)
+            assert (found["lstm_grader_database_up",], found["lstm_grader_submissions", "queued"]) == (0, 0)
+        while (await ready(service)).json()["checks"]["database"] != "ok":
+            await asyncio.sleep(0.01)
+        assert (await metrics(service))["lstm_grader_database_up",] == 1
+
+
+async def test_a_proof_of_writing_grows_old(tmp_path: Path) -> None:
+    clock = Clock()
+    database = Database(f"sqlite:///{tmp_path / 'db'}")
+    await database.upgrade()
+    writes = WriteProbe(database, room_bytes=1, clock=clock)
+    assert not writes.passed
+    await writes.run()
+    assert writes.passed
+    clock.now = 60
+    assert not writes.passed
+    await database.close()
 
 
 async def test_a_service_that_stops_is_not_ready(service: Service) -> None:
@@ -229,7 +253,7 @@ async def test_runs_that_the_box_ends_are_counted_by_the_limit_they_met(
     found = Metrics()
     sandbox = CountedSandbox(InMemorySandbox({Kind.KERAS3: [Outcome(result=b"", killed_for=killed_for)]}), found)
     sandbox.run(Kind.KERAS3, b"", Limits())
-    text = found.document(None, self_test=None).decode()
+    text = found.document(None, self_test=None, is_writable=True).decode()
     kills = re.findall(r'lstm_grader_box_kills_total{reason="(\w+)"} 1.0', text)
     assert kills == ([counted] if counted else [])
 
@@ -242,7 +266,9 @@ async def test_runs_that_we_lose_are_counted_and_raised() -> None:
     found = Metrics()
     with pytest.raises(SandboxStartFailed):
         CountedSandbox(Broken(), found).run(Kind.KERAS2, b"", Limits())
-    assert b'lstm_grader_box_failures_total{kind="keras2"} 1.0' in found.document(None, self_test=True)
+    assert b'lstm_grader_box_failures_total{kind="keras2"} 1.0' in found.document(
+        None, self_test=True, is_writable=True
+    )
 
 
 # --- back-pressure ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,174 @@
+"""The file of an SQLite database: whether it is still the one that belongs here.
+
+A path is no proof. The file can be moved away, emptied or replaced, and its log (the ``-wal`` file beside it, which
+holds what was committed last) can be deleted, while the service is stopped or while it runs. SQLite would go on without
+a word: it makes a file that is missing anew, and commits into one that no path leads to.
+
+So a marker lies beside the file, from the first start on. It holds a number that is in the database as well
+(``PRAGMA user_version``), and that grows there with every probe (`Database.probe`): a database that is gone, or that is
+behind its marker, has lost something. While the service runs, the file and its log must stay the same two files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from app.errors import DatabaseLost, DatabaseMoved, NoRoom
+
+# How long a probe waits for whoever writes.
+BUSY_SECONDS = 10.0
+COUNTED = re.compile(r"counted to (\d+)")
+MARKER = """This belongs to {name}, which has counted to {count}.
+Without it a service would not notice that its database is gone. To begin anew, delete it.
+"""
+
+
+class DatabaseFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.marker = path.with_name(f"{path.name}.marker")
+        self.log = path.with_name(f"{path.name}-wal")
+        self._holder: sqlite3.Connection | None = None
+        self._held: list[tuple[int, int]] = []
+
+    @property
+    def exists(self) -> bool:
+        return _size(self.path) > 0
+
+    @property
+    def address(self) -> str:
+        """The beginning of a URI, as SQLite reads it."""
+        return f"file:{quote(str(self.path.absolute()))}"
+
+    def lost(self, count: int | None = None) -> str | None:
+        """What is wrong with a database that is not open; None: nothing that can be seen.
+
+        Args:
+            count: the number that is in it; None: it was not asked.
+        """
+        if not self.exists:
+            if not self.marker.exists() and not _size(self.log):
+                return None
+            return "is empty" if self.path.exists() else "is missing"
+        if count is not None and count < self._marked():
+            return f"has lost what was written last (is {self.log.name} gone?), or is an older copy"
+        return None
+
+    def check(self, count: int | None = None) -> None:
+        """Raises: DatabaseLost: see `lost`."""
+        if reason := self.lost(count):
+            raise DatabaseLost(database=str(self.path), reason=reason, marker=str(self.marker))
+
+    def create(self) -> None:
+        """Make an empty file that only its owner reads, if there is none."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.touch(mode=0o600)
+
+    def count_on(self) -> None:
+        """Count on in the database, and then in its marker.
+
+        Raises:
+            sqlite3.Error, OSError: nothing can be written.
+        """
+        with contextlib.closing(self._connect(isolation_level=None, timeout=BUSY_SECONDS)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            count = connection.execute("PRAGMA user_version").fetchone()[0] + 1
+            connection.execute(f"PRAGMA user_version = {count}")
+            connection.execute("COMMIT")
+        self.mark(count)
+
+    def _connect(self, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = sqlite3.connect(f"{self.address}?mode=rw", uri=True, **options)
+        return connection
+
+    def mark(self, count: int) -> None:
+        """Write down that the database has counted so far."""
+        unfinished = self.marker.with_name(f"{self.marker.name}.unfinished")
+        unfinished.write_text(MARKER.format(name=self.path.name, count=count), encoding="utf-8")
+        unfinished.replace(self.marker)
+
+    def _marked(self) -> int:
+        with contextlib.suppress(OSError):
+            if found := COUNTED.search(self.marker.read_text(encoding="utf-8", errors="replace")):
+                return int(found[1])
+        return 0
+
+    def copy_to(self, target: Path) -> None:
+        """Copy it whole or not at all, whoever reads and writes it meanwhile; nobody else may read the copy.
+
+        Raises:
+            OSError: it cannot be read, or the copy not be written.
+        """
+        with copied(f"{self.address}?mode=rw", target) as unfinished:
+            unfinished.replace(target)
+
+    def hold(self) -> None:
+        """From now on the file and its log have to stay where they are."""
+        # SQLite deletes the log when the last connection is closed, and makes another one. This one stays.
+        self._holder = self._connect(check_same_thread=False)
+        self._holder.execute("SELECT count(*) FROM sqlite_master").close()
+        self._held = self._identities()
+
+    def release(self) -> None:
+        if self._holder is not None:
+            self._holder.close()
+            self._holder = None
+
+    def check_held(self) -> None:
+        """Raises: DatabaseMoved: what is committed now would be found by nobody."""
+        if self._holder is not None and (not self.exists or self._identities() != self._held):
+            raise DatabaseMoved(f"{self.path}, or the log beside it, was moved, emptied or replaced")
+
+    def _identities(self) -> list[tuple[int, int]]:
+        found = []
+        for path in (self.path, self.log):
+            with contextlib.suppress(FileNotFoundError):
+                stat = path.stat()
+                found.append((stat.st_dev, stat.st_ino))
+        return found
+
+    def check_room(self, wanted: int) -> None:
+        """Raises: NoRoom: so many bytes do not fit; on a very small disk, a quarter of it is enough."""
+        disk = shutil.disk_usage(self.path.parent)
+        if disk.free < min(wanted, disk.total // 4):
+            raise NoRoom(f"{self.path.parent} has {disk.free} bytes left, and an upload may have {wanted}")
+
+
+@contextlib.contextmanager
+def copied(source: str, target: Path) -> Iterator[Path]:
+    """A copy of the database with this URI, beside `target`, which it is to replace; else it is gone after the block.
+
+    Raises:
+        OSError: the source cannot be read, or the copy not be written.
+    """
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    try:
+        unfinished.unlink(missing_ok=True)
+        try:
+            with (
+                contextlib.closing(sqlite3.connect(source, uri=True)) as connection,
+                contextlib.closing(sqlite3.connect(unfinished)) as copy,
+            ):
+                unfinished.chmod(0o600)
+                connection.backup(copy)
+        except sqlite3.Error as exc:
+            raise OSError(f"cannot copy to {target}: {exc}") from exc
+        yield unfinished
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+            unfinished.with_name(f"{unfinished.name}-journal").unlink()
+
+
+def _size(path: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
