@@ -12,8 +12,10 @@ from app.jobs import Grade
 from app.metrics import CountedSandbox, Metrics
 from app.settings import Settings
 from grader import Assignment, SandboxError, grade
+from grader.errors import SandboxClosed
 from grader.sandbox import ForkSandbox, Kind
 from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
+from reference.errors import ReferenceClosed
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +24,10 @@ logger = logging.getLogger(__name__)
 def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], metrics: Metrics) -> Iterator[Grade]:
     """The engine with a sandbox that lives as long as the context, and warms up without keeping anybody waiting."""
     references = ReferenceStore(settings.cache_dir)
-    with ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device) as sandbox:
+    with (
+        contextlib.closing(references),
+        ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device) as sandbox,
+    ):
         logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
         threading.Thread(target=_warm_up, args=(sandbox, references, assignments), name="warm-up", daemon=True).start()
         counted = CountedSandbox(sandbox, metrics)
@@ -36,6 +41,8 @@ def _warm_up(sandbox: ForkSandbox, references: ReferenceStore, assignments: Mapp
         sandbox.warm_up(Kind.READER, Kind.KERAS3)
         for assignment in assignments.values():
             references.prepare([case.spec() for case in assignment.cases], digest=assignment.digest)
+    except (SandboxClosed, ReferenceClosed):
+        logger.info("warm_up_ended")
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable):
         logger.exception("warm_up_failed")
     else:

@@ -66,6 +66,7 @@ async def _run(settings: Settings) -> None:
             await stack.enter_async_context(answering(state, settings.worker_port))
         logger.info("worker_started", extra={"slots": settings.slots})
         await stopped.wait()
+        worker.stop()
         logger.info("stopping")
 
 

@@ -10,6 +10,7 @@ What the student's code did is a value (`grader.report.Status`); what stopped *u
         UnknownAssignment     no assignment has this id
       SandboxError            the operator; worth another try
         SandboxUnavailable    this host cannot run the box as it is configured
+        SandboxClosed         the process is stopping, and has closed the box
         SandboxStartFailed    a warm process did not come up
         RunLost               a run that says nothing about the submission: its warm process died, or it had no core
 
@@ -48,6 +49,10 @@ class SandboxError(GraderError):
 
 class SandboxUnavailable(SandboxError):
     """This host cannot run the box as it is configured."""
+
+
+class SandboxClosed(SandboxError):
+    """The box was closed, because this process stops."""
 
 
 class SandboxStartFailed(SandboxError):

@@ -10,7 +10,7 @@ from grader.artefacts import Sink
 from grader.assignment import Assignment
 from grader.checks.evidence import Evidence
 from grader.checks.registry import TASK2, run_checks
-from grader.errors import SandboxError
+from grader.errors import SandboxClosed, SandboxError
 from grader.execution import Execution, Runner
 from grader.reading import Reading, read
 from grader.report import Check, Report
@@ -21,6 +21,7 @@ from grader.submission import Submission
 from grader.task2 import NotebookRunner, run_notebook
 from grader.understanding import understood
 from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
+from reference.errors import ReferenceClosed
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,11 @@ def grade(
         stages.begin("checking")
         return report_on(submission, evidence, checks, cases, stages, artefacts)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
-        logger.exception("grading_failed", extra={"submission_sha256": submission.sha256})
+        facts = {"submission_sha256": submission.sha256}
+        if isinstance(exc, SandboxClosed | ReferenceClosed):
+            logger.info("grading_ended", extra=facts)
+        else:
+            logger.exception("grading_failed", extra=facts)
         return internal_error(submission, assignment.id, assignment, exc)
 
 

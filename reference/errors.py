@@ -1,4 +1,4 @@
-"""What can stop us from having a correct answer. Neither is ever the student's fault, so neither becomes a grade."""
+"""What can stop us from having a correct answer. None of it is ever the student's fault, so none becomes a grade."""
 
 
 class ReferenceMismatch(Exception):
@@ -7,3 +7,7 @@ class ReferenceMismatch(Exception):
 
 class ReferenceUnavailable(Exception):
     """The answers could not be computed or stored: no TensorFlow, a failed building process, an unusable cache."""
+
+
+class ReferenceClosed(ReferenceUnavailable):
+    """It is not built any more, because this process stops."""

@@ -11,6 +11,7 @@ it is read, and a file that fails is built again.
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import logging
 import subprocess
@@ -25,7 +26,7 @@ import safetensors
 import safetensors.numpy
 
 from reference.cases import Case, CaseSpec, cases_from_arrays, search_case, specs_from_json, specs_to_json
-from reference.errors import ReferenceMismatch, ReferenceUnavailable
+from reference.errors import ReferenceClosed, ReferenceMismatch, ReferenceUnavailable
 from reference.misconceptions.table import Table, build_table, read_table, table_name, write_table
 from reference.oracle import lstm_forward
 from reference.weights import Float32Array
@@ -55,12 +56,18 @@ def check_against_oracle(case: Case) -> float:
     raise ReferenceMismatch(f"case {case.spec.id!r}: Keras and the oracle differ by {difference:.1e} (limit {limit:g})")
 
 
-def build_with_keras(specs: Sequence[CaseSpec], *, gpu: Mapping[str, str] | None = None) -> dict[str, Float32Array]:
+def build_with_keras(
+    specs: Sequence[CaseSpec],
+    *,
+    gpu: Mapping[str, str] | None = None,
+    started: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
+) -> dict[str, Float32Array]:
     """Run `reference.keras_lstm` in a new process and return the arrays it writes.
 
     Args:
         gpu: environment variables of a process that computes on a GPU; None: on the CPU, as all answers are that
             submissions are compared with.
+        started: called with the process, so that somebody can end it.
     Raises:
         ReferenceUnavailable: the process failed, took longer than `BUILD_TIMEOUT_SECONDS`, or wrote something else.
     """
@@ -69,11 +76,11 @@ def build_with_keras(specs: Sequence[CaseSpec], *, gpu: Mapping[str, str] | None
     # import a student's `numpy.py` from it.
     with tempfile.TemporaryDirectory(prefix="reference-") as home:
         try:
-            process = subprocess.run(
+            with subprocess.Popen(
                 [sys.executable, "-m", "reference.keras_lstm", *([] if gpu is None else ["gpu"])],
-                input=specs_to_json(specs).encode(),
-                capture_output=True,
-                timeout=BUILD_TIMEOUT_SECONDS,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 cwd=home,
                 env={
                     "HOME": home,
@@ -82,12 +89,19 @@ def build_with_keras(specs: Sequence[CaseSpec], *, gpu: Mapping[str, str] | None
                     "CUDA_VISIBLE_DEVICES": "",
                     **(gpu or {}),
                 },
-                check=True,
-            )
-            return safetensors.numpy.load(process.stdout)
-        except subprocess.CalledProcessError as error:
-            last_lines = "\n".join(error.stderr.decode(errors="replace").splitlines()[-10:])
-            raise ReferenceUnavailable(f"building the reference failed: {error}\n{last_lines}") from error
+            ) as process:
+                started(process)
+                try:
+                    arrays, printed = process.communicate(specs_to_json(specs).encode(), BUILD_TIMEOUT_SECONDS)
+                except BaseException:
+                    process.kill()
+                    raise
+            if process.returncode:
+                last_lines = "\n".join(printed.decode(errors="replace").splitlines()[-10:])
+                raise ReferenceUnavailable(
+                    f"building the reference failed: exit status {process.returncode}\n{last_lines}"
+                )
+            return safetensors.numpy.load(arrays)
         except (subprocess.TimeoutExpired, safetensors.SafetensorError) as error:
             raise ReferenceUnavailable(f"building the reference failed: {error}") from error
 
@@ -116,11 +130,24 @@ class ReferenceStore:
         build: makes the arrays of new cases; tests put something faster here.
     """
 
-    def __init__(self, cache_dir: Path, *, build: Builder = build_with_keras) -> None:
+    def __init__(self, cache_dir: Path, *, build: Builder | None = None) -> None:
         self._cache_dir = cache_dir
-        self._build = build
+        self._build = build or functools.partial(build_with_keras, started=self._started)
+        self._building: subprocess.Popen[bytes] | None = None
+        self._closed = False
         self._loaded: dict[tuple[str, tuple[CaseSpec, ...]], tuple[Case, ...]] = {}
         self._tables: dict[str, Table] = {}
+
+    def close(self) -> None:
+        """End the build that runs, because this process stops; nothing is built any more."""
+        self._closed = True
+        if self._building is not None:
+            self._building.kill()
+
+    def _started(self, process: subprocess.Popen[bytes]) -> None:
+        self._building = process
+        if self._closed:
+            process.kill()
 
     def load(self, specs: Sequence[CaseSpec], *, digest: str) -> tuple[Case, ...]:
         """Return the cases of `specs`, in their order, with read-only arrays.
@@ -131,6 +158,7 @@ class ReferenceStore:
         Raises:
             ReferenceMismatch: Keras and the oracle disagree.
             ReferenceUnavailable: the cases could not be built, or the cache folder cannot be used.
+            ReferenceClosed: the store was closed meanwhile.
             ValueError: two specs have the same id, or `digest` cannot be part of a file name.
         """
         specs = tuple(specs)
@@ -186,7 +214,13 @@ class ReferenceStore:
             yield
 
     def _build_and_write(self, path: Path, specs: tuple[CaseSpec, ...]) -> tuple[Case, ...]:
-        arrays = self._build(specs)
+        try:
+            arrays = {} if self._closed else self._build(specs)
+        except ReferenceUnavailable:
+            if not self._closed:
+                raise
+        if self._closed:
+            raise ReferenceClosed("the store of references is closed")
         cases = cases_from_arrays(specs, arrays)
         worst = max(map(check_against_oracle, cases), default=0.0)
         logger.info("reference_built", extra={"path": str(path), "cases": len(cases), "worst_difference": worst})

@@ -42,10 +42,14 @@ class EmbeddedJobs(Watchers):
     def wake(self) -> None:
         self._slots.wake()
 
+    def stop_watching(self) -> None:
+        super().stop_watching()
+        self._slots.stop()
+
     @property
     def is_working(self) -> bool:
         """Whether every slot takes what comes."""
-        return not self.stopping and self._slots.are_working
+        return self._slots.are_working
 
     async def __aenter__(self) -> Self:
         async with self._database.write() as session:

@@ -74,6 +74,10 @@ class Worker:
         """Whether it takes what comes, and others know that it lives."""
         return self._slots.are_working and self._heartbeat.is_beating
 
+    def stop(self) -> None:
+        """Take nothing more; leave the context next."""
+        self._slots.stop()
+
     async def __aenter__(self) -> Self:
         # Left in the opposite order: the heart beats as long as something is graded.
         self._stack.push_async_callback(self._heartbeat.leave)

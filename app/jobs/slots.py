@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +29,7 @@ class Slots:
         self._grading = grading
         self._count = count
         self._shutdown_seconds = shutdown_seconds
-        self._stopping = False
+        self._stop_at: float | None = None
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -36,29 +37,38 @@ class Slots:
         """Look into the queue now."""
         self._wake.set()
 
+    def stop(self) -> float:
+        """Take nothing more. The time that running grades still have begins to run, whatever else is ended meanwhile.
+
+        Returns:
+            When it is over, on the clock that never goes back.
+        """
+        if self._stop_at is None:
+            self._stop_at = time.monotonic() + self._shutdown_seconds
+            self._wake.set()
+        return self._stop_at
+
     @property
     def are_working(self) -> bool:
         """Whether every slot takes what comes."""
-        return not self._stopping and bool(self._tasks) and not any(task.done() for task in self._tasks)
+        return self._stop_at is None and bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._work(), name=f"slot-{number}") for number in range(self._count)]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._stopping = True
-        self._wake.set()
-        _, unfinished = await asyncio.wait(self._tasks, timeout=self._shutdown_seconds)
+        _, unfinished = await asyncio.wait(self._tasks, timeout=max(0.0, self.stop() - time.monotonic()))
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _work(self) -> None:
         """One slot: claim, grade, store, until the service stops."""
-        while not self._stopping:
+        while self._stop_at is None:
             # Cleared before looking, so that what is queued from here on is not slept through.
             self._wake.clear()
-            if not await self._grading.run(self._next) and not self._stopping:
+            if not await self._grading.run(self._next) and self._stop_at is None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection
 from types import TracebackType
 
-from grader.errors import RunLost, SandboxStartFailed, SandboxUnavailable
+from grader.errors import RunLost, SandboxClosed, SandboxStartFailed
 from grader.sandbox import namespaces
 from grader.sandbox.cores import available_cores
 from grader.sandbox.device import CPU, Device, DeviceChoice, choose_device
@@ -71,8 +71,12 @@ class ForkSandbox:
 
     def warm_up(self, *kinds: Kind) -> None:
         """Start these warm processes, side by side, and wait until they are ready."""
-        for zygote in [self._zygote(kind) for kind in kinds]:
-            zygote.wait_ready()
+        try:
+            for zygote in [self._zygote(kind) for kind in kinds]:
+                zygote.wait_ready()
+        except SandboxStartFailed:
+            self._check_open()
+            raise
 
     def start(self, *kinds: Kind) -> None:
         """Start these warm processes and do not wait."""
@@ -126,9 +130,10 @@ class ForkSandbox:
                     with run_folder(self._directory, uid) as folder:
                         outcome = zygote.run(request, limits, folder, uid)
                 except (RunLost, SandboxStartFailed) as exc:
+                    self._check_open()
                     lost += 1
                     logger.warning("run_lost", extra={"kind": kind.value, "attempt": lost, "reason": str(exc)})
-                    if lost == ATTEMPTS or self._closed:
+                    if lost == ATTEMPTS:
                         raise
                 else:
                     killed += outcome.killed_by_others
@@ -138,8 +143,7 @@ class ForkSandbox:
 
     def _zygote(self, kind: Kind) -> Zygote:
         with self._lock:
-            if self._closed:
-                raise SandboxUnavailable("the sandbox is closed")
+            self._check_open()
             zygote = self._zygotes.get(kind)
             if zygote is None or not zygote.alive:
                 if zygote is not None:
@@ -153,6 +157,10 @@ class ForkSandbox:
                 except OSError as exc:
                     raise SandboxStartFailed(f"the {kind.value} process cannot be started: {exc}") from exc
             return zygote
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SandboxClosed("the sandbox is closed")
 
     def _device_of(self, kind: Kind) -> Device:
         """Files are read on the CPU, without what a GPU opens."""

@@ -79,9 +79,9 @@ class Zygote:
             self._control.settimeout(START_SECONDS)
             try:
                 message = self._control.recv(65536)
-            except TimeoutError:
+                self._control.settimeout(None)
+            except OSError:  # It took too long, or was closed meanwhile.
                 message = b""
-            self._control.settimeout(None)
             if not message:
                 self._kill()
                 _, printed = self._process.communicate()
@@ -116,6 +116,9 @@ class Zygote:
 
     def close(self) -> None:
         """Close the control socket: the zygote ends its runs and itself. One that is still importing is ended."""
+        # First, because a thread that waits for the greeting would not hear of a descriptor that is gone.
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
         if not self._ready:
             self._kill()
@@ -124,8 +127,9 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._kill()
             self._process.wait()
-        if not self._ready and self._process.stderr:
-            self._process.stderr.close()
+        with self._ready_lock:  # Another thread may be reading what it has printed.
+            if not self._ready and self._process.stderr:
+                self._process.stderr.close()
 
     def run(self, request: bytes, limits: Limits, directory: str, uid: int | None) -> Outcome:
         """One request in one child, which works in `directory` as user `uid` (None: as we are).

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,21 @@ def test_what_the_alerts_look_at_is_there_before_anything_has_happened(server: S
 
 
 # Grading
+
+
+def test_service_that_is_stopped_while_it_warms_up_ends_at_once_and_in_silence(tmp_path: Path) -> None:
+    """Without any cache, so that the first answers of Keras are being made."""
+    with serving(tmp_path, tmp_path / "cache") as server:
+        until = time.monotonic() + 60
+        while not any(b"keras_lstm" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in server.children()):
+            assert time.monotonic() < until, server.log.read_text()
+            time.sleep(0.05)
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 6
+        log = server.log.read_text()
+    assert "stopping" in log
+    assert not [line for line in log.splitlines() if "Traceback" in line or '"error"' in line]
 
 
 def test_health_answers_while_the_box_still_warms_up(server: Server) -> None:
@@ -230,7 +246,13 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_d
         wait_for_running(client, endless)
         children = server.children()
         assert children
-        assert server.stop() == 0
+        # Somebody waits for an answer as well.
+        with ThreadPoolExecutor(1) as threads:
+            waits = threads.submit(client.get, endless, params={"wait": 60})
+            started = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - started < float(settings["LSTM_GRADER_SHUTDOWN_SECONDS"]) + 5
+            assert waits.result().status_code in (200, 202)
         assert not alive(children)
 
     with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:

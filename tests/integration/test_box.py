@@ -16,7 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from grader.assignment import load_assignments
-from grader.errors import SandboxUnavailable
+from grader.errors import SandboxClosed
 from grader.pipeline import grade
 from grader.report import Report
 from grader.sandbox import ForkSandbox, Kind, Limits
@@ -297,7 +297,7 @@ def test_closing_twice_does_no_harm():
 def test_a_run_after_closing_is_refused():
     box = ForkSandbox(slots=1)
     box.close()
-    with pytest.raises(SandboxUnavailable):
+    with pytest.raises(SandboxClosed):
         box.run(Kind.READER, b"", READER_LIMITS)
 
 
