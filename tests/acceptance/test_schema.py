@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_say
     limits = {f"LSTM_GRADER_{name}_PER_MINUTE": "1000000" for name in ("TOKEN_REQUESTS", "STUDENT_UPLOADS")}
     document = tmp_path / "openapi.json"
     with serving(tmp_path / "data", cache_dir, **limits) as server:
+        # While it starts, /readyz answers 503, which is right and is no fault.
+        until = time.monotonic() + 120
+        while httpx.get(f"{server.url}/readyz").status_code != 200:
+            assert time.monotonic() < until, server.log.read_text()
+            time.sleep(0.2)
         document.write_text(json.dumps(narrowed(httpx.get(f"{server.url}/openapi.json").json())))
         ended = subprocess.run(
             [
