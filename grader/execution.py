@@ -19,6 +19,7 @@ from grader.assignment import Assignment
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.explanation import Explanation, explain
+from grader.fitting import dropout
 from grader.forms import PLAIN, Content, Form, Items, forms_of
 from grader.reading import Reading
 from grader.report import Params
@@ -27,8 +28,10 @@ from grader.sandbox.protocol import (
     Attempt,
     CaseOutput,
     ClassFound,
+    Constructed,
     Done,
     Gradients,
+    HardCoded,
     Parts,
     Phase,
     Raised,
@@ -43,6 +46,10 @@ Array = NDArray[np.floating]
 
 # An answer that is nearer to the expected one than this is no mistake in the formulas.
 RIGHT = 1e-3
+# Among answers that change from call to call, one is nearest by chance, so it must be this many times nearer.
+FAR_NEARER = 10.0
+# So many ways to construct a class are tried by their numbers.
+MOST_CONSTRUCTIONS = 4
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,9 @@ class Execution:
     forged: bool = False  # garbled by somebody who knew the form
     phase: str | None = None
     class_found: ClassFound | None = None
+    constructed: Constructed | None = None
+    # The size that a class which failed for the exercise needs: ``{"batch": 10}``.
+    hard_coded: Mapping[str, int] = field(default_factory=dict)
     parts: Parts | None = None
     roles_from: Literal["names", "numbers"] | None = None
     # Which reading of the weights the numbers chose, where names did not say.
@@ -106,6 +116,15 @@ class Execution:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
         return not self.answers and (bool(self.raised) or self.outcome.killed_for in ("cpu", "wall"))
 
+    def came(self) -> tuple[bool, bool, bool, int]:
+        """How far it came: to a class, to a model, to knowing its weights, and to how many answers."""
+        return (
+            self.class_found is not None and self.class_found.found,
+            self.constructed is not None,
+            self.parts is not None and bool(self.parts.roles),
+            len(self.answers),
+        )
+
 
 class Runner:
     """Runs one submission under one Keras generation."""
@@ -124,19 +143,40 @@ class Runner:
         self._probes = probes.questions(cases[0].spec.features, cases[0].spec.units)
         self._sandbox = sandbox
         self._table_of = table_of
+        self._plans_passed_over = 0
 
     def run(self, generation: str) -> Execution:
         """Everything that there is to know for the checks.
 
+        When the constructor's arguments had to be guessed and the answer is wrong, other arguments are tried.
+
         Raises:
             SandboxError: the box failed.
         """
+        execution = self._run(generation)
+        exercise = self._cases[0].spec.id
+        constructed = execution.constructed
+        if constructed is None or not constructed.open or self._close(execution, exercise):
+            return execution
+        for passed_over in range(1, MOST_CONSTRUCTIONS):
+            other = self._run(generation, passed_over)
+            if self._close(other, exercise):
+                return other
+            if not other.answers:
+                break
+        return execution
+
+    def _run(self, generation: str, plans_passed_over: int = 0) -> Execution:
+        self._plans_passed_over = plans_passed_over
         roles = Roles()
         execution, trial = self._once(generation)
         if trial is not None:
-            roles = self._choose(*trial)
+            chosen = self._choose(*trial)
+            roles = chosen or Roles(0)
             execution, _ = self._once(generation, roles)
             execution = replace(execution, roles_from="numbers", roles=roles)
+            if chosen is None and execution.parts is not None:
+                execution = replace(execution, roles_from=None, parts=execution.parts.model_copy(update={"roles": {}}))
         execution = self._retry_fresh(execution, roles)
         if execution.fired:
             poisoned, _ = self._once(generation, roles, poisoned=True)
@@ -167,10 +207,11 @@ class Runner:
         comparison = execution.comparisons.get(case_id)
         return comparison is not None and comparison.close
 
-    def _choose(self, trial: Trial, arrays: protocol.Arrays) -> Roles:
+    def _choose(self, trial: Trial, arrays: protocol.Arrays) -> Roles | None:
         """The candidate whose answer is right; else the one that is most plainly wrong, else the one that is nearest.
 
-        The first one when none has the expected shape.
+        The first one when none has the expected shape. None when the answers change from call to call and none of them
+        is right except for dropped values.
         """
         case = next(case for case in self._cases if case.spec.id == trial.case)
         contents = list(_candidates(trial, arrays))
@@ -178,6 +219,9 @@ class Runner:
         if not np.isfinite(errors).any():
             return Roles(0, dict(trial.pairing))
         best = int(np.argmin(errors))
+        if not trial.repeats:
+            chosen = _dropped_from(case, contents)
+            return None if chosen is None else Roles(chosen, dict(trial.pairing))
         if not errors[best] <= RIGHT and case is search_case(self._cases):
             found = [explain({case.spec.id: content}, [case], self._table_of) for content in contents]
             plain = [(len(explanation.mistakes), index) for index, explanation in enumerate(found) if explanation]
@@ -223,6 +267,7 @@ class Runner:
             "unpack_names": reading.unpack_names,
             "candidate": roles.candidate,
             "pairing": dict(roles.pairing),
+            "plans_passed_over": self._plans_passed_over,
             "poisoned": poisoned,
             "cases": [
                 {
@@ -277,6 +322,10 @@ class Runner:
             complete=complete,
             phase=_last(phases),
             class_found=_last(protocol.select(events, ClassFound)),
+            constructed=_last(protocol.select(events, Constructed)),
+            hard_coded={
+                name: size for found in protocol.select(events, HardCoded) for name, size in found.sizes.items()
+            },
             parts=parts,
             roles_from=parts.evidence if parts else None,
             statements_failed=tuple(protocol.select(events, StatementFailed)),
@@ -302,6 +351,28 @@ def _candidates(trial: Trial, arrays: protocol.Arrays) -> Iterable[Content]:
     elif arrays:
         for stacks in zip(*(arrays[f"inside/{k}"] for k in range(len(trial.inside))), strict=False):
             yield tuple(Items(stack, tuple(places)) for stack, places in zip(stacks, trial.inside, strict=True))
+
+
+def _dropped_from(case: Case, contents: Sequence[Content]) -> int | None:
+    """Index of the answer that is right except for randomly dropped values, or None.
+
+    Where a state is kept from call to call instead, the right answer is far nearer than all others.
+    """
+    expected = case.expected
+    whole = [
+        next(
+            (read for form, read in forms_of(content, expected.shape) if form.is_whole), np.full_like(expected, np.nan)
+        )
+        for content in contents
+    ]
+    for index, answer in enumerate(whole):
+        if dropout([case], {case.spec.id: answer}) is not None:
+            return index
+    with np.errstate(invalid="ignore", over="ignore"):
+        typical = np.array([np.median(np.abs(answer - expected)) for answer in whole])
+    order = np.argsort(np.where(np.isfinite(typical), typical, np.inf))
+    nearest, following = typical[order[:2]]
+    return int(order[0]) if nearest * FAR_NEARER < following else None
 
 
 def _distance(content: Content, expected: Array) -> float:

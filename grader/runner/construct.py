@@ -1,89 +1,327 @@
-"""How to build the student's model: which arguments its constructor wants.
+"""How to build the student's model: which arguments its constructor may want.
 
-Sources, in this order: the parameter's name, the student's own call of the constructor, its default. What is still open
-after that gets `units`, once.
+Sources, in this order: the parameter's name (parameter_names.py), the student's own call of the constructor, its
+default, its annotation. Where these leave a question there are several plans, the likeliest first: the model that comes
+out decides, see building.py.
 """
 
 from __future__ import annotations
 
 import ast
+import heapq
 import inspect
-import re
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-# Parameter names seen in real submissions, by what they stand for.
-UNITS = re.compile(
-    r"(h|hid|hidden|hidden_?(size|dim|units|state|state_size)|h_?(size|dim|units)|units?|n_?(units|hidden|h)"
-    r"|num_?(units|hidden)|rnn_?(units|size)|lstm_?(units|size|dim)|state_?(size|dim)|size|dim|output_?(size|dim)"
-    r"|cell_?size|neurons|n_?neurons)",
-    re.IGNORECASE,
-)
-FEATURES = re.compile(
-    r"((in|inp|input|emb|embedding|embed|feature|x)_?(size|dim|features|shape|units)|(n_?|num_?)?features|emb|e_size)",
-    re.IGNORECASE,
-)
-TIMESTEPS = re.compile(
-    r"(seq|sequence|time|max)_?(len|length|steps|size)|timesteps|steps|length|n_?steps|t_max", re.IGNORECASE
-)
-BATCH = re.compile(r"(batch|b)_?(size|dim)|batch|n_?batch", re.IGNORECASE)
-ROLES = {"units": UNITS, "features": FEATURES, "timesteps": TIMESTEPS, "batch": BATCH}
+from class_signature import bases, hints, is_own_init, names_read, parameters, strings_read
+from parameter_names import CELL, CELL_CLASS, CONFIGURATION, is_measure, role_of, setting
+from settings_objects import Configuration, Sizes, resized, snake
+
+STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+SIZES = ("batch", "timesteps", "features", "units")
+# Weights from here on mean: tried only when nothing likelier fits.
+LAST_RESORT = 10
+MOST_PLANS = 200
+# What a parameter may be given of which only the type is known.
+PLAIN: dict[type, list[Any]] = {float: [0.0, 1.0, 0.5], bool: [False, True], str: ["tanh", "lstm"]}
 
 
-def arguments(
-    cls: type, sizes: dict[str, int], canonical: dict[str, int], call_site: dict[str, Any] | None, names: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and keyword arguments that build `cls` for a case.
+class Left:
+    """Stands for an argument that is not given, so that the default holds."""
+
+
+LEFT = Left()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One way to call the constructor.
 
     Args:
-        sizes: ``batch``, ``timesteps``, ``features``, ``units`` of the case.
-        canonical: the same of the exercise; a number in the student's own call that equals one of them means that size.
+        key: which choice was made for each parameter; the same for cases of other sizes.
+        unlikely: it gives some parameter what its name, its default or the student's own call speak against.
+    """
+
+    positional: list[Any]
+    keywords: dict[str, Any]
+    key: tuple[int, ...]
+    unlikely: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that a parameter may be given, and how much speaks against it. Skipped when `make` raises."""
+
+    make: Callable[[], Any]
+    against: int
+
+
+class Constructor:
+    """A class of the student's, or a function that builds one.
+
+    Args:
+        canonical: the exercise's own sizes; a number in the student's own call that equals one means that size.
         call_site: ``{"args": [source], "kwargs": {name: source}}`` of the student's own call, if there is one.
         names: the module's namespace, to evaluate those sources in.
     """
-    try:
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
-    except (TypeError, ValueError):
-        parameters = []
-    own_positional = list(call_site["args"]) if call_site else []
-    own_keywords = dict(call_site["kwargs"]) if call_site else {}
-    positional: list[Any] = []
-    keywords: dict[str, Any] = {}
-    units_given = False
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_KEYWORD:
-            continue
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            if not units_given:
-                positional.append(sizes["units"])
-            continue
-        own = own_keywords.pop(parameter.name, None) or (own_positional.pop(0) if own_positional else None)
-        value: Any
-        if parameter.name == "return_sequences":
-            value = True
-        elif role := role_of(parameter.name):
-            if role == "units" and units_given and parameter.default is not parameter.empty:
+
+    def __init__(
+        self, called: Any, canonical: Sizes, call_site: dict[str, Any] | None, names: dict[str, Any], depth: int = 0
+    ) -> None:
+        self._called = called
+        self._canonical = canonical
+        self._call_site = call_site
+        self._names = names
+        self._depth = depth
+        self._parameters = parameters(called)
+        self._hints = hints(called, names)
+        # Parameters that need a value and whose name says no more than that it may be a size.
+        needed = [p.name for p in self._parameters if p.default is p.empty and p.kind not in STARRED]
+        self._unnamed = [name for name in needed if role_of(name) is None and setting(name) is None]
+
+    def defaults(self) -> dict[str, int]:
+        """Parameters whose default is a number that could be a size."""
+        return {p.name: p.default for p in self._parameters if type(p.default) is int and p.default > 1}
+
+    def unexplained(self) -> list[str]:
+        """Parameters without a default whose name, annotation and call give no clue to the value."""
+        return [p.name for p in self._parameters if p.default is p.empty and not _is_known(p) and not self._hint(p)]
+
+    def plans(self, sizes: Sizes) -> Iterator[Plan]:
+        """All ways to call it for a case of these sizes, the likeliest first."""
+        choices = self._choices(sizes)
+        for key in _by_rank([[choice.against for choice in group] for group in choices]):
+            try:
+                values = [group[place].make() for group, place in zip(choices, key, strict=True)]
+            except Exception:  # noqa: S112  # an object of the student's own cannot be made like that
                 continue
-            value = sizes[role]
-            units_given = units_given or role == "units"
-        elif own is not None:
-            value = _evaluate(own, sizes, canonical, names)
-            units_given = units_given or value == sizes["units"]
-        elif parameter.default is not parameter.empty:
-            continue
-        elif not units_given:
-            value, units_given = sizes["units"], True
-        else:
-            # Nothing says what this is: leave it out, and Python's own message names the missing argument.
-            continue
-        if parameter.kind is parameter.POSITIONAL_ONLY:
-            positional.append(value)
-        else:
-            keywords[parameter.name] = value
-    return positional, keywords
+            against = max((group[place].against for group, place in zip(choices, key, strict=True)), default=0)
+            yield Plan(*self._arguments(values), key, against >= LAST_RESORT)
 
+    def without_unexplained(self, sizes: Sizes) -> Plan:
+        """The first plan without unexplained arguments, so that Python's own message names the missing one."""
+        plan = next(self.plans(sizes), None) or Plan([], {}, (), unlikely=True)
+        units_given = any(role_of(p.name) == "units" for p in self._parameters)
+        unexplained = self.unexplained()[0 if units_given else 1 :]
+        keywords = {name: value for name, value in plan.keywords.items() if name not in unexplained}
+        return Plan(plan.positional, keywords, plan.key, unlikely=True)
 
-def role_of(name: str) -> str | None:
-    return next((role for role, pattern in ROLES.items() if pattern.fullmatch(name)), None)
+    def _arguments(self, values: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+        positional: list[Any] = []
+        keywords: dict[str, Any] = {}
+        starred = any(p.kind is p.VAR_POSITIONAL and value for p, value in zip(self._parameters, values, strict=True))
+        for parameter, value in zip(self._parameters, values, strict=True):
+            if value is LEFT:
+                continue
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                positional += value
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                keywords.update(value)
+            elif parameter.kind is parameter.POSITIONAL_ONLY or (
+                starred and parameter.kind is not parameter.KEYWORD_ONLY
+            ):
+                positional.append(value)
+            else:
+                keywords[parameter.name] = value
+        return positional, keywords
+
+    # --- what each parameter may be given ---------------------------------------------------------------------
+
+    def _choices(self, sizes: Sizes) -> list[list[Choice]]:
+        call_site = self._call_site or {"args": [], "kwargs": {}}
+        positional, keywords = list(call_site["args"]), dict(call_site["kwargs"])
+        given = {p.name for p in self._parameters if role_of(p.name) == "units" and p.kind is not p.VAR_KEYWORD}
+        choices = []
+        units_given = False
+        for parameter in self._parameters:
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                values = self._starred(positional, sizes, units_given=bool(given) or units_given)
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                values = self._double_starred(keywords, sizes)
+            else:
+                source = keywords.pop(parameter.name, None)
+                if source is None and positional and parameter.kind is not parameter.KEYWORD_ONLY:
+                    source = positional.pop(0)
+                values = self._of_parameter(parameter, source, sizes, units_given=units_given, other=bool(given))
+                units_given = units_given or parameter.name in given
+            choices.append(values)
+        return choices
+
+    def _of_parameter(
+        self, parameter: inspect.Parameter, source: str | None, sizes: Sizes, *, units_given: bool, other: bool
+    ) -> list[Choice]:
+        """The likeliest value first; those from `LAST_RESORT` on are tried when no likelier one fits."""
+        name, role = parameter.name, role_of(parameter.name)
+        has_default = parameter.default is not parameter.empty
+        first: list[Any] = []
+        rest: list[Any] = []
+        known = setting(name)
+        if known and known[0] is True and "return" in name.lower():
+            first = [True]  # the exercise asks for all steps
+        elif role is not None and isinstance(parameter.default, str | bool | float | dict | list | tuple):
+            pass  # named like a size, and none
+        elif role is not None:
+            first = [LEFT] if role == "units" and units_given and has_default else [sizes[role]]
+        if not first and source is not None:
+            first = self._evaluated(source, sizes)
+        if first:
+            rest = [LEFT] if has_default else []
+        elif has_default:
+            first = [LEFT]
+            if type(parameter.default) not in (int, float, str, bool, types.NoneType):
+                rest = [lambda: resized(parameter.default, sizes, self._canonical)]
+        else:
+            first = self._by_kind(parameter, sizes, units_elsewhere=other)
+            if not other and self._unnamed == [name]:  # nothing else can take the units
+                first, rest = first[:1], first[1:]
+        if role is not None or self._may_be_size(parameter, source):
+            rest += [sizes["units"]] if role == "units" else [sizes["units"], sizes["features"]]
+        if name.lower().endswith("shape"):
+            first = [(sizes["timesteps"], sizes["features"]), *first]
+        weighted = [(value, at) for at, value in enumerate(first)]
+        weighted += [(value, LAST_RESORT + at) for at, value in enumerate(rest)]
+        return _unique(weighted)
+
+    def _may_be_size(self, parameter: inspect.Parameter, source: str | None) -> bool:
+        if setting(parameter.name) is not None:
+            return False
+        if parameter.default is parameter.empty:
+            return source is not None
+        return type(parameter.default) is int or parameter.default is None
+
+    def _by_kind(self, parameter: inspect.Parameter, sizes: Sizes, *, units_elsewhere: bool) -> list[Any]:
+        """Values for a parameter without a default that is not named like a size, and that no call gives."""
+        known = setting(parameter.name)
+        if known is not None:
+            return [self._as_function(value) for value in known]
+        kind = self._hint(parameter)
+        if kind is not None and self._is_own(kind):
+            return self._made(kind, sizes)
+        if CELL.fullmatch(parameter.name):
+            return self._cells(parameter.name, sizes)
+        if CONFIGURATION.fullmatch(parameter.name):
+            return self._configurations(parameter.name, sizes)
+        if kind in PLAIN:
+            return PLAIN[kind]
+        if kind in (dict, list, tuple):
+            pair = (sizes["features"], sizes["units"])
+            return self._configurations(parameter.name, sizes) if kind is dict else [pair, [sizes["units"]]]
+        names = ("features", "units") if units_elsewhere else ("units", "features")
+        whole = [*(sizes[name] for name in names), 1, sizes["timesteps"], sizes["batch"]]
+        if kind is int:
+            return whole
+        pair = (sizes["features"], sizes["units"])
+        if is_measure(parameter.name):
+            return [*whole, pair]
+        return [*whole[:3], 0.0, "tanh", pair, *self._configurations(parameter.name, sizes), *whole[3:], False, None]
+
+    def _hint(self, parameter: inspect.Parameter) -> Any:
+        """The class that an annotation names; of ``Optional[int]`` and the like the first that is one."""
+        hint = self._hints.get(parameter.name)
+        is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+        kinds = [typing.get_origin(kind) or kind for kind in (typing.get_args(hint) if is_union else [hint])]
+        return next((kind for kind in kinds if isinstance(kind, type) and kind is not type(None)), None)
+
+    def _as_function(self, value: Any) -> Any:
+        if isinstance(value, str) and value.startswith("function:"):
+            return _constant(getattr(self._names.get("tf"), value.removeprefix("function:"), value))
+        return value
+
+    def _is_own(self, kind: type) -> bool:
+        return kind.__module__ == self._names.get("__name__") and kind is not self._called
+
+    def _made(self, kind: type, sizes: Sizes) -> list[Any]:
+        """Objects of a class of the student's own, made anew whenever they are asked for."""
+        if self._depth > 1:
+            return []
+        maker = Constructor(kind, self._canonical, None, self._names, self._depth + 1)
+
+        def make(plan: Plan) -> Callable[[], Any]:
+            return lambda: kind(*plan.positional, **plan.keywords)
+
+        likely = [plan for _, plan in zip(range(8), maker.plans(sizes), strict=False) if not plan.unlikely]
+        return [make(plan) for plan in likely[:3]]
+
+    def _cells(self, name: str, sizes: Sizes) -> list[Any]:
+        own = [
+            value
+            for key, value in self._names.items()
+            if isinstance(value, type) and "cell" in key.lower() and self._is_own(value)
+        ]
+        kinds: list[Any] = [*own[::-1], self._names.get("LSTMCell")][:2]
+        made = [instance for kind in kinds if isinstance(kind, type) for instance in self._made(kind, sizes)[:1]]
+        classes = [_constant(kind) for kind in kinds if kind is not None]
+        return [*classes, *made] if CELL_CLASS.fullmatch(name) else [*made, *classes, sizes["units"]]
+
+    def _configurations(self, name: str, sizes: Sizes) -> list[Any]:
+        """Objects of settings: the module's own by that name, one of a class of the module, or one of ours."""
+        own = [
+            value
+            for key, value in self._names.items()
+            if isinstance(value, type) and CONFIGURATION.fullmatch(snake(key)) and self._is_own(value)
+        ]
+        found = [self._names[name]] if isinstance(self._names.get(name), dict) or self._is_settings(name) else []
+        made = [instance for kind in own for instance in self._made(kind, sizes)]
+        known = {name: _value_of(name, sizes) for name in names_read(self._called, self._names)}
+        return [*map(_constant, found), *made, lambda: Configuration(known), lambda: types.SimpleNamespace(**known)]
+
+    def _is_settings(self, name: str) -> bool:
+        value = self._names.get(name)
+        return value is not None and (isinstance(value, types.SimpleNamespace) or self._is_own(type(value)))
+
+    def _starred(self, sources: list[str], sizes: Sizes, *, units_given: bool) -> list[Choice]:
+        units, features = sizes["units"], sizes["features"]
+        evaluated = [value for source in sources for value in self._evaluated(source, sizes)]
+        sources.clear()
+        values: list[Any] = [tuple(map(_value, evaluated))]
+        if not values[0]:
+            values = [(), (units,)] if units_given or not is_own_init(self._called, self._names) else [(units,), ()]
+        return _unique([(value, at) for at, value in enumerate([*values, (features, units), (units, features)])])
+
+    def _double_starred(self, sources: dict[str, str], sizes: Sizes) -> list[Choice]:
+        """Nothing; or what the constructor reads out of ``**kwargs``; or what the base class needs that gets them."""
+        given: dict[str, Any] = {}
+        for name, source in sources.items():
+            role = role_of(name)
+            if role is not None:
+                given[name] = sizes[role]
+            elif evaluated := self._evaluated(source, sizes):
+                given[name] = _value(evaluated[0])
+        sources.clear()
+        taken = {p.name for p in self._parameters}
+        read = {
+            name: sizes[role]
+            for name in strings_read(self._called)
+            if name not in taken and (role := role_of(name)) in ("units", "features")
+        }
+        further = {
+            p.name: _value_of(p.name, sizes)
+            for base in bases(self._called, self._names)[1:]
+            for p in parameters(base)
+            if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in taken
+        }
+        units = {name: value for name, value in read.items() if role_of(name) == "units"}
+        values = [given, {**given, **further}, {**given, **units}, {**given, **read}, {**given, **read, **further}]
+        return _unique([(value, at) for at, value in enumerate(values)])
+
+    def _evaluated(self, source: str, sizes: Sizes) -> list[Any]:
+        """The value that the student's own call gives, for the sizes of a case; none where it cannot be told."""
+        replacement = {self._canonical[role]: sizes[role] for role in SIZES}
+        try:
+            tree = ast.fix_missing_locations(_Sizes(replacement).visit(ast.parse(source, mode="eval")))
+            code = compile(tree, "call of LSTM", "eval")
+            value = eval(code, dict(self._names))
+        except Exception:  # names that only the part of the notebook that was not run defines
+            return []
+        if type(value) is int and value not in sizes.values():
+            return [resized(value, sizes, self._canonical)]
+        if type(value) in (int, str, bool, float) or value is None:
+            return [value]
+        return [lambda: resized(eval(code, dict(self._names)), sizes, self._canonical)]
 
 
 class _Sizes(ast.NodeTransformer):
@@ -98,10 +336,58 @@ class _Sizes(ast.NodeTransformer):
         return node
 
 
-def _evaluate(source: str, sizes: dict[str, int], canonical: dict[str, int], names: dict[str, Any]) -> Any:
-    replacement = {canonical[role]: sizes[role] for role in ("batch", "timesteps", "features", "units")}
-    try:
-        tree = ast.fix_missing_locations(_Sizes(replacement).visit(ast.parse(source, mode="eval")))
-        return eval(compile(tree, "call of LSTM", "eval"), dict(names))
-    except Exception:  # names that only the part of the notebook that was not run defines
-        return sizes["units"]
+def _by_rank(weights: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
+    """One place of each list, the combinations with the smallest sum first."""
+    first = (0,) * len(weights)
+    waiting, seen = [(sum(group[0] for group in weights), first)], {first}
+    for _ in range(MOST_PLANS):
+        if not waiting:
+            return
+        _, places = heapq.heappop(waiting)
+        yield places
+        for at, place in enumerate(places):
+            following = (*places[:at], place + 1, *places[at + 1 :])
+            if place + 1 < len(weights[at]) and following not in seen:
+                seen.add(following)
+                total = sum(group[at] for group, at in zip(weights, following, strict=True))
+                heapq.heappush(waiting, (total, following))
+
+
+def _unique(weighted: Sequence[tuple[Any, int]]) -> list[Choice]:
+    choices: list[Choice] = []
+    seen: list[Any] = []
+    for value, against in weighted:
+        plain = type(value) in (int, float, str, bool, tuple, dict) or value is None or value is LEFT
+        if plain and any(type(value) is type(other) and value == other for other in seen):
+            continue
+        seen.append(value)
+        choices.append(Choice(partial(_value, value), against))
+    return choices
+
+
+def _value(value: Any) -> Any:
+    """The value itself; one of our functions makes a new object for every model."""
+    return value() if isinstance(value, types.FunctionType) else value
+
+
+def _constant(value: Any) -> Callable[[], Any]:
+    return lambda: value
+
+
+def _is_known(parameter: inspect.Parameter) -> bool:
+    name = parameter.name
+    return (
+        parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        or role_of(name) is not None
+        or setting(name) is not None
+        or is_measure(name)
+        or CELL.fullmatch(name) is not None
+        or CONFIGURATION.fullmatch(name) is not None
+    )
+
+
+def _value_of(name: str, sizes: Sizes) -> Any:
+    known = setting(name)
+    if known is not None:
+        return known[0]
+    return sizes[role_of(name) or "units"]

@@ -4,7 +4,8 @@ It answers questions with raw arrays and never judges: it has no expected value,
 the student's code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
 
 Order of events: ``phase`` (begins a phase), ``tripped`` (built-in recurrent code runs), ``attempt`` (see attempts.py),
-``statement_failed``, ``class``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and ``done`` last.
+``statement_failed``, ``class``, ``constructed``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and
+``done`` last.
 """
 
 from __future__ import annotations
@@ -27,20 +28,27 @@ import student_module
 import tensorflow as tf
 import tripwires
 import warming
+from building import Builder
 from channel import Channel, decode
-from construct import arguments
+from class_signature import own_codes
+from construct import Constructor
 from contents import last_step
-from leaves import find_leaves
+from leaves import Leaf, find_leaves, untracked
 from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
 from phases import Failed, Phases
 from student_module import StudentModule
-from weight_shapes import count_gates
+from weight_shapes import count_gates, gaps
 
 Sizes = dict[str, int]
 SEED = 20
 # A notebook that loops over something missing may have thousands; nobody reads on.
 MOST_FAILURES_TOLD = 100
 MOST_PATCHES_TOLD = 10
+MOST_HOLDERS_TOLD = 10
+MOST_LEAVES_TOLD = 40
+# Where a gradient is missing, it is measured again on so many steps: a path through an old c or an older h needs more
+# than the three of the shortest case.
+STEPS_OF_ALL_PATHS = 8
 
 
 preload = warming.preload
@@ -60,6 +68,10 @@ def main(request_fd: int) -> None:
 
 def _sizes(case: dict[str, Any]) -> Sizes:
     return {name: case[name] for name in ("batch", "timesteps", "features", "units")}
+
+
+def _found(leaves: list[Leaf]) -> list[str]:
+    return [f"{leaf.path[:MAX_NAME]} {leaf.shape}"[: 2 * MAX_NAME] for leaf in leaves[:MOST_LEAVES_TOLD]]
 
 
 @contextlib.contextmanager
@@ -97,8 +109,8 @@ class Driver:
         self._shape_right = self._fresh_shape_right = False
         self._measured = False
         self._tried = False
+        self._construction_told = False
         self._pairing: dict[str, list[int]] = request["pairing"]
-        self._constructible = False
         self._phases = Phases(channel, {"lockdown": lockdown.seconds})
         if request["poisoned"]:
             warming.poison()
@@ -110,7 +122,7 @@ class Driver:
         if self._class is not None:
             for case in self._request["cases"]:
                 self._case(case)
-                if not self._constructible:
+                if not self._builder.constructed:
                     break  # not even for the exercise: the other cases would only say the same again
             self._ask_again()
             self._probe()
@@ -161,6 +173,8 @@ class Driver:
         # cannot take the sizes of the cases.
         is_factory = callable(found) and not isinstance(found, tf.keras.layers.Layer)
         self._class: Any = found if is_class or is_factory else None
+        constructor = Constructor(found, request["canonical"], request["call_site"], self._module.names)
+        self._builder = Builder(found, constructor, self._module.names, request["plans_passed_over"])
 
     # --- one case --------------------------------------------------------------------------------------------
 
@@ -168,7 +182,17 @@ class Driver:
         try:
             self._run_case(case)
         except Failed:
-            pass
+            if case is self._request["cases"][0] and self._builder.constructed and not self._models:
+                self._tell_construction()
+                self._look_for_hard_coded_size(case)
+                self._tell_gaps(_sizes(case))
+
+    def _look_for_hard_coded_size(self, case: dict[str, Any]) -> None:
+        sizes = _sizes(case) | {"timesteps": 1}
+        self._module.follow(sizes)
+        found = self._builder.size_that_works(sizes, tf.constant(self._arrays[f"{case['id']}/x"])[:, :1])
+        if found:
+            self._channel.send("hard_coded", sizes=found)
 
     def _ask_again(self) -> None:
         """What the first round left open.
@@ -222,44 +246,48 @@ class Driver:
         """A built model.
 
         Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps: so it is built on the
-        first step alone, where the case allows it. Functions run eagerly meanwhile: a graph traced now would keep the
-        weights, or the length, of now.
+        first step alone, where the case allows it.
         """
         self._phases.begin("build")
         built = None
         if not case["fresh"]:
-            one_step = sizes | {"timesteps": 1}
-            model = self._phases.guarded(case["id"], lambda: self._construct(one_step), constructing=True)
             try:
-                self._first_call(model, x[:, :1])
-                built = Built(model, reused=True)
-            except BaseException:  # one step is our idea, not the exercise's: the case itself decides
-                pass
+                built = Built(self._model(sizes | {"timesteps": 1}, x[:, :1]), reused=True)
+            except BaseException as exc:  # one step is our idea, not the exercise's: the case itself decides
+                if not self._builder.constructed:
+                    self._phases.report(exc, case["id"], constructing=True)
+                    raise Failed from exc
         if built is None:
-            model = self._phases.guarded(case["id"], lambda: self._construct(sizes), constructing=True)
-            self._phases.guarded(case["id"], lambda: self._first_call(model, x))
+            try:
+                model = self._model(sizes, x)
+            except BaseException as exc:
+                self._phases.report(exc, case["id"], constructing=self._builder.constructing)
+                raise Failed from exc
             built = Built(model, reused=False)
         self._find_parts(sizes, built)
         # From its second case on a model has seen another shape, however it was built.
         self._models[(sizes["features"], sizes["units"])] = Built(built.model, reused=True, candidates=built.candidates)
         return built
 
-    def _construct(self, sizes: Sizes) -> Any:
+    def _model(self, sizes: Sizes, x: tf.Tensor) -> Any:
         self._module.follow(sizes)
-        positional, keywords = arguments(
-            self._class, sizes, self._request["canonical"], self._request["call_site"], self._module.names
-        )
-        model = self._class(*positional, **keywords)
-        self._constructible = True
-        return model
+        return self._builder.build(sizes, x)
 
-    @staticmethod
-    def _first_call(model: Any, x: tf.Tensor) -> None:
-        tf.config.run_functions_eagerly(True)
-        try:
-            model(x)
-        finally:
-            tf.config.run_functions_eagerly(False)
+    def _tell_construction(self) -> None:
+        if not self._construction_told:
+            self._construction_told = True
+            self._channel.send("constructed", **self._builder.description())
+
+    def _tell_gaps(self, sizes: Sizes) -> None:
+        """Tell of misshapen weights of a model that raised when it was called."""
+        model = self._builder.unfinished
+        if model is not None and not self._models:
+            leaves = find_leaves(model, self._module.names)
+            found = gaps(leaves, sizes["features"], sizes["units"])["misshapen"]
+            if found:
+                self._channel.send(
+                    "parts", roles={}, evidence=None, candidates=0, found=_found(leaves), misshapen=found
+                )
 
     def _find_parts(self, sizes: Sizes, built: Built) -> None:
         """Find the weights of a new model, and say what they are for the first one."""
@@ -268,14 +296,29 @@ class Driver:
             leaves, sizes["features"], sizes["units"], self._request["unpack_names"], self._pairing
         )
         if not self._models:
+            self._tell_construction()
             assignment = self._assignment(built)
             self._channel.send(
                 "parts",
                 roles={gate: path[:MAX_NAME] for gate, path in assignment.roles().items()} if assignment else {},
                 evidence=evidence,
                 candidates=len(built.candidates),
-                found=[f"{leaf.path[:MAX_NAME]} {leaf.shape}"[: 2 * MAX_NAME] for leaf in leaves[:40]],
+                found=_found(leaves),
+                drops=any("dropout" in name.lower() for name in self._names_in_code()),
+                untracked=dict(list(self._untracked(built, assignment).items())[:MOST_HOLDERS_TOLD]),
+                **gaps(leaves, sizes["features"], sizes["units"]),
             )
+
+    def _names_in_code(self) -> Iterator[str]:
+        return (name for code in own_codes(self._module.names) for name in code.co_names)
+
+    @staticmethod
+    def _untracked(built: Built, assignment: roles.Assignment | None) -> dict[str, str]:
+        try:
+            found = untracked(built.model, [leaf for leaf, *_ in assignment.slots] if assignment else [])
+        except Exception:  # the student's own `trainable_weights` may do anything
+            return {}
+        return {name[:MAX_NAME]: kind for name, kind in found.items()}
 
     def _assignment(self, built: Built) -> roles.Assignment | None:
         return built.candidates[self._request["candidate"] or 0] if built.candidates else None
@@ -348,10 +391,11 @@ class Driver:
         leaves = find_leaves(built.model, self._module.names)
         features, units = case["features"], case["units"]
         few_steps = tf.abs(x[:, :2]) + 0.5
-        try:
-            self._pairing = roles.find_pairing(leaves, features, units, lambda: np.array(built.model(few_steps)))
-        except Exception:  # two steps are our idea, not the exercise's
-            self._pairing = {}
+        repeats = self._repeats(built, x)
+        self._pairing = {}
+        if repeats:  # else what changes with a weight is told from nothing
+            with contextlib.suppress(Exception):  # two steps are our idea, not the exercise's
+                self._pairing = roles.find_pairing(leaves, features, units, lambda: np.array(built.model(few_steps)))
         candidates, _ = roles.candidates(leaves, features, units, self._request["unpack_names"], self._pairing)
         weights = self._weights(case)
         for candidate in candidates:
@@ -362,7 +406,13 @@ class Driver:
         self._tried = True
         alike = len({tuple((name, array.shape) for name, array in answer.items()) for answer in answers}) == 1
         stacked = {name: np.stack([answer[name] for answer in answers]) for name in answers[0]} if alike else {}
-        self._channel.send("trial", stacked, case=case["id"], pairing=self._pairing, inside=places)
+        self._channel.send("trial", stacked, case=case["id"], pairing=self._pairing, inside=places, repeats=repeats)
+
+    @staticmethod
+    def _repeats(built: Built, x: tf.Tensor) -> bool:
+        """Whether two calls give the same answer, bit for bit, as they do where nothing is random."""
+        first, second = (describe(built.model(x))[0] for _ in range(2))
+        return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
     def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: roles.Assignment | None) -> None:
         """A second call, recorded, so that it serves for both: is the answer the same, and how far do gradients reach?
@@ -376,23 +426,38 @@ class Driver:
         if assignment is None:
             return
         self._phases.begin("gradients")
-        slots = assignment.slots
-        variables = [leaf.variable for leaf, *_ in slots]
         try:
-            with tape:
-                last = last_step(output, case)
-                # Unequal factors: equal ones could cancel.
-                parts = [tf.reshape(part, [-1]) for part in last]
-                loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
-            gradients = tape.gradient(loss, [x, *(watchable(variable) for variable in variables)])
+            reach, first = self._reach(tape, x, output, case, assignment)
         except Exception as exc:
             if student_module.student_frames(exc):  # else it is none of the student's code
                 self._phases.report(exc, case["id"])
             return
-        input_gradient, *weight_gradients = gradients
+        steps = x.shape[1]
+        if steps < STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
+            longer = tf.concat([x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)
+            try:
+                with tf.GradientTape() as tape:
+                    tape.watch(longer)
+                    output = built.model(longer)
+                longer_case = {**case, "timesteps": longer.shape[1]}
+                reach, first = self._reach(tape, longer, output, longer_case, assignment)
+            except Exception:  # that many steps are our idea, not the exercise's
+                pass
+        self._channel.send("gradients", case=case["id"], reach=reach, first_timestep=first)
+
+    @staticmethod
+    def _reach(
+        tape: tf.GradientTape, x: tf.Tensor, output: Any, case: dict[str, Any], assignment: roles.Assignment
+    ) -> tuple[dict[str, float | None], float | None]:
+        """How large the gradient of each weight is at most, and that of the first step of the input."""
+        slots = assignment.slots
+        with tape:
+            # Unequal factors: equal ones could cancel.
+            parts = [tf.reshape(part, [-1]) for part in last_step(output, case)]
+            loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
+        input_gradient, *weight_gradients = tape.gradient(loss, [x, *(watchable(leaf.variable) for leaf, *_ in slots)])
         reach = {
             f"{leaf.path[:MAX_NAME]} ({array} {gates})": largest(gradient)
             for (leaf, array, gates, _), gradient in zip(slots, weight_gradients, strict=True)
         }
-        first = largest(input_gradient[:, 0]) if input_gradient is not None else None
-        self._channel.send("gradients", case=case["id"], reach=reach, first_timestep=first)
+        return reach, largest(input_gradient[:, 0]) if input_gradient is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,12 @@ class Leaf:
     shape: tuple[int, ...] | None
     layer: str | None = None  # where the Dense layer is that it belongs to
     built_in: bool = False  # whether it belongs to a recurrent layer of Keras
+    holder: str | None = None  # the outermost object around it that is no layer: Keras does not look inside
     layout: str = "plain"  # how its axes stand, see `sort_by_shape`
+
+    @property
+    def is_kernel(self) -> bool:
+        return self.layer is not None and self.path.endswith(".kernel")
 
     @property
     def bare(self) -> tuple[int, ...]:
@@ -36,7 +41,7 @@ def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
         seen: set[int] = set()
         for name, value in list(names.items()):
             if isinstance(value, tf.keras.layers.Layer):
-                leaves += _walk(value, name, seen)
+                leaves += _held(name, _walk(value, name, seen))
     # A Keras LSTM kept for comparison has the right shapes too: the student's own weights come first.
     own = [leaf for leaf in leaves if not leaf.built_in]
     return own if any(leaf.variable is not None for leaf in own) else leaves
@@ -77,14 +82,32 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     elif isinstance(value, types.FunctionType):
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             if cell != types.CellType():  # else nothing has been bound to that name yet
-                yield from _walk(cell.cell_contents, f"{path}.{name}", seen)
+                yield from _held(path, _walk(cell.cell_contents, f"{path}.{name}", seen))
     elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
         internal = _internal_names(value)
+        is_layer = isinstance(value, tf.keras.layers.Layer)
         for name, item in _attributes(value):
             if name not in internal:
-                yield from _walk(item, f"{path}.{name}".lstrip("."), seen)
+                found = _walk(item, f"{path}.{name}".lstrip("."), seen)
+                yield from found if is_layer else _held(path, found)
         if isinstance(value, tf.keras.Sequential):
             yield from _walk(list(value.layers), path, seen)
+
+
+def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:
+    for leaf in leaves:
+        leaf.holder = path
+        yield leaf
+
+
+def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
+    """Find weights that ``model.trainable_weights`` does not list, so that `fit` would not train them.
+
+    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``.
+    """
+    tracked = {id(variable) for variable in model.trainable_variables}
+    lost = [leaf for leaf in leaves if leaf.variable is not None and id(leaf.variable) not in tracked]
+    return {leaf.holder or leaf.path: "holder" if leaf.holder else "variable" for leaf in lost}
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:

@@ -16,12 +16,13 @@ import linecache
 import signal
 import sys
 import types
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from construct import role_of
+from parameter_names import is_measure, role_of
 from scopes import name_uses
 
 MODULE_NAME = "submission"
@@ -86,7 +87,7 @@ class StudentModule:
         exec(compile(SUPPLIED_CELL, "LSTMCell", "exec", dont_inherit=True), self.names)
         self._source = source
         self._canonical = sizes
-        self._own_sizes: dict[str, str] = {}
+        self._own_sizes: list[tuple[Callable[[int], None], str]] = []
         self._recurrent_layers: dict[str, Any] = {}
         self._waited = 0.0
         with open(FILE_NAME, "w", encoding="utf-8") as file:
@@ -102,7 +103,8 @@ class StudentModule:
         instead of its argument is wrong, and other numbers show it.
         """
         shape = (sizes["batch"], sizes["timesteps"], sizes["features"])
-        self.names.update({name: sizes[role] for name, role in self._own_sizes.items()})
+        for put, role in self._own_sizes:
+            put(sizes[role])
         self.names.update(
             BATCH_SIZE=sizes["batch"],
             SEQ_LEN=sizes["timesteps"],
@@ -159,7 +161,7 @@ class StudentModule:
                 on_failure(statement, exc)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-        self._own_sizes = self._sizes_by_other_names()
+        self._own_sizes = list(self._sizes_by_other_names())
         self._recurrent_layers = self._layers()
 
     def _layers(self) -> dict[str, Any]:
@@ -173,13 +175,30 @@ class StudentModule:
                 with contextlib.suppress(Exception):
                     layer.build((sizes["batch"], sizes["timesteps"], sizes["features"]))
 
-    def _sizes_by_other_names(self) -> dict[str, str]:
-        """Constants such as ``HIDDEN = 32``: named like a size of the exercise, with its value."""
-        return {
-            name: role
-            for name, value in self.names.items()
-            if type(value) is int and (role := role_of(name)) and value == self._canonical[role]
-        }
+    def _sizes_by_other_names(self) -> Iterator[tuple[Callable[[int], None], str]]:
+        """Constants such as ``HIDDEN = 32``, alone or in a dictionary, a class or an object of settings.
+
+        They are named like a size of the exercise, and have its value.
+        """
+        for name, value in list(self.names.items()):
+            if isinstance(value, dict) and name != "__builtins__":
+                held, put = value, value.__setitem__
+            elif isinstance(value, types.SimpleNamespace) or is_plain(value):
+                held, put = dict(getattr(value, "__dict__", {})), partial(object.__setattr__, value)
+            elif isinstance(value, type) and value.__module__ == MODULE_NAME:
+                held, put = dict(vars(value)), partial(type.__setattr__, value)
+            else:
+                held, put = {name: value}, self.names.__setitem__
+            for key, number in held.items():
+                if type(number) is int and (role := self._size_of(str(key), number)):
+                    yield partial(put, key), role
+
+    def _size_of(self, name: str, number: int) -> str | None:
+        role = role_of(name)
+        if role is not None:
+            return role if number == self._canonical[role] else None
+        sizes = (role for role in ("units", "features") if number == self._canonical[role])
+        return next(sizes, None) if is_measure(name) else None
 
     def _on_alarm(self, _signum: int, _frame: types.FrameType | None) -> None:
         """What a statement did not get because others had the core does not count against it."""

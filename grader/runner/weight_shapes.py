@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from gate_names import GATES, gate_of_path, gates_by_name
 from leaves import Leaf, find_leaves
 
 
@@ -55,7 +56,8 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
         leaf.layout = max(fits[array], key=lambda layout: popular[layout])
         groups[array].append(leaf)
     taken = {id(leaf) for leaf, _, _ in readings}
-    biases += [leaf for leaf in shaped if id(leaf) not in taken]
+    # The kernel of a Dense layer of one unit, ``(units, 1)``, is none.
+    biases += [leaf for leaf in shaped if id(leaf) not in taken and not leaf.is_kernel]
     return Sorted(
         fused,
         single,
@@ -73,6 +75,59 @@ def count_gates(model: Any, names: dict[str, Any], features: int, units: int) ->
         return sum(len(found.single[name]) + 4 * len(found.fused[name]) for name in (array, "both"))
 
     return {"kernels": gates("kernel"), "recurrent_kernels": gates("recurrent_kernel")}
+
+
+MOST_TOLD = 16
+
+
+def gaps(leaves: Sequence[Leaf], features: int, units: int) -> dict[str, Any]:
+    """Why gates get no weights: `misshapen` ones, and gates `without_weights`."""
+    return {
+        "misshapen": misshapen(leaves, features, units)[:MOST_TOLD],
+        "without_weights": without_weights(leaves, features, units),
+    }
+
+
+def misshapen(leaves: Sequence[Leaf], features: int, units: int) -> list[dict[str, Any]]:
+    """Find matrices that are named after a gate and do not have its width, such as those of ``Dense(1)``.
+
+    Returns: ``gate``, ``path`` of the layer or the weight, its ``shape`` and the one ``expected``.
+    """
+    found = sort_by_shape(leaves, features, units)
+    fitting = [leaf for groups in (found.fused, found.single) for group in groups.values() for leaf in group]
+    fitting += [*found.fused_biases, *found.unit_biases]
+    known = {id(leaf) for leaf in fitting}
+    wrong: list[dict[str, Any]] = []
+    for leaf in leaves:
+        gate = gate_of_path(leaf.layer or leaf.path)
+        if gate is None or id(leaf) in known or leaf.shape is None or len(leaf.shape) != 2:
+            continue
+        # The first one of a gate with as many rows as x has features takes x. h may have any width.
+        of_x = leaf.shape[0] in (features, features + units)
+        again = any((other["gate"], other["expected"][0]) == (gate, leaf.shape[0]) for other in wrong)
+        rows = leaf.shape[0] if of_x and not again else units
+        path = leaf.layer or leaf.path
+        wrong.append({"gate": gate, "path": path, "shape": list(leaf.shape), "expected": [rows, units]})
+    return wrong
+
+
+def without_weights(leaves: Sequence[Leaf], features: int, units: int) -> dict[str, str]:
+    """Find gates without any weight for the input, or for the hidden state, where the other gates have one by name.
+
+    Returns: ``kernel`` and ``recurrent_kernel`` -> letters of those gates.
+    """
+    found = sort_by_shape(leaves, features, units)
+    if any(found.fused.values()) or found.single["both"]:
+        return {}
+    wrong = {(item["gate"], item["expected"][0]) for item in misshapen(leaves, features, units)}
+    missing = {}
+    for array, rows in (("kernel", features), ("recurrent_kernel", units)):
+        group = found.single[array]
+        named = gates_by_name(group, found.unbuilt)
+        have = {*named, *(gate for gate, height in wrong if height == rows)}
+        if len(group) < 4 and len({id(leaf) for leaf in named.values()} & set(map(id, group))) == len(group):
+            missing[array] = "".join(gate for gate in GATES if gate not in have)
+    return {array: gates for array, gates in missing.items() if gates}
 
 
 def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ Arrays = dict[str, NDArray[Any]]
 # Twice what the driver cuts them to.
 Name = Annotated[str, Field(max_length=400)]
 Message = Annotated[str, Field(max_length=8000)]
+Gate = Literal["I", "F", "C", "O"]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Lines = Annotated[list[Count], Field(max_length=50)]
 Shape = Annotated[list[Count], Field(max_length=64)]  # as many axes as NumPy knows
@@ -99,12 +100,38 @@ class ClassFound(Event):
     is_stub: bool
 
 
+class Constructed(Event):
+    """How the student's class was built: the arguments as texts, and parameters with a number as their default."""
+
+    event: Literal["constructed"]
+    arguments: Annotated[list[Name], Field(max_length=50)]
+    defaults: Annotated[dict[Name, Count], Field(max_length=50)]
+    open: bool = False  # whether other arguments are as likely
+
+
+class Misshapen(BaseModel):
+    """A weight that is named after a gate and has another shape than it needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gate: Gate
+    path: Name
+    shape: Shape
+    expected: Shape
+
+
 class Parts(Event):
     event: Literal["parts"]
     roles: Annotated[dict[Name, Name], Field(max_length=20)]
     evidence: Literal["names", "numbers"] | None
     candidates: Count
     found: Annotated[list[Name], Field(max_length=100)]
+    misshapen: Annotated[list[Misshapen], Field(max_length=20)] = []
+    # Letters of the gates that have no weight for the input, or for the hidden state.
+    without_weights: dict[Literal["kernel", "recurrent_kernel"], Name] = {}
+    drops: bool = False  # the code has something called dropout
+    # Weights that the model does not know of, and objects that hold such weights.
+    untracked: Annotated[dict[Name, Literal["variable", "holder"]], Field(max_length=20)] = {}
 
 
 # Of each array of what a container held: where its items lie.
@@ -116,6 +143,7 @@ class Trial(Event):
     event: Literal["trial"]
     case: Name
     inside: Places = []
+    repeats: bool  # the same call gave the same answer
     pairing: dict[Literal["recurrent_kernel", "bias"], Annotated[list[Count], Field(min_length=4, max_length=4)]]
 
 
@@ -155,6 +183,13 @@ class Raised(Event):
     message: Message
     lines: Lines
     in_init: bool = False  # while the model was constructed
+
+
+class HardCoded(Event):
+    """A class that failed for the exercise's own case answers where this size is that number."""
+
+    event: Literal["hard_coded"]
+    sizes: dict[Literal["batch", "units"], Count]
 
 
 class Called(Event):
@@ -202,11 +237,13 @@ AnyEvent = Annotated[
     | Attempt
     | StatementFailed
     | ClassFound
+    | Constructed
     | Parts
     | Trial
     | CaseOutput
     | Gradients
     | Raised
+    | HardCoded
     | Called
     | Weights
     | Shown
@@ -223,11 +260,13 @@ MAX_EVENTS: dict[type[Event], int] = {
     Attempt: 20,
     StatementFailed: 100,
     ClassFound: 1,
+    Constructed: 1,
     Parts: 1,
     Trial: 1,
     CaseOutput: 200,
     Gradients: 20,
     Raised: 100,
+    HardCoded: 1,
     Called: 400,
     Weights: 16,
     Shown: 400,

@@ -51,7 +51,12 @@ JSON = st.recursive(
 NEARLY_EVENTS = st.builds(
     lambda event, key, value: {**event, key: value},
     st.sampled_from(
-        [OUTPUT, DONE, {"event": "phase", "name": "call"}, {"event": "trial", "case": "exercise", "pairing": {}}]
+        [
+            OUTPUT,
+            DONE,
+            {"event": "phase", "name": "call"},
+            {"event": "trial", "case": "exercise", "pairing": {}, "repeats": True},
+        ]
     ),
     st.sampled_from([*OUTPUT, "phases", "name", "more"]),
     JSON,
@@ -71,8 +76,10 @@ EVENTS = {
         "has_call": True,
         "is_stub": False,
     },
+    "constructed": {"arguments": ["units=32"], "defaults": {"units": 64}},
+    "hard_coded": {"sizes": {"batch": 10}},
     "parts": {"roles": {}, "evidence": None, "candidates": 0, "found": []},
-    "trial": {"case": "exercise", "pairing": {}},
+    "trial": {"case": "exercise", "pairing": {}, "repeats": True},
     "output": {key: value for key, value in OUTPUT.items() if key != "event"},
     "gradients": {"case": "exercise", "reach": {}, "first_timestep": None},
     "called": {"call": 0, "model": 0, "side": "student", "statement": 1, "moment": -1, "input": None},

@@ -37,6 +37,7 @@ class LSTM(tf.keras.Model):
     def __init__(self, h_size, vocabulary, tokenizer):
         super().__init__()
         self.h_size = h_size
+        self.words = len(tokenizer.word_index)
         self.lstm_cell = LSTMCell(h_size)
 
 

@@ -1,0 +1,181 @@
+"""Builds the student's model by the plan that fits: what a name leaves open, the model that comes out decides."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+from class_signature import own_codes
+from construct import Constructor, Plan
+from observations import MAX_NAME, describe
+from settings_objects import Sizes
+from weight_shapes import count_gates
+
+# CPU seconds for trying other plans. The likeliest one is not limited.
+SECONDS = 2.0
+MOST_TOLD = 40
+# Numbers out of the student's code that are tried as a size.
+MOST_TRIED, LARGEST_TRIED = 8, 256
+SUPPLIED_SIZES = ("BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE")
+# A model that fits has the right width, and the gates of one cell.
+WIDTH, GATES = 1, 1
+FITS = WIDTH + GATES
+
+
+class NoOther(Exception):
+    """Every plan that fits was passed over."""
+
+
+class Builder:
+    """Models of one class. What fitted one case is tried first for the next.
+
+    Args:
+        names: the module's namespace.
+        passed_over: skip so many plans that fit: their numbers were wrong.
+    """
+
+    def __init__(self, called: Any, constructor: Constructor, names: dict[str, Any], passed_over: int = 0) -> None:
+        self._called = called
+        self._constructor = constructor
+        self._names = names
+        self._key: tuple[int, ...] | None = None
+        self._passed_over = passed_over
+        # Whether other plans were as likely as the one that was taken.
+        self.is_open = False
+        self.constructed = False
+        # Whether the last attempt was still in the constructor.
+        self.constructing = False
+        self.plan: Plan | None = None
+        # The last model that was constructed and raised when it was called.
+        self.unfinished: Any = None
+
+    def build(self, sizes: Sizes, x: tf.Tensor) -> Any:
+        """A model of these sizes that has been called on `x`, ``(batch, timesteps, features)``.
+
+        Functions run eagerly meanwhile: a graph traced now would keep the weights, or the length, of now.
+
+        Raises:
+            BaseException: what the student's code raised, when no plan gives a model that answers.
+        """
+        best: tuple[int, Plan, Any] | None = None
+        failed: list[tuple[bool, Exception]] = []
+        started = time.process_time()
+        for plan in self._plans(sizes):
+            if best is not None and best[0] >= WIDTH and plan.unlikely:
+                break
+            if (best or failed) and time.process_time() - started > SECONDS:
+                break
+            model = None
+            try:
+                self.constructing = True
+                model = self._called(*plan.positional, **plan.keywords)
+                self.constructing, self.constructed = False, True
+                fit = self._fit(model, _first_call(model, x), sizes)
+            except (MemoryError, tf.errors.ResourceExhaustedError, RecursionError):
+                raise
+            except Exception as exc:
+                failed.append((model is not None, exc))
+                self.unfinished = model if model is not None and self.unfinished is None else self.unfinished
+                continue
+            if fit >= WIDTH and self._passed_over:
+                self._passed_over -= 1
+                failed.append((True, NoOther("no other plan gives a model of the right width")))
+                continue
+            if best is None or fit > best[0]:
+                best = fit, plan, model
+            if fit == FITS:
+                break
+        if best is None:
+            raise self._telling(sizes, failed)
+        _, self.plan, model = best
+        if self._key is None:
+            self._key = self.plan.key
+            likely = [plan.key for plan in self._constructor.plans(sizes) if not plan.unlikely]
+            self.is_open = self.plan.key != likely[-1] if likely else False
+        return model
+
+    def size_that_works(self, sizes: Sizes, x: tf.Tensor) -> dict[str, int]:
+        """Find the batch size or the number of units for which a class answers that failed for the case.
+
+        Tries the numbers that stand in the student's code and constants. Empty when none works.
+        """
+        numbers = [n for n in _numbers(self._names) if 1 < n <= LARGEST_TRIED and n not in sizes.values()]
+        started = time.process_time()
+        for name in ("batch", "units"):
+            for number in numbers[:MOST_TRIED]:
+                if time.process_time() - started > SECONDS:
+                    return {}
+                other = sizes | {name: number}
+                try:
+                    output = self._answer(
+                        other, tf.zeros((other["batch"], other["timesteps"], other["features"])) + x[:1, :1]
+                    )
+                except Exception:  # noqa: S112  # not that number
+                    continue
+                if describe(output)[1]["shape"] == [other["batch"], other["timesteps"], other["units"]]:
+                    return {name: number}
+        return {}
+
+    def _answer(self, sizes: Sizes, x: tf.Tensor) -> Any:
+        plan = next(self._plans(sizes))
+        return _first_call(self._called(*plan.positional, **plan.keywords), x)
+
+    def _plans(self, sizes: Sizes) -> Iterator[Plan]:
+        plans = list(self._constructor.plans(sizes))
+        proven = [plan for plan in plans if plan.key == self._key]
+        return itertools.chain(proven, (plan for plan in plans if plan.key != self._key))
+
+    def _fit(self, model: Any, output: Any, sizes: Sizes) -> int:
+        _, description = describe(output)
+        shapes = description["parts"] or [description["shape"] or []]
+        fit = WIDTH if any(shape[-1:] == [sizes["units"]] for shape in shapes) else 0
+        counted = count_gates(model, self._names, sizes["features"], sizes["units"])
+        return fit + (GATES if fit and set(counted.values()) == {4} else 0)
+
+    def _telling(self, sizes: Sizes, failed: list[tuple[bool, Exception]]) -> BaseException:
+        """The first exception of the plans that came furthest."""
+        self.constructing = not any(constructed for constructed, _ in failed)
+        if self.constructing and self._constructor.unexplained():
+            plan = self._constructor.without_unexplained(sizes)
+            try:
+                self._called(*plan.positional, **plan.keywords)
+            except TypeError as exc:
+                return exc
+        return max(failed, key=lambda each: each[0])[1]
+
+    def description(self) -> dict[str, Any]:
+        """The arguments by which the last model was built, as texts, and numbers that are defaults."""
+        positional = [("", value) for value in self.plan.positional] if self.plan else []
+        keywords = list(self.plan.keywords.items()) if self.plan else []
+        return {
+            "arguments": [
+                (f"{name}=" if name else "") + _shown(value) for name, value in [*positional, *keywords][:MOST_TOLD]
+            ],
+            "open": self.is_open,
+            "defaults": dict(list(self._constructor.defaults().items())[:MOST_TOLD]),
+        }
+
+
+def _numbers(names: dict[str, Any]) -> list[int]:
+    """Whole numbers in the module's functions and classes, and its constants."""
+    found = [value for name, value in names.items() if name not in SUPPLIED_SIZES]
+    for code in own_codes(names):
+        for constant in code.co_consts:
+            found += constant if isinstance(constant, tuple) else [constant]
+    return list(dict.fromkeys(number for number in found if type(number) is int))
+
+
+def _first_call(model: Any, x: tf.Tensor) -> Any:
+    tf.config.run_functions_eagerly(True)
+    try:
+        return model(x)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def _shown(value: Any) -> str:
+    plain = type(value) in (int, float, str, bool, tuple)
+    return (repr(value) if plain else type(value).__name__)[:MAX_NAME]

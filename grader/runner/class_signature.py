@@ -1,0 +1,77 @@
+"""What is seen of a class before it is built: its parameters, their annotations, the names that its code reads."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+
+def _function(called: Any) -> Any:
+    if not isinstance(called, type):
+        return called
+    # A named tuple has no `__init__` of its own.
+    return called.__new__ if called.__init__ is object.__init__ else called.__init__  # type: ignore[misc]
+
+
+def parameters(called: Any) -> list[inspect.Parameter]:
+    try:
+        found = list(inspect.signature(_function(called)).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    return found[1:] if isinstance(called, type) else found
+
+
+def hints(called: Any, names: dict[str, Any]) -> dict[str, Any]:
+    function = _function(called)
+    try:
+        return typing.get_type_hints(function, names)
+    except Exception:  # it names what does not exist
+        return dict(getattr(function, "__annotations__", {}))
+
+
+def bases(called: Any, names: dict[str, Any]) -> list[type]:
+    """The student's own classes among the bases of a class that have a constructor, itself first."""
+    found = [base for base in getattr(called, "__mro__", ()) if base.__module__ == names.get("__name__")]
+    return [base for base in found if "__init__" in vars(base)]
+
+
+def is_own_init(called: Any, names: dict[str, Any]) -> bool:
+    return not isinstance(called, type) or bool(bases(called, names))
+
+
+def codes(function: Any) -> Iterator[types.CodeType]:
+    waiting = [getattr(function, "__code__", None)]
+    while waiting:
+        code = waiting.pop()
+        if isinstance(code, types.CodeType):
+            yield code
+            waiting += code.co_consts
+
+
+def own_codes(names: dict[str, Any]) -> Iterator[types.CodeType]:
+    """The code of all functions of the module, and of its classes."""
+    for value in list(names.values()):
+        if getattr(value, "__module__", None) == names["__name__"]:
+            for function in vars(value).values() if isinstance(value, type) else [value]:
+                yield from codes(function)
+
+
+def strings_read(called: Any) -> list[str]:
+    """Texts in a constructor that may be names of arguments."""
+    function = _function(called)
+    texts = [text for code in codes(function) for text in code.co_consts if isinstance(text, str)]
+    return [text for text in dict.fromkeys(texts) if text.isidentifier()]
+
+
+def names_read(called: Any, names: dict[str, Any]) -> list[str]:
+    """Names and texts in all functions of a class: some are settings that it reads."""
+    own = [base for base in getattr(called, "__mro__", ()) if base.__module__ == names.get("__name__")]
+    functions = [value for base in own for value in vars(base).values()] or [called]
+    found: list[str] = []
+    for function in functions:
+        for code in codes(function):
+            found += [text for text in (*code.co_names, *code.co_consts) if isinstance(text, str)]
+    return [text for text in dict.fromkeys(found) if text.isidentifier()]

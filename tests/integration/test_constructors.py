@@ -1,0 +1,201 @@
+"""Right classes with the constructors that students write, and no call that says how: all of them get full marks.
+
+What a signature leaves open, the model that comes out decides; so these are built by real Keras, of both generations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from grader.assignment import load_assignments
+from grader.pipeline import grade
+from grader.report import Report
+from grader.sandbox import ForkSandbox, Kind
+from grader.submission import Submission
+from reference import ReferenceStore
+
+# `LSTMCell` is the one that the exercise supplies.
+LAYERS = """\
+import tensorflow as tf
+{before}
+
+class LSTM(tf.keras.Model):
+    {fields}
+    def __init__(self{signature}):
+        super().__init__()
+        {body}
+        self.u = {units}
+        self.cell = {cell}
+
+    def call(self, inputs):
+        h = c = tf.zeros((tf.shape(inputs)[0], self.u))
+        outputs = []
+        for t in range(inputs.shape[1]):
+            h, c = self.cell(inputs[:, t], h, c)
+            outputs.append(h)
+        return tf.stack(outputs, axis=1)
+{after}
+"""
+# Weights that exist before the input is known: the size of the input has to be right too.
+WEIGHTS = """\
+import tensorflow as tf
+
+class LSTM(tf.keras.Model):
+    def __init__(self{signature}):
+        super().__init__()
+        self.u = {units}
+        for g in "ifco":
+            setattr(self, "W_" + g, self.add_weight(shape=({features}, self.u), name="W" + g))
+            setattr(self, "U_" + g, self.add_weight(shape=(self.u, self.u), name="U" + g))
+            setattr(self, "b_" + g, self.add_weight(shape=(self.u,), name="b" + g))
+
+    def call(self, inputs):
+        h = c = tf.zeros((tf.shape(inputs)[0], self.u))
+        outputs = []
+        for t in range(inputs.shape[1]):
+            z = [inputs[:, t] @ getattr(self, "W_" + g) + h @ getattr(self, "U_" + g) + getattr(self, "b_" + g)
+                 for g in "ifco"]
+            i, f, g, o = tf.sigmoid(z[0]), tf.sigmoid(z[1]), tf.tanh(z[2]), tf.sigmoid(z[3])
+            c = f * c + i * g
+            h = o * tf.tanh(c)
+            outputs.append(h)
+        return tf.stack(outputs, axis=1)
+"""
+DATACLASS = """\
+from dataclasses import dataclass
+
+@dataclass{frozen}
+class Config:
+    hidden_size: int{default}
+    n_input: int = 3
+"""
+
+
+def _layers(signature: str, units: str, body: str = "pass", cell: str = "LSTMCell(self.u)", **parts: str) -> str:
+    blank = {"before": "", "fields": "", "after": ""}
+    signature = f", {signature}" if signature else ""
+    return LAYERS.format(**(blank | parts), signature=signature, units=units, body=body, cell=cell)
+
+
+def _weights(signature: str, features: str, units: str) -> str:
+    return WEIGHTS.format(signature=f", {signature}", features=features, units=units)
+
+
+def _function_of(names: str, checks: str) -> str:
+    return _layers(f"n_unit, {names}", "n_unit", checks)
+
+
+SOURCES = {
+    # Names, with and without a default.
+    **{name: _layers(name, name) for name in ("num_hiddens", "n", "H", "razmer", "qq", "dlina", "число_нейронов")},
+    **{
+        f"{name}=64": _layers(f"{name}=64", name)
+        for name in ("hidden_len", "n_unit", "kolvo_neironov", "qq", "n", "D", "hiddenSize")
+    },
+    "qq: int | None = None": _layers("qq: 'int | None' = None", "qq or 32"),
+    "*, n_unit": _layers("*, n_unit", "n_unit"),
+    "n_unit, /": _layers("n_unit, /", "n_unit"),
+    "activation='tanh', qq=50": _layers("activation='tanh', qq=50", "qq"),
+    # The size of the input too.
+    "num_inputs, num_hiddens": _weights("num_inputs, num_hiddens", "num_inputs", "num_hiddens"),
+    "n_unit, n_input": _weights("n_unit, n_input", "n_input", "n_unit"),
+    "num_inputs=10, num_hiddens=20": _weights("num_inputs=10, num_hiddens=20", "num_inputs", "num_hiddens"),
+    "vocab, hidden": _weights("vocab, hidden", "vocab", "hidden"),
+    "emb, size": _weights("emb, size", "emb", "size"),
+    "D, H": _weights("D, H", "D", "H"),
+    "m, n": _weights("m, n", "m", "n"),
+    "q, p": _weights("q, p", "p", "q"),
+    "p=10, q=20": _weights("p=10, q=20", "p", "q"),
+    "*args": _weights("*args", "args[0]", "args[1]"),
+    "sizes": _weights("sizes", "sizes[0]", "sizes[1]"),
+    # Other parameters that want something sensible.
+    "batch, seq_len, hidden": _layers("batch, seq_len, hidden", "hidden", "self.z = tf.zeros((batch, seq_len))"),
+    "return_sequences": _function_of("return_sequences", "assert return_sequences is True"),
+    "activations": _function_of(
+        "activation, recurrent_activation",
+        "self.a = [tf.keras.activations.get(a) for a in (activation, recurrent_activation)]",
+    ),
+    "functions": _function_of("act, gate_act", "self.z = act(tf.zeros(1)) + gate_act(tf.zeros(1))"),
+    "dropout": _function_of("dropout", "self.drop = tf.keras.layers.Dropout(dropout)"),
+    "p: float": _function_of("p: float", "self.drop = tf.keras.layers.Dropout(p)"),
+    "flag: bool": _function_of("flag: bool", "assert isinstance(flag, bool)"),
+    "title: str": _function_of("title: str", "self.title_ = title.upper()"),
+    "num_layers, reverse": _function_of("num_layers, reverse", "assert (num_layers, reverse) == (1, False)"),
+    "unknown": _function_of("qq", "self.title_ = qq.upper()"),
+    "by the numbers": _function_of("qq", "self.k = float(qq)").replace("append(h)", "append(h * self.k)"),
+    "input_shape": _function_of("input_shape", "self.t, self.f = input_shape"),
+    # Settings in one object.
+    "config": _layers("config", "config['hidden_size']"),
+    "cfg": _layers("cfg", "cfg.num_hiddens", "self.cfg = cfg; assert self.cfg.emb"),
+    "config={}": _layers("config={'units': 64}", "config['units']"),
+    "**kwargs": _layers("**kwargs", "kwargs.get('hidden_size', 64)"),
+    "config: Config": _layers(
+        "config: Config", "config.hidden_size", before=DATACLASS.format(frozen="", default="")
+    ),
+    "config=Config()": _layers(
+        "config=Config()", "config.hidden_size", before=DATACLASS.format(frozen="(frozen=True)", default=" = 64")
+    ),
+    "a dictionary of the module": _layers("", "CFG['hid']", before="CFG = {'hid': 32, 'emb': 16}"),
+    "a class of the module": _layers("", "Config.HIDDEN", before="class Config:\n    HIDDEN = 32"),
+    "a class attribute": _layers("", "self.HIDDEN", fields="HIDDEN = 32"),
+    # The student's own call.
+    "LSTM(64)": _layers("qq", "qq", after="model = LSTM(64)"),
+    "LSTM({...})": _layers("cfg", "cfg['h']", after="model = LSTM({'h': 32, 'e': 16})"),
+    "LSTM(P['size'])": _layers("qq", "qq", before="P = {'size': 32}", after="model = LSTM(P['size'])"),
+    # A cell.
+    "cell, n_unit": _layers("cell, n_unit", "n_unit", cell="cell"),
+    "cell_class, n_unit": _layers("cell_class, n_unit", "n_unit", cell="cell_class(n_unit)"),
+}  # fmt: skip
+
+GradeAll = Callable[[dict[str, str]], dict[str, Report]]
+
+
+@pytest.fixture(scope="module", params=["3", "2"], ids=["Keras 3", "Keras 2"])
+def grade_all(request: pytest.FixtureRequest, references: ReferenceStore, cores: int) -> Iterator[GradeAll]:
+    """Grades sources by their names, with a shorter input of the exercise's own, which is what costs most."""
+    whole = load_assignments()["lstm-layer"]
+    exercise, *others = whole.cases
+    assignment = whole.model_copy(
+        update={"keras": request.param, "cases": [exercise.model_copy(update={"timesteps": 12}), *others]}
+    )
+    kind = Kind.KERAS3 if request.param == "3" else Kind.KERAS2
+    with ForkSandbox(slots=cores) as sandbox, ThreadPoolExecutor(cores) as pool:
+        sandbox.start(Kind.READER, kind)
+
+        def one(source: str) -> Report:
+            return grade(Submission("lstm.py", source.encode()), assignment, sandbox=sandbox, references=references)
+
+        yield lambda sources: dict(zip(sources, pool.map(one, sources.values()), strict=True))
+
+
+def test_every_right_class_gets_full_marks_however_it_is_constructed(grade_all):
+    reports = grade_all(SOURCES)
+    wrong = {
+        name: (report.points, [diagnosis.code for diagnosis in report.diagnoses], report.error)
+        for name, report in reports.items()
+        if report.points != 100
+    }
+    assert wrong == {}
+
+
+def test_who_ignores_the_parameter_hears_of_its_default(grade_all):
+    sources = {
+        "another width": _layers("qq=64", "64"),
+        "the width of the exercise": _layers("qq=32", "32"),
+    }
+    diagnoses = {name: report.diagnoses[0] for name, report in grade_all(sources).items()}
+    assert {name: diagnosis.code for name, diagnosis in diagnoses.items()} == {
+        "another width": "wrong_shape",
+        "the width of the exercise": "hardcoded_units",
+    }
+    assert [diagnosis.params["default_of"] for diagnosis in diagnoses.values()] == ["qq", "qq"]
+
+
+def test_a_constructor_that_wants_what_nobody_knows_is_told_which_argument(grade_all):
+    source = _layers("n_unit, tokenizer", "n_unit", "self.words = len(tokenizer.word_index)")
+    (report,) = grade_all({"": source}).values()
+    assert report.diagnoses[0].code == "init_signature"
+    assert report.diagnoses[0].params["argument"] == "tokenizer"
