@@ -19,9 +19,11 @@ from grader.exceptions import exception_problem, is_out_of_memory
 from grader.execution import Execution, repeats_itself
 from grader.missing_names import behind_missing_name
 from grader.outcomes import (
+    default_as_width,
     ending_problem,
     hard_coded_size,
     output_problem,
+    size_that_works,
     structural_problem,
     too_many_weights,
 )
@@ -35,6 +37,10 @@ Array = NDArray[np.floating]
 
 # Other mistakes give these shapes too: numbers must agree.
 GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
+# So many weights of the wrong shape are listed.
+MOST_WEIGHTS = 4
+# What TensorFlow, NumPy and Keras raise where shapes do not fit.
+SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 
 
 def diagnose(evidence: Evidence, cases: Sequence[Case]) -> list[Diagnosis]:
@@ -78,6 +84,13 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     exercise = evidence.assignment.cases[0]
     answer = execution.answers.get(exercise.id)
     if answer is None:
+        # The exception only follows from these.
+        if problem := size_that_works(execution, exercise):
+            yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
+            return
+        if execution.raised and execution.raised[0].type in SHAPE_ERRORS and (found := _misshapen(execution)):
+            yield found
+            return
         for raised in execution.raised[:1]:
             if not _follows(raised, problem, reading):
                 code, params = _behind_exception(raised, execution, reading)
@@ -91,8 +104,9 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     problem = output_problem(answer.output, (exercise.batch, exercise.timesteps, exercise.units), execution.form)
     right = execution.right_numbers(exercise.id)
     if problem is not None:
+        params = {**problem[1], **default_as_width(execution, answer.output, exercise.units)}
         supported = right or execution.explanation is not None or problem[0] not in GUESSED_FROM_SHAPE
-        yield Diagnosis(code=problem[0], params=problem[1], confidence="exact" if supported else "likely")
+        yield Diagnosis(code=problem[0], params=params, confidence="exact" if supported else "likely")
     if right:
         yield from _beyond_the_exercise(evidence)
         return
@@ -103,6 +117,8 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     yield from _reached_for(execution)
     for line in reading.result_files[:1]:
         yield Diagnosis(code="forged_result", params={"line": line}, confidence="likely")
+    if not list(_explained(evidence)) and not default_as_width(execution, answer.output, exercise.units):
+        yield from _without_fitting_weights(execution)
     if comparison.same_shape and execution.explanation is None:
         yield from _from_numbers(evidence, cases)
     else:
@@ -126,6 +142,28 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading) ->
     return behind(raised, execution) or behind_missing_name(raised, execution) or exception_problem(raised, reading)
 
 
+def _without_fitting_weights(execution: Execution) -> Iterator[Diagnosis]:
+    """Gates whose weights have another shape than they need, or that have none."""
+    if found := _misshapen(execution):
+        yield found
+    parts = execution.parts
+    if parts is not None and parts.without_weights:
+        params: Params = {array: list(gates) for array, gates in parts.without_weights.items()}
+        yield Diagnosis(code="gate_weights_missing", params=params, confidence="likely")
+
+
+def _misshapen(execution: Execution) -> Diagnosis | None:
+    if execution.parts is None or not execution.parts.misshapen:
+        return None
+    weights = [
+        f"{found.path} ({found.gate}): {tuple(found.shape)} → {tuple(found.expected)}"
+        for found in execution.parts.misshapen
+    ]
+    if len(weights) > MOST_WEIGHTS:
+        weights[MOST_WEIGHTS:] = ["…"]
+    return Diagnosis(code="gate_weights_misshapen", params={"weights": weights}, confidence="exact")
+
+
 def _reached_for(execution: Execution) -> Iterator[Diagnosis]:
     for code, params in reached_for(execution):
         yield Diagnosis(code=code, params=params, confidence="likely")
@@ -135,8 +173,8 @@ def _beyond_the_exercise(evidence: Evidence) -> Iterator[Diagnosis]:
     """The exercise's own case is right; what does another check say?"""
     execution, assignment = evidence.execution, evidence.assignment
     wrong = [case for case in assignment.cases[1:] if not execution.right_numbers(case.id)]
-    if code := hard_coded_size(execution, assignment.cases[0], wrong):
-        yield Diagnosis(code=code, confidence="exact")
+    if problem := hard_coded_size(execution, assignment.cases[0], wrong):
+        yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
     yield from _explained(evidence)
     verdict = evidence.verdicts.get("statelessness")
     if verdict is not None and verdict.code in ("state_kept_between_calls", "differs_on_second_call"):
@@ -162,10 +200,25 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
         # A model that stands creates nothing any more.
         if any(answer.output.created for answer in evidence.execution.repeats.values()):
             yield Diagnosis(code="new_cell_each_step", confidence="likely")
+        elif _drops_values(evidence.execution):
+            yield Diagnosis(code="dropout_active", confidence="likely")
         return
     if any(not use.shape_only for use in evidence.reading.global_x):
         line = next(use.line for use in evidence.reading.global_x if not use.shape_only)
         yield Diagnosis(code="global_x", params={"line": line}, confidence="likely")
+
+
+def _drops_values(execution: Execution) -> bool:
+    """Whether other values are exactly 0 at every call, or the student's code calls something dropout."""
+    if execution.parts is not None and execution.parts.drops:
+        return True
+    for case_id, second in execution.repeats.items():
+        first = execution.answers.get(case_id)
+        if first is None or first.array is None or second.array is None or first.array.shape != second.array.shape:
+            continue
+        if ((first.array == 0) & (second.array != 0)).any() and ((first.array != 0) & (second.array == 0)).any():
+            return True
+    return False
 
 
 def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
@@ -173,8 +226,11 @@ def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
     if found is None:
         return
     runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None
+    parts = evidence.execution.parts
     codes = dict.fromkeys(mistake.code for mistake in found.mistakes)
     for code in codes:
+        if code == "gate_layers_mixed" and parts is not None and parts.without_weights:
+            continue  # a gate that has no layers got those of another one: nothing was mixed up
         yield Diagnosis(
             code=code,
             params={

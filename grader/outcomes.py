@@ -184,7 +184,31 @@ def too_many_weights(output: CaseOutput, timesteps: int) -> Problem | None:
     return None
 
 
-def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[CaseEntry]) -> str | None:
+#: A size that does not follow the case -> the code of the mistake.
+HARD_CODED = {"batch": "hardcoded_batch", "units": "hardcoded_units", "timesteps": "hardcoded_length"}
+
+
+def size_that_works(execution: Execution, exercise: CaseEntry) -> Problem | None:
+    """What a class that failed for the exercise expects of a size: another number, or more steps than there are."""
+    for name, size in execution.hard_coded.items():
+        return HARD_CODED[name], {"works": size, "needed": getattr(exercise, name)}
+    beyond = PAST_THE_END.search(execution.raised[0].message) if execution.raised else None
+    # Steps are the only thing that a class counts one after the other.
+    if beyond and int(beyond[1]) == exercise.timesteps not in (exercise.batch, exercise.units):
+        return HARD_CODED["timesteps"], {}
+    return None
+
+
+def default_as_width(execution: Execution, output: CaseOutput, units: int) -> Params:
+    """``default_of``: the constructor's parameter whose default is the width of the answer, if that is wrong."""
+    width = output.shape[-1] if output.shape else None
+    if execution.constructed is None or width is None or width == units:
+        return {}
+    names = [name for name, default in execution.constructed.defaults.items() if default == width]
+    return {"default_of": names[0], "width": width} if names else {}
+
+
+def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[CaseEntry]) -> Problem | None:
     """Right on the exercise's shape and wrong on another: which size of the exercise does the answer keep?"""
     for case in wrong:
         answer = execution.answers.get(case.id)
@@ -192,26 +216,22 @@ def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[C
             continue
         batch, timesteps, units = answer.output.shape
         if units != case.units and units == exercise.units:
-            return "hardcoded_units"
+            return "hardcoded_units", default_as_width(execution, answer.output, case.units)
         if timesteps != case.timesteps and timesteps == exercise.timesteps:
-            return "hardcoded_length"
+            return "hardcoded_length", {}
         if batch != case.batch and batch == exercise.batch:
-            return "hardcoded_batch"
+            return "hardcoded_batch", {}
     for raised in execution.raised:
         case_entry = next((case for case in wrong if case.id == raised.case), None)
         if case_entry is None:
             continue
         beyond = PAST_THE_END.search(raised.message)
-        for name, code in (
-            ("batch", "hardcoded_batch"),
-            ("units", "hardcoded_units"),
-            ("timesteps", "hardcoded_length"),
-        ):
+        for name, code in HARD_CODED.items():
             here, there = getattr(exercise, name), getattr(case_entry, name)
             numbers = re.findall(r"\d+", raised.message)
             if here != there and str(here) in numbers and str(there) in numbers:
-                return code
+                return code, {}
             # The first index that this case does not have and the exercise has: the sizes of a case are all different.
             if beyond and int(beyond[1]) == there < here:
-                return code
+                return code, {}
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -178,6 +178,8 @@ def _advisories(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: st
     if evidence.instead_of is not None:
         params = {"generation": execution.generation, **_stopped_by(evidence.instead_of)}
         advisories.append(Advisory(code="keras_generation_used", params=params))
+    if execution.parts is not None and execution.parts.untracked and execution.answers:
+        advisories.append(Advisory(code="untracked_weights", params=_by_kind(execution.parts.untracked)))
     if execution.fresh_only:
         advisories.append(Advisory(code="not_fresh_instance"))
     return advisories
@@ -190,6 +192,11 @@ def _stopped_by(evidence: Evidence) -> Params:
     if evidence.execution.outcome.killed_for in ("cpu", "wall"):
         return {"variant": "slow"}
     return {"variant": "notebook"}
+
+
+def _by_kind(untracked: Mapping[str, str]) -> Params:
+    kinds = ("holder", "variable")
+    return {kind + "s": found for kind in kinds if (found := [name for name, k in untracked.items() if k == kind])}
 
 
 def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from grader.checks.evidence import Evidence, Verdict
-from grader.outcomes import output_problem, structural_problem
+from grader.outcomes import default_as_width, output_problem, structural_problem
 
 
 def contract(evidence: Evidence) -> Verdict:
@@ -19,5 +19,6 @@ def contract(evidence: Evidence) -> Verdict:
     case = evidence.assignment.cases[0]
     problem = output_problem(answer.output, (case.batch, case.timesteps, case.units), evidence.execution.form)
     if problem is not None:
-        return Verdict.failed(*problem)
+        code, params = problem
+        return Verdict.failed(code, {**params, **default_as_width(evidence.execution, answer.output, case.units)})
     return Verdict.passed(shape=answer.output.shape, dtype=answer.output.dtype)

@@ -39,7 +39,7 @@ def equivalence(evidence: Evidence) -> Verdict:
     if read is not None and read.close and len(right) == len(PARTS):
         return Verdict.failed("only_form_differs", form, details, earned=earned)
     parts = execution.parts
-    if parts is None or not parts.roles:
+    if (parts is None or not parts.roles) and repeats_itself(execution):
         return Verdict.failed("parts_not_found", _found(parts.found if parts else []), details)
     if not comparison.same_shape:
         params = {"actual": answer.output.shape, "expected": [case.batch, case.timesteps, case.units]}

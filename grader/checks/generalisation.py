@@ -29,9 +29,9 @@ def generalisation(evidence: Evidence) -> Verdict:
         if not different and evidence.execution.right_parts == frozenset(PARTS):
             return Verdict.failed("same_form_on_hidden_cases", {}, details)
         wrong = different or wrong
-        code = hard_coded_size(evidence.execution, evidence.assignment.cases[0], wrong)
-        if code is not None:
-            return Verdict.failed(code, {}, details)
+        problem = hard_coded_size(evidence.execution, evidence.assignment.cases[0], wrong)
+        if problem is not None:
+            return Verdict.failed(*problem, details)
     params = {"categories": [case.category for case in wrong], "call": _own_call(evidence.reading), "variant": "try"}
     return Verdict.failed("wrong_on_hidden_cases", params, details)
 

@@ -10,7 +10,7 @@ import pytest
 from grader.checks.registry import run_checks
 from grader.diagnosis import diagnose
 from grader.explanation import explain
-from grader.sandbox.protocol import Raised
+from grader.sandbox.protocol import Constructed, Misshapen, Raised
 from reference import GATES, LSTMWeights, lstm_forward
 from reference.misconceptions import Mistake, bank, replay
 
@@ -139,3 +139,86 @@ def test_an_unknown_mistake_is_not_compared_with_all_that_rounding_may_hide(case
     answers = {case.spec.id: replay([odd], case).astype(np.float32) for case in cases}
     assert explain(answers, cases, lambda case: table) is None
     assert len(replayed) < 400
+
+
+# --- what the run tells of the weights, of sizes and of chance --------------------------------------------------------
+
+
+def _with_parts(evidence, **changes):
+    execution = evidence.execution
+    return replace(evidence, execution=replace(execution, parts=execution.parts.model_copy(update=changes)))
+
+
+def _odd(case):
+    """An answer that no known mistake explains."""
+    return case.expected * 0.5 + np.sin(np.arange(case.expected.size)).reshape(case.expected.shape)
+
+
+ONE_UNIT = Misshapen(gate="I", path="cell.fcXI", shape=[16, 1], expected=[16, 32])
+
+
+def test_gates_with_weights_of_another_shape_are_listed_with_both_shapes(evidence_of, cases):
+    found = _diagnosed(_with_parts(evidence_of(_odd), misshapen=[ONE_UNIT]), cases)
+    told = {diagnosis.code: diagnosis.params for diagnosis in found}
+    assert told["gate_weights_misshapen"] == {"weights": ["cell.fcXI (I): (16, 1) → (16, 32)"]}
+
+
+def test_gates_without_weights_are_named(evidence_of, cases):
+    evidence = _with_parts(evidence_of(_odd), without_weights={"kernel": "O", "recurrent_kernel": "FO"})
+    told = {diagnosis.code: diagnosis.params for diagnosis in _diagnosed(evidence, cases)}
+    assert told["gate_weights_missing"] == {"kernel": ["O"], "recurrent_kernel": ["F", "O"]}
+
+
+def test_odd_weights_of_a_right_or_explained_answer_are_nobodys_business(evidence_of, cases):
+    for respond in (lambda case: case.expected, MISTAKES["returns_c"]):
+        evidence = _with_parts(evidence_of(respond), misshapen=[ONE_UNIT], without_weights={"kernel": "O"})
+        codes = {diagnosis.code for diagnosis in _diagnosed(evidence, cases)}
+        assert codes.isdisjoint({"gate_weights_misshapen", "gate_weights_missing"})
+
+
+def test_a_class_that_answers_another_batch_only_has_its_batch_hard_coded(evidence_of, cases):
+    evidence = evidence_of()
+    evidence = replace(evidence, execution=replace(evidence.execution, hard_coded={"batch": 10}))
+    [first, *_] = diagnose(evidence, cases)
+    assert (first.code, first.params) == ("hardcoded_batch", {"works": 10, "needed": 2})
+
+
+def test_a_class_that_reads_past_the_last_step_has_its_length_hard_coded(evidence_of, cases):
+    raised = Raised(
+        event="raised",
+        phase="build",
+        case="exercise",
+        type="InvalidArgumentError",
+        bases=[],
+        message="slice index 100 of dimension 1 out of bounds. [Op:StridedSlice]",
+        lines=[3],
+    )
+    evidence = evidence_of()
+    evidence = replace(evidence, execution=replace(evidence.execution, raised=(raised,)))
+    assert [diagnosis.code for diagnosis in diagnose(evidence, cases)] == ["hardcoded_length"]
+
+
+def test_a_width_that_is_a_default_of_the_constructor_is_told(evidence_of, cases):
+    evidence = evidence_of(lambda case: np.zeros((*case.expected.shape[:2], 64)))
+    constructed = Constructed(event="constructed", arguments=["n=32"], defaults={"layers": 3, "n": 64})
+    evidence = replace(evidence, execution=replace(evidence.execution, constructed=constructed))
+    [first, *_] = diagnose(evidence, cases)
+    assert (first.code, first.params["default_of"], first.params["width"]) == ("wrong_shape", "n", 64)
+
+
+@pytest.mark.parametrize(("dropped", "codes"), [(True, ["dropout_active"]), (False, [])])
+def test_values_that_are_zero_at_random_are_called_dropout(evidence_of, cases, dropped, codes):
+    evidence = evidence_of(_odd)
+    answer = evidence.execution.answers["exercise"]
+    random = np.random.default_rng(4)
+    calls = [
+        replace(answer, array=answer.array * (random.random(answer.array.shape) > 0.3 if dropped else random.random()))
+        for _ in range(2)
+    ]
+    execution = replace(
+        evidence.execution,
+        answers=evidence.execution.answers | {"exercise": calls[0]},
+        repeats={"exercise": calls[1]},
+        explanation=None,
+    )
+    assert [diagnosis.code for diagnosis in diagnose(replace(evidence, execution=execution), cases)] == codes

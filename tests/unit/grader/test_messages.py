@@ -37,6 +37,7 @@ CODES = """
     tanh_of_product tanh_on_state c_sum_not_product c_grouping c_sign coupled_gate matmul_instead_of_elementwise
     peephole old_c_in_output gate_from_new_h gates_use_c_not_h forget_term_missing input_gate_missing
     output_gate_missing c_as_candidate recurrent_missing x_not_used bias_missing bias_twice forget_bias_extra
+    gate_weights_misshapen gate_weights_missing
     hc_swapped h_not_updated c_not_updated state_reset_each_step state_kept_between_calls state_init_ones
     state_init_random state_init_not_zero
     time_reversed off_by_one missing_step step_two always_first_step always_same_step cell_called_twice
@@ -65,6 +66,7 @@ CODES = """
 REMARKS = """
     global_x_shape slow prompt_injection plagiarism review_suggested not_fresh_instance guessed_encoding
     keras_generation_used not_needed magic shell_line cell_magic cell_failed cell_timed_out missing_packages
+    untracked_weights
 """.split()  # noqa: SIM905
 # Which case of a code it is; those of `any` serve more codes than one.
 VARIANTS = {
