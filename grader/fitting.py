@@ -81,14 +81,14 @@ def _after(factor: float, constant: float) -> Suspect:
         f"times {factor:.6g}",
         {"values": lambda y, x: factor * y},
         RECURRENCE,
-        {"factor": _shown(factor)},
+        {"factor": _shown(factor), "of": ["answer"]},
     )
     moved = Mistake(
         "epsilon_added",
         f"plus {constant:.6g}",
         {AFTER[-1]: lambda y, x: y + constant},
         RECURRENCE,
-        {"value": _shown(constant)},
+        {"value": _shown(constant), "of": ["answer"]},
     )
     changed = abs(factor - 1.0) > LEAST_CHANGE, abs(constant) > LEAST_CHANGE
     return tuple(mistake for mistake, is_so in zip((scaled, moved), changed, strict=True) if is_so)

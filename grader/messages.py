@@ -36,7 +36,7 @@ VALUE_CHARACTERS = 200
 # A sentence that is quoted at the end of one of ours brings its own end.
 ENDED = re.compile(r"([?!…])\.(?=\s|$)")
 #: Parameters that hold names of things which have other names in each language -> where those stand in the catalogue.
-NAMED = {"categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form"}
+NAMED = {"categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form", "of": "of"}
 #: Parameters that are the size of an error.
 ROUGHLY = frozenset({"max_abs_error", "difference", "first", "last", "largest"})
 # One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.

@@ -37,6 +37,8 @@ SMALL = 0.02
 TOLERANCE = 1e-3
 # Less than this, of what is divided by, is nothing.
 LEAST = 1e-5
+# A c whose tanh is smaller than that can be read off it.
+BOUNDED = 0.9
 # A wrong candidate may be 0 where it should be -1: the share of units that must be left.
 FEWEST_USABLE = 0.3
 
@@ -44,10 +46,13 @@ OPEN, SHUT, FREE = 1.0, -1.0, 0.0
 # Opens the input gate so far that it lets `SMALL` through.
 AJAR = float(np.log(SMALL / (1 - SMALL))) / SATURATING
 NOTHING = 0.0  # of a g that does not hear anything but its switch
+LARGE = 1.0 / SMALL  # drives a small candidate to a large one
 
 ERASE: Step = (SHUT, SHUT, NOTHING, OPEN)
 ERASE_UNSEEN: Step = (SHUT, SHUT, OPEN, SHUT)
 KEEP: Step = (SHUT, OPEN, NOTHING, OPEN)
+# A large c that h does not show: who sees c all the same, gives another answer in the next step.
+FILL_UNSEEN: dict[str, Step] = {"if": (OPEN, SHUT, LARGE, SHUT), "go": (OPEN, SHUT, OPEN, SHUT)}
 
 #: Gates that hear more than their switch -> the rows of the question, with what their switches say at each step.
 QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
@@ -58,6 +63,10 @@ QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
         "f": (ERASE, (FREE, SHUT, OPEN, SHUT), (SHUT, FREE, NOTHING, OPEN)),
         "f with h": (ERASE, (FREE, SHUT, OPEN, OPEN), (SHUT, FREE, NOTHING, OPEN)),
         "start": (KEEP, KEEP, KEEP),
+        "i after c": (ERASE, FILL_UNSEEN["if"], (FREE, SHUT, OPEN, OPEN)),
+        "f after c": (ERASE, FILL_UNSEEN["if"], (SHUT, FREE, NOTHING, OPEN)),
+        "c kept": (ERASE, FILL_UNSEEN["if"], KEEP),
+        "c erased": (ERASE, FILL_UNSEEN["if"], ERASE),
     },
     "go": {
         "g": (ERASE_UNSEEN, (AJAR, SHUT, FREE, OPEN), (AJAR, SHUT, FREE, OPEN)),
@@ -65,6 +74,11 @@ QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
         "o": (ERASE_UNSEEN, (AJAR, SHUT, OPEN, FREE), ERASE),
         "large": (ERASE_UNSEEN, (OPEN, SHUT, OPEN, OPEN), ERASE),
         "twice": (ERASE_UNSEEN, (OPEN, SHUT, OPEN, SHUT), (OPEN, OPEN, OPEN, OPEN)),
+        "g after c": (ERASE_UNSEEN, FILL_UNSEEN["go"], (AJAR, SHUT, FREE, OPEN)),
+        "g open after c": (ERASE_UNSEEN, FILL_UNSEEN["go"], (AJAR, SHUT, OPEN, OPEN)),
+        "o after c": (ERASE_UNSEEN, FILL_UNSEEN["go"], (AJAR, SHUT, OPEN, FREE)),
+        "o of c": (ERASE_UNSEEN, ERASE_UNSEEN, (OPEN, SHUT, OPEN, FREE)),
+        "c erased unseen": (ERASE_UNSEEN, FILL_UNSEEN["go"], ERASE),
     },
 }
 ROWS = {row: (free, at) for free, rows in QUESTIONS.items() for at, row in enumerate(rows)}
@@ -75,6 +89,13 @@ SEEN: dict[str, tuple[tuple[Place, Place], tuple[Place, Place]]] = {
     "f": ((("f", 2), ("i", 1)), (("f with h", 2), ("f with h", 1))),
     "g": ((("g", 1), ("g open", 1)), (("g", 2), ("g open", 1))),
     "o": ((("o", 1), ("g open", 1)), (("g open", 2), ("g open", 1))),
+}
+#: gate -> where it is seen with a large c before, or in the h of a large c, and what that is divided by.
+SEEN_BESIDE_C: dict[str, tuple[tuple[Place, Place], ...]] = {
+    "i": ((("i after c", 2), ("i open", 1)),),
+    "f": ((("f after c", 2), ("c kept", 2)),),
+    "g": ((("g after c", 2), ("g open after c", 2)),),
+    "o": ((("o after c", 2), ("g open after c", 2)), (("o of c", 2), ("large", 1))),
 }
 
 
@@ -178,6 +199,13 @@ class _Observed:
         small = {gate: np.abs(self._before(place)).max() <= 2 * SMALL for gate, (_, (place, _)) in SEEN.items()}
         told = {gate: heard and small[gate] and (erases or gate == "f") for gate in GATES}
         found = {gate for gate in GATES if alone[gate] and (with_h[gate] or not told[gate])}
+        # The same for a large c, where it is erased and does not come out as h before it should.
+        erased = self._same(("c erased", 2), ("i", 0)) and self._same(("c erased unseen", 2), ("i", 0))
+        hidden = self._same(("c kept", 1), ("i", 0)) and self._same(("o after c", 1), ("i", 0))
+        # What an input gate that opens too far has written cannot be read off its tanh.
+        bounded = np.abs(self._at(("c kept", 2))).max() <= BOUNDED
+        asked = found - (set() if bounded else {"f"}) if erased and hidden else set()
+        found -= {gate for gate in asked if not all(self._right(gate, *seen) for seen in SEEN_BESIDE_C[gate])}
         if self._carries(heard or not any(alone.values()), found):
             found.add("recurrence")
         return frozenset(found)
@@ -194,7 +222,9 @@ class _Observed:
         if usable.mean() < FEWEST_USABLE:
             return False
         # The answer is in proportion to c, as it is while c is small, or to its tanh.
-        ratios = value / whole, np.arctanh(value) / np.arctanh(whole)
+        ratios = [value / whole]
+        for factor in (1.0, self._factor):
+            ratios.append(np.arctanh(value / factor) / np.arctanh(whole / factor))
         answered = self._before(place)
         for h in (answered, (answered - self._nothing) / self._factor):
             z = from_x + h @ weights.recurrent_kernel[:, columns]

@@ -73,7 +73,7 @@ class Builder:
                 self.constructing = True
                 model = self._called(*plan.positional, **plan.keywords)
                 self.constructing, self.constructed = False, True
-                fit = self._fit(model, _first_call(model, x), sizes)
+                fit = self._fit(model, first_call(model, x), sizes)
             except (MemoryError, tf.errors.ResourceExhaustedError, RecursionError):
                 raise
             except Exception as exc:
@@ -121,7 +121,7 @@ class Builder:
 
     def _answer(self, sizes: Sizes, x: tf.Tensor) -> Any:
         plan = next(self._plans(sizes))
-        return _first_call(self._called(*plan.positional, **plan.keywords), x)
+        return first_call(self._called(*plan.positional, **plan.keywords), x)
 
     def _plans(self, sizes: Sizes) -> Iterator[Plan]:
         plans = list(self._constructor.plans(sizes))
@@ -168,7 +168,7 @@ def _numbers(names: dict[str, Any]) -> list[int]:
     return list(dict.fromkeys(number for number in found if type(number) is int))
 
 
-def _first_call(model: Any, x: tf.Tensor) -> Any:
+def first_call(model: Any, x: tf.Tensor) -> Any:
     tf.config.run_functions_eagerly(True)
     try:
         return model(x)

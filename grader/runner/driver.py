@@ -28,13 +28,14 @@ import student_module
 import tensorflow as tf
 import tripwires
 import warming
-from building import Builder
+from building import Builder, first_call
 from channel import Channel, decode
 from class_signature import own_codes
 from construct import Constructor
 from contents import last_step
 from leaves import Leaf, find_leaves, untracked
 from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
+from peepholes import ROWS, TIMESTEPS, find_peepholes
 from phases import Failed, Phases
 from student_module import StudentModule
 from weight_shapes import count_gates, gaps
@@ -295,6 +296,17 @@ class Driver:
         built.candidates, evidence = roles.candidates(
             leaves, sizes["features"], sizes["units"], self._request["unpack_names"], self._pairing
         )
+        peepholes, behind = self._peepholes(leaves, sizes, built)
+        if peepholes or behind:
+            built.candidates, evidence = roles.candidates(
+                [leaf for leaf in leaves if leaf not in (*peepholes, *behind)],
+                sizes["features"],
+                sizes["units"],
+                self._request["unpack_names"],
+                self._pairing,
+            )
+            for candidate in built.candidates:
+                candidate.peepholes = peepholes
         if not self._models:
             self._tell_construction()
             assignment = self._assignment(built)
@@ -319,6 +331,22 @@ class Driver:
         except Exception:  # the student's own `trainable_weights` may do anything
             return {}
         return {name[:MAX_NAME]: kind for name, kind in found.items()}
+
+    def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: Built) -> tuple[list[Leaf], list[Leaf]]:
+        """The weights through which gates see c, and those behind the cell, where names say what the others are."""
+        if len(built.candidates) != 1:
+            return [], []
+
+        def call(x: np.ndarray) -> np.ndarray:
+            return np.array(first_call(built.model, tf.constant(x)))
+
+        self._module.follow(sizes | {"batch": ROWS, "timesteps": TIMESTEPS})
+        try:
+            return find_peepholes(leaves, built.candidates[0], sizes["features"], sizes["units"], call)
+        except Exception:  # the experiment is our idea, not the exercise's
+            return [], []
+        finally:
+            self._module.follow(sizes)
 
     def _assignment(self, built: Built) -> roles.Assignment | None:
         return built.candidates[self._request["candidate"] or 0] if built.candidates else None

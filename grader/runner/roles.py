@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from gate_names import GATES, gate_of_name, gate_of_path, gates_by_name
 from leaves import Leaf
-from weight_shapes import Sorted, as_columns, laid_out, sort_by_shape
+from weight_shapes import Sorted, as_columns, laid_out, open_to_c, sort_by_shape
 
 # Drives a gate so far that nothing else in its sum matters any more.
 SATURATING = 100.0
@@ -27,11 +27,13 @@ SATURATING = 100.0
 class Assignment:
     """Which slice of the Keras weights goes where: (leaf, array, gates in column order, order of the rows).
 
-    `zeros` are second biases of gates that have one already.
+    `zeros` are second biases of gates that have one already. `peepholes` multiply c, for which Keras has no weights:
+    they are set so that the gate sees c as it is.
     """
 
     slots: list[tuple[Leaf, str, str, str]] = field(default_factory=list)
     zeros: list[tuple[Leaf, str]] = field(default_factory=list)
+    peepholes: list[Leaf] = field(default_factory=list)
 
     def roles(self) -> dict[str, str]:
         """The exercise's names of the weights -> where they were found."""
@@ -236,6 +238,8 @@ def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
         leaf.variable.assign(laid_out(columns(array, gates, split), leaf, len(gates)))
     for leaf, _ in assignment.zeros:
         leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
+    for leaf in assignment.peepholes:
+        open_to_c(leaf, units)
 
 
 def collect(assignment: Assignment, features: int, units: int) -> dict[str, np.ndarray]:

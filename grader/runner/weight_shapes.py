@@ -166,3 +166,10 @@ def as_columns(values: np.ndarray, leaf: Leaf, array: str, gates: int) -> np.nda
         values = values.transpose(axes[leaf.layout])
         return values.reshape(values.shape[0], gates * values.shape[2])
     return values.T if leaf.layout == "transposed" else values
+
+
+def open_to_c(leaf: Leaf, units: int) -> None:
+    """Let a gate see the memory as it is: by a matrix or a vector of ones, for one gate or for several."""
+    is_matrix = len(leaf.bare) == 2 and leaf.bare[0] == units
+    value = np.tile(np.eye(units), (1, leaf.bare[1] // units)) if is_matrix else np.ones(leaf.shape or ())
+    leaf.variable.assign(value.reshape(leaf.shape or ()).astype(np.float32))

@@ -26,6 +26,17 @@ PLACES: dict[str, Callable[[Change], dict[str, Any]]] = {
     # Last of all, so that it can be made together with another change of the answer.
     "the answer in the end": lambda change: {"coarse": lambda y, x: change(y)},
 }
+# What a report calls them.
+NAMES = {
+    "x": "x",
+    "c": "c",
+    "h": "h",
+    "h and c": "h_and_c",
+    "c for the next step": "next_c",
+    "h for the next step": "next_h",
+    "the answer": "answer",
+    "the answer in the end": "answer",
+}
 STATES = ("c", "h", "c for the next step", "h for the next step")
 ENDS = ("x", "the answer")
 COARSE = ("x", *STATES, "h and c", "the answer in the end")
@@ -53,7 +64,8 @@ def _made(
     for place in places:
         own = code if place != "x" or quantum else "input_transformed"
         wrong = RECURRENCE if place != "x" else frozenset("ifgo")
-        yield Mistake(own, f"{what} {place}", PLACES[place](change), wrong, params or {}, quantum)
+        named = {**(params or {}), "of": [NAMES[place]]}
+        yield Mistake(own, f"{what} {place}", PLACES[place](change), wrong, named, quantum)
 
 
 def _functions() -> Iterator[Mistake]:

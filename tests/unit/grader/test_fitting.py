@@ -62,7 +62,7 @@ def test_a_factor_on_a_known_mistake_is_told_with_it(explained, code):
     known = next(mistake for mistake in bank() if mistake.code == code)
     found = explained(lambda case: 1.7 * replay([known], case))
     assert _told(found)[0][0] == code
-    assert _told(found)[-1] == ("scaled", {"factor": 1.7})
+    assert _told(found)[-1] == ("scaled", {"factor": 1.7, "of": ["answer"]})
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,18 @@ def _peephole(zs, h, c):
     return sigmoid(o + new) * np.tanh(new), new
 
 
+def _peephole_of_f_and_o(zs, h, c):
+    i, f, g, o = zs(h)
+    new = sigmoid(f + c) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o + c) * np.tanh(new), new
+
+
+def _peephole_of_i_and_new_o(zs, h, c):
+    i, f, g, o = zs(h)
+    new = sigmoid(f) * c + sigmoid(i + c) * np.tanh(g)
+    return sigmoid(o + new) * np.tanh(new), new
+
+
 def _coupled(zs, h, c):
     _, f, g, o = zs(h)
     c = sigmoid(f) * c + (1 - sigmoid(f)) * np.tanh(g)
@@ -115,6 +127,8 @@ def _half_of_c_passed_on(zs, h, c):
     [
         ("o sees new c", _output_sees_new_c),
         ("+ c in ifo, new c in o", _peephole),
+        ("+ c in fo", _peephole_of_f_and_o),
+        ("+ c in io, new c in o", _peephole_of_i_and_new_o),
         ("c = f*c + (1 - f)*g", _coupled),
         ("layers of i and f exchanged", _two_exchanged),
         ("layers of ifo from foi", _three_moved_on),
@@ -128,6 +142,12 @@ def _half_of_c_passed_on(zs, h, c):
 def test_a_mistake_computes_what_a_student_who_makes_it_computes(cases, name, step):
     for case in cases:
         np.testing.assert_allclose(replay([NAMED[name]], case), lstm(case, step), atol=1e-12)
+
+
+def test_any_of_i_f_and_o_may_see_c_and_o_the_old_or_the_new_one():
+    subsets = ("i", "f", "o", "if", "io", "fo", "ifo")
+    assert all(f"+ c in {gates}" in NAMED for gates in subsets)
+    assert all(f"+ c in {gates}, new c in o" in NAMED for gates in subsets if "o" in gates)
 
 
 def test_two_mistakes_together_are_both_made(cases):

@@ -79,6 +79,25 @@ def test_a_gate_of_another_shape_is_never_right(gate, slope, shift):
     assert gate not in found(lambda case: replay((odd,), case))
 
 
+@given(
+    gates=st.sets(st.sampled_from(GATES), min_size=1),
+    scale=st.floats(0.05, 3) | st.floats(-3, -0.05),
+    function=st.sampled_from([lambda c: c, np.tanh, sigmoid]),
+    late=st.booleans(),
+)
+def test_a_gate_that_sees_c_is_never_right(gates, scale, function, late):
+    changes = {f"sum.{gate}": lambda from_x, from_h, c: from_x + from_h + scale * function(c) for gate in gates}
+    if late:
+        changes |= {"late_output": lambda m: (m.h, m.new_c), "seen.o": None}
+    peephole = Mistake("", "peephole", changes, frozenset(gates))
+    assert not found(lambda case: replay((peephole,), case)) & gates
+
+
+def test_gates_beside_one_that_sees_c_are_right_all_the_same():
+    peephole = Mistake("", "", {f"sum.{gate}": lambda x, h, c: x + h + 0.3 * c for gate in "if"}, frozenset("if"))
+    assert found(lambda case: replay((peephole,), case)) == {"g", "o"}
+
+
 def tiled(case):
     return np.tile(case.x, 1 + case.spec.units // case.spec.features)[..., : case.spec.units]
 
