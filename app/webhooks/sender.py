@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 ATTEMPT_SECONDS = 15.0
+CONNECT_SECONDS = 5.0
 # More than one attempt takes: who holds a delivery for longer is gone.
 LEASE = timedelta(seconds=ATTEMPT_SECONDS + 5)
 #: After the first failure, after the second, ...; after the last one it is given up.
@@ -63,7 +64,10 @@ class WebhookSender:
         self._attempted = attempted
         # No proxy of the environment: it would look up names itself.
         self._client = httpx.AsyncClient(
-            transport=transport, timeout=ATTEMPT_SECONDS, follow_redirects=False, trust_env=False
+            transport=transport,
+            timeout=httpx.Timeout(ATTEMPT_SECONDS, connect=CONNECT_SECONDS),
+            follow_redirects=False,
+            trust_env=False,
         )
         self._sending: dict[str, asyncio.Task[None]] = {}
 
@@ -128,21 +132,25 @@ class WebhookSender:
     async def _post(self, due: Due, body: bytes) -> httpx.Response:
         url = httpx.URL(due.webhook.url)
         port = url.port or (443 if url.scheme == "https" else 80)
-        address = await look_up(url.host, port, private=self._private)
-        request = self._client.build_request(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
-            headers={
-                "Host": url.netloc.decode(),
-                "Content-Type": "application/json",
-                "User-Agent": "lstm-grader",
-                **signature(due.webhook.secret, due.delivery.id, body, int(time.time())),
-            },
+        addresses = await look_up(url.host, port, private=self._private)
+        headers = {
+            "Host": url.netloc.decode(),
+            "Content-Type": "application/json",
+            "User-Agent": "lstm-grader",
+            **signature(due.webhook.secret, due.delivery.id, body, int(time.time())),
+        }
+        for address in addresses:
+            target = url.copy_with(host=address)
             # The certificate is that of the name.
-            extensions={"sni_hostname": url.host},
-        )
-        response = await self._client.send(request, stream=True)
+            extensions = {"sni_hostname": url.host}
+            request = self._client.build_request("POST", target, content=body, headers=headers, extensions=extensions)
+            try:
+                response = await self._client.send(request, stream=True)
+                break
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                # Nothing was sent: a name with addresses of both kinds is often heard at one of them alone.
+                if address == addresses[-1]:
+                    raise
         # What the receiver has to say is of no interest, and may be long.
         await response.aclose()
         return response

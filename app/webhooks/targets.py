@@ -1,8 +1,8 @@
 """Where a webhook may lead: not into the network that the service itself stands in.
 
 A client chooses the address and we send the request, so that without care it would reach what only we can reach: a
-database, a cloud's metadata, this service itself. A name is looked up once, and the address that was looked at is the
-one that is connected to; a redirect is not followed.
+database, a cloud's metadata, this service itself. A name is looked up once, and only addresses that were looked at are
+connected to; a redirect is not followed.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def check_url(url: str, *, private: bool) -> None:
         raise TargetRefused(reason="it is in a private network")
 
 
-async def look_up(host: str, port: int, *, private: bool) -> str:
-    """The address to connect to.
+async def look_up(host: str, port: int, *, private: bool) -> list[str]:
+    """The addresses to connect to, the system's first choice first.
 
     Raises:
         TargetRefused: the name leads to no address, or to one in a private network.
@@ -60,7 +60,7 @@ async def look_up(host: str, port: int, *, private: bool) -> str:
         raise TargetRefused(reason="the name is not known")
     if not private and not all(map(is_public, addresses)):
         raise TargetRefused(reason="the name leads into a private network")
-    return str(addresses[0])
+    return list(dict.fromkeys(map(str, addresses)))
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:

@@ -56,8 +56,8 @@ async def service(
 ) -> AsyncIterator[Service]:
     """A service whose webhooks lead to `receiver`, and whose waiting is short."""
 
-    async def known(host: str, port: int, *, private: bool) -> str:
-        return {"lms.example.org": "203.0.113.9"}[host]
+    async def known(host: str, port: int, *, private: bool) -> list[str]:
+        return {"lms.example.org": ["203.0.113.9"], "both.example.org": ["2001:db8::9", "203.0.113.9"]}[host]
 
     monkeypatch.setattr(sender, "look_up", known)
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
@@ -138,6 +138,17 @@ async def test_failed_delivery_is_sent_again_the_same(service: Service, receiver
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
     assert len({request.content for request in receiver.requests}) == 1
     assert delivery["delivered_at"]
+
+
+async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(service: Service, receiver: Receiver) -> None:
+    """``localhost`` is one, where the first address is that of IPv6."""
+    receiver.answers = [httpx.ConnectError("refused")]
+    async with service.client() as client:
+        left = await client.post(WEBHOOKS, json={"url": "https://both.example.org/hook"})
+        await submit(client)
+        (delivery,) = await settled(client, left.json())
+    assert [request.url.host for request in receiver.requests] == ["2001:db8::9", "203.0.113.9"]
+    assert (delivery["attempts"], delivery["last_status"]) == (1, 204)
 
 
 async def test_delivery_is_given_up_in_the_end(
@@ -286,16 +297,16 @@ def test_public_is_what_anybody_can_reach(address: str, public: bool) -> None:
 
 
 async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {"mixed": ["8.8.8.8", "10.0.0.1"], "public": ["8.8.8.8"]}
+    answers = {"mixed": ["8.8.8.8", "10.0.0.1"], "public": ["2001:4860:4860::8888", "8.8.8.8", "8.8.8.8"]}
 
     async def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
         return [(2, 1, 6, "", (address, port)) for address in answers[host]]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
-    assert await look_up("public", 443, private=False) == "8.8.8.8"
+    assert await look_up("public", 443, private=False) == ["2001:4860:4860::8888", "8.8.8.8"]
     with pytest.raises(TargetRefused):
         await look_up("mixed", 443, private=False)
-    assert await look_up("mixed", 443, private=True) == "8.8.8.8"
+    assert await look_up("mixed", 443, private=True) == ["8.8.8.8", "10.0.0.1"]
 
 
 def test_operator_can_allow_the_own_network() -> None:
