@@ -110,6 +110,7 @@ class Reading(ReadingModel):
     homoglyphs: list[Homoglyph] = []
     unpack_names: Annotated[list[list[str]], Field(max_length=200)] = []
     uses: list[Use] = []
+    only_computes: bool = False
     result_files: list[int] = []
     advisories: list[ReadAdvisory] = []
 

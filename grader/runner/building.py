@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from class_signature import own_codes
 from construct import Constructor, Plan
 from observations import MAX_NAME, describe
 from settings_objects import Sizes
+from untraced_build import untraced
 from weight_shapes import count_gates
 
 # CPU seconds for trying other plans. The likeliest one is not limited.
@@ -35,14 +37,24 @@ class Builder:
     Args:
         names: the module's namespace.
         passed_over: skip so many plans that fit: their numbers were wrong.
+        only_computes: whether calls of the class leave nothing behind, so that Keras 3 need not trace them first.
     """
 
-    def __init__(self, called: Any, constructor: Constructor, names: dict[str, Any], passed_over: int = 0) -> None:
+    def __init__(
+        self,
+        called: Any,
+        constructor: Constructor,
+        names: dict[str, Any],
+        passed_over: int = 0,
+        *,
+        only_computes: bool = False,
+    ) -> None:
         self._called = called
         self._constructor = constructor
         self._names = names
         self._key: tuple[int, ...] | None = None
         self._passed_over = passed_over
+        self._only_computes = only_computes
         # Whether other plans were as likely as the one that was taken.
         self.is_open = False
         self.constructed = False
@@ -73,7 +85,7 @@ class Builder:
                 self.constructing = True
                 model = self._called(*plan.positional, **plan.keywords)
                 self.constructing, self.constructed = False, True
-                fit = self._fit(model, first_call(model, x), sizes)
+                fit = self._fit(model, self._first_call(model, x), sizes)
             except (MemoryError, tf.errors.ResourceExhaustedError, RecursionError):
                 raise
             except Exception as exc:
@@ -121,7 +133,11 @@ class Builder:
 
     def _answer(self, sizes: Sizes, x: tf.Tensor) -> Any:
         plan = next(self._plans(sizes))
-        return first_call(self._called(*plan.positional, **plan.keywords), x)
+        return self._first_call(self._called(*plan.positional, **plan.keywords), x)
+
+    def _first_call(self, model: Any, x: tf.Tensor) -> Any:
+        with untraced() if self._only_computes else contextlib.nullcontext():
+            return call_eagerly(model, x)
 
     def _plans(self, sizes: Sizes) -> Iterator[Plan]:
         plans = list(self._constructor.plans(sizes))
@@ -168,7 +184,7 @@ def _numbers(names: dict[str, Any]) -> list[int]:
     return list(dict.fromkeys(number for number in found if type(number) is int))
 
 
-def first_call(model: Any, x: tf.Tensor) -> Any:
+def call_eagerly(model: Any, x: tf.Tensor) -> Any:
     tf.config.run_functions_eagerly(True)
     try:
         return model(x)

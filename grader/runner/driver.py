@@ -23,12 +23,13 @@ import lockdown
 import notebook_run
 import numpy as np
 import own_warnings
+import plain_dense
 import roles
 import student_module
 import tensorflow as tf
 import tripwires
 import warming
-from building import Builder, first_call
+from building import Builder, call_eagerly
 from channel import Channel, decode
 from class_signature import own_codes
 from construct import Constructor
@@ -115,6 +116,8 @@ class Driver:
         self._phases = Phases(channel, {"lockdown": lockdown.seconds})
         if request["poisoned"]:
             warming.poison()
+        if not request["prepared"]:
+            plain_dense.uninstall()
         # The same submission gives the same numbers every time; and a poisoned run differs by the poison alone.
         tf.keras.utils.set_random_seed(SEED)
 
@@ -175,7 +178,13 @@ class Driver:
         is_factory = callable(found) and not isinstance(found, tf.keras.layers.Layer)
         self._class: Any = found if is_class or is_factory else None
         constructor = Constructor(found, request["canonical"], request["call_site"], self._module.names)
-        self._builder = Builder(found, constructor, self._module.names, request["plans_passed_over"])
+        self._builder = Builder(
+            found,
+            constructor,
+            self._module.names,
+            request["plans_passed_over"],
+            only_computes=request["prepared"] and request["only_computes"],
+        )
 
     # --- one case --------------------------------------------------------------------------------------------
 
@@ -338,7 +347,7 @@ class Driver:
             return [], []
 
         def call(x: np.ndarray) -> np.ndarray:
-            return np.array(first_call(built.model, tf.constant(x)))
+            return np.array(call_eagerly(built.model, tf.constant(x)))
 
         self._module.follow(sizes | {"batch": ROWS, "timesteps": TIMESTEPS})
         try:

@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import review
+from call_effects import only_computes
 from class_facts import global_x, near_class
 from decoding import INVISIBLE_SPACE, Unreadable, binary_kind, decode, is_html, is_link
 from gate_order import unpack_names
@@ -75,6 +76,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         - ``global_x``: ``line``, ``shape_only``; ``homoglyphs``: ``name``, ``looks_like``, ``line``.
         - ``unpack_names``: names of four-way splits in the class; ``advisories``: ``code``, ``params``, ``line``.
         - ``result_files``: lines that write files such as graders write.
+        - ``only_computes``: whether calls of the class leave nothing behind, as `call_effects` sees it.
         - ``uses``, the statements that are run for Task 2: ``statement`` (its place), ``sides``, ``shape_only``,
           ``equality``, ``assigns_attribute``, ``reads_weights``, as `use_plan.Use` describes them.
     """
@@ -92,6 +94,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         "unpack_names": [],
         "uses": [],
         "result_files": [],
+        "only_computes": False,
         "advisories": [],
     }
     try:
@@ -161,6 +164,7 @@ def _describe(module: Module, result: Result) -> None:
         result["call_site"] = {"args": module.call_site.args, "kwargs": module.call_site.kwargs}
     result["global_x"] = global_x(plan)
     result["advisories"] += review.advisories(plan, module.source)
+    result["only_computes"] = only_computes(plan)
     result["result_files"] = review.result_files(plan.statements)
     result["homoglyphs"] = homoglyphs(plan)
     result["unpack_names"] = unpack_names(plan)

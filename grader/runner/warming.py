@@ -8,8 +8,10 @@ import os
 import sys
 
 import numpy as np
+import plain_dense
 import tensorflow as tf
 import tripwires
+import untraced_build
 from tensorflow.python.framework import kernels, op_def_registry
 from tensorflow.python.util import pywrap_xla_ops
 
@@ -27,10 +29,12 @@ def preload() -> dict[str, str]:
     tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
     global poison
     poison = tripwires.arm(generation)
+    plain_dense.install(generation)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     # Keras' filtering wraps every call and rewrites exceptions; we pick the student's own frames ourselves.
     tf.debugging.disable_traceback_filtering()
     if generation == "3":
+        untraced_build.install()
         # Its recurrent code has no wires here. Who asks for Keras 2 by this name gets it: graded under Keras 2.
         sys.modules["tf_keras"] = None  # type: ignore[assignment]
         keras.config.disable_traceback_filtering()

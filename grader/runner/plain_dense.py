@@ -1,0 +1,210 @@
+"""Computes a plain `Dense` on its variables, past Keras' bookkeeping around the call.
+
+A student's LSTM calls eight Dense layers at each step, and Keras spends most of such a call on looking up scopes, masks
+and policies that a plain layer has none of. Where every clause below holds, what is left of the call is one MatMul and
+one BiasAdd: the operations that Keras would run, on the same variables, so that numbers, tapes and gradients are equal
+bit for bit. Everywhere else the call goes Keras' own way.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.eager import context
+from tensorflow.python.framework.ops import EagerTensor
+from tensorflow.python.ops import gen_math_ops, gen_nn_ops
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
+
+FLOAT32 = tf.float32
+MISSING = object()
+# Methods that a student's code can replace on one layer alone.
+OVERRIDABLE = frozenset({"call", "compute_mask", "quantized_call"})
+#: The kernel and the bias (None: the layer has none) of a call that is plain; None where it is not.
+Weights = tuple[ResourceVariable, ResourceVariable | None] | None
+#: Takes the attributes of the layer and its input.
+IsPlain = Callable[[dict[str, Any], Any], Weights]
+
+_short = True
+
+
+def install(generation: str) -> None:
+    """Give this generation's `Dense` the short way. Called once, in the warm process."""
+    dense = tf.keras.layers.Dense
+    weights_of = _keras3(dense) if generation == "3" else _keras2(dense)
+    keras_call = dense.__call__
+    is_eager = _thread_is_eager
+    mat_mul, bias_add = gen_math_ops.mat_mul, gen_nn_ops.bias_add
+
+    def call_plain(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if (
+            _short
+            and type(self) is dense
+            and len(args) == 1
+            and not kwargs
+            and type(args[0]) is EagerTensor
+            and is_eager()
+        ):
+            weights = weights_of(vars(self), args[0])
+            if weights is not None:
+                kernel, bias = weights
+                product = mat_mul(args[0], kernel)
+                return product if bias is None else bias_add(product, bias)
+        return super(dense, self).__call__(*args, **kwargs)
+
+    call_plain.__doc__ = keras_call.__doc__
+    call_plain.__name__ = "__call__"
+    dense.__call__ = call_plain
+
+
+def uninstall() -> None:
+    """Leave this process with Keras' own way alone: for runs that are compared with it."""
+    global _short
+    _short = False
+
+
+def _thread_is_eager() -> bool:
+    current = context._context
+    return current is not None and bool(current._thread_local_data.is_eager)
+
+
+def _untouched(*names: tuple[Any, str]) -> Callable[[], bool]:
+    """Whether attributes of classes and modules are what they were: a short way must not pass a change by."""
+    before = [(vars(owner), name, vars(owner).get(name)) for owner, name in names]
+
+    def check() -> bool:
+        for names_now, name, value in before:  # noqa: SIM110  # all() takes three times as long
+            if names_now.get(name) is not value:
+                return False
+        return True
+
+    return check
+
+
+def _any_width(spec: Any, width: int | None) -> bool:
+    """Whether an `InputSpec` asks for nothing but what every built Dense asks for: this width, two axes at least."""
+    return (
+        spec is not None
+        and spec.axes == {-1: width}
+        and spec.min_ndim == 2
+        and spec.shape is None
+        and spec.ndim is None
+        and spec.max_ndim is None
+        and spec.dtype is None
+    )
+
+
+def _fits(x: Any, kernel: Any) -> bool:
+    shape = x.shape
+    return x.dtype is FLOAT32 and len(shape) == 2 and kernel.dtype is FLOAT32 and shape[1] == kernel.shape[0]
+
+
+def _keras3(dense: Any) -> IsPlain:
+    activations = importlib.import_module("keras.src.activations")
+    backend = importlib.import_module("keras.src.backend")
+    policy_type = importlib.import_module("keras.src.dtype_policies.dtype_policy").DTypePolicy
+    layer = importlib.import_module("keras.src.layers.layer").Layer
+    operation = importlib.import_module("keras.src.ops.operation").Operation
+    state = importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER
+    numpy_ops = importlib.import_module("keras.src.backend.tensorflow.numpy")
+    ops = importlib.import_module("keras.src.ops")
+    linear, variable_type = activations.linear, backend.Variable
+    untouched = _untouched(
+        *((dense, name) for name in ("call", "kernel", "compute_mask", "quantized_call", "__getattribute__")),
+        *((layer, name) for name in ("__call__", "compute_mask", "__getattribute__")),
+        (operation, "__call__"),
+        *((module, name) for module in (ops, numpy_ops) for name in ("matmul", "add")),
+        (tf, "matmul"),
+        (tf.nn, "bias_add"),
+    )
+
+    def weights_of(attributes: dict[str, Any], x: Any) -> Weights:
+        get: Any = attributes.get
+        scopes = vars(state)  # the state of this thread
+        if (
+            get("built") is not True
+            or scopes.get("current_call_ctx") is None  # the outermost layer starts and ends more than its own call
+            or scopes.get("autocast_scope") is not None
+            or scopes.get("stateless_scope") is not None
+            or scopes.get("symbolic_scope") is not None
+            or scopes.get("distribution") is not None
+            or not untouched()
+        ):
+            return None
+        policy = get("_dtype_policy")
+        if (
+            type(policy) is not policy_type
+            or policy._name != "float32"
+            or get("activation") is not linear
+            or get("activity_regularizer") is not None
+            or get("lora_enabled") is not False
+            or get("_remat_mode") is not None
+            or not get("_called")
+            or not attributes.keys().isdisjoint(OVERRIDABLE)
+            or "_keras_mask" in vars(x)
+        ):
+            return None
+        kernel, bias = get("_kernel"), get("bias", MISSING)
+        if type(kernel) is not variable_type or type(kernel._value) is not ResourceVariable:
+            return None
+        width = x.shape[-1] if len(x.shape) == 2 else None
+        if not _fits(x, kernel._value) or not _any_width(get("_input_spec"), width):
+            return None
+        if bias is None:
+            return kernel._value, None
+        if type(bias) is not variable_type or type(bias._value) is not ResourceVariable:
+            return None
+        # Keras adds a bias of one number with another operation.
+        if (
+            bias._value.dtype is not FLOAT32
+            or bias._value.shape != (kernel._value.shape[1],)
+            or bias._value.shape[0] < 2
+        ):
+            return None
+        return kernel._value, bias._value
+
+    return weights_of
+
+
+def _keras2(dense: Any) -> IsPlain:
+    activations = importlib.import_module("tf_keras.src.activations")
+    layer = importlib.import_module("tf_keras.src.engine.base_layer").Layer
+    call_context = importlib.import_module("tf_keras.src.engine.base_layer_utils").call_context
+    policy_type = importlib.import_module("tf_keras.src.mixed_precision.policy").Policy
+    linear = activations.linear
+    untouched = _untouched(
+        *((dense, name) for name in ("call", "compute_mask", "__getattribute__")),
+        *((layer, name) for name in ("__call__", "compute_mask", "__getattribute__")),
+        (tf, "matmul"),
+        (tf.nn, "bias_add"),
+    )
+
+    def weights_of(attributes: dict[str, Any], x: Any) -> Weights:
+        get: Any = attributes.get
+        if get("built") is not True or not call_context().in_call or not untouched():
+            return None
+        policy = get("_dtype_policy")
+        if (
+            type(policy) is not policy_type
+            or policy.name != "float32"
+            or get("activation") is not linear
+            or get("_activity_regularizer") is not None
+            or not get("_called")
+            or get("_saved_model_inputs_spec") is None  # the first call writes it down
+            or not attributes.keys().isdisjoint(OVERRIDABLE)
+            or vars(x).get("_keras_mask") is not None
+        ):
+            return None
+        kernel, bias = get("kernel"), get("bias", MISSING)
+        width = x.shape[-1] if len(x.shape) == 2 else None
+        if type(kernel) is not ResourceVariable or not _fits(x, kernel) or not _any_width(get("_input_spec"), width):
+            return None
+        if bias is None and not get("use_bias"):
+            return kernel, None
+        if type(bias) is not ResourceVariable or not get("use_bias") or bias.dtype is not FLOAT32:
+            return None
+        return (kernel, bias) if bias.shape == (kernel.shape[1],) else None
+
+    return weights_of
