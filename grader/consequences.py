@@ -38,7 +38,9 @@ def _cause(check: Check, failed: dict[str, Check], diagnoses: Sequence[Diagnosis
     codes = {other.code for other in failed.values()}
     explanation = evidence.execution.explanation
     named = [diagnosis.code for diagnosis in diagnoses if diagnosis.code not in OF_FORM]
-    cause = explanation.mistakes[0].code if explanation else next(iter(named), None)
+    # What a form explains alone has no mistake in the formulas.
+    mistakes = explanation.mistakes if explanation else ()
+    cause = mistakes[0].code if mistakes else next(iter(named), None)
     match check.code:
         case "own_work_failed":
             return failed["own_work"].code

@@ -11,6 +11,7 @@ from grader.checks.registry import run_checks
 from grader.consequences import with_causes
 from grader.diagnosis import diagnose
 from grader.sandbox.protocol import Gradients
+from reference import lstm_forward
 from reference.misconceptions import bank, replay
 
 
@@ -63,3 +64,11 @@ def test_without_a_diagnosis_the_exercises_own_input_is_to_be_corrected_first(ev
 def test_what_is_wrong_on_other_inputs_alone_is_no_consequence(evidence_of, cases):
     evidence = evidence_of(lambda case: case.expected + (case.spec.id != "exercise") * np.sin(case.expected * 9))
     assert "generalisation" not in _causes(evidence, cases)
+
+
+@pytest.mark.parametrize(
+    "steps", [slice(1, None), slice(None, -1), slice(None, None, 2), slice(1, None, 2), slice(None, None, -1)], ids=str
+)
+def test_right_numbers_of_fewer_steps_are_explained_without_a_mistake_in_the_formulas(evidence_of, cases, steps):
+    evidence = evidence_of(lambda case: lstm_forward(case.x[:, steps], case.weights).h.astype(np.float32))
+    assert set(_causes(evidence, cases)) <= {"equivalence", "generalisation", "statelessness", "trainability"}
