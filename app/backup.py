@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 from pathlib import Path
 
@@ -41,13 +42,12 @@ def restore(database: Path, backup: Path) -> Path | None:
     count = _check(backup)
     file = DatabaseFile(database)
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    before = database.with_name(f"{database.name}.before-restore") if database.exists() else None
+    before = _free_name(database) if database.exists() else None
     with copied(_address(backup), database) as unfinished:
         # The log belongs to the old file, and would be played into the new one. Neither is read: they may be damaged.
         for suffix in ("-wal", "-shm", ""):
             old, kept = (path.with_name(path.name + suffix) for path in (database, before or database))
             if before:
-                kept.unlink(missing_ok=True)
                 with contextlib.suppress(FileNotFoundError):
                     old.rename(kept)
             else:
@@ -55,6 +55,13 @@ def restore(database: Path, backup: Path) -> Path | None:
         unfinished.replace(database)
     file.mark(count)
     return before
+
+
+def _free_name(database: Path) -> Path:
+    """Where the file before a restore is kept. What an earlier restore put away may be the only copy, and stays."""
+    names = itertools.chain(["before-restore"], (f"before-restore-{number}" for number in itertools.count(2)))
+    paths = (database.with_name(f"{database.name}.{name}") for name in names)
+    return next(path for path in paths if not path.exists())
 
 
 def _check(backup: Path) -> int:

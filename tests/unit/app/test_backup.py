@@ -55,6 +55,18 @@ async def test_what_was_there_when_the_copy_was_made_is_there_again(
     assert query(before, "SELECT count(*) FROM submissions") == 2
 
 
+def test_a_second_restore_keeps_what_the_first_one_put_away(settings: Settings, tmp_path: Path) -> None:
+    make_database(tmp_path / "copy")
+    database = settings.data_dir / "lstm-grader.sqlite3"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database.write_bytes(b"the only one")
+    for kept in ("before-restore", "before-restore-2", "before-restore-3"):
+        restored = run(settings, "db", "restore", tmp_path / "copy")
+        assert restored.exit_code == 0, restored.stderr
+        assert f"{database}.{kept}" in restored.stdout
+    assert database.with_name(f"{database.name}.before-restore").read_bytes() == b"the only one"
+
+
 def test_a_copy_is_restored_where_nothing_was(settings: Settings, tmp_path: Path) -> None:
     make_database(tmp_path / "copy")
     assert run(settings, "db", "restore", tmp_path / "copy").exit_code == 0
