@@ -117,12 +117,14 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     yield from _reached_for(execution)
     for line in reading.result_files[:1]:
         yield Diagnosis(code="forged_result", params={"line": line}, confidence="likely")
-    if not list(_explained(evidence)) and not default_as_width(execution, answer.output, exercise.units):
-        yield from _without_fitting_weights(execution)
-    if comparison.same_shape and execution.explanation is None:
-        yield from _from_numbers(evidence, cases)
-    else:
-        yield from _explained(evidence)
+    from_numbers = comparison.same_shape and execution.explanation is None
+    rest = list(_from_numbers(evidence, cases) if from_numbers else _explained(evidence))
+    has_explained = not from_numbers and bool(rest)
+    if not has_explained and not default_as_width(execution, answer.output, exercise.units):
+        nothing_known = not rest and problem is None
+        if found := _misshapen(execution) or (_without_weights(execution) if nothing_known else None):
+            yield found
+    yield from rest
 
 
 def _follows(raised: Raised, problem: Problem | None, reading: Reading) -> bool:
@@ -142,14 +144,15 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading) ->
     return behind(raised, execution) or behind_missing_name(raised, execution) or exception_problem(raised, reading)
 
 
-def _without_fitting_weights(execution: Execution) -> Iterator[Diagnosis]:
-    """Gates whose weights have another shape than they need, or that have none."""
-    if found := _misshapen(execution):
-        yield found
-    parts = execution.parts
-    if parts is not None and parts.without_weights:
-        params: Params = {array: list(gates) for array, gates in parts.without_weights.items()}
-        yield Diagnosis(code="gate_weights_missing", params=params, confidence="likely")
+def _without_weights(execution: Execution) -> Diagnosis | None:
+    """Gates that have no weights.
+
+    Where something is known of the answer itself, that says more: the loop was not entered, the cell is made anew.
+    """
+    if execution.parts is None or not execution.parts.without_weights:
+        return None
+    params: Params = {array: list(gates) for array, gates in execution.parts.without_weights.items()}
+    return Diagnosis(code="gate_weights_missing", params=params, confidence="likely")
 
 
 def _misshapen(execution: Execution) -> Diagnosis | None:
