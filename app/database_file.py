@@ -112,6 +112,7 @@ class DatabaseFile:
 
     def hold(self) -> None:
         """From now on the file and its log have to stay where they are."""
+        self.release()
         # SQLite deletes the log when the last connection is closed, and makes another one. This one stays.
         self._holder = self._connect(check_same_thread=False)
         self._holder.execute("SELECT count(*) FROM sqlite_master").close()
