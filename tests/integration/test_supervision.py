@@ -31,7 +31,7 @@ from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.sandbox.zygote import Zygote
 
 RUNNER = Path(__file__).parents[2] / "grader" / "runner"
-NICENESS = 10
+NICENESS = 5
 SIZES = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
 
 
