@@ -104,9 +104,12 @@ def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm
                     found.append(True)
                     return
 
-    looking = _each_run_of(warm, look, times=1)
-    assert _reads(sandbox, megabytes=10)
-    looking.join()
+    for _ in range(10):  # A run may have ended before it was looked at.
+        looking = _each_run_of(warm, look, times=1)
+        assert _reads(sandbox, megabytes=10)
+        looking.join()
+        if found:
+            break
     assert found
     assert os.getpriority(os.PRIO_PROCESS, warm) == os.getpriority(os.PRIO_PROCESS, 0)
 
