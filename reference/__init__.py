@@ -2,7 +2,7 @@
 
 from reference.cases import Case, CaseSpec, search_case
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
-from reference.oracle import LSTMTrace, lstm_forward
+from reference.oracle import LSTMGradients, LSTMTrace, lstm_forward, lstm_gradients
 from reference.store import ReferenceStore
 from reference.weights import GATES, DenseWeights, LSTMWeights, dense_layers, split_gates
 
@@ -11,6 +11,7 @@ __all__ = [
     "Case",
     "CaseSpec",
     "DenseWeights",
+    "LSTMGradients",
     "LSTMTrace",
     "LSTMWeights",
     "ReferenceMismatch",
@@ -18,6 +19,7 @@ __all__ = [
     "ReferenceUnavailable",
     "dense_layers",
     "lstm_forward",
+    "lstm_gradients",
     "search_case",
     "split_gates",
 ]

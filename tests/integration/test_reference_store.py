@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from grader.assignment import load_assignments
 from reference import (
@@ -17,6 +18,7 @@ from reference import (
     ReferenceStore,
     ReferenceUnavailable,
     lstm_forward,
+    lstm_gradients,
     split_gates,
 )
 from reference.cases import cases_to_arrays
@@ -62,6 +64,36 @@ def test_keras_and_oracle_agree_to_float32_rounding(cases):
     assert worst["public"] <= 1e-6
     assert worst["shape"] <= 1e-6
     assert worst["large"] <= 3e-6
+
+
+TAPE = """if True:
+    import sys
+    import safetensors.numpy
+    import tensorflow as tf
+    arrays = safetensors.numpy.load_file(sys.argv[1])
+    layer = tf.keras.layers.LSTM(arrays["bias"].size // 4, return_sequences=True, recurrent_activation="sigmoid")
+    x = tf.constant(arrays["x"])
+    layer.build(x.shape)
+    layer.set_weights([arrays[name] for name in ("kernel", "recurrent_kernel", "bias")])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(layer(x) * arrays["factors"])
+    weights = [getattr(weight, "value", weight) for weight in layer.weights]
+    found = tape.gradient(loss, [x, *weights])
+    names = ("x", "kernel", "recurrent_kernel", "bias")
+    safetensors.numpy.save_file({name: value.numpy() for name, value in zip(names, found)}, sys.argv[2])
+"""
+
+
+def test_the_oracle_differentiates_as_the_tape_of_keras_does(cases, tmp_path):
+    case = cases[0]
+    factors = np.random.default_rng(1).uniform(-1, 1, case.expected.shape).astype(np.float32)
+    safetensors.numpy.save_file({"x": case.x, **vars(case.weights), "factors": factors}, tmp_path / "asked")
+    run_python(TAPE, tmp_path / "asked", tmp_path / "found")
+    expected = lstm_gradients(case.x, case.weights, factors)
+    for name, found in safetensors.numpy.load_file(tmp_path / "found").items():
+        largest = np.abs(getattr(expected, name)).max()
+        assert np.abs(found - getattr(expected, name)).max() <= 1e-5 * largest, name
 
 
 def test_answers_of_keras_that_are_off_by_1e_5_are_a_mismatch(cases, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import GATES, LSTMWeights, lstm_forward, split_gates
+from reference import GATES, LSTMWeights, lstm_forward, lstm_gradients, split_gates
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
 
@@ -110,3 +110,37 @@ def test_saturated_gates_leave_only_the_cell_update(open_or_closed, expected_c):
 def test_huge_values_saturate_without_overflow():
     trace = lstm_forward(np.full((1, 3, 1), -3e38, np.float32), constant_gates(2, i=-3e38, f=3e38, g=3e38, o=3e38))
     np.testing.assert_array_equal(trace.h, 0)
+
+
+def _weighted_sum(x, weights, factors):
+    return float(np.sum(lstm_forward(x, weights).h * factors))
+
+
+@given(questions())
+def test_gradients_agree_with_finite_differences(make_weights, question):
+    """float32 inputs are moved by powers of two, which they hold exactly; the forward pass is float64."""
+    x, sizes = question
+    weights = make_weights(*sizes)
+    factors = np.random.default_rng(1).uniform(-1, 1, (*x.shape[:2], weights.units)).astype(np.float32)
+    gradients = lstm_gradients(x, weights, factors)
+    step = np.float32(2**-10)
+    arrays = {"x": x, "kernel": weights.kernel, "recurrent_kernel": weights.recurrent_kernel, "bias": weights.bias}
+    for name, array in arrays.items():
+        gradient = getattr(gradients, name)
+        assert gradient.shape == array.shape
+        place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+        values = []
+        for sign in (1, -1):
+            moved = array.copy()
+            moved[place] += sign * step
+            changed = {**arrays, name: moved}
+            values.append((_weighted_sum(changed.pop("x"), LSTMWeights(**changed), factors), float(moved[place])))
+        (above, high), (below, low) = values
+        assert gradient[place] == pytest.approx((above - below) / (high - low), rel=1e-4, abs=1e-5)
+
+
+def test_gradients_of_nothing_are_zero(make_weights):
+    weights = make_weights(3, 4, 5)
+    x = np.ones((2, 6, 4), np.float32)
+    gradients = lstm_gradients(x, weights, np.zeros((2, 6, 5), np.float32))
+    assert not any(array.any() for array in vars(gradients).values())
