@@ -1,17 +1,18 @@
 """One cause, one message: which checks fail only because of what a diagnosis, or another check, says already.
 
 Such a check keeps its code and gets the parameter `follows_from`: the code of the cause, or ``equivalence`` where
-nobody knows the cause of the numbers. `grader.messages` then says this and nothing else.
+nobody knows the cause of the numbers; `follows_also` names further causes. `grader.messages` then says this and nothing
+else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from grader.checks.evidence import Evidence
 from grader.report import Check, CheckStatus, Diagnosis, Params
-from reference.misconceptions import PARTS
+from reference.misconceptions import RECURRENCE
 
 ARRAY_OF_GATES = re.compile(r"\((?:kernel|recurrent_kernel|bias) ([IFCO]+)\)$")
 #: Mistakes that make another answer of every call.
@@ -24,50 +25,72 @@ PART_OF = {"I": "i", "F": "f", "C": "g", "O": "o"}
 
 def with_causes(checks: Sequence[Check], diagnoses: Sequence[Diagnosis], evidence: Evidence) -> list[Check]:
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
-    causes = {id: cause for id, check in failed.items() if (cause := _cause(check, failed, diagnoses, evidence))}
+    causes = {id: list(_causes(check, failed, diagnoses, evidence)) for id, check in failed.items()}
     return [
-        check.model_copy(update={"params": {**check.params, "follows_from": causes[check.id]}})
-        if check.id in causes
+        check.model_copy(update={"params": {**check.params, **_follows(causes[check.id])}})
+        if causes.get(check.id)
         else check
         for check in checks
     ]
 
 
-def _cause(check: Check, failed: dict[str, Check], diagnoses: Sequence[Diagnosis], evidence: Evidence) -> str | None:
+def _follows(causes: Sequence[str]) -> Params:
+    first, *others = dict.fromkeys(causes)
+    return {"follows_from": first, **({"follows_also": others} if others else {})}
+
+
+def _causes(
+    check: Check, failed: dict[str, Check], diagnoses: Sequence[Diagnosis], evidence: Evidence
+) -> Iterable[str]:
     contract = failed.get("contract")
     codes = {other.code for other in failed.values()}
-    explanation = evidence.execution.explanation
+    execution = evidence.execution
     named = [diagnosis.code for diagnosis in diagnoses if diagnosis.code not in OF_FORM]
     # What a form explains alone has no mistake in the formulas.
-    mistakes = explanation.mistakes if explanation else ()
-    cause = mistakes[0].code if mistakes else next(iter(named), None)
+    mistakes = [mistake.code for mistake in execution.explanation.mistakes] if execution.explanation else []
+    cause = [*mistakes, *named[:1]][:1]
     match check.code:
         case "own_work_failed":
-            return failed["own_work"].code
+            return [str(failed["own_work"].code)]
         case "parts_not_found":
             return cause  # such as layers that nobody calls, or that are made anew in every call
-        case "wrong_on_hidden_cases" if not evidence.execution.right_numbers(evidence.exercise):
-            return cause or "equivalence"
+        case "wrong_values" | "wrong_on_hidden_cases" if contract and contract.params.get("variant") == "integers":
+            return [str(contract.code)]
+        case "wrong_on_hidden_cases" if contract and _lacks_steps(evidence):
+            return [str(contract.code), *mistakes]
+        case "wrong_on_hidden_cases" if not execution.right_numbers(evidence.exercise):
+            return mistakes or cause or ["equivalence"]
         case "wrong_shape" | "no_numbers" if check.id == "equivalence" and contract is not None:
-            return contract.code
+            return [str(contract.code)]
         case "gradient_failed" if "second_call_failed" in codes:
-            return "second_call_failed"  # it is the one that is recorded
+            return ["second_call_failed"]  # it is the one that is recorded
         case "gradient_failed" | "gradient_missing" if "returns_numpy" in codes:
-            return "returns_numpy"
-        case "differs_on_second_call" if cause in CHANGING:
+            return ["returns_numpy"]
+        case "differs_on_second_call" if CHANGING.intersection(cause):
             return cause
-        case "gradient_missing" | "gradient_truncated" if _touches(check.code, check.params, evidence):
-            return cause
-    return None
+        case "gradient_missing" | "gradient_truncated" if parts := _without_gradient(check.code, check.params):
+            return _spoilers(parts, contract, evidence)
+    return []
 
 
-def _touches(code: str, params: Params, evidence: Evidence) -> bool:
-    """Whether the mistake that gives the numbers lies where the gradient is missing."""
-    explanation = evidence.execution.explanation
-    if explanation is None:
-        return False
-    wrong = set(PARTS) - explanation.right_parts
+def _lacks_steps(evidence: Evidence) -> bool:
+    """Whether steps are not there, of which the others do not tell that they are right."""
+    form = evidence.execution.form
+    return form is not None and bool(form.wrong)
+
+
+def _without_gradient(code: str, params: Params) -> frozenset[str]:
+    """Which of the `PARTS` a gradient does not reach; none where it is not known."""
     if code == "gradient_truncated":
-        return "recurrence" in wrong
+        return RECURRENCE
     found = [ARRAY_OF_GATES.search(role) for role in params.get("roles", [])]
-    return bool(found) and all(match is not None and {PART_OF[gate] for gate in match[1]} <= wrong for match in found)
+    return frozenset(PART_OF[gate] for match in found if match for gate in match[1]) if all(found) else frozenset()
+
+
+def _spoilers(parts: frozenset[str], contract: Check | None, evidence: Evidence) -> list[str]:
+    """What spoils these parts: mistakes that give the numbers, or else the steps that are not there."""
+    explanation = evidence.execution.explanation
+    if explanation is None or parts & explanation.right_parts:
+        return []
+    mistakes = [mistake.code for mistake in explanation.mistakes if parts & mistake.wrong]
+    return mistakes or ([str(contract.code)] if contract and _lacks_steps(evidence) else [])

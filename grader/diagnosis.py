@@ -31,7 +31,7 @@ from grader.reaching import NEVER_NEEDED, Problem, behind, reached_for
 from grader.reading import Reading
 from grader.report import Diagnosis, Params, RunnerUp
 from grader.sandbox.protocol import Raised
-from reference import Case
+from reference import GATES, Case
 
 Array = NDArray[np.floating]
 
@@ -85,8 +85,8 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     answer = execution.answers.get(exercise.id)
     if answer is None:
         # The exception only follows from these.
-        if problem := size_that_works(execution, exercise):
-            yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
+        if size := size_that_works(execution, exercise):
+            yield Diagnosis(code=size[0], params=size[1], confidence="exact")
             return
         if execution.raised and execution.raised[0].type in SHAPE_ERRORS and (found := _misshapen(execution)):
             yield found
@@ -237,8 +237,8 @@ def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
         yield Diagnosis(
             code=code,
             params={
-                **_merged([dict(mistake.params) for mistake in found.mistakes if mistake.code == code]),
-                **_variant(code, evidence.reading),
+                **(params := _merged([dict(mistake.params) for mistake in found.mistakes if mistake.code == code])),
+                **_variant(code, params, evidence.reading),
             },
             confidence="exact",
             # What is no number equals nothing.
@@ -261,6 +261,10 @@ def _merged(params: Sequence[Params]) -> Params:
     return merged
 
 
-def _variant(code: str, reading: Reading) -> Params:
-    """Who adds weights one by one has no `use_bias` to look for."""
-    return {"variant": "weights"} if code == "bias_missing" and "use_bias" not in reading.source else {}
+def _variant(code: str, params: Params, reading: Reading) -> Params:
+    # Who adds weights one by one has no `use_bias` to look for.
+    if code == "bias_missing" and "use_bias" not in reading.source:
+        return {"variant": "weights"}
+    if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
+        return {"variant": "gates"}
+    return {}

@@ -2,10 +2,10 @@
 
 What is stored is a code and its parameters; this module makes text of them when a report is read. The texts are gettext
 catalogues keyed by id: ``CODE.title``, ``CODE.message`` and ``CODE.hint`` for a code of the report, single words and
-sentences for the rest. ``CODE.message.PARAMETER`` is a sentence that follows the message when that parameter is known.
-Where the parameter `variant` says which case of a code it is, ``CODE/VARIANT.message`` stands in place of
-``CODE.message``, if there is one, and ``any/VARIANT.hint`` is a hint for all codes. Above each code the catalogue says
-which parameters may come with it.
+sentences for the rest. ``CODE.message.PARAMETER`` is a sentence that follows the message when that parameter is known
+and the message does not hold it already; several follow in the order of the catalogue. Where the parameter `variant`
+says which case of a code it is, ``CODE/VARIANT.message`` stands in place of ``CODE.message``, if there is one, and
+``any/VARIANT.hint`` is a hint for all codes. Above each code the catalogue says which parameters may come with it.
 
 Parameters are the student's data: an exception's message, a name out of the code, megabytes of either. They are filled
 in by one pass over ``{name}`` placeholders that knows no attributes, indices or formats; values are cut, and characters
@@ -36,7 +36,12 @@ VALUE_CHARACTERS = 200
 # A sentence that is quoted at the end of one of ours brings its own end.
 ENDED = re.compile(r"([?!…])\.(?=\s|$)")
 #: Parameters that hold names of things which have other names in each language -> where those stand in the catalogue.
-NAMED = {"categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form", "of": "of"}
+NAMED = {
+    "categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form", "of": "of",
+    "gates": "gate", "kernel": "gate", "recurrent_kernel": "gate", "function": "function",
+}  # fmt: skip
+# A list of gates that has a name of its own.
+ALL_GATES = {"FIO": "gates.three", "CFIO": "gates.all"}
 #: Parameters that are the size of an error.
 ROUGHLY = frozenset({"max_abs_error", "difference", "first", "last", "largest"})
 # One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.
@@ -55,6 +60,11 @@ class Catalogue:
 
     def __init__(self, folder: Path) -> None:
         self._texts = {language: _read(folder / f"{language}.po") for language in LANGUAGES}
+        self._added: dict[str, list[str]] = {}
+        for id in self._texts[LANGUAGES[0]]:
+            code, found, parameter = id.partition(".message.")
+            if found:
+                self._added.setdefault(code, []).append(parameter)
 
     def find(self, id: str, language: str, /, **params: object) -> str | None:
         """The text with its placeholders filled in; a parameter that is missing shows as "?". None for an unknown id.
@@ -70,12 +80,25 @@ class Catalogue:
 
     def find_variant(self, code: str, part: str, language: str, /, **params: object) -> str | None:
         """A part of a code, ``title``, ``message`` or ``hint``, as it is said in the case that `variant` names."""
-        found = None
+        return self.find(self._variant(code, part, language, params), language, **params)
+
+    def added(self, code: str, language: str, /, **params: object) -> list[str]:
+        """The sentences that follow the message of a code: about parameters that are known and not in it."""
+        message = self._texts[language].get(self._variant(code, "message", language, params), "")
+        told = set(PLACEHOLDER.findall(message))
+        texts = (
+            self.find(f"{code}.message.{name}", language, **params)
+            for name in self._added.get(code, [])
+            if name not in told and params.get(name) not in (None, "", [])
+        )
+        return [text for text in texts if text]
+
+    def _variant(self, code: str, part: str, language: str, params: Mapping[str, object]) -> str:
         if isinstance(variant := params.get("variant"), str):
-            found = self.find(f"{code}/{variant}.{part}", language, **params)
-            if found is None:
-                found = self.find(f"any/{variant}.{part}", language, **params)
-        return self.find(f"{code}.{part}", language, **params) if found is None else found
+            for id in (f"{code}/{variant}.{part}", f"any/{variant}.{part}"):
+                if id in self._texts[language]:
+                    return id
+        return f"{code}.{part}"
 
     def text(self, id: str, language: str, /, **params: object) -> str:
         """As `find`; an unknown id gives the code itself, so that a newer report still says something."""
@@ -101,7 +124,9 @@ def render(report: Report, language: str) -> dict[str, Any]:
         KeyError: `language` is not one of `LANGUAGES`.
     """
     rendered = report.model_dump(mode="json")
-    rendered["checks"] = [_check(check, language) for check in rendered["checks"]]
+    said = [*rendered["diagnoses"], *rendered["checks"]]
+    variants = {part["code"]: part["params"].get("variant") for part in reversed(said) if part["code"] is not None}
+    rendered["checks"] = [_check(check, variants, language) for check in rendered["checks"]]
     rendered["diagnoses"] = [
         {**diagnosis, **_message_and_hint(diagnosis["code"], language, diagnosis["params"])}
         for diagnosis in rendered["diagnoses"]
@@ -154,10 +179,11 @@ def message_of(check: Mapping[str, Any], language: str, without: frozenset[str] 
     return _message(check["code"], language, params)
 
 
-def _check(check: dict[str, Any], language: str) -> dict[str, Any]:
+def _check(check: dict[str, Any], variants: Mapping[str, object], language: str) -> dict[str, Any]:
     texts: dict[str, str | None]
     if isinstance(cause := check["params"].get("follows_from"), str):
-        texts = {"message": _same_cause(cause, language), "hint": None}
+        also = [code for code in check["params"].get("follows_also") or [] if isinstance(code, str)]
+        texts = {"message": _same_cause([cause, *also], variants, language), "hint": None}
     elif check["code"] is not None:
         texts = _message_and_hint(check["code"], language, check["params"])
     else:
@@ -167,9 +193,13 @@ def _check(check: dict[str, Any], language: str) -> dict[str, Any]:
     return {"id": check.pop("id"), "title": title, **check, **texts, "details": details}
 
 
-def _same_cause(cause: str, language: str) -> str:
-    title = title_of(cause, language)
-    return translate("check.follows", language, cause=title) if title else translate("check.follows_unknown", language)
+def _same_cause(causes: list[str], variants: Mapping[str, object], language: str) -> str:
+    """That a check fails for reasons which are told elsewhere, by the titles that they have there."""
+    titles = [title for code in causes if (title := title_of(code, language, variants.get(code)))]
+    if not titles:
+        return translate("check.follows_unknown", language)
+    quoted = [translate("check.quoted", language, title=title) for title in titles]
+    return translate("check.follows" if len(quoted) == 1 else "check.follows_several", language, cause=quoted)
 
 
 def _message_and_hint(code: str, language: str, params: Mapping[str, object]) -> dict[str, str | None]:
@@ -178,11 +208,9 @@ def _message_and_hint(code: str, language: str, params: Mapping[str, object]) ->
 
 
 def _message(code: str, language: str, params: Mapping[str, object]) -> str:
-    known = [name for name, value in params.items() if value not in (None, "", [])]
     derived = _with_derived(language, params)
     said = _own().find_variant(code, "message", language, **derived)
-    added = [_own().find(f"{code}.message.{name}", language, **derived) for name in known]
-    return " ".join([_printable(code) if said is None else said, *filter(None, added)])
+    return " ".join([_printable(code) if said is None else said, *_own().added(code, language, **derived)])
 
 
 def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
@@ -193,8 +221,16 @@ def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, obje
     for param, kind in NAMED.items():
         names = params.get(param)
         if isinstance(names, list):
-            derived[param] = [_own().find(f"{kind}.{name}", language, **params) or name for name in names]
+            derived[param] = [_named(kind, name, language, params) for name in names]
+            if kind == "gate" and (all_of_them := ALL_GATES.get("".join(sorted(map(str, names))))):
+                derived[param] = _own().text(all_of_them, language)
+        elif isinstance(names, str):
+            derived[param] = _named(kind, names, language, params)
     return derived
+
+
+def _named(kind: str, name: object, language: str, params: Mapping[str, object]) -> object:
+    return _own().find(f"{kind}.{name}", language, **params) or name
 
 
 def place_of(frame: Mapping[str, Any], language: str) -> str:
@@ -218,10 +254,16 @@ def _shown(name: str, value: object, language: str) -> str:
     if isinstance(value, list | tuple):
         # A comma may be part of a number.
         between = "; " if any(isinstance(item, float) for item in value) else ", "
-        text = between.join(_scalar(name, item, language) for item in islice(value, VALUE_CHARACTERS))
-    else:
-        text = _scalar(name, value, language)
-    return _printable(text) or "—"
+        items = [_printable(_scalar(name, item, language)) for item in islice(value, VALUE_CHARACTERS)]
+        return _joined(items, between, len(value)) or "—"
+    return _printable(_scalar(name, value, language)) or "—"
+
+
+def _joined(items: list[str], between: str, count: int) -> str:
+    """As many of `count` items as there is room for, and a sign of it where some are left out."""
+    while len(between.join(items)) > VALUE_CHARACTERS and len(items) > 1:
+        items.pop()
+    return between.join(items if len(items) == count else [*items, "…"])
 
 
 def _scalar(name: str, value: object, language: str) -> str:
@@ -243,7 +285,10 @@ def _moment(value: str, language: str) -> str:
 
 
 def _printable(text: str) -> str:
-    text = text if len(text) <= VALUE_CHARACTERS else text[: VALUE_CHARACTERS - 1] + "…"
+    if len(text) > VALUE_CHARACTERS:
+        kept = text[: VALUE_CHARACTERS - 1]
+        space = kept.rfind(" ")  # not inside a word, if there is a place near the end
+        text = f"{kept[: space if space > VALUE_CHARACTERS * 3 // 4 else None]}…"
     return "".join(
         char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text
     )

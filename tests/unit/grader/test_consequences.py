@@ -72,3 +72,29 @@ def test_what_is_wrong_on_other_inputs_alone_is_no_consequence(evidence_of, case
 def test_right_numbers_of_fewer_steps_are_explained_without_a_mistake_in_the_formulas(evidence_of, cases, steps):
     evidence = evidence_of(lambda case: lstm_forward(case.x[:, steps], case.weights).h.astype(np.float32))
     assert set(_causes(evidence, cases)) <= {"equivalence", "generalisation", "statelessness", "trainability"}
+
+
+def test_what_follows_from_a_step_that_is_left_out_is_not_laid_on_the_formulas(evidence_of, cases):
+    """The loop begins with the second step, and two gates are exchanged beside it."""
+    swapped = _mistake("gates_swapped_if")
+    evidence = evidence_of(lambda case: replay((swapped,), replace(case, x=case.x[:, 1:])))
+    gradients = Gradients(
+        event="gradients", case="other_shape", reach={"cell.fcXO.kernel (kernel O)": 0.1}, first_timestep=None
+    )
+    evidence = replace(evidence, execution=replace(evidence.execution, gradients=gradients), verdicts={})
+    shown = with_causes(run_checks(evidence), diagnose(evidence, cases), evidence)
+    told = {check.id: (check.params.get("follows_from"), check.params.get("follows_also")) for check in shown}
+    assert told["generalisation"] == ("missing_step", ["gates_swapped_if"])
+    assert told["trainability"] == ("missing_step", None)
+
+
+def test_other_inputs_of_an_answer_that_lacks_steps_are_no_news(evidence_of, cases):
+    evidence = evidence_of(lambda case: case.expected[:, :-1])
+    assert _causes(evidence, cases)["generalisation"] == "missing_step"
+
+
+def test_two_mistakes_are_both_named_as_the_cause(evidence_of, cases):
+    mistakes = _mistake("no_tanh_output"), _mistake("sigmoid_candidate")
+    evidence = evidence_of(lambda case: replay(mistakes, case))
+    check = next(c for c in with_causes(run_checks(evidence), [], evidence) if c.id == "generalisation")
+    assert {check.params["follows_from"], *check.params["follows_also"]} == {"no_tanh_output", "sigmoid_candidate"}

@@ -183,6 +183,23 @@ def test_a_class_that_answers_another_batch_only_has_its_batch_hard_coded(eviden
     assert (first.code, first.params) == ("hardcoded_batch", {"works": 10, "needed": 2})
 
 
+def test_a_class_without_call_is_not_told_that_it_is_empty_too(evidence_of, cases, class_found):
+    raised = Raised(
+        event="raised", phase="build", case="exercise", type="NotImplementedError", bases=["RuntimeError"],
+        message="Model LSTM does not have a `call()` method implemented.", lines=[],
+    )  # fmt: skip
+    evidence = evidence_of()
+    found = class_found.model_copy(update={"has_call": False})
+    evidence = replace(evidence, execution=replace(evidence.execution, raised=(raised,), class_found=found))
+    assert [diagnosis.code for diagnosis in diagnose(evidence, cases)] == ["no_call_method"]
+
+
+def test_a_layer_that_one_gate_lacks_is_not_called_missing_everywhere(evidence_of, cases):
+    mistake = next(m for m in bank() if m.name == "no h layer in f")
+    [first, *_] = _diagnosed(evidence_of(lambda case: replay([mistake], case)), cases)
+    assert (first.code, first.params) == ("recurrent_missing", {"gates": ["F"], "variant": "gates"})
+
+
 def test_a_class_that_reads_past_the_last_step_has_its_length_hard_coded(evidence_of, cases):
     raised = Raised(
         event="raised",

@@ -26,6 +26,7 @@ from grader.report import (
     Status,
     SubmissionRef,
 )
+from reference.misconceptions import bank
 
 LOCALE = Path(grader.__file__).parent / "locale"
 
@@ -73,6 +74,8 @@ VARIANTS = {
     "any": set(ERROR_VARIANTS) | {"own", "constructor"},
     "name_error": {"local", "self"},
     "attribute_error": {"tensor"},
+    "recurrent_missing": {"gates"},
+    "x_not_used": {"gates"},
     "wrong_base_class": {"layer", "none"},
     "no_lstm_class": {"not_written", "other_name"},
     "returns_tuple": {"states"},
@@ -291,7 +294,9 @@ def test_a_missing_parameter_shows_as_a_question_mark():
         ("abc\u202edef", "abc\ufffddef"),
         ("\ud800", "\ufffd"),
         ("y" * 1_000_000, "y" * 199 + "…"),
-        (["y"] * 1_000_000, ("y, " * 67)[:199] + "…"),
+        ("a sentence " * 30, "a sentence " * 17 + "a sentence…"),
+        (["y"] * 1_000_000, "y, " * 67 + "…"),
+        (["lstm_cell.fcXI.kernel (kernel I)"] * 12, "lstm_cell.fcXI.kernel (kernel I), " * 5 + "…"),
     ],
     ids=lambda value: repr(value)[:20],
 )
@@ -349,6 +354,71 @@ def test_a_consequence_names_its_cause_and_gives_no_advice_of_its_own():
     check = _check(code="wrong_on_hidden_cases", params=params)
     shown = render(_report(checks=[check]), "en")["checks"][0]
     assert (shown["message"], shown["hint"]) == ("Same cause: “Input and forget gates swapped”.", None)
+
+
+def test_a_consequence_of_two_mistakes_names_both():
+    params = {"follows_from": "bias_missing", "follows_also": ["no_tanh_output"]}
+    shown = render(_report(checks=[_check(code="wrong_on_hidden_cases", params=params)]), "ru")["checks"][0]
+    assert shown["message"] == "Причины те же: «Не хватает смещения (bias)», «Выход без tanh»."
+
+
+def test_a_consequence_calls_its_cause_as_the_report_does():
+    diagnosis = Diagnosis(code="x_not_used", params={"gates": ["F"], "variant": "gates"}, confidence="exact")
+    check = _check(code="wrong_on_hidden_cases", params={"follows_from": "x_not_used"})
+    shown = render(_report(checks=[check], diagnoses=[diagnosis]), "en")["checks"][0]
+    assert shown["message"] == "Same cause: “Input x is missing from a gate”."
+
+
+def test_sentences_that_are_added_follow_the_order_of_the_catalogue():
+    params = {"gates": ["O"], "function": "hard_sigmoid of Keras 2"}
+    diagnosis = Diagnosis(code="wrong_gate_activation", params=params, confidence="exact")
+    [shown] = render(_report(diagnoses=[diagnosis]), "ru")["diagnoses"]
+    assert shown["message"].endswith("У вас hard_sigmoid, как в Keras 2. Где: выходной вентиль o.")
+
+
+def test_a_parameter_that_stands_in_the_message_has_no_sentence_beside_it():
+    """Reports of an older version know the class that was found, but no variant."""
+    for params, told in (({"found": "MyLSTM"}, 1), ({"found": "MyLSTM", "variant": "other_name"}, 1)):
+        diagnosis = Diagnosis(code="no_lstm_class", params=params, confidence="exact")
+        [shown] = render(_report(diagnoses=[diagnosis]), "en")["diagnoses"]
+        assert shown["message"].count("MyLSTM") == told
+
+
+@pytest.mark.parametrize(
+    ("gates", "shown"),
+    [
+        (["I", "F"], "the input gate i, the forget gate f"),
+        (["I", "F", "O"], "all three gates"),
+        (["I", "F", "C", "O"], "all three gates and the candidate"),
+    ],
+)
+def test_gates_are_called_by_their_names(gates, shown):
+    diagnosis = Diagnosis(code="bias_twice", params={"gates": gates}, confidence="exact")
+    [told] = render(_report(diagnoses=[diagnosis]), "en")["diagnoses"]
+    assert told["message"].endswith(f"Where: {shown}.")
+
+
+# What the name of a code says already.
+SAID_BY_THE_CODE = {
+    *((f"gates_swapped_{pair}", "gates") for pair in ("if", "io", "fo", "co")),
+    ("input_transformed", "of"),
+    ("tanh_on_state", "of"),
+    ("tanh_on_state", "function"),
+    ("state_init_ones", "value"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_everything_that_is_known_of_a_mistake_is_told(language):
+    told: dict[str, set[str]] = {}
+    for id, message in CATALOGUES[language].items():
+        told.setdefault(re.split("[./]", id)[0], set()).update(_placeholders(message))
+    known = {(mistake.code, name) for mistake in bank() for name in mistake.params}
+    assert {(code, name) for code, name in known if name not in told[code]} == SAID_BY_THE_CODE
+
+
+def test_one_word_is_used_for_a_gate():
+    assert [id for id, message in CATALOGUES["ru"].items() if re.search("ворот|гейт", message.string.lower())] == []
 
 
 def test_a_sentence_that_is_added_names_the_place_too():
