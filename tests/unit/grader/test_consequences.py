@@ -76,8 +76,8 @@ def test_right_numbers_of_fewer_steps_are_explained_without_a_mistake_in_the_for
 
 def test_what_follows_from_a_step_that_is_left_out_is_not_laid_on_the_formulas(evidence_of, cases):
     """The loop begins with the second step, and two gates are exchanged beside it."""
-    swapped = _mistake("gates_swapped_if")
-    evidence = evidence_of(lambda case: replay((swapped,), replace(case, x=case.x[:, 1:])))
+    late = next(mistake for mistake in bank() if mistake.name == "next x, the last twice")
+    evidence = evidence_of(lambda case: replay((late, _mistake("gates_swapped_if")), case)[:, :-1])
     gradients = Gradients(
         event="gradients", case="other_shape", reach={"cell.fcXO.kernel (kernel O)": 0.1}, first_timestep=None
     )
