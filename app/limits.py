@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import TooManyRequests
@@ -54,16 +54,29 @@ class RateLimit:
         self._busy_until[who] = busy_until
 
 
-async def check_uploads(session: AsyncSession, student: str, per_minute: int) -> None:
-    """Whether the student may upload one more; to be asked when it is the student's turn (`repository.take_turn`).
+async def too_many_uploads(
+    session: AsyncSession, students: Collection[str], per_minute: int
+) -> dict[str, TooManyRequests]:
+    """Say which of the students may not upload one more, because of `per_minute` uploads in the last minute.
 
-    Raises:
-        TooManyRequests: there were `per_minute` in the last minute.
+    To be asked when it is their turn (`repository.take_turns`).
+
+    Returns:
+        What to tell each of them.
     """
     now = utc_now()
     # What lies further ahead was made before a clock was set back; the clocks of two machines differ by less.
     recent = Submission.created_at > now - MINUTE, Submission.created_at < now + MINUTE
-    newest_first = select(Submission.created_at).where(Submission.student == student, *recent)
-    found = newest_first.order_by(Submission.created_at.desc()).offset(per_minute - 1).limit(1)
-    if (first := await session.scalar(found)) is not None:
-        raise TooManyRequests(retry_after_seconds=math.ceil((first + MINUTE - now).total_seconds()))
+    newest_first = func.row_number().over(partition_by=Submission.student, order_by=Submission.created_at.desc())
+    numbered = (
+        select(Submission.student, Submission.created_at, newest_first.label("number"))
+        .where(Submission.student.in_(students), *recent)
+        .subquery()
+    )
+    found = await session.execute(
+        select(numbered.c.student, numbered.c.created_at).where(numbered.c.number == per_minute)
+    )
+    return {
+        student: TooManyRequests(retry_after_seconds=math.ceil((first + MINUTE - now).total_seconds()))
+        for student, first in found
+    }

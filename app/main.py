@@ -15,7 +15,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from app import problems, tokens
 from app.api import openapi, operations
 from app.api import routes as api_routes
-from app.auth import check_guarded
+from app.auth import check_guarded, holders
 from app.backlog import Backlog
 from app.charts import ChartProcess, Charts
 from app.database import Database
@@ -23,6 +23,7 @@ from app.deletion import Retention
 from app.engine import warm_engine
 from app.errors import OwnerTokenMissing
 from app.head import HeadMiddleware
+from app.inbox import Inbox
 from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
 from app.limits import RateLimit
 from app.metrics import Metrics
@@ -94,7 +95,11 @@ def create_app(
             )
             await stack.enter_async_context(sender)
             limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
-            app.state.services = Services(settings, assignments, database, jobs, limit, backlog, charts)
+            per_minute = settings.student_uploads_per_minute
+            inbox = Inbox(database, assignments, jobs, backlog, uploads_per_minute=per_minute)
+            app.state.services = Services(
+                settings, assignments, database, jobs, limit, backlog, inbox, holders(database), charts
+            )
             await stack.enter_async_context(Retention(database, settings.retention_days))
             look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None
             probe = WriteProbe(database, room_bytes=settings.upload_bytes, look=look)

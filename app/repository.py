@@ -5,10 +5,11 @@ Each function works in the transaction of the session it is given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, select, true, tuple_, update
+from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, String, bindparam, case, func, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
@@ -29,47 +30,35 @@ class QueueState:
     oldest_seconds: float
 
 
-async def add_submission(
-    session: AsyncSession,
-    *,
-    student: str,
-    assignment_id: str,
-    filename: str,
-    content: bytes,
-    sha256: str,
-    submitted_by: str,
-    idempotency_key: str | None = None,
-) -> Submission:
-    """Store one attempt in its student's turn (`take_turn`), and queue it. Its number counts the student's attempts at
-    this assignment, from 1.
+async def add_submissions(session: AsyncSession, submissions: Sequence[Submission]) -> None:
+    """Store attempts in their students' turns (`take_turns`), and queue them.
+
+    An attempt's number counts those of its student at its assignment, from 1.
     """
-    earlier = select(func.max(Submission.attempt)).where(
-        Submission.student == student, Submission.assignment_id == assignment_id
-    )
-    waiting = select(func.count()).where(Submission.student == student, Submission.job_status == JobStatus.QUEUED)
-    # In one statement: each is a round trip that others wait for.
-    arrived = select(func.max(Submission.arrival))
+    is_queued = case((Submission.job_status == JobStatus.QUEUED, 1))
     found = await session.execute(
-        select(earlier.scalar_subquery(), waiting.scalar_subquery(), arrived.scalar_subquery())
+        select(Submission.student, Submission.assignment_id, func.max(Submission.attempt), func.count(is_queued))
+        .where(Submission.student.in_({each.student for each in submissions}))
+        .group_by(Submission.student, Submission.assignment_id)
     )
-    last_attempt, waiting_now, last_arrival = found.one()
-    submission = Submission(
-        student=student,
-        assignment_id=assignment_id,
-        attempt=(last_attempt or 0) + 1,
-        filename=filename,
-        content=content,
-        sha256=sha256,
-        submitted_by=submitted_by,
-        idempotency_key=idempotency_key,
-        arrival=(last_arrival or 0) + 1,
-        priority=max(-waiting_now, REGRADE_PRIORITY + 1),
-    )
-    session.add(submission)
+    last_attempt: Counter[tuple[str, str]] = Counter()
+    waiting: Counter[str] = Counter()
+    for student, assignment_id, attempt, queued in found:
+        last_attempt[student, assignment_id] = attempt
+        waiting[student] += queued
+    last_arrival = await session.scalar(select(func.max(Submission.arrival))) or 0
+    for submission in submissions:
+        last_attempt[submission.student, submission.assignment_id] += 1
+        last_arrival += 1
+        submission.attempt = last_attempt[submission.student, submission.assignment_id]
+        submission.arrival = last_arrival
+        submission.priority = max(-waiting[submission.student], REGRADE_PRIORITY + 1)
+        waiting[submission.student] += 1
+    session.add_all(submissions)
     await session.flush()
-    record(session, submission.id, "queued")
+    for submission in submissions:
+        record(session, submission.id, "queued")
     await announce_queued(session)
-    return submission
 
 
 async def attempts(session: AsyncSession, student: str, assignment_id: str) -> Sequence[Attempt]:
@@ -86,10 +75,16 @@ async def attempts(session: AsyncSession, student: str, assignment_id: str) -> S
     ]
 
 
-async def take_turn(session: AsyncSession, student: str) -> None:
-    """Wait until no other transaction adds an attempt of this student. On SQLite all writers take turns anyway."""
+async def take_turns(session: AsyncSession, students: Sequence[str]) -> None:
+    """Wait until no other transaction adds attempts of these students. On SQLite all writers take turns anyway.
+
+    Args:
+        students: in order, so that two who wait for several never wait for one another.
+    """
     if is_postgresql(session):
-        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"student:{student}", 0))))
+        student = func.unnest(bindparam("students", list(students), ARRAY(String))).column_valued("student")
+        key = func.hashtextextended(func.concat("student:", student), 0)
+        await session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
@@ -169,11 +164,13 @@ async def queue_position(session: AsyncSession, submission: Submission) -> int |
     return (await session.scalar(ahead) or 0) + 1
 
 
-async def queue_places(session: AsyncSession) -> dict[str, int]:
-    """`queue_position` of everything that waits, by id."""
-    queued = select(Submission.id).where(Submission.job_status == JobStatus.QUEUED)
-    ids = await session.scalars(queued.order_by(Submission.priority.desc(), Submission.arrival, Submission.id))
-    return {id: place for place, id in enumerate(ids, 1)}
+async def queue_places(session: AsyncSession, ids: Collection[str] | None = None) -> dict[str, int]:
+    """`queue_position` by id, of these or of everything that waits."""
+    order = Submission.priority.desc(), Submission.arrival, Submission.id
+    place = func.row_number().over(order_by=order).label("place")
+    queued = select(Submission.id, place).where(Submission.job_status == JobStatus.QUEUED).subquery()
+    found = await session.execute(select(queued) if ids is None else select(queued).where(queued.c.id.in_(ids)))
+    return {id: place for id, place in found}  # noqa: C416
 
 
 async def queue_state(session: AsyncSession) -> QueueState:

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from app.backlog import Backlog
+from app.batches import Batcher
 from app.charts import Charts
 from app.database import Database
+from app.inbox import Inbox
 from app.jobs import Jobs
 from app.limits import RateLimit
 from app.metrics import Metrics
 from app.probe import WriteProbe
 from app.selftest import SelfTest
 from app.settings import Settings
+from app.tokens import Principal
 from grader import Assignment
 
 WATCHERS_LOOKING = 4
@@ -43,6 +46,7 @@ class Services:
     """What handlers of uploads, pages and the API share.
 
     Attributes:
+        holders: whose a token is, by its hash.
         request_limit: of one token to the API.
         looking: how many of those who wait for a submission may ask the database at the same time. Hundreds do when a
             grade ends, and uploads shall find a free connection then.
@@ -54,6 +58,8 @@ class Services:
     jobs: Jobs
     request_limit: RateLimit
     backlog: Backlog
+    inbox: Inbox
+    holders: Batcher[str, Principal | None]
     charts: Charts
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -57,7 +57,13 @@ def sign_in_link(url: str, secret: str) -> str:
 
 async def find_token(session: AsyncSession, sha256: str) -> Token | None:
     """The token with this hash, if it is valid now."""
-    return await session.scalar(select(Token).where(Token.sha256 == sha256, is_valid(utc_now())))
+    return (await find_tokens(session, [sha256])).get(sha256)
+
+
+async def find_tokens(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Token]:
+    """Those of the tokens with these hashes that are valid now, by hash."""
+    found = await session.scalars(select(Token).where(Token.sha256.in_(sha256s), is_valid(utc_now())))
+    return {token.sha256: token for token in found}
 
 
 async def add_token(

@@ -11,24 +11,19 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import logging
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from app import repository
 from app.errors import (
     AssignmentUnknown,
-    AttemptRefused,
-    CommitUnanswered,
     FieldsMissing,
     FieldsUnknown,
     FileEmpty,
@@ -36,21 +31,13 @@ from app.errors import (
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
-    IdempotencyKeyReused,
     OtherStudent,
     StudentInvalid,
-    TooManyRequests,
     UploadTooSlow,
 )
-from app.limits import check_uploads
-from app.models import Submission, utc_now
-from app.policy import check_attempt
-from app.services import Services
 from app.tokens import Principal
 from grader import Assignment
 from grader import Submission as GradedSubmission
-
-logger = logging.getLogger(__name__)
 
 FIELDS = ("file", "student", "assignment")
 DEFAULT_ASSIGNMENT = "lstm-layer"
@@ -187,73 +174,6 @@ def clean_filename(came: str) -> str:
     path = PurePosixPath(name)
     suffix = path.suffix if len(path.suffix) < FILENAME_CHARACTERS else ""
     return path.name.removesuffix(suffix)[: FILENAME_CHARACTERS - len(suffix)] + suffix
-
-
-async def accept(
-    services: Services, upload: Upload, submitter: Principal, idempotency_key: str | None = None
-) -> tuple[Submission, int | None]:
-    """Store the upload and queue it, both or neither; from here on it is not lost.
-
-    Args:
-        idempotency_key: the sender's name for this request; what was handed in with it before is given again.
-    Returns:
-        The submission and its place in the queue; None: it was handed in before.
-    Raises:
-        IdempotencyKeyReused: and that was something else.
-        TooManyRequests: the student sends too much.
-        Overloaded: what came before waits too long.
-        AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
-        CommitUnanswered: it may have been stored, or not.
-    """
-    if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
-        return earlier, None
-    await services.backlog.check()
-    assignment = services.assignments[upload.assignment_id]
-    stored: Submission | None = None
-    try:
-        async with services.database.write() as session:
-            await repository.take_turn(session, upload.student)
-            await check_uploads(session, upload.student, services.settings.student_uploads_per_minute)
-            limited = assignment.attempts.are_limited
-            attempts = await repository.attempts(session, upload.student, upload.assignment_id) if limited else []
-            check_attempt(assignment, attempts, utc_now())
-            submission = await repository.add_submission(
-                session,
-                student=upload.student,
-                assignment_id=upload.assignment_id,
-                filename=upload.filename,
-                content=upload.content,
-                sha256=upload.sha256,
-                submitted_by=submitter.token_id,
-                idempotency_key=idempotency_key,
-            )
-            position = await repository.queue_position(session, submission)
-    except (IntegrityError, AttemptRefused, TooManyRequests):
-        # The same request at the same time, and the other one was faster.
-        if idempotency_key and (earlier := await _repeated(services, upload, submitter, idempotency_key)):
-            return earlier, None
-        raise
-    except CommitUnanswered:
-        # Another connection may know.
-        with contextlib.suppress(SQLAlchemyError):
-            async with services.database.read() as session:
-                stored = await repository.find_submission(session, submission.id, submitter)
-        if not stored:
-            raise
-    services.jobs.wake()
-    facts = {"submission_id": submission.id, "assignment": submission.assignment_id, "bytes": len(upload.content)}
-    logger.info("submission_queued", extra=facts)
-    return submission, position
-
-
-async def _repeated(services: Services, upload: Upload, submitter: Principal, key: str) -> Submission | None:
-    async with services.database.read() as session:
-        earlier = await repository.find_repeated(session, submitter.token_id, key)
-    if earlier is not None:
-        came = (upload.student, upload.assignment_id, upload.filename, upload.sha256)
-        if came != (earlier.student, earlier.assignment_id, earlier.filename, earlier.sha256):
-            raise IdempotencyKeyReused
-    return earlier
 
 
 def _limited(request: Request, body_limit: int, limit_bytes: int) -> Receive:

@@ -72,7 +72,7 @@ async def create_submission(
     limit_bytes = parts.settings.upload_bytes
     async with uploads.read_form(request, limit_bytes) as form:
         upload = await uploads.check_upload(form, parts.assignments, limit_bytes, submitter)
-    submission, position = await uploads.accept(parts, upload, submitter, idempotency_key)
+    submission, position = await parts.inbox.accept(upload, submitter, idempotency_key)
     body = _body_of(_State(submission, None, position, None), report_language(request, submission), submitter)
     if wait or position is None:
         # What was stored now is never answered with an error, though the database may be gone by then.

@@ -107,7 +107,7 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
                 form, parts.assignments, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD, KEY_FIELD)
             )
         form_key = unmask(fields.get(KEY_FIELD, ""))
-        submission, _ = await uploads.accept(parts, checked, submitter, checked.key(form_key) if form_key else None)
+        submission, _ = await parts.inbox.accept(checked, submitter, checked.key(form_key) if form_key else None)
     except UploadRefused as refusal:
         return await _upload_page(request, submitter, refusal, fields)
     response = RedirectResponse(f"/submissions/{submission.id}", HTTP_303_SEE_OTHER)

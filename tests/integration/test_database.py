@@ -23,7 +23,7 @@ from app.database import Database
 from app.errors import AttemptsUsedUp, TooManyRequests
 from app.jobs import claims
 from app.jobs.claims import Claim
-from app.limits import check_uploads
+from app.limits import too_many_uploads
 from app.listing import Selection, list_submissions
 from app.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
 from app.policy import check_attempt
@@ -91,9 +91,8 @@ async def add(database: Database, by: Principal, student: str = "ivanov") -> Sub
 
 
 async def add_in(session: AsyncSession, by: Principal, student: str) -> Submission:
-    await repository.take_turn(session, student)
-    return await repository.add_submission(
-        session,
+    await repository.take_turns(session, [student])
+    submission = Submission(
         student=student,
         assignment_id="lstm-layer",
         filename="LSTM.py",
@@ -101,6 +100,8 @@ async def add_in(session: AsyncSession, by: Principal, student: str) -> Submissi
         sha256=hashlib.sha256(CONTENT).hexdigest(),
         submitted_by=by.token_id,
     )
+    await repository.add_submissions(session, [submission])
+    return submission
 
 
 async def claim(database: Database) -> Claim | None:
@@ -273,7 +274,7 @@ async def refused_of_ten(
 
     async def hand_in() -> None:
         async with database.write() as session:
-            await repository.take_turn(session, "ivanov")
+            await repository.take_turns(session, ["ivanov"])
             await check(session)
             await asyncio.sleep(0.01)
             await add_in(session, owner, "ivanov")
@@ -299,7 +300,8 @@ async def test_attempts_beyond_the_limit_are_refused_even_at_the_same_time(
 
 async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database, owner: Principal) -> None:
     async def check(session: AsyncSession) -> None:
-        await check_uploads(session, "ivanov", 3)
+        for refused in (await too_many_uploads(session, ["ivanov", "petrov"], 3)).values():
+            raise refused
 
     async def made_earlier(seconds: float) -> None:
         async with database.write() as session:
@@ -309,7 +311,7 @@ async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database
     refused = await refused_of_ten(database, owner, check)
     assert [type(each) for each in refused] == [TooManyRequests] * 7
     async with database.read() as session:
-        await check_uploads(session, "petrov", 1)
+        assert list(await too_many_uploads(session, ["ivanov", "petrov"], 1)) == ["ivanov"]
     # What it says about when to come again is true, to the second.
     await made_earlier(30)
     with pytest.raises(TooManyRequests) as caught:

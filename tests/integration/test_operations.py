@@ -161,8 +161,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
 ) -> None:
     await graded(database, owner, "graded")
     async with database.write() as session:
-        waiting = await repository.add_submission(
-            session,
+        waiting = Submission(
             student="waits",
             assignment_id="lstm-layer",
             filename="LSTM.py",
@@ -170,6 +169,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
             sha256="0",
             submitted_by=owner.token_id,
         )
+        await repository.add_submissions(session, [waiting])
     url = postgresql.new_database()
     postgresql.restore(postgresql.dump(database.conninfo), url)
     await add(database, owner, "later")

@@ -314,7 +314,7 @@ async def test_database_that_is_gone_is_503(service: Service, monkeypatch: pytes
     async def fail(*_: object, **__: object) -> None:
         raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
-    monkeypatch.setattr("app.repository.add_submission", fail)
+    monkeypatch.setattr("app.repository.add_submissions", fail)
     async with service.client() as client:
         response = await client.post(SUBMISSIONS, **upload())
     assert_problem(response, 503, "storage-unavailable")
@@ -327,7 +327,7 @@ async def test_more_at_once_than_there_are_connections_is_503(
     async def fail(*_: object, **__: object) -> None:
         raise NoConnectionFree("QueuePool limit of size 5 overflow 10 reached, connection timed out")
 
-    monkeypatch.setattr("app.repository.add_submission", fail)
+    monkeypatch.setattr("app.repository.add_submissions", fail)
     async with service.client() as client:
         response = await client.post(SUBMISSIONS, **upload())
     assert_problem(response, 503, "busy")

@@ -13,7 +13,7 @@ from app.jobs import MAX_CLAIMS, MAX_TRIES, locked
 from app.models import JobStatus, StoredReport, Submission
 from app.settings import Settings
 from app.tokens import Principal
-from app.uploads import Upload, accept
+from app.uploads import Upload
 from grader import Report, Status
 from tests.unit.app.conftest import FakeGrader, Service, running
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 async def submit(service: Service, student: str = "ivanov") -> str:
     token = await service.add_token(f"token-{student}-{id(object())}")
     upload = Upload(student, "lstm-layer", "LSTM.py", b"class LSTM: ...")
-    submission, _ = await accept(service.services, upload, Principal(token.id, token.role))
+    submission, _ = await service.services.inbox.accept(upload, Principal(token.id, token.role))
     return submission.id
 
 
@@ -79,8 +79,7 @@ async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service: 
 async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
     async with service.services.database.write() as session:
         token = await tokens.set_owner_token(session, "0" * 64)
-        submission = await repository.add_submission(
-            session,
+        submission = Submission(
             student="ivanov",
             assignment_id="removed",
             filename="LSTM.py",
@@ -88,6 +87,7 @@ async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
             sha256="c" * 64,
             submitted_by=token.id,
         )
+        await repository.add_submissions(session, [submission])
     service.services.jobs.wake()
     _, _, report = await done(service, submission.id)
     assert report is not None

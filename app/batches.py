@@ -1,0 +1,71 @@
+"""Work that costs as much for many as for one, such as a transaction: done together for all who want it at the time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BATCH_ITEMS = 50
+
+
+class Batcher(Generic[Item, Result]):
+    """Nobody waits for others to come: what comes while a batch is worked on makes up the next one.
+
+    Args:
+        work: returns one result for each item, in order. An exception among them is raised to the caller who brought
+            the item; one that is raised instead goes to all of the batch.
+        fits: whether an item may join a batch that holds these.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        fits: Callable[[Sequence[Item], Item], bool] = lambda batch, item: True,
+    ) -> None:
+        self._work = work
+        self._fits = fits
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def do(self, item: Item) -> Result:
+        """Raises: what the work on it has raised."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._work_off(), name="batches")
+        return await future
+
+    async def _work_off(self) -> None:
+        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+        try:
+            while self._waiting:
+                batch = self._next_batch()
+                try:
+                    results = await self._work([item for item, _ in batch])
+                except Exception as exc:
+                    results = [exc] * len(batch)
+                for (_, future), result in zip(batch, results, strict=True):
+                    if future.done():
+                        continue  # The caller was cancelled.
+                    if isinstance(result, Exception):
+                        future.set_exception(result)
+                    else:
+                        future.set_result(result)
+        finally:
+            self._task = None
+            for _, future in (*batch, *self._waiting):  # None, unless the process stops in the middle.
+                future.cancel()
+            self._waiting.clear()
+
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+        later: list[tuple[Item, asyncio.Future[Result]]] = []
+        for each in self._waiting:
+            fits = len(batch) < BATCH_ITEMS and self._fits([item for item, _ in batch], each[0])
+            (batch if fits else later).append(each)
+        self._waiting = later
+        return batch
