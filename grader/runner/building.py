@@ -103,7 +103,7 @@ class Builder:
         if best is None:
             raise self._telling(sizes, failed)
         _, self.plan, model = best
-        if self._key is None:
+        if self._key != self.plan.key:
             self._key = self.plan.key
             likely = [plan.key for plan in self._constructor.plans(sizes) if not plan.unlikely]
             self.is_open = self.plan.key != likely[-1] if likely else False

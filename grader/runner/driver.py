@@ -34,6 +34,7 @@ from channel import Channel, decode
 from class_signature import own_codes
 from construct import Constructor
 from contents import last_step
+from gate_names import GATES
 from leaves import Leaf, find_leaves, untracked
 from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
 from peepholes import ROWS, TIMESTEPS, find_peepholes
@@ -48,8 +49,8 @@ MOST_FAILURES_TOLD = 100
 MOST_PATCHES_TOLD = 10
 MOST_HOLDERS_TOLD = 10
 MOST_LEAVES_TOLD = 40
-# Where a gradient is missing, it is measured again on so many steps: a path through an old c or an older h needs more
-# than the three of the shortest case.
+# Where weights are missing, or a gradient is, it is tried again on so many steps: a loop may begin late, and a path
+# through an old c or an older h needs more than the three of the shortest case.
 STEPS_OF_ALL_PATHS = 8
 
 
@@ -256,7 +257,8 @@ class Driver:
         """A built model.
 
         Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps: so it is built on the
-        first step alone, where the case allows it.
+        first step alone, where the case allows it. A loop that leaves out some steps may need more of them to come to
+        all of its layers.
         """
         self._phases.begin("build")
         built = None
@@ -267,6 +269,10 @@ class Driver:
                 if not self._builder.constructed:
                     self._phases.report(exc, case["id"], constructing=True)
                     raise Failed from exc
+        if built is not None and not self._has_all_gates(sizes, built.model):
+            with contextlib.suppress(Exception):  # so many are our idea too
+                steps = x[:, :STEPS_OF_ALL_PATHS]
+                built = Built(self._model(sizes | {"timesteps": steps.shape[1]}, steps), reused=True)
         if built is None:
             try:
                 model = self._model(sizes, x)
@@ -278,6 +284,9 @@ class Driver:
         # From its second case on a model has seen another shape, however it was built.
         self._models[(sizes["features"], sizes["units"])] = Built(built.model, reused=True, candidates=built.candidates)
         return built
+
+    def _has_all_gates(self, sizes: Sizes, model: Any) -> bool:
+        return min(count_gates(model, self._module.names, sizes["features"], sizes["units"]).values()) >= len(GATES)
 
     def _model(self, sizes: Sizes, x: tf.Tensor) -> Any:
         self._module.follow(sizes)

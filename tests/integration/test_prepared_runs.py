@@ -187,7 +187,7 @@ def _content(outcome: Outcome) -> Any:
     return (
         [
             (
-                event.model_dump(exclude={"phases"}),
+                _told(event),
                 {name: (a.shape, a.dtype, a.tobytes()) for name, a in arrays.items()},
             )
             for event, arrays in events
