@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy import select
 
 from app import regrades, tokens
+from app.api.parameters import ID
 from app.api.schemas import RegradeRequest, TokenRequest
 from app.database import Database
 from app.errors import NotPossible
@@ -19,6 +21,7 @@ from app.models import Role, Token, utc_now
 from app.regrades import Regraded
 from app.settings import Settings
 from app.tokens import Principal
+from grader.invalid import sentence_of
 
 LOOK_SECONDS = 1.0
 Wanted = TypeVar("Wanted", bound=BaseModel)
@@ -83,8 +86,8 @@ async def revoke_token(settings: Settings, token_id: str) -> None:
     async with _opened(settings) as database:
         owner = await _owner(database)
         async with database.write() as session:
-            if not await tokens.revoke_token(session, token_id, owner):
-                raise NotPossible(reason=f"there is no token {token_id}")
+            if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, owner):
+                raise NotPossible(reason=f"there is no token {token_id!a}")
 
 
 async def regrade(
@@ -102,6 +105,8 @@ async def regrade(
     Raises:
         NotPossible: the API would not begin it either.
     """
+    if unknown := [each for each in submissions or () if not ID.fullmatch(each)]:
+        raise NotPossible(reason=f"there is no submission {unknown[0]!a}")
     if (since := selection.get("since")) is not None:
         selection = {**selection, "since": since.replace(tzinfo=since.tzinfo or UTC)}
     chosen = {"submissions": submissions} if submissions else {"filter": selection} if selection else {"all": True}
@@ -152,5 +157,10 @@ def _checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:
     try:
         return model.model_validate(values)
     except ValidationError as exc:
-        problems = (f"{'.'.join(map(str, error['loc'])) or 'all'}: {error['msg']}" for error in exc.errors())
-        raise NotPossible(reason="; ".join(problems)) from exc
+        raise NotPossible(reason="; ".join(map(_in_words, exc.errors()))) from exc
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """With the name of the argument, where it is about one."""
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)

@@ -7,9 +7,11 @@ import itertools
 import sqlite3
 from pathlib import Path
 
-from app.database import known_revisions
+from app.database import OURS, known_revisions
 from app.database_file import DatabaseFile, copied
 from app.errors import BackupUnusable
+
+DAMAGED = "it is damaged, or not what `db backup` has made ({problem}). Take another copy"
 
 
 def back_up(database: Path, target: Path) -> None:
@@ -66,19 +68,24 @@ def _free_name(database: Path) -> Path:
 
 def _check(backup: Path) -> int:
     """How far it has counted (`DatabaseFile`)."""
+    if backup.is_dir():
+        raise BackupUnusable(backup=str(backup), reason="it is a folder; the name of a file is needed")
+    if not backup.exists():
+        raise BackupUnusable(backup=str(backup), reason="there is no such file")
     if not backup.is_file() or not backup.stat().st_size:
-        raise BackupUnusable(backup=str(backup), reason="it is empty" if backup.is_file() else "there is no such file")
+        raise BackupUnusable(backup=str(backup), reason="it is empty, or no file")
     try:
         with contextlib.closing(sqlite3.connect(_address(backup), uri=True)) as connection:
             problems = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+            if not {"alembic_version", OURS} <= tables:
                 raise BackupUnusable(backup=str(backup), reason="it is not a database of lstm-grader")
             revisions = [row[0] for row in connection.execute("SELECT version_num FROM alembic_version")]
             count: int = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as exc:
-        raise BackupUnusable(backup=str(backup), reason=str(exc)) from exc
+        raise BackupUnusable(backup=str(backup), reason=DAMAGED.format(problem=exc)) from exc
     if problems != ["ok"]:
-        raise BackupUnusable(backup=str(backup), reason=problems[0])
+        raise BackupUnusable(backup=str(backup), reason=DAMAGED.format(problem=problems[0].splitlines()[-1]))
     if unknown := set(revisions) - known_revisions():
         reason = f"a newer lstm-grader has made it (revision {unknown.pop()})"
         raise BackupUnusable(backup=str(backup), reason=reason)

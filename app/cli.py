@@ -17,7 +17,8 @@ import typer
 
 from grader.cli import cli, main
 from grader.doctor import sections
-from grader.shell import OUR_FAILURE, USAGE, make_folder
+from grader.invalid import sentence_of
+from grader.shell import OUR_FAILURE, USAGE, check_output, failure, make_folder, usage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 T = TypeVar("T")
+# As SQLite says it.
+DAMAGED_DATABASE = ("file is not a database", "database disk image is malformed")
 
 __all__ = ["main"]
 
@@ -97,6 +100,8 @@ def upgrade() -> None:
 
         configure_logging(settings.log_level)
         database = Database(settings.database_url)
+        if database.is_sqlite:
+            make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
 
         async def upgrade() -> None:
             try:
@@ -116,6 +121,7 @@ def backup(
 
     PostgreSQL is backed up with pg_dump: docs/operations.md. Exit codes: 0 done, 2 wrong usage, 3 we failed.
     """
+    check_output(file)
     with starting() as settings:
         from app.backup import back_up
 
@@ -135,6 +141,7 @@ def restore(
         from app import backup
         from app.jobs import locked
 
+        make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
         with locked(settings.data_dir):
             before = backup.restore(_sqlite(settings), file)
     typer.echo(f"lstm-grader: restored{f'; what was there before is in {before}' if before else ''}")
@@ -286,27 +293,31 @@ def starting() -> Iterator[Settings]:
     except ValidationError as exc:
         for problem in exc.errors(include_input=False):
             name = f"{ENV_PREFIX}{problem['loc'][0]}".upper() if problem["loc"] else ENV_PREFIX
-            typer.echo(f"lstm-grader: {name}: {problem['msg']}", err=True)
+            typer.echo(f"lstm-grader: {name}: {sentence_of(problem)}", err=True)
         raise typer.Exit(USAGE) from exc
     except (OSError, ValueError) as exc:  # A file that holds a secret.
-        typer.echo(f"lstm-grader: {exc}", err=True)
-        raise typer.Exit(USAGE) from exc
+        raise usage(failure(exc)) from exc
     try:
         yield settings
-    except CannotStart as exc:
-        typer.echo(f"lstm-grader: {exc}", err=True)
-        raise typer.Exit(USAGE) from exc
     except NotPossible as exc:
-        typer.echo(f"lstm-grader: {exc.params['reason']}", err=True)
-        raise typer.Exit(USAGE) from exc
-    except (AssignmentError, OSError) as exc:
-        typer.echo(f"lstm-grader: {exc}", err=True)
-        raise typer.Exit(USAGE) from exc
+        raise usage(exc.params["reason"]) from exc
+    except (CannotStart, AssignmentError, OSError) as exc:
+        raise usage(failure(exc)) from exc
     except SandboxError as exc:
         typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc
     except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
         # Without the statement, and the address of a page about it.
         reason = str(getattr(exc, "orig", None) or exc).strip()
-        typer.echo(f"lstm-grader: the database cannot be used: {reason}", err=True)
+        typer.echo(f"lstm-grader: {_of_database(settings, reason)}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc
+
+
+def _of_database(settings: Settings, reason: str) -> str:
+    from app.database import database_url
+
+    url = database_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
+        return f"the database cannot be used: {reason}"
+    advice = ". Restore a backup: lstm-grader db restore FILE" if reason in DAMAGED_DATABASE else ""
+    return f"the database {url.database} cannot be used: {reason}{advice}"

@@ -54,6 +54,8 @@ SQLITE_UNDONE = frozenset(
 ROOM = """
     WITH room AS MATERIALIZED (SELECT repeat('x', 32000) FROM generate_series(1, :count)) SELECT count(*) FROM room
 """
+# The table that every version has had.
+OURS = "submissions"
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
 #: Whether a transaction of this request, or of this task, was committed, or may have been. What is said of a failure
@@ -69,7 +71,7 @@ def database_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except SQLAlchemyArgumentError as exc:
+    except (SQLAlchemyArgumentError, ValueError) as exc:  # Such as a port that is no number.
         raise ValueError("expected a URL such as postgresql://user:password@host/name") from exc
     driver = DRIVERS.get(parsed.get_backend_name())
     if driver is None:
@@ -222,11 +224,7 @@ class Database:
             if not self.file.exists:
                 self.file.create()
                 logger.warning("database_created", extra={"database": str(self.file.path)})
-        current, newest = await self.revisions()
-        if not _is_known(current):
-            raise DatabaseNewer(current=current, expected=newest)
-        if self.file:
-            await self._check_ours(current)
+        current, newest = await self.check_ours()
         if self.file and current not in (None, newest):
             copy = Path(f"{self.file.path}.before-{newest}")
             await self.back_up(copy)
@@ -251,26 +249,40 @@ class Database:
             self.file.count_on()
             self.file.hold()
 
-    async def _check_ours(self, revision: str | None) -> None:
-        assert self.file
+    async def check_ours(self) -> tuple[str | None, str]:
+        """Look whether the tables can be brought to the form of this version. An SQLite file must be there.
+
+        Returns:
+            Their revision, None if there are none; and the newest one there is.
+        Raises:
+            DatabaseLost: an SQLite file is older than it was.
+            DatabaseForeign: another program has made them.
+            DatabaseNewer: a newer version has made them.
+        """
         async with self._engine.connect() as connection:
-            if revision is None and await connection.run_sync(_has_tables):
-                raise DatabaseForeign(database=str(self.file.path))
-            self.file.check((await connection.exec_driver_sql("PRAGMA user_version")).scalar_one())
+            current, newest = await connection.run_sync(_revisions)
+            tables = await connection.run_sync(_tables)
+            if tables and OURS not in tables and (self.file or "alembic_version" in tables):
+                raise DatabaseForeign(database=self.url.database)
+            if not _is_known(current):
+                raise DatabaseNewer(current=current, expected=newest)
+            if self.file:
+                self.file.check((await connection.exec_driver_sql("PRAGMA user_version")).scalar_one())
+        return current, newest
 
     async def check_revision(self) -> None:
         """To be called before anything else is asked of a database that is there already.
 
         Raises:
-            DatabaseMissing, DatabaseLost: there is no SQLite file, or no longer.
-            DatabaseOutdated, DatabaseNewer: the tables are not those that this version works with.
+            DatabaseMissing: there is no SQLite file.
+            DatabaseOutdated: the tables are those of an older version, or there are none.
+            DatabaseLost, DatabaseForeign, DatabaseNewer: see `check_ours`.
         """
-        if self.file and not self.file.exists:
+        if self.file:
             self.file.check()
-            raise DatabaseMissing(database=str(self.file.path))
-        current, newest = await self.revisions()
-        if not _is_known(current):
-            raise DatabaseNewer(current=current, expected=newest)
+            if not self.file.exists:
+                raise DatabaseMissing(database=str(self.file.path))
+        current, newest = await self.check_ours()
         if current != newest:
             raise DatabaseOutdated(current=current or "none", expected=newest)
 
@@ -295,11 +307,6 @@ class Database:
                 raw = (await connection.get_raw_connection()).driver_connection
                 assert raw is not None
                 await (await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
-
-    async def revisions(self) -> tuple[str | None, str]:
-        """The revision of the tables, None if there are none; and the newest one there is."""
-        async with self._engine.connect() as connection:
-            return await connection.run_sync(_revisions)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -350,8 +357,8 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def _has_tables(connection: Connection) -> bool:
-    return bool(inspect(connection).get_table_names())
+def _tables(connection: Connection) -> list[str]:
+    return inspect(connection).get_table_names()
 
 
 # Alembic takes 0.2 s to import and is needed once.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from app.errors import DatabaseLost, DatabaseMoved, NoRoom
+from app.errors import DatabaseLost, DatabaseMoved, DatabaseUnusable, NoRoom
 
 # How long a probe waits for whoever writes.
 BUSY_SECONDS = 10.0
@@ -62,7 +62,9 @@ class DatabaseFile:
         return None
 
     def check(self, count: int | None = None) -> None:
-        """Raises: DatabaseLost: see `lost`."""
+        """Raises: DatabaseUnusable: the path leads to a folder; DatabaseLost: see `lost`."""
+        if self.path.is_dir():
+            raise DatabaseUnusable(database=str(self.path), reason="it is a folder; the name of a file is needed")
         if reason := self.lost(count):
             raise DatabaseLost(database=str(self.path), reason=reason, marker=str(self.marker))
 

@@ -42,7 +42,8 @@
         DatabaseNewer           the tables are those of a newer version
         DatabaseMissing         a command needs a database, and a service was never started on this one
         DatabaseLost            there was a database, and it is gone, empty, or has lost something
-        DatabaseForeign         the SQLite file is another program's
+        DatabaseForeign         another program has made the tables
+        DatabaseUnusable        no database can be where the settings say
         OwnerTokenMissing       services that share a database would each end the other's owner token
         BackupUnusable          a copy of a database is damaged, or of a newer version
         BackupElsewhere         PostgreSQL is backed up by its own tools
@@ -238,6 +239,10 @@ class DatabaseForeign(CannotStart):
     text = "{database} is a database of another program. Nothing was changed. Move it away, or choose another name."
 
 
+class DatabaseUnusable(CannotStart):
+    text = "the database {database} cannot be used: {reason}"
+
+
 class OwnerTokenMissing(CannotStart):
     text = "services on the same PostgreSQL need the same owner's token: set LSTM_GRADER_OWNER_TOKEN"
 
@@ -323,6 +328,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     DatabaseMissing: None,
     DatabaseLost: None,
     DatabaseForeign: None,
+    DatabaseUnusable: None,
     OwnerTokenMissing: None,
     NothingToShare: None,
     BackupUnusable: None,

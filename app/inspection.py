@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import repository
-from app.database import Database, database_url, known_revisions
-from app.database_file import DatabaseFile
+from app.database import Database
+from app.errors import CannotStart
 from app.settings import Settings
 
 
@@ -22,44 +23,52 @@ class Inspection:
 
 
 async def inspect_database(settings: Settings) -> Inspection:
-    url = database_url(settings.database_url)
-    is_sqlite = url.get_backend_name() == "sqlite"
+    database = Database(settings.database_url, read_only=True)
     # What follows a question mark may be a secret, too.
-    server = url.set(drivername="postgresql", query={}).render_as_string()
-    lines = [f"database: {f'SQLite, {url.database}' if is_sqlite else f'PostgreSQL, {server}'}"]
+    server = database.url.set(drivername="postgresql", query={}).render_as_string()
+    lines = [f"database: {f'SQLite, {database.url.database}' if database.is_sqlite else f'PostgreSQL, {server}'}"]
     try:
-        if is_sqlite and (reason := DatabaseFile(Path(url.database or "")).lost()):
-            return Inspection([f"{lines[0]}: it {reason}, and was there before"], f"the database {reason}")
-        if is_sqlite and not DatabaseFile(Path(url.database or "")).exists:
-            return Inspection([f"{lines[0]}: not there yet; a service makes it when it starts"])
-        database = Database(settings.database_url, read_only=True)
-        try:
-            current, newest = await database.revisions()
-            revision = f"revision: {current or 'none'}, {_meaning(current, newest, is_sqlite)}"
-            lines.append(revision)
-            if current == newest:
-                async with database.read() as session:
-                    lines.append(_queue(await repository.queue_state(session)))
-        finally:
-            await database.close()
+        wrong = await _look(database, lines)
+    except CannotStart as exc:
+        wrong = str(exc)
     except (SQLAlchemyError, OSError) as exc:
-        reason = str(getattr(exc, "orig", None) or exc).strip().partition("\n")[0]
-        return Inspection([*lines, f"it cannot be used: {reason}"], reason)
-    is_usable = current == newest or (is_sqlite and _is_older(current))
-    return Inspection(lines, None if is_usable else revision)
+        wrong = str(getattr(exc, "orig", None) or exc).strip().partition("\n")[0]
+    finally:
+        await database.close()
+    return Inspection([*lines, f"it cannot be used: {wrong}"] if wrong else lines, wrong)
 
 
-def _is_older(revision: str | None) -> bool:
-    return revision is None or revision in known_revisions()
+async def _look(database: Database, lines: list[str]) -> str | None:
+    """What is wrong with it; what is found is added to `lines`.
+
+    Raises:
+        CannotStart, SQLAlchemyError, OSError: what a start would meet.
+    """
+    if database.file:
+        database.file.check()
+        if reason := _not_writable(database.file.path):
+            return reason
+        if not database.file.exists:
+            lines[0] += ": not there yet; a service makes it when it starts"
+            return None
+    current, newest = await database.check_ours()
+    if current != newest:
+        upgrade = "a service upgrades it when it starts" if database.is_sqlite else "run lstm-grader db upgrade"
+        lines.append(f"revision: {current or 'none'}, the newest is {newest}: {upgrade}")
+        return None if database.is_sqlite else f"it is at revision {current or 'none'}; {upgrade}"
+    lines.append(f"revision: {current}, the newest")
+    async with database.read() as session:
+        lines.append(_queue(await repository.queue_state(session)))
+    return None
 
 
-def _meaning(current: str | None, newest: str, is_sqlite: bool) -> str:
-    if current == newest:
-        return "the newest"
-    if not _is_older(current):
-        return f"of another version of lstm-grader; this one works with {newest}"
-    upgrade = "a service upgrades it when it starts" if is_sqlite else "run lstm-grader db upgrade"
-    return f"the newest is {newest}: {upgrade}"
+def _not_writable(path: Path) -> str | None:
+    """Why a service could not write to this file, or beside it."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        return f"{folder} is no folder"
+    unwritable = next((each for each in (path, folder) if each.exists() and not os.access(each, os.W_OK)), None)
+    return f"{unwritable} cannot be written: permission denied, or the disk is read-only" if unwritable else None
 
 
 def _queue(state: repository.QueueState) -> str:

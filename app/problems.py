@@ -19,6 +19,7 @@ from app.errors import ANSWERS, Answer, AppError, CommitUnanswered, NotAuthentic
 from app.log_config import request_id_var
 from app.texts import catalogue, language_of
 from app.web.pages import page
+from grader.invalid import without_prefix
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ def _params(request: Request, error: Exception) -> dict[str, Any]:
         return error.params
     if isinstance(error, RequestValidationError):
         # Without `input` and `ctx`: they repeat what was sent, whatever that was.
-        return {"errors": [{"location": list(item["loc"]), "message": item["msg"]} for item in error.errors()]}
+        errors = [(list(item["loc"]), without_prefix(item["msg"])) for item in error.errors()]
+        return {"errors": [{"location": location, "message": message} for location, message in errors]}
     if isinstance(error, HTTPException):
         return {"method": request.method} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
     return {"request_id": request_id_var.get()}

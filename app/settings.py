@@ -190,5 +190,8 @@ def _secrets_in_files() -> dict[str, str]:
         if path := os.environ.get(_variable(f"{name}_file")):
             if os.environ.get(_variable(name)):
                 raise ValueError(f"{_variable(name)} and {_variable(name)}_FILE are both set; expected one of them")
-            found[name] = Path(path).read_text(encoding="utf-8").strip()
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except UnicodeDecodeError as exc:
+                raise ValueError(f"{path} is not text in UTF-8") from exc
     return found

@@ -95,4 +95,8 @@ async def connect(database: str | Path, **options: Any) -> Connection:
         if opening.exception() is None:
             await connection.close()
         raise
+    except sqlite3.Error:
+        # Its thread ends by itself, but not before it has told an event loop, which could be closed by then.
+        await asyncio.to_thread(connection._thread.join)
+        raise
     return connection

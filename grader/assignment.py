@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic_core import ErrorDetails
 
 from grader.errors import AssignmentError, UnknownAssignment
+from grader.invalid import sentence_of
 from grader.sandbox.limits import Limits
 from reference import CaseSpec
 
@@ -184,7 +185,7 @@ def _in_words(error: ErrorDetails) -> str:
             return f"the key {key} is missing"
         case "extra_forbidden":
             return f"{key} is no key of an assignment"
-    message = error["msg"].removeprefix("Value error, ")
+    message = sentence_of(error)
     return f"{key}: {message} (got {str(error['input'])[:80]!r})" if key else message
 
 

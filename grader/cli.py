@@ -35,6 +35,7 @@ from grader.shell import (
     BELOW,
     GRADED,
     OUR_FAILURE,
+    Commands,
     Language,
     accepted_missing,
     check_output,
@@ -55,6 +56,7 @@ from grader.submission import Submission
 DIFFERENT = 1
 
 cli = typer.Typer(
+    cls=Commands,
     help="Grade submissions of the LSTM exercise.",
     no_args_is_help=True,
     add_completion=False,

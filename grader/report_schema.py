@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from grader.invalid import sentence_of
 from grader.report import Report
 
 #: What `grader.messages.render` adds, by the model it is added to.
@@ -56,7 +57,7 @@ def read_report(text: str | bytes) -> Report:
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "report"
-        raise NotAReport(f"{where}: {first['msg']}") from exc
+        raise NotAReport(f"{where}: {sentence_of(first)}") from exc
 
 
 def _without_sentences(data: dict[str, Any]) -> dict[str, Any]:

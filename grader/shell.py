@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import re
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import typer
 from platformdirs import user_cache_path
+from typer.core import TyperGroup
 
 from grader.assignment import Assignment, load_assignments, pick_assignment
 from grader.errors import AssignmentError, SandboxError
+from grader.invalid import without_prefix
 from grader.sandbox import CAN_BE_MISSING, DEVICE_CHOICES, DeviceChoice
 from reference import ReferenceStore, ReferenceUnavailable
 
 GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
 # The locale of a system that nobody has told a language: its messages are English.
 NO_LANGUAGE = ("c", "posix")
+EMPTY_OPTION = re.compile("--[a-z-]+=")
 
 
 class Language(StrEnum):
@@ -33,10 +37,34 @@ class Language(StrEnum):
     EN = "en"
 
 
+class Commands(TyperGroup):
+    """The commands of a program, with what is the same for all of their arguments."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Raises: typer.Exit: one is empty. As a path it would mean the current folder."""
+        if any(arg == "" or EMPTY_OPTION.fullmatch(arg) for arg in args):
+            raise usage("an argument is empty; perhaps a variable of your shell is not set")
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as exc:
+            exc.message = without_prefix(exc.message)
+            raise
+
+
 def usage(message: str) -> typer.Exit:
     """Say what was wrong with a command; to be raised."""
     typer.echo(f"lstm-grader: {message}", err=True)
     return typer.Exit(USAGE)
+
+
+def failure(error: Exception) -> str:
+    """What went wrong in words; of the system's errors without their number."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
 
 
 @contextlib.contextmanager
@@ -60,7 +88,7 @@ def why_not(failure: Exception) -> str:
 
 def check_threshold(fail_under: float) -> None:
     """Raises: typer.Exit: no grade could be compared with it."""
-    if not fail_under >= 0:  # NaN is less than nothing, too: every grade would pass it
+    if not 0 <= fail_under < math.inf:  # NaN is neither: every grade would pass it
         raise usage(f"--fail-under is {fail_under:g}; a number of points is needed")
 
 
@@ -72,11 +100,15 @@ def check_output(output: Path | None) -> None:
     if output is None:
         return
     folder = output.parent
-    if output.is_dir():
-        raise usage(f"{output} is a folder; the name of a file is needed")
-    if not folder.is_dir():
-        raise usage(f"{output} cannot be written: there is no folder {folder}")
-    if not os.access(output if output.exists() else folder, os.W_OK):
+    try:
+        if output.is_dir():
+            raise usage(f"{output} is a folder; the name of a file is needed")
+        if not folder.is_dir():
+            raise usage(f"{output} cannot be written: there is no folder {folder}")
+        exists = output.exists()
+    except OSError as exc:  # Such as a name that is too long.
+        raise usage(f"{failure(exc)}; it cannot be written") from exc
+    if not os.access(output if exists else folder, os.W_OK):
         raise usage(f"{output} cannot be written: permission denied, or the disk is read-only")
 
 
@@ -98,7 +130,7 @@ def make_folder(folder: Path, variable: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         why = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied, or the disk is read-only"
     except OSError as exc:
-        why = exc.strerror or str(exc)
+        why = "it is a file" if folder.is_file() else exc.strerror or str(exc)
     if why:
         raise usage(f"the folder {folder} cannot be used: {why}. Set {variable} to one that can be written")
 

@@ -77,6 +77,7 @@ def make_database(path: Path, revision: str = "0001") -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
         connection.execute("INSERT INTO alembic_version VALUES (?)", [revision])
+        connection.execute("CREATE TABLE submissions (id TEXT)")
         connection.commit()
 
 

@@ -19,7 +19,8 @@ from app import probe, tokens
 from app.cli import cli
 from app.database import Database
 from app.database_file import DatabaseFile
-from app.errors import DatabaseForeign, DatabaseLost, DatabaseNewer
+from app.errors import DatabaseForeign, DatabaseLost, DatabaseNewer, DatabaseUnusable
+from app.inspection import inspect_database
 from app.settings import Settings
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem, upload
@@ -63,12 +64,27 @@ def of_a_newer_version(path: Path) -> None:
         connection.commit()
 
 
+def of_another_program_with_migrations(path: Path) -> None:
+    of_another_program(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("INSERT INTO alembic_version VALUES ('8a7b6c')")
+        connection.commit()
+
+
+def to_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
     "moved away": (Path.unlink, DatabaseLost, "is missing"),
     "empty": (lambda path: path.write_bytes(b""), DatabaseLost, "is empty"),
     "log deleted": (lambda path: log_of(path).unlink(), DatabaseLost, "-wal"),
     "another program's": (of_another_program, DatabaseForeign, "another program"),
     "newer": (of_a_newer_version, DatabaseNewer, "newer"),
+    "of another program with migrations": (of_another_program_with_migrations, DatabaseForeign, "another program"),
+    "a folder": (to_a_folder, DatabaseUnusable, "is a folder"),
 }
 
 
@@ -79,6 +95,7 @@ async def test_a_known_folder_with_another_database_starts_nothing(
     do, error, said = DAMAGES[damage]
     do(crashed)
     before = sorted((each.name, each.stat().st_size) for each in crashed.parent.iterdir() if "-shm" not in each.name)
+    assert said in ((await inspect_database(settings)).wrong or "")
     with pytest.raises(error) as raised:
         async with running(settings, grader):
             pass

@@ -1,0 +1,164 @@
+"""Arguments and settings that cannot be: one sentence, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app import tokens
+from app.cli import cli
+from app.database import Database
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Holds a database in `data`, and beside it what is none."""
+    (tmp_path / "data").mkdir()
+    asyncio.run(_upgrade(tmp_path / "data" / "lstm-grader.sqlite3"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("text")
+    (tmp_path / "bytes").write_bytes(bytes(range(256)))
+    (tmp_path / "damaged").write_bytes(b"SQLite format 3\0" + bytes(5000))
+    (tmp_path / "of another program").write_bytes(b"")
+    with sqlite3.connect(tmp_path / "of another program") as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+    connection.close()
+    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+async def _upgrade(path: Path) -> None:
+    database = Database(f"sqlite:///{path}")
+    await database.upgrade()
+    async with database.write() as session:
+        await tokens.set_owner_token(session, "0" * 64)
+    await database.close()
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(cli, arguments, env=environment)
+
+
+def assert_sentence(ended: Result, *said: str) -> None:
+    assert isinstance(ended.exception, SystemExit), ended.exception
+    assert ended.exit_code == 2
+    assert ended.stdout == ""
+    for words in said:
+        assert words in " ".join(ended.stderr.split())
+    for words in ("Traceback", "Errno", "Value error", "all:"):
+        assert words not in ended.stderr
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("db restore folder", "folder cannot be restored: it is a folder"),
+        ("db restore nothing", "nothing cannot be restored: there is no such file"),
+        ("db restore bytes", "bytes cannot be restored: it is damaged"),
+        ("db restore damaged", "damaged cannot be restored: it is damaged"),
+        ("db restore text/x", "text/x cannot be restored"),
+        ("db restore /dev/null", "/dev/null cannot be restored"),
+        (f"db restore {LONG}", "too long"),
+        ("db backup folder", "folder is a folder"),
+        ("db backup text", "text is there already"),
+        ("db backup no/copy", "there is no folder no"),
+        ("db backup text/copy", "there is no folder text"),
+        ("db backup /proc/copy", "/proc/copy"),
+        (f"db backup {LONG}", "too long"),
+        ("db prune --older-than-days nan", "--older-than-days"),
+        ("db prune --older-than-days inf", "--older-than-days"),
+        ("db prune --older-than-days -1", "--older-than-days"),
+        ("tokens create x --days nan", "--days"),
+        ("tokens create x --days -1", "--days"),
+        ("tokens create x --role god", "role: Input should be 'admin', 'teacher' or 'submitter' (got 'god')"),
+        ("tokens create owner --role admin", "name: this name is the owner's"),
+        ("tokens create x --role teacher --student y", "lstm-grader: a student's own token has the role submitter"),
+        (f"tokens create {LONG}", "at most 200 characters"),
+        ("tokens revoke \udcff", "there is no token"),
+        ("students delete a\tb --yes", "nobody can have this name"),
+        ("regrade x", "there is no submission 'x'"),
+        ("regrade \udcff", "there is no submission"),
+        ("regrade --status good", "status: "),
+        ("regrade --since yesterday", "--since"),
+    ],
+)
+def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, said: str) -> None:
+    assert_sentence(run(*arguments.split(" ")), said)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("batch", ""),
+        ("grade", ""),
+        ("grade", "text", "--output="),
+        ("db", "backup", ""),
+        ("db", "restore", ""),
+        ("students", "delete", "", "--yes"),
+        ("tokens", "create", "x", "--student", ""),
+        ("regrade", "--student", ""),
+    ],
+)
+def test_empty_argument_is_no_path_and_no_name(folder: Path, arguments: tuple[str, ...]) -> None:
+    """`batch "$COURSE"` without that variable would grade whatever lies in the current folder."""
+    assert_sentence(run(*arguments), "an argument is empty")
+
+
+@pytest.mark.parametrize("command", ["tokens list", "db upgrade", "db backup copy", "db restore text"])
+@pytest.mark.parametrize("place", ["text", "text/below"])
+def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: str) -> None:
+    assert_sentence(run(*command.split(), LSTM_GRADER_DATA_DIR=str(folder / place)), str(folder / "text"))
+    assert (folder / "text").read_text() == "text"
+    assert not (folder / "copy").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("folder", "it is a folder"), ("of another program", "a database of another program"), ("nothing", "no database")],
+)
+@pytest.mark.parametrize("command", ["tokens list", "regrade --all", "db prune --older-than-days 1"])
+def test_database_that_is_none_of_ours_is_named(folder: Path, command: str, name: str, said: str) -> None:
+    ended = run(*command.split(), LSTM_GRADER_DATABASE_URL=f"sqlite:///{folder / name}")
+    assert_sentence(ended, str(folder / name), said)
+
+
+def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
+    ended = run("tokens", "list", LSTM_GRADER_DATABASE_URL=f"sqlite:///{folder / 'bytes'}")
+    assert ended.exit_code == 3
+    assert f"the database {folder / 'bytes'} cannot be used" in ended.stderr
+    assert "lstm-grader db restore FILE" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("DATABASE_URL", "mysql://x", "LSTM_GRADER_DATABASE_URL: expected"),
+        ("DATABASE_URL", "postgresql://host:port/name", "LSTM_GRADER_DATABASE_URL: expected"),
+        ("OWNER_TOKEN", "short", "LSTM_GRADER_OWNER_TOKEN: expected"),
+        ("OWNER_TOKEN_FILE", "bytes", "bytes is not text in UTF-8"),
+        ("OWNER_TOKEN_FILE", "folder", "folder: Is a directory"),
+        ("OWNER_TOKEN_FILE", "nothing", "nothing: No such file"),
+        ("PUBLIC_URL", "x", "LSTM_GRADER_PUBLIC_URL: expected"),
+        ("SHUTDOWN_SECONDS", "nan", "LSTM_GRADER_SHUTDOWN_SECONDS: "),
+        ("ACCEPT_MISSING", "x", "LSTM_GRADER_ACCEPT_MISSING: expected"),
+    ],
+)
+def test_setting_that_cannot_be_is_named(folder: Path, variable: str, value: str, said: str) -> None:
+    assert_sentence(run("tokens", "list", **{f"LSTM_GRADER_{variable}": value}), said)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_file_that_may_not_be_read_is_named(folder: Path) -> None:
+    (folder / "text").chmod(0)
+    assert_sentence(run("db", "restore", "text"), "text")
+    (folder / "folder").chmod(0o500)
+    assert_sentence(run("db", "backup", "folder/copy"), "folder/copy cannot be written")
