@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, NullPool, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError as SQLAlchemyArgumentError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from app import postgresql, sqlite
@@ -35,6 +35,7 @@ from app.errors import (
     DatabaseOutdated,
 )
 from app.events import CHANNEL
+from app.outage import Outage
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class Database:
         self._aside = self._new_engine(poolclass=NullPool)
         #: Called with what a transaction on SQLite has announced (`app.events`), when it is committed.
         self.announced: Callable[[str], None] = lambda submission_id: None
+        self.outage = Outage()
         self._write_lock = asyncio.Lock()
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         # PostgreSQL shows each statement the newest that was committed, in a transaction too, which would only cost two
@@ -301,12 +303,19 @@ class Database:
             await session.execute(text("PRAGMA secure_delete = OFF"))
 
     async def erased(self) -> None:
-        """To be called when such a transaction is committed: older pages still stand in SQLite's log."""
+        """To be called when such a transaction is committed: older pages still stand in SQLite's log.
+
+        Raises:
+            OperationalError: they still do.
+        """
         if self.is_sqlite:
             async with self._engine.connect() as connection:
                 raw = (await connection.get_raw_connection()).driver_connection
                 assert raw is not None
-                await (await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
+                try:
+                    await (await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
+                except sqlite3.Error as exc:
+                    raise OperationalError("PRAGMA wal_checkpoint", None, exc) from exc
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -127,8 +127,14 @@ class DatabaseFile:
 
     def check_held(self) -> None:
         """Raises: DatabaseMoved: what is committed now would be found by nobody."""
-        if self._holder is not None and (not self.exists or self._identities() != self._held):
+        if self._holder is not None and not self._is_held():
             raise DatabaseMoved(f"{self.path}, or the log beside it, was moved, emptied or replaced")
+
+    def _is_held(self) -> bool:
+        try:
+            return self.exists and self._identities() == self._held
+        except OSError:  # Its folder is a file now, or was closed to us.
+            return False
 
     def _identities(self) -> list[tuple[int, int]]:
         found = []

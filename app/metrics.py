@@ -27,6 +27,7 @@ from grader import Report, SandboxError, Status
 from grader.sandbox import Kind, Limits, Outcome, Sandbox
 
 SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+NAN = float("nan")
 REASONS = frozenset({"wall", "cpu", "memory", "threads", "disk", "output", "starved"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -113,12 +114,12 @@ class Metrics:
             is_writable: whether something can be stored.
         """
         self._database.set(is_writable)
-        if queue is not None:
-            self._submissions.labels("queued").set(queue.queued)
-            self._submissions.labels("running").set(queue.running)
-            self._queue_age.set(queue.oldest_seconds)
-            self._waiting.set(deliveries)
-        self._box.set(float("nan") if self_test is None else self_test)
+        # What is not known is not a number: the last one known would look as if all were well.
+        self._submissions.labels("queued").set(NAN if queue is None else queue.queued)
+        self._submissions.labels("running").set(NAN if queue is None else queue.running)
+        self._queue_age.set(NAN if queue is None else queue.oldest_seconds)
+        self._waiting.set(NAN if queue is None else deliveries)
+        self._box.set(NAN if self_test is None else self_test)
         return generate_latest(self._registry)
 
 

@@ -22,7 +22,7 @@ from app.database import may_have_changed
 from app.log_config import request_id_var
 from app.metrics import Metrics
 from app.models import new_id
-from app.problems import problem_response
+from app.problems import FAILURE, problem_response
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +105,8 @@ class RequestMiddleware:
             seconds = time.monotonic() - started
             self._metrics.answered(scope["method"], route, status, seconds)
             facts = {"method": scope["method"], "route": route, "status": status, "milliseconds": round(seconds * 1000)}
+            if FAILURE in scope:
+                facts["reason"] = scope[FAILURE]
             logger.info("request", extra=facts)
 
 

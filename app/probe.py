@@ -7,7 +7,6 @@ answering questions while every upload fails.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -18,8 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 
-logger = logging.getLogger(__name__)
-
+PROBE = "write-probe"
 EVERY_SECONDS = 5.0
 # Writers take turns, and a disk may be slow; longer than this nobody would wait for an upload.
 PATIENCE_SECONDS = 15.0
@@ -54,12 +52,11 @@ class WriteProbe:
         self._proved_at: float | None = None
         #: What `look` has found; None: it is not known.
         self.seen: bool | None = None
-        self._reason: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.run()
-        self._task = asyncio.create_task(self._keep_fresh(), name="write-probe")
+        self._task = asyncio.create_task(self._keep_fresh(), name=PROBE)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -84,14 +81,9 @@ class WriteProbe:
                         self.seen = await self._look(session)
         except (SQLAlchemyError, sqlite3.Error, OSError) as exc:  # TimeoutError is an OSError.
             self._proved_at = self.seen = None
-            reason = str(getattr(exc, "orig", None) or exc or type(exc).__name__)
-            if reason != self._reason:
-                logger.error("database_unwritable", extra={"reason": reason})
-            self._reason = reason
+            self._database.outage.failed(PROBE, exc)
         else:
-            if self._reason is not None:
-                logger.info("database_writable")
-            self._reason = None
+            self._database.outage.ended(PROBE)
             self._proved_at = self._clock()
 
     async def _keep_fresh(self) -> None:

@@ -17,12 +17,15 @@ from starlette.exceptions import HTTPException
 from app.database import may_have_changed
 from app.errors import ANSWERS, Answer, AppError, CommitUnanswered, NotAuthenticated, Overloaded, answer_for
 from app.log_config import request_id_var
+from app.outage import is_ours, reason_of
 from app.texts import catalogue, language_of
 from app.web.pages import page
 from grader.invalid import without_prefix
 
 logger = logging.getLogger(__name__)
 
+#: In the scope of a request: why the database could not serve it.
+FAILURE = "lstm_grader.failure"
 PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:lstm-grader:problem:"
 
@@ -41,6 +44,9 @@ async def problem_response(request: Request, error: Exception) -> Response:
     params = _params(request, error)
     if isinstance(error, Overloaded):
         logger.warning("upload_refused", extra={"reason": answer.slug})
+    elif isinstance(error, SQLAlchemyError) and not is_ours(error):
+        # In the line of the request. Whatever else asks the database tells the log that it fails.
+        request.scope[FAILURE] = reason_of(error)
     elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request_failed", exc_info=error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, Request, Response, status
@@ -19,8 +18,7 @@ from app.repository import QueueState
 from app.services import Operations, operations
 from app.webhooks import outbox
 
-logger = logging.getLogger(__name__)
-
+METRICS = "metrics"
 # Who asks waits for little longer, and asks again.
 DATABASE_SECONDS = 3.0
 
@@ -78,7 +76,9 @@ async def _waiting(state: Operations) -> tuple[QueueState, int] | None:
     """The queue, and how many webhook deliveries are to be sent; None: the database does not answer."""
     try:
         async with asyncio.timeout(DATABASE_SECONDS), state.database.read() as session:
-            return await repository.queue_state(session), await outbox.count_waiting(session)
-    except (SQLAlchemyError, OSError, TimeoutError):
-        logger.warning("database_unavailable", exc_info=True)
+            waiting = await repository.queue_state(session), await outbox.count_waiting(session)
+    except (SQLAlchemyError, OSError) as exc:  # TimeoutError is an OSError.
+        state.database.outage.failed(METRICS, exc)
         return None
+    state.database.outage.ended(METRICS)
+    return waiting

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.database import Database
 from app.jobs import claims
 from app.jobs.claims import Claim
-from app.jobs.progress import Progress
+from app.jobs.progress import Progress, task_name
 from app.log_config import submission_id_var
 from grader import Assignment, Report, Status, internal_error
 from grader import Submission as GradedSubmission
@@ -157,7 +157,10 @@ class Grading:
         while True:
             try:
                 async with self._database.write() as session:
-                    return await write(session)
-            except SQLAlchemyError:
-                logger.exception("database_write_failed")
+                    done = await write(session)
+            except SQLAlchemyError as exc:
+                self._database.outage.failed(task_name(), exc)
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._database.outage.ended(task_name())
+                return done

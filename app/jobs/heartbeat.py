@@ -23,6 +23,7 @@ from app.models import new_id
 
 logger = logging.getLogger(__name__)
 
+HEARTBEAT = "heartbeat"
 BEAT_SECONDS = 3.0
 #: A worker that has been silent for so long is taken for dead, and its submissions are graded by others.
 STALLED_SECONDS = 15.0
@@ -56,7 +57,7 @@ class Heartbeat:
         return self._clock() - self._beaten_at < STALLED_SECONDS
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._beat_for_ever(), name="heartbeat")
+        self._task = asyncio.create_task(self._beat_for_ever(), name=HEARTBEAT)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -69,8 +70,10 @@ class Heartbeat:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self.beat()
-            except (SQLAlchemyError, OSError, TimeoutError):
-                logger.warning("heartbeat_failed", exc_info=True)
+            except (SQLAlchemyError, OSError) as exc:  # TimeoutError is an OSError.
+                self._database.outage.failed(HEARTBEAT, exc)
+            else:
+                self._database.outage.ended(HEARTBEAT)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def beat(self) -> None:
@@ -96,5 +99,5 @@ class Heartbeat:
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._database.write() as session:
                 await claims.leave(session, self._worker)
-        except (SQLAlchemyError, OSError, TimeoutError):
-            logger.warning("heartbeat_failed", exc_info=True)
+        except (SQLAlchemyError, OSError) as exc:
+            self._database.outage.failed(HEARTBEAT, exc)

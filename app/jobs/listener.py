@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Self
 
@@ -13,8 +12,7 @@ from app import postgresql
 from app.database import Database
 from app.jobs.grading import RETRY_SECONDS
 
-logger = logging.getLogger(__name__)
-
+LISTENER = "listener"
 # So often a silent connection is asked whether it is still one, and so long it may take to answer.
 SILENT_SECONDS = 15.0
 ANSWER_SECONDS = 5.0
@@ -42,7 +40,7 @@ class Listener:
         return self._task is not None and not self._task.done()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._listen_for_ever(), name="listener")
+        self._task = asyncio.create_task(self._listen_for_ever(), name=LISTENER)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -54,8 +52,8 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except (psycopg.Error, OSError, TimeoutError):
-                logger.warning("listening_failed", exc_info=True)
+            except (psycopg.Error, OSError) as exc:  # TimeoutError is an OSError.
+                self._database.outage.failed(LISTENER, exc)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
@@ -69,5 +67,6 @@ class Listener:
                 if question != "SELECT 1":
                     question = "SELECT 1"
                     self._began()
+                    self._database.outage.ended(LISTENER)
                 async for notification in connection.notifies(timeout=SILENT_SECONDS):
                     self._heard(notification.payload)

@@ -30,6 +30,7 @@ class Progress:
         self._begun: list[str] = []
         self._changed = asyncio.Event()
         self._over = False
+        self._by = task_name()
 
     def begin(self, stage: str) -> None:
         """To be called from the thread that grades."""
@@ -59,5 +60,11 @@ class Progress:
             try:
                 async with self._database.write() as session:
                     await claims.add_stages(session, self._claim, stages)
-            except SQLAlchemyError:
-                logger.warning("progress_not_written", exc_info=True)
+            except SQLAlchemyError as exc:  # Whoever grades this stores the report next, and says when that works.
+                self._database.outage.failed(self._by, exc)
+
+
+def task_name() -> str:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.get_name()

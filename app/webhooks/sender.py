@@ -30,6 +30,7 @@ from app.webhooks.targets import look_up
 
 logger = logging.getLogger(__name__)
 
+WEBHOOKS = "webhooks"
 LOOK_SECONDS = 1.0
 ATTEMPT_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
@@ -72,7 +73,7 @@ class WebhookSender:
         self._sending: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._work(), name="webhooks")
+        self._task = asyncio.create_task(self._work(), name=WEBHOOKS)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -87,8 +88,10 @@ class WebhookSender:
         while True:
             try:
                 await self._send_due()
-            except SQLAlchemyError:
-                logger.warning("webhooks_not_read", exc_info=True)
+            except SQLAlchemyError as exc:
+                self._database.outage.failed(WEBHOOKS, exc)
+            else:
+                self._database.outage.ended(WEBHOOKS)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _send_due(self) -> None:
@@ -111,8 +114,8 @@ class WebhookSender:
                     return
                 async with self._database.write() as session:
                     item = next(iter(await outbox.claim_due(session, LEASE, only=first.webhook.id)), None)
-        except SQLAlchemyError:  # When the lease is over it is sent again.
-            logger.warning("webhook_not_settled", exc_info=True)
+        except SQLAlchemyError as exc:  # When the lease is over it is sent again.
+            self._database.outage.failed(WEBHOOKS, exc)
         finally:
             del self._sending[first.webhook.id]
 

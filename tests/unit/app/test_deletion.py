@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from datetime import timedelta
 
 import httpx
@@ -13,6 +14,7 @@ from sqlalchemy import update
 from app import deletion
 from app.models import Role, Submission, utc_now
 from app.settings import Settings
+from app.sqlite import Connection
 from tests.unit.app.conftest import FakeGrader, Service
 
 SECRET = b"# what only Peter would write: 7c1f9a"
@@ -39,6 +41,25 @@ async def delete(service: Service, student: str) -> httpx.Response:
 
 def bytes_on_disk(settings: Settings) -> bytes:
     return b"".join(path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file())
+
+
+@pytest.mark.anyio
+async def test_a_log_that_cannot_be_emptied_is_told_as_a_fault_of_the_database(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = Connection.execute
+
+    async def failing(self: Connection, sql: str, *arguments: object) -> object:
+        if "wal_checkpoint" in sql:
+            raise sqlite3.OperationalError("disk I/O error")
+        return await execute(self, sql, *arguments)
+
+    monkeypatch.setattr(Connection, "execute", failing)
+    await hand_in(service, "Пётр")
+    answer = await delete(service, "Пётр")
+    assert answer.status_code == 503
+    # It was committed: nobody can say that nothing was changed.
+    assert answer.json()["type"].endswith("outcome-unknown")
 
 
 @pytest.mark.anyio

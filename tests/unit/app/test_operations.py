@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,6 +111,14 @@ async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_coun
                 await asyncio.sleep(0.01)
             found = await metrics(service)
             assert (found["lstm_grader_database_up",], found["lstm_grader_submissions", "queued"]) == (0, 0)
+            broken.setattr("app.repository.queue_state", full)
+            unknown = {name for name, value in (await metrics(service)).items() if math.isnan(value)}
+            assert unknown == {
+                ("lstm_grader_submissions", "queued"),
+                ("lstm_grader_submissions", "running"),
+                ("lstm_grader_queue_age_seconds",),
+                ("lstm_grader_webhook_deliveries_waiting",),
+            }
         while (await ready(service)).json()["checks"]["database"] != "ok":
             await asyncio.sleep(0.01)
         assert (await metrics(service))["lstm_grader_database_up",] == 1

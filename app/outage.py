@@ -1,0 +1,59 @@
+"""Tells the log of a database that fails for a while: when that begins, once a minute, and when it is over.
+
+Everything that asks the database again by itself says how it went, and one line serves them all. A traceback stands
+only where the statement was wrong, which is a fault of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+
+logger = logging.getLogger(__name__)
+
+REMIND_SECONDS = 60.0
+
+
+class Outage:
+    """One of a process.
+
+    Args:
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failing: set[str] = set()
+        self._began_at = self._told_at = 0.0
+
+    def failed(self, by: str, error: Exception) -> None:
+        """The part of the process that is called `by` could not use the database, and will ask again."""
+        now = self._clock()
+        if not self._failing:
+            self._began_at = now
+        if not self._failing or now - self._told_at >= REMIND_SECONDS:
+            self._told_at = now
+            facts = {"reason": reason_of(error), "by": by, "seconds": round(now - self._began_at)}
+            logger.error("database_failing", exc_info=error if is_ours(error) else None, extra=facts)
+        self._failing.add(by)
+
+    def ended(self, by: str) -> None:
+        """The part of the process that is called `by` has used the database."""
+        if by not in self._failing:
+            return
+        self._failing.discard(by)
+        if not self._failing:
+            logger.info("database_works_again", extra={"seconds": round(self._clock() - self._began_at)})
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether the database was asked something wrong."""
+    return isinstance(error, ProgrammingError | IntegrityError | DataError)
+
+
+def reason_of(error: Exception) -> str:
+    """What the database, or the system, has said: one line."""
+    return str(getattr(error, "orig", None) or error or type(error).__name__).strip().partition("\n")[0]

@@ -1,0 +1,78 @@
+"""What the log says of a database that fails for a while."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from app.outage import Outage
+from tests.unit.app.conftest import FakeGrader, Service
+
+GONE = OperationalError("SELECT 1", {}, Exception("server closed the connection\n\tThis probably means"))
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "app")
+    return caplog
+
+
+def test_an_outage_is_one_line_at_its_beginning_one_a_minute_and_one_at_its_end(
+    lines: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    outage = Outage(clock)
+    outage.ended("probe")
+    for _ in range(150):
+        for by in ("slot-0", "slot-1", "heartbeat", "listener", "probe"):
+            outage.failed(by, GONE)
+        clock.now += 1
+    for by in ("probe", "listener", "heartbeat", "slot-1"):
+        outage.ended(by)
+    outage.failed("slot-0", GONE)
+    outage.ended("slot-0")
+    said = [(record.msg, vars(record)["seconds"], record.exc_info) for record in lines.records]
+    assert said == [
+        *(("database_failing", seconds, None) for seconds in (0, 60, 120)),
+        ("database_works_again", 150, None),
+    ]
+    assert vars(lines.records[0])["reason"] == "server closed the connection"
+
+
+def test_the_next_outage_begins_anew(lines: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    outage = Outage(clock)
+    for _ in range(2):
+        outage.failed("probe", GONE)
+        outage.ended("probe")
+    assert [record.msg for record in lines.records] == ["database_failing", "database_works_again"] * 2
+
+
+def test_a_wrong_statement_is_ours_and_is_told_with_where_it_stands(lines: pytest.LogCaptureFixture) -> None:
+    Outage().failed("slot-0", ProgrammingError("SELECT x", {}, Exception("no column x")))
+    assert lines.records[0].exc_info
+
+
+@pytest.mark.anyio
+async def test_requests_that_fail_in_an_outage_say_why_in_their_own_line(
+    service: Service, grader: FakeGrader, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: object, **__: object) -> None:
+        raise GONE
+
+    monkeypatch.setattr("app.listing.list_submissions", gone)
+    async with service.client() as client:
+        for _ in range(20):
+            assert (await client.get("/api/v1/submissions")).status_code == 503
+    of_requests = [record for record in lines.records if record.name in ("app.problems", "app.middleware")]
+    assert [(record.msg, record.exc_info) for record in of_requests] == [("request", None)] * 20
+    assert {vars(record)["reason"] for record in of_requests} == {"server closed the connection"}
