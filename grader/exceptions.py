@@ -10,11 +10,12 @@ import re
 from collections.abc import Sequence
 
 from grader.missing_names import UNKNOWN_NAME, behind_missing_module
+from grader.near_names import meant, meant_attribute, without_self
 from grader.reaching import Problem
 from grader.reading import Reading
 from grader.report import Params
 from grader.sandbox.protocol import Raised
-from grader.server_paths import clean_message
+from grader.server_paths import clean_message, in_brief
 
 OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
 # What Python and TensorFlow say where the kernel refuses another thread.
@@ -33,7 +34,15 @@ RESERVED = re.compile(
 OVERWRITES = re.compile(
     r"^[ \t]*self\.(call|build|name|get_config|compute_output_shape|compute_mask)[ \t]*=[^=]", re.MULTILINE
 )
-ON_TENSOR = re.compile(r"Tensor'? object has no attribute")
+NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
+#: Types of objects of which people ask attributes of others -> which advice fits.
+OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
+# A method that gets more arguments than it has parameters. Keras binds the arguments of `call` without naming it.
+TOO_MANY = re.compile(r"(\w+)\(\) takes \d+ positional arguments? but|(too many positional arguments)$")
+NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")
+# One row of a batch where the whole was meant: a line took the rows of a tensor apart.
+ONE_ROW = re.compile(r"found ndim=1\b|must be >= 2|at least rank 2")
+TAKES_TWO = re.compile(r"\w+\s*,\s*\w+\s*=[^=]")
 # What Keras' constructor would have made.
 BEFORE_SUPER = re.compile(
     r"super\(\)\.__init__\(\)|forgot to call `super|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
@@ -45,6 +54,7 @@ VARIANTS = {
     for name, pattern in {
         "no_return": r"cannot unpack non-iterable NoneType",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
+        "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'",
         "arguments": r"positional arguments? but|takes no arguments|unexpected keyword argument|multiple values for"
         r"|positional arguments\. The following argument value should be passed as a keyword",
         "not_callable": r"object is not callable|not a callable object",
@@ -61,8 +71,7 @@ VARIANTS = {
         r"|must match|incompatible with the layer",
     }.items()
 }
-# Characters of a message in a diagnosis; the error of the report has more.
-MOST_WORDS = 300
+INDENTATION = re.compile(r"unindent|expected an indented block|unexpected indent")
 OWN_ERROR = re.compile(r"(?:raise|assert)\b")
 
 
@@ -92,6 +101,9 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem
         if not raised.lines:
             return ("init_signature" if raised.in_init else "call_signature"), params
         return "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
+    source = reading.source if reading is not None else ""
+    if found := _missing_self(raised, message, source):
+        return "missing_self", {**params, **found}
     if "NotImplementedError" in kinds:
         return "not_implemented", params
     if "RecursionError" in kinds:
@@ -111,28 +123,40 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem
     if "FileNotFoundError" in kinds or "No such file or directory" in message:
         return "reads_files", params
     if "UnboundLocalError" in kinds or "NameError" in kinds:
-        return "name_error", {**params, **_name_variant(message, kinds)}
+        return "name_error", {**params, **_name_variant(message, kinds, source)}
     if "SystemExit" in kinds:
         return "exits", params
     if BEFORE_SUPER.search(message):
         return "super_init_missing", params
     if "AttributeError" in kinds:
-        return "attribute_error", {**params, **({"variant": "tensor"} if ON_TENSOR.search(message) else {})}
-    variant = error_variant(raised.type, message, _last_line(raised, reading))
+        return "attribute_error", {**params, **_attribute_variant(message, source)}
+    lines = [reading.frame(line, "").code for line in raised.lines] if reading is not None else []
+    variant = error_variant(raised.type, message, lines, source)
     return ("raises_in_init" if raised.in_init else "raises_in_call"), {**params, **variant}
 
 
-def error_variant(type: str, message: str, line: str = "") -> Params:
-    """Which advice fits an error."""
-    if OWN_ERROR.match(line):
+def error_variant(type: str, message: str, lines: Sequence[str] = (), source: str = "") -> Params:
+    """Which advice fits an error.
+
+    Args:
+        lines: of the student's code, the last one raised it.
+    """
+    if lines and OWN_ERROR.match(lines[-1]):
         return {"variant": "own"}
+    called = NOT_CALLABLE.search(message)
+    if called and re.search(rf"\bclass[ \t]+{called[1]}\b", source):
+        return {"variant": "no_call", "name": called[1]}
+    if ONE_ROW.search(message) and any(TAKES_TWO.match(line) for line in lines):
+        return {"variant": "rows"}
     text = f"{type}: {message}"
     return next(({"variant": name} for name, pattern in VARIANTS.items() if pattern.search(text)), {})
 
 
-def in_brief(message: str) -> str:
-    """An exception's message as part of a sentence: in one line, and without the tensors that Keras prints."""
-    return " ".join(message.split(" Inputs received:")[0].split())[:MOST_WORDS].rstrip(".")
+def indentation(message: str) -> Params:
+    """Whether a syntax error is one of indentation."""
+    if "inconsistent use of tabs" in message:
+        return {"variant": "tabs"}
+    return {"variant": "indent"} if INDENTATION.search(message) else {}
 
 
 def once(lines: Sequence[int]) -> list[int]:
@@ -140,12 +164,30 @@ def once(lines: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(lines))
 
 
-def _last_line(raised: Raised, reading: Reading | None) -> str:
-    return reading.frame(raised.lines[-1], "").code if reading is not None and raised.lines else ""
+def _missing_self(raised: Raised, message: str, source: str) -> Params | None:
+    """The method that does not know `self`, or is given one argument more than it has parameters."""
+    unknown, too_many = UNKNOWN_NAME.search(message), TOO_MANY.search(message)
+    if unknown and unknown[1] == "self" and raised.lines:
+        return without_self(source, at=raised.lines[-1])
+    return without_self(source, method=too_many[1] or "call") if too_many else None
 
 
-def _name_variant(message: str, kinds: set[str]) -> Params:
+def _name_variant(message: str, kinds: set[str], source: str) -> Params:
     if "UnboundLocalError" in kinds:
         return {"variant": "local"}
     found = UNKNOWN_NAME.search(message)
-    return {"variant": "self"} if found and found[1] == "self" else {}
+    if found is None:
+        return {}
+    return {"variant": "self"} if found[1] == "self" else meant(found[1], source)
+
+
+def _attribute_variant(message: str, source: str) -> Params:
+    found = NO_ATTRIBUTE.search(message)
+    if found is None:
+        return {}
+    owner = found[1].rpartition(".")[2]
+    if owner.endswith("Tensor"):
+        return {"variant": "tensor"}
+    if owner in OTHER_OBJECTS:
+        return {"variant": OTHER_OBJECTS[owner]}
+    return meant_attribute(found[1], found[2], source)

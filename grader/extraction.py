@@ -13,7 +13,7 @@ from grader.missing_names import behind_missing_module, follows_from_another
 from grader.reading import Reading
 from grader.report import Diagnosis, Extraction, SkippedCell
 from grader.sandbox.protocol import StatementFailed
-from grader.server_paths import clean_message
+from grader.server_paths import in_brief
 
 # Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
 MOST_CELLS = 1000
@@ -69,7 +69,7 @@ def _failures(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Iterator[Sk
             missing.setdefault(str(problem[1].get("package") or problem[1].get("module")), failed)
         elif failed.line not in told and not follows_from_another(failed, execution):
             line = reading.frame(failed.line, "").line
-            params = {"line": line, "type": failed.type, "message": clean_message(failed.message)[:300].rstrip(".")}
+            params = {"line": line, "type": failed.type, "message": in_brief(failed.message)}
             yield SkippedCell(index=reading.cell_of(failed.line), code=failed.code, params=params)
     for name in named & missing.keys():
         del missing[str(name)]

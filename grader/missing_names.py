@@ -12,7 +12,7 @@ from grader.execution import Execution
 from grader.reaching import Problem, at_import
 from grader.report import Params
 from grader.sandbox.protocol import Raised, StatementFailed
-from grader.server_paths import clean_message
+from grader.server_paths import in_brief
 
 UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -53,7 +53,8 @@ def behind_missing_module(failed: StatementFailed | Raised, name: str | None = N
         if OTHER_WORK.match(module):
             return "imports_solution", {"module": module, **where}
         if module.partition(".")[0] in FAMILIAR:
-            return "missing_package", {"package": module, **where}
+            torch = {"variant": "torch"} if module.startswith("torch") else {}
+            return "missing_package", {"package": module, **where, **torch}
         return "other_file", {"module": module, **where}
     if "attempted relative import" in failed.message:
         module = failed.module if isinstance(failed, StatementFailed) else None
@@ -78,7 +79,7 @@ def follows_from_another(failed: StatementFailed, execution: Execution) -> bool:
 
 
 def definition_failed(failed: StatementFailed, name: str) -> Problem:
-    message = " ".join(clean_message(failed.message)[:300].split()).rstrip(".")
+    message = in_brief(failed.message)
     return "definition_failed", {"name": name, "line": failed.line, "type": failed.type, "message": message}
 
 

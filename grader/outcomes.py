@@ -18,6 +18,7 @@ from grader.reading import Reading
 from grader.report import Params, Status
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput
+from grader.server_paths import in_brief
 
 # What stands in brackets after the name of the class.
 BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
@@ -121,7 +122,7 @@ def missing_class(execution: Execution, class_line: int | None = None) -> Proble
             return problem
     if own:
         return definition_failed(own[0], "LSTM")
-    return "no_lstm_class", {"type": failures[0].type, "message": failures[0].message[:300]} if failures else {}
+    return "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
 
 
 # NumPy's names of the types of numbers.

@@ -13,7 +13,7 @@ from grader.checks.registry import not_run
 from grader.comparison import NO_ANSWER
 from grader.consequences import with_causes
 from grader.diagnosis import diagnose
-from grader.exceptions import is_out_of_memory, once
+from grader.exceptions import indentation, is_out_of_memory, once
 from grader.extraction import extraction, extraction_of_unreadable
 from grader.outcomes import (
     LIMITS_AT_IMPORT,
@@ -39,7 +39,7 @@ from grader.report import (
     SubmissionRef,
 )
 from grader.reproduction import reproduction
-from grader.server_paths import clean_message, without_server_paths
+from grader.server_paths import clean_message, in_brief, without_server_paths
 from grader.stages import Stages
 from grader.submission import Submission
 from grader.version import grader_version
@@ -49,6 +49,8 @@ Located = TypeVar("Located", Check, Diagnosis)
 
 # Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
 MOST_ADVISORIES = 50
+# How TensorFlow calls a tensor that a call has left behind; what it says more means nothing to a student.
+OUT_OF_SCOPE = "is out of scope and cannot be used here"
 # Of the CPU time that a run may take: beyond it another machine may end it.
 SLOW_SHARE = 0.5
 
@@ -188,7 +190,9 @@ def _advisories(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: st
 def _stopped_by(evidence: Evidence) -> Params:
     """What stood in the way of the other generation of Keras."""
     for raised in evidence.execution.raised[:1]:
-        return {"type": raised.type, "message": clean_message(raised.message)[:300].rstrip(".")}
+        if OUT_OF_SCOPE in raised.message:
+            return {"variant": "scope"}
+        return {"type": raised.type, "message": in_brief(raised.message)}
     if evidence.execution.outcome.killed_for in ("cpu", "wall"):
         return {"variant": "slow"}
     return {"variant": "notebook"}
@@ -215,6 +219,8 @@ def unreadable(submission: Submission, assignment: Assignment, reading: Reading,
     error = reading.error
     assert error is not None
     params = {**error.params, **({"line": error.line} if error.line is not None else {})}
+    if error.code == "syntax_error":
+        params |= indentation(str(error.params.get("message")))
     diagnosis = Diagnosis(code=error.code, params=params, confidence="exact")
     return _sealed(
         submission,

@@ -18,12 +18,29 @@ PLACE_OF_OURS = re.compile(
 )
 
 
+# Characters of a message in a sentence of ours; the error of the report has more.
+MOST_CHARACTERS = 200
+SENTENCE_END = re.compile(r"[.!?](?= )")
+
+
 def clean_message(message: str) -> str:
     """An exception's own message: without terminal colours, what Keras and TensorFlow add, and paths of the server."""
     message = OPERATION.sub("", GRAPH_NODE.sub("", ANSI.sub("", message)))
     if message.startswith(AROUND) and message.count("\n\n") >= 2:
         message = message.split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
     return without_server_paths(message).strip()
+
+
+def in_brief(message: str) -> str:
+    """An exception's message as part of a sentence: clean, in one line, and without the tensors that Keras prints.
+
+    Of a long one the first sentences; where the first is too long, its beginning.
+    """
+    text = " ".join(clean_message(message).split(" Inputs received:")[0].split())
+    if len(text) > MOST_CHARACTERS:
+        ends = [end.start() for end in SENTENCE_END.finditer(text[:MOST_CHARACTERS])]
+        text = text[: ends[-1]] if ends else text[: text.rfind(" ", 0, MOST_CHARACTERS)] + "…"
+    return text.rstrip(".")
 
 
 def without_server_paths(text: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grader.report import Params
-from grader.server_paths import clean_message
+from grader.server_paths import in_brief
 from grader.task2.finding import Finding
 from grader.task2.runs import Array, ModelWeights, NotebookRun
 from reference import GATES
@@ -192,7 +192,7 @@ def _failure(run: NotebookRun) -> tuple[str, Params] | None:
         use = run.use(statement)
         if use is None or not use.sides:
             continue
-        params: Params = {"type": failed.type, "message": clean_message(failed.message)[:300], "line": failed.line}
+        params: Params = {"type": failed.type, "message": in_brief(failed.message), "line": failed.line}
         line = run.line(failed.line)
         layers = {"layers": LAYER_IN_LINE.findall(line)[:1] or [line.strip()[:80]]}
         if NO_SETTER.search(failed.message):

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from grader.exceptions import error_variant, exception_problem, is_out_of_memory, once
+from grader.exceptions import error_variant, exception_problem, indentation, is_out_of_memory, once
 from grader.messages import translate
 from grader.missing_names import behind_missing_name
 from grader.outcomes import structural_problem
 from grader.reading import Reading
 from grader.sandbox.protocol import Raised, StatementFailed
+from grader.server_paths import in_brief
 
 
 def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), in_init=False) -> Raised:
@@ -137,11 +138,121 @@ def test_advice_fits_the_error(type, message, variant):
 
 
 def test_an_error_that_the_students_own_line_raises_is_told_from_one_of_a_library():
-    assert error_variant("ValueError", "bad shape", "raise ValueError('bad shape')") == {"variant": "own"}
+    lines = ["h = step(x)", "raise ValueError('bad shape')"]
+    assert error_variant("ValueError", "bad shape", lines) == {"variant": "own"}
 
 
 def test_a_recursion_shows_each_line_once():
     assert once([4, 7, 9, 7, 9, 7, 9]) == [4, 7, 9]
+
+
+# --- what was meant ---------------------------------------------------------------------------------------------------
+
+SOURCE = """class LSTMCell(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        self.fcXO = tf.keras.layers.Dense(h_size)
+        self.units : int = h_size
+
+    def call(x, h, c):
+        return self.step(fcXO(x))
+
+    @staticmethod
+    def gate(z, b):
+        return z
+"""
+
+
+def _told(message, type, *, lines=(8,), source=SOURCE):
+    reading = Reading(format="py", error=None, source=source)
+    return exception_problem(_raised(message, type=type, lines=lines), reading)
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "similar"),
+    [
+        ("fcXO", "attribute", "self.fcXO"),
+        ("units", "attribute", "self.units"),
+        ("hsize", "similar", "h_size"),
+        ("sigmoid", "prefix", "tf.sigmoid"),
+        ("Layer", "prefix", "tf.keras.layers.Layer"),
+        ("qwertz", None, None),
+    ],
+)
+def test_a_name_that_does_not_exist_leads_to_the_one_that_was_meant(name, variant, similar):
+    code, params = _told(f"name '{name}' is not defined", "NameError")
+    assert (code, params.get("variant"), params.get("similar")) == ("name_error", variant, similar)
+
+
+@pytest.mark.parametrize(
+    ("message", "variant", "similar"),
+    [
+        ("'LSTMCell' object has no attribute 'fcX0'", "zero", "fcXO"),
+        ("'LSTMCell' object has no attribute 'unit'", "similar", "units"),
+        ("'LSTMCell' object has no attribute 'qwertz'", "own", None),
+        ("module 'tensorflow' has no attribute 'sigmod'", "similar", "sigmoid"),
+        ("module 'tensorflow' has no attribute 'qwertz'", None, None),
+        ("'int' object has no attribute 'shape'", "number", None),
+        ("'list' object has no attribute 'shape'", "list", None),
+        ("'NoneType' object has no attribute 'shape'", "none", None),
+        ("'SymbolicTensor' object has no attribute 'view'", "tensor", None),
+        ("'tensorflow.python.framework.ops.EagerTensor' object has no attribute 'view'", "tensor", None),
+        ("no words of Python", None, None),
+    ],
+)
+def test_advice_on_an_attribute_fits_the_object_that_lacks_it(message, variant, similar):
+    code, params = _told(message, "AttributeError")
+    assert (code, params.get("variant"), params.get("similar")) == ("attribute_error", variant, similar)
+
+
+@pytest.mark.parametrize(
+    ("message", "type", "lines", "found"),
+    [
+        ("too many positional arguments", "TypeError", (), ("call", 7)),
+        ("LSTMCell.call() takes 3 positional arguments but 4 were given", "TypeError", (8,), ("call", 7)),
+        ("name 'self' is not defined", "NameError", (8,), ("call", 7)),
+        ("LSTMCell.__init__() takes 2 positional arguments but 3 were given", "TypeError", (8,), None),
+        ("gate() takes 2 positional arguments but 3 were given", "TypeError", (11,), None),
+        ("name 'self' is not defined", "NameError", (4,), None),
+    ],
+)
+def test_a_method_without_self_is_named_with_the_line_of_its_def(message, type, lines, found):
+    code, params = _told(message, type, lines=lines)
+    assert ((params["method"], params["line"]) if code == "missing_self" else None) == found
+
+
+def test_an_object_that_cannot_be_called_is_one_of_the_students_own_class():
+    code, params = _told("'LSTMCell' object is not callable", "TypeError")
+    assert (code, params["variant"], params["name"]) == ("raises_in_call", "no_call", "LSTMCell")
+    assert _told("'int' object is not callable", "TypeError")[1]["variant"] == "not_callable"
+
+
+def test_a_cell_that_returns_h_alone_gives_two_rows_where_two_states_are_taken():
+    message = "Input 0 of layer 'dense' is incompatible with the layer: expected min_ndim=2, found ndim=1."
+    source = "h, c = self.cell(x, h, c)\nz = self.fcXI(x) + self.fcHI(h)\nh = self.cell(x, h, c)\n"
+    assert _told(message, "ValueError", lines=(1, 2), source=source)[1]["variant"] == "rows"
+    assert _told(message, "ValueError", lines=(3, 2), source=source)[1]["variant"] == "shapes"
+
+
+@pytest.mark.parametrize(
+    ("message", "variant"),
+    [
+        ("unindent does not match any outer indentation level", "indent"),
+        ("expected an indented block after 'for' statement on line 3", "indent"),
+        ("unexpected indent", "indent"),
+        ("inconsistent use of tabs and spaces in indentation", "tabs"),
+        ("invalid syntax", None),
+    ],
+)
+def test_errors_of_indentation_are_told_from_other_errors_of_syntax(message, variant):
+    assert indentation(message).get("variant") == variant
+
+
+def test_a_long_message_ends_with_a_sentence_or_says_that_it_goes_on():
+    sentence = "This tensor belongs to another graph. "
+    assert in_brief(sentence * 20) == (sentence * 5).strip().rstrip(".")
+    assert in_brief("word " * 100) == ("word " * 40).strip() + "…"
+    assert in_brief("Short.") == "Short"
 
 
 # --- what is behind a missing name ------------------------------------------------------------------------------------
@@ -159,7 +270,7 @@ LOST = _raised("name 'CustomLSTMCell' is not defined", type="NameError")
         (_failed(1, "ImportError", "attempted relative import with no known parent package", binds=["CustomLSTMCell"],
                  module=".cells"), "other_file", {"module": ".cells", "name": "CustomLSTMCell", "line": 1}),
         (_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["CustomLSTMCell"], module="torch.nn"),
-         "missing_package", {"package": "torch", "name": "CustomLSTMCell", "line": 1}),
+         "missing_package", {"package": "torch", "name": "CustomLSTMCell", "line": 1, "variant": "torch"}),
         (_failed(1, "ImportError", "cannot import name 'CustomLSTMCell' from 'keras'", binds=["CustomLSTMCell"]),
          "definition_failed", {"name": "CustomLSTMCell", "line": 1, "type": "ImportError",
                                "message": "cannot import name 'CustomLSTMCell' from 'keras'"}),
@@ -191,14 +302,14 @@ def test_a_name_that_nothing_was_to_bring_has_no_statement_behind_it(evidence_of
         ([_failed(2, "ModuleNotFoundError", "No module named 'layers'", binds=["LSTM"])],
          ("imports_solution", {"module": "layers", "line": 2})),
         ([_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["torch"])],
-         ("missing_package", {"package": "torch", "line": 1})),
+         ("missing_package", {"package": "torch", "line": 1, "variant": "torch"})),
         # A package that has nothing to do with it is not the reason.
         ([_failed(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"]),
           _failed(2, "TypeError", "metaclass conflict", binds=["LSTM"])],
          ("definition_failed", {"name": "LSTM", "line": 2, "type": "TypeError", "message": "metaclass conflict"})),
         ([_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["nn"]),
           _failed(2, "NameError", "name 'nn' is not defined", binds=["LSTM"])],
-         ("missing_package", {"package": "torch", "name": "nn", "line": 1})),
+         ("missing_package", {"package": "torch", "name": "nn", "line": 1, "variant": "torch"})),
     ],
     ids=["its own import", "some import", "its own statement", "through its base class"],
 )  # fmt: skip
