@@ -20,9 +20,14 @@ from pydantic_core import ErrorDetails
 from grader.errors import AssignmentError, UnknownAssignment
 from grader.invalid import sentence_of
 from grader.sandbox.limits import Limits
+from grader.sandbox.outcome import Use
 from reference import CaseSpec
 
 BUILT_IN = Path(__file__).parent / "assignments"
+# Keys that assignment files had not at first.
+LATER_KEYS = ("budget",)
+# A submission's runs may use as much as so many that go to the limits of one.
+RUNS_IN_BUDGET = 3
 CheckId = Literal[
     "contract",
     "equivalence",
@@ -75,6 +80,17 @@ class UploadLimits(AssignmentModel):
     )
 
 
+class Budget(AssignmentModel):
+    """What all runs of one submission may use together: tries, both generations of Keras, runs that only help."""
+
+    cpu_seconds: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="CPU time; null: three times what one run may use"
+    )
+    wall_seconds: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="wall time; null: three times what one run may use"
+    )
+
+
 class Attempts(AssignmentModel):
     """How often a student may try, and which try is the grade. The service sees to it; reports say nothing of it."""
 
@@ -121,6 +137,7 @@ class Assignment(AssignmentModel):
     )
     tolerance: Tolerance = Tolerance()
     limits: Limits = Limits()
+    budget: Budget = Budget()
     upload: UploadLimits = UploadLimits()
     attempts: Attempts = Attempts()
     deadline: Deadline = Deadline()
@@ -148,10 +165,22 @@ class Assignment(AssignmentModel):
     def max_points(self) -> float:
         return sum(self.points.values())
 
+    @property
+    def allowance(self) -> Use:
+        """What all runs of one submission may use together."""
+        return Use(
+            self.budget.cpu_seconds or RUNS_IN_BUDGET * self.limits.cpu_seconds,
+            self.budget.wall_seconds or RUNS_IN_BUDGET * self.limits.wall_seconds,
+        )
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 in hex of all that a report depends on (RFC 8785): a changed title or deadline keeps it."""
-        graded = self.model_dump(mode="json", exclude={"title", "language", "attempts", "deadline"})
+        """SHA-256 in hex of all that a report depends on (RFC 8785): a changed title or deadline keeps it.
+
+        So does a key that came later, as long as it is left out.
+        """
+        unasked = {name for name in LATER_KEYS if getattr(self, name) == type(self).model_fields[name].default}
+        graded = self.model_dump(mode="json", exclude={"title", "language", "attempts", "deadline"} | unasked)
         return hashlib.sha256(rfc8785.dumps(graded)).hexdigest()
 
 

@@ -114,7 +114,7 @@ class Execution:
 
     def failed_early(self) -> bool:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
-        return not self.answers and (bool(self.raised) or self.outcome.killed_for in ("cpu", "wall"))
+        return not self.answers and (bool(self.raised) or self.outcome.killed_for in ("cpu", "wall", "budget"))
 
     def came(self) -> tuple[bool, bool, bool, int]:
         """How far it came: to a class, to a model, to knowing its weights, and to how many answers."""

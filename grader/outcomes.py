@@ -30,6 +30,10 @@ def limit_status(outcome: Outcome) -> tuple[Status, Problem] | None:
     match outcome.killed_for:
         case "cpu" | "wall":
             return Status.TIME_LIMIT, ("timeout", {"cpu_seconds": round(outcome.cpu_seconds, 1)})
+        case "budget":
+            used = outcome.earlier.plus(outcome.use)
+            params: Params = {name: round(seconds, 1) for name, seconds in used._asdict().items()}
+            return Status.TIME_LIMIT, ("timeout", {"variant": "budget", **params})
         case "memory":
             return Status.MEMORY_LIMIT, ("memory", {})
         case "output":

@@ -15,7 +15,7 @@ from grader.execution import Execution, Runner
 from grader.reading import Reading, read
 from grader.report import Check, Report
 from grader.reporting import internal_error, points_of, report_on, unreadable
-from grader.sandbox import Sandbox
+from grader.sandbox import BudgetedSandbox, Sandbox
 from grader.stages import Progress, Stages
 from grader.submission import Submission
 from grader.task2 import NotebookRunner, run_notebook
@@ -57,12 +57,13 @@ def grade(
             return unreadable(submission, assignment, reading, stages)
         stages.begin("reference")
         cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
-        runner = Runner(reading, assignment, cases, sandbox, references.table)
+        box = BudgetedSandbox(sandbox, assignment.allowance)
+        runner = Runner(reading, assignment, cases, box, references.table)
 
         def run(generation: str) -> Execution:
             return understood(runner.run(generation), cases, references.table, assignment.tolerance)
 
-        evidence, checks = _run(run, reading, assignment, sandbox, stages)
+        evidence, checks = _run(run, reading, assignment, box, stages)
         stages.begin("checking")
         return report_on(submission, evidence, checks, cases, stages, artefacts)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:

@@ -193,7 +193,7 @@ def _stopped_by(evidence: Evidence) -> Params:
         if OUT_OF_SCOPE in raised.message:
             return {"variant": "scope"}
         return {"type": raised.type, "message": in_brief(raised.message)}
-    if evidence.execution.outcome.killed_for in ("cpu", "wall"):
+    if evidence.execution.outcome.killed_for in ("cpu", "wall", "budget"):
         return {"variant": "slow"}
     return {"variant": "notebook"}
 

@@ -35,13 +35,14 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cuda
 import lockdown
+from starvation import Starvation, cpu_seconds, waits
 
 POLL_SECONDS = 0.02
 BEAT_SECONDS = 1.0
@@ -50,7 +51,6 @@ PAUSE_SECONDS = 0.5
 # A run that has no core most of the time is ended after so many times its wall limit, to be tried again.
 STARVED_FACTOR = 3
 REFUSED_EXIT_CODE = 97
-CPUCLOCK_SCHED = 2
 # In /proc/PID/status, in the kernel's order. Page tables count as memory: touching one page in every 2 MiB of a mapping
 # that can only be read takes a gigabyte of them in a second, and nothing else shows it.
 USE = re.compile(
@@ -79,8 +79,22 @@ class Child:
     started: float
     base_memory: int
     paused: float = 0.0
+    starvation: Starvation = field(default_factory=Starvation)
     peak_memory: int = 0
     reason: str | None = None
+
+    def elapsed(self) -> float:
+        """Seconds since it began, without those in which it was paused."""
+        return time.monotonic() - self.started - self.paused
+
+    def own_seconds(self) -> float:
+        """Seconds that it had for itself, as far as is known."""
+        return self.elapsed() - self.starvation.seconds
+
+    def miss(self) -> float:
+        """Look what it has missed since the last look. Returns: `own_seconds`, which are exact then."""
+        self.starvation.look(self.elapsed(), cpu_seconds(self.pid), waits(self.pid))
+        return self.own_seconds()
 
 
 class Supervisor:
@@ -116,6 +130,7 @@ class Supervisor:
             if looked > self._next_beat:
                 self._next_beat = looked + BEAT_SECONDS
                 for child in self._children.values():
+                    child.miss()
                     if not self._tell(child, b" "):
                         self._kill(child, None)
 
@@ -191,14 +206,13 @@ class Supervisor:
         memory, threads = use
         grown = memory - child.base_memory
         child.peak_memory = max(child.peak_memory, grown)
-        elapsed = time.monotonic() - child.started - child.paused
         if grown > limits["memory_bytes"]:
             self._kill(child, "memory")
-        elif _cpu_seconds(child.pid) > limits["cpu_seconds"]:
+        elif cpu_seconds(child.pid) > limits["cpu_seconds"]:
             self._kill(child, "cpu")
-        elif elapsed > limits["wall_seconds"] and elapsed - _starved_seconds(child.pid) > limits["wall_seconds"]:
+        elif child.own_seconds() > limits["wall_seconds"] and child.miss() > limits["wall_seconds"]:
             self._kill(child, "wall")
-        elif elapsed > STARVED_FACTOR * limits["wall_seconds"]:
+        elif child.elapsed() > STARVED_FACTOR * limits["wall_seconds"]:
             self._kill(child, "starved")
         elif threads > lockdown.most_threads(limits):
             self._kill(child, "threads")
@@ -218,16 +232,17 @@ class Supervisor:
         _, status, usage = os.wait4(child.pid, 0)
         if not lockdown.STATE["seccomp"][0]:
             self._end_strays()
-        cpu_seconds = usage.ru_utime + usage.ru_stime
+        cpu = usage.ru_utime + usage.ru_stime
         code = os.waitstatus_to_exitcode(status)
-        if child.reason is None and code == -signal.SIGKILL and cpu_seconds > child.limits["cpu_seconds"]:
+        if child.reason is None and code == -signal.SIGKILL and cpu > child.limits["cpu_seconds"]:
             child.reason = "cpu"  # by the kernel (RLIMIT_CPU), before this process came to it
         verdict = {
             "exit_code": code,
             "killed_for": child.reason,
             "refused": code == REFUSED_EXIT_CODE,
-            "cpu_seconds": cpu_seconds,
+            "cpu_seconds": cpu,
             "wall_seconds": time.monotonic() - child.started,
+            "missed_seconds": child.paused + child.starvation.seconds,
             "peak_memory_bytes": child.peak_memory,
         }
         self._tell(child, json.dumps(verdict).encode())
@@ -304,28 +319,6 @@ def _written(folder: int) -> Iterator[os.stat_result]:
                         pending.append(f"{path}/{entry.name}")
         finally:
             os.close(inner)
-
-
-def _cpu_seconds(pid: int) -> float:
-    """CPU time of all threads of a process."""
-    return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)  # what clock_getcpuclockid(3) makes of a pid
-
-
-def _starved_seconds(pid: int) -> float:
-    """How long its threads were ready to run and had no core, together.
-
-    The main thread may wait for one that waits for a core. Threads that keep each other from running are counted too
-    often; those use CPU time, which has a limit of its own.
-    """
-    seconds = 0.0
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            try:
-                with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
-                    seconds += int(schedstat.read().split()[1]) / 1e9
-            except (OSError, IndexError):  # a thread that has just ended, or a kernel that does not say
-                pass
-    return seconds
 
 
 def _preload(kind: str) -> tuple[Any, dict[str, str]]:

@@ -1,14 +1,16 @@
 """The trusted half of the wall: starts the warm processes, sends them requests, reads back bytes."""
 
+from grader.sandbox.budget import BudgetedSandbox
 from grader.sandbox.device import DEVICE_CHOICES, Device, DeviceChoice, choose_device
 from grader.sandbox.in_memory import InMemorySandbox
 from grader.sandbox.launcher import CAN_BE_MISSING, ForkSandbox
 from grader.sandbox.limits import Limits
-from grader.sandbox.outcome import Kind, Outcome, Sandbox
+from grader.sandbox.outcome import Kind, Outcome, Sandbox, Use
 
 __all__ = [
     "CAN_BE_MISSING",
     "DEVICE_CHOICES",
+    "BudgetedSandbox",
     "Device",
     "DeviceChoice",
     "ForkSandbox",
@@ -17,5 +19,6 @@ __all__ = [
     "Limits",
     "Outcome",
     "Sandbox",
+    "Use",
     "choose_device",
 ]

@@ -15,7 +15,7 @@ from grader.sandbox.cores import available_cores
 from grader.sandbox.device import CPU, Device, DeviceChoice, choose_device
 from grader.sandbox.limits import Limits
 from grader.sandbox.namespaces import find_ring, without_ring
-from grader.sandbox.outcome import Kind, Mechanism, Outcome
+from grader.sandbox.outcome import Kind, Mechanism, Outcome, Use
 from grader.sandbox.run_folder import SandboxFolder, run_folder
 from grader.sandbox.users import UserPool
 from grader.sandbox.zygote import Zygote
@@ -119,16 +119,15 @@ class ForkSandbox:
         A run that was lost says nothing about the submission, and has no outcome however often that happens. One that
         somebody killed may have killed itself: what kills it every time is taken for its own doing.
         """
-        if self._device_of(kind).is_gpu:
-            limits = limits.with_cuda()
         lost = killed = 0
+        used = Use()
         with self._slots, self._users.one() if self._users else contextlib.nullcontext() as uid:
             while True:
                 try:
-                    zygote = self._zygote(kind)
-                    zygote.wait_ready()
-                    with run_folder(self._directory, uid) as folder:
-                        outcome = zygote.run(request, limits, folder, uid)
+                    outcome = self._try(kind, request, limits, uid)
+                    earlier, used = used, used.plus(outcome.use)
+                    if outcome.killed_for == "starved":
+                        raise RunLost("the run hardly ever had a core")
                 except (RunLost, SandboxStartFailed) as exc:
                     self._check_open()
                     lost += 1
@@ -138,8 +137,17 @@ class ForkSandbox:
                 else:
                     killed += outcome.killed_by_others
                     if not outcome.killed_by_others or killed == ATTEMPTS:
-                        return outcome
+                        return outcome.model_copy(update={"earlier": earlier})
                     logger.warning("run_killed_by_others", extra={"kind": kind.value, "attempt": killed})
+
+    def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None) -> Outcome:
+        granted = limits.with_cuda() if self._device_of(kind).is_gpu else limits
+        overhead = Use(granted.cpu_seconds - limits.cpu_seconds, granted.wall_seconds - limits.wall_seconds)
+        zygote = self._zygote(kind)
+        zygote.wait_ready()
+        with run_folder(self._directory, uid) as folder:
+            outcome = zygote.run(request, granted, folder, uid)
+        return outcome.model_copy(update={"overhead": overhead})
 
     def _zygote(self, kind: Kind) -> Zygote:
         with self._lock:

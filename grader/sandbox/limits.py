@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import BaseModel, ConfigDict, Field
 
 MIB = 1024 * 1024
+
+# What a run on a GPU takes to start CUDA. Generous guesses, not measurements.
+CUDA_CPU_SECONDS, CUDA_WALL_SECONDS = 15, 20.0
 
 
 class Limits(BaseModel):
@@ -26,15 +31,22 @@ class Limits(BaseModel):
     log_bytes: int = Field(64 * 1024, gt=0, description="standard output, and standard error, that the report keeps")
     flood_bytes: int = Field(16 * MIB, gt=0, description="printed bytes after which the run is ended: `output_limit`")
 
+    def within(self, cpu_seconds: float, wall_seconds: float) -> Limits | None:
+        """The same, with no more time than this; None: there is none."""
+        if cpu_seconds <= 0 or wall_seconds <= 0:
+            return None
+        cpu, wall = min(self.cpu_seconds, math.ceil(cpu_seconds)), min(self.wall_seconds, wall_seconds)
+        return self.model_copy(update={"cpu_seconds": cpu, "wall_seconds": wall})
+
     def with_cuda(self) -> Limits:
         """The same for a run on a GPU: what CUDA itself takes is not the submission's use.
 
-        Each run starts CUDA anew and loads its libraries. The figures are generous guesses, not measurements.
+        Each run starts CUDA anew and loads its libraries.
         """
         return self.model_copy(
             update={
-                "cpu_seconds": self.cpu_seconds + 15,
-                "wall_seconds": self.wall_seconds + 20.0,
+                "cpu_seconds": self.cpu_seconds + CUDA_CPU_SECONDS,
+                "wall_seconds": self.wall_seconds + CUDA_WALL_SECONDS,
                 "memory_bytes": self.memory_bytes + 3 * 1024 * MIB,
                 "threads": self.threads + 32,
                 "open_files": self.open_files + 128,

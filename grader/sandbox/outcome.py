@@ -19,6 +19,20 @@ class Kind(StrEnum):
     KERAS3 = "keras3"
 
 
+class Use(NamedTuple):
+    """What runs have used: CPU time, and wall time less what they missed of it for want of a core."""
+
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    def plus(self, other: Use) -> Use:
+        return Use(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def less(self, other: Use) -> Use:
+        """What is over; nothing where that is less than nothing."""
+        return Use(*(max(0.0, mine - theirs) for mine, theirs in zip(self, other, strict=True)))
+
+
 class Mechanism(NamedTuple):
     """One mechanism of the wall: is it in force, and what does it stop?"""
 
@@ -36,12 +50,23 @@ class Outcome(BaseModel):
     stderr: bytes = b""
     truncated: bool = False
     exit_code: int = 0
-    killed_for: str | None = None  # wall, cpu, memory, threads, disk, output, starved
+    killed_for: str | None = None  # wall, cpu, memory, threads, disk, output, starved, budget
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
+    # Of them, those in which the run was paused or had no core.
+    missed_seconds: float = 0.0
+    # What earlier tries of the same run used, and with BudgetedSandbox earlier runs too.
+    earlier: Use = Use()
+    # What the device takes to start, which is not the submission's use.
+    overhead: Use = Use()
     peak_memory_bytes: int = 0
     facts: dict[str, str] = {}  # versions, from the warm process
     wall: list[str] = []  # mechanisms in force
+
+    @property
+    def use(self) -> Use:
+        """Of this try alone."""
+        return Use(self.cpu_seconds, self.wall_seconds).less(self.overhead).less(Use(0.0, self.missed_seconds))
 
     @property
     def killed_by_others(self) -> bool:
@@ -53,7 +78,7 @@ class Sandbox(Protocol):
     """Runs one request in a process of its own."""
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
-        """Run `request` to its end, whatever that is.
+        """Run `request` to its end, whatever that is. It may take more than one try; each has these limits.
 
         Raises:
             SandboxError: the box itself failed; nothing can be said about the submission.

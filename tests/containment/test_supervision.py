@@ -117,6 +117,22 @@ def test_a_run_that_sleeps_is_over_the_time_limit_at_once(graded, written, caplo
     assert _logged(caplog) == []
 
 
+def test_a_run_whose_threads_keep_each_other_from_running_is_over_the_time_limit_too(graded, written, caplog):
+    """Each of them waits for a core most of the time, and the run as a whole for nothing."""
+    call = """
+        import hashlib
+        def burst():
+            while True:
+                for _ in range(20): hashlib.sha256(bytes(20000)).digest()
+                time.sleep(0.05)
+        for _ in range(40): threading.Thread(target=burst, daemon=True).start()
+        time.sleep(1000)"""
+    report = graded(written(call=call), wall_seconds=WALL)
+    assert (report.status, report.points) == ("time_limit", 0)
+    assert report.timing.wall_seconds < 3 * WALL
+    assert _logged(caplog) == []
+
+
 def test_the_time_in_which_everything_was_stopped_does_not_count(graded, written, asleep, caplog):
     """As when a container is paused: the warm process and its runs stop and go on together."""
     given = written(call=f"if not os.path.exists('asleep'):\n    {NOTE}\n    time.sleep(1.5)")

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from grader.assignment import (
     BUILT_IN,
+    Budget,
     UploadLimits,
     assignment_schema,
     load_assignments,
@@ -16,6 +17,7 @@ from grader.assignment import (
     read_assignment,
 )
 from grader.errors import AssignmentError, UnknownAssignment
+from grader.sandbox import Use
 
 DEFAULT = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
 
@@ -137,6 +139,20 @@ def test_the_digest_is_of_what_decides_a_grade(assignment):
     harder = assignment.model_copy(update={"points": {**assignment.points, "contract": 11}})
     assert said.digest == assignment.digest
     assert harder.digest != assignment.digest
+
+
+def test_a_key_that_came_later_keeps_the_digest_until_it_is_used():
+    """Grades that are stored name the digest of their day."""
+    assignment = load_assignments()["lstm-layer"]
+    budgeted = assignment.model_copy(update={"budget": Budget(cpu_seconds=30)})
+    assert assignment.digest == "dc37b8a896d84f0b43094e02c1a9a4b0473606796a185f5c9bf7d3e005298117"
+    assert budgeted.digest != assignment.digest
+
+
+def test_the_runs_of_a_submission_may_use_three_times_the_limits_of_one(assignment):
+    assert assignment.allowance == Use(3 * assignment.limits.cpu_seconds, 3 * assignment.limits.wall_seconds)
+    asked = assignment.model_copy(update={"budget": Budget(cpu_seconds=30.0)})
+    assert asked.allowance == Use(30.0, assignment.allowance.wall_seconds)
 
 
 def test_an_assignment_is_picked_by_id_or_by_file(tmp_path):

@@ -17,7 +17,7 @@ from grader.outcomes import (
     too_many_weights,
 )
 from grader.reading import Reading
-from grader.sandbox import Outcome
+from grader.sandbox import Outcome, Use
 from grader.sandbox.protocol import CaseOutput, Raised
 from grader.server_paths import clean_message, without_server_paths
 
@@ -223,6 +223,7 @@ def test_more_weights_than_one_cell_needs_say_what_the_model_is(kernels, recurre
     [
         ({"outcome": Outcome(result=b"", killed_for="cpu")}, "time_limit", "timeout"),
         ({"outcome": Outcome(result=b"", killed_for="wall")}, "time_limit", "timeout"),
+        ({"outcome": Outcome(result=b"", killed_for="budget", earlier=Use(50.0, 90.0))}, "time_limit", "timeout"),
         ({"outcome": Outcome(result=b"", killed_for="memory")}, "memory_limit", "memory"),
         ({"outcome": Outcome(result=b"", killed_for="output")}, "output_limit", "output_flood"),
         ({"outcome": Outcome(result=b"", killed_for="disk")}, "output_limit", "disk_full"),

@@ -1,0 +1,60 @@
+"""How long a run wanted a core and had none: time that the host owes it.
+
+The kernel counts for each thread how long it stood in the queue for a core. Their sum says little: threads that are
+started on purpose queue behind one another, a hundred times a second, while the process as a whole misses nothing. So
+the longest wait of one thread counts, and of that no more than the process left of the time that passed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+CPUCLOCK_SCHED = 2
+
+
+class Starvation:
+    """What one process has missed so far. It is looked at now and then: what happens between two looks is one span."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._elapsed = 0.0
+        self._cpu = 0.0
+        self._waits: dict[str, float] = {}
+
+    def look(self, elapsed: float, cpu: float, waits: dict[str, float]) -> None:
+        """Add what was missed since the last look.
+
+        Args:
+            elapsed: seconds since the process began, without those in which it was paused.
+            cpu: seconds of CPU time of all its threads.
+            waits: by thread, seconds for which it was ready to run and had no core.
+        """
+        unused = (elapsed - self._elapsed) - (cpu - self._cpu)
+        longest = max((wait - self._waits.get(thread, 0.0) for thread, wait in waits.items()), default=0.0)
+        self.seconds += max(0.0, min(unused, longest))
+        self._elapsed, self._cpu, self._waits = elapsed, cpu, waits
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of all threads of a process."""
+    return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)  # what clock_getcpuclockid(3) makes of a pid
+
+
+def waits(pid: int) -> dict[str, float]:
+    """By thread of a process: how many seconds it was ready to run and had no core.
+
+    Empty where the kernel does not say. A thread that has ended takes what it waited along.
+    """
+    seconds = {}
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return {}
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
+                seconds[thread] = int(schedstat.read().split()[1]) / 1e9
+        except (OSError, IndexError):
+            pass
+    return seconds
