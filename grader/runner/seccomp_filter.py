@@ -6,7 +6,7 @@ this list answer ENOSYS, so that libc falls back to an older one. Another archit
 
 Nothing is removed or renamed either. A file that is open or mapped and then removed takes room on the disk that nobody
 can count; what stays in its folder can be counted, and goes with the folder. Honest code removes temporary files:
-removing answers that it worked, and does nothing. So does waiting for the disk.
+removing answers that it worked, and does nothing. So do waiting for the disk and locking a file.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ NOTHING_DONE = ERRNO(0)
 PLAIN = """
     read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range dup dup2 dup3 pipe pipe2 sendfile
     stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd chdir fchdir statfs fstatfs
-    getdents getdents64 ftruncate flock
+    getdents getdents64 ftruncate
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2
-    brk munmap mremap mprotect madvise mincore
+    brk munmap mremap mprotect mincore
     futex set_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
     sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu
     nanosleep gettimeofday time times getrusage
@@ -57,7 +57,7 @@ PLAIN = """
 
 # Values that an argument may have: (call, index of the argument, mask, values).
 PRCTL = (15, 16, 0x53564D41)  # the name of a thread, set and read; the name of a mapping
-FCNTL = (0, 1, 2, 3, 5, 6, 7, 1030)  # duplicate, flags, record locks: nothing that sends signals
+FCNTL = (0, 1, 2, 3, 5, 1030)  # duplicate, flags, is there a lock: nothing that sends signals
 IOCTL = (
     0x5401,
     0x5413,
@@ -69,6 +69,9 @@ IOCTL = (
 # Shared anonymous memory, memory that grows down, huge pages and locked pages escape RLIMIT_DATA.
 MMAP_MASK = 0x0F | 0x20 | 0x100 | 0x2000 | 0x40000
 MMAP = (0x02, 0x22, 0x01)  # private file, private anonymous, shared file
+# Advice on memory of its own, as allocators give it. Other advice pushes pages out to swap, has equal pages of several
+# runs share memory, or makes holes in files.
+MADVICE = (0, 1, 2, 3, 4, 8, 10, 14, 15, 16, 17, 22, 23)
 # O_DIRECT makes a pipe hand over byte by byte what is written byte by byte, and the trusted side work ten times as much
 # as the run does; with O_SYNC, and with it too, every write keeps the disk busy that the service's database is on.
 UNBUFFERED = os.O_DIRECT | os.O_SYNC | os.O_ASYNC
@@ -87,6 +90,7 @@ CLOCK_MASK = 0xFFFFFFF0
 THREAD = 0x003D0F00
 ARGUMENTS = (
     ("mmap", 3, MMAP_MASK, MMAP),
+    ("madvise", 2, 0xFFFFFFFF, MADVICE),
     ("open", 1, OPEN_MASK, OPEN),
     ("openat", 2, OPEN_MASK, OPEN),
     ("prctl", 0, 0xFFFFFFFF, PRCTL),
@@ -108,6 +112,8 @@ GPU_ARGUMENTS = (
 # Nothing of a run's folder is kept, so there is nothing to wait for the disk for.
 SYNCHRONISE = ("fsync", "fdatasync", "msync")
 REMOVE = ("unlink", "unlinkat", "rmdir")
+# Locks on files are seen by other runs and take memory of the kernel that nobody counts. A run is alone with its files.
+LOCK = (6, 7)  # of fcntl(), with and without waiting
 # libc tries these first and falls back only on ENOSYS. Numbers from 424 on are the same on all architectures.
 FALL_BACK = ("clone3", "openat2")
 YOUNGEST_KNOWN, BEYOND = 462, 600
@@ -166,8 +172,10 @@ def compile_filter(*, gpu: bool = False) -> Program:
     # Reading limits of its own, never setting them.
     _add(allowed, ALLOW, "prlimit64", Arg(0, EQ, 0), Arg(2, EQ, 0))
     _add(allowed, ALLOW, "fcntl", Arg(1, MASKED_EQ, 0xFFFFFFFF, SET_FLAGS), Arg(2, MASKED_EQ, UNBUFFERED, 0))
-    for name in (*REMOVE, *SYNCHRONISE):
+    for name in (*REMOVE, *SYNCHRONISE, "flock"):
         _add(allowed, NOTHING_DONE, name)
+    for lock in LOCK:
+        _add(allowed, NOTHING_DONE, "fcntl", Arg(1, MASKED_EQ, 0xFFFFFFFF, lock))
     for name in FALL_BACK:
         _add(allowed, NO_SUCH_CALL, name)
     for number in range(YOUNGEST_KNOWN, BEYOND):

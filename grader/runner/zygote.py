@@ -51,11 +51,11 @@ PAUSE_SECONDS = 0.5
 # A run that has no core most of the time is ended after so many times its wall limit, to be tried again.
 STARVED_FACTOR = 3
 REFUSED_EXIT_CODE = 97
-# In /proc/PID/status, in the kernel's order. Page tables count as memory: touching one page in every 2 MiB of a mapping
-# that can only be read takes a gigabyte of them in a second, and nothing else shows it.
+# In /proc/PID/status, in the kernel's order. What was swapped out counts, and so do page tables: touching one page in
+# every 2 MiB of a mapping that can only be read takes a gigabyte of them in a second, and nothing else shows it.
 USE = re.compile(
     rb"\nRssAnon:\s*(?P<anonymous>\d+) kB\n.*?\nRssShmem:\s*(?P<shared>\d+) kB\n.*?\nVmPTE:\s*(?P<tables>\d+) kB\n"
-    rb".*?\nThreads:\s*(?P<threads>\d+)\n",
+    rb"VmSwap:\s*(?P<swapped>\d+) kB\n.*?\nThreads:\s*(?P<threads>\d+)\n",
     re.DOTALL,
 )
 STATUS_BYTES = 4096
@@ -281,8 +281,8 @@ def _memory_and_threads(proc_fd: int) -> tuple[int, int] | None:
     use = USE.search(os.pread(proc_fd, STATUS_BYTES, 0))
     if use is None:
         return None
-    anonymous, shared, tables, threads = map(int, use.groups())
-    return (anonymous + shared + tables) * 1024, threads
+    *memory, threads = map(int, use.groups())
+    return sum(memory) * 1024, threads
 
 
 def _fills_disk(folder: int, most_bytes: int, most_files: int) -> bool:

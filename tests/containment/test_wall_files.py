@@ -186,6 +186,22 @@ def test_libraries_that_all_submissions_share_stay_as_they_are(probe):
     assert (hashlib.sha256(shared.read_bytes()).hexdigest(), sorted(os.listdir(packages))) == before
 
 
+def test_locking_a_file_says_that_it_worked_and_does_nothing(probe):
+    """Other runs could see a lock on a file that all may read; and each takes memory of the kernel."""
+    lock = "import fcntl; a, b = open('mine', 'w'), open(os.__file__); "
+    results = probe(
+        {
+            "whole": lock + "[fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB) for file in (a, b, open(os.__file__))]",
+            "record": lock + "fcntl.lockf(a, fcntl.LOCK_EX | fcntl.LOCK_NB); fcntl.lockf(b, fcntl.LOCK_SH)",
+            "lease": lock + "fcntl.fcntl(a, fcntl.F_SETLEASE, fcntl.F_WRLCK)",
+            "open file description": lock + "fcntl.fcntl(a, 37, bytes(32))",
+        }
+    )
+    # Nobody who really locked a file twice, from two descriptors, would be let through.
+    refused = {"lease": "EPERM", "open file description": "EPERM"}
+    assert results == {"whole": "done", "record": "done"} | refused
+
+
 def test_removing_says_that_it_worked_and_does_nothing(probe, victim):
     """A removed file that is still open takes room that nobody can count; honest code tidies up and must not fail."""
     results = probe(

@@ -123,6 +123,14 @@ def test_memory_that_is_counted_ends_at_the_limit(probe):
     assert results == dict.fromkeys(results, "ENOMEM")
 
 
+def test_memory_cannot_be_moved_out_of_sight(probe):
+    advice = "fresh = %s; syscall('madvise', fresh, 4096, %d)"
+    results = probe(
+        {str(number): advice % (f"{MAP}(3, 0x22, 4096)", number) for number in (4, 9, 12, 14, 18, 20, 21, 100)}
+    )
+    assert results == dict.fromkeys(results, "EPERM") | {"4": "done", "14": "done"}
+
+
 def test_what_is_only_reserved_cannot_be_made_writable_later(probe):
     """Reserving address space is free, and libraries do it. Using it is not."""
     later = "address = %s; syscall('mprotect', address, 2 << 30, 3)"
