@@ -50,9 +50,9 @@ def test_a_report_is_read_back_as_it_was(kind: str) -> None:
         ("", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[]", "no object"),
-        ("{}", "Field required"),
-        ('{"checks": 5, "diagnoses": [1], "extraction": {"cells_skipped": null}}', "status: Field required"),
-        ('{"report": null}', "Field required"),
+        ("{}", "is missing"),
+        ('{"checks": 5, "diagnoses": [1], "extraction": {"cells_skipped": null}}', "status: is missing"),
+        ('{"report": null}', "is missing"),
     ],
     ids=["empty", "deep", "list", "no_keys", "wrong_types", "unfinished"],
 )
