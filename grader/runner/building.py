@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 from class_signature import own_codes
 from construct import Constructor, Plan
-from observations import MAX_NAME, describe
+from observations import MAX_NAME, describe, text_of
 from settings_objects import Sizes
 from untraced_build import untraced
 from weight_shapes import count_gates
@@ -25,6 +26,8 @@ SUPPLIED_SIZES = ("BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE")
 # A model that fits has the right width, and the gates of one cell.
 WIDTH, GATES = 1, 1
 FITS = WIDTH + GATES
+# What Python and TensorFlow call a number that shall be indexed, unpacked or asked for its shape.
+INT = re.compile(r"\bint\b")
 
 
 class NoOther(Exception):
@@ -80,6 +83,8 @@ class Builder:
                 break
             if (best or failed) and time.process_time() - started > SECONDS:
                 break
+            if plan.other_kind and (best is not None or any(map(_takes_numbers, failed))):
+                continue
             model = None
             try:
                 self.constructing = True
@@ -154,8 +159,9 @@ class Builder:
     def _telling(self, sizes: Sizes, failed: list[tuple[bool, Exception]]) -> BaseException:
         """The first exception of the plans that came furthest."""
         self.constructing = not any(constructed for constructed, _ in failed)
-        if self.constructing and self._constructor.unexplained():
-            plan = self._constructor.without_unexplained(sizes)
+        no_numbers = all(INT.search(text_of(exc)) for _, exc in failed[:1])
+        if self.constructing and (no_numbers or self._constructor.unexplained()):
+            plan = self._constructor.without_unexplained(sizes, no_numbers=no_numbers)
             try:
                 self._called(*plan.positional, **plan.keywords)
             except TypeError as exc:
@@ -173,6 +179,12 @@ class Builder:
             "open": self.is_open,
             "defaults": dict(list(self._constructor.defaults().items())[:MOST_TOLD]),
         }
+
+
+def _takes_numbers(failed: tuple[bool, Exception]) -> bool:
+    """Whether a plan failed for another reason than that a number was given."""
+    constructed, exc = failed
+    return constructed and not INT.search(text_of(exc))
 
 
 def _numbers(names: dict[str, Any]) -> list[int]:

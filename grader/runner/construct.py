@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from class_signature import bases, hints, is_own_init, names_read, parameters, strings_read
+from other_kinds import in_kind_of, other_kinds
 from parameter_names import CELL, CELL_CLASS, CONFIGURATION, is_measure, role_of, setting
 from settings_objects import Configuration, Sizes, resized, snake
 
@@ -44,12 +45,14 @@ class Plan:
     Args:
         key: which choice was made for each parameter; the same for cases of other sizes.
         unlikely: it gives some parameter what its name, its default or the student's own call speak against.
+        other_kind: it gives something else than a number where a size is expected.
     """
 
     positional: list[Any]
     keywords: dict[str, Any]
     key: tuple[int, ...]
     unlikely: bool
+    other_kind: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Choice:
 
     make: Callable[[], Any]
     against: int
+    other_kind: bool = False
 
 
 class Constructor:
@@ -99,14 +103,21 @@ class Constructor:
                 values = [group[place].make() for group, place in zip(choices, key, strict=True)]
             except Exception:  # noqa: S112  # an object of the student's own cannot be made like that
                 continue
-            against = max((group[place].against for group, place in zip(choices, key, strict=True)), default=0)
-            yield Plan(*self._arguments(values), key, against >= LAST_RESORT)
+            chosen = [group[place] for group, place in zip(choices, key, strict=True)]
+            unlikely = any(choice.against >= LAST_RESORT for choice in chosen)
+            yield Plan(*self._arguments(values), key, unlikely, any(choice.other_kind for choice in chosen))
 
-    def without_unexplained(self, sizes: Sizes) -> Plan:
-        """The first plan without unexplained arguments, so that Python's own message names the missing one."""
+    def without_unexplained(self, sizes: Sizes, *, no_numbers: bool = False) -> Plan:
+        """The first plan without unexplained arguments, so that Python's own message names the missing one.
+
+        Args:
+            no_numbers: numbers did not fit: what is not named like the units and got one is unexplained too.
+        """
         plan = next(self.plans(sizes), None) or Plan([], {}, (), unlikely=True)
         units_given = any(role_of(p.name) == "units" for p in self._parameters)
-        unexplained = self.unexplained()[0 if units_given else 1 :]
+        unexplained = self.unexplained()[0 if units_given or no_numbers else 1 :]
+        if no_numbers and self._call_site is None:
+            unexplained += [p.name for p in self._parameters if p.default is p.empty and role_of(p.name) != "units"]
         keywords = {name: value for name, value in plan.keywords.items() if name not in unexplained}
         return Plan(plan.positional, keywords, plan.key, unlikely=True)
 
@@ -163,7 +174,8 @@ class Constructor:
         if known and known[0] is True and "return" in name.lower():
             first = [True]  # the exercise asks for all steps
         elif role is not None and isinstance(parameter.default, str | bool | float | dict | list | tuple):
-            pass  # named like a size, and none
+            size = in_kind_of(parameter.default, sizes[role])
+            first = [] if size is None else [size]  # else it is named like a size, and none
         elif role is not None:
             first = [LEFT] if role == "units" and units_given and has_default else [sizes[role]]
         if not first and source is not None:
@@ -172,26 +184,36 @@ class Constructor:
             rest = [LEFT] if has_default else []
         elif has_default:
             first = [LEFT]
+            kind = self._hint(parameter)
             if type(parameter.default) not in (int, float, str, bool, types.NoneType):
                 rest = [lambda: resized(parameter.default, sizes, self._canonical)]
+            elif kind is not None and self._is_own(kind):
+                rest = self._made(kind, sizes)
         else:
             first = self._by_kind(parameter, sizes, units_elsewhere=other)
             if not other and self._unnamed == [name]:  # nothing else can take the units
                 first, rest = first[:1], first[1:]
         if role is not None or self._may_be_size(parameter, source):
-            rest += [sizes["units"]] if role == "units" else [sizes["units"], sizes["features"]]
+            sized = [sizes["units"]] if role == "units" else [sizes["units"], sizes["features"]]
+            rest += [in_kind_of(parameter.default, size) or size for size in sized]
         if name.lower().endswith("shape"):
-            first = [(sizes["timesteps"], sizes["features"]), *first]
+            of_input = (sizes["timesteps"], sizes["features"])
+            first = [of_input, *first, (sizes["batch"], *of_input), of_input[1:]]
         weighted = [(value, at) for at, value in enumerate(first)]
         weighted += [(value, LAST_RESORT + at) for at, value in enumerate(rest)]
-        return _unique(weighted)
+        choices = _unique(weighted)
+        if not has_default and known in (None, (1,)) and not CELL.fullmatch(name) and not CONFIGURATION.fullmatch(name):
+            others = other_kinds(sizes[role or "units"], sizes, self._names.get("tf"))
+            choices += [Choice(make, LAST_RESORT + len(rest) + at, True) for at, make in enumerate(others)]
+        return choices
 
     def _may_be_size(self, parameter: inspect.Parameter, source: str | None) -> bool:
         if setting(parameter.name) is not None:
             return False
         if parameter.default is parameter.empty:
             return source is not None
-        return type(parameter.default) is int or parameter.default is None
+        is_size = type(parameter.default) is int or in_kind_of(parameter.default, 2) is not None
+        return is_size or parameter.default is None
 
     def _by_kind(self, parameter: inspect.Parameter, sizes: Sizes, *, units_elsewhere: bool) -> list[Any]:
         """Values for a parameter without a default that is not named like a size, and that no call gives."""
@@ -205,19 +227,20 @@ class Constructor:
             return self._cells(parameter.name, sizes)
         if CONFIGURATION.fullmatch(parameter.name):
             return self._configurations(parameter.name, sizes)
+        if kind is float and is_measure(parameter.name):
+            return [float(sizes["units"])]
         if kind in PLAIN:
             return PLAIN[kind]
         if kind in (dict, list, tuple):
             pair = (sizes["features"], sizes["units"])
-            return self._configurations(parameter.name, sizes) if kind is dict else [pair, [sizes["units"]]]
+            return self._configurations(parameter.name, sizes) if kind is dict else [[sizes["units"]], pair]
         names = ("features", "units") if units_elsewhere else ("units", "features")
         whole = [*(sizes[name] for name in names), 1, sizes["timesteps"], sizes["batch"]]
         if kind is int:
             return whole
-        pair = (sizes["features"], sizes["units"])
         if is_measure(parameter.name):
-            return [*whole, pair]
-        return [*whole[:3], 0.0, "tanh", pair, *self._configurations(parameter.name, sizes), *whole[3:], False, None]
+            return whole
+        return [*whole[:3], 0.0, "tanh", *self._configurations(parameter.name, sizes), *whole[3:], False, None]
 
     def _hint(self, parameter: inspect.Parameter) -> Any:
         """The class that an annotation names; of ``Optional[int]`` and the like the first that is one."""
@@ -238,10 +261,12 @@ class Constructor:
         """Objects of a class of the student's own, made anew whenever they are asked for."""
         if self._depth > 1:
             return []
+        if typing.is_typeddict(kind):
+            return [lambda: Configuration({name: _value_of(name, sizes) for name in kind.__annotations__})]
         maker = Constructor(kind, self._canonical, None, self._names, self._depth + 1)
 
         def make(plan: Plan) -> Callable[[], Any]:
-            return lambda: kind(*plan.positional, **plan.keywords)
+            return lambda: resized(kind(*plan.positional, **plan.keywords), sizes, self._canonical)
 
         likely = [plan for _, plan in zip(range(8), maker.plans(sizes), strict=False) if not plan.unlikely]
         return [make(plan) for plan in likely[:3]]

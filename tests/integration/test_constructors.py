@@ -127,6 +127,19 @@ SOURCES = {
     "unknown": _function_of("qq", "self.title_ = qq.upper()"),
     "by the numbers": _function_of("qq", "self.k = float(qq)").replace("append(h)", "append(h * self.k)"),
     "input_shape": _function_of("input_shape", "self.t, self.f = input_shape"),
+    "input_shape with the batch": _function_of("input_shape", "self.b, self.t, self.f = input_shape"),
+    # What is no number.
+    "inputs.shape": _function_of("inputs", "self.f = inputs.shape[-1]"),
+    "x.shape": _weights("x, q", "x.shape[-1]", "q"),
+    "data.shape": _function_of("data", "self.steps = data.shape[1]"),
+    "hidden_dims[0]": _layers("hidden_dims", "hidden_dims[0]"),
+    "layer_sizes[0]": _layers("layer_sizes", "layer_sizes[0]"),
+    "dims[1]": _layers("dims", "dims[1]", "self.f = dims[0]"),
+    "width: float": _layers("width: float", "int(width)"),
+    "width=32.0": _layers("width=32.0", "int(width)"),
+    "size='32'": _layers("size='32'", "int(size)"),
+    "lstm.units": _layers("lstm", "lstm.units"),
+    "layer.get_weights()": _layers("layer", "layer.units", "self.w = [w * 2 for w in layer.get_weights()]"),
     # Settings in one object.
     "config": _layers("config", "config['hidden_size']"),
     "cfg": _layers("cfg", "cfg.num_hiddens", "self.cfg = cfg; assert self.cfg.emb"),
@@ -137,6 +150,19 @@ SOURCES = {
     ),
     "config=Config()": _layers(
         "config=Config()", "config.hidden_size", before=DATACLASS.format(frozen="(frozen=True)", default=" = 64")
+    ),
+    "config: Config = None": _layers(
+        "config: Config = None", "config.hidden_size", "config = config or Config()",
+        before=DATACLASS.format(frozen="", default=" = 32"),
+    ),
+    "settings in settings": _layers(
+        "settings: Settings", "settings.cell.hidden_size",
+        before=DATACLASS.format(frozen="(frozen=True)", default=" = 32")
+        + "\n@dataclass\nclass Settings:\n    cell: Config = Config()\n",
+    ),
+    "settings: TypedDict": _layers(
+        "opts: Options", "opts['hidden']",
+        before="from typing import TypedDict\n\nclass Options(TypedDict):\n    hidden: int",
     ),
     "a dictionary of the module": _layers("", "CFG['hid']", before="CFG = {'hid': 32, 'emb': 16}"),
     "a class of the module": _layers("", "Config.HIDDEN", before="class Config:\n    HIDDEN = 32"),
@@ -195,7 +221,10 @@ def test_who_ignores_the_parameter_hears_of_its_default(grade_all):
 
 
 def test_a_constructor_that_wants_what_nobody_knows_is_told_which_argument(grade_all):
-    source = _layers("n_unit, tokenizer", "n_unit", "self.words = len(tokenizer.word_index)")
-    (report,) = grade_all({"": source}).values()
-    assert report.diagnoses[0].code == "init_signature"
-    assert report.diagnoses[0].params["argument"] == "tokenizer"
+    sources = {
+        "tokenizer": _layers("n_unit, tokenizer", "n_unit", "self.words = len(tokenizer.word_index)"),
+        "text": _layers("text", "json.loads(text)['units']", before="import json"),
+    }
+    for name, report in grade_all(sources).items():
+        assert report.diagnoses[0].code == "init_signature"
+        assert report.diagnoses[0].params["argument"] == name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import make_dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,6 +95,33 @@ def test_positional_arguments(parameters, expected):
 def test_another_plan_is_there_for_who_finds_that_the_first_does_not_fit(parameters, expected):
     plans = itertools.islice(_constructor(parameters).plans(CASE), 25)
     assert expected in [plan.keywords for plan in plans]
+
+
+def test_what_is_no_number_comes_last_and_is_known_for_it():
+    tf = SimpleNamespace(zeros=lambda shape: ("zeros", shape))
+    plans = list(_constructor("hidden_dims, shape", tf=tf).plans(CASE))
+    others = [plan for plan in plans if plan.other_kind]
+    assert all(plan.unlikely for plan in others)
+    assert [plan.keywords["hidden_dims"] for plan in plans if plan.keywords["shape"] == (5, 7)] == [
+        11, [11], ("zeros", (3, 5, 7)), [7, 11], (3, 5, 7),
+    ]  # fmt: skip
+    assert not any(plan.other_kind for plan in _constructor("cell, cfg, activation, units=32").plans(CASE))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ("units=32.0", {"units": 11.0}),
+        ("units='32'", {"units": "11"}),
+        ("units='many'", {}),
+        ("state=0.0", {}),
+        ("width: float", {"width": 11.0}),
+    ],
+)
+def test_a_size_comes_in_the_kind_of_its_default(parameters, expected):
+    _, keywords = _first(_constructor(parameters))
+    assert keywords == expected
+    assert [type(value) for value in keywords.values()] == [type(value) for value in expected.values()]
 
 
 def test_what_a_name_or_a_default_speaks_against_is_unlikely():
