@@ -51,11 +51,13 @@ def serve() -> None:
     """
     with starting() as settings:
         from app.server import run
+        from app.stopping import leave
 
         if settings.database_url.startswith("sqlite"):
             make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
             make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
         run(settings)
+        leave()
 
 
 @cli.command()
@@ -66,10 +68,12 @@ def worker() -> None:
     does not finish is graded by others. Exit codes: 0 stopped, 2 it cannot start like this, 3 we failed.
     """
     with starting() as settings:
+        from app.stopping import leave
         from app.worker import run
 
         make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
         run(settings)
+        leave()
 
 
 def _inspect_database(console: Console) -> str | None:

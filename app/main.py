@@ -32,6 +32,7 @@ from app.probe import WriteProbe
 from app.selftest import SelfTest
 from app.services import Operations, Services
 from app.settings import Settings
+from app.stopping import grading_seconds
 from app.tokens import hash_secret, new_token
 from app.uploads import DEFAULT_ASSIGNMENT
 from app.web import routes as web_routes
@@ -150,5 +151,7 @@ async def _embedded(
             SelfTest(grade, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
         )
         grading = Grading(database, assignments, grade, threads, [metrics.graded, self_test.graded])
-        jobs = EmbeddedJobs(database, grading, slots=settings.slots, shutdown_seconds=settings.shutdown_seconds)
+        jobs = EmbeddedJobs(
+            database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds)
+        )
         yield await stack.enter_async_context(jobs), self_test

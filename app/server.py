@@ -23,12 +23,10 @@ from app.main import create_app
 from app.middleware import RequestMiddleware, expect_requests
 from app.services import Operations, Services
 from app.settings import Settings, unknown_variables
+from app.stopping import connection_seconds, end_in_time
 from app.tokens import new_token, sign_in_link
 
 logger = logging.getLogger(__name__)
-
-# Enough for an answer on its way; who waits for a grade is answered at once when the service stops.
-CONNECTION_SECONDS = 3
 
 
 def run(settings: Settings) -> None:
@@ -53,7 +51,12 @@ async def _run(settings: Settings) -> None:
             services: Services = app.state.services
             # A token that the operator chose is known to the operator, and this output perhaps to others.
             print(greeting(settings.url(listener.getsockname()[1]), None if given else token), flush=True)
-            await _Server(_config(app), services.jobs.stop_watching).serve([listener])
+
+            def stop() -> None:
+                end_in_time(settings.shutdown_seconds)
+                services.jobs.stop_watching()
+
+            await _Server(_config(app, settings), stop).serve([listener])
             logger.info("stopping")
 
 
@@ -109,7 +112,7 @@ async def answering(state: Operations, port: int) -> AsyncIterator[None]:
     app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware, metrics=state.metrics)
     with listen(state.settings.host, port) as listener:
-        server = _Guest(_config(app))
+        server = _Guest(_config(app, state.settings))
         task = asyncio.create_task(server.serve([listener]), name="status")
         try:
             yield
@@ -118,7 +121,7 @@ async def answering(state: Operations, port: int) -> AsyncIterator[None]:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",  # Ours is around the server, so that its errors reach the command line.
@@ -127,7 +130,8 @@ def _config(app: FastAPI) -> uvicorn.Config:
         server_header=False,
         ws="none",
         forwarded_allow_ips="127.0.0.1",
-        timeout_graceful_shutdown=CONNECTION_SECONDS,
+        # A number of seconds, whole or not, whatever its annotation says.
+        timeout_graceful_shutdown=connection_seconds(settings.shutdown_seconds),  # type: ignore[arg-type]
     )
 
 

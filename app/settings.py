@@ -77,7 +77,8 @@ class Settings(BaseSettings):
     shutdown_seconds: PositiveFloat = Field(
         8.0,
         allow_inf_nan=False,
-        description="how long a stop waits for running grades; what is not done by then is queued again",
+        description="how long a stop may take, at least 3; running grades may go on for all but its last 2 seconds, "
+        "and what is not done by then is queued again",
     )
     retention_days: PositiveFloat | None = Field(
         None,

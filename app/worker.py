@@ -20,6 +20,7 @@ from app.selftest import SelfTest
 from app.server import answering
 from app.services import Operations
 from app.settings import Settings, unknown_variables
+from app.stopping import end_in_time, grading_seconds
 from app.uploads import DEFAULT_ASSIGNMENT
 from grader import load_assignments
 
@@ -58,7 +59,7 @@ async def _run(settings: Settings) -> None:
         )
         grading = Grading(database, assignments, engine, threads, [metrics.graded, self_test.graded])
         worker = await stack.enter_async_context(
-            Worker(database, grading, slots=settings.slots, shutdown_seconds=settings.shutdown_seconds)
+            Worker(database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds))
         )
         probe = await stack.enter_async_context(WriteProbe(database, room_bytes=REPORT_BYTES))
         state = Operations(settings, database, lambda: worker.is_working, self_test, probe, metrics)
@@ -66,6 +67,7 @@ async def _run(settings: Settings) -> None:
             await stack.enter_async_context(answering(state, settings.worker_port))
         logger.info("worker_started", extra={"slots": settings.slots})
         await stopped.wait()
+        end_in_time(settings.shutdown_seconds)
         worker.stop()
         logger.info("stopping")
 

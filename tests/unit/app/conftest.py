@@ -97,7 +97,7 @@ def settings(tmp_path: Path) -> Settings:
         cache_dir=tmp_path / "cache",
         slots=2,
         upload_bytes=200_000,
-        shutdown_seconds=0.5,
+        shutdown_seconds=2,
         owner_token=OWNER_TOKEN,
     )
 

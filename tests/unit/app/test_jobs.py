@@ -119,7 +119,7 @@ async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings
         await asyncio.sleep(0.3)
         assert (await state(service, submission_id))[0] == JobStatus.RUNNING
         # The thread itself ends after the worker has stopped, as with the real sandbox.
-        threading.Timer(settings.shutdown_seconds + 0.5, grader.released.set).start()
+        threading.Timer(settings.shutdown_seconds, grader.released.set).start()
     async with running(settings, grader) as service:
         assert (await done(service, submission_id))[:2] == (JobStatus.DONE, 1)
 

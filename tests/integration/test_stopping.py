@@ -1,0 +1,31 @@
+"""A stop that hangs is ended in time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from app.stopping import connection_seconds, grading_seconds
+
+HANGING = """
+import logging, threading
+from app import stopping
+logging.basicConfig()
+stopping.LEAST_SECONDS = 0
+threading.Thread(target=threading.Event().wait).start()
+stopping.end_in_time(0.2)
+"""
+
+
+def test_a_process_that_does_not_end_by_itself_is_ended() -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, "stop_cut_short" in ended.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("stop_seconds", [0.5, 3, 4, 8, 60])
+def test_what_is_open_is_over_before_the_stop_is(stop_seconds: float) -> None:
+    assert (
+        0 < connection_seconds(stop_seconds) <= grading_seconds(stop_seconds) <= stop_seconds - min(2, stop_seconds / 2)
+    )
