@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, UniqueConstraint, text
 from sqlalchemy import Enum as EnumColumn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -57,6 +57,9 @@ class Role(StrEnum):
     ADMIN = "admin"
     TEACHER = "teacher"
     SUBMITTER = "submitter"
+
+
+IS_RUNNING = text("job_status = 'running'")
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -134,6 +137,10 @@ class Submission(Base):
     __table_args__ = (
         UniqueConstraint("student", "assignment_id", "attempt"),
         Index(None, "job_status", "created_at", "id"),
+        # In the order in which they are graded.
+        Index("ix_submissions_queue", "job_status", text("priority DESC"), "arrival", "id"),
+        # One submission of a student is graded at a time, whoever claims.
+        Index("ix_submissions_running", "student", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING),
         Index(None, "arrival"),
         Index(None, "submitted_by", "created_at"),
         Index(None, "submitted_by", "idempotency_key", unique=True),

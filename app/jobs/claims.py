@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from app.events import announce, announce_queued, is_postgresql, record
+from app.events import announce, announce_queued, record
 from app.models import (
     Artefact,
     JobStatus,
@@ -53,30 +56,37 @@ class Held:
     beat: int
 
 
-async def claim_next(session: AsyncSession) -> Claim | None:
-    """Take the submission that is next: of the highest priority, and of those the one that came first.
-
-    Only one submission of a student is graded at a time. Two workers never get the same one.
-    """
-    if is_postgresql(session):
-        # One at a time, as on SQLite: a second worker must see whom the first one is grading.
-        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("lstm-grader claim", 0))))
-    running = aliased(Submission)
-    of_the_same_student = exists().where(running.student == Submission.student, running.job_status == JobStatus.RUNNING)
+@cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
+def _claiming() -> ReturningUpdate[str, str, str, bytes, int]:
+    other, earlier = aliased(Submission), aliased(Submission)
+    # Written out, so that the index on what is running is found.
+    is_running = other.job_status == literal(JobStatus.RUNNING, literal_execute=True)
+    of_the_same_student = exists().where(other.student == Submission.student, is_running)
+    # While another worker takes it, it still stands there as queued.
+    before_it = exists().where(
+        earlier.student == Submission.student,
+        earlier.job_status == JobStatus.QUEUED,
+        tuple_(-earlier.priority, earlier.arrival, earlier.id)
+        < tuple_(-Submission.priority, Submission.arrival, Submission.id),
+    )
     first = (
         select(Submission.id)
-        .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_student)
+        .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_student, ~before_it)
         .order_by(Submission.priority.desc(), Submission.arrival, Submission.id)
         .limit(1)
-        # Not one that is being cancelled or deleted. Left out on SQLite.
+        # Not one that is being claimed, cancelled or deleted. Left out on SQLite.
         .with_for_update(skip_locked=True, of=Submission)
         .scalar_subquery()
     )
-    claim_id = new_id()
-    claimed = await session.execute(
+    return (
         update(Submission)
         .where(Submission.id == first, Submission.job_status == JobStatus.QUEUED)
-        .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=Submission.tries + 1, started_at=utc_now())
+        .values(
+            job_status=JobStatus.RUNNING,
+            claim=bindparam("claim_id"),
+            tries=Submission.tries + 1,
+            started_at=bindparam("now"),
+        )
         .returning(
             Submission.id,
             Submission.assignment_id,
@@ -86,7 +96,26 @@ async def claim_next(session: AsyncSession) -> Claim | None:
         )
         .execution_options(synchronize_session=False)
     )
-    row = claimed.one_or_none()
+
+
+class Overtaken(Exception):
+    """Another worker has claimed a submission of the same student at the same moment. Look again."""
+
+
+async def claim_next(session: AsyncSession) -> Claim | None:
+    """Take the submission that is next: of the highest priority, and of those the one that came first.
+
+    Only one submission of a student is graded at a time. Two workers never get the same one: each passes over what
+    another is about to take, and over all else of that student.
+
+    Raises:
+        Overtaken
+    """
+    claim_id = new_id()
+    try:
+        row = (await session.execute(_claiming(), {"claim_id": claim_id, "now": utc_now()})).one_or_none()
+    except IntegrityError as exc:
+        raise Overtaken from exc
     if row is None:
         return None
     await announce(session, row.id)

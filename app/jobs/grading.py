@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 from app.jobs import claims
-from app.jobs.claims import Claim
+from app.jobs.claims import Claim, Overtaken
 from app.jobs.progress import Progress, task_name
 from app.log_config import submission_id_var
 from grader import Assignment, Report, Status, internal_error
@@ -83,9 +83,12 @@ class Grading:
         hold up whatever else the student sends. Cancelled, it queues the submission again and counts no try.
 
         Returns:
-            Whether there was one.
+            Whether there was one, or may be another.
         """
-        claim = await self.persist(take)
+        try:
+            claim = await self.persist(take)
+        except Overtaken:
+            return True
         if claim is None:
             return False
         submission_id_var.set(claim.submission_id)

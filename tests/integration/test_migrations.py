@@ -178,6 +178,21 @@ async def test_the_tables_of_an_earlier_queue_are_removed_with_all_that_was_made
         assert (await session.scalars(text(left))).all() == []
 
 
+async def test_of_a_student_who_has_two_running_none_runs_any_more(database: Database) -> None:
+    await filled(database, "0007")
+    first = ROWS["0001"]["submissions"] | {"job_status": "running", "arrival": 0, "beat": 0, "priority": 0}
+    async with database.write() as session:
+        known = MetaData()
+        await (await session.connection()).run_sync(known.reflect)
+        for id, student, attempt in (("s2", "a", 1), ("s3", "a", 2), ("s4", "b", 1)):
+            row = {"id": id, "student": student, "attempt": attempt}
+            await session.execute(insert(known.tables["submissions"]).values(first | row))
+    await database.upgrade()
+    async with database.read() as session:
+        found = await session.execute(select(Submission.id, Submission.job_status).order_by(Submission.id))
+    assert found.all() == [("s1", "done"), ("s2", "queued"), ("s3", "queued"), ("s4", "running")]
+
+
 async def test_what_waits_keeps_its_order(database: Database) -> None:
     await filled(database, "0006")
     first = ROWS["0001"]["submissions"]
