@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from grader.checks.evidence import Evidence
 from grader.report import Check, CheckStatus, Diagnosis, Params
+from grader.returned import steps_problem
 from reference.misconceptions import RECURRENCE
 
 ARRAY_OF_GATES = re.compile(r"\((?:kernel|recurrent_kernel|bias) ([IFCO]+)\)$")
@@ -57,7 +58,8 @@ def _causes(
         case "wrong_values" | "wrong_on_hidden_cases" if contract and contract.params.get("variant") == "integers":
             return [str(contract.code)]
         case "wrong_on_hidden_cases" if contract and _lacks_steps(evidence):
-            return [str(contract.code), *mistakes]
+            lacking = steps_problem(execution.form)
+            return [str(contract.code), *([lacking[0]] if lacking else []), *mistakes]
         case "wrong_on_hidden_cases" if not execution.right_numbers(evidence.exercise):
             return mistakes or cause or ["equivalence"]
         case "wrong_shape" | "no_numbers" if check.id == "equivalence" and contract is not None:
@@ -83,6 +85,8 @@ def _without_gradient(code: str, params: Params) -> frozenset[str]:
     """Which of the `PARTS` a gradient does not reach; none where it is not known."""
     if code == "gradient_truncated":
         return RECURRENCE
+    if params.get("variant") == "all":
+        return frozenset(PART_OF.values())
     found = [ARRAY_OF_GATES.search(role) for role in params.get("roles", [])]
     return frozenset(PART_OF[gate] for match in found if match for gate in match[1]) if all(found) else frozenset()
 

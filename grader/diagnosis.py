@@ -18,18 +18,11 @@ from grader.checks.own_work import conviction
 from grader.exceptions import exception_problem, is_out_of_memory
 from grader.execution import Execution, repeats_itself
 from grader.missing_names import behind_missing_name
-from grader.outcomes import (
-    default_as_width,
-    ending_problem,
-    hard_coded_size,
-    output_problem,
-    size_that_works,
-    structural_problem,
-    too_many_weights,
-)
+from grader.outcomes import ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.reaching import NEVER_NEEDED, Problem, behind, reached_for
 from grader.reading import Reading
 from grader.report import Diagnosis, Params, RunnerUp
+from grader.returned import default_as_width, other_number_of_weights, output_problem, steps_problem, three_gates
 from grader.sandbox.protocol import Raised
 from reference import GATES, Case
 
@@ -37,6 +30,7 @@ Array = NDArray[np.floating]
 
 # Other mistakes give these shapes too: numbers must agree.
 GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
+FLOATS = {"float16", "bfloat16", "float32", "float64"}
 # So many weights of the wrong shape are listed.
 MOST_WEIGHTS = 4
 # What TensorFlow, NumPy and Keras raise where shapes do not fit.
@@ -101,19 +95,26 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     comparison = evidence.comparison(exercise.id)
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis(code="returns_global", params={"name": answer.output.global_name}, confidence="exact")
-    problem = output_problem(answer.output, (exercise.batch, exercise.timesteps, exercise.units), execution.form)
+    expected = exercise.batch, exercise.timesteps, exercise.units
+    problem = output_problem(answer.output, expected, execution.form, exercise.features)
     right = execution.right_numbers(exercise.id)
     if problem is not None:
         params = {**problem[1], **default_as_width(execution, answer.output, exercise.units)}
         supported = right or execution.explanation is not None or problem[0] not in GUESSED_FROM_SHAPE
         yield Diagnosis(code=problem[0], params=params, confidence="exact" if supported else "likely")
+        if execution.form is not None and execution.form.wrong and (lacking := steps_problem(execution.form)):
+            yield Diagnosis(code=lacking[0], params=lacking[1], confidence="exact")
     if right:
         yield from _beyond_the_exercise(evidence)
         return
     if comparison.same_shape:
         yield from _explained(evidence)
-    if problem := too_many_weights(answer.output, exercise.timesteps):
+    if problem := other_number_of_weights(answer.output, exercise.timesteps):
         yield Diagnosis(code=problem[0], params=problem[1], confidence="likely")
+    if execution.parts is not None and not execution.parts.roles and not execution.parts.misshapen:
+        three = three_gates(answer.output, execution.parts.found, exercise.features, exercise.units)
+        if three is not None:
+            yield Diagnosis(code=three[0], params=three[1], confidence="likely")
     yield from _reached_for(execution)
     for line in reading.result_files[:1]:
         yield Diagnosis(code="forged_result", params={"line": line}, confidence="likely")
@@ -152,6 +153,8 @@ def _without_weights(execution: Execution) -> Diagnosis | None:
     if execution.parts is None or not execution.parts.without_weights:
         return None
     params: Params = {array: list(gates) for array, gates in execution.parts.without_weights.items()}
+    if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):
+        params = {"variant": "none"}
     return Diagnosis(code="gate_weights_missing", params=params, confidence="likely")
 
 
@@ -176,7 +179,7 @@ def _beyond_the_exercise(evidence: Evidence) -> Iterator[Diagnosis]:
     """The exercise's own case is right; what does another check say?"""
     execution, assignment = evidence.execution, evidence.assignment
     wrong = [case for case in assignment.cases[1:] if not execution.right_numbers(case.id)]
-    if problem := hard_coded_size(execution, assignment.cases[0], wrong):
+    if problem := hard_coded_size(execution, assignment.cases[0], wrong, evidence.reading):
         yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
     yield from _explained(evidence)
     verdict = evidence.verdicts.get("statelessness")
@@ -195,7 +198,8 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
     if any(np.isnan(array).any() for array in answers.values()):
         yield Diagnosis(code="nan", confidence="exact")
         return
-    if all(array.min() == array.max() for array in answers.values()):
+    whole = any(evidence.execution.answers[id].output.dtype not in FLOATS for id in answers)
+    if not whole and all(array.min() == array.max() for array in answers.values()):
         values = sorted({float(array.flat[0]) for array in answers.values()})
         yield Diagnosis(code="constant_output", params={"value": values[0]}, confidence="exact")
         return

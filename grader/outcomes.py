@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from grader.assignment import CaseEntry
 from grader.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY
 from grader.execution import Execution
-from grader.forms import PLAIN, Form
+from grader.forms import PLAIN
 from grader.missing_names import MISSING_MODULE, behind_failure, definition_failed
 from grader.reaching import Problem
 from grader.reading import Reading
 from grader.report import Params, Status
+from grader.returned import default_as_width
 from grader.sandbox import Outcome
-from grader.sandbox.protocol import CaseOutput
 from grader.server_paths import in_brief
 
 # What stands in brackets after the name of the class.
@@ -129,68 +129,17 @@ def missing_class(execution: Execution, class_line: int | None = None) -> Proble
     return "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
 
 
-# NumPy's names of the types of numbers.
-NUMBERS = re.compile(r"u?int|b?float|bool|complex")
-#: What a container is called -> its code; others have `wrong_kind`.
-CONTAINERS = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns_dict", "NoneType": "returns_none"}
-
-
-def output_problem(output: CaseOutput, expected: tuple[int, int, int], form: Form | None = None) -> Problem | None:
-    """What is wrong with the kind, shape or type of what the model returned.
-
-    Args:
-        form: in which its numbers are right, or are explained by something else; where shapes alone would be a guess.
-    """
-    batch, timesteps, units = expected
-    params: Params = {"expected": list(expected), "actual": output.shape, "kind": output.kind}
-    if output.kind in CONTAINERS:
-        # The last h and c have no axis of time.
-        states = output.kind == "tuple" and output.parts and all(len(part) == 2 for part in output.parts)
-        return CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
-    if output.shape is None or not NUMBERS.match(output.dtype or ""):
-        return "wrong_kind", params
-    if output.own:
-        return "fake_array", params
-    if not output.shape:
-        return "wrong_shape", {**params, "variant": "scalar"}
-    shape = tuple(output.shape)
-    steps = form.layout.steps.code if form is not None else None
-    one_step = {"last_step": "returns_last_only", "first_step": "return_inside_loop"}.get(steps or "")
-    known = {
-        (batch, units): one_step or "returns_last_only",
-        (timesteps, batch, units): "time_major",
-        (batch, units, timesteps): "wrong_stack_axis",
-        (batch, timesteps - 1, units): "missing_step",
-        (batch * timesteps, units): "concat_not_stack",
-        (batch, timesteps * units): "concat_not_stack",
-        (batch, (timesteps + 1) // 2, units): "step_two",
-        (batch, 1, units): one_step or "return_inside_loop",
-    }
-    if shape != expected:
-        if shape not in known and 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
-            return "extra_axis", params
-        permuted = sorted(shape) == sorted(expected)
-        return known.get(shape, "wrong_transpose" if permuted else "wrong_shape"), params
-    if output.kind != "tensor":
-        return "returns_numpy", params
-    if output.dtype != "float32":
-        code = "dtype_float64" if output.dtype == "float64" else "wrong_dtype"
-        return code, {"actual": output.dtype, "expected": "float32"}
-    return None
-
-
-def too_many_weights(output: CaseOutput, timesteps: int) -> Problem | None:
-    """What more weights than one cell needs say about the model."""
-    if output.kernels >= 4 * timesteps:
-        return "cell_per_step", {"cells": output.kernels // 4}
-    # The second layer's input has as many numbers as the state, so all its weights look like recurrent ones.
-    if output.kernels == 4 and output.recurrent_kernels >= 12 and output.recurrent_kernels % 8 == 4:
-        return "two_layers", {"layers": (output.recurrent_kernels + 4) // 8}
-    return None
-
-
 #: A size that does not follow the case -> the code of the mistake.
-HARD_CODED = {"batch": "hardcoded_batch", "units": "hardcoded_units", "timesteps": "hardcoded_length"}
+HARD_CODED = {
+    "batch": "hardcoded_batch",
+    "units": "hardcoded_units",
+    "timesteps": "hardcoded_length",
+    "features": "hardcoded_features",
+}
+#: The notebook's names of the exercise's sizes.
+CONSTANTS = {"batch": "BATCH_SIZE", "units": "H_SIZE", "timesteps": "SEQ_LEN", "features": "EMB_SIZE"}
+# A smaller number in a line may be an axis.
+LEAST_SIZE = 10
 
 
 def size_that_works(execution: Execution, exercise: CaseEntry) -> Problem | None:
@@ -200,20 +149,15 @@ def size_that_works(execution: Execution, exercise: CaseEntry) -> Problem | None
     beyond = PAST_THE_END.search(execution.raised[0].message) if execution.raised else None
     # Steps are the only thing that a class counts one after the other.
     if beyond and int(beyond[1]) == exercise.timesteps not in (exercise.batch, exercise.units):
-        return HARD_CODED["timesteps"], {}
+        lines = execution.raised[0].lines[-1:]
+        params: Params = {"index": exercise.timesteps, "last": exercise.timesteps - 1}
+        return "past_the_end", {**params, **({"line": lines[0]} if lines else {})}
     return None
 
 
-def default_as_width(execution: Execution, output: CaseOutput, units: int) -> Params:
-    """``default_of``: the constructor's parameter whose default is the width of the answer, if that is wrong."""
-    width = output.shape[-1] if output.shape else None
-    if execution.constructed is None or width is None or width == units:
-        return {}
-    names = [name for name, default in execution.constructed.defaults.items() if default == width]
-    return {"default_of": names[0], "width": width} if names else {}
-
-
-def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[CaseEntry]) -> Problem | None:
+def hard_coded_size(
+    execution: Execution, exercise: CaseEntry, wrong: Sequence[CaseEntry], reading: Reading
+) -> Problem | None:
     """Right on the exercise's shape and wrong on another: which size of the exercise does the answer keep?"""
     for case in wrong:
         answer = execution.answers.get(case.id)
@@ -231,12 +175,22 @@ def hard_coded_size(execution: Execution, exercise: CaseEntry, wrong: Sequence[C
         if case_entry is None:
             continue
         beyond = PAST_THE_END.search(raised.message)
-        for name, code in HARD_CODED.items():
-            here, there = getattr(exercise, name), getattr(case_entry, name)
-            numbers = re.findall(r"\d+", raised.message)
+        numbers = re.findall(r"\d+", raised.message)
+        line = reading.frame(raised.lines[-1], "").code if raised.lines else ""
+        sizes = [(code, getattr(exercise, name), getattr(case_entry, name)) for name, code in HARD_CODED.items()]
+        for code, here, there in sizes:
             if here != there and str(here) in numbers and str(there) in numbers:
                 return code, {}
             # The first index that this case does not have and the exercise has: the sizes of a case are all different.
             if beyond and int(beyond[1]) == there < here:
                 return code, {}
+        for (code, here, there), constant in zip(sizes, CONSTANTS.values(), strict=True):
+            if here != there and _stands_in(line, here, constant):
+                return code, {}
     return None
+
+
+def _stands_in(line: str, size: int, constant: str) -> bool:
+    return bool(
+        re.search(rf"\b{constant}\b", line) or (size > LEAST_SIZE and re.search(rf"(?<![\w.]){size}(?![\w.])", line))
+    )

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from grader.checks.evidence import Evidence, Verdict
-from grader.outcomes import default_as_width, output_problem, structural_problem
+from grader.outcomes import structural_problem
+from grader.returned import default_as_width, output_problem
 
 
 def contract(evidence: Evidence) -> Verdict:
@@ -17,7 +18,8 @@ def contract(evidence: Evidence) -> Verdict:
     if found is None or answer is None:
         return Verdict.skipped("not_run")
     case = evidence.assignment.cases[0]
-    problem = output_problem(answer.output, (case.batch, case.timesteps, case.units), evidence.execution.form)
+    expected = case.batch, case.timesteps, case.units
+    problem = output_problem(answer.output, expected, evidence.execution.form, case.features)
     if problem is not None:
         code, params = problem
         return Verdict.failed(code, {**params, **default_as_width(evidence.execution, answer.output, case.units)})

@@ -6,18 +6,20 @@ an exact diagnosis tells, or else the probes. Right numbers in a wrong form have
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from grader.answers import Answer
-from grader.checks.evidence import Evidence, Verdict
+from grader.checks.evidence import NO_SHAPE, Evidence, Verdict
 from grader.execution import Execution, repeats_itself
 from grader.forms import ROUNDING
 from grader.report import Params
+from grader.sandbox.protocol import CaseOutput
+from reference import GATES
 from reference.misconceptions import PARTS
 
 PARTIAL = 0.5
-# As the driver writes a weight that does not exist yet.
-NO_SHAPE = " None"
 
 
 def equivalence(evidence: Evidence) -> Verdict:
@@ -40,7 +42,8 @@ def equivalence(evidence: Evidence) -> Verdict:
         return Verdict.failed("only_form_differs", form, details, earned=earned)
     parts = execution.parts
     if (parts is None or not parts.roles) and repeats_itself(execution):
-        return Verdict.failed("parts_not_found", _found(parts.found if parts else []), details)
+        found = _found(parts.found if parts else [], answer.output)
+        return Verdict.failed("parts_not_found", found, {"roles_from": None})
     if not comparison.same_shape:
         params = {"actual": answer.output.shape, "expected": [case.batch, case.timesteps, case.units]}
         if read is None or read.max_abs_error is None:
@@ -72,17 +75,30 @@ def form_params(execution: Execution, answer: Answer) -> Params:
         return {}
     output = answer.output
     few_digits = output.dtype in ROUNDING
-    codes = form.codes + (["few_digits"] if few_digits else [])
+    codes = [_joined(output.shape or []) if code == "joined" else code for code in form.codes]
+    codes += ["few_digits"] if few_digits else []
     if not codes and answer.array is None:
         return {"form": ["kind"], "kind": output.kind}
     place = {"where": form.place} if form.place else {}
     return {"form": codes, **place, **({"dtype": output.dtype} if few_digits else {})} if codes else {}
 
 
-def _found(weights: list[str]) -> Params:
+def _joined(shape: Sequence[int]) -> str:
+    """Which axes of an answer are one."""
+    if len(shape) == 1:
+        return "joined_all"
+    if len(shape) == 2:
+        return "joined_time" if shape[0] < shape[1] else "joined_batch"
+    return "cut"
+
+
+def _found(weights: list[str], output: CaseOutput) -> Params:
     """What the model has for weights; a layer that was never called has a path and no shape."""
     if weights and all(weight.endswith(NO_SHAPE) for weight in weights):
         return {"found": [weight.removesuffix(NO_SHAPE) for weight in weights], "variant": "unbuilt"}
+    counted = {"kernels": output.kernels, "recurrent_kernels": output.recurrent_kernels}
+    if all(counted.values()) and set(counted.values()) != {len(GATES)}:
+        return {"found": weights, "variant": "count", **counted}
     return {"found": weights}
 
 
@@ -90,5 +106,7 @@ def _localised(evidence: Evidence, right: list[str]) -> Params:
     """Where to look when no known mistake gives the numbers."""
     if not repeats_itself(evidence.execution):
         return {"changes": True, "variant": "changes"}
+    if evidence.execution.parts is not None and evidence.execution.parts.misshapen:
+        return {}  # weights that do not fit are the reason
     wrong = [part for part in PARTS if part not in right] if right else []
     return {"unexplained": True, "wrong": wrong, **evidence.execution.repair}

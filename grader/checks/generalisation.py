@@ -29,10 +29,15 @@ def generalisation(evidence: Evidence) -> Verdict:
         if not different and evidence.execution.right_parts == frozenset(PARTS):
             return Verdict.failed("same_form_on_hidden_cases", {}, details)
         wrong = different or wrong
-        problem = hard_coded_size(evidence.execution, evidence.assignment.cases[0], wrong)
+        problem = hard_coded_size(evidence.execution, evidence.assignment.cases[0], wrong, evidence.reading)
         if problem is not None:
             return Verdict.failed(*problem, details)
-    params = {"categories": [case.category for case in wrong], "call": _own_call(evidence.reading), "variant": "try"}
+    answered = any(case.id in evidence.execution.answers for case in wrong)
+    params = {
+        "categories": [case.category for case in wrong],
+        "call": _own_call(evidence.reading),
+        "variant": "try" if answered else "raises",
+    }
     return Verdict.failed("wrong_on_hidden_cases", params, details)
 
 

@@ -12,7 +12,9 @@ def trainability(evidence: Evidence) -> Verdict:
     if gradients is None:
         return Verdict.failed("gradient_failed")
     unreached = sorted(name for name, largest in gradients.reach.items() if not largest)
-    if unreached or not gradients.reach:
+    if len(unreached) == len(gradients.reach):
+        return Verdict.failed("gradient_missing", {"variant": "all"}, {"roles": unreached})
+    if unreached:
         return Verdict.failed("gradient_missing", {"roles": unreached})
     if not gradients.first_timestep:
         return Verdict.failed("gradient_truncated")

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from grader import numbers
 from grader.charts import Picture, pictures
-from grader.formats.view import View, causes, clean, left_out, rows, says_error, summary
+from grader.formats.view import View, causes, clean, left_out, rows, says_error, shows_error, stopped_elsewhere, summary
 from grader.messages import place_of, translate
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -93,7 +93,9 @@ def environment(*folders: Path) -> Environment:
         keep_trailing_newline=True,
         finalize=_without_control_characters,
     )
-    made.filters.update(untinted=_untinted, says_error=says_error)
+    made.filters.update(
+        untinted=_untinted, says_error=says_error, shows_error=shows_error, stopped_elsewhere=stopped_elsewhere
+    )
     for name, function in IN_LANGUAGE.items():
         made.filters[name] = _in_language(function)
     return made

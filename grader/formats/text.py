@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.charts import pictures
-from grader.formats.view import View, causes, clean, left_out, rows, says_error
+from grader.formats.view import View, causes, clean, left_out, rows, says_error, shows_error, stopped_elsewhere
 from grader.messages import place_of
 from grader.numbers import number
 
@@ -114,12 +114,15 @@ def _divergence(view: View) -> list[RenderableType]:
 def _error(report: dict[str, Any], view: View) -> list[RenderableType]:
     """The exception. Where none of the student's lines led to it, what it says is in a diagnosis."""
     error = report["error"]
-    if error is None or (report["diagnoses"] and not error["traceback"]):
+    if not shows_error(report):
         return []
     said = says_error(report) and error["message"]
     words = clean(f"{error['type']}: {error['message']}" if error["message"] else error["type"])
     first = view.name("report.error_lead") if said else words
-    lines: list[RenderableType] = ["", Text(first, style="bold" if said else "red")]
+    lines: list[RenderableType] = [""]
+    if stopped_elsewhere(report):
+        lines.append(Text(view.name("report.error_elsewhere"), style="bold"))
+    lines.append(Text(first, style="bold" if said else "red"))
     for frame in error["traceback"]:
         lines.append(Text(f"  {clean(place_of(frame, view.language))}: {clean(frame['code'])}"))
     return lines

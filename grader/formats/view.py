@@ -120,6 +120,24 @@ def _places(where: list[str], is_notebook: bool, language: str) -> str:
     return translate("report.lines_at" if many else "report.line_at", language, lines=where)
 
 
+def stopped_elsewhere(report: Mapping[str, Any]) -> bool:
+    """Whether the exception came of another input than the exercise's own."""
+    return bool(report["cases"]) and report["cases"][0]["shape"] is not None
+
+
+def shows_error(report: Mapping[str, Any]) -> bool:
+    """Whether the exception says more than the diagnoses do, of which it may be all that there is to say.
+
+    Where the exercise's own input was answered wrongly, that comes first.
+    """
+    error = report["error"]
+    if error is None or not (error["traceback"] or (not report["diagnoses"] and error["message"])):
+        return False
+    equivalence = next((check for check in report["checks"] if check["id"] == "equivalence"), None)
+    is_right = equivalence is None or equivalence["status"] == "passed" or equivalence["code"] == "only_form_differs"
+    return is_right or not stopped_elsewhere(report)
+
+
 def says_error(report: Mapping[str, Any]) -> bool:
     """Whether a diagnosis tells the words of the exception already."""
     words = " ".join(report["error"]["message"].split())[:WORDS].rstrip(".")

@@ -335,7 +335,7 @@ class Driver:
                 candidates=len(built.candidates),
                 found=_found(leaves),
                 drops=any("dropout" in name.lower() for name in self._names_in_code()),
-                untracked=dict(list(self._untracked(built, assignment).items())[:MOST_HOLDERS_TOLD]),
+                **self._untracked(built, assignment),
                 **gaps(leaves, sizes["features"], sizes["units"]),
             )
 
@@ -343,12 +343,18 @@ class Driver:
         return (name for code in own_codes(self._module.names) for name in code.co_names)
 
     @staticmethod
-    def _untracked(built: Built, assignment: roles.Assignment | None) -> dict[str, str]:
+    def _untracked(built: Built, assignment: roles.Assignment | None) -> dict[str, Any]:
         try:
             found = untracked(built.model, [leaf for leaf, *_ in assignment.slots] if assignment else [])
+            knows_none = not built.model.trainable_variables
         except Exception:  # the student's own `trainable_weights` may do anything
             return {}
-        return {name[:MAX_NAME]: kind for name, kind in found.items()}
+        told = list(found.items())[:MOST_HOLDERS_TOLD]
+        return {
+            "untracked": {name[:MAX_NAME]: kind for name, kind in told},
+            "more_untracked": len(told) < len(found),
+            "knows_none": knows_none,
+        }
 
     def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: Built) -> tuple[list[Leaf], list[Leaf]]:
         """The weights through which gates see c, and those behind the cell, where names say what the others are."""

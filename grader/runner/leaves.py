@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -103,11 +104,17 @@ def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:
 def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
     """Find weights that ``model.trainable_weights`` does not list, so that `fit` would not train them.
 
-    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``.
+    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``. They
+        are written as in the model's own methods.
     """
     tracked = {id(variable) for variable in model.trainable_variables}
     lost = [leaf for leaf in leaves if leaf.variable is not None and id(leaf.variable) not in tracked]
-    return {leaf.holder or leaf.path: "holder" if leaf.holder else "variable" for leaf in lost}
+    own = {name for name, _ in _attributes(model)}
+
+    def written(path: str) -> str:
+        return f"self.{path}" if re.split(r"[.\[]", path)[0] in own else path
+
+    return {written(leaf.holder or leaf.path): "holder" if leaf.holder else "variable" for leaf in lost}
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:

@@ -132,6 +132,8 @@ class Parts(Event):
     drops: bool = False  # the code has something called dropout
     # Weights that the model does not know of, and objects that hold such weights.
     untracked: Annotated[dict[Name, Literal["variable", "holder"]], Field(max_length=20)] = {}
+    more_untracked: bool = False  # than are named
+    knows_none: bool = False  # the model knows of no weight at all
 
 
 # Of each array of what a container held: where its items lie.

@@ -53,6 +53,7 @@ class Expectation(BaseModel):
     first_divergence_timestep: int | None = Field(None, description="where the exercise's own case goes wrong first")
     error: str | None = Field(None, description="type of the exception that is shown; empty for none")
     advisories: list[str] = Field([], description="codes that must be among the advisories")
+    remarks_mention: list[str] = Field([], description="words that the advisories hold, in either language")
     keras_generation: str | None = Field(None, description="which Keras graded it")
     task2: str | None = Field(None, description="the mistake in its own copying or comparing, for `lstm-notebook`")
     limits: dict[str, int | float] = Field({}, description="limits that are tighter than the assignment's own")
@@ -100,6 +101,8 @@ def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbo
     if expected.error is not None:
         assert (report.error.type if report.error else "") == expected.error
     assert set(expected.advisories) <= {advisory.code for advisory in report.advisories}
+    remarks = " ".join(shown["message"] for lang in ("ru", "en") for shown in render(report, lang)["advisories"])
+    assert [words for words in expected.remarks_mention if not _mentions(remarks, words)] == []
     _check_diagnoses(expected, report)
     _check_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))
     _check_form(report)

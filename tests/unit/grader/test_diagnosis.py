@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
+from grader.consequences import with_causes
 from grader.diagnosis import diagnose
 from grader.explanation import explain
+from grader.forms import Items
 from grader.sandbox.protocol import Constructed, Misshapen, Raised
 from reference import GATES, LSTMWeights, lstm_forward
 from reference.misconceptions import Mistake, bank, replay
@@ -200,7 +202,7 @@ def test_a_layer_that_one_gate_lacks_is_not_called_missing_everywhere(evidence_o
     assert (first.code, first.params) == ("recurrent_missing", {"gates": ["F"], "variant": "gates"})
 
 
-def test_a_class_that_reads_past_the_last_step_has_its_length_hard_coded(evidence_of, cases):
+def test_a_loop_that_runs_past_the_last_step_is_told_which_step_is_not_there(evidence_of, cases):
     raised = Raised(
         event="raised",
         phase="build",
@@ -212,7 +214,51 @@ def test_a_class_that_reads_past_the_last_step_has_its_length_hard_coded(evidenc
     )
     evidence = evidence_of()
     evidence = replace(evidence, execution=replace(evidence.execution, raised=(raised,)))
-    assert [diagnosis.code for diagnosis in diagnose(evidence, cases)] == ["hardcoded_length"]
+    [found] = diagnose(evidence, cases)
+    assert (found.code, found.params) == ("past_the_end", {"index": 100, "last": 99, "line": 3})
+
+
+def test_a_model_without_any_weight_is_told_so(evidence_of, cases):
+    nothing = {"kernel": "IFCO", "recurrent_kernel": "IFCO"}
+    evidence = _with_parts(evidence_of(_odd), without_weights=nothing, found=[])
+    told = {diagnosis.code: diagnosis.params for diagnosis in _diagnosed(evidence, cases)}
+    assert told["gate_weights_missing"] == {"variant": "none"}
+
+
+def test_gates_that_do_not_fit_are_the_reason_and_nothing_else_is_suspected(evidence_of, cases):
+    evidence = _with_parts(evidence_of(_odd), misshapen=[ONE_UNIT])
+    [equivalence] = [check for check in run_checks(evidence) if check.id == "equivalence"]
+    assert {"wrong", "unexplained"}.isdisjoint(equivalence.params)
+
+
+def test_whole_numbers_are_not_called_constant_too(evidence_of, cases):
+    evidence = evidence_of(lambda case: case.expected * 0, dtype="int32")
+    checks = with_causes(run_checks(evidence), diagnoses := diagnose(evidence, cases), evidence)
+    assert [(diagnosis.code, diagnosis.params["variant"]) for diagnosis in diagnoses] == [("wrong_dtype", "integers")]
+    causes = {check.id: check.params.get("follows_from") for check in checks}
+    assert causes["equivalence"] == causes["generalisation"] == "wrong_dtype"
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (slice(1, None), ("missing_step", "first")),
+        (slice(None, -1), ("missing_step", "last")),
+        (slice(None, None, 2), ("step_two", "cut")),
+    ],
+    ids=str,
+)
+def test_a_tuple_that_lacks_steps_is_told_both(evidence_of, cases, steps, told):
+    evidence = evidence_of(lambda case: (Items(case.expected[None, :, steps], ("[0]",)),), kind="tuple")
+    first, second = _diagnosed(evidence, cases)
+    assert (first.code, second.code, second.params["variant"]) == ("returns_tuple", *told)
+
+
+@pytest.mark.parametrize("found", [["a.kernel (16, 96)", "b.kernel (32, 96)"], ["a.kernel (16, 32)"]], ids=str)
+def test_weights_of_three_gates_are_those_of_a_gru(evidence_of, cases, found):
+    evidence = _with_parts(evidence_of(_odd), roles={}, found=found)
+    codes = {diagnosis.code for diagnosis in _diagnosed(evidence, cases)}
+    assert ("gru" in codes) == (len(found) == 2)
 
 
 def test_a_width_that_is_a_default_of_the_constructor_is_told(evidence_of, cases):

@@ -16,7 +16,18 @@ import xmlschema
 from grader.checks.registry import not_run
 from grader.formats import FORMATS, write_report
 from grader.messages import LANGUAGES, render, translate
-from grader.report import Check, Diagnosis, ErrorInfo, Extraction, Frame, Output, Report, SkippedCell, SubmissionRef
+from grader.report import (
+    Check,
+    CheckStatus,
+    Diagnosis,
+    ErrorInfo,
+    Extraction,
+    Frame,
+    Output,
+    Report,
+    SkippedCell,
+    SubmissionRef,
+)
 from tests.unit.grader import make_reports
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -216,9 +227,22 @@ def test_the_words_of_an_exception_stand_once_above_its_lines(name: str) -> None
     error = ErrorInfo(type="ValueError", message="shapes do not fit", traceback=[frame])
     params = {"type": "ValueError", "message": "shapes do not fit"}
     diagnosis = Diagnosis(code="raises_in_call", params=params, confidence="exact")
-    written = write_report(make_reports.make_report(error=error, diagnoses=[diagnosis]), name, "en")
+    written = write_report(make_reports.make_report(error=error, diagnoses=[diagnosis], cases=[]), name, "en")
     assert written.count("shapes do not fit") == 1
     assert "c = a @ b" in written
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_an_exception_of_another_input_is_told_as_such_and_only_beside_right_numbers(name: str) -> None:
+    error = ErrorInfo(type="ValueError", message="no", traceback=[Frame(file="LSTM.py", line=7, code="c = a @ b")])
+    report = make_reports.make_report(error=error)
+    assert "c = a @ b" not in write_report(report, name, "en")
+    [equivalence] = [check for check in report.checks if check.id == "equivalence"]
+    right = equivalence.model_copy(update={"status": CheckStatus.PASSED, "code": None, "params": {}})
+    checks = [right if check is equivalence else check for check in report.checks]
+    written = write_report(make_reports.make_report(error=error, checks=checks), name, "en")
+    assert "c = a @ b" in written
+    assert translate("report.error_elsewhere", "en") in html.unescape(written)
 
 
 @pytest.mark.parametrize(

@@ -73,9 +73,9 @@ ARRAYS = {
     "one axis more": (lambda y: y[..., None], ["extra_axis"]),
     "one axis more in front": (lambda y: y[None], ["extra_axis"]),
     "time first and one axis more": (lambda y: y.swapaxes(0, 1)[:, :, None], ["extra_axis", "time_major"]),
-    "steps below each other": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 0), ["joined"]),
-    "steps side by side": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 1), ["joined"]),
-    "flat": (lambda y: y.ravel(), ["joined"]),
+    "steps below each other": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 0), ["joined_batch"]),
+    "steps side by side": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 1), ["joined_time"]),
+    "flat": (lambda y: y.ravel(), ["joined_all"]),
 }
 FORMS = [
     *(pytest.param(shaped, kind, codes, id=name) for name, (shaped, kind, codes) in CONTAINERS.items()),

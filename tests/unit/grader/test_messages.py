@@ -47,13 +47,14 @@ CODES = """
     batch_zero_only loops_over_batch new_cell_each_step cell_per_step two_layers extra_dense extra_activation residual
     layer_norm dropout_active input_transformed state_clipped scaled epsilon_added rounded low_precision int_cast
     dtype_float64 nan constant_output gru simple_rnn hardcoded_length hardcoded_batch hardcoded_units global_x
+    hardcoded_features
     t2_slices_mixed t2_slices_wrong t2_bias_not_copied t2_recurrent_not_copied t2_kernels_mixed t2_before_build
     t2_attr_assign t2_self_compare t2_compare_before_copy t2_no_abs t2_shape_only t2_stale_output t2_faked
     t2_exact_equality t2_different_inputs weights_not_copied weights_wrong copying_failed comparison_not_found
     syntax_error not_text wrong_extension invalid_notebook invalid_notebook_json not_python empty_file file_too_large
     link_only too_complex no_lstm_class lstm_not_class wrong_base_class not_implemented super_init_missing
     no_call_method call_signature init_signature missing_argument missing_package other_file definition_failed
-    reserved_name tf1_api name_error attribute_error missing_self
+    reserved_name tf1_api name_error attribute_error missing_self past_the_end no_own_answer
     tensor_item_assignment cyrillic_homoglyph raises_in_init raises_in_call recursion
     timeout memory output_flood disk_full too_many_threads crash exits input_call second_call_failed invalid_output
     uses_builtin_lstm uses_builtin_rnn uses_global_keras_layer monkeypatch fake_array forged_result reads_files
@@ -85,9 +86,17 @@ VARIANTS = {
     "returns_tuple": {"states"},
     "bias_missing": {"weights"},
     "wrong_values": {"nan", "first_step", "later", "changes"},
-    "wrong_shape": {"scalar"},
-    "parts_not_found": {"unbuilt"},
-    "wrong_on_hidden_cases": {"try"},
+    "wrong_shape": {"scalar", "loop_features", "loop_batch", "one_more", "two_states", "pairs"},
+    "wrong_dtype": {"integers"},
+    "parts_not_found": {"unbuilt", "count"},
+    "wrong_on_hidden_cases": {"try", "raises"},
+    "returns_last_only": {"no_time"},
+    "missing_step": {"first", "last", "late"},
+    "step_two": {"cut"},
+    "gru": {"counted"},
+    "gate_weights_missing": {"none"},
+    "gradient_missing": {"all"},
+    "untracked_weights": {"all"},
     "timeout": {"budget"},
     "keras_generation_used": {"slow", "notebook", "scope"},
 }

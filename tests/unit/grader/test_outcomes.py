@@ -9,14 +9,10 @@ import pytest
 
 from grader.exceptions import exception_problem
 from grader.formats.view import clean
-from grader.outcomes import (
-    ending_problem,
-    hard_coded_size,
-    output_problem,
-    structural_problem,
-    too_many_weights,
-)
+from grader.forms import Form, Layout, Steps
+from grader.outcomes import ending_problem, hard_coded_size, structural_problem
 from grader.reading import Reading
+from grader.returned import other_number_of_weights, output_problem
 from grader.sandbox import Outcome, Use
 from grader.sandbox.protocol import CaseOutput, Raised
 from grader.server_paths import clean_message, without_server_paths
@@ -88,6 +84,47 @@ def test_a_float32_tensor_of_the_right_shape_is_no_problem():
 )
 def test_what_was_returned_has_a_name(output, code):
     assert output_problem(output, EXPECTED)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ([2, 32], ("returns_last_only", "no_time")),
+        ([2, 16, 32], ("wrong_shape", "loop_features")),
+        ([2, 2, 32], ("wrong_shape", "loop_batch")),
+        ([2, 101, 32], ("wrong_shape", "one_more")),
+        ([2, 100, 64], ("wrong_shape", "two_states")),
+        ([2, 100, 2, 32], ("wrong_shape", "pairs")),
+        ([2, 50, 32], ("step_two", None)),
+        ([2, 7, 32], ("wrong_shape", None)),
+    ],
+    ids=str,
+)
+def test_a_wrong_shape_says_what_it_shows(shape, told):
+    code, params = output_problem(_output(shape), EXPECTED, None, 16)
+    assert (code, params.get("variant")) == told
+
+
+@pytest.mark.parametrize(
+    ("steps", "implied", "shape", "told"),
+    [
+        (lambda n: [n - 1], None, [2, 32], ("returns_last_only", None)),
+        (lambda n: [0], None, [2, 1, 32], ("return_inside_loop", None)),
+        (lambda n: range(1, n), None, [2, 99, 32], ("missing_step", "first")),
+        (lambda n: range(n - 1), None, [2, 99, 32], ("missing_step", "last")),
+        (lambda n: range(n - 1), "next x, the last twice", [2, 99, 32], ("missing_step", "late")),
+        (lambda n: range(0, n, 2), None, [2, 50, 32], ("step_two", "cut")),
+    ],
+)
+def test_steps_that_are_understood_say_which_are_missing(steps, implied, shape, told):
+    form = Form(Layout(steps=Steps(steps, implied=implied)))
+    code, params = output_problem(_output(shape), EXPECTED, form, 16)
+    assert (code, params.get("variant")) == told
+
+
+def test_axes_of_an_answer_that_lacks_a_step_are_named_by_their_order():
+    form = Form(Layout(order=(1, 0, 2), steps=Steps(lambda n: range(n - 1))))
+    assert output_problem(_output([99, 2, 32]), EXPECTED, form, 16)[0] == "time_major"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +249,7 @@ def test_a_right_class_has_no_structural_problem(evidence_of):
 )
 def test_more_weights_than_one_cell_needs_say_what_the_model_is(kernels, recurrent_kernels, problem):
     output = _output([2, 100, 32]).model_copy(update={"kernels": kernels, "recurrent_kernels": recurrent_kernels})
-    assert too_many_weights(output, 100) == problem
+    assert other_number_of_weights(output, 100) == problem
 
 
 # --- the end of the run -----------------------------------------------------------------------------------------------
@@ -265,7 +302,7 @@ def test_a_run_that_came_to_its_own_end_has_no_ending_problem(evidence_of):
 def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evidence_of, assignment, shape, code):
     evidence = evidence_of(lambda case: np.zeros(shape) if case.spec.id == "other_shape" else case.expected)
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    assert hard_coded_size(evidence.execution, assignment.cases[0], wrong) == (code and (code, {}))
+    assert hard_coded_size(evidence.execution, assignment.cases[0], wrong, READING) == (code and (code, {}))
 
 
 @pytest.mark.parametrize(
@@ -284,12 +321,30 @@ def test_who_reads_past_the_end_of_a_shorter_case_counts_the_steps_of_the_exerci
     raised = _raised(message, type="InvalidArgumentError").model_copy(update={"case": "other_shape"})
     execution = replace(evidence_of(lambda case: case.expected).execution, answers={}, raised=(raised,))
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    assert hard_coded_size(execution, assignment.cases[0], wrong) == (code and (code, {}))
+    assert hard_coded_size(execution, assignment.cases[0], wrong, READING) == (code and (code, {}))
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("x = tf.reshape(x, (batch, length, 16))", "hardcoded_features"),
+        ("x = tf.reshape(x, (-1, SEQ_LEN, n))", "hardcoded_length"),
+        ("x = tf.reshape(x, (batch, 160, n.16))", None),
+        ("x = tf.reshape(x, (batch, 2, n))", None),
+    ],
+)
+def test_a_line_that_fails_elsewhere_may_hold_a_size_of_the_exercise(evidence_of, assignment, line, code):
+    reading = Reading(format="py", error=None, source=f"class LSTM:\n    {line}\n")
+    message = "Input to reshape is a tensor with 60 values, but the requested shape has 240"
+    raised = _raised(message, type="InvalidArgumentError", lines=(2,)).model_copy(update={"case": "other_shape"})
+    execution = replace(evidence_of(lambda case: case.expected).execution, answers={}, raised=(raised,))
+    wrong = [case for case in assignment.cases if case.id == "other_shape"]
+    assert hard_coded_size(execution, assignment.cases[0], wrong, reading) == (code and (code, {}))
 
 
 def test_no_size_is_named_when_nothing_says_so(evidence_of, assignment):
     evidence = evidence_of(lambda case: case.expected)
-    assert hard_coded_size(evidence.execution, assignment.cases[0], assignment.cases[1:]) is None
+    assert hard_coded_size(evidence.execution, assignment.cases[0], assignment.cases[1:], READING) is None
 
 
 def test_a_message_begins_with_what_tensorflow_has_to_say():

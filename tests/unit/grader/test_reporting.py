@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
 from grader.reporting import report_on
+from grader.sandbox.protocol import Gradients, Raised
 from grader.stages import Stages
 from grader.submission import Submission
 
@@ -25,9 +27,83 @@ def test_an_answer_that_takes_most_of_its_time_is_called_slow(evidence_of, cases
     evidence = evidence_of(lambda case: case.expected)
     outcome = evidence.execution.outcome.model_copy(update={"cpu_seconds": cpu_seconds})
     evidence = replace(evidence, execution=replace(evidence.execution, outcome=outcome, complete=complete))
-    stages = Stages(None)
-    stages.begin("checking")
-
-    report = report_on(Submission("lstm.py", b""), evidence, run_checks(evidence), cases, stages, artefacts=None)
+    report = _report(evidence, cases)
 
     assert [advisory.params for advisory in report.advisories if advisory.code == "slow"] == ([told] if told else [])
+
+
+def _report(evidence, cases):
+    stages = Stages(None)
+    stages.begin("checking")
+    return report_on(Submission("lstm.py", b""), evidence, run_checks(evidence), cases, stages, artefacts=None)
+
+
+def _with_parts(evidence, **changes):
+    parts = evidence.execution.parts.model_copy(update=changes)
+    return replace(evidence, execution=replace(evidence.execution, parts=parts), verdicts={})
+
+
+def test_numbers_of_weights_that_were_never_copied_are_not_shown(evidence_of, cases):
+    evidence = _with_parts(evidence_of(lambda case: np.cos(case.expected)), roles={}, found=["a.kernel (16, 32)"])
+    report = _report(evidence, cases)
+    codes = {check.id: check.code for check in report.checks}
+    assert codes["equivalence"] == "parts_not_found"
+    assert {(case.max_abs_error, case.first_divergence) for case in report.cases} == {(None, None)}
+    assert [case.shape for case in report.cases] == [list(case.expected.shape) for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("content", "found", "status"),
+    [
+        (np.ones, ["fcXI.kernel None", "fcHI.kernel None"], "skipped"),
+        (np.ones, ["fcXI.kernel (16, 32)"], "passed"),
+        (lambda shape: (), ["fcXI.kernel (16, 32)"], "skipped"),
+    ],
+    ids=["no layer is used", "an answer", "None"],
+)
+def test_nobodys_answer_is_not_called_own_work(evidence_of, cases, content, found, status):
+    evidence = evidence_of(
+        lambda case: content(case.expected.shape), kind="tensor" if content is np.ones else "NoneType"
+    )
+    report = _report(_with_parts(evidence, found=found), cases)
+    assert next(check.status for check in report.checks if check.id == "own_work") == status
+
+
+@pytest.mark.parametrize(
+    ("changes", "params"),
+    [
+        ({"untracked": {"self.p": "holder"}, "knows_none": True}, {"variant": "all", "holders": ["self.p"]}),
+        ({"untracked": {"self.a": "variable", "self.b": "variable"}}, {"variables": ["self.a", "self.b"]}),
+        ({"untracked": {"self.a": "variable"}, "more_untracked": True}, {"variables": ["self.a", "…"]}),
+    ],
+    ids=["all of them", "some", "a long list"],
+)
+def test_weights_that_keras_does_not_know_are_named(evidence_of, cases, changes, params):
+    report = _report(_with_parts(evidence_of(lambda case: case.expected), **changes), cases)
+    assert [advisory.params for advisory in report.advisories if advisory.code == "untracked_weights"] == [params]
+
+
+def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(evidence_of, cases):
+    first = evidence_of()
+    message = "<tf.Tensor 'mul_2:0' shape=(2, 32)> is out of scope and cannot be used here. Use return values."
+    raised = Raised(event="raised", phase="build", case=None, type="TypeError", bases=[], message=message, lines=[])
+    first = replace(first, execution=replace(first.execution, raised=(raised,)))
+    report = _report(replace(evidence_of(lambda case: case.expected), instead_of=first), cases)
+    assert [(advisory.code, advisory.params) for advisory in report.advisories] == [
+        ("keras_generation_used", {"generation": "3", "variant": "scope"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reach", "params"),
+    [
+        ({"a (kernel I)": None, "b (kernel F)": 0.0}, {"variant": "all"}),
+        ({"a (kernel I)": None, "b (kernel F)": 0.1}, {"roles": ["a (kernel I)"]}),
+    ],
+    ids=["all", "some"],
+)
+def test_weights_without_a_gradient_are_named_unless_it_is_all_of_them(evidence_of, cases, reach, params):
+    evidence = evidence_of(lambda case: case.expected)
+    gradients = Gradients(event="gradients", case="exercise", reach=reach, first_timestep=0.1)
+    report = _report(replace(evidence, execution=replace(evidence.execution, gradients=gradients)), cases)
+    assert [check.params for check in report.checks if check.code == "gradient_missing"] == [params]

@@ -1,0 +1,141 @@
+"""What is wrong with the kind, the shape or the type of what the model returned, before any number is looked at.
+
+Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from grader.execution import Execution
+from grader.forms import IN_ORDER, Form
+from grader.reaching import Problem
+from grader.report import Params
+from grader.sandbox.protocol import CaseOutput
+
+# NumPy's names of the types of numbers.
+NUMBERS = re.compile(r"u?int|b?float|bool|complex")
+WHOLE_NUMBERS = re.compile(r"u?int|bool")
+#: What a container is called -> its code; others have `wrong_kind`.
+CONTAINERS = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns_dict", "NoneType": "returns_none"}
+
+#: Of the axes batch, time and unit -> the code of the mistake.
+ORDERS: dict[tuple[int, ...], str] = {(1, 0, 2): "time_major", (0, 2, 1): "wrong_stack_axis"}
+
+
+def output_problem(
+    output: CaseOutput, expected: tuple[int, int, int], form: Form | None = None, features: int | None = None
+) -> Problem | None:
+    """What is wrong with the kind, shape or type of what the model returned.
+
+    Args:
+        expected: ``(batch, timesteps, units)``.
+        form: in which its numbers are right, or are explained by something else; where shapes alone would be a guess.
+        features: of the input.
+    """
+    params: Params = {"expected": list(expected), "actual": output.shape, "kind": output.kind}
+    if output.kind in CONTAINERS:
+        # The last h and c have no axis of time.
+        states = output.kind == "tuple" and output.parts and all(len(part) == 2 for part in output.parts)
+        return CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
+    if output.shape is None or not NUMBERS.match(output.dtype or ""):
+        return "wrong_kind", params
+    if output.own:
+        return "fake_array", params
+    if not output.shape:
+        return "wrong_shape", {**params, "variant": "scalar"}
+    if tuple(output.shape) != expected:
+        code, variant = _shape_problem(tuple(output.shape), expected, form, features)
+        return code, {**params, **variant}
+    if output.kind != "tensor":
+        return "returns_numpy", params
+    if output.dtype != "float32":
+        code = "dtype_float64" if output.dtype == "float64" else "wrong_dtype"
+        whole: Params = {"variant": "integers"} if WHOLE_NUMBERS.match(output.dtype or "") else {}
+        return code, {"actual": output.dtype, "expected": "float32", **whole}
+    return None
+
+
+def _shape_problem(
+    shape: tuple[int, ...], expected: tuple[int, int, int], form: Form | None, features: int | None
+) -> Problem:
+    batch, timesteps, units = expected
+    lacking = steps_problem(form)
+    if shape in ((batch, units), (batch, 1, units)):
+        if lacking is not None:
+            return lacking
+        return ("returns_last_only", {"variant": "no_time"}) if len(shape) == 2 else ("return_inside_loop", {})
+    known: dict[tuple[int, ...], str] = {
+        (timesteps, batch, units): "time_major",
+        (batch, units, timesteps): "wrong_stack_axis",
+        (batch, timesteps - 1, units): "missing_step",
+        (batch * timesteps, units): "concat_not_stack",
+        (batch, timesteps * units): "concat_not_stack",
+        (batch, (timesteps + 1) // 2, units): "step_two",
+    }
+    if code := known.get(shape):
+        return code, lacking[1] if lacking and lacking[0] == code else {}
+    if 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
+        return "extra_axis", {}
+    if form is not None and form.place is None and form.layout.order != IN_ORDER:
+        return ORDERS.get(form.layout.order, "wrong_transpose"), {}
+    if sorted(shape) == sorted(expected):
+        return "wrong_transpose", {}
+    likely: dict[tuple[int | None, ...], str] = {
+        (batch, features, units): "loop_features",
+        (batch, batch, units): "loop_batch",
+        (batch, timesteps + 1, units): "one_more",
+        (batch, timesteps, 2 * units): "two_states",
+        **{(*expected[:axis], 2, *expected[axis:]): "pairs" for axis in range(4)},
+    }
+    return "wrong_shape", {"variant": likely[shape]} if shape in likely else {}
+
+
+def three_gates(output: CaseOutput, found: Sequence[str], features: int, units: int) -> Problem | None:
+    """A model whose weights are those of three gates, as a GRU has them.
+
+    Args:
+        found: paths of its weights with their shapes.
+    """
+    joined = (f"({rows}, {3 * units})" for rows in (features, units))
+    if output.kernels == output.recurrent_kernels == 3 or all(any(w.endswith(end) for w in found) for end in joined):
+        return "gru", {"variant": "counted"}
+    return None
+
+
+def steps_problem(form: Form | None) -> Problem | None:
+    """Which steps an answer lacks, of which the numbers that are there are understood."""
+    if form is None or form.is_whole:
+        return None
+    there, is_late = list(form.layout.steps.there(5)), form.implied is not None
+    if there == [4]:
+        return "returns_last_only", {}
+    if there == [0]:
+        return "return_inside_loop", {}
+    if there == [0, 2, 4]:
+        return "step_two", {} if is_late else {"variant": "cut"}
+    if there == [1, 2, 3, 4]:
+        return "missing_step", {"variant": "first"}
+    if there == [0, 1, 2, 3]:
+        return "missing_step", {"variant": "late" if is_late else "last"}
+    return None
+
+
+def other_number_of_weights(output: CaseOutput, timesteps: int) -> Problem | None:
+    """What more or fewer weights than one cell needs say about the model."""
+    if output.kernels >= 4 * timesteps:
+        return "cell_per_step", {"cells": output.kernels // 4}
+    # The second layer's input has as many numbers as the state, so all its weights look like recurrent ones.
+    if output.kernels == 4 and output.recurrent_kernels >= 12 and output.recurrent_kernels % 8 == 4:
+        return "two_layers", {"layers": (output.recurrent_kernels + 4) // 8}
+    return None
+
+
+def default_as_width(execution: Execution, output: CaseOutput, units: int) -> Params:
+    """``default_of``: the constructor's parameter whose default is the width of the answer, if that is wrong."""
+    width = output.shape[-1] if output.shape else None
+    if execution.constructed is None or width is None or width == units:
+        return {}
+    names = [name for name, default in execution.constructed.defaults.items() if default == width]
+    return {"default_of": names[0], "width": width} if names else {}
