@@ -12,11 +12,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy import select
 
-from app import regrades, tokens
+from app import holds, listing, regrades, repository, tokens
 from app.api.parameters import ID
-from app.api.schemas import RegradeRequest, TokenRequest
+from app.api.schemas import DecisionRequest, RegradeRequest, TokenRequest
 from app.database import Database
 from app.errors import NotPossible
+from app.listing import Selection
 from app.models import Role, Token, utc_now
 from app.regrades import Regraded
 from app.settings import Settings
@@ -26,6 +27,7 @@ from grader.invalid import sentence_of
 LOOK_SECONDS = 1.0
 Wanted = TypeVar("Wanted", bound=BaseModel)
 AT_ONCE = 200
+MOST_LISTED = 1000
 
 
 @contextlib.asynccontextmanager
@@ -88,6 +90,34 @@ async def revoke_token(settings: Settings, token_id: str) -> None:
         async with database.write() as session:
             if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, owner):
                 raise NotPossible(reason=f"there is no token {token_id!a}")
+
+
+async def list_held(settings: Settings) -> list[str]:
+    """A line for each attempt that waits for a decision, the newest first."""
+    async with _opened(settings) as database:
+        owner = await _owner(database)
+        async with database.read() as session:
+            found = await listing.list_submissions(session, owner, Selection(held=True), limit=MOST_LISTED)
+    return [
+        f"{submission.id}  {submission.held_at:%Y-%m-%d %H:%M}  "
+        f"{submission.student}, {submission.assignment_id}, attempt {submission.attempt}"
+        for submission, _ in found
+    ]
+
+
+async def decide_held(settings: Settings, submission_id: str, decision: str, reason: str) -> None:
+    """Raises: NotPossible: there is no such submission, or it was never held."""
+    wanted = _checked(DecisionRequest, {"decision": decision, "reason": reason})
+    async with _opened(settings) as database:
+        owner = await _owner(database)
+        async with database.write() as session:
+            submission = (
+                await repository.find_submission(session, submission_id, owner) if ID.fullmatch(submission_id) else None
+            )
+            if submission is None:
+                raise NotPossible(reason=f"there is no submission {submission_id!a}")
+            if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=owner.token_id):
+                raise NotPossible(reason="this submission was never held: it counts like any other")
 
 
 async def regrade(

@@ -40,6 +40,13 @@ tokens = typer.Typer(help="Give out and end tokens, beside a running service.", 
 cli.add_typer(tokens, name="tokens")
 
 
+held = typer.Typer(help="Attempts that wait for a teacher's decision.", no_args_is_help=True)
+cli.add_typer(held, name="held")
+
+Reason = Annotated[str, typer.Option(help="For the student to read.")]
+HeldId = Annotated[str, typer.Argument(metavar="ID", help="Out of the list.")]
+
+
 @cli.command()
 def serve() -> None:
     """Start the service; print the address, the owner's link and a curl line.
@@ -251,6 +258,35 @@ def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="Out
         from app import administration
 
         asyncio.run(administration.revoke_token(settings, token_id))
+
+
+@held.command("list")
+def list_held() -> None:
+    """List the attempts that nobody has decided on. Their code attacked the grader itself; the report says how."""
+    with starting() as settings:
+        from app import administration
+
+        for line in asyncio.run(administration.list_held(settings)):
+            typer.echo(line)
+
+
+@held.command("accept")
+def accept_held(submission: HeldId, reason: Reason) -> None:
+    """Let an attempt count like any other."""
+    _decide(submission, "accepted", reason)
+
+
+@held.command("reject")
+def reject_held(submission: HeldId, reason: Reason) -> None:
+    """Let an attempt never count."""
+    _decide(submission, "rejected", reason)
+
+
+def _decide(submission: str, decision: str, reason: str) -> None:
+    with starting() as settings:
+        from app import administration
+
+        asyncio.run(administration.decide_held(settings, submission, decision, reason))
 
 
 @cli.command()

@@ -31,6 +31,7 @@
       ReportNotReady            the submission is not graded yet
       ReportNotFound            the submission has no report with this number, or the report no such picture
       NotCancellable            the submission is being graded, or is done
+      NotHeld                   there is nothing to decide on
       TokenNotFound             there is none, or it is not this one's to manage
       RegradeNotFound
       WebhookNotFound           there is none, or it is somebody else's
@@ -189,6 +190,9 @@ class TooManyWebhooks(AppError):
     """params: limit"""
 
 
+class NotHeld(AppError): ...
+
+
 class NotCancellable(AppError):
     """params: job_status"""
 
@@ -320,6 +324,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     WebhookNotFound: Answer(404, "webhook-not-found"),
     TooManyWebhooks: Answer(409, "too-many-webhooks"),
     NotCancellable: Answer(409, "not-cancellable"),
+    NotHeld: Answer(409, "not-held"),
     NotPossible: None,
     CannotStart: None,
     DataDirInUse: None,

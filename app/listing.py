@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.models import JobStatus, StoredReport, Submission
-from app.repository import counting_report_id, visible_to
+from app.repository import counting_report_id, visible_to, waits_for_decision
 from app.tokens import Principal
 
 
@@ -25,6 +25,7 @@ class Selection:
     Attributes:
         status: of the report that counts.
         since: submitted at this moment or later.
+        held: waits for a teacher's decision, or does not.
     """
 
     student: str | None = None
@@ -32,6 +33,7 @@ class Selection:
     job_status: JobStatus | None = None
     status: str | None = None
     since: datetime | None = None
+    held: bool | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """For a query that joins `Submission` with the report that counts."""
@@ -42,6 +44,8 @@ class Selection:
             (StoredReport.status, self.status),
         ]
         conditions = [column == value for column, value in given if value is not None]
+        if self.held is not None:
+            conditions.append(waits_for_decision() if self.held else ~waits_for_decision())
         return conditions if self.since is None else [*conditions, Submission.created_at >= self.since]
 
 

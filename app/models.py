@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, UniqueConstraint, text
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy import Enum as EnumColumn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -49,6 +49,13 @@ class JobStatus(StrEnum):
     RUNNING = "running"
     DONE = "done"
     CANCELLED = "cancelled"
+
+
+class HoldDecision(StrEnum):
+    """What a teacher has decided on an attempt that was held."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
 
 
 class Role(StrEnum):
@@ -99,6 +106,7 @@ class Base(DeclarativeBase):
         datetime: UTCDateTime,
         dict[str, Any]: JSON,
         JobStatus: _enum(JobStatus),
+        HoldDecision: _enum(HoldDecision),
         Role: _enum(Role),
     }
 
@@ -173,6 +181,14 @@ class Submission(Base):
     beat: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    # Since when a teacher has to look at it first, and what was decided: see `app.holds`.
+    held_at: Mapped[datetime | None]
+    hold_decision: Mapped[HoldDecision | None]
+    # The name of the token.
+    hold_decided_by: Mapped[str | None] = mapped_column(String(200))
+    hold_decided_at: Mapped[datetime | None]
+    hold_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class LiveWorker(Base):

@@ -25,6 +25,7 @@ class Attempt:
     Attributes:
         points: of the report that counts; None while there is none, and where we failed.
         is_ours: it has been graded, and we failed.
+        is_withheld: a teacher has to look at it first, or has rejected it.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Attempt:
     points: float | None
     max_points: float = 0.0
     is_ours: bool = False
+    is_withheld: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def lateness(assignment: Assignment, created_at: datetime) -> tuple[int, float]:
 
 
 def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -> Grade | None:
-    """What the attempt with this number is worth; None when it has no points.
+    """What the attempt with this number is worth; None when it has no points, or is withheld.
 
     Args:
         attempts: all of the student at this assignment.
@@ -90,7 +92,7 @@ def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -
     grades = {
         each.number: points_after_lateness(assignment, each.points, each.created_at)
         for each in attempts
-        if each.points is not None
+        if each.points is not None and not each.is_withheld
     }
     if number not in grades:
         return None

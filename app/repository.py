@@ -9,12 +9,25 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, String, bindparam, case, func, select, true, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    ScalarSelect,
+    String,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
 from app.events import announce, announce_queued, is_postgresql, record
-from app.models import Artefact, JobStatus, StoredReport, Submission, utc_now
+from app.models import Artefact, HoldDecision, JobStatus, StoredReport, Submission, utc_now
 from app.policy import Attempt
 from app.tokens import Principal
 
@@ -64,14 +77,21 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
 async def attempts(session: AsyncSession, student: str, assignment_id: str) -> Sequence[Attempt]:
     """All attempts of a student at an assignment, from the first; a cancelled one never has points."""
     rows = await session.execute(
-        select(Submission.attempt, Submission.created_at, StoredReport.points, StoredReport.max_points, StoredReport.id)
+        select(
+            Submission.attempt,
+            Submission.created_at,
+            StoredReport.points,
+            StoredReport.max_points,
+            StoredReport.id,
+            is_withheld(),
+        )
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
         .where(Submission.student == student, Submission.assignment_id == assignment_id)
         .order_by(Submission.attempt)
     )
     return [
-        Attempt(number, created_at, points, max_points or 0.0, is_ours=report_id is not None and points is None)
-        for number, created_at, points, max_points, report_id in rows
+        Attempt(number, created_at, points, max_points or 0.0, report_id is not None and points is None, withheld)
+        for number, created_at, points, max_points, report_id, withheld in rows
     ]
 
 
@@ -208,6 +228,16 @@ def counting_report_id() -> ScalarSelect[int]:
         .correlate(Submission)
         .scalar_subquery()
     )
+
+
+def waits_for_decision() -> ColumnElement[bool]:
+    """The part of a query over `Submission` that is true where it is held and nobody has decided on it."""
+    return and_(Submission.held_at.is_not(None), Submission.hold_decision.is_(None))
+
+
+def is_withheld() -> ColumnElement[bool]:
+    """The part of a query over `Submission` that is true where a teacher has not accepted what was held."""
+    return and_(Submission.held_at.is_not(None), Submission.hold_decision.is_distinct_from(HoldDecision.ACCEPTED))
 
 
 def visible_to(viewer: Principal) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ and nothing else explains it, likewise; beside a right answer it is for the teac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from grader.execution import Execution
@@ -22,6 +23,7 @@ OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradien
 NEVER_NEEDED = frozenset({"frame_walk", "gc_reference"})
 #: Keras' own recurrent code, written into the submission. Who may copy what is for the teacher to say.
 COPIED = "copied_source"
+OTHER_FRAMES = re.compile(r"\b(?:f_back|f_locals|f_globals|f_builtins|tb_frame|tb_next|_current_frames)\b")
 # Keras makes this folder before it downloads anything.
 DOWNLOADS = "/.keras"
 
@@ -51,6 +53,19 @@ def reached_for(execution: Execution) -> Iterator[Problem]:
     for attempt, phase in execution.attempts:
         if attempt.code != COPIED and (phase in OF_THE_CLASS or attempt.code in NEVER_NEEDED):
             yield _problem(attempt)
+
+
+def attacks(execution: Execution, source: str) -> Iterator[tuple[Params, int | None]]:
+    """What only code does that attacks the grader itself: parameters and line. Numbers decide, and a teacher.
+
+    Args:
+        source: of the submission. A look at one's own frame is honest; who goes on to others says so there.
+    """
+    if execution.forged:
+        yield {"variant": "forged"}, None
+    walked = next((attempt for attempt, _ in execution.attempts if attempt.code == "frame_walk"), None)
+    if walked is not None and OTHER_FRAMES.search(source):
+        yield {"variant": "frames", "what": without_server_paths(walked.what), "line": walked.line}, walked.line
 
 
 def worth_a_look(execution: Execution) -> Iterator[tuple[str, Params, int | None]]:

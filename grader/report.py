@@ -133,6 +133,10 @@ class Diagnosis(ReportModel):
     also: list[str] = []
 
 
+#: The advisory on code that attacked the grader itself.
+HELD = "attack_on_grader"
+
+
 class Advisory(ReportModel):
     code: str
     params: Params = {}
@@ -224,6 +228,11 @@ class Report(ReportModel):
     error: ErrorInfo | None = None
     reproduction: Reproduction | None = None
     receipt: Receipt
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a teacher should look at it before it counts."""
+        return any(advisory.code == HELD for advisory in self.advisories)
 
     def sealed(self) -> Report:
         """The same report with `receipt.report_sha256` filled in."""

@@ -20,9 +20,10 @@ from grader.outcomes import (
     ending_problem,
     missing_class,
 )
-from grader.reaching import worth_a_look
+from grader.reaching import attacks, worth_a_look
 from grader.reading import Reading
 from grader.report import (
+    HELD,
     Advisory,
     AssignmentRef,
     CaseResult,
@@ -176,7 +177,8 @@ def _advisory(code: str, params: Params, line: int | None, reading: Reading, fil
 
 def _advisories(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
     reading, execution = evidence.reading, evidence.execution
-    found = [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
+    found = [(HELD, params, line) for params, line in attacks(execution, reading.source)]
+    found += [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
     found += [("global_x_shape", {}, use.line) for use in reading.global_x if use.shape_only]
     diagnosed = {diagnosis.code for diagnosis in diagnoses}
     found += [(code, params, line) for code, params, line in worth_a_look(execution) if code not in diagnosed]

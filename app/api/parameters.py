@@ -107,8 +107,9 @@ async def _selection(
         Moment | SkipJsonSchema[None],
         Query(description="submitted at this moment or later", examples=["2026-09-01T00:00:00Z"]),
     ] = None,
+    held: Annotated[bool | SkipJsonSchema[None], Query(description="waits for a teacher's decision")] = None,
 ) -> Selection:
-    return Selection(student, assignment, job_status, status, since)
+    return Selection(student, assignment, job_status, status, since, held)
 
 
 Selected = Annotated[Selection, Depends(_selection)]

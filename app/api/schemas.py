@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from app.api.parameters import ID, NO_NAME, Moment, Name
 from app.listing import Selection
-from app.models import JobStatus, Role
+from app.models import HoldDecision, JobStatus, Role
 from app.tokens import OWNER
 from grader import Status
 
@@ -82,6 +82,21 @@ class SubmissionLinks(Body):
         )
 
 
+class HoldBody(Body):
+    """Code in the attempt attacked the grader itself, so a teacher looks at it before it counts."""
+
+    held_at: datetime
+    decision: HoldDecision | None = Field(description="null until there is one; what is rejected never counts")
+    decided_by: str | None = Field(description="the name of the token that decided", examples=["owner"])
+    decided_at: datetime | None
+    reason: str | None = Field(description="in the teacher's words")
+
+
+class DecisionRequest(Request):
+    decision: HoldDecision
+    reason: str = Field(min_length=1, max_length=2000, description="for the student to read")
+
+
 class SubmissionFacts(Body):
     """What is known of one attempt before it is graded."""
 
@@ -93,6 +108,10 @@ class SubmissionFacts(Body):
     sha256: str = Field(description="of the file")
     created_at: datetime
     job_status: JobStatus = Field(description="how far it is; the verdict itself is the report's `status`")
+    held: bool = Field(
+        description="waits for a teacher's decision; until then it is no grade, and nobody is told of it"
+    )
+    hold: HoldBody | None = Field(description="null: it never was held")
     links: SubmissionLinks
 
 
@@ -110,7 +129,7 @@ class SubmissionBody(SubmissionFacts):
     """One attempt, and its report as soon as there is one."""
 
     position: int | None = Field(description="1: is graded next; null when it does not wait", examples=[1])
-    grade: GradeBody | None = Field(description="null while there is none, and when we have failed")
+    grade: GradeBody | None = Field(description="null while there is none, when we have failed, and while it is held")
     report: dict[str, Any] | None = Field(
         description="the report that counts with its texts in the language that was asked for; null until `job_status` "
         "is `done`. Machines read `status`, `points`, `checks` and the codes; `message`, `hint` and `title` are for "

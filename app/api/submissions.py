@@ -8,18 +8,35 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import listing, repository, uploads
+from app import holds, listing, repository, uploads
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
-from app.api.openapi import UPLOAD_BODY, problem_answers
+from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
 from app.api.paging import page
 from app.api.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
-from app.api.schemas import GradeBody, SubmissionBody, SubmissionItem, SubmissionLinks, SubmissionList
-from app.auth import TokenHolder
-from app.errors import AttemptRefused, NotCancellable, OtherStudent, Overloaded, SubmissionNotFound, UploadRefused
+from app.api.schemas import (
+    DecisionRequest,
+    GradeBody,
+    HoldBody,
+    SubmissionBody,
+    SubmissionItem,
+    SubmissionLinks,
+    SubmissionList,
+)
+from app.auth import TokenHolder, teacher
+from app.errors import (
+    AttemptRefused,
+    NotCancellable,
+    NotHeld,
+    NotPermitted,
+    OtherStudent,
+    Overloaded,
+    SubmissionNotFound,
+    UploadRefused,
+)
 from app.grades import grade_of
 from app.models import JobStatus, StoredReport, Submission
 from app.policy import Grade
@@ -145,6 +162,26 @@ async def cancel_submission(request: Request, viewer: TokenHolder, submission_id
     return await _body(request, submission_id, viewer)
 
 
+@router.post(
+    "/{submission_id}/decision",
+    summary="Decide on an attempt that is held",
+    dependencies=[Depends(teacher)],
+    responses=problem_answers(NotPermitted, SubmissionNotFound, NotHeld, *JSON_BODY),
+)
+async def decide_submission(
+    request: Request, viewer: TokenHolder, submission_id: SubmissionId, wanted: DecisionRequest
+) -> SubmissionBody:
+    """Accepted, it counts like any other; rejected, it never does. What was kept back is delivered after the first
+    decision. It can be changed by another one."""
+    async with services(request).database.write() as session:
+        submission = await repository.find_submission(session, submission_id, viewer)
+        if submission is None:
+            raise SubmissionNotFound
+        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.token_id):
+            raise NotHeld
+    return await _body(request, submission_id, viewer)
+
+
 @router.get(
     "/{submission_id}/file",
     summary="Get the file back",
@@ -203,8 +240,22 @@ def facts(submission: Submission) -> dict[str, Any]:
         "sha256": submission.sha256,
         "created_at": submission.created_at,
         "job_status": submission.job_status,
+        "held": submission.held_at is not None and submission.hold_decision is None,
+        "hold": _hold(submission),
         "links": SubmissionLinks.of(submission.id),
     }
+
+
+def _hold(submission: Submission) -> HoldBody | None:
+    if submission.held_at is None:
+        return None
+    return HoldBody(
+        held_at=submission.held_at,
+        decision=submission.hold_decision,
+        decided_by=submission.hold_decided_by,
+        decided_at=submission.hold_decided_at,
+        reason=submission.hold_reason,
+    )
 
 
 @dataclass(frozen=True)

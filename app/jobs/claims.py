@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from app import holds
 from app.events import announce, announce_queued, record
 from app.models import (
     Artefact,
@@ -145,7 +146,8 @@ async def finish(
     await session.flush()
     facts = {"report": stored.id, "status": stored.status, "points": stored.points, "max_points": stored.max_points}
     record(session, claim.submission_id, "done", **facts)
-    await outbox.add_deliveries(session, stored)
+    if not await holds.hold(session, claim.submission_id, report):
+        await outbox.add_deliveries(session, stored)
     session.add_all(Artefact(report_id=stored.id, name=name, content=each) for name, each in artefacts.items())
     codes = sorted({diagnosis.code for diagnosis in report.diagnoses})
     session.add_all(ReportDiagnosis(report_id=stored.id, code=code) for code in codes)

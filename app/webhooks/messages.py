@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.models import Delivery, StoredReport, Submission
+from app.models import Delivery, HoldDecision, StoredReport, Submission
 from grader import Status
 
 
@@ -20,6 +20,9 @@ class GradedSubmission(_Part):
     student: str
     assignment: str
     attempt: int
+    decision: HoldDecision | None = Field(
+        description="of a teacher, where the attempt was held; what is rejected does not count"
+    )
     link: str = Field(description="where the API tells more of it")
 
 
@@ -70,6 +73,7 @@ def message_of(
                 student=submission.student,
                 assignment=submission.assignment_id,
                 attempt=submission.attempt,
+                decision=submission.hold_decision,
                 link=here,
             ),
             report=GradedReport(

@@ -47,7 +47,7 @@ def _moodle(row: Row, language: str) -> list[str]:
         identifier,
         student.name,
         view.name(f"status.{report.status.value}"),
-        _number(report.points),
+        _number(row.points),
         _number(report.max_points),
         view.feedback(),
         "; ".join(titles),

@@ -34,12 +34,19 @@ class Row:
     same_code_as: str | None = None
 
     @property
+    def is_held(self) -> bool:
+        """Whether a teacher has to look at it before it can be a grade."""
+        return self.report is not None and self.report.is_held
+
+    @property
     def points(self) -> float | None:
-        return self.report.points if self.report else None
+        """None where there is no grade, or none yet."""
+        return self.report.points if self.report and not self.is_held else None
 
     @property
     def has_grade(self) -> bool:
-        return self.points is not None
+        """Whether we did not fail."""
+        return self.report is not None and self.report.points is not None
 
     def without_texts(self) -> Row:
         """What counts and sums need of it: the output of two hundred submissions can be half a gigabyte."""
@@ -53,6 +60,7 @@ class Row:
             "student": asdict(self.found.student),
             "problem": self.problem,
             "same_code_as": self.same_code_as,
+            "held": self.is_held,
             "report": render(self.report, language) if self.report else None,
         }
 

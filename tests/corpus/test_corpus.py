@@ -21,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from grader.assignment import Assignment, load_assignments
 from grader.messages import render
 from grader.pipeline import grade
-from grader.report import CheckStatus, Report, Status
+from grader.report import HELD, CheckStatus, Report, Status
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import Case, ReferenceStore
@@ -103,6 +103,7 @@ def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbo
     assert set(expected.advisories) <= {advisory.code for advisory in report.advisories}
     remarks = " ".join(shown["message"] for lang in ("ru", "en") for shown in render(report, lang)["advisories"])
     assert [words for words in expected.remarks_mention if not _mentions(remarks, words)] == []
+    assert report.is_held == (HELD in expected.advisories)
     _check_diagnoses(expected, report)
     _check_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))
     _check_form(report)

@@ -20,7 +20,7 @@ from app.jobs import claims
 from app.models import Role, Token
 from app.settings import Settings
 from app.tokens import Principal
-from grader.report import Status
+from grader.report import HELD, Advisory, Report, Status
 from tests.integration.test_database import REPORT, add, claim, url_of
 
 Run = Callable[..., Result]
@@ -84,6 +84,8 @@ def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
         (("regrade", "--all", "--student", "ivanov"), "--all"),
         (("regrade", "nothing"), "there is no submission"),
         (("regrade", "--status", "good"), "status"),
+        (("held", "accept", "nothing", "--reason", "x"), "there is no submission"),
+        (("held", "reject", "nothing", "--reason", ""), "empty"),
     ],
 )
 def test_what_cannot_be_is_named(run: Run, arguments: tuple[str, ...], said: str) -> None:
@@ -93,20 +95,32 @@ def test_what_cannot_be_is_named(run: Run, arguments: tuple[str, ...], said: str
     assert ended.stdout == ""
 
 
-def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
-    async def graded() -> None:
-        database = Database(url)
-        async with database.read() as session:
-            owner = await tokens.find_token(session, "0" * 64)
-        assert owner is not None
-        for student, status in (("ivanov", Status.FAILED), ("petrov", Status.PASSED)):
-            await add(database, Principal.of(owner), student)
-            taken = await claim(database)
-            assert taken is not None
-            async with database.write() as session:
-                assert await claims.finish(session, taken, REPORT.model_copy(update={"status": status}))
-        await database.close()
+async def grade(url: str, **reports: Report) -> None:
+    """Hand in for each of these students, and store the report."""
+    database = Database(url)
+    async with database.read() as session:
+        owner = await tokens.find_token(session, "0" * 64)
+    assert owner is not None
+    for student, report in reports.items():
+        await add(database, Principal.of(owner), student)
+        taken = await claim(database)
+        assert taken is not None
+        async with database.write() as session:
+            assert await claims.finish(session, taken, report)
+    await database.close()
 
+
+def test_held_attempts_are_listed_and_decided_on(run: Run, url: str) -> None:
+    attacked = REPORT.model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
+    asyncio.run(grade(url, ivanov=attacked, petrov=REPORT, sidorov=attacked))
+    listed = run("held", "list").stdout.splitlines()
+    assert [line.split()[3] for line in listed] == ["sidorov,", "ivanov,"]
+    assert run("held", "accept", listed[0].split()[0], "--reason", "It was an experiment.").exit_code == 0
+    assert run("held", "reject", listed[1].split()[0], "--reason", "We have talked.").exit_code == 0
+    assert run("held", "list").stdout == ""
+
+
+def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
     async def queued() -> list[str]:
         database = Database(url)
         async with database.read() as session:
@@ -114,7 +128,7 @@ def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
         await database.close()
         return list(students)
 
-    asyncio.run(graded())
+    asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED}), petrov=REPORT))
     begun = run("regrade", "--status", "failed")
     assert begun.exit_code == 0
     assert "0 of 1 submissions" in begun.stdout

@@ -18,7 +18,7 @@ from grader.batch.collect import Found, Student
 from grader.batch.gradebook import gradebook
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
-from grader.report import Report, Status
+from grader.report import HELD, Advisory, Report, Status
 from grader.report_schema import read_report
 from grader.submission import Submission
 from tests.unit.grader.make_reports import ASSIGNMENT, HOSTILE, hostile, internal_error, invalid, make_report, passed
@@ -119,6 +119,16 @@ def test_no_more_than_the_limit_is_read() -> None:
     file = Found("a", Student("a"), "a.py", lambda wanted: b"x" * min(wanted, 10 * limit))
     list(grade_all([file], ASSIGNMENT, lambda s: sizes.append(len(s.content)) or make_report(), slots=1))
     assert sizes == [limit + 1]
+
+
+def test_a_held_file_is_no_grade_and_says_so() -> None:
+    anna = Student("Anna", "moodle", "1")
+    report = passed().model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
+    held, other = Row(found("a1", anna), report), Row(found("a2", anna), make_report())
+    assert (held.points, held.has_grade, held.as_json("en")["held"]) == (None, True, True)
+    assert [row.found.path for row in best_rows([held, other])] == ["a2"]
+    (line,) = rows_of(gradebook([held], ASSIGNMENT, "en"))
+    assert line["Grade"] == ""
 
 
 def test_a_student_with_several_files_gets_the_best_of_them() -> None:

@@ -98,6 +98,7 @@ VARIANTS = {
     "gradient_missing": {"all"},
     "untracked_weights": {"all"},
     "timeout": {"budget"},
+    "attack_on_grader": {"forged", "frames"},
     "keras_generation_used": {"slow", "notebook", "scope"},
 }
 CHECKS = (

@@ -9,7 +9,7 @@ import pytest
 from grader.checks.registry import run_checks
 from grader.diagnosis import diagnose
 from grader.outcomes import structural_problem
-from grader.reaching import behind, worth_a_look
+from grader.reaching import attacks, behind, worth_a_look
 from grader.sandbox.protocol import Attempt, Raised, StatementFailed
 
 
@@ -95,3 +95,27 @@ def test_beside_a_right_answer_it_is_for_the_teacher_alone(evidence_of, cases):
     assert _codes(evidence, cases) == []
     told = [(code, line) for code, _, line in worth_a_look(evidence.execution)]
     assert told == [("monkeypatch", None), ("network", 5), ("write_outside", 2)]
+
+
+def test_answers_that_imitate_the_runner_are_an_attack(evidence_of):
+    execution = replace(evidence_of().execution, forged=True, garbled="an answer that was not asked for")
+    assert list(attacks(execution, "")) == [({"variant": "forged"}, None)]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_attack"),
+    [
+        ("inspect.currentframe().f_lineno", False),
+        ("sys._getframe().f_code.co_name", False),
+        ("sys._getframe().f_back", True),
+        ("exc.__traceback__.tb_frame.f_globals", True),
+    ],
+)
+def test_a_look_at_ones_own_frame_is_honest_and_one_at_others_an_attack(evidence_of, source, is_attack):
+    evidence = _tried(evidence_of(), (_attempt("frame_walk", what="sys._getframe", line=7), "call"))
+    found = list(attacks(evidence.execution, source))
+    assert [(params["variant"], line) for params, line in found] == ([("frames", 7)] if is_attack else [])
+
+
+def test_what_is_written_about_frames_and_never_done_is_no_attack(evidence_of):
+    assert list(attacks(evidence_of().execution, "# f_back leads to the caller")) == []
