@@ -144,12 +144,13 @@ async def regrade(
     async with _opened(settings) as database:
         owner = await _owner(database)
         async with database.write() as session:
-            id = await regrades.begin(
+            regrade = await regrades.begin(
                 session,
                 requested_by=owner.token_id,
                 meant=wanted.meant,
                 selection=wanted.model_dump(mode="json", exclude_defaults=True),
             )
+            id = regrade.id
         while True:
             async with database.read() as session:
                 progress = await regrades.find_regrade(session, id)

@@ -32,6 +32,7 @@
       ReportNotFound            the submission has no report with this number, or the report no such picture
       NotCancellable            the submission is being graded, or is done
       NotHeld                   there is nothing to decide on
+      TokenMadeBefore           with this idempotency key; its secret was shown then
       TokenNotFound             there is none, or it is not this one's to manage
       RegradeNotFound
       WebhookNotFound           there is none, or it is somebody else's
@@ -177,6 +178,10 @@ class ReportNotReady(AppError): ...
 class ReportNotFound(AppError): ...
 
 
+class TokenMadeBefore(AppError):
+    """params: id (of the token)"""
+
+
 class TokenNotFound(AppError): ...
 
 
@@ -319,6 +324,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     SubmissionNotFound: Answer(404, "submission-not-found"),
     ReportNotReady: Answer(409, "report-not-ready"),
     ReportNotFound: Answer(404, "report-not-found"),
+    TokenMadeBefore: Answer(409, "token-made-before"),
     TokenNotFound: Answer(404, "token-not-found"),
     RegradeNotFound: Answer(404, "regrade-not-found"),
     WebhookNotFound: Answer(404, "webhook-not-found"),

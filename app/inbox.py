@@ -15,7 +15,8 @@ from app import repository
 from app.backlog import Backlog
 from app.batches import Batcher
 from app.database import Database, may_have_changed
-from app.errors import AttemptRefused, CommitUnanswered, IdempotencyKeyReused, TooManyRequests
+from app.errors import AttemptRefused, CommitUnanswered, TooManyRequests
+from app.idempotency import made_before
 from app.jobs import Jobs
 from app.limits import too_many_uploads
 from app.models import Submission, new_id, utc_now
@@ -149,9 +150,13 @@ class Inbox:
 
     async def _repeated(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
         async with self._database.read() as session:
-            earlier = await repository.find_repeated(session, submitter.token_id, key)
-        if earlier is not None:
-            came = (upload.student, upload.assignment_id, upload.filename, upload.sha256)
-            if came != (earlier.student, earlier.assignment_id, earlier.filename, earlier.sha256):
-                raise IdempotencyKeyReused
-        return earlier
+            return await made_before(
+                session,
+                Submission,
+                submitter.token_id,
+                key,
+                student=upload.student,
+                assignment_id=upload.assignment_id,
+                filename=upload.filename,
+                sha256=upload.sha256,
+            )

@@ -115,6 +115,7 @@ class Token(Base):
     """A bearer token. Only its SHA-256 is known here; it is random, so a slow hash would add nothing."""
 
     __tablename__ = "tokens"
+    __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
@@ -125,6 +126,9 @@ class Token(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    # The id of the token that asked for it; none where a command did.
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
 
 
 class Session(Base):
@@ -240,12 +244,14 @@ class Regrade(Base):
     """Submissions that somebody had graded again together. It is over when every item has its new report."""
 
     __tablename__ = "regrades"
+    __table_args__ = (Index(None, "requested_by", "idempotency_key", unique=True),)
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     requested_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # What was asked for, in the words of who asked: a filter, or ids.
     selection: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
 
 
 class RegradeItem(Base):
@@ -277,11 +283,13 @@ class Webhook(Base):
     """An address that is told of every report that the token which left it may read."""
 
     __tablename__ = "webhooks"
+    __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     url: Mapped[str] = mapped_column(String(2000))
     # Kept as it is, because deliveries are signed with it.
     secret: Mapped[str] = mapped_column(String(100))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 

@@ -48,17 +48,21 @@ async def begin(
     requested_by: str,
     meant: Sequence[str] | Selection,
     selection: dict[str, Any],
-) -> str:
+    idempotency_key: str | None = None,
+) -> Regrade:
     """Have submissions graded again, as part of the caller's transaction.
 
     Args:
         selection: what is meant, in the words of who asked.
-    Returns:
-        The id of the regrade.
     """
     ids = _selected_ids(meant) if isinstance(meant, Selection) else meant
-    regrade = await add_regrade(session, requested_by=requested_by, selection=selection, submission_ids=ids)
-    return regrade.id
+    return await add_regrade(
+        session,
+        requested_by=requested_by,
+        selection=selection,
+        submission_ids=ids,
+        idempotency_key=idempotency_key,
+    )
 
 
 async def add_regrade(
@@ -67,13 +71,14 @@ async def add_regrade(
     requested_by: str,
     selection: dict[str, Any],
     submission_ids: Sequence[str] | Select[str],
+    idempotency_key: str | None = None,
 ) -> Regrade:
     """Queue submissions to be graded once more, behind all uploads; their reports stay.
 
     Those that have no report yet are left out: they will be graded by the grader of today anyway. Those that wait for
     an earlier regrade get one new report for both.
     """
-    regrade = Regrade(requested_by=requested_by, selection=selection)
+    regrade = Regrade(requested_by=requested_by, selection=selection, idempotency_key=idempotency_key)
     session.add(regrade)
     await session.flush()
     report_id = counting_report_id()

@@ -112,13 +112,6 @@ async def find_submission(session: AsyncSession, submission_id: str, viewer: Pri
     return await session.scalar(select(Submission).where(Submission.id == submission_id, visible_to(viewer)))
 
 
-async def find_repeated(session: AsyncSession, submitted_by: str, idempotency_key: str) -> Submission | None:
-    """What was handed in with this key of this token."""
-    return await session.scalar(
-        select(Submission).where(Submission.submitted_by == submitted_by, Submission.idempotency_key == idempotency_key)
-    )
-
-
 async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
     """As `find_submission`, with the bytes as they came."""
     found = select(Submission).where(Submission.id == submission_id, visible_to(viewer))

@@ -74,8 +74,18 @@ async def add_token(
     sha256: str,
     student: str | None = None,
     expires_at: datetime | None = None,
+    created_by: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Token:
-    token = Token(name=name, role=role, sha256=sha256, student=student, expires_at=expires_at)
+    token = Token(
+        name=name,
+        role=role,
+        sha256=sha256,
+        student=student,
+        expires_at=expires_at,
+        created_by=created_by,
+        idempotency_key=idempotency_key,
+    )
     session.add(token)
     await session.flush()
     return token

@@ -82,7 +82,7 @@ Wait = Annotated[
 IdempotencyKey = Annotated[
     Annotated[str, Field(pattern="^[!-~]{1,255}$")] | SkipJsonSchema[None],
     Header(
-        description="your own name for this upload, such as a random UUID; sent again, it hands in nothing twice",
+        description="your own name for this request, such as a random UUID; sent again, it does nothing twice",
     ),
 ]
 EventId = Annotated[int, Field(ge=0, lt=2**63)]

@@ -6,16 +6,18 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from app import regrades
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page
-from app.api.parameters import ID, Cursor, Limit
+from app.api.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.api.schemas import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
 from app.auth import Teacher, teacher
-from app.errors import NotPermitted, RegradeNotFound
-from app.models import StoredReport
+from app.errors import IdempotencyKeyReused, NotPermitted, RegradeNotFound
+from app.idempotency import made_before, make_once
+from app.models import Regrade, StoredReport
 from app.regrades import Progress
 from app.services import services
 
@@ -40,23 +42,32 @@ router = APIRouter(
     "",
     summary="Grade submissions again",
     status_code=HTTP_202_ACCEPTED,
-    responses=problem_answers(*JSON_BODY),
+    responses=problem_answers(*JSON_BODY, RequestValidationError, IdempotencyKeyReused),
 )
-async def create_regrade(request: Request, holder: Teacher, wanted: RegradeRequest) -> RegradeBody:
+async def create_regrade(
+    request: Request, holder: Teacher, wanted: RegradeRequest, idempotency_key: IdempotencyKey = None
+) -> RegradeBody:
     """Of those that are chosen, the ones that have a report.
 
     They are graded behind all uploads. Each gets a new report, which counts from then on; the earlier ones stay.
+
+    With the header `Idempotency-Key` the same request sent again begins nothing, and is answered with the same regrade.
     """
     parts = services(request)
-    async with parts.database.write() as session:
-        id = await regrades.begin(
+    selection = wanted.model_dump(mode="json", exclude_defaults=True)
+    regrade, _ = await make_once(
+        parts.database,
+        lambda session: made_before(session, Regrade, holder.token_id, idempotency_key, selection=selection),
+        lambda session: regrades.begin(
             session,
             requested_by=holder.token_id,
             meant=wanted.meant,
-            selection=wanted.model_dump(mode="json", exclude_defaults=True),
-        )
+            selection=selection,
+            idempotency_key=idempotency_key,
+        ),
+    )
     parts.jobs.wake()
-    return _body(await _found(request, id))
+    return _body(await _found(request, regrade.id))
 
 
 @router.get("", summary="List the regrades")

@@ -123,6 +123,8 @@ class GradeBody(Body):
     late_days: int = Field(description="days begun since it was due", examples=[0])
     penalty_percent: float = Field(description="of the report's points", examples=[0.0])
     counts: bool = Field(description="whether it is the student's grade: the best or the last attempt")
+    counting_attempt: int = Field(description="the number of the attempt that is", examples=[1])
+    counting_points: float = Field(description="what that one is worth")
 
 
 class SubmissionBody(SubmissionFacts):

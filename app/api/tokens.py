@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app import tokens
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page
-from app.api.parameters import ID, Cursor, Limit
+from app.api.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.api.schemas import NewTokenBody, TokenBody, TokenList, TokenRequest
 from app.auth import Teacher
-from app.errors import NotPermitted, TokenNotFound
+from app.errors import IdempotencyKeyReused, NotPermitted, TokenMadeBefore, TokenNotFound
+from app.idempotency import made_before, make_once
 from app.models import Role, Token
 from app.services import services
 
@@ -24,20 +26,37 @@ router = APIRouter(prefix="/tokens", tags=["tokens"])
     "",
     summary="Make a token",
     status_code=HTTP_201_CREATED,
-    responses=problem_answers(*JSON_BODY, NotPermitted),
+    responses=problem_answers(*JSON_BODY, NotPermitted, RequestValidationError, IdempotencyKeyReused, TokenMadeBefore),
 )
-async def create_token(request: Request, maker: Teacher, wanted: TokenRequest) -> NewTokenBody:
+async def create_token(
+    request: Request, maker: Teacher, wanted: TokenRequest, idempotency_key: IdempotencyKey = None
+) -> NewTokenBody:
     """The token is in this answer and nowhere else. A teacher makes tokens of submitters, an admin all.
 
     With `student` it is a student's own: it hands in under this name, and sees what this student has handed in. Give
     the student the `link`, which signs a browser in.
+
+    With the header `Idempotency-Key` the same request sent again makes no second token. It is answered 409 with the
+    `id` of the first one, whose secret nobody can read any more: where it did not arrive, end that token and make
+    another, with another key.
     """
     if wanted.role != Role.SUBMITTER and maker.role != Role.ADMIN:
         raise NotPermitted
     secret = tokens.new_token()
     parts = services(request)
-    async with parts.database.write() as session:
-        token = await tokens.add_token(session, sha256=tokens.hash_secret(secret), **wanted.model_dump())
+    token, is_new = await make_once(
+        parts.database,
+        lambda session: made_before(session, Token, maker.token_id, idempotency_key, **wanted.model_dump()),
+        lambda session: tokens.add_token(
+            session,
+            sha256=tokens.hash_secret(secret),
+            created_by=maker.token_id,
+            idempotency_key=idempotency_key,
+            **wanted.model_dump(),
+        ),
+    )
+    if not is_new:
+        raise TokenMadeBefore(id=token.id)
     link = tokens.sign_in_link(parts.settings.public_url or str(request.base_url).rstrip("/"), secret)
     return NewTokenBody(**_body(token).model_dump(), token=secret, link=link)
 

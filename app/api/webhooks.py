@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page
-from app.api.parameters import ID, Cursor, Limit
+from app.api.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.api.schemas import DeliveryBody, DeliveryList, NewWebhookBody, WebhookBody, WebhookList, WebhookRequest
 from app.auth import TokenHolder
-from app.errors import NotPermitted, TargetRefused, TooManyWebhooks, WebhookNotFound
+from app.errors import IdempotencyKeyReused, NotPermitted, TargetRefused, TooManyWebhooks, WebhookNotFound
+from app.idempotency import made_before, make_once
 from app.models import Delivery, Webhook
 from app.services import services
 from app.tokens import Principal
@@ -45,21 +48,36 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answ
     "",
     summary="Leave an address",
     status_code=HTTP_201_CREATED,
-    responses=problem_answers(*JSON_BODY, TargetRefused, NotPermitted, TooManyWebhooks),
+    responses=problem_answers(
+        *JSON_BODY, TargetRefused, NotPermitted, TooManyWebhooks, RequestValidationError, IdempotencyKeyReused
+    ),
 )
-async def create_webhook(request: Request, holder: Holder, wanted: WebhookRequest) -> NewWebhookBody:
+async def create_webhook(
+    request: Request, holder: Holder, wanted: WebhookRequest, idempotency_key: IdempotencyKey = None
+) -> NewWebhookBody:
     """It is sent a POST for every report that this token may read, until it answers with 2xx; 410 ends the webhook.
 
     What it is sent stands under `webhooks` in this document. It is signed as
     Standard Webhooks are: check `webhook-signature`, refuse an old `webhook-timestamp`, and take a repeated
     `webhook-id` for what you have already.
+
+    With the header `Idempotency-Key` the same request sent again is answered with the same webhook.
     """
     parts = services(request)
     check_url(wanted.url, private=parts.settings.webhook_private_targets)
-    async with parts.database.write() as session:
+
+    async def make(session: AsyncSession) -> Webhook:
         if await outbox.count_webhooks(session, holder.token_id) >= MOST_WEBHOOKS:
             raise TooManyWebhooks(limit=MOST_WEBHOOKS)
-        webhook = await outbox.add_webhook(session, url=wanted.url, created_by=holder.token_id)
+        return await outbox.add_webhook(
+            session, url=wanted.url, created_by=holder.token_id, idempotency_key=idempotency_key
+        )
+
+    webhook, _ = await make_once(
+        parts.database,
+        lambda session: made_before(session, Webhook, holder.token_id, idempotency_key, url=wanted.url),
+        make,
+    )
     return NewWebhookBody(**_body(webhook).model_dump(), secret=webhook.secret)
 
 

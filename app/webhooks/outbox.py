@@ -42,8 +42,10 @@ def new_secret() -> str:
     return SECRET_PREFIX + b64encode(secrets.token_bytes(32)).decode()
 
 
-async def add_webhook(session: AsyncSession, *, url: str, created_by: str) -> Webhook:
-    webhook = Webhook(url=url, created_by=created_by, secret=new_secret())
+async def add_webhook(
+    session: AsyncSession, *, url: str, created_by: str, idempotency_key: str | None = None
+) -> Webhook:
+    webhook = Webhook(url=url, created_by=created_by, secret=new_secret(), idempotency_key=idempotency_key)
     session.add(webhook)
     await session.flush()
     return webhook
