@@ -45,6 +45,8 @@ class Grade:
         late_days: days begun since it was due.
         penalty_percent: of the report's points.
         counts: whether it is the student's grade, by `Attempts.counts`.
+        counting_attempt: the attempt that is.
+        counting_points: what that one is worth.
     """
 
     points: float
@@ -52,6 +54,8 @@ class Grade:
     late_days: int
     penalty_percent: float
     counts: bool
+    counting_attempt: int
+    counting_points: float
 
 
 def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datetime) -> None:
@@ -100,7 +104,15 @@ def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -
     best = max(grades, key=lambda each: (grades[each], -each)) if assignment.attempts.counts == "best" else max(grades)
     attempt = next(each for each in attempts if each.number == number)
     days, percent = lateness(assignment, attempt.created_at)
-    return Grade(grades[number], attempt.max_points, days, percent, counts=best == number)
+    return Grade(
+        grades[number],
+        attempt.max_points,
+        days,
+        percent,
+        counts=best == number,
+        counting_attempt=best,
+        counting_points=grades[best],
+    )
 
 
 def points_after_lateness(assignment: Assignment, points: float, created_at: datetime) -> float:

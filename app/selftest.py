@@ -45,6 +45,8 @@ class SelfTest:
         self._every_seconds = every_seconds
         self._clock = clock
         self._proved_at: float | None = None
+        #: Whether a grade of any kind has ended since the start: the first one takes longer.
+        self.has_ended = False
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -67,6 +69,7 @@ class SelfTest:
 
     def graded(self, report: Report) -> None:
         """To be called with every report of this process."""
+        self.has_ended = True
         if report.status == Status.PASSED:
             self._proved_at = self._clock()
 

@@ -33,7 +33,7 @@ from app.masking import mask, unmask
 from app.models import StoredReport, new_id
 from app.problems import problem
 from app.reading import artefacts_for, report_for
-from app.services import services
+from app.services import operations, services
 from app.texts import language_of
 from app.tokens import Principal, hash_secret
 from app.watching import event_stream, wait_until_done
@@ -132,7 +132,9 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     context: dict[str, Any] = {"submission": submission, "assignment": assignment, "may_try_again": again}
     if stored is None:
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
-        context |= {"position": position, "refresh_seconds": refresh_seconds, "stages": STAGES}
+        self_test = operations(request).self_test
+        is_first = self_test is not None and not self_test.has_ended
+        context |= {"position": position, "refresh_seconds": refresh_seconds, "stages": STAGES, "is_first": is_first}
         return page(request, "waiting.html", **context)
     view = await _view(request, stored, viewer)
     pictures = [

@@ -18,6 +18,19 @@ CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 # The machine may have no way out, and nothing here needs one.
 FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 SECONDS = 90
+WIDTHS = (360, 390, 768, 1280)
+LONG = "Домашняя_работа_по_рекуррентным_сетям_окончательный_вариант_исправленный(3)"
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# What is wider than the page, or needs a scroll bar of its own; code has one.
+TOO_WIDE = """
+() => [...document.querySelectorAll("*")].filter((each) => {
+  const style = getComputedStyle(each);
+  if (each.closest("pre")) return false;
+  if (each === document.documentElement || ["auto", "scroll"].includes(style.overflowX))
+    return each.scrollWidth > each.clientWidth + 1;
+  return each.getBoundingClientRect().right > document.documentElement.clientWidth + 1;
+}).map((each) => `${each.tagName}.${each.className}: ${each.scrollWidth}`)
+"""
 # Promised in docs/performance.md: of a report with pictures, in a browser that has nothing of ours yet.
 FIRST_PICTURE_SECONDS = 2.0
 PAGE_REQUESTS = 6
@@ -92,6 +105,38 @@ def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Pa
     expect(page.locator("figure img")).to_have_count(3)
     expect(page.get_by_text("Рисунок строится…")).to_have_count(0)
     page.unroute("**/static/vega.js")
+
+
+def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) -> None:
+    """Of a phone, a tablet, a desk; in both languages and themes; with names that have no place to break."""
+    file = (f"{LONG}.py", (CORPUS / "wrong_swap_if" / "submission.py").read_bytes())
+    data = {"student": f"{LONG} Anna"}
+    with server.client() as client:
+        answer = client.post("/api/v1/submissions", params={"wait": SECONDS}, files={"file": file}, data=data)
+        address = f"/submissions/{answer.json()['id']}"
+        report = client.get(f"{answer.json()['links']['report']}?format=html&lang=ru").text
+    context = browser.new_context(storage_state=page.context.storage_state())
+    shown = context.new_page()
+    for path in (address, "/", "/enter", "/nothing"):
+        for language in ("ru", "en"):
+            shown.goto(f"{server.url}{path}?lang={language}")
+            if path == address:
+                expect(shown.locator(".chart canvas")).to_have_count(3)
+            expect_to_fit(shown, f"{path} in {language}")
+    shown.route("**/*", lambda route: route.fulfill(content_type="text/html", body=report))
+    shown.goto(f"{server.url}/alone")
+    expect_to_fit(shown, "the report as a document")
+    context.close()
+
+
+def expect_to_fit(page: Page, what: str) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.evaluate(TWO_FRAMES)
+            assert page.evaluate(TOO_WIDE) == [], f"{what}, {theme}, at {width} pixels"
 
 
 @pytest.mark.alone

@@ -18,6 +18,7 @@ LITERAL = re.compile(r'\bt\(\s*"([a-z_.-]+)"\s*[,)]')
 COMPUTED = {
     "job_status.": ["queued", "running", "done", "cancelled"],
     "waiting.": ["queued", "running", "cancelled"],
+    "grade.other.": ["best", "last"],
 }
 
 

@@ -208,6 +208,31 @@ async def test_submitters_list_shows_only_its_own(service: Service) -> None:
         assert "own-student" in (await browser.get("/")).text
 
 
+async def test_a_students_own_form_names_the_student_and_asks_for_no_name(service: Service) -> None:
+    await service.add_token("of-anna", student="Анна <Иванова>")
+    async with service.browser("of-anna") as browser:
+        page = (await browser.get("/")).text
+        assert 'name="student"' not in page
+        assert "You hand in as Анна &lt;Иванова&gt;." in page
+        files = {"file": ("LSTM.py", b"class LSTM: ...")}
+        sent = await browser.post("/", files=files, data={"form_secret": form_secret(page)})
+        assert sent.status_code == 303
+        assert "Анна &lt;Иванова&gt;" in (await browser.get(sent.headers["location"])).text
+
+
+async def test_the_first_file_after_a_start_is_told_to_wait_longer(service: Service, grader: FakeGrader) -> None:
+    state = service._transport.app.state.operations  # type: ignore[attr-defined]
+    grader.released.clear()
+    async with service.browser() as browser:
+        sent = await send(browser, student="ivanov")
+        for has_ended in (False, True):
+            state.self_test.has_ended = has_ended
+            page = (await browser.get(sent.headers["location"])).text
+            assert ("The service has just started" in page) is not has_ended
+            assert "Your file has arrived" in page
+        grader.released.set()
+
+
 async def test_log_has_neither_tokens_nor_names(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
         async with service.browser() as browser:
