@@ -39,7 +39,8 @@ def in_brief(message: str) -> str:
     text = " ".join(clean_message(message).split(" Inputs received:")[0].split())
     if len(text) > MOST_CHARACTERS:
         ends = [end.start() for end in SENTENCE_END.finditer(text[:MOST_CHARACTERS])]
-        text = text[: ends[-1]] if ends else text[: text.rfind(" ", 0, MOST_CHARACTERS)] + "…"
+        words_end = text.rfind(" ", 0, MOST_CHARACTERS)
+        text = text[: ends[-1]] if ends else text[: words_end if words_end > 0 else MOST_CHARACTERS] + "…"
     return text.rstrip(".")
 
 

@@ -252,6 +252,7 @@ def test_a_long_message_ends_with_a_sentence_or_says_that_it_goes_on():
     sentence = "This tensor belongs to another graph. "
     assert in_brief(sentence * 20) == (sentence * 5).strip().rstrip(".")
     assert in_brief("word " * 100) == ("word " * 40).strip() + "…"
+    assert in_brief("x" * 8000) == "x" * 200 + "…"
     assert in_brief("Short.") == "Short"
 
 
