@@ -27,12 +27,15 @@ PART_OF = {"I": "i", "F": "f", "C": "g", "O": "o"}
 def with_causes(checks: Sequence[Check], diagnoses: Sequence[Diagnosis], evidence: Evidence) -> list[Check]:
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
     causes = {id: list(_causes(check, failed, diagnoses, evidence)) for id, check in failed.items()}
-    return [
-        check.model_copy(update={"params": {**check.params, **_follows(causes[check.id])}})
-        if causes.get(check.id)
-        else check
-        for check in checks
-    ]
+    told = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
+    if "equivalence" in failed and any(diagnosis.code in CHANGING for diagnosis in diagnoses):
+        # The diagnosis says why the answer changes from call to call.
+        told.setdefault("equivalence", _without(failed["equivalence"].params, "changes", "variant"))
+    return [check.model_copy(update={"params": told[check.id]}) if check.id in told else check for check in checks]
+
+
+def _without(params: Params, *names: str) -> Params:
+    return {name: value for name, value in params.items() if name not in names}
 
 
 def _follows(causes: Sequence[str]) -> Params:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.answers import Answer
+from grader.assignment import CaseEntry
 from grader.checks.evidence import Evidence
 from grader.checks.own_work import conviction
 from grader.exceptions import exception_problem, is_out_of_memory
@@ -109,12 +111,9 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         return
     if comparison.same_shape:
         yield from _explained(evidence)
-    if problem := other_number_of_weights(answer.output, exercise.timesteps):
-        yield Diagnosis(code=problem[0], params=problem[1], confidence="likely")
-    if execution.parts is not None and not execution.parts.roles and not execution.parts.misshapen:
-        three = three_gates(answer.output, execution.parts.found, exercise.features, exercise.units)
-        if three is not None:
-            yield Diagnosis(code=three[0], params=three[1], confidence="likely")
+    counted = other_number_of_weights(answer.output, exercise.timesteps) or _three_gates(execution, answer, exercise)
+    if counted is not None:
+        yield Diagnosis(code=counted[0], params=counted[1], confidence="likely")
     yield from _reached_for(execution)
     for line in reading.result_files[:1]:
         yield Diagnosis(code="forged_result", params={"line": line}, confidence="likely")
@@ -122,10 +121,17 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     rest = list(_from_numbers(evidence, cases) if from_numbers else _explained(evidence))
     has_explained = not from_numbers and bool(rest)
     if not has_explained and not default_as_width(execution, answer.output, exercise.units):
-        nothing_known = not rest and problem is None
-        if found := _misshapen(execution) or (_without_weights(execution) if nothing_known else None):
+        nothing_known = not rest and problem is None and counted is None
+        if found := _misshapen(execution, answer) or (_without_weights(execution) if nothing_known else None):
             yield found
     yield from rest
+
+
+def _three_gates(execution: Execution, answer: Answer, exercise: CaseEntry) -> Problem | None:
+    parts = execution.parts
+    if parts is None or parts.roles or parts.misshapen:
+        return None
+    return three_gates(answer.output, parts.found, exercise.features, exercise.units)
 
 
 def _follows(raised: Raised, problem: Problem | None, reading: Reading) -> bool:
@@ -158,8 +164,13 @@ def _without_weights(execution: Execution) -> Diagnosis | None:
     return Diagnosis(code="gate_weights_missing", params=params, confidence="likely")
 
 
-def _misshapen(execution: Execution) -> Diagnosis | None:
+def _misshapen(execution: Execution, answer: Answer | None = None) -> Diagnosis | None:
+    """Weights that do not fit; not where all are as wide as the answer, whose shape says so."""
     if execution.parts is None or not execution.parts.misshapen:
+        return None
+    widths = {(found.shape[-1], found.expected[-1]) for found in execution.parts.misshapen}
+    of_input = all(is_wide == should_be for is_wide, should_be in widths)
+    if not of_input and answer is not None and {width for width, _ in widths} == {(answer.output.shape or [0])[-1]}:
         return None
     weights = [
         f"{found.path} ({found.gate}): {tuple(found.shape)} → {tuple(found.expected)}"
@@ -167,7 +178,8 @@ def _misshapen(execution: Execution) -> Diagnosis | None:
     ]
     if len(weights) > MOST_WEIGHTS:
         weights[MOST_WEIGHTS:] = ["…"]
-    return Diagnosis(code="gate_weights_misshapen", params={"weights": weights}, confidence="exact")
+    params: Params = {"weights": weights, **({"variant": "input"} if of_input else {})}
+    return Diagnosis(code="gate_weights_misshapen", params=params, confidence="exact")
 
 
 def _reached_for(execution: Execution) -> Iterator[Diagnosis]:

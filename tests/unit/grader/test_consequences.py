@@ -98,3 +98,18 @@ def test_two_mistakes_are_both_named_as_the_cause(evidence_of, cases):
     evidence = evidence_of(lambda case: replay(mistakes, case))
     check = next(c for c in with_causes(run_checks(evidence), [], evidence) if c.id == "generalisation")
     assert {check.params["follows_from"], *check.params["follows_also"]} == {"no_tanh_output", "sigmoid_candidate"}
+
+
+def test_an_answer_that_changes_is_not_told_so_beside_the_reason(evidence_of, cases):
+    dropped = np.random.default_rng(3)
+    evidence = evidence_of(lambda case: case.expected * (dropped.random(case.expected.shape) > 0.2) / 0.8)
+    again = evidence_of(lambda case: case.expected * (dropped.random(case.expected.shape) > 0.2) / 0.8)
+    execution = replace(evidence.execution, repeats={"exercise": again.execution.answers["exercise"]})
+    evidence = replace(evidence, execution=replace(execution, explanation=None), verdicts={})
+    checks = run_checks(evidence)
+    found = diagnose(evidence, cases)
+    assert [diagnosis.code for diagnosis in found] == ["dropout_active"]
+    shown = with_causes(checks, found, evidence)
+    before, after = (next(check for check in each if check.id == "equivalence") for each in (checks, shown))
+    assert before.params["changes"]
+    assert "changes" not in after.params

@@ -165,6 +165,26 @@ def test_gates_with_weights_of_another_shape_are_listed_with_both_shapes(evidenc
     assert told["gate_weights_misshapen"] == {"weights": ["cell.fcXI (I): (16, 1) → (16, 32)"]}
 
 
+def test_layers_that_get_an_input_of_another_width_are_told_from_narrow_ones(evidence_of, cases):
+    odd_input = Misshapen(gate="I", path="cell.fcHI", shape=[2, 32], expected=[32, 32])
+    found = _diagnosed(_with_parts(evidence_of(_odd), misshapen=[odd_input]), cases)
+    told = {diagnosis.code: diagnosis.params for diagnosis in found}
+    assert told["gate_weights_misshapen"]["variant"] == "input"
+
+
+def test_a_width_that_the_answer_shows_is_not_told_of_every_layer_too(evidence_of, cases):
+    narrow = [Misshapen(gate=gate, path=gate, shape=[16, 31], expected=[16, 32]) for gate in "IFCO"]
+    evidence = evidence_of(lambda case: _odd(case)[..., :-1])
+    assert [d.code for d in _diagnosed(_with_parts(evidence, misshapen=narrow), cases)] == ["wrong_shape"]
+
+
+def test_missing_weights_of_an_answer_of_another_form_are_not_guessed_at(evidence_of, cases):
+    """A loop that is not entered while the model is built has made no weights."""
+    evidence = evidence_of(lambda case: (Items(_odd(case)[None, :, 1:], ("[0]",)),), kind="list")
+    evidence = _with_parts(evidence, without_weights={"kernel": "IFCO", "recurrent_kernel": "IFCO"})
+    assert [d.code for d in _diagnosed(evidence, cases)] == ["returns_list"]
+
+
 def test_gates_without_weights_are_named(evidence_of, cases):
     evidence = _with_parts(evidence_of(_odd), without_weights={"kernel": "O", "recurrent_kernel": "FO"})
     told = {diagnosis.code: diagnosis.params for diagnosis in _diagnosed(evidence, cases)}

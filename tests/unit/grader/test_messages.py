@@ -95,6 +95,7 @@ VARIANTS = {
     "step_two": {"cut"},
     "gru": {"counted"},
     "gate_weights_missing": {"none"},
+    "gate_weights_misshapen": {"input"},
     "gradient_missing": {"all"},
     "untracked_weights": {"all"},
     "timeout": {"budget"},
