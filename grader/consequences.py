@@ -7,26 +7,34 @@ else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from grader.checks.evidence import Evidence
+from grader.explanation import idle_arrays
 from grader.report import Check, CheckStatus, Diagnosis, Params
 from grader.returned import steps_problem
-from reference.misconceptions import RECURRENCE
+from reference import GATES, Case
+from reference.misconceptions import RECURRENCE, Mistake, replay
 
-ARRAY_OF_GATES = re.compile(r"\((?:kernel|recurrent_kernel|bias) ([IFCO]+)\)$")
 #: Mistakes that make another answer of every call.
 CHANGING = frozenset({"state_init_random", "dropout_active", "new_cell_each_step", "state_kept_between_calls"})
 #: Mistakes that no number shows.
 OF_FORM = frozenset({"wrong_base_class", "returns_numpy", "dtype_float64", "wrong_dtype"})
-# The letters of the exercise's layers.
-PART_OF = {"I": "i", "F": "f", "C": "g", "O": "o"}
 
 
-def with_causes(checks: Sequence[Check], diagnoses: Sequence[Diagnosis], evidence: Evidence) -> list[Check]:
+def with_causes(
+    checks: Sequence[Check], diagnoses: Sequence[Diagnosis], evidence: Evidence, cases: Sequence[Case]
+) -> list[Check]:
+    """The checks, with `follows_from` where one says no more than a diagnosis or another check.
+
+    Args:
+        cases: the assignment's.
+    """
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
-    causes = {id: list(_causes(check, failed, diagnoses, evidence)) for id, check in failed.items()}
+    causes = {id: list(_causes(check, failed, diagnoses, evidence, cases)) for id, check in failed.items()}
     told = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
     if "equivalence" in failed and any(diagnosis.code in CHANGING for diagnosis in diagnoses):
         # The diagnosis says why the answer changes from call to call.
@@ -44,7 +52,11 @@ def _follows(causes: Sequence[str]) -> Params:
 
 
 def _causes(
-    check: Check, failed: dict[str, Check], diagnoses: Sequence[Diagnosis], evidence: Evidence
+    check: Check,
+    failed: dict[str, Check],
+    diagnoses: Sequence[Diagnosis],
+    evidence: Evidence,
+    cases: Sequence[Case],
 ) -> Iterable[str]:
     contract = failed.get("contract")
     codes = {other.code for other in failed.values()}
@@ -73,8 +85,8 @@ def _causes(
             return ["returns_numpy"]
         case "differs_on_second_call" if CHANGING.intersection(cause):
             return cause
-        case "gradient_missing" | "gradient_truncated" if parts := _without_gradient(check.code, check.params):
-            return _spoilers(parts, contract, evidence)
+        case "gradient_missing" | "gradient_truncated":
+            return _behind_gradient(check, contract, evidence, cases)
     return []
 
 
@@ -84,20 +96,33 @@ def _lacks_steps(evidence: Evidence) -> bool:
     return form is not None and bool(form.wrong)
 
 
-def _without_gradient(code: str, params: Params) -> frozenset[str]:
-    """Which of the `PARTS` a gradient does not reach; none where it is not known."""
-    if code == "gradient_truncated":
-        return RECURRENCE
-    if params.get("variant") == "all":
-        return frozenset(PART_OF.values())
-    found = [ARRAY_OF_GATES.search(role) for role in params.get("roles", [])]
-    return frozenset(PART_OF[gate] for match in found if match for gate in match[1]) if all(found) else frozenset()
-
-
-def _spoilers(parts: frozenset[str], contract: Check | None, evidence: Evidence) -> list[str]:
-    """What spoils these parts: mistakes that give the numbers, or else the steps that are not there."""
+def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, cases: Sequence[Case]) -> Sequence[str]:
+    """Why a gradient is missing: mistakes that give the numbers, or else the steps that are not there."""
     explanation = evidence.execution.explanation
-    if explanation is None or parts & explanation.right_parts:
+    mistakes = explanation.mistakes if explanation else ()
+    # What is rounded has no slope.
+    if coarse := [mistake.code for mistake in mistakes if mistake.quantum]:
+        return coarse
+    lost: frozenset[str]
+    if check.code == "gradient_truncated":
+        lost = RECURRENCE
+    else:
+        roles = check.details["roles"] if check.params.get("variant") == "all" else check.params.get("roles", [])
+        arrays = idle_arrays(dict.fromkeys(roles))
+        if mistakes and arrays and all(_is_idle(array, mistakes, cases) for array in arrays):
+            return [mistake.code for mistake in mistakes if mistake.code not in OF_FORM]
+        lost = frozenset(array.rpartition(" ")[2] for array in arrays)
+    if explanation is None or not lost or lost & explanation.right_parts:
         return []
-    mistakes = [mistake.code for mistake in explanation.mistakes if parts & mistake.wrong]
-    return mistakes or ([str(contract.code)] if contract and _lacks_steps(evidence) else [])
+    named = [mistake.code for mistake in mistakes if lost & mistake.wrong]
+    return named or ([str(contract.code)] if contract and _lacks_steps(evidence) else [])
+
+
+def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> bool:
+    """Whether an answer with these mistakes does not depend on an array of a gate: ``kernel f``."""
+    name, gate = array.split()
+    case = min(cases, key=lambda case: case.expected.size)
+    columns = np.repeat([each == gate for each in GATES], case.weights.units)
+    halved = np.where(columns, np.float32(0.5), np.float32(1.0)) * getattr(case.weights, name)
+    other = replace(case, weights=replace(case.weights, **{name: halved}))
+    return np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)

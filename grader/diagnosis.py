@@ -90,6 +90,8 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         for raised in execution.raised[:1]:
             if not _follows(raised, problem, reading):
                 code, params = _behind_exception(raised, execution, reading)
+                if params.get("variant") == "shapes" and _loops_over_batch(raised, exercise):
+                    params = {**params, "variant": "batch_loop"}
                 yield Diagnosis(code=code, params=params, confidence="exact")
         return
     if problem is not None and problem[0] == "not_implemented":
@@ -120,8 +122,8 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     from_numbers = comparison.same_shape and execution.explanation is None
     rest = list(_from_numbers(evidence, cases) if from_numbers else _explained(evidence))
     has_explained = not from_numbers and bool(rest)
-    if not has_explained and not default_as_width(execution, answer.output, exercise.units):
-        nothing_known = not rest and problem is None and counted is None
+    if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
+        nothing_known = not rest and problem is None
         if found := _misshapen(execution, answer) or (_without_weights(execution) if nothing_known else None):
             yield found
     yield from rest
@@ -129,7 +131,7 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
 
 def _three_gates(execution: Execution, answer: Answer, exercise: CaseEntry) -> Problem | None:
     parts = execution.parts
-    if parts is None or parts.roles or parts.misshapen:
+    if parts is None or parts.roles:
         return None
     return three_gates(answer.output, parts.found, exercise.features, exercise.units)
 
@@ -149,6 +151,11 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading) ->
     if is_out_of_memory(raised):
         return "memory", {}
     return behind(raised, execution) or behind_missing_name(raised, execution) or exception_problem(raised, reading)
+
+
+def _loops_over_batch(raised: Raised, exercise: CaseEntry) -> bool:
+    """Whether something with one row for each step met something with one row for each sequence."""
+    return f"[{exercise.timesteps}," in raised.message and f"[{exercise.batch}," in raised.message
 
 
 def _without_weights(execution: Execution) -> Diagnosis | None:

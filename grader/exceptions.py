@@ -39,9 +39,14 @@ NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
 # A method that gets more arguments than it has parameters. Keras binds the arguments of `call` without naming it.
 TOO_MANY = re.compile(r"(\w+)\(\) takes \d+ positional arguments? but|(too many positional arguments)$")
+# As Keras 3 calls a model or a layer without a method `call`.
+NO_CALL = re.compile(r"^(?:Model|Layer) (\w+) does not have a `call\(\)` method")
 NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")
 # One row of a batch where the whole was meant: a line took the rows of a tensor apart.
 ONE_ROW = re.compile(r"found ndim=1\b|must be >= 2|at least rank 2")
+# A product of matrices where two shapes are equal, as those of a gate and a state are.
+MATRIX_PRODUCT = re.compile(r"\bmatmul\(|[\w)\]] *@")
+UNFIT = re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]")
 TAKES_TWO = re.compile(r"\w+\s*,\s*\w+\s*=[^=]")
 # What Keras' constructor would have made.
 BEFORE_SUPER = re.compile(
@@ -102,8 +107,12 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem
             return ("init_signature" if raised.in_init else "call_signature"), params
         return "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
     source = reading.source if reading is not None else ""
-    if found := _missing_self(raised, message, source):
-        return "missing_self", {**params, **found}
+    if forgotten := _missing_self(raised, message, source):
+        return "missing_self", {**params, **forgotten}
+    if TOO_MANY.search(message) and not raised.lines:
+        return ("init_signature" if raised.in_init else "call_signature"), params
+    if found := NO_CALL.search(message):
+        return "no_call_method", {**params, "variant": "other", "name": found[1]}
     if "NotImplementedError" in kinds:
         return "not_implemented", params
     if "RecursionError" in kinds:
@@ -146,6 +155,8 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
     called = NOT_CALLABLE.search(message)
     if called and re.search(rf"\bclass[ \t]+{called[1]}\b", source):
         return {"variant": "no_call", "name": called[1]}
+    if lines and MATRIX_PRODUCT.search(lines[-1]) and UNFIT.search(message):
+        return {"variant": "matmul"}
     if ONE_ROW.search(message) and any(TAKES_TWO.match(line) for line in lines):
         return {"variant": "rows"}
     text = f"{type}: {message}"

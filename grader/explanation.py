@@ -17,6 +17,7 @@ from grader.fitting import dropout, fitted, started_anew
 from grader.forms import PLAIN, Content, Form, readings
 from reference import Case, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, replay
+from reference.weights import DENSE_LETTERS
 
 Array = NDArray[np.floating]
 
@@ -31,6 +32,9 @@ LOOKUP_TOLERANCE = 1e-4
 MOST_CONFIRMED = 60
 # In so many forms a wrong answer is looked up, which costs some milliseconds each.
 MOST_READINGS = 6
+
+#: The letters of the exercise's layers -> gates.
+GATE_OF = {letter: gate for gate, letter in DENSE_LETTERS.items()}
 
 
 @dataclass(frozen=True)
@@ -113,13 +117,14 @@ def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
     """Which arrays of which gates no gradient can reach, as `Mistake.idle` has them.
 
     Args:
-        reach: ``path (array gates)`` -> the largest gradient; None where the output does not depend on it at all.
+        reach: ``path (array GATES)``, with the letters of the exercise's layers -> the largest gradient; None where the
+            output does not depend on it at all.
     """
     idle = set()
     for name, largest in reach.items():
         array, _, gates = name.rpartition("(")[2].rstrip(")").partition(" ")
         if largest is None:
-            idle |= {f"{array} {gate}" for gate in gates}
+            idle |= {f"{array} {GATE_OF[letter]}" for letter in gates}
     return frozenset(idle)
 
 

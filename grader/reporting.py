@@ -101,7 +101,7 @@ def report_on(
         assignment,
         status=_status(evidence, checks),
         points=points,
-        checks=_localised(with_causes(checks, diagnoses, evidence), reading, submission.filename),
+        checks=_localised(with_causes(checks, diagnoses, evidence, cases), reading, submission.filename),
         format=reading.format,
         cases=_case_results(evidence, cases, artefacts),
         diagnoses=_localised(diagnoses, reading, submission.filename),

@@ -83,6 +83,7 @@ def _shape_problem(
     if sorted(shape) == sorted(expected):
         return "wrong_transpose", {}
     likely: dict[tuple[int | None, ...], str] = {
+        (batch, timesteps, features): "like_x",
         (batch, features, units): "loop_features",
         (batch, batch, units): "loop_batch",
         (batch, timesteps + 1, units): "one_more",
@@ -112,7 +113,8 @@ def steps_problem(form: Form | None) -> Problem | None:
     if there == [4]:
         return "returns_last_only", {}
     if there == [0]:
-        return "return_inside_loop", {}
+        # A list of steps has the first one, whatever else is in it.
+        return ("return_inside_loop", {}) if form.place is None else None
     if there == [0, 2, 4]:
         return "step_two", {} if is_late else {"variant": "cut"}
     if there == [1, 2, 3, 4]:

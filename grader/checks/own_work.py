@@ -5,6 +5,8 @@ Two witnesses convict: recurrent code ran during a graded call, and the answer c
 
 from __future__ import annotations
 
+import numpy as np
+
 from grader.checks.evidence import NO_SHAPE, Evidence, Verdict
 from grader.execution import Execution, repeats_itself
 
@@ -27,7 +29,9 @@ def _computes(execution: Execution) -> bool:
     unused = bool(found) and all(weight.endswith(NO_SHAPE) for weight in found)
     # A model that makes its layers anew in every call uses none of those that it has.
     unused = unused and repeats_itself(execution)
-    return not unused and any(answer.arrays for answer in execution.answers.values())
+    return not unused and any(
+        any(array.size and np.ptp(array) for array in answer.arrays) for answer in execution.answers.values()
+    )
 
 
 def conviction(evidence: Evidence) -> str:

@@ -21,7 +21,7 @@ def _mistake(code):
 
 def _causes(evidence, cases):
     checks = run_checks(evidence)
-    shown = with_causes(checks, diagnose(evidence, cases), evidence)
+    shown = with_causes(checks, diagnose(evidence, cases), evidence, cases)
     assert [check.id for check in shown] == [check.id for check in checks]
     return {check.id: check.params["follows_from"] for check in shown if "follows_from" in check.params}
 
@@ -82,7 +82,7 @@ def test_what_follows_from_a_step_that_is_left_out_is_not_laid_on_the_formulas(e
         event="gradients", case="other_shape", reach={"cell.fcXO.kernel (kernel O)": 0.1}, first_timestep=None
     )
     evidence = replace(evidence, execution=replace(evidence.execution, gradients=gradients), verdicts={})
-    shown = with_causes(run_checks(evidence), diagnose(evidence, cases), evidence)
+    shown = with_causes(run_checks(evidence), diagnose(evidence, cases), evidence, cases)
     told = {check.id: (check.params.get("follows_from"), check.params.get("follows_also")) for check in shown}
     assert told["generalisation"] == ("missing_step", ["gates_swapped_if"])
     assert told["trainability"] == ("missing_step", None)
@@ -96,7 +96,7 @@ def test_other_inputs_of_an_answer_that_lacks_steps_are_no_news(evidence_of, cas
 def test_two_mistakes_are_both_named_as_the_cause(evidence_of, cases):
     mistakes = _mistake("no_tanh_output"), _mistake("sigmoid_candidate")
     evidence = evidence_of(lambda case: replay(mistakes, case))
-    check = next(c for c in with_causes(run_checks(evidence), [], evidence) if c.id == "generalisation")
+    check = next(c for c in with_causes(run_checks(evidence), [], evidence, cases) if c.id == "generalisation")
     assert {check.params["follows_from"], *check.params["follows_also"]} == {"no_tanh_output", "sigmoid_candidate"}
 
 
@@ -109,7 +109,25 @@ def test_an_answer_that_changes_is_not_told_so_beside_the_reason(evidence_of, ca
     checks = run_checks(evidence)
     found = diagnose(evidence, cases)
     assert [diagnosis.code for diagnosis in found] == ["dropout_active"]
-    shown = with_causes(checks, found, evidence)
+    shown = with_causes(checks, found, evidence, cases)
     before, after = (next(check for check in each if check.id == "equivalence") for each in (checks, shown))
     assert before.params["changes"]
     assert "changes" not in after.params
+
+
+@pytest.mark.parametrize(
+    ("code", "unreached", "cause"),
+    [
+        ("c_not_updated", ["fcHF (recurrent_kernel F)", "fcXF (kernel F)", "fcXF (bias F)"], "c_not_updated"),
+        ("c_not_updated", ["fcHI (recurrent_kernel I)"], None),
+        ("rounded", ["fcHI (recurrent_kernel I)"], "rounded"),
+    ],
+    ids=["what the mistake multiplies by zero", "another gate", "what has no slope"],
+)
+def test_weights_that_a_mistake_makes_idle_get_no_gradient_for_that_reason(evidence_of, cases, code, unreached, cause):
+    mistake = _mistake(code)
+    evidence = evidence_of(lambda case: replay((mistake,), case))
+    reach = {"fcXI (kernel I)": 0.5, **dict.fromkeys(unreached)}
+    gradients = Gradients(event="gradients", case="other_shape", reach=reach, first_timestep=0.1)
+    evidence = replace(evidence, execution=replace(evidence.execution, gradients=gradients), verdicts={})
+    assert _causes(evidence, cases).get("trainability") == cause

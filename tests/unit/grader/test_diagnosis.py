@@ -238,6 +238,27 @@ def test_a_loop_that_runs_past_the_last_step_is_told_which_step_is_not_there(evi
     assert (found.code, found.params) == ("past_the_end", {"index": 100, "last": 99, "line": 3})
 
 
+def test_a_loop_over_the_batch_is_seen_where_steps_meet_sequences(evidence_of, cases):
+    message = "Incompatible shapes: [100,32] vs. [2,32]"
+    raised = Raised(
+        event="raised",
+        phase="build",
+        case="exercise",
+        type="InvalidArgumentError",
+        bases=[],
+        message=message,
+        lines=[3],
+    )
+    evidence = evidence_of()
+    evidence = replace(evidence, execution=replace(evidence.execution, raised=(raised,)))
+    assert [diagnosis.params["variant"] for diagnosis in diagnose(evidence, cases)] == ["batch_loop"]
+
+
+def test_a_list_with_other_steps_too_is_not_called_a_return_in_the_loop(evidence_of, cases):
+    evidence = evidence_of(lambda case: (Items(case.expected.swapaxes(0, 1)[:-1], ("[0]",)),), kind="list")
+    assert [d.code for d in _diagnosed(evidence, cases)] == ["returns_list"]
+
+
 def test_a_model_without_any_weight_is_told_so(evidence_of, cases):
     nothing = {"kernel": "IFCO", "recurrent_kernel": "IFCO"}
     evidence = _with_parts(evidence_of(_odd), without_weights=nothing, found=[])
@@ -253,7 +274,7 @@ def test_gates_that_do_not_fit_are_the_reason_and_nothing_else_is_suspected(evid
 
 def test_whole_numbers_are_not_called_constant_too(evidence_of, cases):
     evidence = evidence_of(lambda case: case.expected * 0, dtype="int32")
-    checks = with_causes(run_checks(evidence), diagnoses := diagnose(evidence, cases), evidence)
+    checks = with_causes(run_checks(evidence), diagnoses := diagnose(evidence, cases), evidence, cases)
     assert [(diagnosis.code, diagnosis.params["variant"]) for diagnosis in diagnoses] == [("wrong_dtype", "integers")]
     causes = {check.id: check.params.get("follows_from") for check in checks}
     assert causes["equivalence"] == causes["generalisation"] == "wrong_dtype"

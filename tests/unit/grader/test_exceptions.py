@@ -221,6 +221,26 @@ def test_a_method_without_self_is_named_with_the_line_of_its_def(message, type, 
     assert ((params["method"], params["line"]) if code == "missing_self" else None) == found
 
 
+@pytest.mark.parametrize(
+    ("message", "type", "lines", "code"),
+    [
+        ("too many positional arguments", "TypeError", (), "call_signature"),
+        ("Model LSTMCell does not have a `call()` method implemented.", "NotImplementedError", (8,), "no_call_method"),
+    ],
+)
+def test_a_call_that_is_missing_or_takes_nothing_is_named(message, type, lines, code):
+    source = SOURCE.replace("def call(x, h, c)", "def call(self)")
+    assert _told(message, type, lines=lines, source=source)[0] == code
+
+
+def test_a_product_of_matrices_where_gates_multiply_element_by_element_is_recognised():
+    unfit = "Matrix size-incompatible: In[0]: [2,32], In[1]: [2,32]"
+    for line, variant in (("c = tf.matmul(f, c)", "matmul"), ("c = f @ c", "matmul"), ("c = f * c", "shapes")):
+        assert _told(unfit, "InvalidArgumentError", lines=(1,), source=line)[1]["variant"] == variant
+    other = "Matrix size-incompatible: In[0]: [2,32], In[1]: [16,32]"
+    assert _told(other, "InvalidArgumentError", lines=(1,), source="z = x @ w")[1]["variant"] == "shapes"
+
+
 def test_an_object_that_cannot_be_called_is_one_of_the_students_own_class():
     code, params = _told("'LSTMCell' object is not callable", "TypeError")
     assert (code, params["variant"], params["name"]) == ("raises_in_call", "no_call", "LSTMCell")

@@ -93,7 +93,9 @@ def test_right_numbers_of_another_shape_have_no_other_mistake(explained, shaped)
 
 
 def test_what_no_gradient_reaches_tells_equal_mistakes_apart(explained):
-    idle = idle_arrays({f"cell.h_{gate} (recurrent_kernel {gate})": None for gate in "ifgo"} | {"x (kernel ifgo)": 0.0})
+    idle = idle_arrays(
+        {f"cell.fcH{gate} (recurrent_kernel {gate})": None for gate in "IFCO"} | {"x (kernel IFCO)": 0.0}
+    )
     assert idle == {f"recurrent_kernel {gate}" for gate in "ifgo"}
 
     def unmoved(case):

@@ -72,12 +72,13 @@ REMARKS = """
 """.split()  # noqa: SIM905
 # Which case of a code it is; those of `any` serve more codes than one.
 VARIANTS = {
-    "any": set(ERROR_VARIANTS) | {"own", "constructor", "no_call", "rows"},
+    "any": set(ERROR_VARIANTS) | {"own", "constructor", "no_call", "rows", "matmul", "batch_loop"},
     "name_error": {"local", "self", "attribute", "similar", "zero", "prefix"},
     "attribute_error": {"tensor", "similar", "zero", "own", "number", "list"},
     "raises_in_init": {"key"},
     "raises_in_call": {"key"},
     "missing_package": {"torch"},
+    "no_call_method": {"other"},
     "syntax_error": {"indent", "tabs"},
     "recurrent_missing": {"gates"},
     "x_not_used": {"gates"},
@@ -86,7 +87,7 @@ VARIANTS = {
     "returns_tuple": {"states"},
     "bias_missing": {"weights"},
     "wrong_values": {"nan", "first_step", "later", "changes"},
-    "wrong_shape": {"scalar", "loop_features", "loop_batch", "one_more", "two_states", "pairs"},
+    "wrong_shape": {"scalar", "like_x", "loop_features", "loop_batch", "one_more", "two_states", "pairs"},
     "wrong_dtype": {"integers"},
     "parts_not_found": {"unbuilt", "count"},
     "wrong_on_hidden_cases": {"try", "raises"},
