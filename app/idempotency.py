@@ -6,10 +6,10 @@ for two rows of a table.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,8 +39,28 @@ async def made_before(
     """
     if key is None:
         return None
-    earlier = await session.scalar(select(made).where(SENT_BY[made] == token_id, made.idempotency_key == key))
-    if earlier is not None and any(getattr(earlier, name) != value for name, value in came.items()):
+    earlier = (await made_with(session, made, [(token_id, key)])).get((token_id, key))
+    return earlier and the_same(earlier, **came)
+
+
+async def made_with(
+    session: AsyncSession, made: type[Made], requests: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Made]:
+    """What has been made with these requests, each named by the id of its token and the key."""
+    sent_by = SENT_BY[made]
+    found = await session.execute(
+        select(sent_by, made.idempotency_key, made).where(tuple_(sent_by, made.idempotency_key).in_(requests))
+    )
+    return {(token_id or "", key or ""): earlier for token_id, key, earlier in found}
+
+
+def the_same(earlier: Made, **came: object) -> Made:
+    """What was made earlier, if it is what is asked for now.
+
+    Raises:
+        IdempotencyKeyReused: it is something else.
+    """
+    if any(getattr(earlier, name) != value for name, value in came.items()):
         raise IdempotencyKeyReused
     return earlier
 

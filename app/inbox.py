@@ -16,7 +16,7 @@ from app.backlog import Backlog
 from app.batches import Batcher
 from app.database import Database, may_have_changed
 from app.errors import AttemptRefused, CommitUnanswered, TooManyRequests
-from app.idempotency import made_before
+from app.idempotency import made_with, the_same
 from app.jobs import Jobs
 from app.limits import too_many_uploads
 from app.models import Submission, new_id, utc_now
@@ -52,6 +52,7 @@ class Inbox:
         self._jobs = jobs
         self._backlog = backlog
         self._uploads_per_minute = uploads_per_minute
+        self._earlier = Batcher(self._find)
         # A student's own go one after the other: whether one is taken depends on those before.
         self._together = Batcher(
             self._store, fits=lambda batch, new: all(each.student != new.student for each in batch)
@@ -149,14 +150,16 @@ class Inbox:
         return [refused.get(each.student) or places[each.id] for each in submissions]
 
     async def _repeated(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
+        earlier = await self._earlier.do((submitter.token_id, key))
+        return earlier and the_same(
+            earlier,
+            student=upload.student,
+            assignment_id=upload.assignment_id,
+            filename=upload.filename,
+            sha256=upload.sha256,
+        )
+
+    async def _find(self, requests: Sequence[tuple[str, str]]) -> Sequence[Submission | None]:
         async with self._database.read() as session:
-            return await made_before(
-                session,
-                Submission,
-                submitter.token_id,
-                key,
-                student=upload.student,
-                assignment_id=upload.assignment_id,
-                filename=upload.filename,
-                sha256=upload.sha256,
-            )
+            found = await made_with(session, Submission, set(requests))
+        return [found.get(each) for each in requests]
