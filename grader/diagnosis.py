@@ -20,6 +20,7 @@ from grader.checks.own_work import conviction
 from grader.exceptions import exception_problem, is_out_of_memory
 from grader.execution import Execution, repeats_itself
 from grader.missing_names import behind_missing_name
+from grader.mistake_variants import variant
 from grader.outcomes import ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.reaching import NEVER_NEEDED, Problem, behind, reached_for
 from grader.reading import Reading
@@ -253,16 +254,15 @@ def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
         return
     runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None
     parts = evidence.execution.parts
-    codes = dict.fromkeys(mistake.code for mistake in found.mistakes)
-    for code in codes:
+    for code in dict.fromkeys(mistake.code for mistake in found.mistakes):
         if code == "gate_layers_mixed" and parts is not None and parts.without_weights:
             continue  # a gate that has no layers got those of another one: nothing was mixed up
+        mistakes = [mistake for mistake in found.mistakes if mistake.code == code]
+        params = _merged([dict(mistake.params) for mistake in mistakes])
+        told = variant(mistakes) or _variant(code, params, evidence.reading)
         yield Diagnosis(
             code=code,
-            params={
-                **(params := _merged([dict(mistake.params) for mistake in found.mistakes if mistake.code == code])),
-                **_variant(code, params, evidence.reading),
-            },
+            params={**params, **({"variant": told} if told else {})},
             confidence="exact",
             # What is no number equals nothing.
             residual=None if code == "nan" else found.residual,
@@ -284,10 +284,10 @@ def _merged(params: Sequence[Params]) -> Params:
     return merged
 
 
-def _variant(code: str, params: Params, reading: Reading) -> Params:
+def _variant(code: str, params: Params, reading: Reading) -> str | None:
     # Who adds weights one by one has no `use_bias` to look for.
     if code == "bias_missing" and "use_bias" not in reading.source:
-        return {"variant": "weights"}
+        return "weights"
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
-        return {"variant": "gates"}
-    return {}
+        return "gates"
+    return None

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import grader
 from grader.exceptions import VARIANTS as ERROR_VARIANTS
 from grader.messages import LANGUAGES, PLACEHOLDER, Catalogue, negotiate, render, translate
+from grader.mistake_variants import VARIANTS as MISTAKE_VARIANTS
+from grader.mistake_variants import variant
 from grader.report import (
     Advisory,
     AssignmentRef,
@@ -91,7 +93,20 @@ VARIANTS = {
     "wrong_dtype": {"integers"},
     "parts_not_found": {"unbuilt", "count"},
     "wrong_on_hidden_cases": {"try", "raises"},
-    "returns_last_only": {"no_time"},
+    "returns_last_only": {"no_time", "everywhere"},
+    "always_first_step": {"answer"},
+    "wrong_transpose": {"units"},
+    "reshape_not_transpose": {"input", "other"},
+    "batch_zero_only": {"last", "states"},
+    "batch_mixed": {"order"},
+    "forget_term_missing": {"full"},
+    "c_sum_not_product": {"output"},
+    "c_as_candidate": {"output"},
+    "coupled_gate": {"output", "itself"},
+    "no_tanh_output": {"other"},
+    "output_gate_missing": {"bare"},
+    "returns_c": {"tanh"},
+    "c_sign": {"h"},
     "missing_step": {"first", "last", "late"},
     "step_two": {"cut"},
     "gru": {"counted"},
@@ -433,6 +448,21 @@ def test_everything_that_is_known_of_a_mistake_is_told(language):
         told.setdefault(re.split("[./]", id)[0], set()).update(_placeholders(message))
     known = {(mistake.code, name) for mistake in bank() for name in mistake.params}
     assert {(code, name) for code, name in known if name not in told[code]} == SAID_BY_THE_CODE
+
+
+def test_the_message_of_a_mistake_has_all_that_it_names():
+    """A mistake that is known by its numbers gives no shapes, lines or words of Python."""
+    lacking = set()
+    for mistake in bank():
+        of = f"{mistake.code}/{variant([mistake])}.message"
+        message = CATALOGUES["en"].get(of) or CATALOGUES["en"][f"{mistake.code}.message"]
+        lacking |= {(mistake.name, name) for name in _placeholders(message) - mistake.params.keys()}
+    assert lacking == set()
+
+
+def test_every_variant_of_a_mistake_has_a_sentence():
+    names = {mistake.name: mistake.code for mistake in bank()}
+    assert {f"{names[name]}/{of}.message" for name, of in MISTAKE_VARIANTS.items()} <= CATALOGUES["ru"].keys()
 
 
 def test_one_word_is_used_for_a_gate():
