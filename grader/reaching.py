@@ -75,7 +75,7 @@ def worth_a_look(execution: Execution) -> Iterator[tuple[str, Params, int | None
     for attempt, phase in execution.attempts:
         tells = phase in OF_THE_CLASS and attempt.code != "env_read"
         if attempt.code == COPIED:
-            yield "review_suggested", {"evidence": f"the code of Keras' {attempt.what}"}, attempt.line
+            yield "review_suggested", {"evidence": attempt.what, "variant": "copied"}, attempt.line
         elif tells or attempt.code in NEVER_NEEDED or attempt.code == "write_outside":
             code, params = _problem(attempt)
             yield code, params, attempt.line

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from grader.formats.view import clean
-from grader.messages import render, translate
+from grader.messages import render, title_of, translate
 from grader.numbers import number
 from grader.report import CaseResult, Report
 
@@ -151,6 +151,11 @@ class _Names:
         before, after = (self._value(value, change.key) for value in (change.before, change.after))
         return clean(f"  {title}{name}: {before} → {after}")
 
+    def _title(self, code: str) -> str:
+        """What a code is called; remarks have no title."""
+        title = title_of(code, self._language)
+        return translate("check.quoted", self._language, title=title) if title else code
+
     def _value(self, value: Any, key: str) -> str:
         if key.endswith("status") and isinstance(value, str):
             return translate(f"{'check_' if key.startswith('checks.') else ''}status.{value}", self._language)
@@ -161,6 +166,9 @@ class _Names:
         if isinstance(value, float):
             return number(value, self._language)
         if isinstance(value, list):
-            return ", ".join(map(str, value))
+            named = key in ("diagnoses", "advisories")
+            return ", ".join(self._title(code) if named else str(code) for code in value)
+        if key.endswith(".code"):
+            return self._title(value)
         # Digests are told apart by their beginning.
         return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)

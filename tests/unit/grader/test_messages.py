@@ -115,6 +115,7 @@ VARIANTS = {
     "gradient_missing": {"all"},
     "untracked_weights": {"all"},
     "timeout": {"budget"},
+    "review_suggested": {"copied"},
     "attack_on_grader": {"forged", "frames"},
     "keras_generation_used": {"slow", "notebook", "scope"},
 }

@@ -72,7 +72,7 @@ def test_text_names_checks_by_their_titles() -> None:
     text = diff_text(make_report(), with_receipt(passed(), grader_version="2.0.0"), "en")
     assert "  version of the grader: 1.0.0 → 2.0.0\n" in text
     assert "  Equal to Keras, points: 0 → 50\n" in text
-    assert "  diagnoses: gates_swapped_if → none\n" in text
+    assert "  diagnoses: “Input and forget gates swapped” → none\n" in text
     assert "  status: failed → passed\n" not in text  # in words
     assert not any(line.startswith("  the exercise's own input") for line in text.splitlines())  # only one has cases
 

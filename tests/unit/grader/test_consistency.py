@@ -1,0 +1,47 @@
+"""Laws that hold for every report, tried on one mistake of each code of the bank."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from grader.checks.registry import run_checks
+from grader.formats.view import View, rows
+from grader.messages import LANGUAGES
+from grader.reporting import report_on
+from grader.stages import Stages
+from grader.submission import Submission
+from reference.misconceptions import bank, replay
+
+ONE_OF_EACH = list({mistake.code: mistake for mistake in reversed(bank())}.values())
+#: Words that no code and no name has.
+ENGLISH = re.compile(r"\b(?:of|the|and|with|your|expected)\b", re.IGNORECASE)
+DECIMAL_POINT = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
+
+
+@pytest.fixture(params=ONE_OF_EACH, ids=lambda mistake: mistake.code)
+def told(request, evidence_of, cases):
+    """The report on an answer with a mistake."""
+    evidence = evidence_of(lambda case: replay((request.param,), case))
+    stages = Stages(None)
+    stages.begin("checking")
+    return report_on(Submission("lstm.py", b""), evidence, run_checks(evidence), cases, stages, artefacts=None)
+
+
+def test_a_report_says_each_thing_once_and_in_the_readers_language(told):
+    codes = {diagnosis.code for diagnosis in told.diagnoses}
+    for check in told.checks:
+        if check.status == "failed" and check.code in {"wrong_on_hidden_cases", "differs_on_second_call"}:
+            assert check.params["follows_from"] in codes | {"equivalence"}
+    for language in LANGUAGES:
+        view = View.of(told, language)
+        shown = [*view.report["diagnoses"], *rows(view.report, language)]
+        own = [part["message"] for part in shown if part["message"] and "follows_from" not in part["params"]]
+        assert len(own) == len(set(own))
+        for sentence in (part[name] for part in shown for name in ("message", "hint") if part.get(name)):
+            # A parameter that is missing shows as a question mark, or as no number.
+            assert not re.search(r"\{|(?<!\S)\?(?!\S)|\((?:\?|NaN)\);", sentence), sentence
+            if language == "ru":
+                assert not ENGLISH.search(sentence), sentence
+                assert not DECIMAL_POINT.search(sentence), sentence
