@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -22,13 +23,14 @@ from starlette.routing import BaseRoute
 from app import tokens
 from app.batches import Batcher
 from app.database import Database
-from app.errors import FormExpired, NotAuthenticated, NotPermitted, SessionMissing
+from app.errors import FormExpired, NotAuthenticated, NotPermitted, OtherSite, SessionMissing
 from app.masking import unmask
 from app.models import Role, Token
 from app.services import operations, services
 from app.tokens import Principal, hash_secret
 
 FORM_FIELD = "form_secret"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "lstm_grader_session"
 #: What may be asked by anybody; everything else needs a token or a session.
 PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/static/vega.js"})
@@ -112,7 +114,10 @@ async def session_holder(request: Request) -> Principal:
 
     Raises:
         SessionMissing: there is no session, or it is over.
+        OtherSite: it would change something, and another site has sent it.
     """
+    if request.method not in SAFE_METHODS:
+        check_origin(request)
     cookie = request.cookies.get(SESSION_COOKIE)
     if cookie is None:
         raise SessionMissing
@@ -157,14 +162,26 @@ def form_secret(request: Request) -> str:
     return hash_secret(f"form:{request.cookies.get(SESSION_COOKIE, '')}")
 
 
-def check_same_site(request: Request) -> None:
-    """For the one form that is sent before there is a session: another site must not sign anybody in.
+def check_origin(request: Request) -> None:
+    """Whether a form was sent by a page of ours, as far as the browser says. Programs say nothing, and have no session.
 
+    Source: the Fetch Standard, "Origin header"; Fetch Metadata Request Headers, "Sec-Fetch-Site".
     Raises:
-        FormExpired: the browser says that it comes from elsewhere.
+        OtherSite: it was not.
     """
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise FormExpired
+        raise OtherSite
+    came = request.headers.get("origin")
+    if came is None:
+        return
+    ours = [request.headers.get("host", ""), urlsplit(services(request).settings.public_url or "").netloc]
+    try:
+        origin = urlsplit(came)
+    except ValueError as exc:
+        raise OtherSite from exc
+    # A proxy may have left the port out of `Host`.
+    if not {origin.netloc, origin.hostname} & set(filter(None, ours)):
+        raise OtherSite
 
 
 def check_form_secret(request: Request, came: object) -> None:

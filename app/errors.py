@@ -5,6 +5,7 @@
         NotAuthenticated        no token, or one that is unknown, expired or revoked
         SessionMissing          the same, for a page
         FormExpired             a page's form without its secret, or with that of another session
+        OtherSite               a form that acts on a session was sent by a page of another site
         NotPermitted            the token's role does not allow it
         TargetRefused           a webhook is to lead where nothing is sent to
         OtherStudent            the token is a student's own, and something was handed in for another
@@ -85,6 +86,9 @@ class SessionMissing(AccessDenied): ...
 
 
 class FormExpired(AccessDenied): ...
+
+
+class OtherSite(AccessDenied): ...
 
 
 class NotPermitted(AccessDenied): ...
@@ -299,6 +303,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     NotAuthenticated: Answer(401, "unauthorized"),
     SessionMissing: Answer(401, "session-missing"),
     FormExpired: Answer(403, "form-expired"),
+    OtherSite: Answer(403, "other-site"),
     NotPermitted: Answer(403, "forbidden"),
     TargetRefused: Answer(403, "target-refused"),
     OtherStudent: Answer(403, "other-student"),

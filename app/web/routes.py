@@ -19,7 +19,7 @@ from app.auth import (
     FORM_FIELD,
     SessionHolder,
     check_form_secret,
-    check_same_site,
+    check_origin,
     close_session,
     is_secure,
     open_session,
@@ -30,7 +30,7 @@ from app.events import STAGES
 from app.grades import grade_of, may_try_again, points_of
 from app.listing import Selection, list_submissions
 from app.masking import mask, unmask
-from app.models import StoredReport, new_id
+from app.models import StoredReport, Token, new_id
 from app.problems import problem
 from app.reading import artefacts_for, report_for
 from app.services import operations, services
@@ -58,26 +58,36 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/enter")
-async def enter(request: Request, token: str = "") -> Response:
-    """Open a session with the token in the link, and lead away from the address that holds it; or ask for one."""
-    return await _enter(request, token) if token else page(request, "enter.html")
+async def enter_page(request: Request, token: str = "") -> Response:
+    """Ask for a token, or whether to sign in with the one in the link.
+
+    The link alone changes nothing: another site can open it in anybody's browser, who would then hand in under the name
+    of its owner.
+    """
+    if not token:
+        return page(request, "enter.html")
+    found = await _holder(request, token)
+    return page(request, "confirm.html", token=token, holder=found.student or found.name)
 
 
 @router.post("/enter")
-async def enter_by_form(request: Request) -> Response:
-    check_same_site(request)
+async def enter(request: Request) -> Response:
+    """Open a session with the token in the form, and lead away from the address that holds it."""
+    check_origin(request)
     async with request.form(max_files=0, max_fields=1) as form:
-        return await _enter(request, str(form.get("token", "")).strip())
+        found = await _holder(request, str(form.get("token", "")).strip())
+    response = RedirectResponse("/", HTTP_303_SEE_OTHER)
+    await open_session(request, response, found)
+    return response
 
 
-async def _enter(request: Request, token: str) -> Response:
+async def _holder(request: Request, token: str) -> Token:
+    """Raises: SessionMissing: nobody has this token now."""
     async with services(request).database.read() as session:
         found = await tokens.find_token(session, hash_secret(token))
     if found is None:
         raise SessionMissing
-    response = RedirectResponse("/", HTTP_303_SEE_OTHER)
-    await open_session(request, response, found)
-    return response
+    return found
 
 
 @router.post("/leave", dependencies=[Depends(session_holder)])

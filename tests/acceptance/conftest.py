@@ -60,6 +60,10 @@ class Server:
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=150)
 
+    def sign_in(self, browser: httpx.Client) -> httpx.Response:
+        """As the page does that the link leads to."""
+        return browser.post(f"{self.url}/enter", data={"token": self.token})
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(60)

@@ -193,6 +193,7 @@ def test_tokens_are_made_and_ended(client: Client, server: Server) -> None:
     assert (made.role, made.student, made.expires_at) == (models.Role.SUBMITTER, "ivanov", None)
     with httpx.Client(follow_redirects=True) as browser:
         assert browser.get(made.link).status_code == 200
+        assert browser.post(f"{server.url}/enter", data={"token": made.token}).status_code == 200
         assert made.id in [token.id for token in client("tokens.list_tokens").items]
         client("tokens.revoke_token", made.id)
         assert browser.get(f"{server.url}/").status_code == 401

@@ -208,7 +208,10 @@ def test_printed_curl_line_works_as_it_stands(server: Server, tmp_path: Path) ->
 
 def test_browser_follows_the_link_uploads_and_reads_the_report(server: Server) -> None:
     with httpx.Client(follow_redirects=True, headers={"Accept": "text/html"}, timeout=60) as browser:
-        start = browser.get(server.link)
+        asked = browser.get(server.link)
+        token = re.search(r'name="token" value="([^"]+)"', asked.text)
+        assert token
+        start = browser.post(server.url + "/enter", data={"token": token[1]})
         assert start.url.path == "/"
         assert "token" not in str(start.url)
         secret = re.search(r'name="form_secret" value="(\w+)"', start.text)
@@ -308,7 +311,7 @@ def test_new_start_ends_the_printed_token_and_keeps_the_browser_signed_in(tmp_pa
             with serving(tmp_path, cache_dir) as server:
                 if not printed:
                     assert browser.head(f"{server.url}/").status_code == 401
-                    browser.get(server.link)
+                    server.sign_in(browser)
                 printed.append(server.token)
                 answers = [
                     httpx.get(f"{server.url}/api/v1/assignments", headers={"Authorization": f"Bearer {token}"})

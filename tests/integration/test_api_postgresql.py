@@ -107,6 +107,6 @@ async def test_request_that_comes_twice_at_the_same_time_hands_in_once(client: h
 
 
 async def test_what_no_database_can_hold_is_not_there(client: httpx.AsyncClient) -> None:
-    await client.get("/enter", params={"token": OWNER_TOKEN})
+    await client.post("/enter", data={"token": OWNER_TOKEN})
     for path in ("/submissions/%00", "/submissions/%00/events", f"{SUBMISSIONS}/%00", "/api/v1/assignments/%00"):
         assert (await client.get(path)).status_code == 404

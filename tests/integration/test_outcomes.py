@@ -194,7 +194,7 @@ async def test_form_that_is_sent_again_after_an_unknown_end_costs_no_second_atte
     client: httpx.AsyncClient, proxy: Proxy, page: str
 ) -> None:
     client.headers.update({"Accept": "text/html", "Accept-Language": "en"})
-    await client.get("/enter", params={"token": OWNER_TOKEN})
+    await client.post("/enter", data={"token": OWNER_TOKEN})
 
     def fields(html: str) -> dict[str, str]:
         key = re.search(r'name="idempotency_key" value="([^"]+)"', html)

@@ -123,7 +123,7 @@ class Service:
     async def browser(self, token: str = OWNER_TOKEN) -> AsyncIterator[httpx.AsyncClient]:
         """A client that followed the link in with `token`."""
         async with self.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
-            assert (await browser.get("/enter", params={"token": token})).status_code == 303
+            assert (await browser.post("/enter", data={"token": token})).status_code == 303
             yield browser
 
     async def add_token(self, token: str, role: Role = Role.SUBMITTER, **values: object) -> Token:

@@ -32,9 +32,21 @@ async def send(browser: httpx.AsyncClient, **changed: Any) -> httpx.Response:
     return await browser.post("/", files={"file": file}, data=data)
 
 
-async def test_link_signs_in_and_leaves_the_address_without_the_token(service: Service) -> None:
-    async with service.client(None) as browser:
-        response = await browser.get("/enter", params={"token": OWNER_TOKEN})
+async def test_link_asks_first_then_signs_in_and_leaves_the_address_without_the_token(service: Service) -> None:
+    await service.add_token("of-anna", student="Анна <Иванова>")
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
+        asked = await browser.get("/enter", params={"token": "of-anna"})
+        assert (asked.status_code, "set-cookie" in asked.headers) == (200, False)
+        assert "You will be signed in as Анна &lt;Иванова&gt;." in asked.text
+        assert "signed in already" not in asked.text
+        russian = re.search(r'href="([^"]*lang=ru)"', asked.text)
+        assert russian
+        assert "Вы войдёте как Анна" in (await browser.get(unescape(russian[1]))).text
+        token = re.search(r'name="token" value="([^"]+)"', asked.text)
+        assert token
+        await browser.post("/enter", data={"token": token[1]})
+        assert "signed in already" in (await browser.get("/enter", params={"token": OWNER_TOKEN, "lang": "en"})).text
+        response = await browser.post("/enter", data={"token": OWNER_TOKEN})
         cookie = response.headers["set-cookie"]
         assert (response.status_code, response.headers["location"]) == (303, "/")
         assert "HttpOnly" in cookie
@@ -328,11 +340,45 @@ async def test_token_can_be_entered_where_it_is_in_no_address(service: Service) 
         assert (await browser.get("/")).status_code == 200
 
 
-async def test_another_site_signs_nobody_in(service: Service) -> None:
-    async with service.client(None, **{"Accept": "text/html", "Sec-Fetch-Site": "cross-site"}) as browser:
-        response = await browser.post("/enter", data={"token": OWNER_TOKEN})
-    assert response.status_code == 403
-    assert "set-cookie" not in response.headers
+OTHER_SITES = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "http://grader.test.evil.example"},
+    {"Origin": "http://grader.test:8000", "Host": "grader.test:9000"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "http://["},
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"},
+]
+THIS_SITE = [
+    {"Origin": "http://grader.test"},
+    {"Origin": "https://grader.test:8443", "Sec-Fetch-Site": "same-origin"},  # A proxy that hands on the name alone.
+    {"Origin": "https://public.example.org", "Host": "10.0.0.7:8000"},
+    {"Sec-Fetch-Site": "none"},
+    {},
+]
+
+
+@pytest.mark.parametrize("headers", OTHER_SITES, ids=str)
+async def test_another_site_signs_nobody_in_and_sends_no_form(service: Service, headers: dict[str, str]) -> None:
+    async with service.browser() as browser:
+        form = form_fields((await browser.get("/")).text)
+        for path in ("/enter", "/leave", "/"):
+            answer = await browser.post(path, data={"token": OWNER_TOKEN, **form}, headers=headers)
+            assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+            assert "Sent by another site" in answer.text
+        assert (await browser.get("/", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 200
+    async with service.client() as program:
+        files, data = {"file": ("LSTM.py", b"class LSTM: ...")}, {"student": "ivanov"}
+        assert (await program.post(SUBMISSIONS, files=files, data=data, headers=headers)).status_code == 202
+
+
+@pytest.mark.parametrize("headers", THIS_SITE, ids=str)
+async def test_our_own_pages_may_send_forms(service: Service, headers: dict[str, str]) -> None:
+    object.__setattr__(service.services.settings, "public_url", "https://public.example.org")
+    async with service.client(None, **headers) as browser:
+        assert (await browser.post("/enter", data={"token": OWNER_TOKEN})).status_code == 303
 
 
 async def test_form_sent_again_is_one_attempt_and_a_new_page_another(service: Service) -> None:
