@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import unicodedata
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from app.errors import TargetRefused
 
-# Addresses of IPv4 in IPv6 clothes: NAT64 (RFC 6052).
+# Everything else of IPv6 is set aside for other uses (IANA, "Internet Protocol Version 6 Address Space").
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+# For documentation (RFC 9637); Python 3.11 does not know it yet.
+DOCUMENTATION = IPv6Network("3fff::/20")
+# Addresses of IPv4 in IPv6 clothes, in their last 32 bits: NAT64 (RFC 6052), and the second half of the ISATAP form
+# (RFC 5214), which any network may have.
 NAT64 = IPv6Network("64:ff9b::/96")
+ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def check_url(url: str, *, private: bool) -> None:
@@ -31,18 +38,35 @@ def check_url(url: str, *, private: bool) -> None:
         port = parts.port
     except ValueError as exc:
         raise TargetRefused(reason="it is not an address") from exc
-    if not parts.hostname or port == 0:
-        raise TargetRefused(reason="it has no host, or port 0")
+    # As it is looked up: full-width digits are digits, an ideographic dot is one, and a dot at the end means nothing.
+    host = unicodedata.normalize("NFKC", parts.hostname or "").replace("\u3002", ".").rstrip(".").lower()
+    if not host or port == 0 or "%" in host:
+        raise TargetRefused(reason="it has no host, one with %, or port 0")
     if parts.scheme != "https" and not private:
         raise TargetRefused(reason="it does not begin with https://")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise TargetRefused(reason="it holds a user, a password or #")
-    try:
-        address = ip_address(parts.hostname)
-    except ValueError:
+    if private:
         return
-    if not private and not is_public(address):
+    if host == "localhost" or host.endswith(".localhost"):
+        raise TargetRefused(reason="it is this machine")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        if _is_short_for_an_address(host):
+            raise TargetRefused(reason="it is a short or unusual form of an address") from None
+        return
+    if not is_public(address):
         raise TargetRefused(reason="it is in a private network")
+
+
+def _is_short_for_an_address(host: str) -> bool:
+    """Whether the system would take it for an address of IPv4: 127.1, 0x7f.1, 0177.0.0.1, 2130706433."""
+    try:
+        socket.inet_aton(host)
+    except (OSError, UnicodeError):
+        return False
+    return True
 
 
 async def look_up(host: str, port: int, *, private: bool) -> list[str]:
@@ -65,10 +89,14 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether anybody on the internet could reach it; an address inside another one counts for itself."""
-    if isinstance(address, IPv6Address):
-        if address in NAT64:
-            return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not address.is_multicast
+    if isinstance(address, IPv4Address):
+        return address.is_global and not address.is_multicast
+    last = IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in NAT64 or address.ipv4_mapped:
+        return is_public(last)
+    inner = [*([address.sixtofour] if address.sixtofour else []), *(address.teredo or ())]
+    if (int(address) >> 32) & 0xFFFFFFFF in ISATAP:
+        inner.append(last)
+    if inner:
+        return address in GLOBAL_UNICAST and all(map(is_public, inner))
+    return address in GLOBAL_UNICAST and address not in DOCUMENTATION and address.is_global

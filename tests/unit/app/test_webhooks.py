@@ -263,6 +263,21 @@ async def test_webhook_can_be_tried_and_deleted(service: Service, receiver: Rece
         "https://[::1]/",
         "https://[::ffff:10.0.0.1]/",
         "https://0.0.0.0/",
+        "https://[fec0::1]/",
+        "https://[::127.0.0.1]/",
+        "https://[::ffff:0:127.0.0.1]/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://127.1/",
+        "https://0/",
+        "https://127.0.0.1./",
+        "https://\uff11\uff12\uff17.0.0.1/",
+        "https://127\u30020\u30020\uff0e1/",
+        "https://%31%32%37.0.0.1/",
+        "https://localhost/",
+        "https://db.localhost./",
     ],
 )
 async def test_address_that_leads_inside_or_nowhere_is_refused(service: Service, url: str) -> None:
@@ -290,6 +305,19 @@ async def test_address_that_leads_inside_or_nowhere_is_refused(service: Service,
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::808:808", True),
         ("2002:7f00:1::", False),
+        ("2002:808:808::1", True),
+        ("fec0::1", False),
+        ("::127.0.0.1", False),
+        ("::8.8.8.8", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("64:ff9b:1::10.0.0.1", False),
+        # Teredo: the server, then the client with every bit turned round.
+        ("2001:0:7f00:1::f7f7:f7f7", False),
+        ("2001:0:808:808::80ff:fffe", False),
+        ("2606:4700::5efe:10.0.0.1", False),
+        ("2001:db8::1", False),
+        ("3fff::1", False),
+        ("4000::1", False),
     ],
 )
 def test_public_is_what_anybody_can_reach(address: str, public: bool) -> None:
@@ -302,6 +330,13 @@ async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatc
     async def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
         return [(2, 1, 6, "", (address, port)) for address in answers[host]]
 
+    # What the system makes of the short forms of an address, and what a name can be made to lead to.
+    for inside in ("127.0.0.1", "fec0::1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "fe80::1%2"):
+        answers["0x7f.1"] = ["8.8.8.8", inside]
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+            with pytest.raises(TargetRefused):
+                await look_up("0x7f.1", 443, private=False)
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     assert await look_up("public", 443, private=False) == ["2001:4860:4860::8888", "8.8.8.8"]
     with pytest.raises(TargetRefused):
