@@ -17,6 +17,7 @@ PACKAGES = {
     "nsenter": "util-linux",
     "openssl": "openssl",
     "promtool": "prometheus",
+    "soffice": "libreoffice-calc-nogui",
 }
 
 

@@ -29,6 +29,8 @@ ARCHIVE_SUFFIX = ".zip"
 #: An archive in an archive is one student's folder; a notebook rarely comes with more files than this.
 NESTED_FILES = 200
 NESTED_BYTES = 50_000_000
+# Of those between which nobody can choose, so many are named.
+NAMED_FILES = 5
 # What systems and editors leave behind.
 NOISE = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
 
@@ -63,8 +65,17 @@ class Found:
 
 @dataclass(frozen=True)
 class _File:
+    """One file that was found.
+
+    Attributes:
+        changed: when, as its archive says it.
+        archive: the one it lies in, if another one or a folder holds that.
+    """
+
     parts: tuple[str, ...]  # below the folder or archive that was given
     read: Callable[[int], bytes]
+    changed: tuple[int, ...] = ()
+    archive: tuple[str, ...] = ()
 
     @property
     def is_code(self) -> bool:
@@ -120,30 +131,34 @@ def _on_disk(
         return
     for name, info in entries(archive):
         if not _is_noise(name.parts):
-            yield from _in_archive(archive, info, (*inside, *name.parts))
+            yield from _in_archive(archive, info, (*inside, *name.parts), inside)
 
 
-def _in_archive(archive: ZipFile, info: ZipInfo, parts: tuple[str, ...]) -> Iterator[_File]:
+def _in_archive(archive: ZipFile, info: ZipInfo, parts: tuple[str, ...], inside: tuple[str, ...]) -> Iterator[_File]:
     if not parts[-1].lower().endswith(ARCHIVE_SUFFIX):
-        yield _File(parts, lambda limit: read_entry(archive, info, limit))
+        yield _File(parts, lambda limit: read_entry(archive, info, limit), info.date_time, inside)
         return
     try:
         content = read_entry(archive, info, NESTED_BYTES + 1)
         if len(content) > NESTED_BYTES:
             raise Unreadable("archive_too_large")
         with open_archive(content) as nested:
-            names = [(number, name) for number, (name, _) in enumerate(entries(nested)) if not _is_noise(name.parts)]
+            names = [
+                (number, name, entry.date_time)
+                for number, (name, entry) in enumerate(entries(nested))
+                if not _is_noise(name.parts)
+            ]
         if len(names) > NESTED_FILES:
             raise Unreadable("too_many_files")
     except Unreadable as exc:
         yield _broken(parts, exc)
         return
-    for number, name in names:
+    for number, name, changed in names:
         inner = (*parts, *name.parts)
         if name.suffix.lower() == ARCHIVE_SUFFIX:
             yield _broken(inner, Unreadable("nested_too_deep"))
         else:
-            yield _File(inner, _nested_reader(archive, info, number))
+            yield _File(inner, _nested_reader(archive, info, number), changed, parts)
 
 
 def _nested_reader(archive: ZipFile, info: ZipInfo, number: int) -> Callable[[int], bytes]:
@@ -176,16 +191,42 @@ def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[F
     from_canvas = _canvas_folders(files)
     groups: dict[Student, list[tuple[_File, str]]] = {}
     for file in files:
-        student, filename = _owner(file.parts, from_canvas)
+        student, filename, depth = _owner(file, from_canvas)
+        if depth >= len(file.archive):
+            file = replace(file, archive=())  # Of a whole course.
         groups.setdefault(student, []).append((file, filename))
     for student, handed_in in groups.items():
         code = [(file, name) for file, name in handed_in if file.is_code]
         # Whoever handed in only a picture or a Word file gets an answer, too, and a row in the grade book.
         is_asked = student.platform is not None or alone
         kept = code or (handed_in if is_asked else [pair for pair in handed_in if _is_archive(pair[0])])
-        for file, filename in kept:
+        for file, filename in _one_per_archive(kept):
             path = prefix if alone else "/".join((prefix, *file.parts))
             yield Found(path, student, filename, file.read)
+
+
+def _one_per_archive(files: Sequence[tuple[_File, str]]) -> Iterator[tuple[_File, str]]:
+    """A student's archive is one answer: its notebooks, or else its modules, and of these the newest."""
+    archives: dict[tuple[str, ...], list[tuple[_File, str]]] = {}
+    for file, name in files:
+        if file.archive and file.is_code:
+            archives.setdefault(file.archive, []).append((file, name))
+        else:
+            yield file, name
+    for archive, inside in archives.items():
+        fitting = next(
+            found
+            for suffix in CODE_SUFFIXES
+            if (found := [pair for pair in inside if pair[0].parts[-1].lower().endswith(suffix)])
+        )
+        newest = max(file.changed for file, _ in fitting)
+        latest = [pair for pair in fitting if pair[0].changed == newest]
+        if len(latest) == 1:
+            yield latest[0]
+        else:
+            names = ", ".join("/".join(file.parts[len(archive) :]) for file, _ in latest[:NAMED_FILES])
+            more = ", ..." if len(latest) > NAMED_FILES else ""
+            yield _broken((*archive, f"{{{names}{more}}}"), Unreadable("several_files")), archive[-1]
 
 
 def _is_archive(file: _File) -> bool:
@@ -207,18 +248,20 @@ def _canvas_folders(files: Iterable[_File]) -> set[tuple[str, ...]]:
     return {folder for folder, every in fits.items() if every}
 
 
-def _owner(parts: tuple[str, ...], from_canvas: set[tuple[str, ...]]) -> tuple[Student, str]:
-    """Whose a file is, and what they called it."""
+def _owner(file: _File, from_canvas: set[tuple[str, ...]]) -> tuple[Student, str, int]:
+    """Whose a file is, what they called it, and how many folders and archives lead to what names them."""
+    parts = file.parts
     filename = parts[-1]
     for number, part in enumerate(parts):
         if match := MOODLE.fullmatch(part):
             is_file = number == len(parts) - 1
-            return Student(match["name"], "moodle", match["id"]), (match["file"] if is_file else None) or filename
+            named = (match["file"] if is_file else None) or filename
+            return Student(match["name"], "moodle", match["id"]), named, number
     for folder, name in _handed_in(parts):
         if folder in from_canvas and (match := CANVAS.fullmatch(name)):
             student = Student(match["name"], "canvas", match["id"], late=match["late"] is not None)
-            return student, match["file"] if name is filename else filename
-    return Student(str(PurePosixPath(*parts).with_suffix(""))), filename
+            return student, match["file"] if name is filename else filename, len(folder)
+    return Student(str(PurePosixPath(*parts).with_suffix(""))), filename, len(parts)
 
 
 def _told_apart(found: list[Found]) -> list[Found]:

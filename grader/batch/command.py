@@ -92,7 +92,10 @@ def batch_command(
                 stream.flush()
             rows.append(row.without_texts())
         if format is BatchFormat.CSV:
-            stream.write(gradebook(rows, chosen, language))
+            book = gradebook(rows, chosen, language)
+            stream.write(book.text)
+            if book.changed:
+                typer.echo(f"{translate('batch.formulas', language)}: {book.changed}", err=True)
         elif format is BatchFormat.HTML:
             stream.write(overview(rows, chosen, language))
     counts = ", ".join(f"{status_name(status, language)}: {count}" for status, count in summary(rows).items())

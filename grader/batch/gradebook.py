@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from grader.assignment import Assignment
 from grader.batch.run import Row, best_rows
@@ -22,12 +24,29 @@ from grader.messages import translate
 MOODLE_COLUMNS = ("Identifier", "Full name", "Status", "Grade", "Maximum grade", "Feedback comments")
 OWN_COLUMNS = ("Diagnosis", "File", "SHA-256", "Grader version")
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
-# A spreadsheet takes what begins like this for a formula, and formulas can read files and call programs.
+# A spreadsheet takes what begins like this for a formula, and formulas can read files and call programs. It passes over
+# blanks and control characters before it; and where it takes something else than our comma for the end of a cell (lists
+# are separated by semicolons in Russian), a cell can begin in the middle of one of ours, quoted or not.
 # Source: OWASP, "CSV Injection".
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+SEPARATORS = r";\t\r\n|"
+INVISIBLE = r"\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u2060\u3000\ufeff\""
+FORMULA = re.compile(rf"(^|[{SEPARATORS}])([{INVISIBLE}]*)(?=[=+\-@＝＋－＠])")
+BLANK_START = ("\t", "\r", "\n")
 
 
-def gradebook(rows: Iterable[Row], assignment: Assignment, language: str) -> str:
+@dataclass(frozen=True)
+class GradeBook:
+    """A file of CSV.
+
+    Attributes:
+        changed: how many cells could have been taken for a formula, and have an apostrophe now.
+    """
+
+    text: str
+    changed: int
+
+
+def gradebook(rows: Iterable[Row], assignment: Assignment, language: str) -> GradeBook:
     """One line per student, with the best of their files; students without a grade have an empty one."""
     best = best_rows(rows)
     if best and all(row.found.student.platform == "canvas" for row in best):
@@ -71,13 +90,20 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _csv(lines: Iterable[Sequence[str]]) -> str:
+def _csv(lines: Iterable[Sequence[str]]) -> GradeBook:
     text = io.StringIO()
-    csv.writer(text).writerows([_as_text(cell) for cell in line] for line in lines)
-    return text.getvalue()
+    writer = csv.writer(text)
+    changed = 0
+    for line in lines:
+        # NUL ends the file for some readers.
+        cells = [cell.replace("\x00", "\ufffd") for cell in line]
+        harmless = list(map(as_text, cells))
+        changed += sum(before != after for before, after in zip(cells, harmless, strict=True))
+        writer.writerow(harmless)
+    return GradeBook(text.getvalue(), changed)
 
 
-def _as_text(cell: str) -> str:
-    """Without NUL, which ends the file for some readers, and with an apostrophe before what looks like a formula."""
-    cell = cell.replace("\x00", "\ufffd")
-    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
+def as_text(cell: str) -> str:
+    """The cell with an apostrophe wherever a spreadsheet could see the beginning of a formula in it."""
+    apart = FORMULA.sub(lambda match: f"{match[1]}'{match[2]}", cell)
+    return f"'{apart}" if apart.startswith(BLANK_START) else apart

@@ -287,3 +287,49 @@ def test_any_bytes_give_rows_and_no_exception(tmp_path_factory: pytest.TempPathF
     file = tmp_path_factory.getbasetemp() / "fuzzed.zip"
     damaged = raw[:at] + noise + raw[at + len(noise) :]
     contents(written(file, damaged[: len(damaged) - cut]))
+
+
+# A student's archive is one answer
+
+
+def packed(files: Mapping[str, int]) -> bytes:
+    """An archive of files, each changed in this minute."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, minute in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (2026, 9, 1, 12, minute, 0)), CODE)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        ({"a.py": 1, "b.py": 3, "c.py": 2}, "b.py"),
+        ({"LSTM.ipynb": 1, "helper.py": 2, "notes.txt": 3}, "LSTM.ipynb"),
+        ({f"try-{number}.py": number % 60 for number in range(59)}, "try-58.py"),
+        ({"a.py": 1, "b.py": 1, "old.py": 0}, "{a.py, b.py}"),
+        ({f"{number}.py": 0 for number in range(7)}, "{0.py, 1.py, 2.py, 3.py, 4.py, ...}"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("place", ["moodle", "moodle, unpacked", "canvas", "flat"])
+def test_students_archive_is_its_newest_notebook_or_else_module(
+    tmp_path: Path, place: str, files: dict[str, int], kept: str
+) -> None:
+    name = {"canvas": "ivanov_12_34_work.zip", "flat": "A_1_assignsubmission_file_work.zip"}.get(place, "work.zip")
+    folder = "A_1_assignsubmission_file_" if place.startswith("moodle") else ""
+    if place == "moodle, unpacked":
+        (tmp_path / "course" / folder).mkdir(parents=True)
+        given = tmp_path / "course"
+        written(given / folder / name, packed(files))
+    else:
+        given = written(tmp_path / "course.zip", {f"{folder}/{name}".lstrip("/"): packed(files)})
+    found = contents(given)
+    assert found == {"/".join(filter(None, (given.name, folder, name, kept))): "several_files" if "{" in kept else CODE}
+    assert len(students(given)) == 1
+
+
+def test_a_course_in_a_folder_is_no_students_archive(tmp_path: Path) -> None:
+    names = [f"{student}_{number}_assignsubmission_file_/LSTM.py" for number, student in enumerate("ABC")]
+    written(tmp_path / "course.zip", dict.fromkeys(names, CODE))
+    assert len(contents(tmp_path)) == 3

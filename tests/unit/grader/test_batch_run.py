@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from grader.batch import command
 from grader.batch.archives import Unreadable
 from grader.batch.collect import Found, Student
-from grader.batch.gradebook import gradebook
+from grader.batch.gradebook import as_text, gradebook
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
 from grader.report import HELD, Advisory, Report, Status
@@ -127,7 +127,7 @@ def test_a_held_file_is_no_grade_and_says_so() -> None:
     held, other = Row(found("a1", anna), report), Row(found("a2", anna), make_report())
     assert (held.points, held.has_grade, held.as_json("en")["held"]) == (None, True, True)
     assert [row.found.path for row in best_rows([held, other])] == ["a2"]
-    (line,) = rows_of(gradebook([held], ASSIGNMENT, "en"))
+    (line,) = rows_of(gradebook([held], ASSIGNMENT, "en").text)
     assert line["Grade"] == ""
 
 
@@ -147,7 +147,7 @@ def test_a_student_with_several_files_gets_the_best_of_them() -> None:
 
 def test_moodles_grade_book_holds_what_its_import_reads() -> None:
     student = Student("Анна Петрова", "moodle", "10002")
-    (line,) = rows_of(gradebook([Row(found("c.zip/LSTM.ipynb", student), make_report())], ASSIGNMENT, "ru"))
+    (line,) = rows_of(gradebook([Row(found("c.zip/LSTM.ipynb", student), make_report())], ASSIGNMENT, "ru").text)
     assert line["Identifier"] == "Participant 10002"
     assert (line["Full name"], line["Grade"], line["Maximum grade"]) == ("Анна Петрова", "10", "100")
     assert "меняются местами" in line["Feedback comments"] or "местами" in line["Feedback comments"]
@@ -156,7 +156,7 @@ def test_moodles_grade_book_holds_what_its_import_reads() -> None:
 
 def test_canvas_grade_book_has_its_columns_and_no_others() -> None:
     row = Row(found("a", Student("doejohn", "canvas", "12345", late=True)), make_report())
-    lines = list(csv.reader(io.StringIO(gradebook([row], ASSIGNMENT, "en"))))
+    lines = list(csv.reader(io.StringIO(gradebook([row], ASSIGNMENT, "en").text)))
     assert lines[0][:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
     assert len(lines[0]) == 6
     assert lines[1] == ["    Points Possible", "", "", "", "", "100"]
@@ -165,23 +165,48 @@ def test_canvas_grade_book_has_its_columns_and_no_others() -> None:
 
 def test_who_has_no_grade_has_an_empty_one() -> None:
     rows = [Row(unreadable("a"), None, "encrypted"), Row(found("b"), internal_error())]
-    lines = rows_of(gradebook(rows, ASSIGNMENT, "en"))
+    lines = rows_of(gradebook(rows, ASSIGNMENT, "en").text)
     assert [line["Grade"] for line in lines] == ["", ""]
     assert "password" in lines[0]["Status"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=1", "'=1"),
+        ("\x0b=1", "'\x0b=1"),
+        ("\x0c+1", "'\x0c+1"),
+        ("\x1f@f", "'\x1f@f"),
+        ("\ufeff \xa0-1", "'\ufeff \xa0-1"),
+        ("\tx", "'\tx"),
+        ("x;=1", "x;'=1"),
+        ("x; \x1f＝1", "x;' \x1f＝1"),
+        ("x\n=1;-2", "x\n'=1;'-2"),
+        ("Иванов-Петров; 5 - 3 = 2", "Иванов-Петров; 5 - 3 = 2"),
+        ("a=b, c=d", "a=b, c=d"),
+    ],
+)
+def test_what_could_begin_a_formula_has_an_apostrophe_and_nothing_else(cell: str, written: str) -> None:
+    assert as_text(cell) == written
+
+
+def test_the_command_says_how_many_cells_it_changed() -> None:
+    rows = [Row(found("a", Student(name, "moodle", name)), make_report()) for name in ("=1", "Ivanov")]
+    assert gradebook(rows, ASSIGNMENT, "en").changed == 1
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "  =", "＝"])
 def test_no_cell_is_a_formula(start: str) -> None:
     evil = f"{start}cmd|' /C calc'!A0"
     rows = [Row(Found(evil, Student(evil, "moodle", "1"), evil, lambda limit: b""), hostile())]
-    for line in csv.reader(io.StringIO(gradebook(rows, ASSIGNMENT, "en"))):
+    for line in csv.reader(io.StringIO(gradebook(rows, ASSIGNMENT, "en").text)):
         for cell in line:
             assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
 
 
 def test_any_text_stays_in_its_cell() -> None:
     evil = HOSTILE + '",\n"x",,,'
-    (line,) = rows_of(gradebook([Row(found("a", Student(evil, "moodle", "1")), hostile())], ASSIGNMENT, "en"))
+    (line,) = rows_of(gradebook([Row(found("a", Student(evil, "moodle", "1")), hostile())], ASSIGNMENT, "en").text)
     assert line["Full name"].lstrip("'") == evil.replace("\x00", "\ufffd")
     assert None not in line
 
@@ -277,9 +302,9 @@ def test_a_path_without_anything_to_grade_is_wrong_usage(course: Path, tmp_path:
 
 def test_every_reason_why_a_file_cannot_be_read_has_a_sentence() -> None:
     codes = ("encrypted", "damaged", "unreadable", "link", "unusual_packing", "too_many_files", "archive_too_large")
-    for code in (*codes, "nested_too_deep"):
+    for code in (*codes, "nested_too_deep", "several_files"):
         for language in ("ru", "en"):
-            assert "batch" not in gradebook([Row(unreadable("a", code), None, code)], ASSIGNMENT, language)
+            assert "batch" not in gradebook([Row(unreadable("a", code), None, code)], ASSIGNMENT, language).text
 
 
 def test_statuses_are_counted_in_the_order_of_the_report() -> None:
