@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from types import FrameType
 
@@ -17,6 +18,7 @@ from fastapi import FastAPI
 
 from app import problems
 from app.api import operations
+from app.connections import Protocol, Unfinished
 from app.head import HeadMiddleware
 from app.log_config import configure_logging
 from app.main import create_app
@@ -122,8 +124,10 @@ async def answering(state: Operations, port: int) -> AsyncIterator[None]:
 
 
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    protocol = "h11" if settings.behind_proxy else partial(Protocol, unfinished=Unfinished())
     return uvicorn.Config(
         app,
+        http=protocol,  # type: ignore[arg-type]
         lifespan="off",  # Ours is around the server, so that its errors reach the command line.
         log_config=None,
         access_log=False,

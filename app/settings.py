@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     webhook_private_targets: bool = Field(
         False, description="whether webhooks may lead into private networks, and by HTTP without TLS"
     )
+    behind_proxy: bool = Field(
+        False,
+        description="whether only a proxy connects, which waits for whole requests itself; connections that owe us a "
+        "header are then neither timed nor counted",
+    )
     session_seconds: PositiveInt = Field(7 * 24 * 3600, description="how long a browser stays signed in")
     shutdown_seconds: PositiveFloat = Field(
         8.0,
