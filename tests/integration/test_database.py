@@ -549,7 +549,8 @@ async def graded(database: Database, owner: Principal, student: str = "ivanov") 
 
 async def regrade(database: Database, owner: Principal, *ids: str) -> str:
     async with database.write() as session:
-        return await regrades.begin(session, requested_by=owner.token_id, selection={"ids": list(ids)}, meant=ids)
+        begun = await regrades.begin(session, requested_by=owner.token_id, selection={"ids": list(ids)}, meant=ids)
+        return begun.id
 
 
 async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int | None]]:

@@ -48,9 +48,9 @@ async def test_statistics_and_regrades_say_the_same_on_both_databases(database: 
         assert taken is not None
         assert await claims.finish(session, taken, REPORT)
     async with database.read() as session:
-        progress = await regrades.find_regrade(session, regrade)
+        progress = await regrades.find_regrade(session, regrade.id)
         assert progress is not None
         assert (progress.total, progress.done, progress.changed) == (1, 1, 1)
-        (item,) = await regrades.list_items(session, regrade, only_changed=True, limit=5)
+        (item,) = await regrades.list_items(session, regrade.id, only_changed=True, limit=5)
     assert item.new is not None
     assert (item.old.points, item.new.points) == (30.0, 100.0)
