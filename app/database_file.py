@@ -64,7 +64,7 @@ class DatabaseFile:
     def check(self, count: int | None = None) -> None:
         """Raises: DatabaseUnusable: the path leads to a folder; DatabaseLost: see `lost`."""
         if self.path.is_dir():
-            raise DatabaseUnusable(database=str(self.path), reason="it is a folder; the name of a file is needed")
+            raise DatabaseUnusable(database=str(self.path), reason="is a folder; the name of a file is needed")
         if reason := self.lost(count):
             raise DatabaseLost(database=str(self.path), reason=reason, marker=str(self.marker))
 

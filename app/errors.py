@@ -253,7 +253,7 @@ class DatabaseForeign(CannotStart):
 
 
 class DatabaseUnusable(CannotStart):
-    text = "the database {database} cannot be used: {reason}"
+    text = "{database} {reason}"
 
 
 class OwnerTokenMissing(CannotStart):

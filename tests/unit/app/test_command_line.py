@@ -123,7 +123,7 @@ def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: st
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("folder", "it is a folder"), ("of another program", "a database of another program"), ("nothing", "no database")],
+    [("folder", "is a folder"), ("of another program", "a database of another program"), ("nothing", "no database")],
 )
 @pytest.mark.parametrize("command", ["tokens list", "regrade --all", "db prune --older-than-days 1"])
 def test_database_that_is_none_of_ours_is_named(folder: Path, command: str, name: str, said: str) -> None:

@@ -237,3 +237,19 @@ async def test_request_that_is_sent_again_hands_in_once(service: Service, grader
     await service.add_token("another")
     async with service.client("another") as client:
         assert (await client.post(SUBMISSIONS, headers=headers, **upload())).json()["attempt"] == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("tokens", {"name": " "}),
+        ("tokens", {"name": "x", "role": "teacher", "student": "ivanov"}),
+        ("regrades", {}),
+        ("regrades", {"filter": {"since": "yesterday"}}),
+    ],
+)
+async def test_what_is_wrong_with_a_body_is_said_in_our_words(service: Service, path: str, body: Any) -> None:
+    async with service.client() as client:
+        refused = assert_problem(await client.post(f"/api/v1/{path}", json=body), 422, "invalid-request")
+    assert refused["errors"]
+    assert "Value error" not in str(refused)
