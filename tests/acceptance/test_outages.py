@@ -1,10 +1,13 @@
-"""PostgreSQL goes away and comes back: what was accepted is graded, each once, and nobody has to help."""
+"""PostgreSQL goes away and comes back, and so do workers: what was accepted is graded, each once. Nobody helps."""
 
 from __future__ import annotations
 
+import json
+import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,16 +18,24 @@ from tests.acceptance.installation import Installation, wait_until
 from tests.postgresql import PostgreSQL, running_postgresql
 
 SLOW_WORKER = [sys.executable, str(Path(__file__).with_name("slow_worker.py"))]
-OUTAGES_SECONDS = (5, 15, 25, 60)
+# Of each installation; 0: PostgreSQL is stopped in the middle of everything and started again at once.
+OUTAGES_SECONDS = ((5,), (15,), (25,), (60,), (0, 0, 8))
 GRADE_SECONDS = 20
 
 
 def readiness(port: int) -> dict[str, str]:
-    return httpx.get(f"http://127.0.0.1:{port}/readyz").json()["checks"]
+    checks: dict[str, str] = httpx.get(f"http://127.0.0.1:{port}/readyz").json()["checks"]
+    return checks
 
 
-def outage(seconds: int, folder: Path, cache_dir: Path, server: PostgreSQL) -> list[tuple[int, str, float, int]]:
-    """Stop PostgreSQL for so long, with a grade across the outage and one after it; returns what became of each."""
+def outages(
+    durations: Sequence[int], folder: Path, cache_dir: Path, server: PostgreSQL
+) -> list[tuple[int, str, float, int]]:
+    """Stop PostgreSQL for so long, one time after the other, with a grade across the outages and one after them.
+
+    Returns:
+        What became of each grade.
+    """
     installation = Installation(folder, cache_dir, server, LSTM_GRADER_SLOTS="1")
     try:
         installation.start_web()
@@ -34,11 +45,15 @@ def outage(seconds: int, folder: Path, cache_dir: Path, server: PostgreSQL) -> l
         across = installation.post(str(GRADE_SECONDS).encode()).json()["id"]
         installation.wait_for_running(across)
         wait_until(lambda: set(readiness(port).values()) == {"ok"}, 20)
-        server.kill()
-        time.sleep(seconds)
-        if seconds > GRADE_SECONDS:
-            assert readiness(port)["queue"] == "failed"
-        server.start()
+        for seconds in durations:
+            if seconds:
+                server.kill()
+                time.sleep(seconds)
+            else:
+                server.stop()
+            if seconds > GRADE_SECONDS:
+                assert readiness(port)["queue"] == "failed"
+            server.start()
         installation.post(str(GRADE_SECONDS).encode()).raise_for_status()
         installation.expect_one_result_each(150)
         wait_until(lambda: set(readiness(port).values()) == {"ok"}, 20)
@@ -56,9 +71,48 @@ def test_grades_across_and_after_an_outage_of_postgresql_are_kept(tmp_path: Path
     with ExitStack() as stack, ThreadPoolExecutor(len(OUTAGES_SECONDS)) as threads:
         servers = [stack.enter_context(running_postgresql()) for _ in OUTAGES_SECONDS]
         found = {
-            seconds: threads.submit(outage, seconds, tmp_path / str(seconds), cache_dir, server)
-            for seconds, server in zip(OUTAGES_SECONDS, servers, strict=True)
+            durations: threads.submit(outages, durations, tmp_path / str(durations), cache_dir, server)
+            for durations, server in zip(OUTAGES_SECONDS, servers, strict=True)
         }
-        for seconds, results in found.items():
-            assert [result[1:] for result in results.result()] == [("passed", 100.0, 0)] * 2, seconds
-            assert max(result[0] for result in results.result()) <= 2, seconds
+        for durations, results in found.items():
+            assert [result[1:] for result in results.result()] == [("passed", 100.0, 0)] * 2, durations
+            assert max(result[0] for result in results.result()) <= 2, durations
+
+
+def test_a_worker_that_was_frozen_changes_nothing_of_what_another_has_taken_over(
+    tmp_path: Path, cache_dir: Path, postgresql: PostgreSQL
+) -> None:
+    installation = Installation(tmp_path, cache_dir, postgresql, LSTM_GRADER_SLOTS="1")
+    claims = "SELECT claim, tries FROM submissions WHERE job_status = 'running'"
+    try:
+        installation.start_web()
+        frozen = installation.start_worker(command=SLOW_WORKER)
+        first = installation.post(b"20", "ivanov").json()["id"]
+        installation.wait_for_running(first)
+        ((claim, _),) = installation.query(claims)
+        frozen.send_signal(signal.SIGSTOP)
+        other = installation.start_worker(command=SLOW_WORKER)
+        installation.post(b"0", "ivanov").raise_for_status()
+        wait_until(lambda: [tries for each, tries in installation.query(claims) if each != claim] == [2], 60)
+        # Its own grade is over at once, for the time went on.
+        frozen.send_signal(signal.SIGCONT)
+        wait_until(lambda: kept(tmp_path / "worker-log-0") == {first: False}, 30)
+        installation.expect_one_result_each(60)
+        assert kept(tmp_path / "worker-log-1")[first]
+        found = "SELECT tries, started_at, finished_at FROM submissions ORDER BY arrival"
+        (tries, began, _), (tries_of_next, _, ended_next) = installation.query(found)
+        assert (tries, tries_of_next) == (2, 1)
+        # What its worker was taken for dead with waits behind; and a student has one running at a time.
+        assert ended_next <= began
+        # It goes on as any other.
+        other.send_signal(signal.SIGKILL)
+        assert installation.post(b"0", "petrov", wait="30").json()["report"]["points"] == 100
+        assert frozen.poll() is None
+    finally:
+        installation.close()
+
+
+def kept(log: Path) -> dict[str, bool]:
+    """What the worker has graded, and whether that was stored."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.endswith("}")]
+    return {line["submission_id"]: line["kept"] for line in lines if line.get("message", line.get("event")) == "graded"}
