@@ -14,6 +14,7 @@ import numpy as np
 
 from grader.checks.evidence import Evidence
 from grader.explanation import idle_arrays
+from grader.outcomes import HARD_CODED
 from grader.report import Check, CheckStatus, Diagnosis, Params
 from grader.returned import steps_problem
 from reference import GATES, Case
@@ -36,9 +37,11 @@ def with_causes(
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
     causes = {id: list(_causes(check, failed, diagnoses, evidence, cases)) for id, check in failed.items()}
     told = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
-    if "equivalence" in failed and any(diagnosis.code in CHANGING for diagnosis in diagnoses):
-        # The diagnosis says why the answer changes from call to call.
-        told.setdefault("equivalence", _without(failed["equivalence"].params, "changes", "variant"))
+    named = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
+    if "equivalence" in failed and named:
+        # Where a cause is told, it is not unknown; and one that changes the answer from call to call says that it does.
+        doubled = ("unexplained", "wrong", *(("changes", "variant") if named & CHANGING else ()))
+        told.setdefault("equivalence", _without(failed["equivalence"].params, *doubled))
     return [check.model_copy(update={"params": told[check.id]}) if check.id in told else check for check in checks]
 
 
@@ -64,6 +67,7 @@ def _causes(
     named = [diagnosis.code for diagnosis in diagnoses if diagnosis.code not in OF_FORM]
     # What a form explains alone has no mistake in the formulas.
     mistakes = [mistake.code for mistake in execution.explanation.mistakes] if execution.explanation else []
+    mistakes = [code for code in mistakes if code in named]
     cause = [*mistakes, *named[:1]][:1]
     match check.code:
         case "own_work_failed":
@@ -76,7 +80,7 @@ def _causes(
             lacking = steps_problem(execution.form)
             return [str(contract.code), *([lacking[0]] if lacking else []), *mistakes]
         case "wrong_on_hidden_cases" if not execution.right_numbers(evidence.exercise):
-            return mistakes or cause or ["equivalence"]
+            return [*(mistakes or cause or ["equivalence"]), *(code for code in named if code in HARD_CODED.values())]
         case "wrong_shape" | "no_numbers" if check.id == "equivalence" and contract is not None:
             return [str(contract.code)]
         case "gradient_failed" if "second_call_failed" in codes:

@@ -91,8 +91,8 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         for raised in execution.raised[:1]:
             if not _follows(raised, problem, reading):
                 code, params = _behind_exception(raised, execution, reading)
-                if params.get("variant") == "shapes" and _loops_over_batch(raised, exercise):
-                    params = {**params, "variant": "batch_loop"}
+                if params.get("variant") == "shapes":
+                    params = {**params, "variant": _shapes_variant(raised, exercise)}
                 yield Diagnosis(code=code, params=params, confidence="exact")
         return
     if problem is not None and problem[0] == "not_implemented":
@@ -128,6 +128,10 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         if found := _misshapen(execution, answer) or (_without_weights(execution) if nothing_known else None):
             yield found
     yield from rest
+    # What keeps other sizes from an answer is a mistake beside one that is understood.
+    unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
+    if execution.explanation and (size := hard_coded_size(execution, exercise, unanswered, reading)):
+        yield Diagnosis(code=size[0], params=size[1], confidence="exact")
 
 
 def _three_gates(execution: Execution, answer: Answer, exercise: CaseEntry) -> Problem | None:
@@ -154,9 +158,13 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading) ->
     return behind(raised, execution) or behind_missing_name(raised, execution) or exception_problem(raised, reading)
 
 
-def _loops_over_batch(raised: Raised, exercise: CaseEntry) -> bool:
-    """Whether something with one row for each step met something with one row for each sequence."""
-    return f"[{exercise.timesteps}," in raised.message and f"[{exercise.batch}," in raised.message
+def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
+    """What the sizes in a message show: rows for steps that meet rows for sequences, or all steps at once."""
+    if f"[{exercise.batch},{exercise.timesteps}," in raised.message:
+        return "all_steps"
+    if f"[{exercise.timesteps}," in raised.message and f"[{exercise.batch}," in raised.message:
+        return "batch_loop"
+    return "shapes"
 
 
 def _without_weights(execution: Execution) -> Diagnosis | None:

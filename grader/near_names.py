@@ -14,6 +14,7 @@ from grader.report import Params
 SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})[ \t]*(?::[^=\n]{0,80})?=(?!=)")
 WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")
 METHODS = re.compile(r"^[ \t]+def[ \t]+(\w{1,60})[ \t]*\([ \t\n]*(?:(\*{0,2}\w{1,60})|\))", re.MULTILINE)
+LAYER = re.compile(r"fc[XH][IFCO]")
 #: What the exercise needs of TensorFlow, and where it is.
 IN_TENSORFLOW = {
     name: prefix + name
@@ -57,7 +58,10 @@ def meant_attribute(owner: str, name: str, source: str) -> Params:
         return _similar(name, set(IN_TENSORFLOW))
     if re.search(rf"\bclass[ \t]+{re.escape(owner)}\b", source):
         methods = {method for method, _ in METHODS.findall(source)}
-        return _similar(name, {*SET_ON_SELF.findall(source), *methods} - {name}) or {"variant": "own"}
+        names = {*SET_ON_SELF.findall(source), *methods} - {name}
+        if LAYER.fullmatch(name):  # one of the eight is no misspelling of another
+            names = {other for other in names if not LAYER.fullmatch(other)}
+        return _similar(name, names) or {"variant": "own"}
     return {}
 
 

@@ -138,6 +138,8 @@ HARD_CODED = {
 }
 #: The notebook's names of the exercise's sizes.
 CONSTANTS = {"batch": "BATCH_SIZE", "units": "H_SIZE", "timesteps": "SEQ_LEN", "features": "EMB_SIZE"}
+# The first constructor of a class.
+NO_PARAMETER = re.compile(r"\A(?:(?!def __init__)[\s\S]){0,2000}def __init__\(\s*self\s*\)")
 # A smaller number in a line may be an axis.
 LEAST_SIZE = 10
 
@@ -165,7 +167,8 @@ def hard_coded_size(
             continue
         batch, timesteps, units = answer.output.shape
         if units != case.units and units == exercise.units:
-            return "hardcoded_units", default_as_width(execution, answer.output, case.units)
+            fixed: Params = {"variant": "no_parameter"} if NO_PARAMETER.search(_class_text(reading)) else {}
+            return "hardcoded_units", {**default_as_width(execution, answer.output, case.units), **fixed}
         if timesteps != case.timesteps and timesteps == exercise.timesteps:
             return "hardcoded_length", {}
         if batch != case.batch and batch == exercise.batch:
@@ -188,6 +191,11 @@ def hard_coded_size(
             if here != there and _stands_in(line, here, constant):
                 return code, {}
     return None
+
+
+def _class_text(reading: Reading) -> str:
+    """The source from the class on."""
+    return "\n".join(reading.source.split("\n")[(reading.class_line or 1) - 1 :])
 
 
 def _stands_in(line: str, size: int, constant: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -51,6 +52,10 @@ Located = TypeVar("Located", Check, Diagnosis)
 
 # Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
 MOST_ADVISORIES = 50
+# What makes the name of the exercise's cell.
+MAKES_CELL = re.compile(
+    r"^[ \t]*class[ \t]+LSTMCell\b|^LSTMCell[ \t]*=|\bimport[ \t][^\n]{0,200}\bLSTMCell\b", re.MULTILINE
+)
 # How TensorFlow calls a tensor that a call has left behind; what it says more means nothing to a student.
 OUT_OF_SCOPE = "is out of scope and cannot be used here"
 # Of the CPU time that a run may take: beyond it another machine may end it.
@@ -191,9 +196,22 @@ def _advisories(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: st
         advisories.append(Advisory(code="keras_generation_used", params=params))
     if execution.parts is not None and execution.parts.untracked and execution.answers:
         advisories.append(Advisory(code="untracked_weights", params=_by_kind(execution.parts)))
+    if execution.answers and _supplied_cell(evidence):
+        advisories.append(Advisory(code="supplied_cell"))
     if execution.fresh_only:
         advisories.append(Advisory(code="not_fresh_instance"))
     return advisories
+
+
+def _supplied_cell(evidence: Evidence) -> bool:
+    """Whether the exercise's own cell stood in for one that did not come about."""
+    source = evidence.reading.source
+    if not re.search(r"\bLSTMCell\(", source):
+        return False
+    made = len(MAKES_CELL.findall(source))
+    failed = sum("LSTMCell" in statement.binds for statement in evidence.execution.statements_failed)
+    unread = any(skipped.code == "syntax_error" for skipped in evidence.reading.skipped)
+    return made <= failed if made else unread
 
 
 def _stopped_by(evidence: Evidence) -> Params:

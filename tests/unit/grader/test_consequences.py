@@ -96,7 +96,9 @@ def test_other_inputs_of_an_answer_that_lacks_steps_are_no_news(evidence_of, cas
 def test_two_mistakes_are_both_named_as_the_cause(evidence_of, cases):
     mistakes = _mistake("no_tanh_output"), _mistake("sigmoid_candidate")
     evidence = evidence_of(lambda case: replay(mistakes, case))
-    check = next(c for c in with_causes(run_checks(evidence), [], evidence, cases) if c.id == "generalisation")
+    checks = run_checks(evidence)
+    told = with_causes(checks, diagnose(evidence, cases), evidence, cases)
+    check = next(check for check in told if check.id == "generalisation")
     assert {check.params["follows_from"], *check.params["follows_also"]} == {"no_tanh_output", "sigmoid_candidate"}
 
 
@@ -131,3 +133,18 @@ def test_weights_that_a_mistake_makes_idle_get_no_gradient_for_that_reason(evide
     gradients = Gradients(event="gradients", case="other_shape", reach=reach, first_timestep=0.1)
     evidence = replace(evidence, execution=replace(evidence.execution, gradients=gradients), verdicts={})
     assert _causes(evidence, cases).get("trainability") == cause
+
+
+def test_no_known_mistake_is_not_said_beside_one(evidence_of, cases):
+    evidence = evidence_of(lambda case: np.cos(case.expected))
+    answer = evidence.execution.answers["exercise"]
+    two = replace(answer, output=answer.output.model_copy(update={"kernels": 4, "recurrent_kernels": 12}))
+    answers = {**evidence.execution.answers, "exercise": two}
+    evidence = replace(evidence, execution=replace(evidence.execution, answers=answers), verdicts={})
+    checks = run_checks(evidence)
+    found = diagnose(evidence, cases)
+    assert [diagnosis.code for diagnosis in found] == ["two_layers"]
+    shown = with_causes(checks, found, evidence, cases)
+    before, after = (next(check for check in each if check.id == "equivalence") for each in (checks, shown))
+    assert before.params["unexplained"]
+    assert after.params.keys().isdisjoint({"unexplained", "wrong"})

@@ -238,8 +238,15 @@ def test_a_loop_that_runs_past_the_last_step_is_told_which_step_is_not_there(evi
     assert (found.code, found.params) == ("past_the_end", {"index": 100, "last": 99, "line": 3})
 
 
-def test_a_loop_over_the_batch_is_seen_where_steps_meet_sequences(evidence_of, cases):
-    message = "Incompatible shapes: [100,32] vs. [2,32]"
+@pytest.mark.parametrize(
+    ("message", "variant"),
+    [
+        ("Incompatible shapes: [100,32] vs. [2,32]", "batch_loop"),
+        ("Incompatible shapes: [2,100,32] vs. [2,32]", "all_steps"),
+        ("Incompatible shapes: [2,31] vs. [2,32]", "shapes"),
+    ],
+)
+def test_sizes_in_a_message_show_what_met_what(evidence_of, cases, message, variant):
     raised = Raised(
         event="raised",
         phase="build",
@@ -251,7 +258,19 @@ def test_a_loop_over_the_batch_is_seen_where_steps_meet_sequences(evidence_of, c
     )
     evidence = evidence_of()
     evidence = replace(evidence, execution=replace(evidence.execution, raised=(raised,)))
-    assert [diagnosis.params["variant"] for diagnosis in diagnose(evidence, cases)] == ["batch_loop"]
+    assert [diagnosis.params["variant"] for diagnosis in diagnose(evidence, cases)] == [variant]
+
+
+def test_a_size_that_is_fixed_is_told_beside_a_mistake_that_is_understood(evidence_of, cases):
+    evidence = evidence_of(MISTAKES["gates_swapped_if"])
+    raised = Raised(
+        event="raised", phase="build", case="other_shape", type="ValueError", bases=[],
+        message="Incompatible shapes: [5,8] vs. [2,8]", lines=[3],
+    )  # fmt: skip
+    answers = {id: answer for id, answer in evidence.execution.answers.items() if id != "other_shape"}
+    execution = replace(evidence.execution, answers=answers, raised=(raised,))
+    found = _diagnosed(replace(evidence, execution=execution, verdicts={}), cases)
+    assert [diagnosis.code for diagnosis in found] == ["gates_swapped_if", "hardcoded_batch"]
 
 
 def test_a_list_with_other_steps_too_is_not_called_a_return_in_the_loop(evidence_of, cases):

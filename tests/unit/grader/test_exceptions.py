@@ -190,6 +190,7 @@ def test_a_name_that_does_not_exist_leads_to_the_one_that_was_meant(name, varian
         ("'LSTMCell' object has no attribute 'fcX0'", "zero", "fcXO"),
         ("'LSTMCell' object has no attribute 'unit'", "similar", "units"),
         ("'LSTMCell' object has no attribute 'qwertz'", "own", None),
+        ("'LSTMCell' object has no attribute 'fcXI'", "own", None),
         ("module 'tensorflow' has no attribute 'sigmod'", "similar", "sigmoid"),
         ("module 'tensorflow' has no attribute 'qwertz'", None, None),
         ("'int' object has no attribute 'shape'", "number", None),

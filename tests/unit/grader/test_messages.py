@@ -70,16 +70,17 @@ CODES = """
 REMARKS = """
     global_x_shape slow prompt_injection plagiarism review_suggested not_fresh_instance guessed_encoding
     keras_generation_used not_needed magic shell_line cell_magic cell_failed cell_timed_out missing_packages
-    untracked_weights
+    untracked_weights supplied_cell
 """.split()  # noqa: SIM905
 # Which case of a code it is; those of `any` serve more codes than one.
 VARIANTS = {
-    "any": set(ERROR_VARIANTS) | {"own", "constructor", "no_call", "rows", "matmul", "batch_loop"},
+    "any": set(ERROR_VARIANTS) | {"own", "constructor", "no_call", "rows", "matmul", "batch_loop", "all_steps"},
     "name_error": {"local", "self", "attribute", "similar", "zero", "prefix"},
     "attribute_error": {"tensor", "similar", "zero", "own", "number", "list"},
     "raises_in_init": {"key"},
     "raises_in_call": {"key"},
     "missing_package": {"torch"},
+    "hardcoded_units": {"no_parameter"},
     "no_call_method": {"other"},
     "syntax_error": {"indent", "tabs"},
     "recurrent_missing": {"gates"},

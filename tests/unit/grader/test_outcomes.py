@@ -342,6 +342,16 @@ def test_a_line_that_fails_elsewhere_may_hold_a_size_of_the_exercise(evidence_of
     assert hard_coded_size(execution, assignment.cases[0], wrong, reading) == (code and (code, {}))
 
 
+@pytest.mark.parametrize(("signature", "variant"), [("self", "no_parameter"), ("self, h_size", None)])
+def test_a_constructor_without_a_parameter_for_the_units_is_told_so(evidence_of, assignment, signature, variant):
+    evidence = evidence_of(lambda c: np.zeros((5, 3, 32)) if c.spec.id == "other_shape" else c.expected)
+    source = f"class LSTMCell:\n    def __init__(self):\n        pass\nclass LSTM:\n    def __init__({signature}):\n"
+    reading = Reading(format="py", error=None, source=source, class_line=4)
+    wrong = [case for case in assignment.cases if case.id == "other_shape"]
+    _, params = hard_coded_size(evidence.execution, assignment.cases[0], wrong, reading)
+    assert params.get("variant") == variant
+
+
 def test_no_size_is_named_when_nothing_says_so(evidence_of, assignment):
     evidence = evidence_of(lambda case: case.expected)
     assert hard_coded_size(evidence.execution, assignment.cases[0], assignment.cases[1:], READING) is None

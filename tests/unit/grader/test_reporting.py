@@ -9,7 +9,7 @@ import pytest
 
 from grader.checks.registry import run_checks
 from grader.reporting import report_on
-from grader.sandbox.protocol import Gradients, Raised
+from grader.sandbox.protocol import Gradients, Raised, StatementFailed
 from grader.stages import Stages
 from grader.submission import Submission
 
@@ -106,3 +106,28 @@ def test_weights_without_a_gradient_are_named_unless_it_is_all_of_them(evidence_
     gradients = Gradients(event="gradients", case="exercise", reach=reach, first_timestep=0.1)
     report = _report(replace(evidence, execution=replace(evidence.execution, gradients=gradients)), cases)
     assert [check.params for check in report.checks if check.code == "gradient_missing"] == [params]
+
+
+USES_CELL = "class LSTM(tf.keras.Model):\n    def __init__(self, n):\n        self.cell = LSTMCell(n)\n"
+UNREADABLE = {"index": 1, "code": "syntax_error", "params": {}}
+
+
+@pytest.mark.parametrize(
+    ("source", "skipped", "failed", "told"),
+    [
+        (USES_CELL, [UNREADABLE], False, True),
+        (USES_CELL, [], False, False),
+        ("class LSTMCell:\n    pass\n" + USES_CELL, [UNREADABLE], False, False),
+        ("from cells import LSTMCell\n" + USES_CELL, [], True, True),
+        (USES_CELL.replace("LSTMCell", "Cell"), [UNREADABLE], False, False),
+    ],
+    ids=["its cell cannot be read", "the class alone", "another cell cannot be read", "not there", "a cell of its own"],
+)
+def test_who_is_graded_with_the_exercises_cell_is_told(evidence_of, cases, source, skipped, failed, told):
+    evidence = evidence_of(lambda case: case.expected, reading={"source": source, "skipped": skipped})
+    lost = StatementFailed(
+        event="statement_failed", line=1, code="cell_failed", type="ImportError", message="", binds=["LSTMCell"]
+    )
+    execution = replace(evidence.execution, statements_failed=(lost,) if failed else ())
+    report = _report(replace(evidence, execution=execution), cases)
+    assert ("supplied_cell" in {advisory.code for advisory in report.advisories}) == told
