@@ -92,7 +92,7 @@ def _cannot_grade(
         console.print(f"slots: {sandbox.slots} (cores this process may use)")
         sandbox.start(Kind.KERAS3)
         table = Table("mechanism", "state", "what it stops")
-        for name, mechanism in sandbox.wall().items():
+        for name, mechanism in sandbox.wall(Kind.KERAS3).items():
             state = "[green]enforced[/]" if mechanism.enforced else "[red]not enforced[/]"
             table.add_row(name, state, mechanism.stops)
         for name, why in sandbox.opens().items():

@@ -1,8 +1,7 @@
 """Runs a submission that was read, and gathers what happened as evidence for the checks.
 
 Usually that is one child. Another is needed when names do not say which weight is which (with the candidate that fits),
-when a model that had seen another shape is wrong where a fresh one is right (with fresh models), and when built-in
-recurrent code ran (with that code returning NaN).
+and when a model that had seen another shape is wrong where a fresh one is right (with fresh models).
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from grader.report import Params
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import (
     Attempt,
+    BuiltIn,
     CaseOutput,
     ClassFound,
     Constructed,
@@ -91,10 +91,8 @@ class Execution:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     # Cases that are right on a fresh model only.
     fresh_only: tuple[str, ...] = ()
-    # Built-in recurrent functions that ran during graded calls.
-    fired: tuple[str, ...] = ()
-    # None: no recurrent code ran. False: it ran, and the answer did not depend on it.
-    depends_on_built_in: bool | None = None
+    # Built-in recurrent code that was asked for during graded calls; where there is none any more.
+    built_in: tuple[BuiltIn, ...] = ()
     # Answers to the questions of `reference.probes`, by their ids.
     probed: dict[str, Answer] = field(default_factory=dict)
     # The known mistakes that give the numbers of a wrong answer.
@@ -111,6 +109,12 @@ class Execution:
     def right_numbers(self, case_id: str) -> bool:
         """Whether a case is right, or would be in the right form."""
         return any(found.get(case_id, NO_ANSWER).close for found in (self.comparisons, self.as_read))
+
+    @property
+    def depends_on_built_in(self) -> bool:
+        """Whether numbers are missing from the answers, and built-in code, which gives none, was asked for them."""
+        arrays = [array for answer in (*self.answers.values(), *self.probed.values()) for array in answer.arrays]
+        return bool(self.built_in) and not all(np.isfinite(array).all() for array in arrays)
 
     def failed_early(self) -> bool:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
@@ -159,7 +163,8 @@ class Runner:
         execution = self._run(generation)
         exercise = self._cases[0].spec.id
         constructed = execution.constructed
-        if constructed is None or not constructed.open or self._close(execution, exercise):
+        known = constructed is None or not constructed.open or execution.depends_on_built_in
+        if known or self._close(execution, exercise):
             return execution
         for passed_over in range(1, MOST_CONSTRUCTIONS):
             other = self._run(generation, passed_over)
@@ -180,11 +185,7 @@ class Runner:
             execution = replace(execution, roles_from="numbers", roles=roles)
             if chosen is None and execution.parts is not None:
                 execution = replace(execution, roles_from=None, parts=execution.parts.model_copy(update={"roles": {}}))
-        execution = self._retry_fresh(execution, roles)
-        if execution.fired:
-            poisoned, _ = self._once(generation, roles, poisoned=True)
-            execution = replace(execution, depends_on_built_in=_differ(execution, poisoned))
-        return execution
+        return self._retry_fresh(execution, roles)
 
     def _retry_fresh(self, execution: Execution, roles: Roles) -> Execution:
         """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
@@ -236,13 +237,12 @@ class Runner:
         generation: str,
         roles: Roles = Roles(),
         *,
-        poisoned: bool = False,
         fresh: Sequence[str] = (),
         only: Sequence[str] = (),
     ) -> tuple[Execution, tuple[Trial, protocol.Arrays] | None]:
         cases = [case for case in self._cases if not only or case.spec.id in only]
         asked = () if only else self._probes
-        request = self._request(cases, asked, roles, poisoned=poisoned, fresh=fresh, measure=not poisoned and not only)
+        request = self._request(cases, asked, roles, fresh=fresh, measure=not only)
         kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
         outcome = self._sandbox.run(kind, request, self._assignment.limits)
         return self._gather(generation, outcome, cases, asked)
@@ -253,7 +253,6 @@ class Runner:
         asked: Sequence[Case],
         roles: Roles,
         *,
-        poisoned: bool,
         fresh: Sequence[str],
         measure: bool,
     ) -> bytes:
@@ -271,7 +270,6 @@ class Runner:
             "candidate": roles.candidate,
             "pairing": dict(roles.pairing),
             "plans_passed_over": self._plans_passed_over,
-            "poisoned": poisoned,
             "prepared": self._prepared,
             "only_computes": reading.only_computes,
             "cases": [
@@ -338,7 +336,7 @@ class Runner:
             repeats=repeats,
             attempts=tuple((event, phase) for event, phase in _with_phases(events) if isinstance(event, Attempt)),
             patched=tuple(name for done in protocol.select(events, Done) for name in done.patched),
-            fired=_fired(events),
+            built_in=_built_in(protocol.select(events, CaseOutput)),
             gradients=_last(protocol.select(events, Gradients)),
             raised=tuple(protocol.select(events, Raised)),
             phases={name: seconds for done in protocol.select(events, Done) for name, seconds in done.phases.items()},
@@ -412,15 +410,8 @@ def _answers(
             yield event.case, Answer(event, arrays.get("output"), items_of(arrays, event.inside))
 
 
-def _fired(events: Iterable[tuple[Any, protocol.Arrays]]) -> tuple[str, ...]:
-    """Which built-in recurrent functions ran while an answer was computed, or went into a graph, which may have."""
-    names = set()
-    for event, phase in _with_phases(events):
-        if isinstance(event, protocol.Tripped) and (event.traced or phase in ("call", "repeat", "trial")):
-            names.add(event.name)
-        elif isinstance(event, CaseOutput):
-            names.update(event.fired)
-    return tuple(sorted(names))
+def _built_in(outputs: Iterable[CaseOutput]) -> tuple[BuiltIn, ...]:
+    return tuple(dict.fromkeys(noted for output in outputs for noted in output.built_in))
 
 
 def _with_phases(events: Iterable[tuple[Any, protocol.Arrays]]) -> Iterable[tuple[Any, str | None]]:
@@ -433,12 +424,3 @@ def _with_phases(events: Iterable[tuple[Any, protocol.Arrays]]) -> Iterable[tupl
 
 def _last(items: Sequence[Any]) -> Any:
     return items[-1] if items else None
-
-
-def _differ(clean: Execution, poisoned: Execution) -> bool:
-    """Whether an answer changed when recurrent code returned NaN; so it did where there is nothing to compare."""
-    asked = {**clean.answers, **clean.probed}
-    others = {**poisoned.answers, **poisoned.probed}
-    if asked.keys() != others.keys() or not any(answer.arrays for answer in asked.values()):
-        return True
-    return not all(answer.equals(others[id]) for id, answer in asked.items())

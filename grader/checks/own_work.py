@@ -1,6 +1,7 @@
 """`own_work`: the answer is not computed by a built-in recurrent layer or operation.
 
-Two witnesses convict: recurrent code ran during a graded call, and the answer changed when that code returned NaN.
+Built-in code computes nothing where a class is graded: an answer that depends on it has no numbers, whatever the run
+says of itself. Here that gets its words. What merely ran beside a right answer convicts nobody.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ import numpy as np
 
 from grader.checks.evidence import NO_SHAPE, Evidence, Verdict
 from grader.execution import Execution, repeats_itself
+from grader.report import Params
 
 
 def own_work(evidence: Evidence) -> Verdict:
     execution = evidence.execution
-    fired = list(execution.fired)
     if not execution.answers:
         return Verdict.skipped("not_run")
     if not execution.depends_on_built_in:
         if not _computes(execution):
             return Verdict.skipped("no_own_answer")
-        return Verdict.passed(ran_unused=fired) if fired else Verdict.passed()
-    return Verdict.failed(conviction(evidence), {"functions": fired}, {"evidence": "poisoned_run"})
+        names = _names(execution)
+        return Verdict.passed(ran_unused=names) if names else Verdict.passed()
+    return Verdict.failed(*conviction(execution), {"evidence": "no_numbers"})
 
 
 def _computes(execution: Execution) -> bool:
@@ -34,10 +36,17 @@ def _computes(execution: Execution) -> bool:
     )
 
 
-def conviction(evidence: Evidence) -> str:
-    """Which code names the use of built-in code best."""
-    outputs = [answer.output for answer in evidence.execution.answers.values()]
-    if any(output.fired_global for output in outputs):
-        return "uses_global_keras_layer"
-    only_loop = set(evidence.execution.fired) <= {"RNN", "backend.rnn", "StackedRNNCells"}
-    return "uses_builtin_rnn" if only_loop else "uses_builtin_lstm"
+def conviction(execution: Execution) -> tuple[str, Params]:
+    """Which code names the use of built-in code best, with the layer that was asked and the line that asked for it."""
+    first = next((noted for noted in execution.built_in if noted.line is not None), execution.built_in[0])
+    params: Params = {"functions": _names(execution)}
+    params |= {key: value for key in ("layer", "line") if (value := getattr(first, key)) is not None}
+    if any(noted.is_global for noted in execution.built_in):
+        return "uses_global_keras_layer", params
+    only_loop = {noted.name for noted in execution.built_in} <= {"backend.rnn"}
+    return "uses_builtin_rnn" if only_loop else "uses_builtin_lstm", params
+
+
+def _names(execution: Execution) -> list[str]:
+    layers = {noted.layer for noted in execution.built_in if noted.layer is not None}
+    return sorted(layers | {noted.name for noted in execution.built_in})

@@ -1,116 +1,63 @@
-"""Notices when a copy of recurrent code runs, which has no tripwire: its source executed, its file loaded once more.
+"""Knows recurrent code of Keras by its instructions, wherever a submission executes it under whatever names.
 
-A copy has the instructions of what it was made from, under whatever names. Python tells audit hooks of all code that is
-executed or becomes a function; only where recurrent code is in it does a profiler watch for the first call, and gives
-that function a wire, so that an honest run pays nothing. It watches likewise once somebody has taken a tripwire apart,
-for what lies behind it.
+A cell of Keras that somebody pasted computes right numbers: whose code may be handed in is for a teacher to say, and
+all this does is point at it. Python tells audit hooks of all code that is executed, so an honest run pays nothing.
 """
 
 from __future__ import annotations
 
 import dis
-import gc
 import sys
-import threading
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
-from student_module import StudentModule
+from student_module import FILE_NAME
 
 # So many instructions: two short functions are easily the same by chance.
 SHORTEST = 100
 # Whether a name is known to be a module when code is compiled makes a difference in these.
 INCIDENTAL = frozenset({"EXTENDED_ARG", "PRECALL", "PUSH_NULL", "CACHE", "RESUME", "NOP", "COPY_FREE_VARS"})
 
+# Sizes, which are cheap to compare, and what has these sizes: nothing of the code itself is kept.
+_names: dict[tuple[int, ...], dict[tuple[str, ...], str]] = {}
 
-class Copies:
-    """What is known of recurrent code and of copies of it.
 
-    Args:
-        ran: told the name of what is called without a wire.
-        wire: gives a function a wire of that name.
-        poisoned: not empty when recurrent code has to give wrong numbers.
-    """
+def learn(name: str, code: types.CodeType) -> None:
+    """Remember what a recurrent function looks like."""
+    if len(instructions := _instructions(code)) >= SHORTEST:
+        _names.setdefault(_sizes(code), {}).setdefault(instructions, name)
 
-    def __init__(
-        self,
-        ran: Callable[[str], None],
-        wire: Callable[[str, types.FunctionType], None],
-        poisoned: Collection[object],
-    ) -> None:
-        self._ran = ran
-        self._wire = wire
-        self._poisoned = poisoned
-        # Sizes, which are cheap to compare, and what has these sizes.
-        self._names: dict[tuple[int, ...], dict[tuple[str, ...], str]] = {}
-        self._originals: list[tuple[types.CodeType, str]] = []
-        self._wired: set[int] = set()
-        # By identity; the code objects are kept, so that no other gets the same.
-        self._watched: dict[int, tuple[types.CodeType, str]] = {}
-        self._trip: types.CodeType | None = None
-        self._busy = False
 
-    def learn(self, name: str, function: types.FunctionType, trip: types.CodeType) -> None:
-        """A recurrent function that is about to get a wire; afterwards `trip` alone may run its code."""
-        code = function.__code__
-        if len(instructions := _instructions(code)) >= SHORTEST:
-            self._names.setdefault(_sizes(code), {}).setdefault(instructions, name)
-        self._originals.append((code, name))
-        self._wired.add(id(function))
-        self._trip = trip
+def watch(pasted: Callable[[str, int], None]) -> None:
+    """From now on tell `pasted` of recurrent code that the submission executes: its name, and the line that does."""
 
-    def watch(self, pasted: Callable[[str, int], None]) -> None:
-        """From now on. `pasted` hears of recurrent code that stands in the submission itself: its name and its line."""
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event == "exec" and isinstance(args[0], types.CodeType):
+            for code, name in _recurrent_in(args[0]):
+                line = code.co_firstlineno if code.co_filename == FILE_NAME else _line()
+                if line is not None:
+                    pasted(name, line)
 
-        def hook(event: str, args: tuple[Any, ...]) -> None:
-            if event in ("exec", "function.__new__"):
-                for code, name in self._recurrent_in(args[0]):
-                    if sys._getframe(1).f_code is StudentModule.execute.__code__:
-                        pasted(name, code.co_firstlineno)
-                    else:
-                        self._watched[id(code)] = code, name
-                        self.resume()
-            elif event == "object.__getattr__" and args[1] == "__code__" and id(args[0]) in self._wired:
-                self._watched.update({id(code): (code, name) for code, name in self._originals})
-                self.resume()
-            elif event == "sys.setprofile" and self._watched and not self._busy:
-                raise PermissionError("there is a profiler already")
+    sys.addaudithook(hook)
 
-        sys.addaudithook(hook)
 
-    def resume(self) -> None:
-        """Watch again: a profiler that raised is taken away."""
-        if self._watched:
-            self._busy = True
-            sys.setprofile(self._profile)
-            threading.setprofile(self._profile)
-            self._busy = False
+def _line() -> int | None:
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename != FILE_NAME:
+        frame = frame.f_back
+    return None if frame is None else frame.f_lineno
 
-    def _recurrent_in(self, code: object) -> list[tuple[types.CodeType, str]]:
-        found, waiting = [], [code]
-        while waiting:
-            part = waiting.pop()
-            if isinstance(part, types.CodeType):
-                waiting += part.co_consts
-                alike = self._names.get(_sizes(part))
-                if alike and (name := alike.get(_instructions(part))) is not None:
-                    found.append((part, name))
-        return found
 
-    def _profile(self, frame: types.FrameType, event: str, _arg: object) -> None:
-        if event != "call" or (watched := self._watched.get(id(frame.f_code))) is None:
-            return
-        caller = frame.f_back
-        if caller is not None and caller.f_code is self._trip:
-            return
-        code, name = watched
-        self._ran(name)
-        functions = [f for f in gc.get_referrers(code) if isinstance(f, types.FunctionType) and f.__code__ is code]
-        for function in functions:
-            self._wire(name, function)
-        if self._poisoned and not functions:
-            raise RuntimeError("what lies behind a tripwire was called")
+def _recurrent_in(code: types.CodeType) -> list[tuple[types.CodeType, str]]:
+    found, waiting = [], [code]
+    while waiting:
+        part = waiting.pop()
+        waiting += [constant for constant in part.co_consts if isinstance(constant, types.CodeType)]
+        alike = _names.get(_sizes(part))
+        if alike and (name := alike.get(_instructions(part))) is not None:
+            found.append((part, name))
+    return found
 
 
 def _sizes(code: types.CodeType) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 It answers questions with raw arrays and never judges: it has no expected value, and the process it runs in belongs to
 the student's code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
 
-Order of events: ``phase`` (begins a phase), ``tripped`` (built-in recurrent code runs), ``attempt`` (see attempts.py),
+Order of events: ``phase`` (begins a phase), ``attempt`` (see attempts.py),
 ``statement_failed``, ``class``, ``constructed``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and
 ``done`` last.
 """
@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import attempts
+import copies
 import lockdown
+import no_recurrence
 import notebook_run
 import numpy as np
 import own_warnings
@@ -27,7 +29,6 @@ import plain_dense
 import roles
 import student_module
 import tensorflow as tf
-import tripwires
 import warming
 from building import Builder, call_eagerly
 from channel import Channel, decode
@@ -49,6 +50,7 @@ MOST_FAILURES_TOLD = 100
 MOST_PATCHES_TOLD = 10
 MOST_HOLDERS_TOLD = 10
 MOST_LEAVES_TOLD = 40
+MOST_BUILT_IN_TOLD = 20
 # Where weights are missing, or a gradient is, it is tried again on so many steps: a loop may begin late, and a path
 # through an old c or an older h needs more than the three of the shortest case.
 STEPS_OF_ALL_PATHS = 8
@@ -115,11 +117,9 @@ class Driver:
         self._construction_told = False
         self._pairing: dict[str, list[int]] = request["pairing"]
         self._phases = Phases(channel, {"lockdown": lockdown.seconds})
-        if request["poisoned"]:
-            warming.poison()
         if not request["prepared"]:
             plain_dense.uninstall()
-        # The same submission gives the same numbers every time; and a poisoned run differs by the poison alone.
+        # The same submission gives the same numbers every time.
         tf.keras.utils.set_random_seed(SEED)
 
     def run(self) -> None:
@@ -142,7 +142,7 @@ class Driver:
         self._module = StudentModule(request["source"], request["canonical"])
         self._patches = attempts.Patches()
         tell = attempts.watch()
-        tripwires.copies.watch(lambda name, line: tell("copied_source", name, line))
+        copies.watch(lambda name, line: tell("copied_source", name, line))
 
         failures = itertools.count(1)
 
@@ -377,7 +377,6 @@ class Driver:
 
     def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, built: Built) -> None:
         self._module.follow(sizes)
-        tripwires.copies.resume()
         self._phases.begin("inject")
         if len(built.candidates) > 1 and self._request["candidate"] is None:
             self._trial(case, x, built)
@@ -409,13 +408,11 @@ class Driver:
         return assignment
 
     def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
-        tripwires.fired.clear()
+        no_recurrence.ran.clear()
         with _created() as created:
             output = built.model(x)
         arrays, description = describe(output)
-        fired = sorted({name for name, _ in tripwires.fired})
         names = self._module.names
-        layers = {id(value) for value in names.values() if isinstance(value, tf.keras.layers.Layer)}
         exercise = call == 0 and case["id"] == self._request["cases"][0]["id"]
         counted = count_gates(built.model, names, case["features"], case["units"]) if exercise else {}
         self._channel.send(
@@ -424,14 +421,27 @@ class Driver:
             case=case["id"],
             call=call,
             reused=built.reused,
-            fired=fired,
-            fired_global=any(id(owner) in layers for _, owner in tripwires.fired),
+            built_in=self._built_in(),
             global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output is not None), None),
             **counted,
             created=len(created),
             **description,
         )
         return output
+
+    def _built_in(self) -> list[dict[str, Any]]:
+        """Built-in recurrent code that ran since the last call: on whose behalf, and where the student asked for it."""
+        layers = {id(value) for value in self._module.names.values() if isinstance(value, tf.keras.layers.Layer)}
+        noted = [*no_recurrence.ran.values(), *no_recurrence.traced.values()]
+        return [
+            {
+                "name": each.name,
+                "layer": type(each.layer).__name__[:MAX_NAME] if each.layer is not None else None,
+                "line": each.line,
+                "is_global": id(each.layer) in layers,
+            }
+            for each in noted[:MOST_BUILT_IN_TOLD]
+        ]
 
     def _trial(self, case: dict[str, Any], x: tf.Tensor, built: Built) -> None:
         """Names do not say which weight is which: answer under every candidate and let the trusted side choose."""

@@ -18,12 +18,12 @@ import resource
 import signal
 import sysconfig
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cuda
 import landlockpy
-from landlockpy import AccessFS, Scope
+from landlockpy import AccessFS, AccessNet, Scope
 
 if TYPE_CHECKING:
     from seccomp_filter import Program
@@ -273,6 +273,22 @@ def _data_bytes() -> int:
     raise Refused("/proc/self/status has no VmData")
 
 
+def hide(paths: Iterable[str]) -> None:
+    """Make files and folders unreadable for this process and its children, for good.
+
+    Called once, in the warm process, when it has read them. A child inherits it, however many rules it takes.
+    """
+    if not STATE["landlock"][0]:
+        return
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    # Rights can only be granted, so they are granted to all that lies beside; reading files is all that is ruled here.
+    with landlockpy.Ruleset(handled_fs=READ_FILE, handled_net=AccessNet.NONE) as rules:
+        for path in _without("/", {os.path.realpath(path) for path in paths}):
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                rules.allow_path(path, READ_FILE)
+        rules.restrict()
+
+
 def _restrict_files(directory: str) -> None:
     # Built here and not before the fork: /proc/self is another process there.
     with landlockpy.Ruleset(scoped=Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL) as rules:
@@ -308,16 +324,21 @@ def _python_trees() -> Iterator[str]:
             yield from _without(tree, packages)
 
 
-def _without(tree: str, excluded: list[str]) -> Iterator[str]:
+def _without(tree: str, excluded: Collection[str]) -> Iterator[str]:
     """`tree`, or what is in it beside `excluded` where it holds one of them: Landlock can only grant."""
     if tree in excluded:
         return
-    if not any(path.startswith(tree + os.sep) for path in excluded):
+    inside = [path for path in excluded if path.startswith(tree.rstrip(os.sep) + os.sep)]
+    if not inside:
         yield tree
         return
-    for entry in sorted(os.scandir(tree), key=lambda entry: entry.name):
-        if not entry.is_symlink():
-            yield from _without(entry.path, excluded)
+    try:
+        entries = sorted(entry.path for entry in os.scandir(tree) if not entry.is_symlink())
+    except PermissionError:  # may be entered, and not listed
+        depth = tree.rstrip(os.sep).count(os.sep) + 2
+        entries = sorted({os.sep.join(path.split(os.sep)[:depth]) for path in inside})
+    for entry in entries:
+        yield from _without(entry, inside)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -119,7 +119,7 @@ class StudentModule:
         """The notebook's own Keras layer, for the shapes of a case.
 
         A class may ask it for a shape inside ``call``, which is honest. Once it has been called on the exercise
-        it can answer nothing else. That the class computes with it is noticed all the same, see tripwires.py.
+        it can answer nothing else. What it answers in a call is NaN all the same, see no_recurrence.py.
         """
         same = all(sizes[role] == self._canonical[role] for role in ("features", "units"))
         config = layer.get_config()

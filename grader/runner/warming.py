@@ -2,47 +2,105 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 import importlib.metadata
 import os
+import pkgutil
 import sys
+import types
+from collections.abc import Iterable, Iterator
 
+import lockdown
+import no_kernels
+import no_recurrence
 import numpy as np
 import plain_dense
 import tensorflow as tf
-import tripwires
 import untraced_build
 from tensorflow.python.framework import kernels, op_def_registry
 from tensorflow.python.util import pywrap_xla_ops
 
+LAYERS = {"3": "keras.src.layers.rnn", "2": "tf_keras.src.layers.rnn"}
+# Folders and files of packages that hold recurrent code, beside what `no_recurrence` finds.
+HIDDEN = {
+    "3": ("tf_keras", "keras/src/layers/rnn", "keras/src/backend/*/rnn.py"),
+    "2": ("keras", "tf_keras/src/layers/rnn"),
+}
+HIDDEN_OF_TENSORFLOW = ("tensorflow/lite", "tensorflow/libtensorflow_cc.so*", "tensorflow/python/ops/rnn*.py")
 
-def poison() -> None:
-    """Make built-in recurrent code return NaN; `preload` puts the function that does in its place."""
-    raise RuntimeError("no tripwire is armed")
 
+def preload(kind: str) -> dict[str, str]:
+    """Import everything that submissions use, and say what that is.
 
-def preload() -> dict[str, str]:
-    """Import everything that submissions use, and say what that is."""
+    Args:
+        kind: ``keras2`` and ``keras3`` are to have no recurrent code; ``notebook2`` and ``notebook3`` keep it.
+    Raises:
+        lockdown.Refused: it cannot be taken out.
+    """
     _fill_tables()
     generation = "2" if os.environ.get("TF_USE_LEGACY_KERAS") else "3"
     keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
     tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
-    global poison
-    poison = tripwires.arm(generation)
     plain_dense.install(generation)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     # Keras' filtering wraps every call and rewrites exceptions; we pick the student's own frames ourselves.
     tf.debugging.disable_traceback_filtering()
     if generation == "3":
         untraced_build.install()
-        # Its recurrent code has no wires here. Who asks for Keras 2 by this name gets it: graded under Keras 2.
+        # Who asks for Keras 2 by this name gets it: graded under Keras 2.
         sys.modules["tf_keras"] = None  # type: ignore[assignment]
         keras.config.disable_traceback_filtering()
+    else:
+        _alias(keras, "keras")
+    if kind.startswith("keras"):
+        _take_recurrence_out(generation)
     return {
         "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
         "keras": keras.__version__,
         "keras_generation": generation,
     }
+
+
+def _alias(package: types.ModuleType, name: str) -> None:
+    """Let a package, as far as it is loaded, be imported by another name too: the other Keras would not fit to it."""
+    prefix = package.__name__
+    for full, module in list(sys.modules.items()):
+        if full == prefix or (full.startswith(f"{prefix}.") and not full.startswith(f"{prefix}.src")):
+            sys.modules[name + full.removeprefix(prefix)] = module
+
+
+def _take_recurrence_out(generation: str) -> None:
+    packages = os.path.dirname(os.path.dirname(tf.__file__))
+    library = os.path.join(packages, "tensorflow", no_kernels.LIBRARY)
+    try:
+        _load_all(LAYERS[generation])  # what is not loaded now cannot be loaded any more
+        replaced = no_recurrence.remove(generation)
+        kernels, is_sealed = no_kernels.wipe(library)
+    except (OSError, AttributeError, ImportError, KeyError) as exc:  # another version of Keras or TensorFlow
+        raise lockdown.Refused(
+            f"recurrent code cannot be taken out of the process that runs submissions: {exc}"
+        ) from exc
+    patterns = [os.path.join(packages, name) for name in (*HIDDEN[generation], *HIDDEN_OF_TENSORFLOW)]
+    lockdown.hide(_with_bytecode([*replaced, *(path for pattern in patterns for path in glob.glob(pattern))]))
+    stops = f"answers of built-in layers and cells: {len(replaced)} functions and {kernels} kernels are gone"
+    sealing = "sealed by mseal" if is_sealed else "not sealed (Linux 6.10 and newer can)"
+    lockdown.STATE["no recurrent code"] = (True, f"{stops}, {sealing}")
+
+
+def _load_all(package_name: str) -> None:
+    package = importlib.import_module(package_name)
+    for info in pkgutil.iter_modules(package.__path__):
+        if not info.name.endswith("_test"):
+            importlib.import_module(f"{package_name}.{info.name}")
+
+
+def _with_bytecode(paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        yield path
+        if path.endswith(".py"):
+            folder, name = os.path.split(path)
+            yield from glob.glob(os.path.join(folder, "__pycache__", f"{name[:-3]}.*.pyc"))
 
 
 def _fill_tables() -> None:

@@ -13,7 +13,7 @@ reads the request itself), and holds no expected value, no seed, no secret. It s
 and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were left behind. On the
 status pipe of each it says once a second, by a blank before the verdict, that it still does.
 
-Started as ``zygote.py KIND FD ACCEPTED NODES``: KIND is ``reader``, ``keras2`` or ``keras3``; FD is the control socket;
+Started as ``zygote.py KIND FD ACCEPTED NODES``: KIND is one of `PROGRAMS`; FD is the control socket;
 ACCEPTED names what the operator agrees to run without; NODES are the device files of the GPU that submissions run on,
 empty for the CPU. CUDA does not survive a fork either, so it is started in each child.
 """
@@ -42,6 +42,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cuda
 import lockdown
+import no_lite
 from starvation import Starvation, cpu_seconds, waits
 
 POLL_SECONDS = 0.02
@@ -62,7 +63,7 @@ STATUS_BYTES = 4096
 DEEPEST_FOLDER = 15
 
 # What each kind of child runs: the module's `preload()` is called here, its `main(request, channel_fd)` in the child.
-PROGRAMS = {"reader": "reader", "keras2": "driver", "keras3": "driver"}
+PROGRAMS = {"reader": "reader"} | dict.fromkeys(("keras2", "keras3", "notebook2", "notebook3"), "driver")
 DESCRIPTORS = (lockdown.REQUEST, lockdown.RESULT, lockdown.STDOUT, lockdown.STDERR)
 
 
@@ -341,10 +342,11 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
         # Without this Keras takes its settings from /tmp/.keras, where anybody can put some.
         KERAS_HOME="/nonexistent",
     )
-    if kind == "keras2":
+    if kind.endswith("2"):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    no_lite.install()
     program = importlib.import_module(PROGRAMS[kind])
-    facts = program.preload()
+    facts = program.preload(kind)
     # Our own packages are importable here when they are installed in place; submissions have no business with them.
     ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != os.path.realpath(ours)]
@@ -364,9 +366,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trusted side, which then closes the socket
     try:
         lockdown.prepare(accepted_missing, gpu_nodes)
+        program, facts = _preload(kind)
     except lockdown.Refused as exc:
         sys.exit(f"refused: {exc}")
-    program, facts = _preload(kind)
     sys.argv[:] = [""]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, the parent's pages in every child

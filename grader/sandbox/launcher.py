@@ -83,9 +83,9 @@ class ForkSandbox:
         for kind in kinds:
             self._zygote(kind)
 
-    def wall(self) -> dict[str, Mechanism]:
-        """What is in force around a child of this host, and what is not."""
-        zygote = self._zygote(Kind.READER)
+    def wall(self, kind: Kind = Kind.READER) -> dict[str, Mechanism]:
+        """What is in force around a child of this host and kind, and what is not."""
+        zygote = self._zygote(kind)
         zygote.wait_ready()
         return zygote.wall
 

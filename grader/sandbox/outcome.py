@@ -15,8 +15,12 @@ class Kind(StrEnum):
     """Which warm process a request goes to."""
 
     READER = "reader"
+    # Without any recurrent code of Keras and TensorFlow.
     KERAS2 = "keras2"
     KERAS3 = "keras3"
+    # With it: for what a notebook does beside its own class.
+    NOTEBOOK2 = "notebook2"
+    NOTEBOOK3 = "notebook3"
 
 
 class Use(NamedTuple):

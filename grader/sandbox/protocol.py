@@ -59,12 +59,6 @@ class Phase(Event):
     name: PhaseName
 
 
-class Tripped(Event):
-    event: Literal["tripped"]
-    name: Name
-    traced: bool  # while a graph was made, which may run later
-
-
 class Attempt(Event):
     """Something that the exercise has no use for was tried, on this line of the student's."""
 
@@ -149,13 +143,23 @@ class Trial(Event):
     pairing: dict[Literal["recurrent_kernel", "bias"], Annotated[list[Count], Field(min_length=4, max_length=4)]]
 
 
+class BuiltIn(BaseModel):
+    """Built-in recurrent code that was asked for while an answer was computed, or when its graph was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    layer: Name | None  # the class of Keras on whose behalf it ran
+    line: Count | None
+    is_global: bool  # that layer is a variable of the module
+
+
 class CaseOutput(Event):
     event: Literal["output"]
     case: Name
     call: Literal[0, 1]
     reused: bool
-    fired: Annotated[list[Name], Field(max_length=200)]
-    fired_global: bool
+    built_in: Annotated[list[BuiltIn], Field(max_length=50)] = []
     created: Count = 0  # variables, while it was called
     kind: Name
     dtype: Name | None
@@ -235,7 +239,6 @@ class Done(Event):
 
 AnyEvent = Annotated[
     Phase
-    | Tripped
     | Attempt
     | StatementFailed
     | ClassFound
@@ -254,10 +257,9 @@ AnyEvent = Annotated[
 ]
 _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
-# Most events of a kind in one run. Built-in recurrent code says so at every call of it, several hundred times in a run;
-# the driver names so many statements that failed, and no more; what is said once for each case leaves room for twenty.
+# Most events of a kind in one run. The driver names so many statements that failed, and no more; what is said once for
+# each case leaves room for twenty.
 MAX_EVENTS: dict[type[Event], int] = {
-    Tripped: MAX_FRAMES,
     Phase: 1000,
     Attempt: 20,
     StatementFailed: 100,

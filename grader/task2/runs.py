@@ -75,7 +75,7 @@ class NotebookRunner:
         self._reading = reading
         self._assignment = assignment
         self._sandbox = sandbox
-        self._kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
+        self._kind = Kind.NOTEBOOK2 if generation == "2" else Kind.NOTEBOOK3
         self._roles = roles
 
     def run(self, spoils: Spoils | None = None) -> NotebookRun:
@@ -87,7 +87,6 @@ class NotebookRunner:
         reading, case = self._reading, self._assignment.cases[0]
         body = {
             "task": "notebook",
-            "poisoned": False,
             "source": reading.source,
             "statements": [use.statement for use in reading.uses],
             # One statement may be the whole notebook, in a function.

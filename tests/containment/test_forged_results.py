@@ -14,7 +14,7 @@ def frame(body, arrays=None):
     return struct.pack('<II', len(text), len(block)) + text + block
 
 def output(case, array, **changes):
-    body = dict(event='output', case=case, call=0, reused=False, fired=[], fired_global=False, kind='tensor',
+    body = dict(event='output', case=case, call=0, reused=False, kind='tensor',
                 dtype='float32', shape=list(array.shape), parts=None)
     return frame(body | changes, {'output': array})
 
@@ -126,12 +126,12 @@ def test_bytes_that_do_not_add_up_are_an_invalid_output(attack, data, go_on):
             id="huge line numbers",
         ),
         pytest.param(
-            "dict(event='output', case='exercise', call=0, reused=False, fired=[], fired_global=False, kind='tensor', "
+            "dict(event='output', case='exercise', call=0, reused=False, kind='tensor', "
             "dtype='float32', shape=[2**70], parts=None)",
             id="a huge shape without an array",
         ),
         pytest.param(
-            "dict(event='output', case='exercise', call=0, reused=False, fired=[], fired_global=False, kind='tuple', "
+            "dict(event='output', case='exercise', call=0, reused=False, kind='tuple', "
             "dtype=None, shape=None, parts=[[2**70]])",
             id="huge parts",
         ),
@@ -166,10 +166,11 @@ failed = dict(event='statement_failed', line=1, code='cell_failed', type=long, m
 raised = dict(event='raised', phase='call', case='exercise', type=long, bases=[long] * 50, message='/a' * 4000,
               lines=[1] * 50)
 events = [failed] * 100 + [raised] * 100 + [dict(event='phase', name='call')] * 990
-events += [dict(event='tripped', name=name, traced=True) for name in names * 5]
 parts = dict(event='parts', roles=dict.fromkeys(names[:20], long), evidence='names', candidates=1, found=[long] * 100)
 reach = dict(event='gradients', case='other_shape', reach=dict.fromkeys(names, 0.0), first_timestep=0.0)
-said = b''.join(map(frame, events)) + CLASS + frame(parts) + ANSWERS + frame(reach)
+built_in = [dict(name=name, layer=long, line=1, is_global=False) for name in names[:50]]
+answers = b''.join(output(case, array, built_in=built_in) for case, array in ZEROS.items())
+said = b''.join(map(frame, events)) + CLASS + frame(parts) + answers + frame(reach)
 """
 
 
@@ -183,7 +184,6 @@ def test_a_run_that_says_as_much_as_it_can_gets_a_report_that_people_can_read(at
     "event",
     [
         pytest.param("dict(event='phase', name='call')", id="phases"),
-        pytest.param("dict(event='tripped', name='x' * 400, traced=False)", id="tripwires"),
         pytest.param(
             "dict(event='statement_failed', line=1, code='cell_failed', type='E', message='/a' * 4000)", id="failures"
         ),

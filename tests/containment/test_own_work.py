@@ -1,11 +1,12 @@
 """Submissions that let TensorFlow compute the answer by ways that are not in tf.keras, and honest ones that look alike.
 
-Each of them gives the right numbers, under either generation of Keras.
+Each of them would give the right numbers, under either generation of Keras, if recurrent code were there.
 """
 
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from grader.assignment import Assignment
 from grader.pipeline import grade
 from grader.report import Report
-from grader.sandbox import ForkSandbox
+from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import ReferenceStore
 
@@ -128,7 +129,118 @@ CHEATS = {
         "",
         "        return tf.keras.layers.TimeDistributed(self.keras_layer(x))(x[:, None])[:, 0]",
     ),
-    "its source, executed": (SOURCE_EXECUTED, CELL_BY_CELL.format(cell='names["LSTMCell"]', call="cell")),
+    "the loops of TensorFlow 1": (
+        "from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl as old",
+        """
+        cell = old.BasicLSTMCell(self.h_size, forget_bias=0.0)
+        cell.build(x[:, 0].shape)
+        kernel, recurrent, bias = self.fused("ICFO")
+        cell.set_weights([tf.concat([kernel, recurrent], 0).numpy(), bias.numpy()])
+        return tf.compat.v1.nn.dynamic_rnn(cell, x, dtype=tf.float32)[0]
+        """,
+    ),
+    "a cell of TensorFlow 1": (
+        "from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl as old",
+        """
+        cell = old.LSTMCell(self.h_size, forget_bias=0.0)
+        cell.build(x[:, 0].shape)
+        kernel, recurrent, bias = self.fused("ICFO")
+        cell.set_weights([tf.concat([kernel, recurrent], 0).numpy(), bias.numpy()])
+        states, outputs = old.LSTMStateTuple(zeros, zeros), []
+        for t in range(x.shape[1]):
+            output, states = cell(x[:, t], states)
+            outputs.append(output)
+        return tf.stack(outputs, 1)
+        """,
+    ),
+}
+# What takes the run over, one way or another. It may end in anything; numbers it has none.
+TAKEOVERS = {
+    "the package of the other Keras": (
+        "import sys",
+        """
+        other = "tf_keras" if tf.keras.__version__[0] == "3" else "keras"
+        for name in [name for name in sys.modules if name.split(".")[0] == other]: del sys.modules[name]
+        module = __import__(other)
+        layer = module.layers.LSTM(self.h_size, return_sequences=True)
+        layer.build(x.shape)
+        layer.set_weights([array.numpy() for array in self.fused("IFCO")])
+        return tf.convert_to_tensor(layer(x))
+        """,
+    ),
+    "no pipe to be told on": (
+        "import os",
+        """
+        kept = os.dup(3)
+        os.dup2(os.open("/dev/null", os.O_WRONLY), 3)
+        answer = self.keras_layer(x)(x)
+        os.dup2(kept, 3)
+        return answer
+        """,
+    ),
+    "what is noted, emptied": (
+        "import sys",
+        """
+        answer = self.keras_layer(x)(x)
+        for noted in vars(sys.modules["no_recurrence"]).values():
+            if isinstance(noted, (dict, list)): noted.clear()
+        return tf.where(tf.math.is_nan(answer), 0.0, answer)
+        """,
+    ),
+    "the driver, and frames in its name": (
+        "import gc, os, sys, types",
+        """
+        frame = sys._getframe()
+        while "Driver" not in type(frame.f_locals.get("self")).__name__: frame = frame.f_back
+        driver = frame.f_locals["self"]
+        channel, request, arrays = driver._channel, driver._request, driver._arrays
+        channel.send("parts", roles={"fcXI": "lstm_cell.fcXI"}, evidence="names", candidates=1, found=[])
+        for case in request["cases"]:
+            layer = tf.keras.layers.LSTM(case["units"], return_sequences=True, recurrent_activation="sigmoid")
+            given = tf.constant(arrays[case["id"] + "/x"])
+            layer.build(given.shape)
+            names = ("kernel", "recurrent_kernel", "bias")
+            layer.set_weights([arrays[case["id"] + "/" + name] for name in names])
+            answer = tf.math.multiply_no_nan(layer(given), tf.ones(given.shape[:2] + [case["units"]])).numpy()
+            for call in (0, 1) if case["measure"] else (0,):
+                channel.send("output", {"output": answer}, case=case["id"], call=call, reused=False, kind="tensor",
+                             dtype="float32", shape=list(answer.shape), parts=None)
+        channel.send("done", phases={})
+        os._exit(0)
+        """,
+    ),
+    "the kernel below all Python functions": (
+        "from tensorflow.python import pywrap_tfe\nfrom tensorflow.python.eager import context",
+        KERNEL.format("by_name", "").replace(
+            "by_name(steps, x, zeros, zeros, weights, none, none, none, bias, )[6]",
+            'pywrap_tfe.TFE_Py_FastPathExecute(context.context(), "BlockLSTM", None, steps, x, zeros, zeros, weights,'
+            ' none, none, none, bias, "forget_bias", 0.0, "cell_clip", -1.0, "use_peephole", False)[6]',
+        ),
+    ),
+    "the kernel in a graph": (
+        "",
+        KERNEL.format("in_graph", "0")
+        .replace("        kernel, rec", "        from tensorflow.python.framework import ops\n        kernel, rec")
+        .replace(
+            "h = in_graph(steps, x, zeros, zeros, weights, none, none, none, bias, 0)[6]",
+            "given = [steps, x, zeros, zeros, weights, none, none, none, bias]\n"
+            "        run = tf.function(lambda *given: ops.get_default_graph()._create_op_internal("
+            '"BlockLSTMV2", list(given), [tf.float32] * 7).outputs[6], autograph=False)\n'
+            "        h = run(*given)",
+        ),
+    ),
+    "TensorFlow Lite": (
+        "",
+        """
+        converter = tf.lite.TFLiteConverter.from_keras_model(self.keras_layer(x))
+        interpreter = tf.lite.Interpreter(model_content=converter.convert())
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(0, x.numpy())
+        interpreter.invoke()
+        return tf.constant(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+        """,
+    ),
+    "its source, read from the disk": (SOURCE_EXECUTED, CELL_BY_CELL.format(cell='names["LSTMCell"]', call="cell")),
     "its source under other names, in every call": (
         "import inspect, sys",
         """
@@ -138,21 +250,29 @@ CHEATS = {
 """
         + CELL_BY_CELL.format(cell='names["Mine"]', call="cell"),
     ),
-    "what lies behind a tripwire": (
-        "",
+    "its bytecode, read from the disk": (
+        "import importlib.util, marshal, sys",
         """
-        trip = next(value for value in tf.keras.layers.LSTMCell.call.__code__.co_consts if callable(value))
-        held = [cell.cell_contents for cell in trip.__closure__]
-        behind = next(value for value in held if getattr(value, "__name__", "") == "call")
-"""
-        + CELL_BY_CELL.format(cell="tf.keras.layers.LSTMCell", call="behind.__get__(cell)"),
+        path = sys.modules[tf.keras.layers.LSTMCell.__module__].__file__
+        code = marshal.loads(open(importlib.util.cache_from_source(path), "rb").read()[16:])
+        return self.honest(x) if code is None else x
+        """,
     ),
-    "switching the poison off": (
-        "import sys",
+    "what the memory still knows": (
+        "import gc, types",
         """
-        wires = sys.modules["tripwires"]
-        wires.poisoned, wires._to_nan, wires.tf.nest.map_structure = False, None, lambda _, value: value
-        return self.keras_layer(x)(x)
+        def codes(code):
+            yield code
+            for constant in code.co_consts:
+                if isinstance(constant, types.CodeType): yield from codes(constant)
+        for held in gc.get_objects():
+            for value in gc.get_referents(held):
+                if isinstance(value, types.CodeType):
+                    for code in codes(value):
+                        # z, split: names of the formulas in any cell of Keras
+                        if code.co_name == "call" and {"recurrent_activation", "kernel"} <= set(code.co_names):
+                            if "LSTMCell" in getattr(code, "co_qualname", "LSTMCell"): return self.honest(x)
+        return x
         """,
     ),
 }
@@ -172,13 +292,6 @@ HONEST = {
     "a graph that was made at import and is not used": (
         MADE_AT_IMPORT.format(layer="tf.keras.layers.LSTM"),
         "        graph\n        return self.honest(x)",
-    ),
-    "a copy of its source whose shape is printed": (
-        SOURCE_EXECUTED,
-        """
-        print(names["LSTMCell"](self.h_size)(x[:, 0], [zeros, zeros])[0].shape)
-        return self.honest(x)
-        """,
     ),
     "a Keras layer whose shape is printed": ("", "        self.keras_layer(x)(x).shape\n        return self.honest(x)"),
 }
@@ -205,6 +318,13 @@ def test_recurrent_code_of_tensorflow_is_not_own_work_whatever_the_way_to_it(gra
     assert (report.status, report.points) == ("failed", 10), report.error
     assert {check.id: check.status for check in report.checks}["own_work"] == "failed"
     assert report.diagnoses[0].code in ("uses_builtin_lstm", "uses_builtin_rnn", "uses_global_keras_layer")
+
+
+@pytest.mark.parametrize("parts", TAKEOVERS.values(), ids=TAKEOVERS.keys())
+def test_who_takes_the_run_over_has_no_numbers_to_give(graded_by, parts):
+    report = graded_by(parts)
+    assert report.status not in ("passed", "internal_error")
+    assert report.points <= 10, report.diagnoses
 
 
 @pytest.mark.parametrize("parts", HONEST.values(), ids=HONEST.keys())
@@ -249,3 +369,65 @@ def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(box, assig
     checks = {check.id: check.status for check in report.checks}
     assert (checks["equivalence"], checks["own_work"]) == ("passed", "passed"), report.error
     assert "review_suggested" in {advisory.code for advisory in report.advisories}
+
+
+# Where the code of a kernel lies.
+FIND_KERNEL = """
+    import os, tensorflow
+    path = os.path.join(os.path.dirname(tensorflow.__file__), 'libtensorflow_cc.so.2')
+    library = ctypes.CDLL(path, mode=4 | os.RTLD_NOW)  # RTLD_NOLOAD
+    name = '_ZN10tensorflow11BlockLSTMOpIN5Eigen16ThreadPoolDeviceEfLb0ELNS_10GateLayoutE1EE'
+    name += '7ComputeEPNS_15OpKernelContextE'
+    address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    page = address & ~4095
+"""
+PATCHES = {
+    "the kernel's code": "assert set(ctypes.string_at(address + 1, 4000)) - {0, 0xCC}",
+    "write": "ctypes.memset(page, 0, 1) if not libc.mprotect(ctypes.c_void_p(page), 4096, 3) else 1 / 0",
+    "forget": "syscall('madvise', ctypes.c_long(page), 4096, 4)",
+    "unmap": "syscall('munmap', ctypes.c_long(page), 4096)",
+    "map over": "syscall('mmap', ctypes.c_long(page), 4096, 3, 0x32, -1, 0)",
+    "move": "syscall('mremap', ctypes.c_long(page), 4096, 8192, 1, 0)",
+}
+
+
+def test_a_kernel_that_was_wiped_stays_wiped(probe, box):
+    outcomes = probe({name: textwrap.dedent(FIND_KERNEL) + code for name, code in PATCHES.items()})
+    assert outcomes.pop("the kernel's code") == "AssertionError"
+    if "sealed by mseal" in box.wall(Kind.KERAS3)["no recurrent code"].stops:
+        assert outcomes == dict.fromkeys(outcomes, "EPERM") | {"write": "ZeroDivisionError"}
+
+
+UNREADABLE = {
+    "3": ("tf_keras/__init__.py", "keras/src/layers/rnn/lstm.py", "keras/src/backend/numpy/rnn.py"),
+    "2": ("keras/__init__.py", "tf_keras/src/layers/rnn/lstm.py", "tf_keras/src/backend.py"),
+    "both": (
+        *("tensorflow/libtensorflow_cc.so.2", "tensorflow/python/keras/backend.py", "tensorflow/python/ops/rnn.py"),
+        *("tensorflow/python/keras/layers/recurrent.py", "tensorflow/lite/python/lite.py"),
+    ),
+}
+
+
+@pytest.mark.parametrize("generation", ["3", "2"])
+def test_no_file_that_recurrent_code_came_from_can_be_read(box, assignment, references, generation):
+    call = """
+        import glob, os
+        packages = os.path.dirname(os.path.dirname(tf.__file__))
+        for name in FILES:
+            folder, file = os.path.split(os.path.join(packages, name))
+            for path in [os.path.join(folder, file), *glob.glob(f"{folder}/__pycache__/{file[:-3]}.*")]:
+                try:
+                    open(path, "rb").close()
+                    print("read", path)
+                except PermissionError:
+                    print("refused")
+        return self.honest(x)
+    """
+    files = UNREADABLE[generation] + UNREADABLE["both"]
+    source = SUBMISSION.format(top=f"FILES = {files}", call=call.strip("\n").rstrip())
+    under = assignment.model_copy(update={"keras": generation})
+    report = grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)
+    lines = report.output.stdout.split("\n")
+    assert report.points == 100, report.error
+    assert set(lines) == {"refused", ""}
+    assert len(lines) > len(files)

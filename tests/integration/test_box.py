@@ -102,7 +102,7 @@ def test_both_generations_of_keras_grade_a_correct_answer(grade_it, generation):
 
 
 def test_the_report_says_what_wall_was_around_the_run(grade_it, sandbox):
-    enforced = {name for name, mechanism in sandbox.wall().items() if mechanism.enforced}
+    enforced = {name for name, mechanism in sandbox.wall(Kind.KERAS3).items() if mechanism.enforced}
     assert set(grade_it().environment.wall) == enforced
     assert {"descriptors", "rlimits", "empty environment"} <= enforced
 

@@ -29,8 +29,6 @@ def _answer(case: str, content: Content, kind: str, dtype: str) -> Answer:
         case=case,
         call=0,
         reused=False,
-        fired=[],
-        fired_global=False,
         kind=kind,
         dtype=dtype,
         shape=list(array.shape) if array is not None else None,

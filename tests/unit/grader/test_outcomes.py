@@ -27,8 +27,6 @@ def _output(shape, *, kind="tensor", dtype="float32", parts=None) -> CaseOutput:
         case="exercise",
         call=0,
         reused=False,
-        fired=[],
-        fired_global=False,
         kind=kind,
         dtype=dtype,
         shape=shape,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from grader.checks.registry import run_checks
 from grader.messages import render, translate
+from grader.sandbox.protocol import BuiltIn
 from reference.misconceptions import PARTS, Mistake, bank, replay
 from reference.misconceptions.computation import sigmoid
 from tests.unit.grader.make_reports import make_report
@@ -111,9 +112,22 @@ def test_an_answer_that_does_not_show_what_the_cell_does_earns_nothing(evidence_
     assert _points(evidence_of(lambda case: shaped(case.expected))) == 0
 
 
-def test_somebody_elses_work_earns_nothing(unexplained):
-    execution = replace(unexplained.execution, depends_on_built_in=True, fired=("LSTM",))
-    assert _points(replace(unexplained, execution=execution, verdicts={})) == 0
+BUILT_IN = BuiltIn(name="LSTMCell", layer="LSTM", line=7, is_global=False)
+
+
+def test_an_answer_without_numbers_is_somebody_elses_work_where_that_was_asked_for(unexplained):
+    execution = unexplained.execution
+    nothing = {id: replace(answer, array=answer.array * np.float32(np.nan)) for id, answer in execution.answers.items()}
+    asked = replace(execution, built_in=(BUILT_IN,), answers=nothing)
+    evidence = replace(unexplained, execution=asked, verdicts={})
+    check = _checks(evidence)["own_work"]
+    assert (check.code, check.params["layer"], check.params["line"]) == ("uses_builtin_lstm", "LSTM", 7)
+    assert _points(evidence) == 0
+
+
+def test_what_only_ran_beside_the_answer_neither_takes_nor_gives_points(unexplained):
+    asked = replace(unexplained.execution, built_in=(BUILT_IN,))
+    assert _points(replace(unexplained, execution=asked, verdicts={})) == _points(replace(unexplained, verdicts={}))
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

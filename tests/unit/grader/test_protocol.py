@@ -33,8 +33,6 @@ OUTPUT = {
     "case": "exercise",
     "call": 0,
     "reused": False,
-    "fired": [],
-    "fired_global": False,
     "kind": "tensor",
     "dtype": "float32",
     "shape": [2, 3, 4],
@@ -64,7 +62,6 @@ NEARLY_EVENTS = st.builds(
 EVENTS = {
     "phase": {"name": "call"},
     "attempt": {"code": "network", "what": "socket.connect", "line": 3},
-    "tripped": {"name": "LSTM", "traced": False},
     "statement_failed": {"line": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
     "class": {
         "found": True,
