@@ -6,6 +6,7 @@ and when a model that had seen another shape is wrong where a fresh one is right
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from grader.answers import Answer, items_of
 from grader.assignment import Assignment
+from grader.backpropagation import Backpropagation, factors, judge
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.explanation import Explanation, explain
@@ -48,6 +50,10 @@ Array = NDArray[np.floating]
 RIGHT = 1e-3
 # Among answers that change from call to call, one is nearest by chance, so it must be this many times nearer.
 FAR_NEARER = 10.0
+# What can keep gradients from going back, every so many steps for instance.
+STOPS_GRADIENTS = re.compile(
+    r"stop_gradient|stop_recording|custom_gradient|no_gradient|prevent_gradient", re.IGNORECASE
+)
 # So many ways to construct a class are tried by their numbers.
 MOST_CONSTRUCTIONS = 4
 
@@ -86,6 +92,8 @@ class Execution:
     answers: dict[str, Answer] = field(default_factory=dict)
     repeats: dict[str, Answer] = field(default_factory=dict)
     gradients: Gradients | None = None
+    # The gradients of a right answer, compared; None: the answer is wrong, or there are none.
+    backpropagation: Backpropagation | None = None
     raised: tuple[Raised, ...] = ()
     phases: dict[str, float] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
@@ -257,7 +265,11 @@ class Runner:
         measure: bool,
     ) -> bytes:
         reading, assignment = self._reading, self._assignment
+        exercise = self._cases[0].spec.id
         small = min(cases, key=lambda case: case.expected.size).spec.id
+        # A second call and gradients: on the smallest case, because they cost a call each. Gradients may be stopped
+        # every so many steps, which shows on many only.
+        measured = cases[0].spec.id if STOPS_GRADIENTS.search(reading.source) else small
         sizes = ("batch", "timesteps", "features", "units")
         body = {
             "task": "class",
@@ -279,8 +291,7 @@ class Runner:
                     # The smallest case is built on its own shape: what is right only on a fresh model shows here.
                     "fresh": case.spec.id == small or case.spec.id in fresh,
                     "trial": case is search_case(cases),
-                    # A second call and gradients: on the smallest case, because they cost a call each.
-                    "measure": case.spec.id == small and measure,
+                    "measure": case.spec.id == measured and measure,
                 }
                 for case in cases
             ],
@@ -296,6 +307,10 @@ class Runner:
                 ("bias", case.weights.bias),
             )
         }
+        if measure:  # on the exercise's own, where the smallest has no answer
+            arrays |= {
+                f"{case.spec.id}/factors": factors(case) for case in cases if case.spec.id in (measured, exercise)
+            }
         return protocol.encode(body, arrays)
 
     def _compare(self, case: Case, answer: Answer | None) -> Comparison:
@@ -303,6 +318,26 @@ class Runner:
             return NO_ANSWER
         tolerance = self._assignment.tolerance
         return compare(answer.array, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
+
+    def _judged(
+        self,
+        events: Sequence[tuple[Any, protocol.Arrays]],
+        cases: Sequence[Case],
+        comparisons: Mapping[str, Comparison],
+        repeats: Mapping[str, Answer],
+    ) -> tuple[Gradients | None, Backpropagation | None]:
+        """The gradients, and what they are worth where the answer is right that they were taken of.
+
+        Without numbers, nothing is believed of the gradients of a right answer.
+        """
+        found = next(((event, arrays) for event, arrays in events if isinstance(event, Gradients)), None)
+        case = next((case for case in cases if found and case.spec.id == found[0].case), None)
+        if found is None or case is None:
+            return None, None
+        event, arrays = found
+        if not (comparisons[case.spec.id].close and self._compare(case, repeats.get(case.spec.id)).close):
+            return event, None
+        return (event, judge(case, arrays)) if arrays else (None, None)
 
     def _gather(
         self, generation: str, outcome: Outcome, cases: Sequence[Case], asked: Sequence[Case]
@@ -319,6 +354,7 @@ class Runner:
         phases = [event.name for event in protocol.select(events, Phase)]
         comparisons = {case.spec.id: self._compare(case, answers.get(case.spec.id)) for case in cases}
         parts = _last(protocol.select(events, Parts))
+        gradients, backpropagation = self._judged(events, cases, comparisons, repeats)
         execution = Execution(
             generation,
             outcome,
@@ -337,7 +373,8 @@ class Runner:
             attempts=tuple((event, phase) for event, phase in _with_phases(events) if isinstance(event, Attempt)),
             patched=tuple(name for done in protocol.select(events, Done) for name in done.patched),
             built_in=_built_in(protocol.select(events, CaseOutput)),
-            gradients=_last(protocol.select(events, Gradients)),
+            gradients=gradients,
+            backpropagation=backpropagation,
             raised=tuple(protocol.select(events, Raised)),
             phases={name: seconds for done in protocol.select(events, Done) for name, seconds in done.phases.items()},
             comparisons=comparisons,

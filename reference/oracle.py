@@ -67,12 +67,16 @@ class LSTMGradients:
     bias: Float64Array
 
 
-def lstm_gradients(x: Float32Array, weights: LSTMWeights, factors: Float32Array) -> LSTMGradients:
+def lstm_gradients(
+    x: Float32Array, weights: LSTMWeights, factors: Float32Array, *, through: str = "hc"
+) -> LSTMGradients:
     """Differentiate ``sum(y * factors)`` by backpropagation through time, `y` being the LSTM's output.
 
     Args:
         x: ``(batch, timesteps, features)``.
         factors: ``(batch, timesteps, units)``.
+        through: the states that gradients go back through from step to step; without one of them these are the
+            gradients of a layer that stops them there.
     Source: the chain rule on the formulas above; with dh and dc the gradients of the states after a timestep and z the
         sums inside the gates::
 
@@ -107,7 +111,8 @@ def lstm_gradients(x: Float32Array, weights: LSTMWeights, factors: Float32Array)
             axis=1,
         )
         dz_all[:, t] = dz
-        dh, dc = dz @ recurrent_kernel.T, dc * f
+        dh = dz @ recurrent_kernel.T * ("h" in through)
+        dc = dc * f * ("c" in through)
     return LSTMGradients(
         x=dz_all @ kernel.T,
         kernel=np.einsum("btf,btz->fz", inputs, dz_all),

@@ -1,14 +1,19 @@
-"""`trainability`: gradients reach every kernel, recurrent kernel and bias, through time."""
+"""`trainability`: gradients are those of an LSTM on every kernel, recurrent kernel and bias, back through time.
+
+Those of a right answer are compared as numbers. Those of a wrong one cannot be: they have to reach all of these.
+"""
 
 from __future__ import annotations
 
 from grader.checks.evidence import Evidence, Verdict, equivalence_missing
+from grader.report import Params
 
 
 def trainability(evidence: Evidence) -> Verdict:
     if (skipped := equivalence_missing(evidence)) is not None:
         return skipped
-    gradients = evidence.execution.gradients
+    execution = evidence.execution
+    gradients, compared = execution.gradients, execution.backpropagation
     if gradients is None:
         return Verdict.failed("gradient_failed")
     unreached = sorted(name for name, largest in gradients.reach.items() if not largest)
@@ -16,6 +21,16 @@ def trainability(evidence: Evidence) -> Verdict:
         return Verdict.failed("gradient_missing", {"variant": "all"}, {"roles": unreached})
     if unreached:
         return Verdict.failed("gradient_missing", {"roles": unreached})
-    if not gradients.first_timestep:
-        return Verdict.failed("gradient_truncated")
-    return Verdict.passed(weights=len(gradients.reach))
+    if compared is None:
+        if not gradients.first_timestep:
+            return Verdict.failed("gradient_truncated")
+        return Verdict.passed(weights=len(gradients.reach))
+    details: Params = {"weights": len(gradients.reach), "error": compared.error}
+    if not compared.wrong:
+        return Verdict.passed(**details)
+    if compared.steps is not None:
+        return Verdict.failed("gradient_truncated", {"steps": compared.steps}, details)
+    params: Params = {"gradients": list(compared.wrong)}
+    if compared.stopped is not None:
+        params |= {"variant": f"without_{compared.stopped}"}
+    return Verdict.failed("gradient_differs", params, details)

@@ -37,7 +37,7 @@ from construct import Constructor
 from contents import last_step
 from gate_names import GATES
 from leaves import Leaf, find_leaves, untracked
-from observations import MAX_NAME, describe, is_stub, largest, own_attributes, text_of, watchable
+from observations import MAX_NAME, as_array, describe, is_stub, largest, own_attributes, text_of, watchable
 from peepholes import ROWS, TIMESTEPS, find_peepholes
 from phases import Failed, Phases
 from student_module import StudentModule
@@ -477,9 +477,10 @@ class Driver:
         return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
     def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: roles.Assignment | None) -> None:
-        """A second call, recorded, so that it serves for both: is the answer the same, and how far do gradients reach?
+        """A second call, recorded, so that it serves for both: is the answer the same, and what are its gradients?
 
-        The gradient is that of the last step's output. It should reach every weight, and back to the first input.
+        Those of a sum of the answer times given factors, which are 0 in the first row but for the last step: there the
+        gradient should reach back to the first input, and everywhere every weight.
         """
         self._phases.begin("repeat")
         with tf.GradientTape() as tape:
@@ -489,7 +490,8 @@ class Driver:
             return
         self._phases.begin("gradients")
         try:
-            reach, first = self._reach(tape, x, output, case, assignment)
+            factors = self._arrays.get(f"{case['id']}/factors")
+            reach, first, arrays = self._gradients(tape, x, output, case, assignment, factors)
         except Exception as exc:
             if student_module.student_frames(exc):  # else it is none of the student's code
                 self._phases.report(exc, case["id"])
@@ -502,24 +504,42 @@ class Driver:
                     tape.watch(longer)
                     output = built.model(longer)
                 longer_case = {**case, "timesteps": longer.shape[1]}
-                reach, first = self._reach(tape, longer, output, longer_case, assignment)
+                reach, first, _ = self._gradients(tape, longer, output, longer_case, assignment)
             except Exception:  # that many steps are our idea, not the exercise's
                 pass
-        self._channel.send("gradients", case=case["id"], reach=reach, first_timestep=first)
+        self._channel.send("gradients", arrays, case=case["id"], reach=reach, first_timestep=first)
 
     @staticmethod
-    def _reach(
-        tape: tf.GradientTape, x: tf.Tensor, output: Any, case: dict[str, Any], assignment: roles.Assignment
-    ) -> tuple[dict[str, float | None], float | None]:
-        """How large the gradient of each weight is at most, and that of the first step of the input."""
+    def _gradients(
+        tape: tf.GradientTape,
+        x: tf.Tensor,
+        output: Any,
+        case: dict[str, Any],
+        assignment: roles.Assignment,
+        factors: np.ndarray | None = None,
+    ) -> tuple[dict[str, float | None], float | None, dict[str, np.ndarray]]:
+        """How large the gradient of each weight is at most, and that of the first step of the input; and all of them.
+
+        Without factors, or of an answer of another shape, they are those of the last step, and are not told.
+        """
         slots = assignment.slots
+        whole = factors is not None and tf.is_tensor(output) and output.shape == factors.shape
         with tape:
-            # Unequal factors: equal ones could cancel.
-            parts = [tf.reshape(part, [-1]) for part in last_step(output, case)]
-            loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
-        input_gradient, *weight_gradients = tape.gradient(loss, [x, *(watchable(leaf.variable) for leaf, *_ in slots)])
+            if whole:
+                loss = tf.reduce_sum(tf.cast(output, tf.float32) * factors)
+            else:
+                # Unequal factors: equal ones could cancel.
+                parts = [tf.reshape(part, [-1]) for part in last_step(output, case)]
+                loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
+        variables = [watchable(leaf.variable) for leaf, *_ in slots]
+        of_x, *of_weights = tape.gradient(loss, [x, *variables])
         reach = {
             f"{leaf.path[:MAX_NAME]} ({array} {gates})": largest(gradient)
-            for (leaf, array, gates, _), gradient in zip(slots, weight_gradients, strict=True)
+            for (leaf, array, gates, _), gradient in zip(slots, of_weights, strict=True)
         }
-        return reach, largest(input_gradient[:, 0]) if input_gradient is not None else None
+        arrays: dict[str, np.ndarray] = {}
+        if whole:
+            values = [as_array(each, like) for each, like in zip(of_weights, variables, strict=True)]
+            arrays = roles.collect(assignment, case["features"], case["units"], values) | {"x": as_array(of_x, x)}
+        first = None if of_x is None else largest(of_x[:1, 0] if whole else of_x[:, 0])
+        return reach, first, arrays

@@ -242,8 +242,14 @@ def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
         open_to_c(leaf, units)
 
 
-def collect(assignment: Assignment, features: int, units: int) -> dict[str, np.ndarray]:
-    """The reverse of `inject`: the student's weights as a Keras LSTM would hold them, NaN where there is none."""
+def collect(
+    assignment: Assignment, features: int, units: int, gradients: Sequence[np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """The reverse of `inject`: the student's weights as a Keras LSTM would hold them, NaN where there is none.
+
+    Args:
+        gradients: what is to be laid out so in the place of the weights, one for each of the slots.
+    """
     shapes = {"kernel": (features, 4 * units), "recurrent_kernel": (units, 4 * units), "bias": (4 * units,)}
     weights = {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
 
@@ -254,8 +260,9 @@ def collect(assignment: Assignment, features: int, units: int) -> dict[str, np.n
             part = values[..., place * units : (place + 1) * units]
             target[...] = target + part if add else part
 
-    for leaf, array, gates, split in assignment.slots:
-        values = as_columns(np.asarray(leaf.variable, np.float32), leaf, array, len(gates))
+    held = gradients or [np.asarray(leaf.variable, np.float32) for leaf, *_ in assignment.slots]
+    for (leaf, array, gates, split), values in zip(assignment.slots, held, strict=True):
+        values = as_columns(values, leaf, array, len(gates))
         if array == "both":
             height = features if split == "xh" else units
             first, second = values[:height], values[height:]
@@ -263,6 +270,6 @@ def collect(assignment: Assignment, features: int, units: int) -> dict[str, np.n
             put("recurrent_kernel", gates, second if split == "xh" else first)
         else:
             put(array, gates, values)
-    for leaf, gates in assignment.zeros:
+    for leaf, gates in assignment.zeros if gradients is None else ():
         put("bias", gates, np.asarray(leaf.variable, np.float32).ravel(), add=True)
     return weights

@@ -34,6 +34,9 @@ ARRAYS_HEADER = struct.Struct("<Q")
 #: Names of the arrays of a `Weights`: number of the model, and what a Keras LSTM calls the weight.
 WEIGHT = re.compile(r"(\d{1,3})/(kernel|recurrent_kernel|bias)")
 
+#: Names of the arrays of a `Gradients`.
+GRADIENTS = frozenset({"x", "kernel", "recurrent_kernel", "bias"})
+
 T = TypeVar("T", bound="Event")
 Arrays = dict[str, NDArray[Any]]
 # Twice what the driver cuts them to.
@@ -174,6 +177,8 @@ class CaseOutput(Event):
 
 
 class Gradients(Event):
+    """Of a sum of the answer times factors; comes with the arrays of `GRADIENTS` where the answer has a right shape."""
+
     event: Literal["gradients"]
     case: Name
     reach: Annotated[dict[Name, float | None], Field(max_length=1000)]
@@ -357,6 +362,8 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
     if isinstance(event, Trial | CaseOutput):
         is_open = bool(event.inside) or (isinstance(event, CaseOutput) and event.parts is not None)
         wanted = {f"inside/{k}" for k in range(len(event.inside))} if is_open else {"output"}
+    elif isinstance(event, Gradients):
+        wanted = set(GRADIENTS)
     if not block:
         return {}
     if len(block) < ARRAYS_HEADER.size or ARRAYS_HEADER.unpack_from(block)[0] > MAX_ARRAYS_HEADER_BYTES:

@@ -63,8 +63,8 @@ CODES = """
     frame_walk gc_reference imports_solution network subprocess env_read write_outside
     steps_missing only_form_differs wrong_values_and_form no_numbers same_form_on_hidden_cases extra_axis wrong_kind
     wrong_values wrong_on_hidden_cases wrong_shape wrong_dtype differs_on_second_call
-    gradient_missing gradient_truncated gradient_failed parts_not_found equivalence_not_earned own_work_failed not_run
-    internal_error
+    gradient_missing gradient_truncated gradient_differs gradient_failed parts_not_found equivalence_not_earned
+    own_work_failed not_run internal_error
 """.split()  # noqa: SIM905  # two hundred quoted words are hard to read
 # Codes of remarks and of what was left out: they have a message and nothing else.
 REMARKS = """
@@ -118,6 +118,7 @@ VARIANTS = {
     "timeout": {"budget"},
     "review_suggested": {"copied"},
     "attack_on_grader": {"forged", "frames"},
+    "gradient_differs": {"without_h", "without_c"},
     "keras_generation_used": {"slow", "notebook", "scope"},
 }
 CHECKS = (

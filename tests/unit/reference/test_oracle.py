@@ -139,6 +139,19 @@ def test_gradients_agree_with_finite_differences(make_weights, question):
         assert gradient[place] == pytest.approx((above - below) / (high - low), rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize(("through", "reaches_back"), [("hc", True), ("h", True), ("c", True), ("", False)])
+def test_gradients_go_back_through_the_states_they_may_go_through(make_weights, through, reaches_back):
+    weights = make_weights(3, 4, 5)
+    x = np.random.default_rng(2).standard_normal((2, 6, 4)).astype(np.float32)
+    factors = np.zeros((2, 6, 5), np.float32)
+    factors[:, -1] = 1
+    found = lstm_gradients(x, weights, factors, through=through)
+    assert found.x[:, -1].all()
+    assert bool(found.x[:, 0].any()) == reaches_back
+    whole = lstm_gradients(x, weights, factors)
+    assert np.array_equal(found.kernel, whole.kernel) == (through == "hc")
+
+
 def test_gradients_of_nothing_are_zero(make_weights):
     weights = make_weights(3, 4, 5)
     x = np.ones((2, 6, 4), np.float32)

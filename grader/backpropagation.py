@@ -1,0 +1,92 @@
+"""Whether the gradients of a right answer are those of an LSTM: trainability as a number.
+
+The run is asked for the gradients of a sum of its answer times given factors. The oracle's backpropagation through time
+says what they must be. A gradient that is stopped somewhere, or that leaves TensorFlow, is another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import GATES, Case, lstm_gradients, split_gates
+
+Array = NDArray[np.floating]
+
+# Of the largest gradient in an array. Right answers are off by at most 2e-6; a gradient that is stopped by 1e-2.
+TOLERANCE = 1e-4
+SEED = 17
+WEIGHTS = ("kernel", "recurrent_kernel", "bias")
+
+
+@dataclass(frozen=True)
+class Backpropagation:
+    """How the gradients of an answer compare with the oracle's.
+
+    Args:
+        error: the largest difference, as a share of the largest gradient in its array.
+        wrong: which gradients differ, such as ``kernel i``, or ``kernel`` for all gates; ``x`` for the input.
+        stopped: the state through which no gradient goes from step to step, if that explains all: ``h`` or ``c``.
+        steps: how many of the last steps the gradient of the last output reaches, if it does not reach the first.
+    """
+
+    error: float
+    wrong: tuple[str, ...] = ()
+    stopped: str | None = None
+    steps: int | None = None
+
+
+def factors(case: Case) -> Array:
+    """What the answer to a case is multiplied by, of its shape. In the first row only the last step counts."""
+    random = np.random.default_rng((SEED, case.spec.seed))
+    drawn = random.uniform(0.5, 1.5, case.expected.shape) * random.choice([-1, 1], case.expected.shape)
+    drawn[0, :-1] = 0
+    wanted: Array = drawn.astype(np.float32)
+    return wanted
+
+
+def judge(case: Case, found: Mapping[str, Array]) -> Backpropagation:
+    """Compare the gradients of an answer, under the names of `LSTMGradients`, with the oracle's."""
+    expected = vars(lstm_gradients(case.x, case.weights, factors(case)))
+    error, wrong = _differences(expected, found)
+    if not wrong:
+        return Backpropagation(error)
+    for stopped, through in (("h", "c"), ("c", "h")):
+        other = vars(lstm_gradients(case.x, case.weights, factors(case), through=through))
+        if not _differences(other, found)[1]:
+            return Backpropagation(error, wrong, stopped=stopped)
+    return Backpropagation(error, wrong, steps=_steps_reached(expected["x"], found["x"]))
+
+
+def _steps_reached(expected: Array, found: Array) -> int | None:
+    """How many of the last steps the gradient of the last output reaches; None: all that it should."""
+    if found.shape != expected.shape:
+        return None
+    reached = (found[0] != 0).any(axis=-1)
+    missed = ~reached & (expected[0] != 0).any(axis=-1)
+    return int(np.count_nonzero(reached)) if missed[0] else None
+
+
+def _differences(expected: Mapping[str, Array], found: Mapping[str, Array]) -> tuple[float, tuple[str, ...]]:
+    worst, wrong = 0.0, []
+    for name in ("x", *WEIGHTS):
+        want, have = expected[name], found[name]
+        if have.shape != want.shape:
+            return np.inf, (name,)
+        parts = {"x": (want, have)}
+        if name in WEIGHTS:
+            gates = zip(GATES, split_gates(want).values(), split_gates(have).values(), strict=True)
+            parts = {f"{name} {gate}": (one, other) for gate, one, other in gates}
+        scale = np.abs(want).max()
+        differ = []
+        for part, (one, other) in parts.items():
+            with np.errstate(invalid="ignore", over="ignore"):
+                error = float(np.abs(other - one).max() / scale) if scale else 0.0
+            worst = max(worst, error, key=lambda value: (np.isnan(value), value))
+            if not error <= TOLERANCE:
+                differ.append(part)
+        wrong += [name] if len(differ) == len(parts) else differ
+    return worst, tuple(wrong)

@@ -1,0 +1,79 @@
+"""Gradients of a right answer, compared with the oracle's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grader.backpropagation import factors, judge
+from grader.checks.evidence import Verdict
+from grader.checks.trainability import trainability
+from grader.sandbox.protocol import Gradients
+from reference import lstm_gradients, split_gates
+
+
+@pytest.fixture
+def case(cases):
+    return min(cases, key=lambda case: case.expected.size)
+
+
+def _found(case, through="hc"):
+    gradients = vars(lstm_gradients(case.x, case.weights, factors(case), through=through))
+    return {name: array.astype(np.float32) for name, array in gradients.items()}
+
+
+def test_the_gradients_of_an_lstm_are_right(case):
+    judged = judge(case, _found(case))
+    assert judged.wrong == ()
+    assert judged.error < 1e-6
+
+
+@pytest.mark.parametrize("through", ["h", "c"])
+def test_a_state_that_lets_no_gradient_through_is_named(case, through):
+    assert judge(case, _found(case, through)).stopped == {"h": "c", "c": "h"}[through]
+
+
+def test_gradients_that_stop_at_every_step_reach_the_last_one_alone(case):
+    judged = judge(case, _found(case, through=""))
+    assert (judged.stopped, judged.steps) == (None, 1)
+
+
+def test_one_gate_that_is_off_is_named_alone(case):
+    found = _found(case)
+    split_gates(found["recurrent_kernel"])["f"][...] *= 1.01
+    assert judge(case, found).wrong == ("recurrent_kernel f",)
+
+
+@pytest.mark.parametrize("name", ["x", "kernel", "recurrent_kernel", "bias"])
+@pytest.mark.parametrize("spoil", [lambda array: array * np.float32(np.nan), lambda array: array[:1] * 0])
+def test_what_is_no_gradient_is_wrong(case, name, spoil):
+    found = _found(case)
+    assert judge(case, found | {name: spoil(found[name])}).wrong == (name,)
+
+
+def test_the_factors_of_a_case_are_the_same_every_time_and_leave_the_first_row_its_last_step(case):
+    drawn = factors(case)
+    assert np.array_equal(drawn, factors(case))
+    assert drawn.shape == case.expected.shape
+    assert not drawn[0, :-1].any()
+    assert drawn[0, -1].all()
+    assert np.abs(drawn[1:]).min() >= 0.5
+
+
+def _verdict(evidence, case, found):
+    reach = {"cell.fcXI.kernel (kernel I)": 1.0}
+    gradients = Gradients(event="gradients", case=case.spec.id, reach=reach, first_timestep=1.0)
+    execution = replace(evidence.execution, gradients=gradients, backpropagation=judge(case, found))
+    return trainability(replace(evidence, execution=execution, verdicts={"equivalence": Verdict.passed()}))
+
+
+def test_a_right_answer_with_other_gradients_is_not_trainable(evidence_of, case):
+    evidence = evidence_of(lambda case: case.expected)
+    assert _verdict(evidence, case, _found(case)).status == "passed"
+    assert _verdict(evidence, case, _found(case, "c")).code == "gradient_differs"
+    assert _verdict(evidence, case, _found(case, "c")).params["variant"] == "without_h"
+    assert _verdict(evidence, case, _found(case, "")).params == {"steps": 1}
+    halved = {name: array / 2 for name, array in _found(case).items()}
+    assert _verdict(evidence, case, halved).params == {"gradients": ["x", "kernel", "recurrent_kernel", "bias"]}
