@@ -97,6 +97,8 @@ class Execution:
     raised: tuple[Raised, ...] = ()
     phases: dict[str, float] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
+    # Whether the exercise's own numbers are right, and others of the same sizes wrong.
+    known_by_heart: bool = False
     # Cases that are right on a fresh model only.
     fresh_only: tuple[str, ...] = ()
     # Built-in recurrent code that was asked for during graded calls; where there is none any more.
@@ -193,7 +195,7 @@ class Runner:
             execution = replace(execution, roles_from="numbers", roles=roles)
             if chosen is None and execution.parts is not None:
                 execution = replace(execution, roles_from=None, parts=execution.parts.model_copy(update={"roles": {}}))
-        return self._retry_fresh(execution, roles)
+        return self._ask_otherwise(self._retry_fresh(execution, roles), roles)
 
     def _retry_fresh(self, execution: Execution, roles: Roles) -> Execution:
         """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
@@ -213,6 +215,18 @@ class Runner:
             comparisons={**execution.comparisons, **{id: again.comparisons[id] for id in cured}},
             fresh_only=tuple(cured),
         )
+
+    def _ask_otherwise(self, execution: Execution, roles: Roles) -> Execution:
+        """Right on the exercise's own numbers and on nothing else: on other numbers of the same sizes too?
+
+        The exercise's numbers are public, and can be known by heart.
+        """
+        exercise, *hidden = self._cases
+        if not self._close(execution, exercise.spec.id) or any(self._close(execution, c.spec.id) for c in hidden):
+            return execution
+        other = probes.other_numbers(exercise)
+        again, _ = self._once(execution.generation, roles, instead=[other])
+        return replace(execution, known_by_heart=not self._close(again, other.spec.id))
 
     @staticmethod
     def _close(execution: Execution, case_id: str) -> bool:
@@ -247,10 +261,11 @@ class Runner:
         *,
         fresh: Sequence[str] = (),
         only: Sequence[str] = (),
+        instead: Sequence[Case] = (),
     ) -> tuple[Execution, tuple[Trial, protocol.Arrays] | None]:
-        cases = [case for case in self._cases if not only or case.spec.id in only]
-        asked = () if only else self._probes
-        request = self._request(cases, asked, roles, fresh=fresh, measure=not only)
+        cases = instead or [case for case in self._cases if not only or case.spec.id in only]
+        asked = () if only or instead else self._probes
+        request = self._request(cases, asked, roles, fresh=fresh, measure=not only and not instead)
         kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
         outcome = self._sandbox.run(kind, request, self._assignment.limits)
         return self._gather(generation, outcome, cases, asked)

@@ -13,6 +13,7 @@ steps ask everything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -140,6 +141,16 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
             kernel[at, at] = written * (SATURATING if gate in free else SMALL * random.uniform(0.5, 1.0, units))
     fused = (array.reshape(*array.shape[:-2], -1).astype(np.float32) for array in (kernel, recurrent_kernel, bias))
     return LSTMWeights(*fused)
+
+
+def other_numbers(case: Case) -> Case:
+    """A case of the same sizes, with other inputs and weights and the oracle's answer."""
+    own = case.weights
+    bias = own.bias.reshape(len(GATES), -1)[:, ::-1].ravel()
+    weights = LSTMWeights(own.kernel[::-1].copy(), own.recurrent_kernel[::-1].copy(), bias.copy())
+    x = -case.x[:, ::-1]
+    spec = replace(case.spec, id=f"{case.spec.id}_otherwise", visibility="hidden", category="probe")
+    return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32))
 
 
 def right_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> frozenset[str]:

@@ -132,7 +132,8 @@ class Driver:
             self._ask_again()
             self._probe()
         self._phases.end()
-        self._channel.send("done", phases=self._phases.seconds, patched=self._patches.replaced()[:MOST_PATCHES_TOLD])
+        patched = self._patches.replaced()[:MOST_PATCHES_TOLD]
+        self._channel.end(phases=self._phases.seconds, patched=patched)
 
     # --- import ----------------------------------------------------------------------------------------------
 
@@ -477,21 +478,24 @@ class Driver:
         return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
     def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: roles.Assignment | None) -> None:
-        """A second call, recorded, so that it serves for both: is the answer the same, and what are its gradients?
+        """A second call, recorded, so that it serves for all: is the answer the same, and what are its gradients?
 
-        Those of a sum of the answer times given factors, which are 0 in the first row but for the last step: there the
-        gradient should reach back to the first input, and everywhere every weight.
+        Those of the last step's output should reach every weight, and back to the first input. Those of the whole
+        answer times given factors are numbers for the trusted side.
         """
         self._phases.begin("repeat")
-        with tf.GradientTape() as tape:
+        factors = self._arrays.get(f"{case['id']}/factors")
+        with tf.GradientTape(persistent=factors is not None) as tape:
             tape.watch(x)
             output = self._call(case, x, built, call=1)
         if assignment is None:
             return
         self._phases.begin("gradients")
+        arrays: dict[str, np.ndarray] = {}
         try:
-            factors = self._arrays.get(f"{case['id']}/factors")
-            reach, first, arrays = self._gradients(tape, x, output, case, assignment, factors)
+            reach, first = self._reach(tape, x, output, case, assignment)
+            if factors is not None and tf.is_tensor(output) and output.shape == factors.shape:
+                arrays = self._gradients(tape, x, output, factors, assignment)
         except Exception as exc:
             if student_module.student_frames(exc):  # else it is none of the student's code
                 self._phases.report(exc, case["id"])
@@ -504,42 +508,36 @@ class Driver:
                     tape.watch(longer)
                     output = built.model(longer)
                 longer_case = {**case, "timesteps": longer.shape[1]}
-                reach, first, _ = self._gradients(tape, longer, output, longer_case, assignment)
+                reach, first = self._reach(tape, longer, output, longer_case, assignment)
             except Exception:  # that many steps are our idea, not the exercise's
                 pass
         self._channel.send("gradients", arrays, case=case["id"], reach=reach, first_timestep=first)
 
     @staticmethod
-    def _gradients(
-        tape: tf.GradientTape,
-        x: tf.Tensor,
-        output: Any,
-        case: dict[str, Any],
-        assignment: roles.Assignment,
-        factors: np.ndarray | None = None,
-    ) -> tuple[dict[str, float | None], float | None, dict[str, np.ndarray]]:
-        """How large the gradient of each weight is at most, and that of the first step of the input; and all of them.
-
-        Without factors, or of an answer of another shape, they are those of the last step, and are not told.
-        """
+    def _reach(
+        tape: tf.GradientTape, x: tf.Tensor, output: Any, case: dict[str, Any], assignment: roles.Assignment
+    ) -> tuple[dict[str, float | None], float | None]:
+        """How large the gradient of each weight is at most, and that of the first step of the input."""
         slots = assignment.slots
-        whole = factors is not None and tf.is_tensor(output) and output.shape == factors.shape
         with tape:
-            if whole:
-                loss = tf.reduce_sum(tf.cast(output, tf.float32) * factors)
-            else:
-                # Unequal factors: equal ones could cancel.
-                parts = [tf.reshape(part, [-1]) for part in last_step(output, case)]
-                loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
-        variables = [watchable(leaf.variable) for leaf, *_ in slots]
-        of_x, *of_weights = tape.gradient(loss, [x, *variables])
+            # Unequal factors: equal ones could cancel.
+            parts = [tf.reshape(part, [-1]) for part in last_step(output, case)]
+            loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
+        input_gradient, *weight_gradients = tape.gradient(loss, [x, *(watchable(leaf.variable) for leaf, *_ in slots)])
         reach = {
             f"{leaf.path[:MAX_NAME]} ({array} {gates})": largest(gradient)
-            for (leaf, array, gates, _), gradient in zip(slots, of_weights, strict=True)
+            for (leaf, array, gates, _), gradient in zip(slots, weight_gradients, strict=True)
         }
-        arrays: dict[str, np.ndarray] = {}
-        if whole:
-            values = [as_array(each, like) for each, like in zip(of_weights, variables, strict=True)]
-            arrays = roles.collect(assignment, case["features"], case["units"], values) | {"x": as_array(of_x, x)}
-        first = None if of_x is None else largest(of_x[:1, 0] if whole else of_x[:, 0])
-        return reach, first, arrays
+        return reach, largest(input_gradient[:, 0]) if input_gradient is not None else None
+
+    @staticmethod
+    def _gradients(
+        tape: tf.GradientTape, x: tf.Tensor, output: tf.Tensor, factors: np.ndarray, assignment: roles.Assignment
+    ) -> dict[str, np.ndarray]:
+        """The gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
+        variables = [watchable(leaf.variable) for leaf, *_ in assignment.slots]
+        with tape:
+            loss = tf.reduce_sum(tf.cast(output, tf.float32) * factors)
+        of_x, *of_weights = tape.gradient(loss, [x, *variables])
+        values = [as_array(each, like) for each, like in zip(of_weights, variables, strict=True)]
+        return roles.collect(assignment, x.shape[-1], output.shape[-1], values) | {"x": as_array(of_x, x)}

@@ -94,7 +94,7 @@ def run(request: dict[str, Any], channel: Channel) -> None:
         module.shown.note("raised", f"{kind}: {message}")
 
     module.run(request["statements"], request["statement_seconds"], on_failure)
-    channel.send("done", phases={"notebook": time.monotonic() - started})
+    channel.end(phases={"notebook": time.monotonic() - started})
 
 
 def _seed_generators() -> None:

@@ -25,6 +25,8 @@ from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 
 HEADER = struct.Struct("<II")
 MAX_FRAMES = 20_000
+# An honest `Done` is shorter.
+LARGEST_DONE = 16384
 # One event of the driver: 40 times what the largest honest one takes, and little enough to become Python objects.
 MAX_EVENT_BYTES = 1 << 20
 # The names, types and shapes before arrays, of which an event carries one: safetensors makes an object of each.
@@ -311,6 +313,17 @@ def split_frames(raw: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
         frames.append((raw[start : start + text_length], raw[start + text_length : end]))
         offset = end
     return frames, False
+
+
+def has_ended(raw: bytes | bytearray) -> bool:
+    """Whether the last frame, and a whole one, is that of `Done`."""
+    if b'"done"' not in raw[-LARGEST_DONE:]:
+        return False
+    try:
+        frames, cut_off = split_frames(bytes(raw))
+        return not cut_off and decode_json(frames[-1][0]).get("event") == "done"
+    except (RunnerOutputInvalid, AttributeError):
+        return False
 
 
 def decode_json(text: bytes) -> Any:

@@ -18,12 +18,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Collection
 from typing import IO
 
 from grader.errors import RunLost, SandboxError, SandboxStartFailed, SandboxUnavailable
-from grader.sandbox import namespaces
+from grader.sandbox import namespaces, protocol
 from grader.sandbox.device import CPU, Device
 from grader.sandbox.limits import Limits
 from grader.sandbox.namespaces import RUNNER, Ring
@@ -34,6 +35,9 @@ START_SECONDS = 120.0
 DYING_SECONDS = 2.0
 MOST_FAILURES = 3
 READ_SIZE = 65536
+# A run that has given its last answer is over. What it does in the time that it has to say more, counts against it.
+ENDING_SECONDS = 1.0
+ENDED = "ended"
 STATUS_BYTES = 2**20
 
 
@@ -186,13 +190,14 @@ class Zygote:
         seen = dict.fromkeys(readers, 0)
         pulse = Pulse(self.pid)
         flooded = False
+        ended: float | None = None
         with selectors.DefaultSelector() as selector:
             for pipe, fd in readers.items():
                 selector.register(fd, selectors.EVENT_READ, pipe)
             # A grandchild may hold the log pipes open: the verdict is the end, and what is in the pipes then is read.
             verdict_in = False
             while selector.get_map():
-                events = selector.select(0 if verdict_in else 1.0)
+                events = selector.select(0 if verdict_in else 1.0 if ended is None else ENDING_SECONDS)
                 if verdict_in and not events:
                     break
                 if not self.alive and not events:
@@ -210,10 +215,14 @@ class Zygote:
                         continue
                     seen[name] += len(chunk)
                     kept[name] += chunk[: max(0, caps[name] - len(kept[name]))]
+                    if name == "result" and ended is None and protocol.has_ended(kept["result"]):
+                        ended = time.monotonic()
                     limit = limits.result_bytes if name == "result" else limits.flood_bytes
                     if seen[name] > limit and not flooded:
                         flooded = True
                         self._send({"kill": run_id, "reason": "output"}, [])
+                if ended is not None and not verdict_in and time.monotonic() - ended > ENDING_SECONDS:
+                    self._send({"kill": run_id, "reason": ENDED}, [])
         if not kept["status"].strip():
             raise self._lost("gave no verdict on a run")
         verdict = json.loads(kept["status"])
@@ -228,6 +237,8 @@ class Zygote:
         if refused and not kept["result"]:
             raise self._lost(f"could not close the box: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}")
         self._failures = 0
+        if verdict["killed_for"] == ENDED:
+            verdict |= {"killed_for": None, "exit_code": 0}
         return Outcome(
             result=bytes(kept["result"]),
             stdout=bytes(kept["stdout"]),

@@ -82,3 +82,30 @@ def test_closing_the_log_pipes_does_no_harm(attack):
 def test_an_exit_handler_cannot_speak_after_the_end(attack):
     report = attack(class_body="import atexit\natexit.register(lambda: os.write(3, b'after'))")
     assert (report.status, report.points) == ("passed", 100)
+
+
+@pytest.mark.parametrize(
+    "linger",
+    [
+        pytest.param(
+            "class Slow:\n"
+            "    def write(self, text): return len(text)\n"
+            "    def flush(self):\n"
+            "        while True: pass\n"
+            "sys.stdout = Slow()",
+            id="a stream that flushes for ever",
+        ),
+        pytest.param(
+            "class Clock:\n"
+            "    def __del__(self):\n"
+            "        while True: pass\n"
+            "kept_until_the_end = Clock()\n"
+            "sys.stderr = Clock()",
+            id="an object that does not want to go",
+        ),
+    ],
+)
+def test_a_run_is_over_with_its_last_answer_whatever_it_does_then(attack, linger):
+    report = attack(class_body=linger)
+    assert (report.status, report.points) == ("passed", 100), (report.error, report.diagnoses)
+    assert report.timing.wall_seconds < 10

@@ -62,7 +62,7 @@ CODES = """
     uses_builtin_lstm uses_builtin_rnn uses_global_keras_layer monkeypatch fake_array forged_result reads_files
     frame_walk gc_reference imports_solution network subprocess env_read write_outside
     steps_missing only_form_differs wrong_values_and_form no_numbers same_form_on_hidden_cases extra_axis wrong_kind
-    wrong_values wrong_on_hidden_cases wrong_shape wrong_dtype differs_on_second_call
+    known_by_heart wrong_values wrong_on_hidden_cases wrong_shape wrong_dtype differs_on_second_call
     gradient_missing gradient_truncated gradient_differs gradient_failed parts_not_found equivalence_not_earned
     own_work_failed not_run internal_error
 """.split()  # noqa: SIM905  # two hundred quoted words are hard to read
