@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from grader.advisories import advisories_of, advisories_on
 from grader.artefacts import Sink, pack
 from grader.assignment import Assignment
 from grader.checks.evidence import Evidence
@@ -21,11 +21,8 @@ from grader.outcomes import (
     ending_problem,
     missing_class,
 )
-from grader.reaching import attacks, worth_a_look
 from grader.reading import Reading
 from grader.report import (
-    HELD,
-    Advisory,
     AssignmentRef,
     CaseResult,
     Check,
@@ -34,32 +31,19 @@ from grader.report import (
     Environment,
     ErrorInfo,
     Output,
-    Params,
     Receipt,
     Report,
     Status,
     SubmissionRef,
 )
 from grader.reproduction import reproduction
-from grader.sandbox.protocol import Parts
-from grader.server_paths import clean_message, in_brief, without_server_paths
+from grader.server_paths import clean_message, without_server_paths
 from grader.stages import Stages
 from grader.submission import Submission
 from grader.version import grader_version
 from reference import Case
 
 Located = TypeVar("Located", Check, Diagnosis)
-
-# Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
-MOST_ADVISORIES = 50
-# What makes the name of the exercise's cell.
-MAKES_CELL = re.compile(
-    r"^[ \t]*class[ \t]+LSTMCell\b|^LSTMCell[ \t]*=|\bimport[ \t][^\n]{0,200}\bLSTMCell\b", re.MULTILINE
-)
-# How TensorFlow calls a tensor that a call has left behind; what it says more means nothing to a student.
-OUT_OF_SCOPE = "is out of scope and cannot be used here"
-# Of the CPU time that a run may take: beyond it another machine may end it.
-SLOW_SHARE = 0.5
 
 
 def points_of(checks: Sequence[Check]) -> float:
@@ -110,7 +94,7 @@ def report_on(
         format=reading.format,
         cases=_case_results(evidence, cases, artefacts),
         diagnoses=_localised(diagnoses, reading, submission.filename),
-        advisories=_advisories(evidence, diagnoses, submission.filename),
+        advisories=advisories_on(evidence, diagnoses, submission.filename),
         extraction=extraction(evidence, diagnoses),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
@@ -173,69 +157,6 @@ def _localised(items: Sequence[Located], reading: Reading, filename: str) -> lis
     return localised
 
 
-def _advisory(code: str, params: Params, line: int | None, reading: Reading, filename: str) -> Advisory:
-    if line is None:
-        return Advisory(code=code, params=params)
-    frame = reading.frame(line, filename)
-    return Advisory(code=code, params={**params, "line": frame.line, "file": frame.file}, line=frame.line)
-
-
-def _advisories(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
-    reading, execution = evidence.reading, evidence.execution
-    found = [(HELD, params, line) for params, line in attacks(execution, reading.source)]
-    found += [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
-    found += [("global_x_shape", {}, use.line) for use in reading.global_x if use.shape_only]
-    diagnosed = {diagnosis.code for diagnosis in diagnoses}
-    found += [(code, params, line) for code, params, line in worth_a_look(execution) if code not in diagnosed]
-    advisories = [_advisory(code, params, line, reading, filename) for code, params, line in found[:MOST_ADVISORIES]]
-    limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
-    if execution.complete and spent > SLOW_SHARE * limit:
-        advisories.append(Advisory(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
-    if evidence.instead_of is not None:
-        params = {"generation": execution.generation, **_stopped_by(evidence.instead_of)}
-        advisories.append(Advisory(code="keras_generation_used", params=params))
-    if execution.parts is not None and execution.parts.untracked and execution.answers:
-        advisories.append(Advisory(code="untracked_weights", params=_by_kind(execution.parts)))
-    if execution.answers and _supplied_cell(evidence):
-        advisories.append(Advisory(code="supplied_cell"))
-    if execution.fresh_only:
-        advisories.append(Advisory(code="not_fresh_instance"))
-    return advisories
-
-
-def _supplied_cell(evidence: Evidence) -> bool:
-    """Whether the exercise's own cell stood in for one that did not come about."""
-    source = evidence.reading.source
-    if not re.search(r"\bLSTMCell\(", source):
-        return False
-    made = len(MAKES_CELL.findall(source))
-    failed = sum("LSTMCell" in statement.binds for statement in evidence.execution.statements_failed)
-    unread = any(skipped.code == "syntax_error" for skipped in evidence.reading.skipped)
-    return made <= failed if made else unread
-
-
-def _stopped_by(evidence: Evidence) -> Params:
-    """What stood in the way of the other generation of Keras."""
-    for raised in evidence.execution.raised[:1]:
-        if OUT_OF_SCOPE in raised.message:
-            return {"variant": "scope"}
-        return {"type": raised.type, "message": in_brief(raised.message)}
-    if evidence.execution.outcome.killed_for in ("cpu", "wall", "budget"):
-        return {"variant": "slow"}
-    return {"variant": "notebook"}
-
-
-def _by_kind(parts: Parts) -> Params:
-    """Weights that Keras does not know of, by how they are held."""
-    params: Params = {"variant": "all"} if parts.knows_none else {}
-    for kind in ("holder", "variable"):
-        if found := [name for name, k in parts.untracked.items() if k == kind]:
-            params[kind + "s"] = found
-    if parts.more_untracked:
-        params[next(reversed(params))].append("…")
-    return params
-
-
 def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
     """The exception that kept the exercise's own case from an answer, else the first one of another case."""
     # A gradient that cannot be taken is our own question, and a check says what came of it.
@@ -263,10 +184,7 @@ def unreadable(submission: Submission, assignment: Assignment, reading: Reading,
         checks=not_run(assignment.points, "not_run"),
         format=reading.format,
         diagnoses=_localised([diagnosis], reading, submission.filename),
-        advisories=[
-            _advisory(advisory.code, advisory.params, advisory.line, reading, submission.filename)
-            for advisory in reading.advisories[:MOST_ADVISORIES]
-        ],
+        advisories=advisories_of(reading, submission.filename),
         extraction=extraction_of_unreadable(reading),
         timing=stages.timing(),
     )
