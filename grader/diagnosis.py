@@ -107,7 +107,8 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         params = {**problem[1], **default_as_width(execution, answer.output, exercise.units)}
         supported = right or execution.explanation is not None or problem[0] not in GUESSED_FROM_SHAPE
         yield Diagnosis(code=problem[0], params=params, confidence="exact" if supported else "likely")
-        if execution.form is not None and execution.form.wrong and (lacking := steps_problem(execution.form)):
+        lacking = steps_problem(execution.form)
+        if lacking is not None and lacking[0] not in (problem[0], "returns_last_only"):
             yield Diagnosis(code=lacking[0], params=lacking[1], confidence="exact")
     if right:
         yield from _beyond_the_exercise(evidence)

@@ -434,7 +434,7 @@ def _distance(content: Content, expected: Array) -> float:
     """How far an answer is from the right one, in the form in which it is nearest."""
     with np.errstate(invalid="ignore", over="ignore"):
         errors = [
-            float(np.abs(read - expected)[form.known(expected.shape)].max())
+            float(np.abs(read - expected)[form.known(content, expected.shape)].max())
             for form, read in forms_of(content, expected.shape)
         ]
     return min((error for error in errors if np.isfinite(error)), default=np.inf)

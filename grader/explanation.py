@@ -84,7 +84,10 @@ def explain(
         None when no known mistake, and no two of them, explain every answer. No mistakes where the form is all that is
         wrong and is one that a mistake of its own gives.
     """
-    candidates = [(each, asked) for each, asked in _readings(answers, cases) if form in (None, each)][:MOST_READINGS]
+    candidates = [(each, asked) for each, asked in _readings(answers, cases) if form in (None, each)]
+    # A form that fits fewer of the answers than another one fits by chance; to look it up would take seconds.
+    most = max((len(asked) for _, asked in candidates), default=0)
+    candidates = [(each, asked) for each, asked in candidates if len(asked) == most][:MOST_READINGS]
     if any(_residual((), asked) is not None for _, asked in candidates):
         return None
     found = [
@@ -93,7 +96,7 @@ def explain(
         if (explanation := _explained(asked, table_of, idle)) is not None
     ]
     # Where a form can have come about in several ways, the way that needs fewest other mistakes is believed.
-    return min(found, key=lambda explanation: len(explanation.mistakes), default=None)
+    return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
 
 
 def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tuple[Form, list[Asked]]]:
@@ -104,7 +107,7 @@ def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tup
         (
             reading.form,
             [
-                Asked(case, array, reading.form.known(case.expected.shape))
+                Asked(case, array, reading.form.known(answers[case.spec.id], case.expected.shape))
                 for case in sorted(cases, key=lambda case: case.expected.size)
                 if (array := reading.numbers.get(case.spec.id)) is not None
             ],

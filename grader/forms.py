@@ -42,37 +42,85 @@ class Items:
 Content = Array | tuple[Items, ...]
 
 
+#: A step of an answer that is none of the sequence's.
+NO_STEP = -1
+
+
 @dataclass(frozen=True)
 class Steps:
     """Which steps an answer has.
 
     Args:
-        there: number of timesteps -> the steps, in order.
+        there: number of timesteps, and of steps in the answer -> which step each of these is, or `NO_STEP`; None: an
+            answer of so many steps does not have these.
         code: how the form is called; None for all steps, and where a code of its own says it.
         wrong: the `PARTS` that such an answer has wrong, or does not show.
         implied: a mistake of the bank that gives these steps, and is no other mistake then.
+        whole: all steps are there.
     """
 
-    there: Callable[[int], Sequence[int]]
+    there: Callable[[int, int], Sequence[int] | None]
     code: str | None = None
     wrong: frozenset[str] = NOTHING
     implied: str | None = None
+    whole: bool = False
 
 
-ALL = Steps(range)
-LAST = Steps(lambda n: [n - 1], "last_step")
+ALL = Steps(lambda n, k: range(n) if k == n else None, whole=True)
+LAST = Steps(lambda n, k: [n - 1] if k == 1 else None, "last_step")
+FIRST = Steps(lambda n, k: [0] if k == 1 else None, "first_step", frozenset(PARTS))
 STEPS = (
     ALL,
     LAST,
-    Steps(lambda n: [0], "first_step", frozenset(PARTS)),
-    Steps(lambda n: range(n - 1), wrong=RECURRENCE),
-    Steps(lambda n: range(1, n), wrong=RECURRENCE),
+    FIRST,
+    Steps(lambda n, k: range(k) if 1 < k == n - 1 else None, "all_but_last"),
+    Steps(lambda n, k: range(1, n) if 1 < k == n - 1 else None, "all_but_first"),
     # The loop begins with the second step, and what it answers there is the first answer.
-    Steps(lambda n: range(n - 1), wrong=RECURRENCE, implied="next x, the last twice"),
-    Steps(lambda n: range(0, n, 2), wrong=RECURRENCE),
-    Steps(lambda n: range(0, n, 2), wrong=RECURRENCE, implied="every second step, each twice"),
+    Steps(lambda n, k: range(k) if 1 < k == n - 1 else None, wrong=RECURRENCE, implied="next x, the last twice"),
+    Steps(lambda n, k: range(0, n, 2) if 1 < k == -(-n // 2) else None, "every_second_step"),
+    Steps(
+        lambda n, k: range(0, n, 2) if 1 < k == -(-n // 2) else None,
+        wrong=RECURRENCE,
+        implied="every second step, each twice",
+    ),
+    Steps(lambda n, k: range(k) if 1 < k < n else None, "first_steps"),
+    Steps(lambda n, k: range(n - k, n) if 1 < k < n else None, "last_steps"),
+    Steps(lambda n, k: [NO_STEP, *range(n)] if k == n + 1 else None, "extra_first_step", whole=True),
+    Steps(lambda n, k: [*range(n), NO_STEP] if k == n + 1 else None, "extra_last_step", whole=True),
 )
 IN_ORDER = (0, 1, 2)
+# Of so many things that are stacked, such as h and c, the answer may be one.
+MOST_STACKED = 4
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where in an array the answer stands among other numbers, as h beside c.
+
+    Args:
+        axis: of the array.
+        at: 0: the answer stands first; -1: last.
+        stacked: the axis is one of its own; else it is longer than it should be.
+    """
+
+    axis: int
+    at: int
+    stacked: bool
+
+    def taken(self, answer: Array, axes: Sequence[int], sizes: Sequence[int]) -> Array | None:
+        """The answer, whose axes then are those of these `sizes`; None when it does not stand so."""
+        if answer.ndim != len(axes) + self.stacked or self.axis >= answer.ndim:
+            return None
+        there = answer.shape[self.axis]
+        if self.stacked:
+            return np.take(answer, self.at, self.axis) if 1 < there <= MOST_STACKED else None
+        size = sizes[axes[self.axis]]
+        if axes[self.axis] == 1 or there <= size:  # steps too many are another matter
+            return None
+        return np.take(answer, np.arange(size) if self.at == 0 else np.arange(there - size, there), self.axis)
+
+
+CUTS = tuple(Cut(axis, at, stacked) for stacked in (True, False) for axis in range(3 + stacked) for at in (0, -1))
 
 
 @dataclass(frozen=True)
@@ -84,6 +132,7 @@ class Layout:
         joined: axes were joined, or cut at other places.
         without_time: there is one step and no axis for it.
         bare: axes of length 1 are too many.
+        cut: where it stands among other numbers.
     """
 
     order: tuple[int, ...] = IN_ORDER
@@ -91,33 +140,56 @@ class Layout:
     joined: bool = False
     without_time: bool = False
     bare: bool = False
+    cut: Cut | None = None
 
     def read(self, answer: Array, shape: Shape) -> Array | None:
         """The answer as ``(batch, timesteps, units)``, NaN where there is none; None when it does not stand so."""
+        found = self._found(answer, shape)
+        if found is None:
+            return None
+        ordered, steps = found
+        if steps == list(range(shape[1])):
+            return ordered
+        filled = np.full(shape, np.nan, answer.dtype)
+        filled[:, [step for step in steps if step != NO_STEP]] = ordered[:, [step != NO_STEP for step in steps]]
+        return filled
+
+    def steps_of(self, answer: Array, shape: Shape) -> list[int]:
+        """Which step each step of an answer is that stands so."""
+        found = self._found(answer, shape)
+        return [] if found is None else found[1]
+
+    def _found(self, answer: Array, shape: Shape) -> tuple[Array, list[int]] | None:
         if self.bare:
             if 1 not in answer.shape:
                 return None
             answer = answer.reshape([length for length in answer.shape if length != 1])
         batch, timesteps, units = shape
-        steps = list(self.steps.there(timesteps))
-        sizes = (batch, len(steps), units)
-        stands = tuple(sizes[axis] for axis in self.order)
-        here = tuple(sizes[axis] for axis in self.order if axis != 1) if self.without_time else stands
-        fits = sorted(answer.shape) != sorted(sizes) if self.joined else answer.shape == here
+        axes = [axis for axis in self.order if axis != 1 or not self.without_time]
+        if self.cut is not None:
+            taken = self.cut.taken(answer, axes, shape)
+            if taken is None:
+                return None
+            answer = taken
+        if answer.ndim != len(axes) and not self.joined:
+            return None
+        count = answer.size // (batch * units)
+        steps = self.steps.there(timesteps, count)
+        if steps is None:
+            return None
+        sizes = (batch, count, units)
+        fits = sorted(answer.shape) != sorted(sizes) if self.joined else answer.shape == tuple(sizes[a] for a in axes)
         if not fits or answer.size != np.prod(sizes):
             return None
-        ordered = answer.reshape(stands).transpose(np.argsort(self.order))
-        if len(steps) == timesteps:
-            return ordered
-        filled = np.full(shape, np.nan, answer.dtype)
-        filled[:, steps] = ordered
-        return filled
+        ordered = answer.reshape([sizes[axis] for axis in self.order]).transpose(np.argsort(self.order))
+        return ordered, list(steps)
 
     @property
     def codes(self) -> list[str]:
         """What is to be changed, in words of the catalogue."""
         order = None if self.order == IN_ORDER else "time_major" if self.order == (1, 0, 2) else "axes"
-        named = ("extra_axis" if self.bare else None, "joined" if self.joined else order, self.steps.code)
+        cut = None if self.cut is None else "stacked" if self.cut.stacked else "beside"
+        named = ("extra_axis" if self.bare else None, cut, "joined" if self.joined else order, self.steps.code)
         return [code for code in named if code]
 
 
@@ -126,10 +198,13 @@ def _layouts() -> Iterator[Layout]:
     for bare in (False, True):
         for steps in STEPS:
             yield from (Layout(order, steps, bare=bare) for order in orders)
-            one = len(steps.there(2)) == len(steps.there(9)) == 1
-            if one:
+            if steps in (LAST, FIRST):
                 yield from (Layout(order, steps, bare=bare, without_time=True) for order in (IN_ORDER, (2, 1, 0)))
-    yield from (Layout(order, joined=True) for order in orders)
+    yield from (Layout(order, steps, joined=True) for steps in STEPS if steps.whole for order in orders)
+    for steps, cut in itertools.product((ALL, LAST), CUTS):
+        yield from (Layout(order, steps, cut=cut) for order in orders)
+        if steps is LAST:
+            yield Layout(steps=steps, without_time=True, cut=cut)
 
 
 LAYOUTS = tuple(_layouts())
@@ -143,12 +218,14 @@ class Form:
         place: where in a container the sequence lies, or the first of its steps or rows; None: it is no container.
         each: so many items of the container make one step or row; 0: the sequence is one item.
         rows: the items are the rows of the batch, not the steps.
+        all: all items are used, however many there are.
     """
 
     layout: Layout = Layout()
     place: str | None = None
     each: int = 0
     rows: bool = False
+    all: bool = False
 
     def read(self, content: Content, shape: Shape) -> Array | None:
         """As `Layout.read`."""
@@ -164,20 +241,32 @@ class Form:
                 if not self.each:
                     return np.asarray(items.array[first])
                 count = shape[0] if self.rows else shape[1]
+                if self.all:
+                    return items.array[first :: self.each]
                 taken = items.array[first :: self.each][:count]
                 return taken if len(taken) == count else None
         return None
 
-    def known(self, shape: Shape) -> NDArray[np.bool_]:
+    def known(self, content: Content, shape: Shape) -> NDArray[np.bool_]:
         """Where an answer of this form has numbers."""
         known = np.zeros(shape, bool)
-        known[:, list(self.layout.steps.there(shape[1]))] = True
+        known[:, [step for step in self.steps_of(content, shape) if step != NO_STEP]] = True
         return known
+
+    def steps_of(self, content: Content, shape: Shape) -> list[int]:
+        """As `Layout.steps_of`."""
+        array = self._taken(content, shape)
+        return [] if array is None else self.layout.steps_of(array, shape)
 
     @property
     def is_whole(self) -> bool:
         """Whether all steps are there."""
-        return self.layout.steps is ALL
+        return self.layout.steps.whole
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a shape alone shows that an answer has this form: beside other numbers, any may stand."""
+        return self.layout.cut is None or self.layout.cut.stacked
 
     @property
     def implied(self) -> str | None:
@@ -230,16 +319,30 @@ def _read(content: Content, shape: Shape, forms: Sequence[Form]) -> Iterator[tup
 
 def _picks(content: tuple[Items, ...], shape: Shape) -> Iterator[Form]:
     """What of a container may be the answer: whole sequences first, then steps and rows, then whatever there is."""
-    batch, timesteps, _ = shape
+    batch, timesteps, units = shape
+    lists = [items for items in content if _is_list_of_steps(items, timesteps)]
+    every = [(items, Form(place=items.places[0], each=1, all=True)) for items in lists]
     elements = [(items, Form(place=place)) for items in content for place in items.places[:MOST_ELEMENTS]]
     yield from (form for items, form in elements if items.array[0].size >= np.prod(shape))
     for (rows, count), items in itertools.product(((False, timesteps), (True, batch)), content):
+        if rows and items.array[0].size < timesteps * units:
+            continue
         # One of each pair and so on, all items being used; or as many in a row as are needed.
         for each in sorted({1, len(items.places) // count} - {0}, reverse=True):
             starts = range(len(items.places) - (count - 1) * each)
             likely = [*starts[:1], *starts[1:][-1:], *starts[1:-1][:MOST_ELEMENTS]]
             yield from (Form(place=items.places[start], each=each, rows=rows) for start in likely)
+    # Two of a shape may be h and c of the last step as well.
+    yield from (form for items, form in every if len(items.places) > 2)
     yield from (form for items, form in elements if items.array[0].size < np.prod(shape))
+    yield from (form for items, form in every if len(items.places) == 2)
+
+
+def _is_list_of_steps(items: Items, timesteps: int) -> bool:
+    """Whether items may be steps, more or fewer than there should be: all lie in one list and have no axis of time."""
+    together = len({place.rpartition("[")[0] for place in items.places}) == 1
+    number_fits = len(items.places) > 1 and len(items.places) != timesteps
+    return together and number_fits and timesteps not in items.array.shape[1:]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,17 @@ CONTAINERS = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns
 #: Of the axes batch, time and unit -> the code of the mistake.
 ORDERS: dict[tuple[int, ...], str] = {(1, 0, 2): "time_major", (0, 2, 1): "wrong_stack_axis"}
 
+#: What an answer of this form lacks, by the code or the implied mistake of its `Steps`.
+LACKING: dict[str, Problem] = {
+    "last_step": ("returns_last_only", {}),
+    "first_step": ("return_inside_loop", {}),
+    "every_second_step": ("step_two", {"variant": "cut"}),
+    "every second step, each twice": ("step_two", {}),
+    "all_but_first": ("missing_step", {"variant": "first"}),
+    "all_but_last": ("missing_step", {"variant": "last"}),
+    "next x, the last twice": ("missing_step", {"variant": "late"}),
+}
+
 
 def output_problem(
     output: CaseOutput, expected: tuple[int, int, int], form: Form | None = None, features: int | None = None
@@ -74,6 +85,8 @@ def _shape_problem(
         (batch, timesteps * units): "concat_not_stack",
         (batch, (timesteps + 1) // 2, units): "step_two",
     }
+    if form is not None and form.layout.steps.code in ("first_steps", "last_steps"):
+        known.pop((batch, (timesteps + 1) // 2, units))
     if code := known.get(shape):
         return code, lacking[1] if lacking and lacking[0] == code else {}
     if 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
@@ -109,19 +122,9 @@ def steps_problem(form: Form | None) -> Problem | None:
     """Which steps an answer lacks, of which the numbers that are there are understood."""
     if form is None or form.is_whole:
         return None
-    there, is_late = list(form.layout.steps.there(5)), form.implied is not None
-    if there == [4]:
-        return "returns_last_only", {}
-    if there == [0]:
-        # A list of steps has the first one, whatever else is in it.
-        return ("return_inside_loop", {}) if form.place is None else None
-    if there == [0, 2, 4]:
-        return "step_two", {} if is_late else {"variant": "cut"}
-    if there == [1, 2, 3, 4]:
-        return "missing_step", {"variant": "first"}
-    if there == [0, 1, 2, 3]:
-        return "missing_step", {"variant": "late" if is_late else "last"}
-    return None
+    if form.layout.steps.code == "first_step" and form.place is not None:
+        return None  # a list of steps has the first one, whatever else is in it
+    return LACKING.get(form.layout.steps.code or form.implied or "")
 
 
 def other_number_of_weights(output: CaseOutput, timesteps: int) -> Problem | None:

@@ -58,7 +58,7 @@ def _right_form(answers: Mapping[str, Answer], exercise: Case, tolerance: Tolera
         return None
     forms = [form for form, _ in forms_of(answers[exercise.spec.id].content, exercise.expected.shape)]
     # Where there is a whole sequence, a single step beside it is not the answer.
-    forms = [form for form in forms if form.is_whole] or forms
+    forms = [form for form in forms if form.is_whole] or sorted(forms, key=lambda form: bool(form.wrong))
     return next((form for form in forms if _compared(form, answers, exercise, tolerance).close), None)
 
 
@@ -71,7 +71,7 @@ def _compared(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: 
     answer, read = answers[case.spec.id], _read(form, answers, case)
     if read is None:
         return Comparison(close=False, same_shape=False, shape=None)
-    filled = np.where(form.known(case.expected.shape), read, case.expected)
+    filled = np.where(form.known(answer.content, case.expected.shape), read, case.expected)
     # A type of few digits is a matter of form as well.
     rounding = 1.01 * ROUNDING.get(answer.output.dtype or "", 0.0)
     return compare(filled, case.expected, atol=tolerance.atol, rtol=tolerance.rtol + rounding)
@@ -91,7 +91,7 @@ def _explained(
     form = execution.form
     if form is None:
         shapes = {case.spec.id: case.expected.shape for case in cases}
-        wholes = (reading.form for reading in readings(contents, shapes) if reading.form.is_whole)
+        wholes = (reading.form for reading in readings(contents, shapes) if reading.form.is_whole and reading.form.is_plain)
         form = explanation.form if explanation else next(wholes, None)
     return replace(execution, explanation=explanation, form=form)
 
