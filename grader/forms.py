@@ -115,7 +115,8 @@ class Cut:
         if self.stacked:
             return np.take(answer, self.at, self.axis) if 1 < there <= MOST_STACKED else None
         size = sizes[axes[self.axis]]
-        if axes[self.axis] == 1 or there <= size:  # steps too many are another matter
+        # Steps too many are another matter.
+        if axes[self.axis] == 1 or not size < there <= MOST_STACKED * size:
             return None
         return np.take(answer, np.arange(size) if self.at == 0 else np.arange(there - size, there), self.axis)
 

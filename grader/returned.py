@@ -91,6 +91,9 @@ def _shape_problem(
         return code, lacking[1] if lacking and lacking[0] == code else {}
     if 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
         return "extra_axis", {}
+    if form is not None and form.place is None and (cut := form.layout.cut) is not None:
+        twice = shape[cut.axis] == 2 if cut.stacked else shape[-1] == 2 * units
+        return "wrong_shape", {"variant": "pairs" if cut.stacked else "two_states"} if twice else {}
     if form is not None and form.place is None and form.layout.order != IN_ORDER:
         return ORDERS.get(form.layout.order, "wrong_transpose"), {}
     if sorted(shape) == sorted(expected):

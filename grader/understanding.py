@@ -91,7 +91,8 @@ def _explained(
     form = execution.form
     if form is None:
         shapes = {case.spec.id: case.expected.shape for case in cases}
-        wholes = (reading.form for reading in readings(contents, shapes) if reading.form.is_whole and reading.form.is_plain)
+        forms = (reading.form for reading in readings(contents, shapes))
+        wholes = (form for form in forms if form.is_whole and form.is_plain)
         form = explanation.form if explanation else next(wholes, None)
     return replace(execution, explanation=explanation, form=form)
 

@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 from class_signature import own_codes
 from construct import Constructor, Plan
+from contents import drained
 from observations import MAX_NAME, describe, text_of
 from settings_objects import Sizes
 from untraced_build import untraced
@@ -199,7 +200,7 @@ def _numbers(names: dict[str, Any]) -> list[int]:
 def call_eagerly(model: Any, x: tf.Tensor) -> Any:
     tf.config.run_functions_eagerly(True)
     try:
-        return model(x)
+        return drained(model(x))
     finally:
         tf.config.run_functions_eagerly(False)
 

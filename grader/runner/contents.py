@@ -34,6 +34,21 @@ def opened(output: Any) -> Any:
     return output
 
 
+class Drained(list[Any]):
+    """What an iterator gave, of a `kind` such as a generator."""
+
+    kind: str = ""
+
+
+def drained(output: Any) -> Any:
+    """An answer itself; of a generator, whose code runs only while it is read, all that it yields."""
+    if not isinstance(output, Iterator):
+        return output
+    items = Drained(itertools.islice(output, MOST_LEAVES))
+    items.kind = type(output).__name__
+    return items
+
+
 def is_container(output: Any) -> bool:
     kinds = (Sequence, Mapping, tf.RaggedTensor, tf.SparseTensor, tf.TensorArray)
     return isinstance(output, kinds) and not isinstance(output, str | bytes)

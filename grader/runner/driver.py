@@ -34,7 +34,7 @@ from building import Builder, call_eagerly
 from channel import Channel, decode
 from class_signature import own_codes
 from construct import Constructor
-from contents import last_step
+from contents import drained, last_step
 from gate_names import GATES
 from leaves import Leaf, find_leaves, untracked
 from observations import MAX_NAME, as_array, describe, is_stub, largest, own_attributes, text_of, watchable
@@ -411,7 +411,7 @@ class Driver:
     def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
         no_recurrence.ran.clear()
         with _created() as created:
-            output = built.model(x)
+            output = drained(built.model(x))
         arrays, description = describe(output)
         names = self._module.names
         exercise = call == 0 and case["id"] == self._request["cases"][0]["id"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import student_module
 import tensorflow as tf
-from contents import arrays_inside, is_container, opened
+from contents import Drained, arrays_inside, is_container, opened
 
 #: Names are the student's, and may be of any length.
 MAX_NAME = 200
@@ -54,7 +54,8 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The output as data: one array where it is one, or those that are inside, and what kind of thing it is."""
     container = next((base.__name__ for base in (tuple, list, dict) if isinstance(output, base)), None)
     is_open = is_container(output) or output is None
-    kind = "tensor" if tf.is_tensor(output) and not is_open else container or type(output).__name__[:MAX_NAME]
+    name = output.kind if isinstance(output, Drained) else container or type(output).__name__
+    kind = "tensor" if tf.is_tensor(output) and not is_open else name[:MAX_NAME]
     own = student_module.is_plain(output)
     description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None, "own": own}
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from grader.exceptions import exception_problem
 from grader.formats.view import clean
-from grader.forms import Form, Layout, Steps
+from grader.forms import STEPS, Form, Layout
 from grader.outcomes import ending_problem, hard_coded_size, structural_problem
 from grader.reading import Reading
 from grader.returned import other_number_of_weights, output_problem
@@ -103,25 +103,33 @@ def test_a_wrong_shape_says_what_it_shows(shape, told):
     assert (code, params.get("variant")) == told
 
 
+def _steps(name):
+    return next(steps for steps in STEPS if name in (steps.code, steps.implied))
+
+
 @pytest.mark.parametrize(
-    ("steps", "implied", "shape", "told"),
+    ("name", "shape", "told"),
     [
-        (lambda n: [n - 1], None, [2, 32], ("returns_last_only", None)),
-        (lambda n: [0], None, [2, 1, 32], ("return_inside_loop", None)),
-        (lambda n: range(1, n), None, [2, 99, 32], ("missing_step", "first")),
-        (lambda n: range(n - 1), None, [2, 99, 32], ("missing_step", "last")),
-        (lambda n: range(n - 1), "next x, the last twice", [2, 99, 32], ("missing_step", "late")),
-        (lambda n: range(0, n, 2), None, [2, 50, 32], ("step_two", "cut")),
+        ("last_step", [2, 32], ("returns_last_only", None)),
+        ("first_step", [2, 1, 32], ("return_inside_loop", None)),
+        ("all_but_first", [2, 99, 32], ("missing_step", "first")),
+        ("all_but_last", [2, 99, 32], ("missing_step", "last")),
+        ("next x, the last twice", [2, 99, 32], ("missing_step", "late")),
+        ("every_second_step", [2, 50, 32], ("step_two", "cut")),
+        ("every second step, each twice", [2, 50, 32], ("step_two", None)),
+        ("first_steps", [2, 50, 32], ("wrong_shape", None)),
+        ("first_steps", [2, 16, 32], ("wrong_shape", "loop_features")),
+        ("extra_first_step", [2, 101, 32], ("wrong_shape", "one_more")),
     ],
 )
-def test_steps_that_are_understood_say_which_are_missing(steps, implied, shape, told):
-    form = Form(Layout(steps=Steps(steps, implied=implied)))
+def test_steps_that_are_understood_say_which_are_missing(name, shape, told):
+    form = Form(Layout(steps=_steps(name)))
     code, params = output_problem(_output(shape), EXPECTED, form, 16)
     assert (code, params.get("variant")) == told
 
 
 def test_axes_of_an_answer_that_lacks_a_step_are_named_by_their_order():
-    form = Form(Layout(order=(1, 0, 2), steps=Steps(lambda n: range(n - 1))))
+    form = Form(Layout(order=(1, 0, 2), steps=_steps("all_but_last")))
     assert output_problem(_output([99, 2, 32]), EXPECTED, form, 16)[0] == "time_major"
 
 
