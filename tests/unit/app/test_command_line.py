@@ -89,6 +89,10 @@ LONG = "a" * 300
         ("regrade \udcff", "there is no submission"),
         ("regrade --status good", "status: "),
         ("regrade --since yesterday", "--since"),
+        ("grade text --lang de", "'de' is not one of"),
+        ("grade text --fail-under inf", "--fail-under is inf"),
+        (f"grade text --output {LONG}", "too long"),
+        ("batch text --fail-under nan", "--fail-under is nan"),
     ],
 )
 def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, said: str) -> None:
