@@ -129,7 +129,13 @@ class Inbox:
             # An idempotency key that another process has stored meanwhile. The others have nothing to do with it.
             if len(submissions) == 1:
                 return [exc]
-            return [result for each in submissions for result in await self._store([each])]
+            return [await self._outcome(each) for each in submissions]
+
+    async def _outcome(self, submission: Submission) -> int | Exception:
+        try:
+            return await self._store_alone(submission)
+        except Exception as exc:  # Of this one; what was stored before it stays.
+            return exc
 
     async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:
         students = sorted({each.student for each in submissions})

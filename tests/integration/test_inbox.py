@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import repository, tokens
 from app.backlog import Backlog
@@ -152,6 +154,24 @@ async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing
     kept = Counter(each.student for each in await stored(databases[0]))
     assert kept == {**{f"s{n}": 1 for n in range(6)}, **{name: 1 for name in kept if name in ("ivanov", "petrov")}}
     assert len(kept) == 7
+
+
+async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
+    databases: list[Database], inboxes: list[Inbox], owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = repository.add_submissions
+
+    async def failing(session: AsyncSession, submissions: Sequence[Submission]) -> None:
+        if len(submissions) > 1:
+            raise IntegrityError("INSERT", {}, Exception("a key that is there already"))
+        if submissions[0].student == "s1":
+            raise OperationalError("INSERT", {}, Exception("disk full"))
+        await add(session, submissions)
+
+    monkeypatch.setattr("app.repository.add_submissions", failing)
+    results = await hand_in(inboxes[:1], owner, [upload(f"s{n}") for n in range(4)])
+    assert [type(result) for result in results] == [tuple, OperationalError, tuple, tuple]
+    assert sorted(each.student for each in await stored(databases[0])) == ["s0", "s2", "s3"]
 
 
 async def test_those_that_come_together_share_transactions(
