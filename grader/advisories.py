@@ -54,22 +54,29 @@ def advisories_on(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: 
         advisories.append(Advisory(code="keras_generation_used", params=params))
     if execution.parts is not None and execution.parts.untracked and execution.answers:
         advisories.append(Advisory(code="untracked_weights", params=_by_kind(execution.parts)))
-    if execution.answers and _supplied_cell(evidence):
-        advisories.append(Advisory(code="supplied_cell"))
+    if execution.answers and (lost := _lost_cell(evidence)) is not None:
+        advisories.append(_advisory("supplied_cell", *lost, reading, filename))
     if execution.fresh_only:
         advisories.append(Advisory(code="not_fresh_instance"))
     return advisories
 
 
-def _supplied_cell(evidence: Evidence) -> bool:
-    """Whether the exercise's own cell stood in for one that did not come about."""
+def _lost_cell(evidence: Evidence) -> tuple[Params, int | None] | None:
+    """Why the exercise's own cell stood in for the student's, and the line; None where it did not."""
     source = evidence.reading.source
     if not re.search(r"\bLSTMCell\(", source):
-        return False
+        return None
     made = len(MAKES_CELL.findall(source))
-    failed = sum("LSTMCell" in statement.binds for statement in evidence.execution.statements_failed)
+    failed = [
+        statement
+        for statement in evidence.execution.statements_failed
+        if "LSTMCell" in statement.binds or (not made and "*" in statement.binds)
+    ]
+    if failed and made <= len(failed):
+        last = failed[-1]
+        return {"variant": "failed", "type": last.type, "message": in_brief(last.message)}, last.line
     unread = any(skipped.code == "syntax_error" for skipped in evidence.reading.skipped)
-    return made <= failed if made else unread
+    return ({"variant": "unread"}, None) if unread and not made else None
 
 
 def _stopped_by(evidence: Evidence) -> Params:

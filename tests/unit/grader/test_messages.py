@@ -116,6 +116,7 @@ VARIANTS = {
     "gradient_missing": {"all"},
     "untracked_weights": {"all"},
     "timeout": {"budget"},
+    "supplied_cell": {"failed", "unread"},
     "review_suggested": {"copied"},
     "attack_on_grader": {"forged", "frames"},
     "gradient_differs": {"without_h", "without_c"},

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
+from grader.messages import render
 from grader.reporting import report_on
 from grader.sandbox.protocol import Gradients, Raised, StatementFailed
 from grader.stages import Stages
@@ -130,4 +131,20 @@ def test_who_is_graded_with_the_exercises_cell_is_told(evidence_of, cases, sourc
     )
     execution = replace(evidence.execution, statements_failed=(lost,) if failed else ())
     report = _report(replace(evidence, execution=execution), cases)
-    assert ("supplied_cell" in {advisory.code for advisory in report.advisories}) == told
+    found = [advisory for advisory in report.advisories if advisory.code == "supplied_cell"]
+    assert bool(found) == told
+    for advisory in found:
+        variant = advisory.params["variant"]
+        assert (variant, advisory.line) == (("failed", 1) if failed else ("unread", None))
+
+
+def test_a_cell_out_of_a_module_that_is_not_there_is_one_that_is_lost(evidence_of, cases):
+    source = "from cells import *\n" + USES_CELL
+    evidence = evidence_of(lambda case: case.expected, reading={"source": source})
+    lost = StatementFailed(
+        event="statement_failed", line=1, code="cell_failed", type="ImportError", message="no cells", binds=["*"]
+    )
+    report = _report(replace(evidence, execution=replace(evidence.execution, statements_failed=(lost,))), cases)
+    (message,) = (a["message"] for a in render(report, "en")["advisories"] if a["code"] == "supplied_cell")
+    assert "ImportError: no cells" in message
+    assert "line 1" in message
