@@ -20,7 +20,18 @@ from markupsafe import Markup
 
 from grader import numbers
 from grader.charts import Picture, pictures
-from grader.formats.view import View, causes, clean, left_out, rows, says_error, shows_error, stopped_elsewhere, summary
+from grader.formats.view import (
+    View,
+    causes,
+    clean,
+    left_out,
+    remark_place,
+    rows,
+    says_error,
+    shows_error,
+    stopped_elsewhere,
+    summary,
+)
 from grader.messages import place_of, translate
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -129,6 +140,7 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "left_out": left_out,
     "summary": summary,
     "place": place_of,
+    "remark_place": remark_place,
 }
 
 

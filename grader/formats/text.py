@@ -15,7 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.charts import pictures
-from grader.formats.view import View, causes, clean, left_out, rows, says_error, shows_error, stopped_elsewhere
+from grader.formats.view import (
+    View,
+    causes,
+    clean,
+    left_out,
+    remark_place,
+    rows,
+    says_error,
+    shows_error,
+    stopped_elsewhere,
+)
 from grader.messages import place_of
 from grader.numbers import number
 
@@ -62,7 +72,7 @@ def _parts(view: View) -> list[RenderableType]:
             lines = (f"{where}: {message}" if where else message for message, where in entries)
             parts += [Text(f"  {clean(line)}") for line in lines]
     for advisory in report["advisories"]:
-        where = f" ({view.name('report.line', line=advisory['line'])})" if advisory["line"] else ""
+        where = remark_place(advisory, view.language)
         parts += ["", Text(f"{clean(advisory['message'])}{where}", style="yellow")]
     for name, heading in (("stdout", view.name("report.output")), ("stderr", "stderr")):
         parts += _output(heading, report["output"][name])
@@ -90,9 +100,13 @@ def _checks(view: View) -> Table:
             Text(mark, style=style),
             Text(clean(check["title"])),
             Text(points, justify="right"),
-            Text(clean(check["message"])),
+            Text("\n".join([clean(check["message"]), *_hint(check, view)])),
         )
     return table
+
+
+def _hint(check: dict[str, Any], view: View) -> list[str]:
+    return [f"{view.ui('what_to_do')}: {clean(check['hint'])}"] if check["hint"] else []
 
 
 def _divergence(view: View) -> list[RenderableType]:

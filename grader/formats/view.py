@@ -9,7 +9,7 @@ from typing import Any
 
 from grader import drawing
 from grader.extraction import FAILURES
-from grader.messages import message_of, render, title_of, translate
+from grader.messages import CELL, message_of, place_of, render, title_of, translate
 from grader.numbers import points
 from grader.report import Report
 
@@ -118,6 +118,16 @@ def _places(where: list[str], is_notebook: bool, language: str) -> str:
     if is_notebook:
         return translate("report.cells_at" if many else "report.cell_at", language, cells=where)
     return translate("report.lines_at" if many else "report.line_at", language, lines=where)
+
+
+def remark_place(advisory: Mapping[str, Any], language: str) -> str:
+    """Where a remark belongs: `` (cell 3, line 8)``; nothing where it belongs to no line."""
+    if not advisory["line"]:
+        return ""
+    file = advisory["params"].get("file")
+    if isinstance(file, str) and CELL.fullmatch(file):
+        return f" ({place_of({'file': file, 'line': advisory['line']}, language)})"
+    return f" ({translate('report.line', language, line=advisory['line'])})"
 
 
 def stopped_elsewhere(report: Mapping[str, Any]) -> bool:

@@ -233,6 +233,14 @@ def test_the_words_of_an_exception_stand_once_above_its_lines(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
+def test_a_remark_on_a_notebook_names_the_cell_and_a_check_beside_a_diagnosis_its_hint(name: str) -> None:
+    lost = Check(id="trainability", points=0, max_points=10, status="failed", code="gradient_truncated")
+    shown = html.unescape(write_report(make_reports.make_report(checks=[lost]), name, "en"))
+    assert "(cell 3, line 4)" in shown
+    assert translate("gradient_truncated.hint", "en")[:40] in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
 def test_an_exception_of_another_input_is_told_as_such_and_only_beside_right_numbers(name: str) -> None:
     error = ErrorInfo(type="ValueError", message="no", traceback=[Frame(file="LSTM.py", line=7, code="c = a @ b")])
     report = make_reports.make_report(error=error)
