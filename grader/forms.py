@@ -304,6 +304,9 @@ def forms_of(content: Content, shape: Shape) -> Iterator[tuple[Form, Array]]:
         array = picked._taken(content, shape)
         if array is not None:
             layouts = LAYOUTS[:1] if array.shape == shape else LAYOUTS
+            if any(picked.place in items.places and len(items.places) > 2 for items in content):
+                # A list of steps has the first one, whatever else is in it.
+                layouts = tuple(layout for layout in layouts if layout.steps is not FIRST)
             yield from _read(content, shape, [replace(picked, layout=layout) for layout in layouts])
 
 

@@ -163,6 +163,14 @@ def test_an_unknown_mistake_behind_a_form_is_seen_by_the_probes(evidence_of, nam
     assert equivalence.params["right"] == ["f", "g", "o", "recurrence"]
 
 
+@pytest.mark.parametrize("shaped", [lambda y: y, lambda y: held(steps(y))], ids=["a tensor", "a list"])
+def test_a_loop_over_every_second_step_earns_the_same_in_a_list(evidence_of, shaped):
+    late = NAMED["every second step, each twice"]
+    evidence = evidence_of(lambda case: shaped(replay([late], case)[:, ::2]), kind="tensor")
+    check = _checked(evidence)["equivalence"]
+    assert (check.code, check.points) == ("wrong_values_and_form", 20)
+
+
 def test_a_first_step_alone_shows_nothing(evidence_of):
     checks = _checked(evidence_of(lambda case: case.expected[:, :1]))
     assert (checks["equivalence"].code, checks["equivalence"].points) == ("steps_missing", 0)
