@@ -22,8 +22,11 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     form = upload["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     # Which assignments there are here.
     form["assignment"]["enum"] = form["assignment"]["examples"]
-    # That a key names one upload: one that comes with another is refused, rightly.
-    upload["parameters"] = [each for each in upload["parameters"] if each["name"].lower() != "idempotency-key"]
+    # That a key names one request: another one that comes with it is refused, rightly.
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            named = operation.get("parameters", [])
+            operation["parameters"] = [each for each in named if each["name"].lower() != "idempotency-key"]
     return document
 
 
