@@ -374,7 +374,9 @@ class Driver:
             self._module.follow(sizes)
 
     def _assignment(self, built: Built) -> roles.Assignment | None:
-        return built.candidates[self._request["candidate"] or 0] if built.candidates else None
+        # Which one was chosen holds for a model with as many: one of a width that is none of the case's has its own.
+        chosen = self._request["candidate"] or 0
+        return next((found for found in (built.candidates[chosen:], built.candidates) if found), [None])[0]
 
     def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, built: Built) -> None:
         self._module.follow(sizes)
