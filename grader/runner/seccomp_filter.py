@@ -113,7 +113,8 @@ GPU_ARGUMENTS = (
 SYNCHRONISE = ("fsync", "fdatasync", "msync")
 REMOVE = ("unlink", "unlinkat", "rmdir")
 # Locks on files are seen by other runs and take memory of the kernel that nobody counts. A run is alone with its files.
-LOCK = (6, 7)  # of fcntl(), with and without waiting
+LOCK = ("flock",)
+LOCK_COMMANDS = (6, 7)  # of fcntl(), with and without waiting
 # libc tries these first and falls back only on ENOSYS. Numbers from 424 on are the same on all architectures.
 FALL_BACK = ("clone3", "openat2")
 YOUNGEST_KNOWN, BEYOND = 462, 600
@@ -172,10 +173,10 @@ def compile_filter(*, gpu: bool = False) -> Program:
     # Reading limits of its own, never setting them.
     _add(allowed, ALLOW, "prlimit64", Arg(0, EQ, 0), Arg(2, EQ, 0))
     _add(allowed, ALLOW, "fcntl", Arg(1, MASKED_EQ, 0xFFFFFFFF, SET_FLAGS), Arg(2, MASKED_EQ, UNBUFFERED, 0))
-    for name in (*REMOVE, *SYNCHRONISE, "flock"):
+    for name in (*REMOVE, *SYNCHRONISE, *LOCK):
         _add(allowed, NOTHING_DONE, name)
-    for lock in LOCK:
-        _add(allowed, NOTHING_DONE, "fcntl", Arg(1, MASKED_EQ, 0xFFFFFFFF, lock))
+    for command in LOCK_COMMANDS:
+        _add(allowed, NOTHING_DONE, "fcntl", Arg(1, MASKED_EQ, 0xFFFFFFFF, command))
     for name in FALL_BACK:
         _add(allowed, NO_SUCH_CALL, name)
     for number in range(YOUNGEST_KNOWN, BEYOND):
