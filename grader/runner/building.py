@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -111,7 +110,7 @@ class Builder:
         _, self.plan, model = best
         if self._key != self.plan.key:
             self._key = self.plan.key
-            likely = [plan.key for plan in self._constructor.plans(sizes) if not plan.unlikely]
+            likely = [plan.key for plan in self._constructor.plans(sizes, other_kind=False) if not plan.unlikely]
             self.is_open = self.plan.key != likely[-1] if likely else False
         return model
 
@@ -146,9 +145,12 @@ class Builder:
             return call_eagerly(model, x)
 
     def _plans(self, sizes: Sizes) -> Iterator[Plan]:
-        plans = list(self._constructor.plans(sizes))
-        proven = [plan for plan in plans if plan.key == self._key]
-        return itertools.chain(proven, (plan for plan in plans if plan.key != self._key))
+        """What was right before, then numbers for sizes, then what may stand in their place."""
+        if self._key is not None:
+            yield from self._constructor.plans(sizes, only=self._key)
+        for other_kind in (False, True):
+            plans = self._constructor.plans(sizes, other_kind=other_kind)
+            yield from (plan for plan in plans if plan.key != self._key)
 
     def _fit(self, model: Any, output: Any, sizes: Sizes) -> int:
         _, description = describe(output)

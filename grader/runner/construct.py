@@ -95,17 +95,27 @@ class Constructor:
         """Parameters without a default whose name, annotation and call give no clue to the value."""
         return [p.name for p in self._parameters if p.default is p.empty and not _is_known(p) and not self._hint(p)]
 
-    def plans(self, sizes: Sizes) -> Iterator[Plan]:
-        """All ways to call it for a case of these sizes, the likeliest first."""
+    def plans(
+        self, sizes: Sizes, *, other_kind: bool | None = None, only: tuple[int, ...] | None = None
+    ) -> Iterator[Plan]:
+        """Ways to call it for a case of these sizes, the likeliest first. What is not asked for is not made.
+
+        Args:
+            other_kind: with something else than a number for a size, or without; None: both.
+            only: the key of the one that is meant.
+        """
         choices = self._choices(sizes)
         for key in _by_rank([[choice.against for choice in group] for group in choices]):
+            chosen = [group[place] for group, place in zip(choices, key, strict=True)]
+            is_other = any(choice.other_kind for choice in chosen)
+            if other_kind not in (None, is_other) or only not in (None, key):
+                continue
             try:
-                values = [group[place].make() for group, place in zip(choices, key, strict=True)]
+                values = [choice.make() for choice in chosen]
             except Exception:  # noqa: S112  # an object of the student's own cannot be made like that
                 continue
-            chosen = [group[place] for group, place in zip(choices, key, strict=True)]
             unlikely = any(choice.against >= LAST_RESORT for choice in chosen)
-            yield Plan(*self._arguments(values), key, unlikely, any(choice.other_kind for choice in chosen))
+            yield Plan(*self._arguments(values), key, unlikely, is_other)
 
     def without_unexplained(self, sizes: Sizes, *, no_numbers: bool = False) -> Plan:
         """The first plan without unexplained arguments, so that Python's own message names the missing one.
