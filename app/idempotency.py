@@ -30,7 +30,7 @@ SENT_BY = {
 async def made_before(
     session: AsyncSession, made: type[Made], token_id: str, key: str | None, **came: object
 ) -> Made | None:
-    """What this token has made with this key.
+    """Find the record of this token's key.
 
     Args:
         came: what the request asks for, by the columns that hold it.
@@ -46,7 +46,7 @@ async def made_before(
 async def made_with(
     session: AsyncSession, made: type[Made], requests: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Made]:
-    """What has been made with these requests, each named by the id of its token and the key."""
+    """Find the records of these requests, each named by the id of its token and the key."""
     sent_by = SENT_BY[made]
     found = await session.execute(
         select(sent_by, made.idempotency_key, made).where(tuple_(sent_by, made.idempotency_key).in_(requests))
@@ -55,7 +55,7 @@ async def made_with(
 
 
 def the_same(earlier: Made, **came: object) -> Made:
-    """What was made earlier, if it is what is asked for now.
+    """Check that the earlier request was the same as this one.
 
     Raises:
         IdempotencyKeyReused: it is something else.

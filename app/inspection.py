@@ -39,7 +39,7 @@ async def inspect_database(settings: Settings) -> Inspection:
 
 
 async def _look(database: Database, lines: list[str]) -> str | None:
-    """What is wrong with it; what is found is added to `lines`.
+    """Say what is wrong with it, and add the findings to `lines`.
 
     Raises:
         CannotStart, SQLAlchemyError, OSError: what a start would meet.

@@ -52,7 +52,7 @@ class JobStatus(StrEnum):
 
 
 class HoldDecision(StrEnum):
-    """What a teacher has decided on an attempt that was held."""
+    """A teacher's decision on an attempt that was held."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"

@@ -55,5 +55,5 @@ def is_ours(error: Exception) -> bool:
 
 
 def reason_of(error: Exception) -> str:
-    """What the database, or the system, has said: one line."""
+    """Give the message of the database or the system in one line."""
     return str(getattr(error, "orig", None) or error or type(error).__name__).strip().partition("\n")[0]

@@ -88,7 +88,7 @@ def lateness(assignment: Assignment, created_at: datetime) -> tuple[int, float]:
 
 
 def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -> Grade | None:
-    """What the attempt with this number is worth; None when it has no points, or is withheld.
+    """Work out the grade of the attempt with this number; None when it has no points, or is withheld.
 
     Args:
         attempts: all of the student at this assignment.

@@ -80,7 +80,7 @@ def _lost_cell(evidence: Evidence) -> tuple[Params, int | None] | None:
 
 
 def _stopped_by(evidence: Evidence) -> Params:
-    """What stood in the way of the other generation of Keras."""
+    """Say what stood in the way of the other generation of Keras."""
     for raised in evidence.execution.raised[:1]:
         if OUT_OF_SCOPE in raised.message:
             return {"variant": "scope"}

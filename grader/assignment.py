@@ -81,7 +81,7 @@ class UploadLimits(AssignmentModel):
 
 
 class Budget(AssignmentModel):
-    """What all runs of one submission may use together: tries, both generations of Keras, runs that only help."""
+    """Limits on all runs of one submission together: tries, both generations of Keras, runs that only help."""
 
     cpu_seconds: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="CPU time; null: three times what one run may use"
@@ -167,7 +167,7 @@ class Assignment(AssignmentModel):
 
     @property
     def allowance(self) -> Use:
-        """What all runs of one submission may use together."""
+        """Limits on all runs of one submission together."""
         return Use(
             self.budget.cpu_seconds or RUNS_IN_BUDGET * self.limits.cpu_seconds,
             self.budget.wall_seconds or RUNS_IN_BUDGET * self.limits.wall_seconds,

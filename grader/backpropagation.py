@@ -40,7 +40,7 @@ class Backpropagation:
 
 
 def factors(case: Case) -> Array:
-    """What the answer to a case is multiplied by, of its shape. In the first row only the last step counts."""
+    """Make the factors of a case's answer, of its shape. In the first row only the last step counts."""
     random = np.random.default_rng((SEED, case.spec.seed))
     drawn = random.uniform(0.5, 1.5, case.expected.shape) * random.choice([-1, 1], case.expected.shape)
     drawn[0, :-1] = 0

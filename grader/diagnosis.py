@@ -160,7 +160,7 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading) ->
 
 
 def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
-    """What the sizes in a message show: rows for steps that meet rows for sequences, or all steps at once."""
+    """Read from the sizes in a message: do rows for steps meet rows for sequences, or all steps come at once?"""
     if f"[{exercise.batch},{exercise.timesteps}," in raised.message:
         return "all_steps"
     if f"[{exercise.timesteps}," in raised.message and f"[{exercise.batch}," in raised.message:

@@ -1,4 +1,4 @@
-"""What pydantic found wrong with data of others, in our words."""
+"""Turns pydantic's findings on data of others into our words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def without_prefix(message: str) -> str:
 
 
 def sentence_of(error: ErrorDetails) -> str:
-    """What was wrong with the value."""
+    """Say what was wrong with the value."""
     match error["type"]:
         case "missing":
             return "is missing"

@@ -37,7 +37,7 @@ DECORATOR = 200
 
 
 def meant(name: str, source: str) -> Params:
-    """What a name that does not exist may stand for: `variant`, and `similar`, the name that exists."""
+    """Guess what a missing name stands for: `variant`, and `similar`, the name that exists."""
     own = set(SET_ON_SELF.findall(source))
     if name in own:
         return {"variant": "attribute", "similar": f"self.{name}"}

@@ -56,7 +56,7 @@ def reached_for(execution: Execution) -> Iterator[Problem]:
 
 
 def attacks(execution: Execution, source: str) -> Iterator[tuple[Params, int | None]]:
-    """What only code does that attacks the grader itself: parameters and line. Numbers decide, and a teacher.
+    """Find signs of an attack on the grader itself: parameters and line. Numbers decide, and a teacher.
 
     Args:
         source: of the submission. A look at one's own frame is honest; who goes on to others says so there.

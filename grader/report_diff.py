@@ -152,7 +152,7 @@ class _Names:
         return clean(f"  {title}{name}: {before} → {after}")
 
     def _title(self, code: str) -> str:
-        """What a code is called; remarks have no title."""
+        """Give the title of a code; remarks have none."""
         title = title_of(code, self._language)
         return translate("check.quoted", self._language, title=title) if title else code
 

@@ -1,4 +1,4 @@
-"""What is wrong with the kind, the shape or the type of what the model returned, before any number is looked at.
+"""Judges the kind, shape and type of the model's answer, before any number is looked at.
 
 Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md.
 """
@@ -38,7 +38,7 @@ LACKING: dict[str, Problem] = {
 def output_problem(
     output: CaseOutput, expected: tuple[int, int, int], form: Form | None = None, features: int | None = None
 ) -> Problem | None:
-    """What is wrong with the kind, shape or type of what the model returned.
+    """Name the fault in the kind, shape or type of the model's answer.
 
     Args:
         expected: ``(batch, timesteps, units)``.
@@ -131,7 +131,7 @@ def steps_problem(form: Form | None) -> Problem | None:
 
 
 def other_number_of_weights(output: CaseOutput, timesteps: int) -> Problem | None:
-    """What more or fewer weights than one cell needs say about the model."""
+    """Name the mistake behind more or fewer weights than one cell needs."""
     if output.kernels >= 4 * timesteps:
         return "cell_per_step", {"cells": output.kernels // 4}
     # The second layer's input has as many numbers as the state, so all its weights look like recurrent ones.

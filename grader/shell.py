@@ -61,7 +61,7 @@ def usage(message: str) -> typer.Exit:
 
 
 def failure(error: Exception) -> str:
-    """What went wrong in words; of the system's errors without their number."""
+    """Say in words what went wrong; of the system's errors without their number."""
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
     return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror

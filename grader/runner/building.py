@@ -145,7 +145,7 @@ class Builder:
             return call_eagerly(model, x)
 
     def _plans(self, sizes: Sizes) -> Iterator[Plan]:
-        """What was right before, then numbers for sizes, then what may stand in their place."""
+        """Give the plan that was right before, then numbers for sizes, then other kinds of values."""
         if self._key is not None:
             yield from self._constructor.plans(sizes, only=self._key)
         for other_kind in (False, True):

@@ -35,7 +35,7 @@ def opened(output: Any) -> Any:
 
 
 class Drained(list[Any]):
-    """What an iterator gave, of a `kind` such as a generator."""
+    """The items of an iterator, of a `kind` such as a generator."""
 
     kind: str = ""
 

@@ -13,7 +13,7 @@ from settings_objects import Sizes
 
 
 def other_kinds(size: int, sizes: Sizes, tf: Any) -> list[Callable[[], Any]]:
-    """What may stand where a number is expected, the likeliest first. Each makes a new object.
+    """List values that may stand where a number is expected, the likeliest first. Each makes a new object.
 
     Args:
         size: the number that the parameter would be given.

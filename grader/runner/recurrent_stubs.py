@@ -1,4 +1,4 @@
-"""What stands in the place of recurrent code: NaN, in the structure and of the shapes that the code itself would give.
+"""Stubs in the place of recurrent code: NaN, in the structure and of the shapes that the code itself would give.
 
 NaN rather than an exception, so that code around a built-in layer, which may be honest (it may ask for a shape), runs
 on. What comes out depends on the inputs and weights, as gradients see it.
@@ -50,7 +50,7 @@ def step(arguments: Arguments) -> Any:
 
 
 def carry(arguments: Arguments) -> Any:
-    """What an LSTM cell of Keras computes inside its step: c and o."""
+    """Stand in for the inner step of Keras' LSTM cell, which gives c and o."""
     return _nan(arguments["c_tm1"]), _nan(arguments["c_tm1"])
 
 
@@ -188,5 +188,5 @@ def operation(module: types.ModuleType, name: str) -> Behaviour:
 
 
 def not_here(_arguments: Arguments) -> Any:
-    """What nobody but recurrent code itself calls. Raises: NotImplementedError: always."""
+    """Stand in for code that only recurrent code calls. Raises: NotImplementedError: always."""
     raise NotImplementedError("TensorFlow's own recurrent code is not there while the exercise is graded")

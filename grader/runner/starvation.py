@@ -14,7 +14,7 @@ CPUCLOCK_SCHED = 2
 
 
 class Starvation:
-    """What one process has missed so far. It is looked at now and then: what happens between two looks is one span."""
+    """The time that one process has missed so far. It is looked at now and then; two looks bound one span."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

@@ -1,4 +1,4 @@
-"""What all runs of one submission may use together."""
+"""Limits on all runs of one submission together."""
 
 from __future__ import annotations
 

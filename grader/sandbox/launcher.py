@@ -84,7 +84,7 @@ class ForkSandbox:
             self._zygote(kind)
 
     def wall(self, kind: Kind = Kind.READER) -> dict[str, Mechanism]:
-        """What is in force around a child of this host and kind, and what is not."""
+        """List the mechanisms around a child of this kind on this host: is each in force, and what does it stop?"""
         zygote = self._zygote(kind)
         zygote.wait_ready()
         return zygote.wall

@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 class Use(NamedTuple):
-    """What runs have used: CPU time, and wall time less what they missed of it for want of a core."""
+    """The use of runs: CPU time, and wall time less what they missed of it for want of a core."""
 
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -33,7 +33,7 @@ class Use(NamedTuple):
         return Use(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
     def less(self, other: Use) -> Use:
-        """What is over; nothing where that is less than nothing."""
+        """Subtract, and stop at zero."""
         return Use(*(max(0.0, mine - theirs) for mine, theirs in zip(self, other, strict=True)))
 
 

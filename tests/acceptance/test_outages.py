@@ -113,6 +113,6 @@ def test_a_worker_that_was_frozen_changes_nothing_of_what_another_has_taken_over
 
 
 def kept(log: Path) -> dict[str, bool]:
-    """What the worker has graded, and whether that was stored."""
+    """Read from the log which submissions the worker has graded, and whether each was stored."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.endswith("}")]
     return {line["submission_id"]: line["kept"] for line in lines if line.get("message", line.get("event")) == "graded"}

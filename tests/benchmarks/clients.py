@@ -25,7 +25,7 @@ IDLE_SECONDS = 3.0
 
 @dataclass
 class Answers:
-    """What came of many uploads: the ids in the order of the answers, and what each took."""
+    """The outcome of many uploads: the ids in the order of the answers, and the time of each."""
 
     seconds: list[float] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Client:
         self._socket.sendall(request)
 
     def receive(self) -> str | None:
-        """What has come; returns the submission's id when it is the whole answer, and 202."""
+        """Take in the next bytes. Returns the submission's id when the answer is whole, and 202."""
         assert self._socket is not None
         more = self._socket.recv(65536)
         self._came += more

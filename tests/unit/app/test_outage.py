@@ -1,4 +1,4 @@
-"""What the log says of a database that fails for a while."""
+"""The log lines about a database that fails for a while."""
 
 from __future__ import annotations
 

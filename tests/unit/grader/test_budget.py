@@ -1,4 +1,4 @@
-"""What the runs of one submission may use together, and what counts as time that the host owes a run."""
+"""The shared budget of a submission's runs, and the time that the host owes a run."""
 
 from __future__ import annotations
 
