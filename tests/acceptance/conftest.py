@@ -16,21 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.processes import children
+
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
-
-
-def below(pids: list[int]) -> list[int]:
-    """Every process that one of these has started, and those that such have started."""
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # pid (name) state ppid ...; the name may hold anything.
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found = set(pids)
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return sorted(found - set(pids))
 
 
 @dataclass
@@ -70,7 +59,7 @@ class Server:
 
     def children(self) -> list[int]:
         """Every process below the service."""
-        return below([self.process.pid])
+        return children(self.process.pid, recursive=True)
 
     def _found(self, pattern: str) -> str:
         match = re.search(pattern, self.printed)

@@ -19,8 +19,9 @@ import httpx
 import psycopg
 
 from grader.selftest import correct_submission
-from tests.acceptance.conftest import COMMAND, Server, below, service_environment, serving
+from tests.acceptance.conftest import COMMAND, Server, service_environment, serving
 from tests.postgresql import PostgreSQL
+from tests.processes import children, command_line
 from tests.receiver import Receiver
 
 TOKEN = "owner-token-of-these-tests-7c1e"
@@ -179,14 +180,14 @@ class Installation:
     def pids(self) -> list[int]:
         """All processes, those that the service has started itself too."""
         started = [process.pid for process in self._processes if process.poll() is None]
-        return [*started, *below(started)]
+        return sorted({*started, *(pid for service in started for pid in children(service, recursive=True))})
 
     def kill_zygotes(self) -> int:
         """Kill every warm process; returns how many there were."""
         killed = 0
         for pid in self.pids():
             with contextlib.suppress(OSError):
-                if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if "zygote.py" in command_line(pid):
                     os.kill(pid, signal.SIGKILL)
                     killed += 1
         return killed

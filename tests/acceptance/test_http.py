@@ -25,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.stopping import LEAST_SECONDS
 from grader.assignment import BUILT_IN
 from tests.acceptance.conftest import COMMAND, CORPUS, Server, service_environment, serving
+from tests.processes import command_line
 
 SUBMISSIONS = "/api/v1/submissions"
 ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus"
@@ -129,7 +130,7 @@ def test_service_that_is_stopped_while_it_warms_up_ends_at_once_and_in_silence(t
     """Without any cache, so that the first answers of Keras are being made."""
     with serving(tmp_path, tmp_path / "cache") as server:
         until = time.monotonic() + 60
-        while not any(b"keras_lstm" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in server.children()):
+        while not any("keras_lstm" in command_line(pid) for pid in server.children()):
             assert time.monotonic() < until, server.log.read_text()
             time.sleep(0.05)
         expect_stop_in_time(server, LEAST_SECONDS)

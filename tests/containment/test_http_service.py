@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import Server, serving
+from tests.processes import children, command_line
 
 SUBMISSIONS = "/api/v1/submissions"
 WITNESS = "<script>alert('from a submission')</script>"
@@ -39,9 +40,7 @@ def _submit(client: httpx.Client, content: bytes, *, student: str, name: str = "
 
 def _warm_processes(server: Server) -> list[int]:
     """Not their runs, which are called the same and end."""
-    children = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-    pids = [int(pid) for path in children for pid in path.read_text().split()]
-    return [pid for pid in pids if "zygote.py" in Path(f"/proc/{pid}/cmdline").read_text()]
+    return [pid for pid in children(server.process.pid) if "zygote.py" in command_line(pid)]
 
 
 def _attacks(server: Server) -> dict[str, dict[str, str]]:

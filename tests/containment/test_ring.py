@@ -28,6 +28,7 @@ from grader.sandbox import ForkSandbox, Kind
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.namespaces import ROOT_CAPABILITIES, RUNNER, Ring, find_ring
 from grader.sandbox.protocol import encode
+from tests.processes import parent
 from tests.programs import program
 
 ROOT = Path(grader.__file__).parent.parent
@@ -182,7 +183,7 @@ if WORKS:
         with ForkSandbox(slots=1) as sandbox:
             sandbox.warm_up(Kind.READER)
             (warm,) = sandbox.pids()
-            os.kill(_parent(warm), signal.SIGKILL)
+            os.kill(parent(warm), signal.SIGKILL)
             assert _ends(warm)
             assert _answers(sandbox)
             assert sandbox.pids() != [warm]
@@ -267,10 +268,6 @@ def _answers(sandbox: ForkSandbox) -> bool:
     request = encode({"filename": "submission.py", "canonical": canonical, "bytes": len(content)}) + content
     outcome = sandbox.run(Kind.READER, request, READER_LIMITS)
     return outcome.exit_code == 0 and b"class LSTM" in outcome.result
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _ends(pid: int) -> bool:

@@ -10,9 +10,10 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+
+from tests.processes import ended, parent
 
 WALL = 4.0
 NOTE = "open('asleep', 'w').write(str(os.getpid()))"
@@ -28,17 +29,6 @@ def _warm(graded, written):
 
 def _logged(caplog) -> list[str]:
     return [record.message for record in caplog.records if record.name.startswith("grader.sandbox")]
-
-
-def _gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 @contextlib.contextmanager
@@ -139,7 +129,7 @@ def test_the_time_in_which_everything_was_stopped_does_not_count(graded, written
     with ThreadPoolExecutor(1) as pool:
         report = pool.submit(graded, given, wall_seconds=WALL)
         pid = asleep().pid
-        both = [pid, _parent(pid)]
+        both = [pid, parent(pid)]
         for each in both:
             os.kill(each, signal.SIGSTOP)
         time.sleep(3.5)
@@ -154,13 +144,13 @@ def test_a_stopped_run_of_a_stopped_warm_process_is_gone_with_it(box, graded, wr
     with ThreadPoolExecutor(1) as pool:
         report = pool.submit(graded, given, wall_seconds=WALL)
         pid = asleep().pid
-        warm = _parent(pid)
+        warm = parent(pid)
         os.kill(warm, signal.SIGSTOP)
         stopped = time.monotonic()
-        while not _gone(pid) and time.monotonic() - stopped < 20:
+        while not ended(pid) and time.monotonic() - stopped < 20:
             time.sleep(0.1)
         assert time.monotonic() - stopped < 10
-        assert _gone(warm)
+        assert ended(warm)
         assert warm not in box.pids()
         # Nothing stops the second try but the submission itself.
         assert (report.result().status, report.result().points) == ("time_limit", 0)

@@ -7,12 +7,11 @@ import gzip
 import os
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from app.charts import SMALL_CHART, ChartNotDrawn, ChartProcess
-from tests.acceptance.conftest import below
+from tests.processes import children, command_line
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +28,7 @@ async def charts(anyio_backend: str) -> AsyncIterator[ChartProcess]:
 
 
 def drawing_processes() -> list[int]:
-    return [pid for pid in below([os.getpid()]) if b"drawing.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in children(os.getpid(), recursive=True) if "drawing.py" in command_line(pid)]
 
 
 async def test_nobody_else_waits_while_it_draws(charts: ChartProcess) -> None:

@@ -29,6 +29,7 @@ from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.namespaces import without_ring
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.sandbox.zygote import Zygote
+from tests.processes import children, ended
 
 RUNNER = Path(__file__).parents[2] / "grader" / "runner"
 NICENESS = 5
@@ -59,19 +60,6 @@ def _reads(sandbox: ForkSandbox, megabytes: float = 0.0) -> bool:
     return decode_json(frames[0][0])["class_line"] == 1
 
 
-def _ended(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(FileNotFoundError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
 def _each_run_of(warm: int, do: Callable[[int], None], *, times: int) -> threading.Thread:
     """Does something to the next runs of a warm process, as soon as each is there."""
 
@@ -79,7 +67,7 @@ def _each_run_of(warm: int, do: Callable[[int], None], *, times: int) -> threadi
         seen: set[int] = set()
         deadline = time.monotonic() + 60
         while len(seen) < times and time.monotonic() < deadline:
-            for child in set(_children(warm)) - seen:
+            for child in set(children(warm)) - seen:
                 seen.add(child)
                 do(child)
 
@@ -97,7 +85,7 @@ def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm
 
     def look(child: int) -> None:
         session = Path(f"/proc/{child}/autogroup")  # Not every kernel has it.
-        while not _ended(child):
+        while not ended(child):
             with contextlib.suppress(OSError):
                 yields = os.getpriority(os.PRIO_PROCESS, child) == own
                 if yields and (not session.exists() or session.read_text().split()[-1] == str(NICENESS)):
@@ -123,7 +111,7 @@ def test_a_warm_process_that_is_stopped_is_noticed_within_seconds_and_replaced(s
     assert _reads(sandbox)
     assert time.monotonic() - started < 20
     assert sandbox.pids() != [warm]
-    assert _ended(warm)
+    assert ended(warm)
 
 
 def test_a_warm_process_that_is_stopped_during_runs_takes_them_with_it_and_all_are_done_again(sandbox, warm):
@@ -139,8 +127,8 @@ def test_a_warm_process_that_is_stopped_during_runs_takes_them_with_it_and_all_a
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda _: _reads(sandbox, 20), range(2))) == [True, True]
     watching.join()
-    assert _ended(warm)
-    assert all(map(_ended, runs))
+    assert ended(warm)
+    assert all(map(ended, runs))
 
 
 def test_a_warm_process_that_does_not_work_is_not_taken_for_stuck_while_it_has_no_core(sandbox, warm):

@@ -1,0 +1,34 @@
+"""What other processes are, asked while they may end at any moment."""
+
+from __future__ import annotations
+
+import psutil
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or waits only for whoever started it to take note."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def parent(pid: int) -> int:
+    """The process that started a living one."""
+    return psutil.Process(pid).ppid()
+
+
+def children(pid: int, *, recursive: bool = False) -> list[int]:
+    """What a process has started and what has not ended; with ``recursive`` also what such have started."""
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=recursive)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def command_line(pid: int) -> str:
+    """How a process was started; empty when it has ended."""
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return ""
