@@ -70,6 +70,7 @@ STATE: dict[str, tuple[bool, str]] = {
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _filter: Program | None = None
+_keeping: Program | None = None
 _readable_trees: list[str] = []
 _gpu_nodes: list[str] = []
 _keeps_reading = False
@@ -178,6 +179,8 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     if STATE["landlock"][0]:
         _restrict_files(directory)
+    if _keeping is not None:
+        _keeping.load()
     if _filter is not None:
         _filter.load()
     seconds = time.monotonic() - began
@@ -271,6 +274,20 @@ def _data_bytes() -> int:
             if line.startswith("VmData:"):
                 return int(line.split()[1]) * 1024
     raise Refused("/proc/self/status has no VmData")
+
+
+def keep(first: int, last: int) -> bool:
+    """Let no child change the pages from one address up to another.
+
+    Returns: False: there is no seccomp here, and the operator accepted that.
+    """
+    global _keeping
+    if _filter is None:
+        return False
+    import kept_pages  # not above, for the same reason as the other filter
+
+    _keeping = kept_pages.compile_filter(first, last)
+    return True
 
 
 def hide(paths: Iterable[str]) -> None:

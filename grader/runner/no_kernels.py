@@ -2,9 +2,10 @@
 
 `libtensorflow_cc` holds whole LSTMs and GRUs of its own, which anybody can call by name. Their code is found by the
 symbols that the library exports, copied to anonymous memory (so that giving a page back brings zeros, not the file) and
-overwritten: a function returns at once (on x86), and what lies behind its first byte ends the process. Then the range
-is sealed, by `mseal` where the kernel has it (Linux 6.10). Elsewhere the pages can be changed, and nothing is won by
-that: what they held is nowhere in the process, and the library's file cannot be read in the box (`lockdown.hide`).
+overwritten: a function returns at once (on x86), and what lies behind its first byte ends the process. Then the pages
+are sealed, by `mseal` where the kernel has it (Linux 6.10); elsewhere a filter in every run keeps them (`kept_pages`).
+Changing them would win nothing: what they held is nowhere in the process, and the library's file cannot be read in the
+box (`lockdown.hide`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,10 +50,18 @@ SYMBOL = np.dtype(
 SHT_DYNSYM, STT_FUNC = 11, 2
 
 
-def wipe(path: str) -> tuple[int, bool]:
+class Wiped(NamedTuple):
+    """What was wiped: the number of functions, the addresses around all of them, and whether their pages are sealed."""
+
+    functions: int
+    first: int
+    last: int
+    sealed: bool
+
+
+def wipe(path: str) -> Wiped:
     """Wipe the recurrent kernels of the library that this process has loaded from `path`.
 
-    Returns: how many functions, and whether the kernel keeps them so.
     Raises: OSError: none was found, or one could not be overwritten.
     """
     functions = list(find_functions(path))
@@ -61,10 +71,11 @@ def wipe(path: str) -> tuple[int, bool]:
     name, offset, _ = functions[0]
     base = _address(library, name) - offset
     sealed = True
-    for first, last in _pages(functions):
+    ranges = _pages(functions)
+    for first, last in ranges:
         _overwrite(base + first, base + last, [(base + at, size) for _, at, size in functions if first <= at < last])
         sealed = _seal(base + first, last - first) and sealed
-    return len(functions), sealed
+    return Wiped(len(functions), base + ranges[0][0], base + ranges[-1][1], sealed)
 
 
 def find_functions(path: str) -> Iterator[tuple[bytes, int, int]]:

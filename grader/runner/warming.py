@@ -76,15 +76,20 @@ def _take_recurrence_out(generation: str) -> None:
     try:
         _load_all(LAYERS[generation])  # what is not loaded now cannot be loaded any more
         replaced = no_recurrence.remove(generation)
-        kernels, is_sealed = no_kernels.wipe(library)
+        wiped = no_kernels.wipe(library)
     except (OSError, AttributeError, ImportError, KeyError) as exc:  # another version of Keras or TensorFlow
         raise lockdown.Refused(
             f"recurrent code cannot be taken out of the process that runs submissions: {exc}"
         ) from exc
     patterns = [os.path.join(packages, name) for name in (*HIDDEN[generation], *HIDDEN_OF_TENSORFLOW)]
     lockdown.hide(_with_bytecode([*replaced, *(path for pattern in patterns for path in glob.glob(pattern))]))
-    stops = f"answers of built-in layers and cells: {len(replaced)} functions and {kernels} kernels are gone"
-    sealing = "sealed by mseal" if is_sealed else "not sealed (Linux 6.10 and newer can)"
+    stops = f"answers of built-in layers and cells: {len(replaced)} functions and {wiped.functions} kernels are gone"
+    if wiped.sealed:
+        sealing = "sealed by mseal"
+    elif lockdown.keep(wiped.first, wiped.last):
+        sealing = "kept by seccomp (Linux 6.10 and newer seal them)"
+    else:
+        sealing = "not sealed (Linux 6.10 and newer can, or seccomp)"
     lockdown.STATE["no recurrent code"] = (True, f"{stops}, {sealing}")
 
 

@@ -156,17 +156,28 @@ def attack(graded: Callable[..., Report]) -> Attack:
     return attack_with
 
 
+def probing(codes: Mapping[str, str]) -> dict[str, str]:
+    """The parts of a submission that tries these pieces of code. Calls are named in them: ``syscall('read', ...)``."""
+    dedented = {name: textwrap.dedent(code) for name, code in codes.items()}
+    called = set(re.findall(r"(?:syscall|pages)\('(\w+)'", " ".join(codes.values())))
+    numbers = {name: pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name) for name in called}
+    return {"top": PROBE, "class_body": f"probe({dedented!r}, {numbers})"}
+
+
 @pytest.fixture(scope="session")
 def probe(attack: Attack) -> Probe:
     def probe_with(codes: Mapping[str, str]) -> dict[str, str]:
-        dedented = {name: textwrap.dedent(code) for name, code in codes.items()}
-        called = set(re.findall(r"syscall\('(\w+)'", " ".join(codes.values())))
-        numbers = {name: pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name) for name in called}
-        report = attack(top=PROBE, class_body=f"probe({dedented!r}, {numbers})")
+        report = attack(**probing(codes))
         assert (report.status, report.points) == (Status.PASSED, 100)
         return json.loads(report.output.stdout.splitlines()[-1])
 
     return probe_with
+
+
+@pytest.fixture(scope="session")
+def probes() -> Callable[[Mapping[str, str]], Submission]:
+    """Writes the submission of `probe`, to be graded elsewhere."""
+    return lambda codes: submission(**probing(codes))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import base64
-import textwrap
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from grader.assignment import Assignment
 from grader.pipeline import grade
 from grader.report import Report
-from grader.sandbox import ForkSandbox, Kind
+from grader.sandbox import ForkSandbox
 from grader.submission import Submission
 from reference import ReferenceStore
 
@@ -370,33 +369,6 @@ def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(box, assig
     checks = {check.id: check.status for check in report.checks}
     assert (checks["equivalence"], checks["own_work"]) == ("passed", "passed"), report.error
     assert "review_suggested" in {advisory.code for advisory in report.advisories}
-
-
-# Where the code of a kernel lies.
-FIND_KERNEL = """
-    import os, tensorflow
-    path = os.path.join(os.path.dirname(tensorflow.__file__), 'libtensorflow_cc.so.2')
-    library = ctypes.CDLL(path, mode=4 | os.RTLD_NOW)  # RTLD_NOLOAD
-    name = '_ZN10tensorflow11BlockLSTMOpIN5Eigen16ThreadPoolDeviceEfLb0ELNS_10GateLayoutE1EE'
-    name += '7ComputeEPNS_15OpKernelContextE'
-    address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-    page = address & ~4095
-"""
-PATCHES = {
-    "the kernel's code": "assert set(ctypes.string_at(address + 1, 4000)) - {0, 0xCC}",
-    "write": "ctypes.memset(page, 0, 1) if not libc.mprotect(ctypes.c_void_p(page), 4096, 3) else 1 / 0",
-    "forget": "syscall('madvise', ctypes.c_long(page), 4096, 4)",
-    "unmap": "syscall('munmap', ctypes.c_long(page), 4096)",
-    "map over": "syscall('mmap', ctypes.c_long(page), 4096, 3, 0x32, -1, 0)",
-    "move": "syscall('mremap', ctypes.c_long(page), 4096, 8192, 1, 0)",
-}
-
-
-def test_a_kernel_that_was_wiped_stays_wiped(probe, box):
-    outcomes = probe({name: textwrap.dedent(FIND_KERNEL) + code for name, code in PATCHES.items()})
-    assert outcomes.pop("the kernel's code") == "AssertionError"
-    if "sealed by mseal" in box.wall(Kind.KERAS3)["no recurrent code"].stops:
-        assert outcomes == dict.fromkeys(outcomes, "EPERM") | {"write": "ZeroDivisionError"}
 
 
 UNREADABLE = {

@@ -1,0 +1,125 @@
+"""Attacks on the pages that held TensorFlow's recurrent kernels, with `mseal` and without (before Linux 6.10).
+
+Nothing would be won by changing them, since what they held is gone. It must not be possible all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from importlib import resources
+
+import pytest
+
+from grader.sandbox import Kind
+
+# Where the code of a kernel lies, and a page of one's own.
+FIND_KERNEL = """
+    import os, tensorflow
+    path = os.path.join(os.path.dirname(tensorflow.__file__), 'libtensorflow_cc.so.2')
+    library = ctypes.CDLL(path, mode=4 | os.RTLD_NOW)  # RTLD_NOLOAD
+    name = '_ZN10tensorflow11BlockLSTMOpIN5Eigen16ThreadPoolDeviceEfLb0ELNS_10GateLayoutE1EE'
+    name += '7ComputeEPNS_15OpKernelContextE'
+    address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    page = address & ~4095
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    own = libc.mmap(None, 8192, 3, 0x22, -1, 0)
+    assert own != 2 ** 64 - 1
+    def pages(name, *arguments): return syscall(name, *[ctypes.c_ulong(value % 2 ** 64) for value in arguments])
+"""
+CODE = "assert set(ctypes.string_at(address + 1, 4000)) - {0, 0xCC}"
+ATTACKS = {
+    "write": "pages('mprotect', page, 4096, 3); ctypes.memset(page, 0xC3, 4096)",
+    "write from before": "pages('mprotect', page - (1 << 18), (1 << 18) + 4096, 7)",
+    "write to the end of memory": "pages('mprotect', page, (1 << 47) - page - 4096, 7)",
+    "forget": "pages('madvise', page, 4096, 4)",
+    "forget from before": "pages('madvise', page - 4096, 8192, 4)",
+    "forget at once": "pages('madvise', page, 4096, 8); pages('madvise', page, 4096, 14)",
+    "unmap": "pages('munmap', page, 4096)",
+    "unmap from before": "pages('munmap', page - (1 << 18), (1 << 18) + 1)",
+    "map over": "pages('mmap', page, 4096, 3, 0x32, -1, 0)",
+    "map over from before": "pages('mmap', page - (1 << 16), 1 << 17, 3, 0x4032, -1, 0)",
+    "map a file over": "f = open('page', 'w+b'); f.truncate(4096); pages('mmap', page, 4096, 5, 0x12, f.fileno(), 0)",
+    "move away": "pages('mremap', page, 4096, 8192, 1, 0)",
+    "move away and leave it": "pages('mremap', page, 4096, 4096, 5, 0)",
+    "move onto": "pages('mremap', own, 4096, 4096, 3, page)",
+    "move onto, more": "pages('mremap', own, 4096, 1 << 18, 3, page - (1 << 16))",
+    "protection keys": "pages('pkey_mprotect', page, 4096, 7, -1)",
+    "another process' memory": "pages('process_vm_writev', os.getpid(), own, 1, own, 1, 0)",
+    "advice from outside": "pages('process_madvise', 0, own, 1, 21, 0)",
+    "faults of its own": "pages('userfaultfd', 0)",
+    "pages of a file in another order": "pages('remap_file_pages', page, 4096, 0, 0, 0)",
+    "System V": "pages('shmat', 0, page, 0o40000)",
+    "the memory as a file": "os.open('/proc/self/mem', os.O_RDWR)",
+}
+# What a right answer does all the time.
+HONEST = {
+    "a page of its own": "pages('mprotect', own, 4096, 1)",
+    "map over it": "pages('mmap', own, 4096, 3, 0x32, -1, 0)",
+    "move it": "pages('mremap', own, 4096, 8192, 1, 0)",
+}
+CODES = {name: textwrap.dedent(FIND_KERNEL) + code for name, code in ({"the code": CODE} | ATTACKS | HONEST).items()}
+EXPECTED = {"the code": "AssertionError"} | dict.fromkeys(ATTACKS, "EPERM") | dict.fromkeys(HONEST, "done")
+EXPECTED |= {"the memory as a file": "EACCES"}
+
+# A command line on a kernel that does not know the call; all that it starts is on it, too.
+WITHOUT_MSEAL = """
+import errno, sys
+import pyseccomp
+calls = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+calls.add_rule(pyseccomp.ERRNO(errno.ENOSYS), 462)
+calls.load()
+from grader.cli import cli
+cli()
+"""
+
+
+def test_a_kernel_that_was_wiped_stays_wiped(probe, box):
+    outcomes = probe(CODES)
+    if "sealed by mseal" in box.wall(Kind.KERAS3)["no recurrent code"].stops:
+        # This kernel first looks whether it is all one mapping.
+        outcomes = {name: "EPERM" if outcome == "EFAULT" else outcome for name, outcome in outcomes.items()}
+    assert outcomes == EXPECTED
+
+
+@pytest.fixture
+def without_mseal(cache_dir):
+    def run(*arguments: str, accepted: str = "") -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"LSTM_GRADER_CACHE_DIR": str(cache_dir), "COLUMNS": "200"}
+        return subprocess.run(
+            [sys.executable, "-c", WITHOUT_MSEAL, *arguments],
+            capture_output=True,
+            text=True,
+            env=environment | {"LSTM_GRADER_ACCEPT_MISSING": accepted},
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("ring", ["namespaces", ""], ids=["without the ring", "in the ring"])
+@pytest.mark.parametrize("generation", ["3", "2"])
+def test_before_linux_6_10_it_stays_wiped_too(without_mseal, probes, tmp_path, ring, generation):
+    (tmp_path / "submission.py").write_bytes(probes(CODES).content)
+    default = (resources.files("grader") / "assignments" / "lstm-layer.toml").read_text()
+    (tmp_path / "assignment.toml").write_text(default.replace('keras = "auto"', f'keras = "{generation}"'))
+    done = without_mseal(
+        *("grade", str(tmp_path / "submission.py"), "--format", "json"),
+        *("--assignment", str(tmp_path / "assignment.toml")),
+        accepted=ring,
+    )
+    report = json.loads(done.stdout)
+    assert (report["status"], report["points"]) == ("passed", 100), report["error"]
+    assert json.loads(report["output"]["stdout"].splitlines()[-1]) == EXPECTED
+
+
+def test_doctor_says_which_form_the_host_has(without_mseal):
+    done = without_mseal("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(re.sub(r"[│\s]+", " ", done.stdout).split())
+    assert "kept by seccomp" in said
+    assert "sealed by mseal" not in said
