@@ -23,8 +23,8 @@ from grader.shell import OUR_FAILURE, USAGE, check_output, failure, make_folder,
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from app.database import Database
     from app.settings import Settings
+    from app.storage.database import Database
 
 T = TypeVar("T")
 # As SQLite says it.
@@ -86,7 +86,7 @@ def worker() -> None:
 def _inspect_database(console: Console) -> str | None:
     """What `doctor` says of the service's part, and what is wrong with it."""
     with starting() as settings:
-        from app.inspection import inspect_database
+        from app.commands.inspection import inspect_database
 
         found = asyncio.run(inspect_database(settings))
     for line in found.lines:
@@ -105,9 +105,9 @@ def upgrade() -> None:
     update; processes of the old version should be stopped. Exit codes: 0 done, 2 wrong settings, 3 we failed.
     """
     with starting() as settings:
-        from app.database import Database
-        from app.jobs import locked
         from app.log_config import configure_logging
+        from app.queue import locked
+        from app.storage.database import Database
 
         configure_logging(settings.log_level)
         database = Database(settings.database_url)
@@ -134,7 +134,7 @@ def backup(
     """
     check_output(file)
     with starting() as settings:
-        from app.backup import back_up
+        from app.commands.backup import back_up
 
         back_up(_sqlite(settings), file)
     typer.echo(f"lstm-grader: copied to {file}")
@@ -149,8 +149,8 @@ def restore(
     Tables of an older version are upgraded when the service starts. Exit codes: 0 done, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app import backup
-        from app.jobs import locked
+        from app.commands import backup
+        from app.queue import locked
 
         make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
         with locked(settings.data_dir):
@@ -169,7 +169,7 @@ def prune(
     A service does that daily where LSTM_GRADER_RETENTION_DAYS is set. Exit codes: 0 done, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.deletion import delete_older
+        from app.submissions.deletion import delete_older
 
         typer.echo(f"submissions: {_in_database(settings, partial(delete_older, days=days))}")
 
@@ -184,9 +184,9 @@ def delete_student_command(
     The service may run meanwhile. Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.deletion import delete_student
         from app.errors import StudentInvalid
-        from app.uploads import check_student
+        from app.submissions.deletion import delete_student
+        from app.submissions.uploads import check_student
 
         try:
             student = check_student(name)
@@ -200,8 +200,8 @@ def delete_student_command(
 
 def _sqlite(settings: Settings) -> Path:
     """Raises: BackupElsewhere: it is a PostgreSQL."""
-    from app.database import database_url
     from app.errors import BackupElsewhere
+    from app.storage.database import database_url
 
     path = database_url(settings.database_url).database
     if not settings.database_url.startswith("sqlite") or not path:
@@ -210,7 +210,7 @@ def _sqlite(settings: Settings) -> Path:
 
 
 def _in_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    from app.database import Database
+    from app.storage.database import Database
 
     async def run() -> T:
         database = Database(settings.database_url)
@@ -235,7 +235,7 @@ def create_token(
     Exit codes: 0 made, 2 wrong usage or settings, 3 we failed.
     """
     with starting() as settings:
-        from app import administration
+        from app.commands import administration
 
         secret, link = asyncio.run(administration.create_token(settings, name, role, student, days))
         typer.echo(f"{secret}\n{link}" if student else secret)
@@ -245,7 +245,7 @@ def create_token(
 def list_tokens() -> None:
     """List all tokens, ended ones too; never the tokens themselves."""
     with starting() as settings:
-        from app import administration
+        from app.commands import administration
 
         for line in asyncio.run(administration.list_tokens(settings)):
             typer.echo(line)
@@ -255,7 +255,7 @@ def list_tokens() -> None:
 def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="Out of the list.")]) -> None:
     """End a token at once, with the browsers that it signed in."""
     with starting() as settings:
-        from app import administration
+        from app.commands import administration
 
         asyncio.run(administration.revoke_token(settings, token_id))
 
@@ -264,7 +264,7 @@ def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="Out
 def list_held() -> None:
     """List the attempts that nobody has decided on. Their code attacked the grader itself; the report says how."""
     with starting() as settings:
-        from app import administration
+        from app.commands import administration
 
         for line in asyncio.run(administration.list_held(settings)):
             typer.echo(line)
@@ -284,7 +284,7 @@ def reject_held(submission: HeldId, reason: Reason) -> None:
 
 def _decide(submission: str, decision: str, reason: str) -> None:
     with starting() as settings:
-        from app import administration
+        from app.commands import administration
 
         asyncio.run(administration.decide_held(settings, submission, decision, reason))
 
@@ -310,7 +310,7 @@ def regrade(
         typer.echo("lstm-grader: expected either ids, or a filter, or --all", err=True)
         raise typer.Exit(USAGE)
     with starting() as settings:
-        from app import administration
+        from app.commands import administration
 
         asyncio.run(administration.regrade(settings, submissions, given, wait=wait, say=typer.echo))
 
@@ -354,7 +354,7 @@ def starting() -> Iterator[Settings]:
 
 
 def _of_database(settings: Settings, reason: str) -> str:
-    from app.database import database_url
+    from app.storage.database import database_url
 
     url = database_url(settings.database_url)
     if url.get_backend_name() != "sqlite":

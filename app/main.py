@@ -12,29 +12,31 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
-from app import problems, tokens
-from app.api import openapi, operations
+from app.access import tokens
+from app.access.limits import RateLimit
+from app.access.tokens import hash_secret, new_token
+from app.api import openapi
 from app.api import routes as api_routes
-from app.auth import check_guarded, holders
-from app.backlog import Backlog
-from app.charts import ChartProcess, Charts
-from app.database import Database
-from app.deletion import Retention
-from app.engine import warm_engine
+from app.api.endpoints import operations
 from app.errors import OwnerTokenMissing
-from app.head import HeadMiddleware
-from app.inbox import Inbox
-from app.jobs import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
-from app.limits import RateLimit
-from app.metrics import Metrics
-from app.middleware import RequestMiddleware, expect_requests
-from app.probe import WriteProbe
-from app.selftest import SelfTest
+from app.http import problems
+from app.http.auth import check_guarded, holders
+from app.http.head import HeadMiddleware
+from app.http.middleware import RequestMiddleware, expect_requests
+from app.operations.charts import ChartProcess, Charts
+from app.operations.engine import warm_engine
+from app.operations.metrics import Metrics
+from app.operations.probe import WriteProbe
+from app.operations.selftest import SelfTest
+from app.queue import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
+from app.queue.backlog import Backlog
+from app.queue.inbox import Inbox
 from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import grading_seconds
-from app.tokens import hash_secret, new_token
-from app.uploads import DEFAULT_ASSIGNMENT
+from app.storage.database import Database
+from app.submissions.deletion import Retention
+from app.submissions.uploads import DEFAULT_ASSIGNMENT
 from app.web import routes as web_routes
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
@@ -42,7 +44,7 @@ from grader.formats import html
 
 STATIC_FILES = Path(__file__).parent / "web" / "static"
 # Event streams must not wait for more, and files that students have sent go back as they came. The secrets of forms are
-# masked (`app.masking`).
+# masked (`app.http.masking`).
 NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 COMPRESSION = 6
 

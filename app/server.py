@@ -16,17 +16,17 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from app import problems
-from app.api import operations
-from app.connections import Protocol, Unfinished
-from app.head import HeadMiddleware
+from app.access.tokens import new_token, sign_in_link
+from app.api.endpoints import operations
+from app.http import problems
+from app.http.connections import Protocol, Unfinished
+from app.http.head import HeadMiddleware
+from app.http.middleware import RequestMiddleware, expect_requests
 from app.log_config import configure_logging
 from app.main import create_app
-from app.middleware import RequestMiddleware, expect_requests
 from app.services import Operations, Services
 from app.settings import Settings, unknown_variables
 from app.stopping import connection_seconds, end_in_time
-from app.tokens import new_token, sign_in_link
 
 logger = logging.getLogger(__name__)
 

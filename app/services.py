@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
-from app.backlog import Backlog
-from app.batches import Batcher
-from app.charts import Charts
-from app.database import Database
-from app.inbox import Inbox
-from app.jobs import Jobs
-from app.limits import RateLimit
-from app.metrics import Metrics
-from app.probe import WriteProbe
-from app.selftest import SelfTest
+from app.access.limits import RateLimit
+from app.access.tokens import Principal
+from app.operations.charts import Charts
+from app.operations.metrics import Metrics
+from app.operations.probe import WriteProbe
+from app.operations.selftest import SelfTest
+from app.queue import Jobs
+from app.queue.backlog import Backlog
+from app.queue.inbox import Inbox
 from app.settings import Settings
-from app.tokens import Principal
+from app.storage.batches import Batcher
+from app.storage.database import Database
 from grader import Assignment
 
 WATCHERS_LOOKING = 4

@@ -8,20 +8,20 @@ import logging
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-from app.database import Database
-from app.deletion import Retention
-from app.engine import warm_engine
 from app.errors import NothingToShare
-from app.jobs import Grading, Worker
 from app.log_config import configure_logging
-from app.metrics import Metrics
-from app.probe import REPORT_BYTES, WriteProbe
-from app.selftest import SelfTest
+from app.operations.engine import warm_engine
+from app.operations.metrics import Metrics
+from app.operations.probe import REPORT_BYTES, WriteProbe
+from app.operations.selftest import SelfTest
+from app.queue import Grading, Worker
 from app.server import answering
 from app.services import Operations
 from app.settings import Settings, unknown_variables
 from app.stopping import end_in_time, grading_seconds
-from app.uploads import DEFAULT_ASSIGNMENT
+from app.storage.database import Database
+from app.submissions.deletion import Retention
+from app.submissions.uploads import DEFAULT_ASSIGNMENT
 from grader import load_assignments
 
 logger = logging.getLogger(__name__)

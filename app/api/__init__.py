@@ -1,0 +1,1 @@
+"""The JSON API: its endpoints, its bodies, and the document that describes them."""

@@ -14,7 +14,6 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.api.parameters import NO_NAME
 from app.api.schemas import Problem
 from app.errors import (
     ANSWERS,
@@ -35,9 +34,10 @@ from app.errors import (
     TooManyWebhooks,
     UploadTooSlow,
 )
-from app.problems import PROBLEM, problem
-from app.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
-from app.web.pages import page
+from app.http.pages import page
+from app.http.parameters import NO_NAME
+from app.http.problems import PROBLEM, problem
+from app.submissions.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
 from app.webhooks.messages import GradedMessage, PingMessage
 from grader.report_schema import report_schema
 

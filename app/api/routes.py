@@ -7,11 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.api import assignments, events, regrades, reports, students, submissions, tokens, webhooks
+from app.api.endpoints import assignments, events, regrades, reports, students, submissions, tokens, webhooks
 from app.api.openapi import problem_answers
-from app.api.parameters import language_parameter
-from app.auth import TokenHolder
 from app.errors import NotAuthenticated, TooManyRequests
+from app.http.auth import TokenHolder
+from app.http.parameters import language_parameter
 from app.services import services
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from app.api.parameters import ID, NO_NAME, Moment, Name
-from app.listing import Selection
-from app.models import HoldDecision, JobStatus, Role
-from app.tokens import OWNER
+from app.access.tokens import OWNER
+from app.http.parameters import ID, NO_NAME, Moment, Name
+from app.storage.models import HoldDecision, JobStatus, Role
+from app.submissions.listing import Selection
 from grader import Status
 
 EXAMPLE_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"

@@ -1,8 +1,8 @@
-"""Alembic's entry: runs migrations on the connection that `app.database` hands over, in its transaction."""
+"""Alembic's entry: runs migrations on the connection that `app.storage.database` hands over, in its transaction."""
 
 from alembic import context
 
-from app.models import Base
+from app.storage.models import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -13,9 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
-from app import repository, tokens, uploads
-from app.api.parameters import ID, LastEventId, SubmissionId
-from app.auth import (
+from app.access import tokens
+from app.access.tokens import Principal, hash_secret
+from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
+from app.http.auth import (
     FORM_FIELD,
     SessionHolder,
     check_form_secret,
@@ -25,19 +26,19 @@ from app.auth import (
     open_session,
     session_holder,
 )
-from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
-from app.events import STAGES
-from app.grades import grade_of, may_try_again, points_of
-from app.listing import Selection, list_submissions
-from app.masking import mask, unmask
-from app.models import StoredReport, Token, new_id
-from app.problems import problem
-from app.reading import artefacts_for, report_for
+from app.http.masking import mask, unmask
+from app.http.pages import page
+from app.http.parameters import ID, LastEventId, SubmissionId
+from app.http.problems import problem
+from app.http.texts import language_of
+from app.http.visibility import artefacts_for, report_for
+from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
-from app.texts import language_of
-from app.tokens import Principal, hash_secret
-from app.watching import event_stream, wait_until_done
-from app.web.pages import page
+from app.storage.models import StoredReport, Token, new_id
+from app.submissions import repository, uploads
+from app.submissions.events import STAGES
+from app.submissions.grades import grade_of, may_try_again, points_of
+from app.submissions.listing import Selection, list_submissions
 from grader.formats import View, html
 
 RECENT = 20

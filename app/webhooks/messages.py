@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.models import Delivery, HoldDecision, StoredReport, Submission
+from app.storage.models import Delivery, HoldDecision, StoredReport, Submission
 from grader import Status
 
 

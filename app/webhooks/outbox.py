@@ -18,9 +18,9 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, upd
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from app.events import is_postgresql
-from app.models import Delivery, Role, StoredReport, Submission, Token, Webhook, utc_now
-from app.tokens import Principal, is_valid
+from app.access.tokens import Principal, is_valid
+from app.storage.announcements import is_postgresql
+from app.storage.models import Delivery, Role, StoredReport, Submission, Token, Webhook, utc_now
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 what every secret of this kind begins with
 GRADED, PING = "submission.graded", "ping"

@@ -20,9 +20,9 @@ from typing import Self
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.database import Database
 from app.errors import TargetRefused
-from app.models import utc_now
+from app.storage.database import Database
+from app.storage.models import utc_now
 from app.webhooks import outbox
 from app.webhooks.messages import message_of
 from app.webhooks.outbox import SECRET_PREFIX, Due

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from app import worker
-from app.jobs import Grade
+from app.queue import Grade
 from app.settings import Settings
 from grader import Report, Status, Submission
 from grader.assignment import Assignment

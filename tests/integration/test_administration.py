@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import select, text
 from typer.testing import CliRunner, Result
 
-from app import tokens
+from app.access import tokens
+from app.access.tokens import Principal
 from app.cli import cli
-from app.database import Database
-from app.inspection import inspect_database
-from app.jobs import claims
-from app.models import Role, Token
+from app.commands.inspection import inspect_database
+from app.queue import claims
 from app.settings import Settings
-from app.tokens import Principal
+from app.storage.database import Database
+from app.storage.models import Role, Token
 from grader.report import HELD, Advisory, Report, Status
 from tests.integration.test_database import REPORT, add, claim, url_of
 

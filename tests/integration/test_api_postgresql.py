@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.database import Database
-from app.jobs import Grading, Worker
 from app.main import create_app
+from app.queue import Grading, Worker
 from app.settings import Settings
+from app.storage.database import Database
 from grader import Status, load_assignments
 from tests.integration.test_database import anyio_backend
 from tests.postgresql import PostgreSQL

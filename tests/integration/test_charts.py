@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.charts import SMALL_CHART, ChartNotDrawn, ChartProcess
+from app.operations.charts import SMALL_CHART, ChartNotDrawn, ChartProcess
 from tests.processes import children, command_line
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI, Request
 
-from app import connections
-from app.connections import Unfinished
+from app.http import connections
+from app.http.connections import Unfinished
 from app.server import _config, _Guest, listen
 from app.settings import Settings
 

@@ -18,17 +18,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateIndex
 
-from app import regrades, repository, tokens
-from app import sqlite as sqlite_connection
-from app.database import Database
+from app.access import tokens
+from app.access.limits import too_many_uploads
+from app.access.tokens import Principal
 from app.errors import AttemptsUsedUp, TooManyRequests
-from app.jobs import claims
-from app.jobs.claims import Claim, Overtaken
-from app.limits import too_many_uploads
-from app.listing import Selection, list_submissions
-from app.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
-from app.policy import check_attempt
-from app.tokens import Principal
+from app.queue import claims
+from app.queue.claims import Claim, Overtaken
+from app.storage import sqlite as sqlite_connection
+from app.storage.database import Database
+from app.storage.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
+from app.submissions import repository
+from app.submissions.listing import Selection, list_submissions
+from app.submissions.policy import check_attempt
+from app.teaching import regrades
 from grader import Report
 from grader.assignment import BUILT_IN, Attempts, read_assignment
 from grader.report import AssignmentRef, Receipt, Status, SubmissionRef

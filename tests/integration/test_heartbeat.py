@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.database import Database
-from app.jobs import claims
-from app.jobs.claims import Claim
-from app.jobs.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
-from app.models import JobStatus, LiveWorker
-from app.tokens import Principal
+from app.access.tokens import Principal
+from app.queue import claims
+from app.queue.claims import Claim
+from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
+from app.storage.database import Database
+from app.storage.models import JobStatus, LiveWorker
 from tests.integration.test_database import (
     add,
     anyio_backend,

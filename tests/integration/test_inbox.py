@@ -13,15 +13,16 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import repository, tokens
-from app.backlog import Backlog
-from app.database import Database
+from app.access import tokens
+from app.access.tokens import Principal
 from app.errors import AppError, AttemptsUsedUp, IdempotencyKeyReused, TooManyRequests
-from app.inbox import TOGETHER_BYTES, Inbox
-from app.jobs.watchers import Watchers
-from app.models import JobStatus, Submission
-from app.tokens import Principal
-from app.uploads import Upload
+from app.queue.backlog import Backlog
+from app.queue.inbox import TOGETHER_BYTES, Inbox
+from app.queue.watchers import Watchers
+from app.storage.database import Database
+from app.storage.models import JobStatus, Submission
+from app.submissions import repository
+from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts
 from tests.postgresql import PostgreSQL
@@ -168,7 +169,7 @@ async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
             raise OperationalError("INSERT", {}, Exception("disk full"))
         await add(session, submissions)
 
-    monkeypatch.setattr("app.repository.add_submissions", failing)
+    monkeypatch.setattr("app.submissions.repository.add_submissions", failing)
     results = await hand_in(inboxes[:1], owner, [upload(f"s{n}") for n in range(4)])
     assert [type(result) for result in results] == [tuple, OperationalError, tuple, tuple]
     assert sorted(each.student for each in await stored(databases[0])) == ["s0", "s2", "s3"]

@@ -12,10 +12,10 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, DateTime, MetaData, insert, select, text, update
 
-from app import database as app_database
-from app.database import MIGRATIONS, Database
 from app.errors import DatabaseOutdated
-from app.models import Base, Submission
+from app.storage import database as app_database
+from app.storage.database import MIGRATIONS, Database
+from app.storage.models import Base, Submission
 from tests.integration.test_database import url_of
 
 pytestmark = pytest.mark.anyio

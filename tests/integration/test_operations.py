@@ -14,17 +14,19 @@ import psycopg
 import pytest
 from sqlalchemy import select, text, update
 
-from app import deletion, regrades, repository, tokens
-from app.database import Database
-from app.jobs import PostgreSQLJobs, claims
-from app.listing import Selection, list_submissions
-from app.metrics import Metrics
-from app.models import Artefact, JobStatus, Submission, utc_now
-from app.probe import WriteProbe
+from app.access import tokens
+from app.access.tokens import Principal
+from app.operations.metrics import Metrics
+from app.operations.probe import WriteProbe
+from app.queue import PostgreSQLJobs, claims
 from app.server import answering
 from app.services import Operations
 from app.settings import Settings
-from app.tokens import Principal
+from app.storage.database import Database
+from app.storage.models import Artefact, JobStatus, Submission, utc_now
+from app.submissions import deletion, repository
+from app.submissions.listing import Selection, list_submissions
+from app.teaching import regrades
 from tests import postgresql as private
 from tests.integration.test_database import REPORT, add, claim, finish
 from tests.postgresql import PostgreSQL

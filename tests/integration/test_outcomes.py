@@ -12,10 +12,10 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
-from app import database as database_module
-from app.database import Database
 from app.main import create_app
 from app.settings import Settings
+from app.storage import database as database_module
+from app.storage.database import Database
 from tests.integration.test_database import anyio_backend
 from tests.postgresql import PostgreSQL
 from tests.unit.app.conftest import OWNER_TOKEN, form_secret
@@ -182,7 +182,7 @@ async def test_failure_after_a_commit_does_not_say_that_nothing_was_changed(
     def gone(*_: object) -> None:
         raise database_module.DBAPIError("SELECT", {}, Exception("server closed the connection unexpectedly"))
 
-    monkeypatch.setattr("app.repository.queue_position", gone)
+    monkeypatch.setattr("app.submissions.repository.queue_position", gone)
     answer = await client.post(f"{SUBMISSIONS}/{id}/cancel", headers=BEARER)
     assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "outcome-unknown")
     monkeypatch.undo()

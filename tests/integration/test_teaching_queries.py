@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app import regrades
-from app.database import Database
-from app.jobs import claims
-from app.listing import Selection
-from app.statistics import Misconception, statistics_of
-from app.tokens import Principal
+from app.access.tokens import Principal
+from app.queue import claims
+from app.storage.database import Database
+from app.submissions.listing import Selection
+from app.teaching import regrades
+from app.teaching.statistics import Misconception, statistics_of
 from grader.report import Diagnosis, Status
 from tests.integration.test_database import REPORT, add, anyio_backend, claim, database, owner, path
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from app.database import Database
-from app.jobs import claims
-from app.models import Delivery, utc_now
-from app.tokens import Principal
+from app.access.tokens import Principal
+from app.queue import claims
+from app.storage.database import Database
+from app.storage.models import Delivery, utc_now
 from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
 from tests.integration.test_database import REPORT, add, anyio_backend, claim, database, owner, path

@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from app import tokens
+from app.access import tokens
+from app.access.tokens import hash_secret
 from app.main import create_app
-from app.models import Role, Token
 from app.services import Services
 from app.settings import Settings
-from app.tokens import hash_secret
+from app.storage.models import Role, Token
 from grader import Assignment, Report, Status, Submission, drawing
 from grader.artefacts import Sink
 from grader.report import AssignmentRef, Check, CheckStatus, Receipt, SubmissionRef

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.auth import FORM_FIELD, PUBLIC, check_guarded, teacher
+from app.http.auth import FORM_FIELD, PUBLIC, check_guarded, teacher
 from app.main import create_app
-from app.models import Role
 from app.settings import Settings
+from app.storage.models import Role
 from app.web import routes as web_routes
 from grader.report import Advisory
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
@@ -237,6 +237,6 @@ def test_every_route_of_the_service_is_looked_at_before_it_starts(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in ("/healthz", "/docs", "/enter"):
-        monkeypatch.setattr("app.auth.PUBLIC", PUBLIC - {path})
+        monkeypatch.setattr("app.http.auth.PUBLIC", PUBLIC - {path})
         with pytest.raises(RuntimeError, match=f"{path} is open to everybody"):
             create_app(settings)

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app import uploads
-from app.auth import PUBLIC
-from app.database import Database
+from app.access.tokens import hash_secret
 from app.errors import ANSWERS
-from app.models import Role, utc_now
-from app.problems import TYPE_PREFIX
-from app.tokens import hash_secret
+from app.http.auth import PUBLIC
+from app.http.problems import TYPE_PREFIX
+from app.storage.database import Database
+from app.storage.models import Role, utc_now
+from app.submissions import uploads
 from grader import Status
 from grader.formats import FORMATS
 from grader.report_schema import report_schema
@@ -302,7 +302,7 @@ async def test_fault_of_ours_is_a_problem_with_a_number_and_nothing_else(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("/secret/path")
 
-    monkeypatch.setattr("app.api.assignments.title_of", fail)
+    monkeypatch.setattr("app.api.endpoints.assignments.title_of", fail)
     async with service.client() as client:
         response = await client.get("/api/v1/assignments")
     problem = assert_problem(response, 500, "internal-error")
@@ -314,7 +314,7 @@ async def test_database_that_is_gone_is_503(service: Service, monkeypatch: pytes
     async def fail(*_: object, **__: object) -> None:
         raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
-    monkeypatch.setattr("app.repository.add_submissions", fail)
+    monkeypatch.setattr("app.submissions.repository.add_submissions", fail)
     async with service.client() as client:
         response = await client.post(SUBMISSIONS, **upload())
     assert_problem(response, 503, "storage-unavailable")
@@ -327,7 +327,7 @@ async def test_more_at_once_than_there_are_connections_is_503(
     async def fail(*_: object, **__: object) -> None:
         raise NoConnectionFree("QueuePool limit of size 5 overflow 10 reached, connection timed out")
 
-    monkeypatch.setattr("app.repository.add_submissions", fail)
+    monkeypatch.setattr("app.submissions.repository.add_submissions", fail)
     async with service.client() as client:
         response = await client.post(SUBMISSIONS, **upload())
     assert_problem(response, 503, "busy")
@@ -341,7 +341,7 @@ async def test_what_is_stored_is_answered_202_though_the_database_is_gone_by_the
     async def fail(*_: object, **__: object) -> None:
         raise OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
 
-    monkeypatch.setattr("app.repository.find_submission", fail)
+    monkeypatch.setattr("app.submissions.repository.find_submission", fail)
     async with service.client() as client:
         response = await client.post(SUBMISSIONS, params={"wait": wait}, **upload())
     assert (response.status_code, response.json()["job_status"], response.json()["position"]) == (202, "queued", 1)
@@ -411,7 +411,7 @@ async def test_submitter_reads_its_own_and_nobody_elses(service: Service) -> Non
 async def test_tokens_are_stored_hashed(service: Service, tmp_path: object) -> None:
     database: Database = service.services.database
     async with database.read() as session:
-        from app.tokens import find_token
+        from app.access.tokens import find_token
 
         assert await find_token(session, hash_secret(OWNER_TOKEN)) is not None
     data = b"".join(path.read_bytes() for path in service.services.settings.data_dir.iterdir())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.models import Submission, utc_now
 from app.settings import Settings
+from app.storage.models import Submission, utc_now
 from grader import Status
 from grader.assignment import BUILT_IN
 from tests.unit.app.conftest import FakeGrader, Service, form_secret, running

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.batches import BATCH_ITEMS, Batcher
+from app.storage.batches import BATCH_ITEMS, Batcher
 
 pytestmark = pytest.mark.anyio
 

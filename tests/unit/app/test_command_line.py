@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app import tokens
+from app.access import tokens
 from app.cli import cli
-from app.database import Database
+from app.storage.database import Database
 
 # linux/capability.h
 CAPABILITY_VERSION_3, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 0x20080522, 1, 2

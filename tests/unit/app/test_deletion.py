@@ -11,10 +11,10 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from app import deletion
-from app.models import Role, Submission, utc_now
 from app.settings import Settings
-from app.sqlite import Connection
+from app.storage.models import Role, Submission, utc_now
+from app.storage.sqlite import Connection
+from app.submissions import deletion
 from tests.unit.app.conftest import FakeGrader, Service
 
 SECRET = b"# what only Peter would write: 7c1f9a"

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 
 from app import errors
 from app.errors import ANSWERS, FRAMEWORK_ANSWERS, Answer, AppError, FileEmpty, UploadRefused, answer_for
-from app.texts import catalogue
+from app.http.texts import catalogue
 
 ALL_ANSWERS = {answer for answer in [*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()] if answer}
 

@@ -70,9 +70,9 @@ async def test_what_is_graded_again_is_told_again(service: Service) -> None:
 
 async def test_whoever_is_not_told_looks_for_himself(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is when another process grades, and its word does not get through."""
-    monkeypatch.setattr("app.jobs.watchers.Watchers.tell", lambda *_: None)
-    monkeypatch.setattr("app.watching.LOOK_SECONDS", 0.5)
-    monkeypatch.setattr("app.watching.PLACE_SECONDS", 0.2)
+    monkeypatch.setattr("app.queue.watchers.Watchers.tell", lambda *_: None)
+    monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.5)
+    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.2)
     async with service.client() as client:
         body = await submit(client, wait=0)
         assert [event["event"] for event in await events(client, body)][-1] == "done"
@@ -94,8 +94,8 @@ async def test_cancelling_ends_the_stream(service: Service, grader: FakeGrader) 
 async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
     service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.watching.HEARTBEAT_SECONDS", 0.0)
-    monkeypatch.setattr("app.watching.PLACE_SECONDS", 0.05)
+    monkeypatch.setattr("app.http.watching.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
     grader.released.clear()
     async with service.client() as client:
         body = await submit(client, wait=0)
@@ -110,7 +110,7 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
 async def test_hundreds_who_wait_ask_the_database_little(
     service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.watching.PLACE_SECONDS", 0.05)
+    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
     grader.released.clear()
     reads = 0
     read = service.services.database.read

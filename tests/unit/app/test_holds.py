@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from app.models import Delivery, Role, Webhook
+from app.storage.models import Delivery, Role, Webhook
 from grader import Report
 from grader.report import HELD, Advisory
 from tests.unit.app.conftest import FakeGrader, Service

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.models import Role
+from app.storage.models import Role
 from tests.unit.app.conftest import Service
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem, upload
 

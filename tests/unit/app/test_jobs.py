@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from app import repository, tokens
+from app.access import tokens
+from app.access.tokens import Principal
 from app.errors import DataDirInUse
-from app.jobs import MAX_CLAIMS, MAX_TRIES, locked
-from app.models import JobStatus, StoredReport, Submission
+from app.queue import MAX_CLAIMS, MAX_TRIES, locked
 from app.settings import Settings
-from app.tokens import Principal
-from app.uploads import Upload
+from app.storage.models import JobStatus, StoredReport, Submission
+from app.submissions import repository
+from app.submissions.uploads import Upload
 from grader import Report, Status
 from tests.unit.app.conftest import FakeGrader, Service, running
 

@@ -15,13 +15,14 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from app import probe, tokens
+from app.access import tokens
 from app.cli import cli
-from app.database import Database
-from app.database_file import DatabaseFile
+from app.commands.inspection import inspect_database
 from app.errors import DatabaseForeign, DatabaseLost, DatabaseNewer, DatabaseUnusable
-from app.inspection import inspect_database
+from app.operations import probe
 from app.settings import Settings
+from app.storage.database import Database
+from app.storage.database_file import DatabaseFile
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem, upload
 

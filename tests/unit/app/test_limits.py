@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from app import limits
+from app.access import limits
+from app.access.limits import RateLimit
 from app.errors import TooManyRequests
-from app.limits import RateLimit
 
 
 class Clock:

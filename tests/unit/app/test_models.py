@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app import models
-from app.models import ID_ALPHABET, UTCDateTime, new_id
+from app.storage import models
+from app.storage.models import ID_ALPHABET, UTCDateTime, new_id
 
 
 def test_ids_sort_by_the_time_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:

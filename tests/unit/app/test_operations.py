@@ -18,14 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
-from app import probe
-from app.database import Database
-from app.metrics import CountedSandbox, Metrics
-from app.models import JobStatus, Role, Submission, utc_now
-from app.probe import WriteProbe
-from app.repository import REGRADE_PRIORITY
-from app.selftest import SelfTest
+from app.operations import probe
+from app.operations.metrics import CountedSandbox, Metrics
+from app.operations.probe import WriteProbe
+from app.operations.selftest import SelfTest
 from app.settings import Settings
+from app.storage.database import Database
+from app.storage.models import JobStatus, Role, Submission, utc_now
+from app.submissions.repository import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
 from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
 from tests.unit.app.conftest import FakeGrader, Service, running
@@ -106,12 +106,12 @@ async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_coun
     async with running(settings, grader) as service:
         assert (await ready(service)).json()["checks"]["database"] == "ok"
         with monkeypatch.context() as broken:
-            broken.setattr("app.database.Database.probe", full)
+            broken.setattr("app.storage.database.Database.probe", full)
             while (await ready(service)).json()["checks"]["database"] == "ok":
                 await asyncio.sleep(0.01)
             found = await metrics(service)
             assert (found["lstm_grader_database_up",], found["lstm_grader_submissions", "queued"]) == (0, 0)
-            broken.setattr("app.repository.queue_state", full)
+            broken.setattr("app.submissions.repository.queue_state", full)
             unknown = {name for name, value in (await metrics(service)).items() if math.isnan(value)}
             assert unknown == {
                 ("lstm_grader_submissions", "queued"),

@@ -7,7 +7,7 @@ import logging
 import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from app.outage import Outage
+from app.storage.outage import Outage
 from tests.unit.app.conftest import FakeGrader, Service
 
 GONE = OperationalError("SELECT 1", {}, Exception("server closed the connection\n\tThis probably means"))
@@ -69,10 +69,10 @@ async def test_requests_that_fail_in_an_outage_say_why_in_their_own_line(
     async def gone(*_: object, **__: object) -> None:
         raise GONE
 
-    monkeypatch.setattr("app.listing.list_submissions", gone)
+    monkeypatch.setattr("app.submissions.listing.list_submissions", gone)
     async with service.client() as client:
         for _ in range(20):
             assert (await client.get("/api/v1/submissions")).status_code == 503
-    of_requests = [record for record in lines.records if record.name in ("app.problems", "app.middleware")]
+    of_requests = [record for record in lines.records if record.name in ("app.http.problems", "app.http.middleware")]
     assert [(record.msg, record.exc_info) for record in of_requests] == [("request", None)] * 20
     assert {vars(record)["reason"] for record in of_requests} == {"server closed the connection"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.errors import AssignmentClosed, AttemptRefused, AttemptsUsedUp, AttemptTooSoon
-from app.policy import Attempt, check_attempt, grade_of, lateness
+from app.submissions.policy import Attempt, check_attempt, grade_of, lateness
 from grader import Assignment
 from grader.assignment import BUILT_IN, read_assignment
 

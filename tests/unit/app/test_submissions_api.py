@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app import repository
-from app.models import StoredReport, Submission
 from app.settings import Settings
+from app.storage.models import StoredReport, Submission
+from app.submissions import repository
 from grader import Report, Status
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem, upload

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.models import Role
+from app.storage.models import Role
 from grader import Report, Status
 from grader.report import Diagnosis
 from tests.unit.app.conftest import FakeGrader, Service

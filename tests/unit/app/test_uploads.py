@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import StudentInvalid
-from app.uploads import FILENAME_CHARACTERS, check_student, clean_filename
+from app.submissions.uploads import FILENAME_CHARACTERS, check_student, clean_filename
 
 
 @pytest.mark.parametrize(

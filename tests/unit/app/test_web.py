@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.masking import unmask
+from app.http.masking import unmask
 from grader import Report, Status
 from grader.artefacts import pack
 from grader.charts import pictures

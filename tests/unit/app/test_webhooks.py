@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from app.errors import TargetRefused
-from app.models import Role
 from app.settings import Settings
+from app.storage.models import Role
 from app.webhooks import sender
 from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
 from app.webhooks.targets import check_url, is_public, look_up

@@ -1,0 +1,88 @@
+"""Requests that can be sent twice: what was made with the same key of the same token is found again, and not made anew.
+
+The key stands in the row that the request made, so that both are stored or neither. An index lets no token use one key
+for two rows of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import IdempotencyKeyReused
+from app.storage.database import Database
+from app.storage.models import Regrade, Submission, Token, Webhook
+
+Made = TypeVar("Made", Regrade, Submission, Token, Webhook)
+# The columns that name the token which sent the request.
+SENT_BY = {
+    Regrade: Regrade.requested_by,
+    Submission: Submission.submitted_by,
+    Token: Token.created_by,
+    Webhook: Webhook.created_by,
+}
+
+
+async def made_before(
+    session: AsyncSession, made: type[Made], token_id: str, key: str | None, **came: object
+) -> Made | None:
+    """Find the record of this token's key.
+
+    Args:
+        came: what the request asks for, by the columns that hold it.
+    Raises:
+        IdempotencyKeyReused: it asked for something else then.
+    """
+    if key is None:
+        return None
+    earlier = (await made_with(session, made, [(token_id, key)])).get((token_id, key))
+    return earlier and the_same(earlier, **came)
+
+
+async def made_with(
+    session: AsyncSession, made: type[Made], requests: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Made]:
+    """Find the records of these requests, each named by the id of its token and the key."""
+    sent_by = SENT_BY[made]
+    found = await session.execute(
+        select(sent_by, made.idempotency_key, made).where(tuple_(sent_by, made.idempotency_key).in_(requests))
+    )
+    return {(token_id or "", key or ""): earlier for token_id, key, earlier in found}
+
+
+def the_same(earlier: Made, **came: object) -> Made:
+    """Check that the earlier request was the same as this one.
+
+    Raises:
+        IdempotencyKeyReused: it is something else.
+    """
+    if any(getattr(earlier, name) != value for name, value in came.items()):
+        raise IdempotencyKeyReused
+    return earlier
+
+
+async def make_once(
+    database: Database,
+    find: Callable[[AsyncSession], Awaitable[Made | None]],
+    make: Callable[[AsyncSession], Awaitable[Made]],
+) -> tuple[Made, bool]:
+    """Make it in a transaction, unless it can be found.
+
+    Returns:
+        It, and whether it was made now.
+    """
+    try:
+        async with database.write() as session:
+            if earlier := await find(session):
+                return earlier, False
+            return await make(session), True
+    except IntegrityError:
+        # The same request at the same time, and the other one was faster.
+        async with database.read() as session:
+            if earlier := await find(session):
+                return earlier, False
+        raise

@@ -1,0 +1,82 @@
+"""How much one token and one student may ask for in a time.
+
+What a student has uploaded stands in the database, and is counted there, by all web processes together and over their
+restarts. Requests leave nothing behind, so each process counts them for itself: a limit on one that asks too much by
+mistake, where a load balancer may have a stricter one of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import TooManyRequests
+from app.storage.models import Submission, utc_now
+
+MINUTE = timedelta(minutes=1)
+# Forgotten are then those whose time is over; they are as good as new.
+REMEMBERED = 10_000
+
+
+class RateLimit:
+    """So many at once, and so many a minute from there on.
+
+    For each one who asks it is known until when what was asked would take at the steady rate (the "generic cell rate
+    algorithm" of ATM networks, ITU-T I.371): a token bucket in one number.
+
+    Args:
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds_each = 60 / per_minute
+        self._clock = clock
+        self._busy_until: dict[str, float] = {}
+
+    def take(self, who: str) -> None:
+        """Count one.
+
+        Raises:
+            TooManyRequests: it is one too many; it is not counted.
+        """
+        now = self._clock()
+        busy_until = max(self._busy_until.get(who, now), now) + self._seconds_each
+        # A minute's worth may come at once.
+        if (over := busy_until - now - 60) > 1e-6:
+            raise TooManyRequests(retry_after_seconds=math.ceil(over))
+        if len(self._busy_until) >= REMEMBERED:
+            self._busy_until = {key: until for key, until in self._busy_until.items() if until > now}
+        self._busy_until[who] = busy_until
+
+
+async def too_many_uploads(
+    session: AsyncSession, students: Collection[str], per_minute: int
+) -> dict[str, TooManyRequests]:
+    """Say which of the students may not upload one more, because of `per_minute` uploads in the last minute.
+
+    To be asked when it is their turn (`repository.take_turns`).
+
+    Returns:
+        What to tell each of them.
+    """
+    now = utc_now()
+    # What lies further ahead was made before a clock was set back; the clocks of two machines differ by less.
+    recent = Submission.created_at > now - MINUTE, Submission.created_at < now + MINUTE
+    newest_first = func.row_number().over(partition_by=Submission.student, order_by=Submission.created_at.desc())
+    numbered = (
+        select(Submission.student, Submission.created_at, newest_first.label("number"))
+        .where(Submission.student.in_(students), *recent)
+        .subquery()
+    )
+    found = await session.execute(
+        select(numbered.c.student, numbered.c.created_at).where(numbered.c.number == per_minute)
+    )
+    return {
+        student: TooManyRequests(retry_after_seconds=math.ceil((first + MINUTE - now).total_seconds()))
+        for student, first in found
+    }

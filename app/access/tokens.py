@@ -1,0 +1,177 @@
+"""Tokens, and the sessions that browsers open with them: made, found, ended.
+
+Only hashes are kept. A token that is bound to a student is the student's own: its holder hands in as this student and
+sees what this student handed in, whoever sent it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import Role, Session, Token, utc_now
+
+OWNER = "owner"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: the holder of a valid token, or of a session that was opened with one."""
+
+    token_id: str
+    role: Role
+    student: str | None = None
+
+    @classmethod
+    def of(cls, token: Token) -> Principal:
+        return cls(token.id, token.role, token.student)
+
+    @property
+    def sees_everything(self) -> bool:
+        return self.role in (Role.ADMIN, Role.TEACHER)
+
+
+def new_token() -> str:
+    return f"lstmg_{secrets.token_urlsafe(32)}"
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 in hex. The secret is random and long: nothing is gained by a slow hash."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sign_in_link(url: str, secret: str) -> str:
+    """The address at which a browser is signed in.
+
+    Args:
+        url: of the service, without a slash at the end.
+    """
+    return f"{url}/enter?token={secret}"
+
+
+async def find_token(session: AsyncSession, sha256: str) -> Token | None:
+    """The token with this hash, if it is valid now."""
+    return (await find_tokens(session, [sha256])).get(sha256)
+
+
+async def find_tokens(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Token]:
+    """Those of the tokens with these hashes that are valid now, by hash."""
+    found = await session.scalars(select(Token).where(Token.sha256.in_(sha256s), is_valid(utc_now())))
+    return {token.sha256: token for token in found}
+
+
+async def add_token(
+    session: AsyncSession,
+    *,
+    name: str,
+    role: Role,
+    sha256: str,
+    student: str | None = None,
+    expires_at: datetime | None = None,
+    created_by: str | None = None,
+    idempotency_key: str | None = None,
+) -> Token:
+    token = Token(
+        name=name,
+        role=role,
+        sha256=sha256,
+        student=student,
+        expires_at=expires_at,
+        created_by=created_by,
+        idempotency_key=idempotency_key,
+    )
+    session.add(token)
+    await session.flush()
+    return token
+
+
+async def list_tokens(
+    session: AsyncSession, viewer: Principal, *, limit: int, before: str | None = None
+) -> Sequence[Token]:
+    """The newest tokens that `viewer` may manage, ended ones too.
+
+    Args:
+        before: an id; only older ones are listed.
+    """
+    conditions = [managed_by(viewer), *([Token.id < before] if before else [])]
+    return (await session.scalars(select(Token).where(*conditions).order_by(Token.id.desc()).limit(limit))).all()
+
+
+async def revoke_token(session: AsyncSession, token_id: str, viewer: Principal) -> bool:
+    """End a token, and the sessions that it opened; False when there is none that `viewer` may manage."""
+    revoked = await session.execute(
+        update(Token)
+        .where(Token.id == token_id, managed_by(viewer))
+        .values(revoked_at=utc_now())
+        .returning(Token.id)
+        .execution_options(synchronize_session=False)
+    )
+    if revoked.one_or_none() is None:
+        return False
+    await session.execute(delete(Session).where(Session.token_id == token_id))
+    return True
+
+
+def managed_by(viewer: Principal) -> ColumnElement[bool]:
+    """An admin manages all tokens; a teacher those of submitters, so that none can be made that may do more."""
+    return true() if viewer.role == Role.ADMIN else Token.role == Role.SUBMITTER
+
+
+async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = False) -> Token:
+    """Make this the owner's only token.
+
+    The owner stays one row under new hashes, so that a restart ends neither the owner's browsers nor webhooks.
+
+    Args:
+        chosen: the operator has set it. Setting another one means that the earlier one is not trusted any more, so its
+            browsers are signed out. A token that is only new because the service has started means nothing.
+    """
+    owners = select(Token).where(Token.name == OWNER, Token.role == Role.ADMIN).order_by(Token.id.desc()).limit(1)
+    token = await session.scalar(select(Token).where(Token.sha256 == sha256))
+    if token is None and (token := await session.scalar(owners)) is not None:
+        token.sha256 = sha256
+        if chosen:
+            await session.execute(delete(Session).where(Session.token_id == token.id))
+    if token is None:
+        return await add_token(session, name=OWNER, role=Role.ADMIN, sha256=sha256)
+    token.name, token.role, token.student, token.expires_at, token.revoked_at = OWNER, Role.ADMIN, None, None, None
+    await session.flush()
+    await session.execute(
+        update(Token)
+        .where(Token.name == OWNER, Token.role == Role.ADMIN, Token.id != token.id, Token.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+    return token
+
+
+async def add_session(session: AsyncSession, *, sha256: str, token: Token, lifetime: timedelta) -> None:
+    """Remember a signed-in browser, no longer than its token lasts. Sessions that are over are forgotten."""
+    now = utc_now()
+    await session.execute(delete(Session).where(Session.expires_at <= now))
+    expires_at = min(now + lifetime, token.expires_at or now + lifetime)
+    session.add(Session(sha256=sha256, token_id=token.id, expires_at=expires_at))
+
+
+async def find_session_token(session: AsyncSession, sha256: str) -> Token | None:
+    """The token that opened the session with this hash, if both are valid now."""
+    now = utc_now()
+    return await session.scalar(
+        select(Token)
+        .join(Session, Session.token_id == Token.id)
+        .where(Session.sha256 == sha256, Session.expires_at > now, is_valid(now))
+    )
+
+
+async def delete_session(session: AsyncSession, sha256: str) -> None:
+    await session.execute(delete(Session).where(Session.sha256 == sha256))
+
+
+def is_valid(now: datetime) -> ColumnElement[bool]:
+    return and_(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now))

@@ -1,0 +1,1 @@
+"""The endpoints of the JSON API, one module for each thing that clients ask for."""

@@ -1,0 +1,73 @@
+"""What happens to a submission, as it happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.openapi import problem_answers
+from app.errors import SubmissionNotFound
+from app.http.auth import TokenHolder
+from app.http.parameters import LastEventId, SubmissionId
+from app.http.watching import event_stream
+from app.services import services
+from app.submissions.events import STAGES
+
+EXAMPLE = """retry: 2000
+
+event: queued
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:00+00:00"}
+id: 41
+
+event: position
+data: {"position":3}
+
+event: reading
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:02+00:00"}
+id: 42
+
+event: done
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:03+00:00","report":7,"status":"passed"}
+id: 45
+
+"""
+
+# `schema` is the whole stream. Of an object, clients that are generated would read the stream as JSON; so it has no
+# type, and they give the text. `itemSchema` is one event (OpenAPI 3.2; earlier readers pass over it).
+STREAM: dict[str, Any] = {
+    "schema": {"description": "the events as they come"},
+    "itemSchema": {
+        "type": "object",
+        "properties": {
+            "event": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+            "id": {"type": "string", "description": "what `Last-Event-ID` takes"},
+            "retry": {"type": "integer"},
+        },
+    },
+    "example": EXAMPLE,
+}
+
+router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
+
+
+@router.get(
+    "/events",
+    summary="Watch a submission",
+    response_class=Response,
+    responses=problem_answers(SubmissionNotFound)
+    | {
+        200: {
+            "description": f"Events: `queued`, `position`, then the stages {', '.join(f'`{each}`' for each in STAGES)} "
+            "as far as they are needed, then `done` or `cancelled`. The "
+            "stream ends with these two, and when the service stops; a regrade begins with `queued` again.",
+            "content": {"text/event-stream": STREAM},
+        },
+        204: {"description": "All is over, and `Last-Event-ID` is the last event: a browser then stops asking."},
+    },
+)
+async def watch_submission(
+    request: Request, viewer: TokenHolder, submission_id: SubmissionId, last_event_id: LastEventId = None
+) -> Response:
+    return await event_stream(services(request), submission_id, viewer, last_event_id or 0)

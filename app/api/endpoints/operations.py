@@ -1,0 +1,84 @@
+"""How the process is: for load balancers, for container platforms, for monitoring. Workers answer these, too."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+
+from fastapi import APIRouter, Depends, Request, Response, status
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.api.openapi import problem_answers
+from app.api.schemas import Health, Readiness
+from app.errors import NotAuthenticated, NotPermitted
+from app.http.auth import monitor
+from app.services import Operations, operations
+from app.submissions import repository
+from app.submissions.repository import QueueState
+from app.webhooks import outbox
+
+METRICS = "metrics"
+# Who asks waits for little longer, and asks again.
+DATABASE_SECONDS = 3.0
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz", summary="Whether the service answers")
+async def healthz() -> Health:
+    """Asks neither the database nor the box, needs no token, and answers as soon as the service runs."""
+    return Health(status="ok", version=version("lstm-grader"))
+
+
+@router.get("/readyz", summary="Whether the service can do its work", responses={503: {"model": Readiness}})
+async def readyz(request: Request, response: Response) -> Readiness:
+    """Needs no token. 503 while something is missing: a database that takes what is written, who works on the queue, a
+    grade of late. The database is asked in the background, not by this request.
+    """
+    state = operations(request)
+    self_test = state.self_test
+    readiness = Readiness(
+        status="ready",
+        checks={
+            "database": "ok" if state.probe.passed else "failed",
+            "queue": "ok" if state.is_working() else "failed",
+            "box": "elsewhere" if self_test is None else "ok" if self_test.passed else "failed",
+        },
+    )
+    if state.probe.seen is not None:
+        # Without workers a service can still take what comes, and so is ready.
+        readiness.checks["workers"] = "ok" if state.probe.seen else "none"
+    if "failed" in readiness.checks.values():
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+        return readiness.model_copy(update={"status": "not_ready"})
+    return readiness
+
+
+@router.get(
+    "/metrics",
+    summary="Numbers for monitoring",
+    dependencies=[Depends(monitor)],
+    response_class=Response,
+    responses=problem_answers(NotAuthenticated, NotPermitted)
+    | {200: {"description": "In Prometheus' form.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(request: Request) -> Response:
+    """Needs the token that `LSTM_GRADER_METRICS_TOKEN` sets, or one of a teacher or an admin."""
+    state = operations(request)
+    self_test = None if state.self_test is None else state.self_test.passed
+    queue, deliveries = await _waiting(state) or (None, 0)
+    document = state.metrics.document(queue, deliveries=deliveries, self_test=self_test, is_writable=state.probe.passed)
+    return Response(document, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _waiting(state: Operations) -> tuple[QueueState, int] | None:
+    """The queue, and how many webhook deliveries are to be sent; None: the database does not answer."""
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS), state.database.read() as session:
+            waiting = await repository.queue_state(session), await outbox.count_waiting(session)
+    except (SQLAlchemyError, OSError) as exc:  # TimeoutError is an OSError.
+        state.database.outage.failed(METRICS, exc)
+        return None
+    state.database.outage.ended(METRICS)
+    return waiting

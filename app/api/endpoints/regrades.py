@@ -1,0 +1,142 @@
+"""Regrades: have submissions graded again, see how far that is and what it changes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.status import HTTP_202_ACCEPTED
+
+from app.access.idempotency import made_before, make_once
+from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page
+from app.api.schemas import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
+from app.errors import IdempotencyKeyReused, NotPermitted, RegradeNotFound
+from app.http.auth import Teacher, teacher
+from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.services import services
+from app.storage.models import Regrade, StoredReport
+from app.teaching import regrades
+from app.teaching.regrades import Progress
+
+
+async def _regrade_id(regrade_id: Annotated[str, Path(description="out of the list")]) -> str:
+    if not ID.fullmatch(regrade_id):
+        raise RegradeNotFound
+    return regrade_id
+
+
+RegradeId = Annotated[str, Depends(_regrade_id)]
+
+router = APIRouter(
+    prefix="/regrades",
+    tags=["regrades"],
+    dependencies=[Depends(teacher)],
+    responses=problem_answers(NotPermitted),
+)
+
+
+@router.post(
+    "",
+    summary="Grade submissions again",
+    status_code=HTTP_202_ACCEPTED,
+    responses=problem_answers(*JSON_BODY, RequestValidationError, IdempotencyKeyReused),
+)
+async def create_regrade(
+    request: Request, holder: Teacher, wanted: RegradeRequest, idempotency_key: IdempotencyKey = None
+) -> RegradeBody:
+    """Of those that are chosen, the ones that have a report.
+
+    They are graded behind all uploads. Each gets a new report, which counts from then on; the earlier ones stay.
+
+    With the header `Idempotency-Key` the same request sent again begins nothing, and is answered with the same regrade.
+    """
+    parts = services(request)
+    selection = wanted.model_dump(mode="json", exclude_defaults=True)
+    regrade, _ = await make_once(
+        parts.database,
+        lambda session: made_before(session, Regrade, holder.token_id, idempotency_key, selection=selection),
+        lambda session: regrades.begin(
+            session,
+            requested_by=holder.token_id,
+            meant=wanted.meant,
+            selection=selection,
+            idempotency_key=idempotency_key,
+        ),
+    )
+    parts.jobs.wake()
+    return _body(await _found(request, regrade.id))
+
+
+@router.get("", summary="List the regrades")
+async def list_regrades(request: Request, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
+    async with services(request).database.read() as session:
+        found = await regrades.list_regrades(session, limit=limit + 1, before=cursor)
+    shown, next_cursor = page(found, limit, lambda progress: progress.regrade.id)
+    return RegradeList(items=list(map(_body, shown)), next_cursor=next_cursor)
+
+
+@router.get("/{regrade_id}", summary="How far a regrade is", responses=problem_answers(RegradeNotFound))
+async def read_regrade(request: Request, regrade_id: RegradeId) -> RegradeBody:
+    return _body(await _found(request, regrade_id))
+
+
+@router.get(
+    "/{regrade_id}/submissions",
+    summary="What a regrade changed",
+    responses=problem_answers(RegradeNotFound),
+)
+async def list_regrade_submissions(
+    request: Request,
+    regrade_id: RegradeId,
+    changed: Annotated[bool, Query(description="only those whose points or verdict are others now")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> RegradeItemList:
+    await _found(request, regrade_id)
+    async with services(request).database.read() as session:
+        found = await regrades.list_items(session, regrade_id, only_changed=changed, limit=limit + 1, after=cursor)
+    shown, next_cursor = page(found, limit, lambda item: item.submission.id)
+    return RegradeItemList(
+        items=[
+            RegradeItemBody(
+                submission=item.submission.id,
+                student=item.submission.student,
+                assignment=item.submission.assignment_id,
+                attempt=item.submission.attempt,
+                before=_grade(item.old),
+                after=_grade(item.new) if item.new else None,
+                changes=f"/api/v1/submissions/{item.submission.id}/reports/{item.new.id}/changes?since={item.old.id}"
+                if item.new
+                else None,
+            )
+            for item in shown
+        ],
+        next_cursor=next_cursor,
+    )
+
+
+async def _found(request: Request, regrade_id: str) -> Progress:
+    async with services(request).database.read() as session:
+        progress = await regrades.find_regrade(session, regrade_id)
+    if progress is None:
+        raise RegradeNotFound
+    return progress
+
+
+def _body(progress: Progress) -> RegradeBody:
+    facts = asdict(progress)
+    regrade = facts.pop("regrade")
+    return RegradeBody(
+        id=regrade.id,
+        created_at=regrade.created_at,
+        selection=regrade.selection,
+        link=f"/api/v1/regrades/{regrade.id}",
+        **facts,
+    )
+
+
+def _grade(stored: StoredReport) -> Grade:
+    return Grade(report=stored.id, status=stored.status, points=stored.points, max_points=stored.max_points)

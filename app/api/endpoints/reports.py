@@ -1,0 +1,230 @@
+"""Reports of a submission: as documents, as pictures, all of them, and what changed from one to the next."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+from anyio import from_thread
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AfterValidator, Field
+from pydantic.json_schema import SkipJsonSchema
+from starlette.concurrency import run_in_threadpool
+
+from app.access.tokens import Principal
+from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
+from app.api.endpoints.submissions import found, report_language
+from app.api.openapi import Answers, problem_answers
+from app.api.schemas import PictureItem, PictureList, ReportDiffBody, ReportItem, ReportList
+from app.errors import ReportNotFound, ReportNotReady, SubmissionNotFound
+from app.http.auth import TokenHolder
+from app.http.parameters import SubmissionId
+from app.http.visibility import artefacts_for, report_for
+from app.services import services
+from app.storage.models import StoredReport, Submission
+from app.submissions import repository
+from grader import Report
+from grader.formats import FORMATS, View, html, write_report
+from grader.report_diff import diff_reports
+
+JSON_REPORT = {
+    "description": "`Report` for `format=json`; else what the platform reads",
+    "anyOf": [{"$ref": "#/components/schemas/Report"}, {"type": "object"}],
+}
+DOCUMENT: Answers = {
+    200: {
+        "description": "The report as a document.",
+        "content": {
+            form.media_type: {"schema": JSON_REPORT if form.media_type == "application/json" else {"type": "string"}}
+            for form in FORMATS.values()
+        },
+        "headers": ETAG_HEADER,
+    }
+}
+
+
+def _known(format: str) -> str:
+    if format not in FORMATS:
+        raise ValueError(f"expected one of {', '.join(FORMATS)}")
+    return format
+
+
+Form = Annotated[
+    str,
+    AfterValidator(_known),
+    Query(
+        description="what it is for: people (`text`, `html`), programs (`json`), or the platform of that name",
+        json_schema_extra={"enum": list(FORMATS)},
+    ),
+]
+# As wide as the numbers of a database are.
+ReportId = Annotated[int, Path(ge=1, lt=2**31, description="a report's number out of the list")]
+EarlierReportId = Annotated[
+    Annotated[int, Field(ge=1, lt=2**31)] | SkipJsonSchema[None],
+    Query(description="the report to compare with; by default the one before it"),
+]
+
+router = APIRouter(prefix="/submissions/{submission_id}", tags=["reports"])
+
+
+@router.get(
+    "/report",
+    summary="Read the report that counts",
+    response_class=Response,
+    responses=problem_answers(SubmissionNotFound, ReportNotReady) | DOCUMENT | NOT_MODIFIED,
+)
+async def read_report(
+    request: Request, viewer: TokenHolder, submission_id: SubmissionId, format: Form = "json"
+) -> Response:
+    """The same document as `lstm-grader grade --format` writes; `html` is one file that needs nothing else."""
+    submission, stored = await found(request, submission_id, viewer)
+    if stored is None:
+        raise ReportNotReady
+    return await _document(request, submission, stored, format, viewer)
+
+
+@router.get("/reports", summary="List all reports", responses=problem_answers(SubmissionNotFound))
+async def list_reports(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> ReportList:
+    """A regrade adds a report and keeps the earlier ones."""
+    await found(request, submission_id, viewer)
+    async with services(request).database.read() as session:
+        reports = await repository.list_reports(session, submission_id)
+    return ReportList(
+        items=[
+            ReportItem(
+                id=stored.id,
+                created_at=stored.created_at,
+                status=report.status,
+                points=stored.points,
+                max_points=stored.max_points,
+                grader_version=report.receipt.grader_version,
+                assignment_digest=report.receipt.assignment_digest,
+                link=f"/api/v1/submissions/{submission_id}/reports/{stored.id}",
+            )
+            for stored in reports
+            for report in [Report.model_validate(stored.body)]
+        ]
+    )
+
+
+@router.get(
+    "/reports/{report_id}",
+    summary="Read one of them",
+    response_class=Response,
+    responses=problem_answers(SubmissionNotFound, ReportNotFound) | DOCUMENT | NOT_MODIFIED,
+)
+async def read_report_by_id(
+    request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
+) -> Response:
+    submission, stored = await _one(request, submission_id, report_id, viewer)
+    return await _document(request, submission, stored, format, viewer)
+
+
+@router.get(
+    "/reports/{report_id}/changes",
+    summary="What changed since an earlier report",
+    responses=problem_answers(SubmissionNotFound, ReportNotFound),
+)
+async def compare_reports(
+    request: Request,
+    viewer: TokenHolder,
+    submission_id: SubmissionId,
+    report_id: ReportId,
+    since: EarlierReportId = None,
+) -> ReportDiffBody:
+    """What decides a grade, and the grade; times, output and wording are left out."""
+    await found(request, submission_id, viewer)
+    async with services(request).database.read() as session:
+        reports = {stored.id: stored for stored in await repository.list_reports(session, submission_id)}
+    before = max((id for id in reports if id < report_id), default=None) if since is None else since
+    if report_id not in reports or before not in reports:
+        raise ReportNotFound
+    diff = diff_reports(*(report_for(reports[id], viewer) for id in (before, report_id)))
+    return ReportDiffBody(before=before, after=report_id, **diff.as_json())
+
+
+@router.get(
+    "/reports/{report_id}/pictures",
+    summary="List the pictures of a report",
+    responses=problem_answers(SubmissionNotFound, ReportNotFound),
+)
+async def list_pictures(
+    request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId
+) -> PictureList:
+    """Of public cases that went wrong; a right answer has none."""
+    view = await _view(request, *await _one(request, submission_id, report_id, viewer), viewer)
+    here = f"/api/v1/submissions/{submission_id}/reports/{report_id}/pictures"
+    return PictureList(
+        items=[
+            PictureItem(name=name, title=picture.title, text=picture.text, link=f"{here}/{name}.svg")
+            for name, picture in html.pictures_of(view).items()
+        ]
+    )
+
+
+@router.get(
+    "/reports/{report_id}/pictures/{name}.svg",
+    summary="One picture",
+    response_class=Response,
+    responses=problem_answers(SubmissionNotFound, ReportNotFound)
+    | {
+        200: {
+            "description": "The picture.",
+            "content": {"image/svg+xml": {"schema": {"type": "string"}}},
+            "headers": ETAG_HEADER,
+        }
+    }
+    | NOT_MODIFIED,
+)
+async def read_picture(
+    request: Request,
+    viewer: TokenHolder,
+    submission_id: SubmissionId,
+    report_id: ReportId,
+    name: Annotated[str, Path(description="out of the list", max_length=100)],
+) -> Response:
+    submission, stored = await _one(request, submission_id, report_id, viewer)
+    view = await _view(request, submission, stored, viewer)
+    picture = html.pictures_of(view).get(name)
+    if picture is None:
+        raise ReportNotFound
+    etag = tag(stored.id, name, view.language, sorted(view.artefacts), version("lstm-grader"))
+    if answer := unchanged(request, etag):
+        return answer
+    svg = await services(request).charts.svg(picture.spec)
+    return Response(svg, media_type="image/svg+xml", headers=_policy(html.POLICY) | caching(etag))
+
+
+async def _one(
+    request: Request, submission_id: str, report_id: int, viewer: Principal
+) -> tuple[Submission, StoredReport]:
+    submission, _ = await found(request, submission_id, viewer)
+    async with services(request).database.read() as session:
+        stored = await repository.find_report(session, submission_id, report_id)
+    if stored is None:
+        raise ReportNotFound
+    return submission, stored
+
+
+async def _document(
+    request: Request, submission: Submission, stored: StoredReport, format: str, viewer: Principal
+) -> Response:
+    language = report_language(request, submission)
+    etag = tag(stored.id, format, language, viewer, version("lstm-grader"))
+    if answer := unchanged(request, etag):
+        return answer
+    report, artefacts = report_for(stored, viewer), await artefacts_for(request, stored)
+    charts = services(request).charts
+    text = await run_in_threadpool(
+        write_report, report, format, language, artefacts, draw=lambda spec: from_thread.run(charts.svg, spec)
+    )
+    return Response(text, media_type=FORMATS[format].media_type, headers=_policy(html.POLICY) | caching(etag))
+
+
+async def _view(request: Request, submission: Submission, stored: StoredReport, viewer: Principal) -> View:
+    report, artefacts = report_for(stored, viewer), await artefacts_for(request, stored)
+    return await run_in_threadpool(View.of, report, report_language(request, submission), artefacts)
+
+
+def _policy(policy: str) -> dict[str, str]:
+    return {"Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}

@@ -1,0 +1,32 @@
+"""What is kept about a student, and how it is deleted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from app.api.openapi import problem_answers
+from app.api.schemas import DeletedBody
+from app.errors import NotPermitted
+from app.http.auth import Admin
+from app.http.parameters import Name
+from app.services import services
+from app.submissions import deletion
+
+router = APIRouter(prefix="/students", tags=["students"])
+
+
+@router.delete("", summary="Delete a student", responses=problem_answers(NotPermitted))
+async def delete_student(
+    request: Request,
+    _admin: Admin,
+    student: Annotated[Name, Query(examples=["ivanov"])],
+) -> DeletedBody:
+    """Everything that is kept about the student: files, reports, own tokens. It cannot be undone.
+
+    Asking again changes nothing. Backups that were made before still hold it.
+    """
+    parts = services(request)
+    deleted = await deletion.delete_student(parts.database, student)
+    return DeletedBody(**vars(deleted))

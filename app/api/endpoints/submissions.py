@@ -1,0 +1,295 @@
+"""Submissions: hand one in, read it, list them, take one back."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request, Response, status
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.access.tokens import Principal
+from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
+from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
+from app.api.paging import page
+from app.api.schemas import (
+    DecisionRequest,
+    GradeBody,
+    HoldBody,
+    SubmissionBody,
+    SubmissionItem,
+    SubmissionLinks,
+    SubmissionList,
+)
+from app.errors import (
+    AttemptRefused,
+    NotCancellable,
+    NotHeld,
+    NotPermitted,
+    OtherStudent,
+    Overloaded,
+    SubmissionNotFound,
+    UploadRefused,
+)
+from app.http.auth import TokenHolder, teacher
+from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
+from app.http.texts import language_of
+from app.http.visibility import report_for
+from app.http.watching import wait_until_done
+from app.services import services
+from app.storage.models import JobStatus, StoredReport, Submission
+from app.submissions import listing, repository, uploads
+from app.submissions.grades import grade_of
+from app.submissions.policy import Grade
+from app.teaching import holds
+from grader import Status
+from grader.messages import render
+
+UPLOAD_ANSWERS = problem_answers(
+    RequestValidationError, OtherStudent, Overloaded, *UploadRefused.__subclasses__(), *AttemptRefused.__subclasses__()
+)
+
+router = APIRouter(prefix="/submissions", tags=["submissions"])
+
+
+@router.post(
+    "",
+    summary="Submit a file",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=UPLOAD_ANSWERS
+    | {
+        200: {"model": SubmissionBody, "description": "Graded while you waited."},
+        202: {
+            "description": "Stored and queued: it will be graded, whatever happens. `Location` says where to look.",
+            "headers": {"Location": {"description": "the submission's own address", "schema": {"type": "string"}}},
+        },
+    },
+    openapi_extra={"requestBody": UPLOAD_BODY},
+)
+async def create_submission(
+    request: Request,
+    response: Response,
+    submitter: TokenHolder,
+    wait: Wait = 0,
+    idempotency_key: IdempotencyKey = None,
+) -> SubmissionBody:
+    """Store one attempt of a student and queue it for grading.
+
+    What only reading the file shows (an unknown encoding, a broken notebook, no class in it) is no error here: it gives
+    a report with status `invalid_submission`.
+
+    With the header `Idempotency-Key` (your own name for this upload, such as a random UUID) you can send it again after
+    a broken connection: nothing is handed in twice, and you get the same submission. The same key with another upload
+    is refused.
+    """
+    parts = services(request)
+    limit_bytes = parts.settings.upload_bytes
+    async with uploads.read_form(request, limit_bytes) as form:
+        upload = await uploads.check_upload(form, parts.assignments, limit_bytes, submitter)
+    submission, position = await parts.inbox.accept(upload, submitter, idempotency_key)
+    body = _body_of(_State(submission, None, position, None), report_language(request, submission), submitter)
+    if wait or position is None:
+        # What was stored now is never answered with an error, though the database may be gone by then.
+        with contextlib.suppress(SQLAlchemyError) if position else contextlib.nullcontext():
+            await wait_until_done(parts, submission.id, submitter, wait)
+            body = await _body(request, submission.id, submitter)
+    response.headers["Location"] = body.links.self
+    response.status_code = status.HTTP_200_OK if body.job_status == JobStatus.DONE else status.HTTP_202_ACCEPTED
+    return body
+
+
+@router.get("", summary="List submissions")
+async def list_submissions(
+    request: Request, viewer: TokenHolder, selection: Selected, limit: Limit = 50, cursor: Cursor = None
+) -> SubmissionList:
+    """The newest first; what is given as a filter must all be fulfilled. A submitter finds its own."""
+    async with services(request).database.read() as session:
+        rows = await listing.list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
+    shown, next_cursor = page(rows, limit, lambda row: row[0].id)
+    return SubmissionList(
+        items=[
+            SubmissionItem(
+                **facts(submission),
+                status=Status(report.status) if report else None,
+                points=report.points if report else None,
+                max_points=report.max_points if report else None,
+            )
+            for submission, report in shown
+        ],
+        next_cursor=next_cursor,
+    )
+
+
+@router.get(
+    "/{submission_id}",
+    summary="Read a submission and its report",
+    responses=problem_answers(SubmissionNotFound) | {200: {"headers": ETAG_HEADER}} | NOT_MODIFIED,
+    response_model=SubmissionBody,
+)
+async def read_submission(
+    request: Request, response: Response, viewer: TokenHolder, submission_id: SubmissionId, wait: Wait = 0
+) -> SubmissionBody | Response:
+    """A submitter reads what was submitted with its token; an admin or a teacher reads everything."""
+    if wait:
+        await wait_until_done(services(request), submission_id, viewer, wait)
+    state = await _state(request, submission_id, viewer)
+    submission, report_id = state.submission, state.stored and state.stored.id
+    language = report_language(request, submission)
+    etag = tag(submission.job_status, state.position, report_id, state.grade, language, viewer, version("lstm-grader"))
+    if answer := unchanged(request, etag):
+        return answer
+    response.headers.update(caching(etag))
+    return _body_of(state, language, viewer)
+
+
+@router.post(
+    "/{submission_id}/cancel",
+    summary="Take a submission out of the queue",
+    responses=problem_answers(SubmissionNotFound, NotCancellable),
+)
+async def cancel_submission(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> SubmissionBody:
+    """Only what still waits for its first report; asking twice changes nothing. The attempt counts as used."""
+    parts = services(request)
+    async with parts.database.write() as session:
+        submission = await repository.find_submission(session, submission_id, viewer)
+        if submission is None:
+            raise SubmissionNotFound
+        if submission.job_status != JobStatus.CANCELLED and not await repository.cancel(session, submission_id):
+            raise NotCancellable(job_status=submission.job_status)
+    return await _body(request, submission_id, viewer)
+
+
+@router.post(
+    "/{submission_id}/decision",
+    summary="Decide on an attempt that is held",
+    dependencies=[Depends(teacher)],
+    responses=problem_answers(NotPermitted, SubmissionNotFound, NotHeld, *JSON_BODY),
+)
+async def decide_submission(
+    request: Request, viewer: TokenHolder, submission_id: SubmissionId, wanted: DecisionRequest
+) -> SubmissionBody:
+    """Accepted, it counts like any other; rejected, it never does. What was kept back is delivered after the first
+    decision. It can be changed by another one."""
+    async with services(request).database.write() as session:
+        submission = await repository.find_submission(session, submission_id, viewer)
+        if submission is None:
+            raise SubmissionNotFound
+        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.token_id):
+            raise NotHeld
+    return await _body(request, submission_id, viewer)
+
+
+@router.get(
+    "/{submission_id}/file",
+    summary="Get the file back",
+    response_class=Response,
+    responses=problem_answers(SubmissionNotFound)
+    | {
+        200: {
+            "description": "The bytes as they came.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": ETAG_HEADER,
+        }
+    }
+    | NOT_MODIFIED,
+)
+async def read_submission_file(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> Response:
+    """Always as a download, whatever is in it."""
+    async with services(request).database.read() as session:
+        submission = await repository.submission_content(session, submission_id, viewer)
+    if submission is None:
+        raise SubmissionNotFound
+    etag = f'"{submission.sha256}"'
+    if answer := unchanged(request, etag):
+        return answer
+    headers = {
+        # The name is the student's: quoted, it is a name and nothing else (RFC 8187).
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(submission.filename, safe='')}",
+        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(submission.content, media_type="application/octet-stream", headers=headers | caching(etag))
+
+
+async def found(request: Request, submission_id: str, viewer: Principal) -> tuple[Submission, StoredReport | None]:
+    """The submission and the report that counts, if there is one.
+
+    Raises:
+        SubmissionNotFound: there is none that `viewer` may see.
+    """
+    state = await _state(request, submission_id, viewer)
+    return state.submission, state.stored
+
+
+def report_language(request: Request, submission: Submission) -> str:
+    assignment = services(request).assignments.get(submission.assignment_id)
+    return language_of(request, assignment.language if assignment else "en")
+
+
+def facts(submission: Submission) -> dict[str, Any]:
+    """What `SubmissionFacts` holds."""
+    return {
+        "id": submission.id,
+        "student": submission.student,
+        "assignment": submission.assignment_id,
+        "attempt": submission.attempt,
+        "filename": submission.filename,
+        "sha256": submission.sha256,
+        "created_at": submission.created_at,
+        "job_status": submission.job_status,
+        "held": submission.held_at is not None and submission.hold_decision is None,
+        "hold": _hold(submission),
+        "links": SubmissionLinks.of(submission.id),
+    }
+
+
+def _hold(submission: Submission) -> HoldBody | None:
+    if submission.held_at is None:
+        return None
+    return HoldBody(
+        held_at=submission.held_at,
+        decision=submission.hold_decision,
+        decided_by=submission.hold_decided_by,
+        decided_at=submission.hold_decided_at,
+        reason=submission.hold_reason,
+    )
+
+
+@dataclass(frozen=True)
+class _State:
+    submission: Submission
+    stored: StoredReport | None
+    position: int | None
+    grade: Grade | None
+
+
+async def _state(request: Request, submission_id: str, viewer: Principal) -> _State:
+    parts = services(request)
+    async with parts.database.read() as session:
+        submission = await repository.find_submission(session, submission_id, viewer)
+        if submission is None:
+            raise SubmissionNotFound
+        return _State(
+            submission,
+            await repository.newest_report(session, submission.id),
+            await repository.queue_position(session, submission),
+            await grade_of(session, parts.assignments, submission),
+        )
+
+
+async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
+    state = await _state(request, submission_id, viewer)
+    return _body_of(state, report_language(request, state.submission), viewer)
+
+
+def _body_of(state: _State, language: str, viewer: Principal) -> SubmissionBody:
+    return SubmissionBody(
+        **facts(state.submission),
+        position=state.position,
+        grade=GradeBody(**asdict(state.grade)) if state.grade else None,
+        report=render(report_for(state.stored, viewer), language) if state.stored else None,
+    )

@@ -1,0 +1,99 @@
+"""Tokens: give one out, list them, end one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+
+from app.access import tokens
+from app.access.idempotency import made_before, make_once
+from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page
+from app.api.schemas import NewTokenBody, TokenBody, TokenList, TokenRequest
+from app.errors import IdempotencyKeyReused, NotPermitted, TokenMadeBefore, TokenNotFound
+from app.http.auth import Teacher
+from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.services import services
+from app.storage.models import Role, Token
+
+router = APIRouter(prefix="/tokens", tags=["tokens"])
+
+
+@router.post(
+    "",
+    summary="Make a token",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(*JSON_BODY, NotPermitted, RequestValidationError, IdempotencyKeyReused, TokenMadeBefore),
+)
+async def create_token(
+    request: Request, maker: Teacher, wanted: TokenRequest, idempotency_key: IdempotencyKey = None
+) -> NewTokenBody:
+    """The token is in this answer and nowhere else. A teacher makes tokens of submitters, an admin all.
+
+    With `student` it is a student's own: it hands in under this name, and sees what this student has handed in. Give
+    the student the `link`, which signs a browser in.
+
+    With the header `Idempotency-Key` the same request sent again makes no second token. It is answered 409 with the
+    `id` of the first one, whose secret nobody can read any more: where it did not arrive, end that token and make
+    another, with another key.
+    """
+    if wanted.role != Role.SUBMITTER and maker.role != Role.ADMIN:
+        raise NotPermitted
+    secret = tokens.new_token()
+    parts = services(request)
+    token, is_new = await make_once(
+        parts.database,
+        lambda session: made_before(session, Token, maker.token_id, idempotency_key, **wanted.model_dump()),
+        lambda session: tokens.add_token(
+            session,
+            sha256=tokens.hash_secret(secret),
+            created_by=maker.token_id,
+            idempotency_key=idempotency_key,
+            **wanted.model_dump(),
+        ),
+    )
+    if not is_new:
+        raise TokenMadeBefore(id=token.id)
+    link = tokens.sign_in_link(parts.settings.public_url or str(request.base_url).rstrip("/"), secret)
+    return NewTokenBody(**_body(token).model_dump(), token=secret, link=link)
+
+
+@router.get("", summary="List the tokens", responses=problem_answers(NotPermitted))
+async def list_tokens(request: Request, viewer: Teacher, limit: Limit = 50, cursor: Cursor = None) -> TokenList:
+    """Those that you may manage, the newest first, ended ones too; never the tokens themselves."""
+    async with services(request).database.read() as session:
+        found = await tokens.list_tokens(session, viewer, limit=limit + 1, before=cursor)
+    shown, next_cursor = page(found, limit, lambda token: token.id)
+    return TokenList(items=list(map(_body, shown)), next_cursor=next_cursor)
+
+
+@router.delete(
+    "/{token_id}",
+    summary="End a token",
+    status_code=HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=problem_answers(NotPermitted, TokenNotFound),
+)
+async def revoke_token(
+    request: Request, manager: Teacher, token_id: Annotated[str, Path(description="out of the list")]
+) -> Response:
+    """At once, with the browsers that it signed in. What was handed in with it stays."""
+    async with services(request).database.write() as session:
+        if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, manager):
+            raise TokenNotFound
+    return Response(status_code=HTTP_204_NO_CONTENT)
+
+
+def _body(token: Token) -> TokenBody:
+    return TokenBody(
+        id=token.id,
+        name=token.name,
+        role=token.role,
+        student=token.student,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
+    )

@@ -1,0 +1,152 @@
+"""Webhooks: be told of reports instead of asking for them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
+
+from app.access.idempotency import made_before, make_once
+from app.access.tokens import Principal
+from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page
+from app.api.schemas import DeliveryBody, DeliveryList, NewWebhookBody, WebhookBody, WebhookList, WebhookRequest
+from app.errors import IdempotencyKeyReused, NotPermitted, TargetRefused, TooManyWebhooks, WebhookNotFound
+from app.http.auth import TokenHolder
+from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.services import services
+from app.storage.models import Delivery, Webhook
+from app.webhooks import outbox
+from app.webhooks.targets import check_url
+
+MOST_WEBHOOKS = 10
+
+
+async def _holder(holder: TokenHolder) -> Principal:
+    """Raises: NotPermitted: a student has nothing to be told at an address."""
+    if holder.student is not None:
+        raise NotPermitted
+    return holder
+
+
+async def _webhook_id(webhook_id: Annotated[str, Path(description="out of the list")]) -> str:
+    if not ID.fullmatch(webhook_id):
+        raise WebhookNotFound
+    return webhook_id
+
+
+Holder = Annotated[Principal, Depends(_holder)]
+WebhookId = Annotated[str, Depends(_webhook_id)]
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answers(NotPermitted))
+
+
+@router.post(
+    "",
+    summary="Leave an address",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(
+        *JSON_BODY, TargetRefused, NotPermitted, TooManyWebhooks, RequestValidationError, IdempotencyKeyReused
+    ),
+)
+async def create_webhook(
+    request: Request, holder: Holder, wanted: WebhookRequest, idempotency_key: IdempotencyKey = None
+) -> NewWebhookBody:
+    """It is sent a POST for every report that this token may read, until it answers with 2xx; 410 ends the webhook.
+
+    What it is sent stands under `webhooks` in this document. It is signed as
+    Standard Webhooks are: check `webhook-signature`, refuse an old `webhook-timestamp`, and take a repeated
+    `webhook-id` for what you have already.
+
+    With the header `Idempotency-Key` the same request sent again is answered with the same webhook.
+    """
+    parts = services(request)
+    check_url(wanted.url, private=parts.settings.webhook_private_targets)
+
+    async def make(session: AsyncSession) -> Webhook:
+        if await outbox.count_webhooks(session, holder.token_id) >= MOST_WEBHOOKS:
+            raise TooManyWebhooks(limit=MOST_WEBHOOKS)
+        return await outbox.add_webhook(
+            session, url=wanted.url, created_by=holder.token_id, idempotency_key=idempotency_key
+        )
+
+    webhook, _ = await make_once(
+        parts.database,
+        lambda session: made_before(session, Webhook, holder.token_id, idempotency_key, url=wanted.url),
+        make,
+    )
+    return NewWebhookBody(**_body(webhook).model_dump(), secret=webhook.secret)
+
+
+@router.get("", summary="List the webhooks")
+async def list_webhooks(request: Request, holder: Holder) -> WebhookList:
+    """Those of this token; an admin sees all."""
+    async with services(request).database.read() as session:
+        return WebhookList(items=list(map(_body, await outbox.list_webhooks(session, holder))))
+
+
+@router.delete(
+    "/{webhook_id}",
+    summary="Delete a webhook",
+    status_code=HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=problem_answers(WebhookNotFound),
+)
+async def delete_webhook(request: Request, holder: Holder, webhook_id: WebhookId) -> Response:
+    """With what is still to be sent to it."""
+    async with services(request).database.write() as session:
+        if await outbox.find_webhook(session, webhook_id, holder) is None:
+            raise WebhookNotFound
+        await outbox.delete_webhook(session, webhook_id)
+    return Response(status_code=HTTP_204_NO_CONTENT)
+
+
+@router.post(
+    "/{webhook_id}/ping",
+    summary="Try a webhook",
+    status_code=HTTP_202_ACCEPTED,
+    responses=problem_answers(WebhookNotFound),
+)
+async def ping_webhook(request: Request, holder: Holder, webhook_id: WebhookId) -> DeliveryBody:
+    """Sends a message of type `ping`; among the deliveries stands what became of it."""
+    async with services(request).database.write() as session:
+        if await outbox.find_webhook(session, webhook_id, holder) is None:
+            raise WebhookNotFound
+        return _delivery(await outbox.add_ping(session, webhook_id))
+
+
+@router.get(
+    "/{webhook_id}/deliveries",
+    summary="What was sent, and what became of it",
+    responses=problem_answers(WebhookNotFound),
+)
+async def list_webhook_deliveries(
+    request: Request, holder: Holder, webhook_id: WebhookId, limit: Limit = 50, cursor: Cursor = None
+) -> DeliveryList:
+    async with services(request).database.read() as session:
+        if await outbox.find_webhook(session, webhook_id, holder) is None:
+            raise WebhookNotFound
+        found = await outbox.list_deliveries(session, webhook_id, limit=limit + 1, before=cursor)
+    shown, next_cursor = page(found, limit, lambda delivery: delivery.id)
+    return DeliveryList(items=list(map(_delivery, shown)), next_cursor=next_cursor)
+
+
+def _body(webhook: Webhook) -> WebhookBody:
+    return WebhookBody(id=webhook.id, url=webhook.url, created_at=webhook.created_at)
+
+
+def _delivery(delivery: Delivery) -> DeliveryBody:
+    return DeliveryBody(
+        id=delivery.id,
+        event=delivery.event,
+        report=delivery.report_id,
+        created_at=delivery.created_at,
+        attempts=delivery.attempts,
+        next_at=delivery.next_at,
+        delivered_at=delivery.delivered_at,
+        last_status=delivery.last_status,
+        last_error=delivery.last_error,
+    )

@@ -1,0 +1,1 @@
+"""The commands of an operator, beside a running service or without one."""

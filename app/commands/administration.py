@@ -1,0 +1,199 @@
+"""What an operator does from a shell, beside a running service, on the same database and by the rules of the API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from sqlalchemy import select
+
+from app.access import tokens
+from app.access.tokens import Principal
+from app.api.schemas import DecisionRequest, RegradeRequest, TokenRequest
+from app.errors import NotPossible
+from app.http.parameters import ID
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.models import Role, Token, utc_now
+from app.submissions import listing, repository
+from app.submissions.listing import Selection
+from app.teaching import holds, regrades
+from app.teaching.regrades import Regraded
+from grader.invalid import sentence_of
+
+LOOK_SECONDS = 1.0
+Wanted = TypeVar("Wanted", bound=BaseModel)
+AT_ONCE = 200
+MOST_LISTED = 1000
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Database]:
+    """Raises: DatabaseOutdated: the tables are not those of this version, or there are none."""
+    database = Database(settings.database_url)
+    try:
+        await database.check_revision()
+        yield database
+    finally:
+        await database.close()
+
+
+async def _owner(database: Database) -> Principal:
+    async with database.read() as session:
+        found = select(Token).where(Token.name == tokens.OWNER, Token.role == Role.ADMIN).order_by(Token.id.desc())
+        owner = await session.scalar(found.limit(1))
+    if owner is None:
+        raise NotPossible(reason="nothing was ever served from this database")
+    return Principal.of(owner)
+
+
+async def create_token(
+    settings: Settings, name: str, role: str, student: str | None, days: int | None
+) -> tuple[str, str]:
+    """The new token, and the link that signs a browser in with it.
+
+    Raises:
+        NotPossible: the API would not make it either.
+    """
+    expires_at = utc_now() + timedelta(days=days) if days else None
+    wanted = _checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
+    secret = tokens.new_token()
+    async with _opened(settings) as database, database.write() as session:
+        await tokens.add_token(session, sha256=tokens.hash_secret(secret), **wanted.model_dump())
+    return secret, tokens.sign_in_link(settings.url(), secret)
+
+
+async def list_tokens(settings: Settings) -> list[str]:
+    """A line for each token, the newest first."""
+    async with _opened(settings) as database, database.read() as session:
+        found = (await session.scalars(select(Token).order_by(Token.id.desc()))).all()
+    now = utc_now()
+    return [_token_line(token, now) for token in found]
+
+
+def _token_line(token: Token, now: datetime) -> str:
+    state = "valid"
+    if token.revoked_at is not None:
+        state = f"revoked {token.revoked_at:%Y-%m-%d}"
+    elif token.expires_at is not None:
+        state = f"{'expired' if token.expires_at <= now else 'until'} {token.expires_at:%Y-%m-%d}"
+    return f"{token.id}  {token.role:<9}  {state:<18}  {token.name}{f' ({token.student})' if token.student else ''}"
+
+
+async def revoke_token(settings: Settings, token_id: str) -> None:
+    """Raises: NotPossible: there is no such token."""
+    async with _opened(settings) as database:
+        owner = await _owner(database)
+        async with database.write() as session:
+            if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, owner):
+                raise NotPossible(reason=f"there is no token {token_id!a}")
+
+
+async def list_held(settings: Settings) -> list[str]:
+    """A line for each attempt that waits for a decision, the newest first."""
+    async with _opened(settings) as database:
+        owner = await _owner(database)
+        async with database.read() as session:
+            found = await listing.list_submissions(session, owner, Selection(held=True), limit=MOST_LISTED)
+    return [
+        f"{submission.id}  {submission.held_at:%Y-%m-%d %H:%M}  "
+        f"{submission.student}, {submission.assignment_id}, attempt {submission.attempt}"
+        for submission, _ in found
+    ]
+
+
+async def decide_held(settings: Settings, submission_id: str, decision: str, reason: str) -> None:
+    """Raises: NotPossible: there is no such submission, or it was never held."""
+    wanted = _checked(DecisionRequest, {"decision": decision, "reason": reason})
+    async with _opened(settings) as database:
+        owner = await _owner(database)
+        async with database.write() as session:
+            submission = (
+                await repository.find_submission(session, submission_id, owner) if ID.fullmatch(submission_id) else None
+            )
+            if submission is None:
+                raise NotPossible(reason=f"there is no submission {submission_id!a}")
+            if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=owner.token_id):
+                raise NotPossible(reason="this submission was never held: it counts like any other")
+
+
+async def regrade(
+    settings: Settings,
+    submissions: Sequence[str] | None,
+    selection: dict[str, Any],
+    *,
+    wait: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Begin a regrade, and say what came out of it when that is waited for.
+
+    Args:
+        submissions: certain ones; None: those that fulfil `selection`, in the words of the API, or all there are.
+    Raises:
+        NotPossible: the API would not begin it either.
+    """
+    if unknown := [each for each in submissions or () if not ID.fullmatch(each)]:
+        raise NotPossible(reason=f"there is no submission {unknown[0]!a}")
+    if (since := selection.get("since")) is not None:
+        selection = {**selection, "since": since.replace(tzinfo=since.tzinfo or UTC)}
+    chosen = {"submissions": submissions} if submissions else {"filter": selection} if selection else {"all": True}
+    wanted = _checked(RegradeRequest, chosen)
+    async with _opened(settings) as database:
+        owner = await _owner(database)
+        async with database.write() as session:
+            regrade = await regrades.begin(
+                session,
+                requested_by=owner.token_id,
+                meant=wanted.meant,
+                selection=wanted.model_dump(mode="json", exclude_defaults=True),
+            )
+            id = regrade.id
+        while True:
+            async with database.read() as session:
+                progress = await regrades.find_regrade(session, id)
+            assert progress is not None
+            if not wait or progress.done == progress.total:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        say(f"{id}: {progress.done} of {progress.total} submissions are graded again, {progress.changed} changed")
+        if wait:
+            async for item in _changed(database, id):
+                say(_change_line(item))
+
+
+async def _changed(database: Database, id: str) -> AsyncIterator[Regraded]:
+    after = None
+    while True:
+        async with database.read() as session:
+            items = await regrades.list_items(session, id, only_changed=True, limit=AT_ONCE, after=after)
+        for item in items:
+            yield item
+        if len(items) < AT_ONCE:
+            return
+        after = items[-1].submission.id
+
+
+def _change_line(item: Regraded) -> str:
+    submission, old, new = item.submission, item.old, item.new
+    assert new is not None
+    before, after = (f"{each.status} {'-' if each.points is None else format(each.points, 'g')}" for each in (old, new))
+    what = f"{submission.student}, {submission.assignment_id}, attempt {submission.attempt}"
+    return f"{submission.id}  {what}: {before} -> {after}"
+
+
+def _checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:
+    try:
+        return model.model_validate(values)
+    except ValidationError as exc:
+        raise NotPossible(reason="; ".join(map(_in_words, exc.errors()))) from exc
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """With the name of the argument, where it is about one."""
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)

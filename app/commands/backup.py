@@ -1,0 +1,98 @@
+"""Copies an SQLite database, and puts a copy back in its place. PostgreSQL has pg_dump and pg_restore for that."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sqlite3
+from pathlib import Path
+
+from app.errors import BackupUnusable
+from app.storage.database import OURS, known_revisions
+from app.storage.database_file import DatabaseFile, copied
+
+DAMAGED = "it is damaged, or not what `db backup` has made ({problem}). Take another copy"
+
+
+def back_up(database: Path, target: Path) -> None:
+    """Copy a database that may be in use.
+
+    Raises:
+        OSError: there is none, or the copy cannot be written, or something is where it would go.
+        DatabaseLost: there was one.
+    """
+    file = DatabaseFile(database)
+    file.check()
+    if not file.exists:
+        raise FileNotFoundError(f"there is no database {database}")
+    if target.exists():
+        raise FileExistsError(f"{target} is there already")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {target.parent}")
+    file.copy_to(target)
+
+
+def restore(database: Path, backup: Path) -> Path | None:
+    """Replace the database by a copy. To be called by who holds the data folder; nothing may be connected.
+
+    Returns:
+        Where the file that was there before is now; None: there was none.
+    Raises:
+        BackupUnusable: the copy is damaged, is no database of ours, or comes from a newer version.
+        OSError: there is no room for it, or it cannot be written; the database is as it was.
+    """
+    count = _check(backup)
+    file = DatabaseFile(database)
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = _free_name(database) if database.exists() else None
+    with copied(_address(backup), database) as unfinished:
+        # The log belongs to the old file, and would be played into the new one. Neither is read: they may be damaged.
+        for suffix in ("-wal", "-shm", ""):
+            old, kept = (path.with_name(path.name + suffix) for path in (database, before or database))
+            if before:
+                with contextlib.suppress(FileNotFoundError):
+                    old.rename(kept)
+            else:
+                old.unlink(missing_ok=True)
+        unfinished.replace(database)
+    file.mark(count)
+    return before
+
+
+def _free_name(database: Path) -> Path:
+    """Where the file before a restore is kept. What an earlier restore put away may be the only copy, and stays."""
+    names = itertools.chain(["before-restore"], (f"before-restore-{number}" for number in itertools.count(2)))
+    paths = (database.with_name(f"{database.name}.{name}") for name in names)
+    return next(path for path in paths if not path.exists())
+
+
+def _check(backup: Path) -> int:
+    """How far it has counted (`DatabaseFile`)."""
+    if backup.is_dir():
+        raise BackupUnusable(backup=str(backup), reason="it is a folder; the name of a file is needed")
+    if not backup.exists():
+        raise BackupUnusable(backup=str(backup), reason="there is no such file")
+    if not backup.is_file() or not backup.stat().st_size:
+        raise BackupUnusable(backup=str(backup), reason="it is empty, or no file")
+    try:
+        with contextlib.closing(sqlite3.connect(_address(backup), uri=True)) as connection:
+            problems = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+            if not {"alembic_version", OURS} <= tables:
+                raise BackupUnusable(backup=str(backup), reason="it is not a database of lstm-grader")
+            revisions = [row[0] for row in connection.execute("SELECT version_num FROM alembic_version")]
+            count: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as exc:
+        raise BackupUnusable(backup=str(backup), reason=DAMAGED.format(problem=exc)) from exc
+    if problems != ["ok"]:
+        raise BackupUnusable(backup=str(backup), reason=DAMAGED.format(problem=problems[0].splitlines()[-1]))
+    if unknown := set(revisions) - known_revisions():
+        reason = f"a newer lstm-grader has made it (revision {unknown.pop()})"
+        raise BackupUnusable(backup=str(backup), reason=reason)
+    return count
+
+
+def _address(backup: Path) -> str:
+    file = DatabaseFile(backup)
+    # Nobody writes to it: then nothing needs to be made beside it, and its folder can be read-only.
+    return f"{file.address}?mode=ro{'' if file.log.exists() else '&immutable=1'}"

@@ -1,0 +1,213 @@
+"""Who asks: bearer tokens for programs, sessions for browsers.
+
+Tokens and session cookies are random, so their plain SHA-256 is kept and nothing that could be turned back into them.
+A session is opened with a token and ends with it. The secret in a page's forms is derived from the session's cookie,
+which another site can neither read nor guess.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.routing import BaseRoute
+
+from app.access import tokens
+from app.access.tokens import Principal, hash_secret
+from app.errors import FormExpired, NotAuthenticated, NotPermitted, OtherSite, SessionMissing
+from app.http.masking import unmask
+from app.services import operations, services
+from app.storage.batches import Batcher
+from app.storage.database import Database
+from app.storage.models import Role, Token
+
+FORM_FIELD = "form_secret"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SESSION_COOKIE = "lstm_grader_session"
+#: What may be asked by anybody; everything else needs a token or a session.
+PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/static/vega.js"})
+
+bearer_scheme = HTTPBearer(
+    scheme_name="bearer",
+    description="The service prints its owner's token when it starts.",
+    auto_error=False,  # Its own error is not a problem document.
+)
+
+
+async def token_holder(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+) -> Principal:
+    """Who sent this API request.
+
+    Raises:
+        NotAuthenticated: there is no bearer token, or not a valid one.
+    """
+    if credentials is None:
+        raise NotAuthenticated
+    holder = await services(request).holders.do(hash_secret(credentials.credentials))
+    if holder is None:
+        raise NotAuthenticated
+    return holder
+
+
+def holders(database: Database) -> Batcher[str, Principal | None]:
+    """Finds whose a token is, by its hash; for all who ask at the same time with one statement."""
+
+    async def find(sha256s: Sequence[str]) -> Sequence[Principal | None]:
+        async with database.read() as session:
+            found = await tokens.find_tokens(session, set(sha256s))
+        return [Principal.of(found[each]) if each in found else None for each in sha256s]
+
+    return Batcher(find)
+
+
+async def teacher(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
+    """The same, if it may see everything.
+
+    Raises:
+        NotPermitted: it may not.
+    """
+    if not holder.sees_everything:
+        raise NotPermitted
+    return holder
+
+
+async def monitor(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+) -> None:
+    """Whether metrics may be read: with the token that is set for that, or one that may see everything.
+
+    Raises:
+        NotAuthenticated: there is no valid token.
+        NotPermitted: it is somebody else's.
+    """
+    state = operations(request)
+    expected = state.settings.metrics_token
+    came = credentials.credentials if credentials else ""
+    if expected and hmac.compare_digest(came.encode(), expected.get_secret_value().encode()):
+        return
+    async with state.database.read() as session:
+        token = await tokens.find_token(session, hash_secret(came))
+    if token is None:
+        raise NotAuthenticated
+    if not Principal.of(token).sees_everything:
+        raise NotPermitted
+
+
+async def admin(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
+    """Raises: NotPermitted: the token is no administrator's."""
+    if holder.role != Role.ADMIN:
+        raise NotPermitted
+    return holder
+
+
+async def session_holder(request: Request) -> Principal:
+    """Whose browser sent this request.
+
+    Raises:
+        SessionMissing: there is no session, or it is over.
+        OtherSite: it would change something, and another site has sent it.
+    """
+    if request.method not in SAFE_METHODS:
+        check_origin(request)
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if cookie is None:
+        raise SessionMissing
+    async with services(request).database.read() as session:
+        token = await tokens.find_session_token(session, hash_secret(cookie))
+    if token is None:
+        raise SessionMissing
+    return Principal.of(token)
+
+
+async def open_session(request: Request, response: Response, token: Token) -> None:
+    """Sign the browser in; the cookie is not for scripts, nor for requests that other sites begin."""
+    settings = services(request).settings
+    cookie = secrets.token_urlsafe(32)
+    lifetime = timedelta(seconds=settings.session_seconds)
+    async with services(request).database.write() as session:
+        await tokens.add_session(session, sha256=hash_secret(cookie), token=token, lifetime=lifetime)
+    response.set_cookie(
+        SESSION_COOKIE,
+        cookie,
+        max_age=settings.session_seconds,
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(request),
+    )
+
+
+async def close_session(request: Request, response: Response) -> None:
+    async with services(request).database.write() as session:
+        await tokens.delete_session(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the user's browser speaks HTTPS, with us or with the proxy before us."""
+    public_url = services(request).settings.public_url
+    return request.url.scheme == "https" or (public_url or "").startswith("https:")
+
+
+def form_secret(request: Request) -> str:
+    """What shows that a form came from a page of ours; it stands there masked."""
+    return hash_secret(f"form:{request.cookies.get(SESSION_COOKIE, '')}")
+
+
+def check_origin(request: Request) -> None:
+    """Whether a form was sent by a page of ours, as far as the browser says. Programs say nothing, and have no session.
+
+    Source: the Fetch Standard, "Origin header"; Fetch Metadata Request Headers, "Sec-Fetch-Site".
+    Raises:
+        OtherSite: it was not.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise OtherSite
+    came = request.headers.get("origin")
+    if came is None:
+        return
+    ours = [request.headers.get("host", ""), urlsplit(services(request).settings.public_url or "").netloc]
+    try:
+        origin = urlsplit(came)
+    except ValueError as exc:
+        raise OtherSite from exc
+    # A proxy may have left the port out of `Host`.
+    if not {origin.netloc, origin.hostname} & set(filter(None, ours)):
+        raise OtherSite
+
+
+def check_form_secret(request: Request, came: object) -> None:
+    """Raises: FormExpired: it is not the one of this session."""
+    secret = unmask(came) if isinstance(came, str) else ""
+    if not hmac.compare_digest(secret.encode(), form_secret(request).encode()):
+        raise FormExpired
+
+
+def check_guarded(routes: Iterable[BaseRoute]) -> None:
+    """Stop a service that would answer somebody whom it does not know.
+
+    Raises:
+        RuntimeError: a route neither asks who it is nor is `PUBLIC`.
+    """
+    for context in iter_route_contexts(list(routes)):
+        route = context.original_route
+        if isinstance(route, APIRoute) and context.path not in PUBLIC and not _asks_who(context.dependant):
+            raise RuntimeError(f"{context.path} is open to everybody; it must ask for a token or a session")
+
+
+def _asks_who(dependant: Dependant) -> bool:
+    return dependant.call in (token_holder, session_holder, monitor) or any(map(_asks_who, dependant.dependencies))
+
+
+TokenHolder = Annotated[Principal, Depends(token_holder)]
+Teacher = Annotated[Principal, Depends(teacher)]
+Admin = Annotated[Principal, Depends(admin)]
+SessionHolder = Annotated[Principal, Depends(session_holder)]

@@ -1,0 +1,134 @@
+"""Around every request: an id, one line in the log, headers that bind the browser, a cap, and the last catch.
+
+Plain ASGI, because Starlette's `BaseHTTPMiddleware` gets in the way of streamed bodies and of contextvars.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from functools import cache
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.routing import iter_route_contexts
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.problems import FAILURE, problem_response
+from app.log_config import request_id_var
+from app.operations.metrics import Metrics
+from app.storage.database import may_have_changed
+from app.storage.models import new_id
+
+logger = logging.getLogger(__name__)
+
+# The two that take files, and count the bytes as they come; all else the framework reads before it calls us.
+TAKE_FILES = frozenset({"/", "/api/v1/submissions"})
+BODY_BYTES = 64 * 1024
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "object-src 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+# Besides what a route documents. Pages document nothing.
+ANYWHERE = (
+    HTTPStatus.SEE_OTHER,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+def expect_requests(app: FastAPI, metrics: Metrics) -> None:
+    """Count the answers of all routes from 0. Call this when the application has all its routes."""
+    for route in iter_route_contexts(app.routes):
+        methods: set[str] = getattr(route, "methods", None) or {"GET"}
+        documented = [getattr(route, "status_code", None) or HTTPStatus.OK, *getattr(route, "responses", {})]
+        for method in methods | {"HEAD"} if "GET" in methods else methods:
+            metrics.expect(method, route.path or "none", {*map(int, documented), *ANYWHERE})
+
+
+class RequestMiddleware:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        came = Headers(scope=scope).get("x-request-id", "")
+        request_id = came if REQUEST_ID.fullmatch(came) else new_id()
+        request_id_var.set(request_id)
+        may_have_changed.set(False)
+        started = time.monotonic()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                # Files of ours may be kept, if it is asked each time whether they changed; all else is somebody's own.
+                ours = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if ours else "no-store")
+            await send(message)
+
+        capped = receive if scope["path"] in TAKE_FILES else _capped(receive)
+        try:
+            await self._app(scope, capped, send_with_headers)
+        except ClientDisconnect:
+            logger.info("client_left")
+        except Exception as exc:  # A fault of ours that nothing nearer to it could answer.
+            if status:
+                raise  # The answer has begun; the server closes the connection and logs why.
+            response = await problem_response(Request(scope, receive), exc)
+            await response(scope, receive, send_with_headers)
+        finally:
+            # The pattern and not the path: a path holds whatever the client put there, a secret perhaps.
+            route = _patterns(scope["app"]).get(scope.get("endpoint"))
+            seconds = time.monotonic() - started
+            self._metrics.answered(scope["method"], route, status, seconds)
+            facts = {"method": scope["method"], "route": route, "status": status, "milliseconds": round(seconds * 1000)}
+            if FAILURE in scope:
+                facts["reason"] = scope[FAILURE]
+            logger.info("request", extra=facts)
+
+
+def _capped(receive: Receive) -> Receive:
+    """Raises: HTTPException: more comes than any body but a file needs."""
+    seen = 0
+
+    async def receive_some() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > BODY_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    return receive_some
+
+
+@cache
+def _patterns(app: FastAPI) -> dict[object, str | None]:
+    """The whole pattern of each endpoint; the one in a request's scope lacks the prefixes of its routers."""
+    return {
+        getattr(route, "endpoint", None) or getattr(route, "app", None): route.path
+        for route in iter_route_contexts(app.routes)
+    }

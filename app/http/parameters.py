@@ -1,0 +1,115 @@
+"""Parameters that several endpoints have, and the limits on their values."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Path, Query
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from app.errors import StudentInvalid, SubmissionNotFound
+from app.storage.models import ID_ALPHABET, ID_LENGTH, JobStatus
+from app.submissions.listing import Selection
+from app.submissions.uploads import STUDENT_CHARACTERS, check_student
+from grader import Status
+
+MAX_WAIT_SECONDS = 120
+ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
+WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+#: For the document: what no name holds, and what is none.
+NO_NAME: dict[str, Any] = {"anyOf": [{"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"}]}
+
+
+class Language(StrEnum):
+    EN = "en"
+    RU = "ru"
+
+
+async def language_parameter(
+    lang: Annotated[
+        Language | SkipJsonSchema[None],
+        Query(description="language of the texts in the answer; without it `Accept-Language` counts"),
+    ] = None,
+) -> None:
+    """Checked and documented here; `language_of` reads it, for refusals too."""
+
+
+async def _submission_id(
+    submission_id: Annotated[str, Path(description="as it was given when the file was submitted")],
+) -> str:
+    """Raises: SubmissionNotFound: nothing can have this id, so that no database is asked for it."""
+    if not ID.fullmatch(submission_id):
+        raise SubmissionNotFound
+    return submission_id
+
+
+def _written_out(came: object) -> object:
+    """Raises: ValueError: pydantic would take it for a number of seconds, which no document says."""
+    if not isinstance(came, datetime) and not (isinstance(came, str) and WRITTEN_OUT.match(came)):
+        raise ValueError("expected a moment with its time zone, such as 2026-09-01T00:00:00Z")
+    return came
+
+
+def _within(moment: datetime) -> datetime:
+    """In UTC, and where a database can tell it; what is further away means the same."""
+    return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
+
+
+def _a_name(came: str) -> str:
+    try:
+        return check_student(came)
+    except StudentInvalid as exc:
+        raise ValueError("expected printable characters, such as a name") from exc
+
+
+SubmissionId = Annotated[str, Depends(_submission_id)]
+#: Of a student or of anything else.
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=STUDENT_CHARACTERS, json_schema_extra={"not": NO_NAME}),
+    AfterValidator(_a_name),
+]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_within)]
+Wait = Annotated[
+    int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
+]
+# Limits stand inside the union: outside they would be missing in the document.
+IdempotencyKey = Annotated[
+    Annotated[str, Field(pattern="^[!-~]{1,255}$")] | SkipJsonSchema[None],
+    Header(
+        description="your own name for this request, such as a random UUID; sent again, it does nothing twice",
+    ),
+]
+EventId = Annotated[int, Field(ge=0, lt=2**63)]
+LastEventId = Annotated[
+    EventId | SkipJsonSchema[None], Header(description="the last event that arrived; those after it are sent")
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
+Cursor = Annotated[
+    Annotated[str, Field(pattern=f"^{ID.pattern}$")] | SkipJsonSchema[None],
+    Query(description="`next_cursor` of the page before; without it the newest"),
+]
+
+
+async def _selection(
+    student: Annotated[Name | SkipJsonSchema[None], Query(examples=["ivanov"])] = None,
+    assignment: Annotated[
+        Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")] | SkipJsonSchema[None], Query(examples=["lstm-layer"])
+    ] = None,
+    job_status: Annotated[JobStatus | SkipJsonSchema[None], Query(description="how far it is")] = None,
+    status: Annotated[Status | SkipJsonSchema[None], Query(description="the verdict")] = None,
+    since: Annotated[
+        Moment | SkipJsonSchema[None],
+        Query(description="submitted at this moment or later", examples=["2026-09-01T00:00:00Z"]),
+    ] = None,
+    held: Annotated[bool | SkipJsonSchema[None], Query(description="waits for a teacher's decision")] = None,
+) -> Selection:
+    return Selection(student, assignment, job_status, status, since, held)
+
+
+Selected = Annotated[Selection, Depends(_selection)]

@@ -1,0 +1,100 @@
+"""Answers a refused or failed request: a problem document (RFC 9457) for programs, a page for browsers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute, iter_route_contexts
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from app.errors import ANSWERS, Answer, AppError, CommitUnanswered, NotAuthenticated, Overloaded, answer_for
+from app.http.pages import page
+from app.http.texts import catalogue, language_of
+from app.log_config import request_id_var
+from app.storage.database import may_have_changed
+from app.storage.outage import is_ours, reason_of
+from grader.invalid import without_prefix
+
+logger = logging.getLogger(__name__)
+
+#: In the scope of a request: why the database could not serve it.
+FAILURE = "lstm_grader.failure"
+PROBLEM = "application/problem+json"
+TYPE_PREFIX = "urn:lstm-grader:problem:"
+
+
+def add_handlers(app: FastAPI) -> None:
+    for cls in (AppError, HTTPException, RequestValidationError, SQLAlchemyError):
+        app.add_exception_handler(cls, problem_response)
+
+
+async def problem_response(request: Request, error: Exception) -> Response:
+    """The answer to `error`, which may be any exception."""
+    answer = answer_for(error)
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and may_have_changed.get():
+        answer = ANSWERS[CommitUnanswered] or answer
+    language = language_of(request)
+    params = _params(request, error)
+    if isinstance(error, Overloaded):
+        logger.warning("upload_refused", extra={"reason": answer.slug})
+    elif isinstance(error, SQLAlchemyError) and not is_ours(error):
+        # In the line of the request. Whatever else asks the database tells the log that it fails.
+        request.scope[FAILURE] = reason_of(error)
+    elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request_failed", exc_info=error)
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="lstm-grader"'
+    if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request)
+    if answer.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        headers["Retry-After"] = str(params.get("retry_after_seconds", 10))
+    document = problem(answer, language, params)
+    if _wants_page(request):
+        return page(request, "problem.html", status_code=answer.status, headers=headers, problem=document)
+    headers |= {"Content-Language": language, "Vary": "Accept-Language"}
+    return JSONResponse(document, answer.status, headers, PROBLEM)
+
+
+def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The problem document: what came, what was expected, what to do."""
+    texts = catalogue()
+    status = HTTPStatus(answer.status)
+    return {
+        "type": f"{TYPE_PREFIX}{answer.slug}",
+        "title": texts.find(f"problem.{answer.slug}.title", language) or status.phrase,
+        "status": answer.status,
+        "detail": texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description,
+        **params,
+    }
+
+
+def _allowed(request: Request) -> str:
+    """The methods of every route at this address; the framework names those of the first one only, and never HEAD."""
+    contexts = [context for context in iter_route_contexts(request.app.routes) if isinstance(context.route, APIRoute)]
+    here = [context.methods or set() for context in contexts if context.path_regex.match(request.url.path)]
+    methods = set().union(*here)
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
+def _params(request: Request, error: Exception) -> dict[str, Any]:
+    if isinstance(error, AppError):
+        return error.params
+    if isinstance(error, RequestValidationError):
+        # Without `input` and `ctx`: they repeat what was sent, whatever that was.
+        errors = [(list(item["loc"]), without_prefix(item["msg"])) for item in error.errors()]
+        return {"errors": [{"location": location, "message": message} for location, message in errors]}
+    if isinstance(error, HTTPException):
+        return {"method": request.method} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return {"request_id": request_id_var.get()}
+
+
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith(("/api/", "/healthz")) and "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,37 @@
+"""The service's own texts, and which language a request is answered in."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from fastapi import Request
+
+from app.services import operations
+from grader import Assignment
+from grader.messages import LANGUAGES, Catalogue, negotiate
+
+LANGUAGE_COOKIE = "lstm_grader_language"
+
+
+@cache
+def catalogue() -> Catalogue:
+    return Catalogue(Path(__file__).parents[1] / "locale")
+
+
+def text(id: str, language: str, /, **params: object) -> str:
+    return catalogue().text(id, language, **params)
+
+
+def title_of(assignment: Assignment, language: str) -> str:
+    """Its title in this language, else in another, else its id."""
+    titles: dict[str, str] = dict(assignment.title.items())
+    return titles.get(language) or next(iter(titles.values()), assignment.id)
+
+
+def language_of(request: Request, default: str = "en") -> str:
+    """``?lang=``, else what was chosen on a page, else ``Accept-Language``, else the operator's, else `default`."""
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if asked in LANGUAGES:
+            return asked
+    return negotiate(request.headers.get("accept-language"), operations(request).settings.language or default)

@@ -1,0 +1,29 @@
+"""What of a report its reader gets."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from app.access.tokens import Principal
+from app.services import services
+from app.storage.models import StoredReport
+from app.submissions import repository
+from grader import Report
+
+#: Grounds for a second look by a person. They accuse nobody, so they are not for the student, and cost no points.
+FOR_TEACHERS = frozenset({"plagiarism", "prompt_injection", "review_suggested"})
+
+
+def report_for(stored: StoredReport, viewer: Principal) -> Report:
+    """The report; without what is for teachers, unless `viewer` is one."""
+    report = Report.model_validate(stored.body)
+    if viewer.sees_everything:
+        return report
+    shown = [advisory for advisory in report.advisories if advisory.code not in FOR_TEACHERS]
+    return report.model_copy(update={"advisories": shown})
+
+
+async def artefacts_for(request: Request, stored: StoredReport) -> dict[str, bytes]:
+    """What the pictures of a report are drawn from, by name."""
+    async with services(request).database.read() as session:
+        return await repository.artefacts_of(session, stored.id)

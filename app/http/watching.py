@@ -1,0 +1,119 @@
+"""Waits for a submission to get on, whoever grades it.
+
+A transaction that changes the submission wakes all who wait for it, in every process, when it is committed
+(`storage.announcements`). Each also looks now and then, in case that got lost; seldom, because hundreds wait at a
+deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+from starlette.status import HTTP_204_NO_CONTENT
+
+from app.access.tokens import Principal
+from app.errors import SubmissionNotFound
+from app.services import Services
+from app.storage.models import JobStatus, SubmissionEvent
+from app.submissions import repository
+from app.submissions.events import events_after
+
+LOOK_SECONDS = 15.0
+PLACE_SECONDS = 2.0
+# Proxies end connections that are silent for a minute.
+HEARTBEAT_SECONDS = 15.0
+# Then the client comes again, and shows its token again.
+STREAM_SECONDS = 600.0
+RETRY_MILLISECONDS = 2000
+OVER = (JobStatus.DONE, JobStatus.CANCELLED)
+
+
+async def wait_until_done(parts: Services, submission_id: str, viewer: Principal, seconds: float) -> None:
+    """Return when the submission is done, when `seconds` are over, or when the service stops."""
+    until = time.monotonic() + seconds
+    while not parts.jobs.stopping:
+        with parts.jobs.watch(submission_id) as maybe_done:
+            async with parts.looking, parts.database.read() as session:
+                submission = await repository.find_submission(session, submission_id, viewer)
+            left = until - time.monotonic()
+            if submission is None or submission.job_status in OVER or left <= 0:
+                return
+            await _wait(maybe_done, min(left, LOOK_SECONDS))
+
+
+async def event_stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> Response:
+    """Answer with what happens to a submission, as it happens: server-sent events (HTML Living Standard, section 9.2).
+
+    What has happened stands in the database, in the order in which it did, so that whoever lost the connection goes on
+    after the last event that arrived. The place in the queue is told too, but not kept.
+
+    Args:
+        seen: the id of the last event that arrived; 0: none.
+    Raises:
+        SubmissionNotFound: there is none that `viewer` may see.
+    """
+    async with parts.database.read() as session:
+        submission = await repository.find_submission(session, submission_id, viewer)
+        if submission is None:
+            raise SubmissionNotFound
+        if seen and submission.job_status in OVER and not await events_after(session, submission_id, seen):
+            return Response(status_code=HTTP_204_NO_CONTENT)
+    return StreamingResponse(
+        _stream(parts, submission_id, viewer, seen),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},  # nginx would keep what is small.
+    )
+
+
+async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> AsyncIterator[bytes]:
+    yield format_sse_event(retry=RETRY_MILLISECONDS)
+    told_place = None
+    began = quiet_since = time.monotonic()
+    look_at = began
+    with parts.jobs.watch(submission_id) as changed:
+        while not parts.jobs.stopping and time.monotonic() < began + STREAM_SECONDS:
+            new: list[bytes] = []
+            if changed.is_set() or time.monotonic() >= look_at:
+                changed.clear()  # Before looking, so that what happens from here on is not missed.
+                look_at = time.monotonic() + LOOK_SECONDS
+                async with parts.looking, parts.database.read() as session:
+                    found = await repository.find_submission(session, submission_id, viewer)
+                    if found is None:
+                        return
+                    # After the submission: whoever sees that it is done sees the event that says so.
+                    events = await events_after(session, submission_id, seen)
+                job_status = found.job_status
+                new += map(_event, events)
+                seen = max([seen, *(event.id for event in events)])
+            if job_status == JobStatus.QUEUED:
+                place = await parts.backlog.place(submission_id)
+                if place not in (None, told_place):
+                    new.append(format_sse_event(event="position", data_str=json.dumps({"position": place})))
+                    told_place = place
+            if not new and time.monotonic() >= quiet_since + HEARTBEAT_SECONDS:
+                new.append(format_sse_event(comment="still here"))
+            if new:
+                yield b"".join(new)
+                quiet_since = time.monotonic()
+            if job_status in OVER:
+                return
+            await _wait(changed, PLACE_SECONDS)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for it, and no longer than that."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+def _event(event: SubmissionEvent) -> bytes:
+    data: dict[str, Any] = {"submission": event.submission_id, "at": event.created_at.isoformat(), **event.data}
+    return format_sse_event(event=event.event, data_str=json.dumps(data), id=str(event.id))

@@ -1,0 +1,141 @@
+"""What monitoring reads, in Prometheus' form: the queue, the grades, the box, the requests.
+
+Counted in this process, in a registry of its own; what the database knows is asked for when somebody reads. No label
+holds what a student or a client wrote: statuses, phases, reasons and kinds are ours, and a route is a pattern.
+
+Every counter stands at 0 from the start, with every label it can get. One that appeared with its first case would hide
+that case: an increase is only seen from a number that was there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from app.submissions.repository import QueueState
+from app.webhooks.sender import OUTCOMES
+from grader import Report, SandboxError, Status
+from grader.sandbox import Kind, Limits, Outcome, Sandbox
+
+SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+NAN = float("nan")
+REASONS = frozenset({"wall", "cpu", "memory", "threads", "disk", "output", "starved"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+# A second series for every counter, which says when it began: they all begin with the process.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """The numbers of one process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(namespace="lstm_grader", registry=self._registry)
+        self._submissions = self._gauge("submissions", "Submissions that wait or are graded", ["job_status"])
+        self._queue_age = self._gauge("queue_age_seconds", "How long the upload that waits longest has waited")
+        self._database = self._gauge("database_up", "Whether something could be stored a moment ago")
+        self._box = self._gauge("self_test_up", "Whether a known answer has got all its points lately")
+        self._grades = self._counter("grades", "Stored reports by verdict", ["status"])
+        self._seconds = self._histogram("grade_seconds", "What a grade took, by phase", ["phase"])
+        self._kills = self._counter("box_kills", "Runs that the box has ended, by the limit they met", ["reason"])
+        self._failures = self._counter("box_failures", "Runs that failed by a fault of ours", ["kind"])
+        self._waiting = self._gauge("webhook_deliveries_waiting", "Webhook deliveries that are still to be sent")
+        self._attempts = self._counter("webhook_attempts", "Attempts to send a webhook delivery", ["outcome"])
+        self._requests = self._counter("http_requests", "Answered requests", ["method", "route", "status"])
+        self._answers = self._histogram("http_request_seconds", "What an answer took", ["route"])
+        for status in Status:
+            self._grades.labels(status.value)
+        self._seconds.labels("total")
+        for reason in (*REASONS, "other"):
+            self._kills.labels(reason)
+        for kind in Kind:
+            self._failures.labels(kind.value)
+        for outcome in OUTCOMES:
+            self._attempts.labels(outcome)
+
+    def _gauge(self, name: str, text: str, labels: list[str] | None = None) -> Gauge:
+        return Gauge(name, text, labels or [], namespace="lstm_grader", registry=self._registry)
+
+    def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
+        return Counter(name, text, labels, namespace="lstm_grader", registry=self._registry)
+
+    def _histogram(self, name: str, text: str, labels: list[str]) -> Histogram:
+        return Histogram(name, text, labels, namespace="lstm_grader", registry=self._registry, buckets=SECONDS)
+
+    def graded(self, report: Report) -> None:
+        """A report was stored."""
+        self._grades.labels(report.status.value).inc()
+        phases: Mapping[str, float] = {**report.timing.phases, "total": report.timing.wall_seconds}
+        for name, seconds in phases.items():
+            self._seconds.labels(name).observe(seconds)
+
+    def expect(self, method: str, route: str, statuses: Iterable[int]) -> None:
+        """Requests to this route may be answered so."""
+        for status in statuses:
+            self._requests.labels(method, route, str(status))
+
+    def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
+        """A request was answered; `route` is the pattern that its path fits."""
+        route = route or "none"
+        self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
+        self._answers.labels(route).observe(seconds)
+
+    def killed(self, reason: str) -> None:
+        """The box has ended a run."""
+        self._kills.labels(reason if reason in REASONS else "other").inc()
+
+    def failed(self, kind: Kind) -> None:
+        """A run came to nothing, through a fault of ours."""
+        self._failures.labels(kind.value).inc()
+
+    def webhook_attempted(self, outcome: str) -> None:
+        """A webhook delivery was sent, or was not."""
+        self._attempts.labels(outcome).inc()
+
+    def document(
+        self, queue: QueueState | None, *, deliveries: int = 0, self_test: bool | None, is_writable: bool
+    ) -> bytes:
+        """Everything, as Prometheus reads it.
+
+        Args:
+            queue: None: the database does not answer.
+            deliveries: of webhooks, still to be sent.
+            self_test: None: this process does not grade.
+            is_writable: whether something can be stored.
+        """
+        self._database.set(is_writable)
+        # What is not known is not a number: the last one known would look as if all were well.
+        self._submissions.labels("queued").set(NAN if queue is None else queue.queued)
+        self._submissions.labels("running").set(NAN if queue is None else queue.running)
+        self._queue_age.set(NAN if queue is None else queue.oldest_seconds)
+        self._waiting.set(NAN if queue is None else deliveries)
+        self._box.set(NAN if self_test is None else self_test)
+        return generate_latest(self._registry)
+
+
+class CountedSandbox:
+    """A sandbox whose kills and failures are counted."""
+
+    def __init__(self, sandbox: Sandbox, metrics: Metrics) -> None:
+        self._sandbox = sandbox
+        self._metrics = metrics
+
+    def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
+        try:
+            outcome = self._sandbox.run(kind, request, limits)
+        except SandboxError:
+            self._metrics.failed(kind)
+            raise
+        if outcome.killed_for is not None:
+            self._metrics.killed(outcome.killed_for)
+        return outcome

@@ -1,0 +1,92 @@
+"""Whether something can be stored, found out in the background, so that readiness is answered at once.
+
+Reading proves little. A disk that is full, a PostgreSQL that was made read-only and a file that was moved away go on
+answering questions while every upload fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.database import Database
+
+PROBE = "write-probe"
+EVERY_SECONDS = 5.0
+# Writers take turns, and a disk may be slow; longer than this nobody would wait for an upload.
+PATIENCE_SECONDS = 15.0
+#: What a report needs, with the arrays of its pictures.
+REPORT_BYTES = 2_000_000
+
+
+class WriteProbe:
+    """The newest proof. As an async context manager it asks at once, and then every few seconds.
+
+    A probe has a connection of its own, so that hundreds of others who wait for one do not make it fail. It commits a
+    few bytes, and finds out whether more would fit without keeping it.
+
+    Args:
+        room_bytes: how much would have to fit.
+        look: what is asked beside it, on the same connection, such as whether there are workers.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        room_bytes: int,
+        look: Callable[[AsyncSession], Awaitable[bool]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._room_bytes = room_bytes
+        self._look = look
+        self._clock = clock
+        self._proved_at: float | None = None
+        #: What `look` has found; None: it is not known.
+        self.seen: bool | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.run()
+        self._task = asyncio.create_task(self._keep_fresh(), name=PROBE)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def passed(self) -> bool:
+        """Whether something could be stored a moment ago."""
+        if self._proved_at is None:
+            return False
+        return self._clock() - self._proved_at < EVERY_SECONDS + PATIENCE_SECONDS
+
+    async def run(self) -> None:
+        """Store something now."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._database.probe(self._room_bytes)
+                if self._look is not None:
+                    async with self._database.aside() as session:
+                        self.seen = await self._look(session)
+        except (SQLAlchemyError, sqlite3.Error, OSError) as exc:  # TimeoutError is an OSError.
+            self._proved_at = self.seen = None
+            self._database.outage.failed(PROBE, exc)
+        else:
+            self._database.outage.ended(PROBE)
+            self._proved_at = self._clock()
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            await self.run()

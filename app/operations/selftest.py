@@ -1,0 +1,95 @@
+"""Shows that this process can grade: now and then a known answer goes through the box and must get all its points."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+
+from app.queue import Grade
+from grader import Assignment, Report, Status
+from grader.selftest import correct_submission
+
+logger = logging.getLogger(__name__)
+
+#: After a failure, and where it is not known yet.
+RETRY_SECONDS = 15.0
+
+
+class SelfTest:
+    """The newest proof. A student's answer that gets all points is one as well, so a busy process tests nothing.
+
+    As an async context manager it tests whenever there is no proof of late.
+
+    Args:
+        grade: blocks for seconds; called in `threads`.
+        every_seconds: how old a proof becomes before a new one is asked for.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        grade: Grade,
+        assignment: Assignment,
+        threads: ThreadPoolExecutor,
+        *,
+        every_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._grade = grade
+        self._assignment = assignment
+        self._threads = threads
+        self._every_seconds = every_seconds
+        self._clock = clock
+        self._proved_at: float | None = None
+        #: Whether a grade of any kind has ended since the start: the first one takes longer.
+        self.has_ended = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._keep_fresh(), name="self-test")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is a proof, and none is overdue."""
+        # A test waits for a slot, and takes its time.
+        return self._age() < 2 * self._every_seconds + RETRY_SECONDS
+
+    def _age(self) -> float:
+        return float("inf") if self._proved_at is None else self._clock() - self._proved_at
+
+    def graded(self, report: Report) -> None:
+        """To be called with every report of this process."""
+        self.has_ended = True
+        if report.status == Status.PASSED:
+            self._proved_at = self._clock()
+
+    async def run(self) -> None:
+        """Grade the known answer now."""
+        loop = asyncio.get_running_loop()
+        try:
+            report = await loop.run_in_executor(self._threads, self._grade, correct_submission(), self._assignment)
+        except Exception:  # As where submissions are graded: a fault of ours is known of, and ends nothing.
+            logger.exception("self_test_failed")
+            self._proved_at = None
+            return
+        if report.status != Status.PASSED:
+            logger.error("self_test_failed", extra={"status": report.status.value, "points": report.points})
+            self._proved_at = None
+        self.graded(report)
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            if self._age() >= self._every_seconds:
+                await self.run()
+            wait = self._every_seconds - self._age()
+            await asyncio.sleep(max(wait, 1.0) if self._proved_at is not None else RETRY_SECONDS)

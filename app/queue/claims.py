@@ -1,0 +1,268 @@
+"""Who grades which submission: the queries of both queues. Each works in the transaction of the session it is given.
+
+A claim names one worker's hold on one submission. Only the newest claim of a submission may end it, so that whoever was
+taken for dead meanwhile changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from types import MappingProxyType
+
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from app.storage.announcements import announce, announce_queued
+from app.storage.models import (
+    Artefact,
+    JobStatus,
+    LiveWorker,
+    RegradeItem,
+    ReportDiagnosis,
+    StoredReport,
+    Submission,
+    new_id,
+    utc_now,
+)
+from app.submissions.events import record
+from app.teaching import holds
+from app.webhooks import outbox
+from grader import Report
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A submission that this worker, and no other, is grading."""
+
+    id: str
+    submission_id: str
+    assignment_id: str
+    filename: str
+    content: bytes
+    tries: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """A claim that somebody holds, and how often its holder's heart has beaten."""
+
+    submission_id: str
+    claim: str | None
+    beat: int
+
+
+@cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
+def _claiming() -> ReturningUpdate[str, str, str, bytes, int]:
+    other, earlier = aliased(Submission), aliased(Submission)
+    # Written out, so that the index on what is running is found.
+    is_running = other.job_status == literal(JobStatus.RUNNING, literal_execute=True)
+    of_the_same_student = exists().where(other.student == Submission.student, is_running)
+    # While another worker takes it, it still stands there as queued.
+    before_it = exists().where(
+        earlier.student == Submission.student,
+        earlier.job_status == JobStatus.QUEUED,
+        tuple_(-earlier.priority, earlier.arrival, earlier.id)
+        < tuple_(-Submission.priority, Submission.arrival, Submission.id),
+    )
+    first = (
+        select(Submission.id)
+        .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_student, ~before_it)
+        .order_by(Submission.priority.desc(), Submission.arrival, Submission.id)
+        .limit(1)
+        # Not one that is being claimed, cancelled or deleted. Left out on SQLite.
+        .with_for_update(skip_locked=True, of=Submission)
+        .scalar_subquery()
+    )
+    return (
+        update(Submission)
+        .where(Submission.id == first, Submission.job_status == JobStatus.QUEUED)
+        .values(
+            job_status=JobStatus.RUNNING,
+            claim=bindparam("claim_id"),
+            tries=Submission.tries + 1,
+            started_at=bindparam("now"),
+        )
+        .returning(
+            Submission.id,
+            Submission.assignment_id,
+            Submission.filename,
+            Submission.content,
+            Submission.tries,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+class Overtaken(Exception):
+    """Another worker has claimed a submission of the same student at the same moment. Look again."""
+
+
+async def claim_next(session: AsyncSession) -> Claim | None:
+    """Take the submission that is next: of the highest priority, and of those the one that came first.
+
+    Only one submission of a student is graded at a time. Two workers never get the same one: each passes over what
+    another is about to take, and over all else of that student.
+
+    Raises:
+        Overtaken
+    """
+    claim_id = new_id()
+    try:
+        row = (await session.execute(_claiming(), {"claim_id": claim_id, "now": utc_now()})).one_or_none()
+    except IntegrityError as exc:
+        raise Overtaken from exc
+    if row is None:
+        return None
+    await announce(session, row.id)
+    return Claim(claim_id, *row)
+
+
+async def finish(
+    session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes] = MappingProxyType({})
+) -> bool:
+    """Store the report and end the job, if it is still this claim's; else change nothing.
+
+    Args:
+        artefacts: what the report names, by that name.
+    Returns:
+        Whether it was stored. False: the submission was queued again meanwhile, or this report is already there.
+    """
+    if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now()):
+        return False
+    stored = StoredReport(
+        submission_id=claim.submission_id,
+        status=report.status.value,
+        points=report.points,
+        max_points=report.max_points,
+        body=report.model_dump(mode="json"),
+    )
+    session.add(stored)
+    await session.flush()
+    facts = {"report": stored.id, "status": stored.status, "points": stored.points, "max_points": stored.max_points}
+    record(session, claim.submission_id, "done", **facts)
+    if not await holds.hold(session, claim.submission_id, report):
+        await outbox.add_deliveries(session, stored)
+    session.add_all(Artefact(report_id=stored.id, name=name, content=each) for name, each in artefacts.items())
+    codes = sorted({diagnosis.code for diagnosis in report.diagnoses})
+    session.add_all(ReportDiagnosis(report_id=stored.id, code=code) for code in codes)
+    await session.execute(
+        update(RegradeItem)
+        .where(RegradeItem.submission_id == claim.submission_id, RegradeItem.new_report_id.is_(None))
+        .values(new_report_id=stored.id)
+        .execution_options(synchronize_session=False)
+    )
+    return True
+
+
+async def release(session: AsyncSession, claim: Claim) -> bool:
+    """Put the submission back into its place in the queue, because grading was stopped; the try does not count."""
+    if not await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1):
+        return False
+    record(session, claim.submission_id, "queued")
+    await announce_queued(session)
+    return True
+
+
+async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str]) -> None:
+    """Write down that these stages of grading have begun, if the submission is still this claim's."""
+    held = select(Submission.id).where(Submission.id == claim.submission_id, Submission.claim == claim.id)
+    if await session.scalar(held) is None:
+        return
+    for stage in stages:
+        record(session, claim.submission_id, stage)
+    await announce(session, claim.submission_id)
+
+
+async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
+    ended = await session.execute(
+        update(Submission)
+        .where(Submission.id == claim.submission_id, Submission.claim == claim.id)
+        .values(claim=None, **values)
+        .returning(Submission.id)
+        .execution_options(synchronize_session=False)
+    )
+    if ended.one_or_none() is None:
+        return False
+    await announce(session, claim.submission_id)
+    return True
+
+
+async def requeue_running(session: AsyncSession) -> int:
+    """Put every running submission back into the queue. Call only when no worker is running.
+
+    Returns:
+        How many there were.
+    """
+    return await _requeue(session)
+
+
+async def requeue_silent(session: AsyncSession, silent: Held) -> bool:
+    """Put a submission back into the queue whose worker has died, unless its heart has beaten since."""
+    return bool(
+        await _requeue(
+            session,
+            Submission.id == silent.submission_id,
+            Submission.claim.is_not_distinct_from(silent.claim),
+            Submission.beat == silent.beat,
+        )
+    )
+
+
+async def _requeue(session: AsyncSession, *which: ColumnElement[bool]) -> int:
+    """Behind the others of its kind: it may be why the worker died."""
+    requeued = await session.execute(
+        update(Submission)
+        .where(Submission.job_status == JobStatus.RUNNING, *which)
+        .values(job_status=JobStatus.QUEUED, claim=None, priority=Submission.priority - 1)
+        .returning(Submission.id)
+        .execution_options(synchronize_session=False)
+    )
+    ids = requeued.scalars().all()
+    for submission_id in ids:
+        record(session, submission_id, "queued")
+        await announce(session, submission_id)
+    if ids:
+        await announce_queued(session)
+    return len(ids)
+
+
+async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> Sequence[Held]:
+    """Write on PostgreSQL that the worker lives, and its claims with it.
+
+    Returns:
+        What others hold.
+    """
+    seen = insert(LiveWorker).values(id=worker, seen_at=func.now())
+    await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_={"seen_at": func.now()}))
+    await session.execute(
+        update(Submission)
+        .where(Submission.claim.in_(claims))
+        .values(beat=Submission.beat + 1)
+        .execution_options(synchronize_session=False)
+    )
+    rows = await session.execute(
+        select(Submission.id, Submission.claim, Submission.beat).where(
+            Submission.job_status == JobStatus.RUNNING,
+            or_(Submission.claim.is_(None), Submission.claim.not_in(claims)),
+        )
+    )
+    return [Held(*row) for row in rows]
+
+
+async def leave(session: AsyncSession, worker: str) -> None:
+    """The worker stops; forget it, and others that have been gone for a day."""
+    gone = LiveWorker.seen_at < func.now() - timedelta(days=1)
+    await session.execute(delete(LiveWorker).where(or_(LiveWorker.id == worker, gone)))
+
+
+async def live_workers(session: AsyncSession, seconds: float) -> int:
+    """How many workers have written their heartbeat in the last seconds; only on PostgreSQL."""
+    recent = LiveWorker.seen_at > func.now() - timedelta(seconds=seconds)
+    return await session.scalar(select(func.count()).where(recent)) or 0

@@ -1,0 +1,80 @@
+"""The queue of a service that is one process, which also grades.
+
+What a crash leaves `running` goes back into the queue at the next start. That is safe because a lock on the data
+folder shows that no other worker is alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from app.errors import DataDirInUse
+from app.queue import claims
+from app.queue.grading import Grading
+from app.queue.slots import Slots
+from app.queue.watchers import Watchers
+from app.storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+
+class EmbeddedJobs(Watchers):
+    """Queue and worker. As an async context manager it is at work.
+
+    Whoever enters the context holds the data folder (`locked`), and stops what grades after leaving it.
+
+    Args:
+        slots: how many are graded at the same time.
+        shutdown_seconds: how long leaving the context waits for running grades before it queues them again.
+    """
+
+    def __init__(self, database: Database, grading: Grading, *, slots: int, shutdown_seconds: float) -> None:
+        super().__init__()
+        self._database = database
+        self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
+        database.announced = self.tell
+
+    def wake(self) -> None:
+        self._slots.wake()
+
+    def stop_watching(self) -> None:
+        super().stop_watching()
+        self._slots.stop()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether every slot takes what comes."""
+        return self._slots.are_working
+
+    async def __aenter__(self) -> Self:
+        async with self._database.write() as session:
+            if requeued := await claims.requeue_running(session):
+                logger.warning("orphans_requeued", extra={"count": requeued})
+        await self._slots.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Let running grades finish for `shutdown_seconds`; then queue their submissions again."""
+        self.stop_watching()
+        await self._slots.__aexit__(*exc_info)
+
+
+@contextlib.contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder; the lock ends with the process, however that ends.
+
+    Raises:
+        DataDirInUse: another process holds it.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / "worker.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise DataDirInUse(data_dir=str(data_dir)) from exc
+        yield

@@ -1,0 +1,169 @@
+"""What both queues do with a submission that was claimed: grade it, and store what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.log_config import submission_id_var
+from app.queue import claims
+from app.queue.claims import Claim, Overtaken
+from app.queue.progress import Progress, task_name
+from app.storage.database import Database
+from grader import Assignment, Report, Status, internal_error
+from grader import Submission as GradedSubmission
+from grader.artefacts import Sink
+
+logger = logging.getLogger(__name__)
+
+#: Gradings of one submission that may fail through a fault of ours before a person has to look.
+MAX_TRIES = 3
+#: And as often may the process end that grades it. A process ends for many reasons; a submission is seldom one.
+MAX_CLAIMS = 10
+RETRY_SECONDS = 1.0
+
+
+class Grade(Protocol):
+    """Grades one submission; tells `progress` the name of each stage as it begins, and `artefacts` what to keep."""
+
+    def __call__(
+        self,
+        submission: GradedSubmission,
+        assignment: Assignment,
+        /,
+        *,
+        progress: Callable[[str], None] | None = None,
+        artefacts: Sink | None = None,
+    ) -> Report: ...
+
+
+T = TypeVar("T")
+
+
+class Grading:
+    """Grades claimed submissions.
+
+    Args:
+        grade: blocks for seconds; called in `threads`.
+        graded: what is called with each report that was stored.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        assignments: Mapping[str, Assignment],
+        grade: Grade,
+        threads: ThreadPoolExecutor,
+        graded: Sequence[Callable[[Report], None]] = (),
+    ) -> None:
+        self._database = database
+        self._assignments = assignments
+        self._grade = grade
+        self._threads = threads
+        self._graded = graded
+        self._held: set[str] = set()
+
+    def held(self) -> list[str]:
+        """The claims on what is being graded here now."""
+        return list(self._held)
+
+    async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
+        """Claim a submission with `take`, grade it, and store the report.
+
+        When we fail, it is graded again at once, `MAX_TRIES` times in all: an own place in the queue for later would
+        hold up whatever else the student sends. Cancelled, it queues the submission again and counts no try.
+
+        Returns:
+            Whether there was one, or may be another.
+        """
+        try:
+            claim = await self.persist(take)
+        except Overtaken:
+            return True
+        if claim is None:
+            return False
+        submission_id_var.set(claim.submission_id)
+        self._held.add(claim.id)
+        try:
+            await self._run(claim)
+        finally:
+            self._held.discard(claim.id)
+            submission_id_var.set(None)
+        return True
+
+    async def _run(self, claim: Claim) -> None:
+        try:
+            for tries in range(1, MAX_TRIES + 1):
+                logger.info("grading_started", extra={"tries": tries})
+                artefacts: dict[str, bytes] = {}
+                report = await self._report(claim, artefacts)
+                if report.status != Status.INTERNAL_ERROR:
+                    break
+            await self._store(claim, report, artefacts)
+        except asyncio.CancelledError:
+            # Without a database it stays `running`, and is found so.
+            with contextlib.suppress(SQLAlchemyError):
+                async with self._database.write() as session:
+                    await claims.release(session, claim)
+            logger.warning("grading_stopped")
+            raise
+
+    async def _report(self, claim: Claim, artefacts: dict[str, bytes]) -> Report:
+        submission = GradedSubmission(filename=claim.filename, content=claim.content)
+        assignment = self._assignments.get(claim.assignment_id)
+        try:
+            if assignment is None:
+                raise LookupError(f"assignment {claim.assignment_id!r} is gone")
+            if claim.tries > MAX_CLAIMS:
+                raise RuntimeError(f"the service ended {MAX_CLAIMS} times while grading this")
+            # The context goes along, so that what the engine logs carries the submission's id.
+            in_context = contextvars.copy_context().run
+            async with Progress(self._database, claim) as progress:
+                grade = functools.partial(
+                    self._grade,
+                    submission,
+                    assignment,
+                    progress=progress.begin,
+                    artefacts=artefacts.__setitem__,
+                )
+                return await asyncio.get_running_loop().run_in_executor(self._threads, in_context, grade)
+        except Exception as exc:  # The one place where a fault of ours becomes a report (and not the student's zero).
+            logger.exception("grading_failed")
+            return internal_error(submission, claim.assignment_id, assignment, exc)
+
+    async def _store(self, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> None:
+        kept = await self.persist(lambda session: claims.finish(session, claim, report, artefacts))
+        if kept:
+            for call in self._graded:
+                call(report)
+        logger.info(
+            "graded",
+            extra={
+                "status": report.status.value,
+                "points": report.points,
+                "wall_seconds": report.timing.wall_seconds,
+                "kept": kept,
+            },
+        )
+
+    async def persist(self, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Do this in a transaction, again and again while the database does not answer or has no room."""
+        while True:
+            try:
+                async with self._database.write() as session:
+                    done = await write(session)
+            except SQLAlchemyError as exc:
+                self._database.outage.failed(task_name(), exc)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._database.outage.ended(task_name())
+                return done

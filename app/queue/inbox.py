@@ -1,0 +1,171 @@
+"""Takes uploads in: stores and queues them, those that come at the same time in one transaction.
+
+At a deadline a commit, and what is asked of the database before it, cost more than all else an upload needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from app.access.idempotency import made_with, the_same
+from app.access.limits import too_many_uploads
+from app.access.tokens import Principal
+from app.errors import AttemptRefused, CommitUnanswered, TooManyRequests
+from app.queue import Jobs
+from app.queue.backlog import Backlog
+from app.storage.batches import Batcher
+from app.storage.database import Database, may_have_changed
+from app.storage.models import Submission, new_id, utc_now
+from app.submissions import repository
+from app.submissions.policy import check_attempt
+from app.submissions.uploads import Upload
+from grader import Assignment
+
+logger = logging.getLogger(__name__)
+
+# A larger one goes by itself, so that nobody waits until it is written.
+TOGETHER_BYTES = 1024 * 1024
+
+
+class Inbox:
+    """Accepts uploads.
+
+    Args:
+        uploads_per_minute: that a student may send.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        assignments: Mapping[str, Assignment],
+        jobs: Jobs,
+        backlog: Backlog,
+        *,
+        uploads_per_minute: int,
+    ) -> None:
+        self._database = database
+        self._assignments = assignments
+        self._jobs = jobs
+        self._backlog = backlog
+        self._uploads_per_minute = uploads_per_minute
+        self._earlier = Batcher(self._find)
+        # A student's own go one after the other: whether one is taken depends on those before.
+        self._together = Batcher(
+            self._store, fits=lambda batch, new: all(each.student != new.student for each in batch)
+        )
+
+    async def accept(
+        self, upload: Upload, submitter: Principal, idempotency_key: str | None = None
+    ) -> tuple[Submission, int | None]:
+        """Store the upload and queue it, both or neither; from here on it is not lost.
+
+        Args:
+            idempotency_key: the sender's name for this request; what was handed in with it before is given again.
+        Returns:
+            The submission and its place in the queue; None: it was handed in before.
+        Raises:
+            IdempotencyKeyReused: and that was something else.
+            TooManyRequests: the student sends too much.
+            Overloaded: what came before waits too long.
+            AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
+            CommitUnanswered: it may have been stored, or not.
+        """
+        if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
+            return earlier, None
+        await self._backlog.check()
+        submission = Submission(
+            id=new_id(),
+            student=upload.student,
+            assignment_id=upload.assignment_id,
+            filename=upload.filename,
+            content=upload.content,
+            sha256=upload.sha256,
+            submitted_by=submitter.token_id,
+            idempotency_key=idempotency_key,
+        )
+        position: int | None = None
+        try:
+            if len(upload.content) <= TOGETHER_BYTES:
+                position = await self._together.do(submission)
+            else:
+                position = await self._store_alone(submission)
+        except (IntegrityError, AttemptRefused, TooManyRequests):
+            # The same request at the same time, and the other one was faster.
+            if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
+                return earlier, None
+            raise
+        except CommitUnanswered:
+            may_have_changed.set(True)
+            # Another connection may know.
+            stored: Submission | None = None
+            with contextlib.suppress(SQLAlchemyError):
+                async with self._database.read() as session:
+                    if stored := await repository.find_submission(session, submission.id, submitter):
+                        position = await repository.queue_position(session, stored) or 1
+            if not stored:
+                raise
+            submission = stored
+        may_have_changed.set(True)
+        self._jobs.wake()
+        facts = {"submission_id": submission.id, "assignment": submission.assignment_id, "bytes": len(upload.content)}
+        logger.info("submission_queued", extra=facts)
+        return submission, position
+
+    async def _store_alone(self, submission: Submission) -> int:
+        (result,) = await self._store([submission])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def _store(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:
+        """Store all that may be handed in; returns their places in the queue."""
+        try:
+            return await self._store_together(submissions)
+        except IntegrityError as exc:
+            # An idempotency key that another process has stored meanwhile. The others have nothing to do with it.
+            if len(submissions) == 1:
+                return [exc]
+            return [await self._outcome(each) for each in submissions]
+
+    async def _outcome(self, submission: Submission) -> int | Exception:
+        try:
+            return await self._store_alone(submission)
+        except Exception as exc:  # Of this one; what was stored before it stays.
+            return exc
+
+    async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:
+        students = sorted({each.student for each in submissions})
+        async with self._database.write() as session:
+            await repository.take_turns(session, students)
+            refused: dict[str, Exception] = {**await too_many_uploads(session, students, self._uploads_per_minute)}
+            for each in submissions:
+                assignment = self._assignments[each.assignment_id]
+                limited = assignment.attempts.are_limited
+                attempts = await repository.attempts(session, each.student, each.assignment_id) if limited else []
+                try:
+                    check_attempt(assignment, attempts, utc_now())
+                except AttemptRefused as exc:
+                    refused.setdefault(each.student, exc)
+            accepted = [each for each in submissions if each.student not in refused]
+            await repository.add_submissions(session, accepted)
+            places = await repository.queue_places(session, [each.id for each in accepted])
+        return [refused.get(each.student) or places[each.id] for each in submissions]
+
+    async def _repeated(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
+        earlier = await self._earlier.do((submitter.token_id, key))
+        return earlier and the_same(
+            earlier,
+            student=upload.student,
+            assignment_id=upload.assignment_id,
+            filename=upload.filename,
+            sha256=upload.sha256,
+        )
+
+    async def _find(self, requests: Sequence[tuple[str, str]]) -> Sequence[Submission | None]:
+        async with self._database.read() as session:
+            found = await made_with(session, Submission, set(requests))
+        return [found.get(each) for each in requests]

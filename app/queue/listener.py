@@ -1,0 +1,72 @@
+"""Hears what PostgreSQL announces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Self
+
+import psycopg
+
+from app.queue.grading import RETRY_SECONDS
+from app.storage import postgresql
+from app.storage.database import Database
+
+LISTENER = "listener"
+# So often a silent connection is asked whether it is still one, and so long it may take to answer.
+SILENT_SECONDS = 15.0
+ANSWER_SECONDS = 5.0
+
+
+class Listener:
+    """As an async context manager it listens, and connects again when that is lost.
+
+    Args:
+        heard: called with the payload of each notification.
+        began: called when listening begins, also after it was interrupted: what was announced meanwhile was not heard.
+    """
+
+    def __init__(
+        self, database: Database, channel: str, *, heard: Callable[[str], None], began: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._channel = channel
+        self._heard = heard
+        self._began = began
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_working(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._listen_for_ever(), name=LISTENER)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (psycopg.Error, OSError) as exc:  # TimeoutError is an OSError.
+                self._database.outage.failed(LISTENER, exc)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        async with await psycopg.AsyncConnection.connect(
+            self._database.conninfo, autocommit=True, **postgresql.ARGUMENTS
+        ) as connection:
+            question = f"LISTEN {self._channel}"
+            while True:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await connection.execute(question)
+                if question != "SELECT 1":
+                    question = "SELECT 1"
+                    self._began()
+                    self._database.outage.ended(LISTENER)
+                async for notification in connection.notifies(timeout=SILENT_SECONDS):
+                    self._heard(notification.payload)

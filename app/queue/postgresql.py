@@ -1,0 +1,90 @@
+"""The queue of many processes: any number store submissions in PostgreSQL, and workers on any number of machines grade.
+
+Each hears by LISTEN what concerns it: workers that something was queued, web processes that a submission has got on.
+The transaction that changes a submission says so (`storage.announcements`). A lost notification delays and loses
+nothing, because everybody also looks now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.queue import claims
+from app.queue.grading import Grading
+from app.queue.heartbeat import STALLED_SECONDS, Heartbeat
+from app.queue.listener import Listener
+from app.queue.slots import Slots
+from app.queue.watchers import Watchers
+from app.storage.announcements import CHANNEL, QUEUED_CHANNEL
+from app.storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+
+class PostgreSQLJobs(Watchers):
+    """The queue as a web process sees it. As an async context manager it hears of what workers do."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._listener = Listener(database, CHANNEL, heard=self.tell, began=self.tell_all)
+
+    def wake(self) -> None:
+        """Workers are woken by the database."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether this process hears of what workers do."""
+        return not self.stopping and self._listener.is_working
+
+    async def has_workers(self, session: AsyncSession) -> bool:
+        """Whether a worker has shown a sign of life lately."""
+        return await claims.live_workers(session, STALLED_SECONDS) > 0
+
+    async def __aenter__(self) -> Self:
+        await self._listener.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.stop_watching()
+        await self._listener.__aexit__(*exc_info)
+
+
+class Worker:
+    """Grades what is in the queue. As an async context manager it is at work.
+
+    Args:
+        slots: how many are graded at the same time.
+        shutdown_seconds: how long leaving the context waits for running grades before it queues them again.
+    """
+
+    def __init__(self, database: Database, grading: Grading, *, slots: int, shutdown_seconds: float) -> None:
+        self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
+        self._heartbeat = Heartbeat(database, grading.held)
+        self._listener = Listener(
+            database, QUEUED_CHANNEL, heard=lambda payload: self._slots.wake(), began=self._slots.wake
+        )
+        self._stack = contextlib.AsyncExitStack()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it takes what comes, and others know that it lives."""
+        return self._slots.are_working and self._heartbeat.is_beating
+
+    def stop(self) -> None:
+        """Take nothing more; leave the context next."""
+        self._slots.stop()
+
+    async def __aenter__(self) -> Self:
+        # Left in the opposite order: the heart beats as long as something is graded.
+        self._stack.push_async_callback(self._heartbeat.leave)
+        for part in (self._heartbeat, self._slots, self._listener):
+            await self._stack.enter_async_context(part)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Let running grades finish for `shutdown_seconds`; then queue their submissions again."""
+        await self._stack.aclose()

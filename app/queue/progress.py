@@ -1,0 +1,70 @@
+"""Writes down how far a grade is while it runs, for whoever watches the submission."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.queue import claims
+from app.queue.claims import Claim
+from app.storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+
+class Progress:
+    """The stages of one grade. As an async context manager it writes, and has written all when it is left.
+
+    The grade is not kept waiting: stages that begin while earlier ones are written are written together. One that
+    cannot be written is nobody's loss.
+    """
+
+    def __init__(self, database: Database, claim: Claim) -> None:
+        self._database = database
+        self._claim = claim
+        self._loop = asyncio.get_running_loop()
+        self._begun: list[str] = []
+        self._changed = asyncio.Event()
+        self._over = False
+        self._by = task_name()
+
+    def begin(self, stage: str) -> None:
+        """To be called from the thread that grades."""
+        with contextlib.suppress(RuntimeError):  # The service has stopped meanwhile.
+            self._loop.call_soon_threadsafe(self._add, stage)
+
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.create_task(self._write())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._over = True
+        self._changed.set()
+        await self._writer
+
+    def _add(self, stage: str) -> None:
+        self._begun.append(stage)
+        self._changed.set()
+
+    async def _write(self) -> None:
+        while not self._over or self._begun:
+            await self._changed.wait()
+            self._changed.clear()
+            stages, self._begun = self._begun, []
+            if not stages:
+                continue
+            try:
+                async with self._database.write() as session:
+                    await claims.add_stages(session, self._claim, stages)
+            except SQLAlchemyError as exc:  # Whoever grades this stores the report next, and says when that works.
+                self._database.outage.failed(self._by, exc)
+
+
+def task_name() -> str:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.get_name()

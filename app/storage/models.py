@@ -1,0 +1,315 @@
+"""Database tables, and nothing that queries them.
+
+A submission is also its own job: `job_status` and `priority` are the queue. A report is never changed; a regrade queues
+the submission again and adds another one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import Enum as EnumColumn
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+# Crockford's base 32: no letter that can be taken for a digit.
+ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+ID_LENGTH = 26
+
+
+_newest_id_milliseconds = 0
+
+
+def new_id() -> str:
+    """A new identifier, sortable by the millisecond it was made in and not to be guessed (80 random bits).
+
+    Those that one process makes grow, also when its clock is set back.
+
+    Source: the ULID layout, github.com/ulid/spec.
+    """
+    global _newest_id_milliseconds
+    _newest_id_milliseconds = max(time.time_ns() // 1_000_000, _newest_id_milliseconds + 1)
+    number = (_newest_id_milliseconds << 80) | secrets.randbits(80)
+    return "".join(ID_ALPHABET[number >> shift & 31] for shift in range(5 * (ID_LENGTH - 1), -1, -5))
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class JobStatus(StrEnum):
+    """Where a submission is on its way to a report. The values are the strings in the JSON."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class HoldDecision(StrEnum):
+    """A teacher's decision on an attempt that was held."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Role(StrEnum):
+    """What the holder of a token may see: admin and teacher everything, a submitter what it submitted."""
+
+    ADMIN = "admin"
+    TEACHER = "teacher"
+    SUBMITTER = "submitter"
+
+
+IS_RUNNING = text("job_status = 'running'")
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment. SQLite keeps no time zone, so there it is stored as UTC without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _enum(values: type[StrEnum]) -> EnumColumn:
+    # Stored as text without a CHECK: a new value then needs no migration.
+    return EnumColumn(values, native_enum=False, length=16, values_callable=lambda enum: [item.value for item in enum])
+
+
+class Base(DeclarativeBase):
+    # Named constraints can be dropped by a later migration on every database.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UTCDateTime,
+        dict[str, Any]: JSON,
+        JobStatus: _enum(JobStatus),
+        HoldDecision: _enum(HoldDecision),
+        Role: _enum(Role),
+    }
+
+
+class Token(Base):
+    """A bearer token. Only its SHA-256 is known here; it is random, so a slow hash would add nothing."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[Role]
+    # Set for a token of a student's own.
+    student: Mapped[str | None] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    # The id of the token that asked for it; none where a command did.
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+
+
+class Session(Base):
+    """A signed-in browser. It may do what its token may, as long as that one is valid."""
+
+    __tablename__ = "sessions"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_id: Mapped[str] = mapped_column(ForeignKey("tokens.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+
+
+class Submission(Base):
+    """One attempt: the bytes as they came, and where it is on its way to a report."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("student", "assignment_id", "attempt"),
+        Index(None, "job_status", "created_at", "id"),
+        # In the order in which they are graded.
+        Index("ix_submissions_queue", "job_status", text("priority DESC"), "arrival", "id"),
+        # One submission of a student is graded at a time, whoever claims.
+        Index("ix_submissions_running", "student", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING),
+        Index(None, "arrival"),
+        Index(None, "submitted_by", "created_at"),
+        Index(None, "submitted_by", "idempotency_key", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    student: Mapped[str] = mapped_column(String(200))
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    attempt: Mapped[int]
+    filename: Mapped[str] = mapped_column(String(255))
+    sha256: Mapped[str] = mapped_column(String(64))
+    # Read only where it is asked for: it may be 20 MB.
+    content: Mapped[bytes] = mapped_column(deferred=True)
+    submitted_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
+    # The sender's own name for this request: who sends it again with the same token gets the same submission.
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    # Grows with each submission, whatever the clocks say: of one priority the lowest is graded first. Two that come at
+    # the same moment may share it.
+    arrival: Mapped[int] = mapped_column(default=0)
+    job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    # Higher is graded first. 0 for the first upload of a student, one less for each that the same student has waiting
+    # already, so that students take turns; far less for a regrade.
+    priority: Mapped[int] = mapped_column(default=0)
+    # How often grading was begun; `claim` names the one that is running, and only that one may write its result.
+    tries: Mapped[int] = mapped_column(default=0)
+    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    # Grows while the holder of the claim lives: see `app.queue.heartbeat`.
+    beat: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    # Since when a teacher has to look at it first, and what was decided: see `app.teaching.holds`.
+    held_at: Mapped[datetime | None]
+    hold_decision: Mapped[HoldDecision | None]
+    # The name of the token.
+    hold_decided_by: Mapped[str | None] = mapped_column(String(200))
+    hold_decided_at: Mapped[datetime | None]
+    hold_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class LiveWorker(Base):
+    """A worker process on PostgreSQL that has written its heartbeat."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    # By the database's clock.
+    seen_at: Mapped[datetime]
+
+
+class StoredReport(Base):
+    """What one grading found, in the stored form of `grader.report.Report`."""
+
+    __tablename__ = "reports"
+
+    # Counted by the database: which report is the newest does not depend on a clock.
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # Copied out of `body`, for lists and statistics.
+    status: Mapped[str] = mapped_column(String(32))
+    points: Mapped[float | None]
+    max_points: Mapped[float]
+    body: Mapped[dict[str, Any]]
+
+
+class ReportDiagnosis(Base):
+    """A diagnosis of a report, copied out of its `body` for statistics."""
+
+    __tablename__ = "report_diagnoses"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+
+
+class Artefact(Base):
+    """What belongs to a report and is too large for it: the arrays of a public case, which pictures are drawn from."""
+
+    __tablename__ = "artefacts"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes]
+
+
+class Regrade(Base):
+    """Submissions that somebody had graded again together. It is over when every item has its new report."""
+
+    __tablename__ = "regrades"
+    __table_args__ = (Index(None, "requested_by", "idempotency_key", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    requested_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # What was asked for, in the words of who asked: a filter, or ids.
+    selection: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+
+
+class RegradeItem(Base):
+    """One submission of a regrade: the report that counted before, and the one that came out."""
+
+    __tablename__ = "regrade_items"
+
+    regrade_id: Mapped[str] = mapped_column(ForeignKey("regrades.id"), primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), primary_key=True, index=True)
+    old_report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
+    new_report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+
+
+class SubmissionEvent(Base):
+    """What has happened to a submission: `queued`, the stages of grading, `done` or `cancelled`."""
+
+    __tablename__ = "submission_events"
+    __table_args__ = (Index(None, "submission_id", "id"),)
+
+    # Counted by the database: this is the order in which whoever watches gets them.
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"))
+    event: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Webhook(Base):
+    """An address that is told of every report that the token which left it may read."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    url: Mapped[str] = mapped_column(String(2000))
+    # Kept as it is, because deliveries are signed with it.
+    secret: Mapped[str] = mapped_column(String(100))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    created_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Delivery(Base):
+    """One message to one webhook; its id goes with every attempt to send it."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index(None, "webhook_id", "id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
+    event: Mapped[str] = mapped_column(String(32))
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    attempts: Mapped[int] = mapped_column(default=0)
+    # It is sent (again) when the clock no longer stands between these two; without `next_at` it has arrived, or was
+    # given up.
+    waits_since: Mapped[datetime | None]
+    next_at: Mapped[datetime | None] = mapped_column(index=True)
+    delivered_at: Mapped[datetime | None]
+    last_status: Mapped[int | None]
+    last_error: Mapped[str | None] = mapped_column(String(200))

@@ -1,0 +1,1 @@
+"""Submissions of students: read from the wire, stored, listed, counted, deleted."""

@@ -1,0 +1,68 @@
+"""Lists of submissions: which ones, newest first, page by page.
+
+A page begins after an id and not at a number: what is submitted meanwhile moves nothing from one page to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from app.access.tokens import Principal
+from app.storage.models import JobStatus, StoredReport, Submission
+from app.submissions.repository import counting_report_id, visible_to, waits_for_decision
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which submissions are meant: those that fulfil all that is given.
+
+    Attributes:
+        status: of the report that counts.
+        since: submitted at this moment or later.
+        held: waits for a teacher's decision, or does not.
+    """
+
+    student: str | None = None
+    assignment: str | None = None
+    job_status: JobStatus | None = None
+    status: str | None = None
+    since: datetime | None = None
+    held: bool | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """For a query that joins `Submission` with the report that counts."""
+        given = [
+            (Submission.student, self.student),
+            (Submission.assignment_id, self.assignment),
+            (Submission.job_status, self.job_status),
+            (StoredReport.status, self.status),
+        ]
+        conditions = [column == value for column, value in given if value is not None]
+        if self.held is not None:
+            conditions.append(waits_for_decision() if self.held else ~waits_for_decision())
+        return conditions if self.since is None else [*conditions, Submission.created_at >= self.since]
+
+
+async def list_submissions(
+    session: AsyncSession, viewer: Principal, selection: Selection, *, limit: int, before: str | None = None
+) -> Sequence[tuple[Submission, StoredReport | None]]:
+    """The newest submissions that `viewer` may see, each with the report that counts, but for its `body`.
+
+    Args:
+        before: an id; only older ones are listed. Ids begin with the time that they were made at.
+    """
+    rows = await session.execute(
+        select(Submission, StoredReport)
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .where(visible_to(viewer), *selection.conditions(), *([Submission.id < before] if before else []))
+        .order_by(Submission.id.desc())
+        .limit(limit)
+        .options(defer(StoredReport.body))
+    )
+    return [(submission, report) for submission, report in rows]

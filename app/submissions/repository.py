@@ -1,0 +1,243 @@
+"""Queries on submissions: what was handed in, its reports, and its place in the queue.
+
+Each function works in the transaction of the session it is given.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    ScalarSelect,
+    String,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, undefer
+
+from app.access.tokens import Principal
+from app.storage.announcements import announce, announce_queued, is_postgresql
+from app.storage.models import Artefact, HoldDecision, JobStatus, StoredReport, Submission, utc_now
+from app.submissions.events import record
+from app.submissions.policy import Attempt
+
+REGRADE_PRIORITY = -1000
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """Attributes: oldest_seconds: how long the upload that waits longest has waited; 0 when none waits."""
+
+    queued: int
+    running: int
+    oldest_seconds: float
+
+
+async def add_submissions(session: AsyncSession, submissions: Sequence[Submission]) -> None:
+    """Store attempts in their students' turns (`take_turns`), and queue them.
+
+    An attempt's number counts those of its student at its assignment, from 1.
+    """
+    is_queued = case((Submission.job_status == JobStatus.QUEUED, 1))
+    found = await session.execute(
+        select(Submission.student, Submission.assignment_id, func.max(Submission.attempt), func.count(is_queued))
+        .where(Submission.student.in_({each.student for each in submissions}))
+        .group_by(Submission.student, Submission.assignment_id)
+    )
+    last_attempt: Counter[tuple[str, str]] = Counter()
+    waiting: Counter[str] = Counter()
+    for student, assignment_id, attempt, queued in found:
+        last_attempt[student, assignment_id] = attempt
+        waiting[student] += queued
+    last_arrival = await session.scalar(select(func.max(Submission.arrival))) or 0
+    for submission in submissions:
+        last_attempt[submission.student, submission.assignment_id] += 1
+        last_arrival += 1
+        submission.attempt = last_attempt[submission.student, submission.assignment_id]
+        submission.arrival = last_arrival
+        submission.priority = max(-waiting[submission.student], REGRADE_PRIORITY + 1)
+        waiting[submission.student] += 1
+    session.add_all(submissions)
+    await session.flush()
+    for submission in submissions:
+        record(session, submission.id, "queued")
+    await announce_queued(session)
+
+
+async def attempts(session: AsyncSession, student: str, assignment_id: str) -> Sequence[Attempt]:
+    """All attempts of a student at an assignment, from the first; a cancelled one never has points."""
+    rows = await session.execute(
+        select(
+            Submission.attempt,
+            Submission.created_at,
+            StoredReport.points,
+            StoredReport.max_points,
+            StoredReport.id,
+            is_withheld(),
+        )
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .where(Submission.student == student, Submission.assignment_id == assignment_id)
+        .order_by(Submission.attempt)
+    )
+    return [
+        Attempt(number, created_at, points, max_points or 0.0, report_id is not None and points is None, withheld)
+        for number, created_at, points, max_points, report_id, withheld in rows
+    ]
+
+
+async def take_turns(session: AsyncSession, students: Sequence[str]) -> None:
+    """Wait until no other transaction adds attempts of these students. On SQLite all writers take turns anyway.
+
+    Args:
+        students: in order, so that two who wait for several never wait for one another.
+    """
+    if is_postgresql(session):
+        student = func.unnest(bindparam("students", list(students), ARRAY(String))).column_valued("student")
+        key = func.hashtextextended(func.concat("student:", student), 0)
+        await session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
+    """The submission with this id, if there is one that `viewer` may see."""
+    return await session.scalar(select(Submission).where(Submission.id == submission_id, visible_to(viewer)))
+
+
+async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
+    """As `find_submission`, with the bytes as they came."""
+    found = select(Submission).where(Submission.id == submission_id, visible_to(viewer))
+    return await session.scalar(found.options(undefer(Submission.content)))
+
+
+async def cancel(session: AsyncSession, submission_id: str) -> bool:
+    """Take a submission out of the queue; False when it does not wait for its first report."""
+    has_report = select(StoredReport.id).where(StoredReport.submission_id == submission_id).exists()
+    cancelled = await session.execute(
+        update(Submission)
+        .where(Submission.id == submission_id, Submission.job_status == JobStatus.QUEUED, ~has_report)
+        .values(job_status=JobStatus.CANCELLED, finished_at=utc_now())
+        .returning(Submission.id)
+        .execution_options(synchronize_session=False)
+    )
+    if cancelled.one_or_none() is None:
+        return False
+    record(session, submission_id, "cancelled")
+    await announce(session, submission_id)
+    return True
+
+
+async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
+    """The report that counts: the newest with a grade, or the newest if we have failed each time."""
+    return await session.scalar(
+        select(StoredReport)
+        .where(StoredReport.submission_id == submission_id)
+        .order_by(StoredReport.points.is_(None), StoredReport.id.desc())
+        .limit(1)
+    )
+
+
+async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[StoredReport]:
+    """All reports of a submission, the newest first."""
+    reports = await session.scalars(
+        select(StoredReport).where(StoredReport.submission_id == submission_id).order_by(StoredReport.id.desc())
+    )
+    return reports.all()
+
+
+async def find_report(session: AsyncSession, submission_id: str, report_id: int) -> StoredReport | None:
+    """The report with this number, if it is one of this submission."""
+    found = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
+    return await session.scalar(found)
+
+
+async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes]:
+    """What was kept with this report, by name. One that is missing makes a report poorer by a picture."""
+    kept = await session.scalars(select(Artefact).where(Artefact.report_id == report_id))
+    return {artefact.name: artefact.content for artefact in kept}
+
+
+async def queue_position(session: AsyncSession, submission: Submission) -> int | None:
+    """1 for the submission that is graded next; None for one that does not wait."""
+    if submission.job_status != JobStatus.QUEUED:
+        return None
+    place = tuple_(-Submission.priority, Submission.arrival, Submission.id)
+    ahead = select(func.count()).where(
+        Submission.job_status == JobStatus.QUEUED,
+        place < tuple_(-submission.priority, submission.arrival, submission.id),
+    )
+    return (await session.scalar(ahead) or 0) + 1
+
+
+async def queue_places(session: AsyncSession, ids: Collection[str] | None = None) -> dict[str, int]:
+    """`queue_position` by id, of these or of everything that waits."""
+    order = Submission.priority.desc(), Submission.arrival, Submission.id
+    place = func.row_number().over(order_by=order).label("place")
+    queued = select(Submission.id, place).where(Submission.job_status == JobStatus.QUEUED).subquery()
+    found = await session.execute(select(queued) if ids is None else select(queued).where(queued.c.id.in_(ids)))
+    return {id: place for id, place in found}  # noqa: C416
+
+
+async def queue_state(session: AsyncSession) -> QueueState:
+    """How much waits, how much is being graded, and for how long the first upload has waited."""
+    unfinished = Submission.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING])
+    rows = await session.execute(
+        select(Submission.job_status, func.count()).where(unfinished).group_by(Submission.job_status)
+    )
+    counts = {status: count for status, count in rows}  # noqa: C416
+    return QueueState(
+        queued=counts.get(JobStatus.QUEUED, 0),
+        running=counts.get(JobStatus.RUNNING, 0),
+        oldest_seconds=await oldest_upload_seconds(session),
+    )
+
+
+async def oldest_upload_seconds(session: AsyncSession) -> float:
+    """How long the upload that waits longest has waited. Regrades do not count: they may take all night."""
+    oldest = await session.scalar(
+        select(func.min(Submission.created_at)).where(
+            Submission.job_status == JobStatus.QUEUED, Submission.priority > REGRADE_PRIORITY
+        )
+    )
+    return max(0.0, (utc_now() - oldest).total_seconds()) if oldest is not None else 0.0
+
+
+def counting_report_id() -> ScalarSelect[int]:
+    """The id of the report that counts, as part of a query over `Submission`."""
+    other = aliased(StoredReport)
+    return (
+        select(other.id)
+        .where(other.submission_id == Submission.id)
+        .order_by(other.points.is_(None), other.id.desc())
+        .limit(1)
+        .correlate(Submission)
+        .scalar_subquery()
+    )
+
+
+def waits_for_decision() -> ColumnElement[bool]:
+    """The part of a query over `Submission` that is true where it is held and nobody has decided on it."""
+    return and_(Submission.held_at.is_not(None), Submission.hold_decision.is_(None))
+
+
+def is_withheld() -> ColumnElement[bool]:
+    """The part of a query over `Submission` that is true where a teacher has not accepted what was held."""
+    return and_(Submission.held_at.is_not(None), Submission.hold_decision.is_distinct_from(HoldDecision.ACCEPTED))
+
+
+def visible_to(viewer: Principal) -> ColumnElement[bool]:
+    """The part of a query over `Submission` that leaves out what is none of the viewer's business."""
+    if viewer.sees_everything:
+        return true()
+    if viewer.student is not None:
+        return Submission.student == viewer.student
+    return Submission.submitted_by == viewer.token_id

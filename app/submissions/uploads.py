@@ -1,0 +1,199 @@
+"""Reads an upload from the wire and refuses at once what can be seen at once.
+
+The form is read by hand, after the sender's token was checked and with a limit that counts the bytes as they come:
+FastAPI would have read all of it before it called anything of ours. What only the content shows (an encoding nobody
+knows, a broken notebook, no class) is not looked at here: that gives a report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from app.access.tokens import Principal
+from app.errors import (
+    AssignmentUnknown,
+    FieldsMissing,
+    FieldsUnknown,
+    FileEmpty,
+    FileTooLarge,
+    FileTypeUnsupported,
+    FormExpected,
+    FormUnreadable,
+    OtherStudent,
+    StudentInvalid,
+    UploadTooSlow,
+)
+from grader import Assignment
+from grader import Submission as GradedSubmission
+
+FIELDS = ("file", "student", "assignment")
+DEFAULT_ASSIGNMENT = "lstm-layer"
+ACCEPTED_SUFFIXES = (".py", ".ipynb", ".txt")
+STUDENT_CHARACTERS = 200
+FILENAME_CHARACTERS = 255
+# What the form needs besides the file: field names, boundaries, the other fields.
+FORM_OVERHEAD_BYTES = 64 * 1024
+# Who sends more slowly than this is not heard to the end: 20 MB in five minutes is half a megabit a second.
+UPLOAD_SECONDS = 300.0
+# A browser that is answered before it has sent everything shows an error of its own. So the rest of a file that is
+# too large is read and thrown away, if it comes soon.
+DISCARD_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Upload:
+    student: str
+    assignment_id: str
+    filename: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return GradedSubmission(self.filename, self.content).sha256
+
+    def key(self, form_key: str) -> str:
+        """The idempotency key of what was sent from one page's form, `form_key`.
+
+        The same once more is the same upload. Another file is another one, though the page is the same: browsers go
+        back to it.
+        """
+        sent = json.dumps([form_key, self.student, self.assignment_id, self.filename, self.sha256])
+        return f"page:{hashlib.sha256(sent.encode()).hexdigest()}"
+
+
+@contextlib.asynccontextmanager
+async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormData]:
+    """Read a multipart form with one file of at most `limit_bytes`; its file is gone after the block.
+
+    Raises:
+        FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
+    """
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
+        raise FormExpected(came=content_type[:100])
+    body_limit = limit_bytes + FORM_OVERHEAD_BYTES
+    announced = request.headers.get("content-length", "")
+    try:
+        if announced.isascii() and announced.isdecimal() and int(announced) > body_limit:
+            raise FileTooLarge(limit_bytes=limit_bytes)
+        limited = Request(request.scope, _limited(request, body_limit, limit_bytes))
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            form = await limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES)
+    except FileTooLarge:
+        await _discard(request)
+        raise
+    except TimeoutError as exc:
+        raise UploadTooSlow(limit_seconds=UPLOAD_SECONDS) from exc
+    except HTTPException as exc:
+        raise FormUnreadable(reason=exc.detail) from exc
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+async def check_upload(
+    form: FormData,
+    assignments: Mapping[str, Assignment],
+    limit_bytes: int,
+    submitter: Principal,
+    fields: Sequence[str] = FIELDS,
+) -> Upload:
+    """Check the fields ``file``, ``student`` and ``assignment``.
+
+    Args:
+        submitter: a student hands in under the own name, which may then be left out.
+        fields: names that may be in the form.
+    Raises:
+        UploadRefused: one of its subclasses, for the first thing that is wrong.
+        OtherStudent: `submitter` is another one.
+    """
+    # A misspelt `assignment` would otherwise mean the default one.
+    if unknown := sorted(set(form) - set(fields)):
+        raise FieldsUnknown(unknown=[name[:100] for name in unknown[:10]], known=list(fields))
+    file, assignment_id = form.get("file"), form.get("assignment") or DEFAULT_ASSIGNMENT
+    student = form.get("student") or submitter.student
+    # A browser sends an empty file without a name when none was chosen.
+    has_file = isinstance(file, UploadFile) and bool(file.filename or file.size)
+    missing = [name for name, given in (("file", has_file), ("student", bool(student))) if not given]
+    if missing:
+        raise FieldsMissing(missing=missing)
+    assert isinstance(file, UploadFile)
+    if assignment_id not in assignments:
+        raise AssignmentUnknown(came=str(assignment_id)[:100], known=sorted(assignments))
+    assert isinstance(assignment_id, str)
+    student = check_student(student)
+    if submitter.student not in (None, student):
+        raise OtherStudent
+    filename = clean_filename(file.filename or "")
+    if PurePosixPath(filename).suffix.lower() not in ACCEPTED_SUFFIXES:
+        raise FileTypeUnsupported(filename=filename, accepted=list(ACCEPTED_SUFFIXES))
+    limit_bytes = min(limit_bytes, assignments[assignment_id].upload.upload_bytes)
+    if (file.size or 0) > limit_bytes:
+        raise FileTooLarge(limit_bytes=limit_bytes)
+    content = await file.read()
+    if not content:
+        raise FileEmpty(filename=filename)
+    return Upload(student, assignment_id, filename, content)
+
+
+def check_student(came: object) -> str:
+    """The student's name or id in one form: composed letters, no spaces around it.
+
+    Raises:
+        StudentInvalid: it is empty, too long, or holds control characters.
+    """
+    student = unicodedata.normalize("NFC", came).strip() if isinstance(came, str) else ""
+    printable = all(unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") for character in student)
+    if not student or max(len(student), len(str(came))) > STUDENT_CHARACTERS or not printable:
+        raise StudentInvalid(limit=STUDENT_CHARACTERS)
+    return student
+
+
+def clean_filename(came: str) -> str:
+    """The last part of a path of any system, without control characters, shortened before its suffix.
+
+    >>> clean_filename("C:\\\\homework\\\\LSTM.ipynb")
+    'LSTM.ipynb'
+    """
+    name = re.split(r"[/\\]", came)[-1]
+    name = "".join(character for character in name if unicodedata.category(character)[0] != "C").strip()
+    path = PurePosixPath(name)
+    suffix = path.suffix if len(path.suffix) < FILENAME_CHARACTERS else ""
+    return path.name.removesuffix(suffix)[: FILENAME_CHARACTERS - len(suffix)] + suffix
+
+
+def _limited(request: Request, body_limit: int, limit_bytes: int) -> Receive:
+    seen = 0
+
+    async def receive() -> Message:
+        nonlocal seen
+        message = await request.receive()
+        seen += len(message.get("body", b""))
+        if seen > body_limit:
+            raise FileTooLarge(limit_bytes=limit_bytes)
+        return message
+
+    return receive
+
+
+async def _discard(request: Request) -> None:
+    if "expect" in request.headers:
+        return  # This client waits for our word before it sends anything.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while (await request.receive()).get("more_body"):
+                pass

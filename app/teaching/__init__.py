@@ -1,0 +1,1 @@
+"""For teachers: regrades, held attempts, how an assignment went."""

@@ -1,0 +1,57 @@
+"""Attempts whose code attacked the grader wait for a teacher's word.
+
+Their report stays what it is. Until a teacher has decided, the attempt is nobody's grade and nothing is delivered. A
+regrade neither releases nor holds again what was decided on.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.announcements import announce
+from app.storage.models import HoldDecision, Submission, Token, utc_now
+from app.submissions import repository
+from app.webhooks import outbox
+from grader import Report
+
+
+async def hold(session: AsyncSession, submission_id: str, report: Report) -> bool:
+    """Hold the attempt where its new report says so.
+
+    Returns:
+        Whether it waits for a decision, from now or from before.
+    """
+    if report.is_held:
+        await session.execute(
+            update(Submission)
+            .where(Submission.id == submission_id, Submission.held_at.is_(None))
+            .values(held_at=utc_now())
+            .execution_options(synchronize_session=False)
+        )
+    waits = select(Submission.id).where(Submission.id == submission_id, repository.waits_for_decision())
+    return await session.scalar(waits) is not None
+
+
+async def decide(
+    session: AsyncSession, submission: Submission, *, decision: HoldDecision, reason: str, decided_by: str
+) -> bool:
+    """Write down what a teacher has decided; what was kept back is delivered now. It can be changed later.
+
+    Args:
+        decided_by: id of the token that decides.
+    Returns:
+        False: the attempt was never held.
+    """
+    if submission.held_at is None:
+        return False
+    is_first = submission.hold_decision is None
+    submission.hold_decision, submission.hold_reason = decision, reason
+    token = await session.get_one(Token, decided_by)
+    submission.hold_decided_by, submission.hold_decided_at = token.name, utc_now()
+    await session.flush()
+    report = await repository.newest_report(session, submission.id)
+    if is_first and report is not None:
+        await outbox.add_deliveries(session, report)
+    await announce(session, submission.id)
+    return True

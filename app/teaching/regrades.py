@@ -1,0 +1,163 @@
+"""Regrades: begun, how far they are, and what they have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.storage.announcements import announce_queued
+from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission
+from app.submissions.events import record
+from app.submissions.listing import Selection
+from app.submissions.repository import REGRADE_PRIORITY, counting_report_id
+
+OLD, NEW = aliased(StoredReport), aliased(StoredReport)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one is.
+
+    Attributes:
+        done: submissions with a new report.
+        changed: of these, where points or verdict differ from before.
+    """
+
+    regrade: Regrade
+    total: int
+    done: int
+    changed: int
+
+
+@dataclass(frozen=True)
+class Regraded:
+    """One submission of a regrade; without a new report it still waits."""
+
+    submission: Submission
+    old: StoredReport
+    new: StoredReport | None
+
+
+async def begin(
+    session: AsyncSession,
+    *,
+    requested_by: str,
+    meant: Sequence[str] | Selection,
+    selection: dict[str, Any],
+    idempotency_key: str | None = None,
+) -> Regrade:
+    """Have submissions graded again, as part of the caller's transaction.
+
+    Args:
+        selection: what is meant, in the words of who asked.
+    """
+    ids = _selected_ids(meant) if isinstance(meant, Selection) else meant
+    return await add_regrade(
+        session,
+        requested_by=requested_by,
+        selection=selection,
+        submission_ids=ids,
+        idempotency_key=idempotency_key,
+    )
+
+
+async def add_regrade(
+    session: AsyncSession,
+    *,
+    requested_by: str,
+    selection: dict[str, Any],
+    submission_ids: Sequence[str] | Select[str],
+    idempotency_key: str | None = None,
+) -> Regrade:
+    """Queue submissions to be graded once more, behind all uploads; their reports stay.
+
+    Those that have no report yet are left out: they will be graded by the grader of today anyway. Those that wait for
+    an earlier regrade get one new report for both.
+    """
+    regrade = Regrade(requested_by=requested_by, selection=selection, idempotency_key=idempotency_key)
+    session.add(regrade)
+    await session.flush()
+    report_id = counting_report_id()
+    graded = select(literal(regrade.id), Submission.id, report_id).where(
+        Submission.id.in_(submission_ids), report_id.is_not(None)
+    )
+    await session.execute(insert(RegradeItem).from_select(["regrade_id", "submission_id", "old_report_id"], graded))
+    items = select(RegradeItem.submission_id).where(RegradeItem.regrade_id == regrade.id)
+    queued = await session.scalars(
+        update(Submission)
+        .where(Submission.id.in_(items), Submission.job_status == JobStatus.DONE)
+        .values(job_status=JobStatus.QUEUED, priority=REGRADE_PRIORITY, tries=0)
+        .returning(Submission.id)
+        .execution_options(synchronize_session=False)
+    )
+    for submission_id in queued:
+        record(session, submission_id, "queued")
+    await announce_queued(session)
+    return regrade
+
+
+def _selected_ids(selection: Selection) -> Select[str]:
+    return (
+        select(Submission.id)
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .where(*selection.conditions())
+    )
+
+
+async def list_regrades(session: AsyncSession, *, limit: int, before: str | None = None) -> Sequence[Progress]:
+    """The newest, each with how far it is."""
+    return await _progress(session, *([Regrade.id < before] if before else []), limit=limit)
+
+
+async def find_regrade(session: AsyncSession, regrade_id: str) -> Progress | None:
+    return next(iter(await _progress(session, Regrade.id == regrade_id, limit=1)), None)
+
+
+async def list_items(
+    session: AsyncSession, regrade_id: str, *, only_changed: bool, limit: int, after: str | None = None
+) -> Sequence[Regraded]:
+    """The submissions of a regrade by their ids, the earliest first."""
+    conditions = [RegradeItem.regrade_id == regrade_id]
+    if only_changed:
+        conditions.append(_changed())
+    if after:
+        conditions.append(RegradeItem.submission_id > after)
+    rows = await session.execute(
+        select(Submission, OLD, NEW)
+        .select_from(RegradeItem)
+        .join(Submission, Submission.id == RegradeItem.submission_id)
+        .join(OLD, OLD.id == RegradeItem.old_report_id)
+        .outerjoin(NEW, NEW.id == RegradeItem.new_report_id)
+        .where(*conditions)
+        .order_by(RegradeItem.submission_id)
+        .limit(limit)
+    )
+    return [Regraded(*row) for row in rows]
+
+
+async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], limit: int) -> Sequence[Progress]:
+    rows = await session.execute(
+        select(
+            Regrade,
+            func.count(RegradeItem.submission_id),
+            func.count(RegradeItem.new_report_id),
+            func.count(case((_changed(), 1))),
+        )
+        .outerjoin(RegradeItem, RegradeItem.regrade_id == Regrade.id)
+        .outerjoin(OLD, OLD.id == RegradeItem.old_report_id)
+        .outerjoin(NEW, NEW.id == RegradeItem.new_report_id)
+        .where(*conditions)
+        .group_by(Regrade.id)
+        .order_by(Regrade.id.desc())
+        .limit(limit)
+    )
+    return [Progress(*row) for row in rows]
+
+
+def _changed() -> ColumnElement[bool]:
+    return (NEW.status != OLD.status) | NEW.points.is_distinct_from(OLD.points) & NEW.id.is_not(None)

@@ -1,0 +1,131 @@
+"""How an assignment went: scores, misconceptions, and whether the next attempt was free of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, Subquery, case, distinct, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.storage.models import ReportDiagnosis, StoredReport, Submission
+from app.submissions.repository import counting_report_id
+
+# Tenths of the points, all of them on their own.
+BINS = 10
+MOST_MISCONCEPTIONS = 100
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Shares of the points from 0 to 1.
+
+    Attributes:
+        histogram: how many lie in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and how many are 1.
+    """
+
+    count: int
+    mean: float | None
+    median: float | None
+    histogram: list[int]
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """Attributes: attempts: that show it; retried: those that another attempt followed; fixed: of these, without it."""
+
+    code: str
+    attempts: int
+    students: int
+    retried: int
+    fixed: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Attributes: attempts: of each attempt; students: of each student's best one."""
+
+    statuses: dict[str, int]
+    attempts: Scores
+    students: Scores
+    misconceptions: list[Misconception]
+
+
+async def statistics_of(session: AsyncSession, assignment_id: str, since: datetime | None = None) -> Statistics:
+    """Of all attempts that have a report; what counts is the report that counts.
+
+    Args:
+        since: only attempts that were submitted at this moment or later.
+    """
+    graded = _graded(assignment_id, since).subquery()
+    statuses = await session.execute(select(graded.c.status, func.count()).group_by(graded.c.status))
+    scored = select(graded.c.student, graded.c.score).where(graded.c.score.is_not(None)).subquery()
+    best = select(func.max(scored.c.score).label("score")).group_by(scored.c.student).subquery()
+    found, next_one = aliased(ReportDiagnosis), aliased(ReportDiagnosis)
+    still_there = (next_one.report_id == graded.c.next_report_id) & (next_one.code == found.code)
+    rows = await session.execute(
+        select(
+            found.code,
+            func.count().label("attempts"),
+            func.count(distinct(graded.c.student)),
+            func.count(graded.c.next_report_id),
+            func.count(case((graded.c.next_report_id.is_not(None) & next_one.code.is_(None), 1))),
+        )
+        .select_from(graded)
+        .join(found, found.report_id == graded.c.report_id)
+        .outerjoin(next_one, still_there)
+        .group_by(found.code)
+        .order_by(func.count().desc(), found.code)
+        .limit(MOST_MISCONCEPTIONS)
+    )
+    return Statistics(
+        statuses={status: count for status, count in statuses},  # noqa: C416 rows are no pairs to the type checker,
+        attempts=await _scores(session, scored),
+        students=await _scores(session, best),
+        misconceptions=[Misconception(*row) for row in rows],
+    )
+
+
+def _graded(assignment_id: str, since: datetime | None) -> Select[str, int, int, str, float]:
+    """Each attempt with its report, and with that of the same student's next attempt."""
+    conditions = [Submission.assignment_id == assignment_id]
+    if since is not None:
+        conditions.append(Submission.created_at >= since)
+    next_report_id = func.lead(StoredReport.id).over(partition_by=Submission.student, order_by=Submission.attempt)
+    return (
+        select(
+            Submission.student,
+            StoredReport.id.label("report_id"),
+            next_report_id.label("next_report_id"),
+            StoredReport.status,
+            (StoredReport.points / StoredReport.max_points).label("score"),
+        )
+        .join(StoredReport, StoredReport.id == counting_report_id())
+        .where(*conditions)
+    )
+
+
+async def _scores(session: AsyncSession, of: Subquery) -> Scores:
+    """Args: of: has a column `score`; there are few different ones, because points are given in lumps."""
+    found = await session.execute(select(of.c.score, func.count()).group_by(of.c.score).order_by(of.c.score))
+    counts = [(score, count) for score, count in found]
+    total = sum(count for _, count in counts)
+    histogram = [0] * (BINS + 1)
+    for score, count in counts:
+        # Rounded: three tenths of the points are not to be a hair less.
+        histogram[max(0, min(int(round(score * BINS, 6)), BINS))] += count
+    if not total:
+        return Scores(0, None, None, histogram)
+    mean = sum(score * count for score, count in counts) / total
+    return Scores(total, mean, (_at(counts, (total - 1) // 2) + _at(counts, total // 2)) / 2, histogram)
+
+
+def _at(counts: Sequence[tuple[float, int]], place: int) -> float:
+    """The score at this place, from 0, of all in ascending order."""
+    for score, count in counts:
+        place -= count
+        if place < 0:
+            return score
+    raise IndexError(place)
