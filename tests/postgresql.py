@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import psycopg
+
+from tests.ports import free_port
 
 NOBODY = 65534
 INSTALLED = Path("/usr/lib/postgresql")
@@ -33,8 +34,7 @@ class PostgreSQL:
         self._user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
         if self._user:
             os.chown(folder, NOBODY, NOBODY)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self._databases = 0
         self._listen = "*" if network else "127.0.0.1"
         self._process: subprocess.Popen[bytes] | None = None

@@ -6,12 +6,11 @@ import contextlib
 import itertools
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,11 @@ import psycopg
 
 from grader.selftest import correct_submission
 from tests.acceptance.conftest import COMMAND, Server, service_environment, serving
+from tests.ports import free_port
 from tests.postgresql import PostgreSQL
 from tests.processes import children, command_line
 from tests.receiver import Receiver
+from tests.waiting import wait_until
 
 TOKEN = "owner-token-of-these-tests-7c1e"
 #: What only the reader looks at: graded in milliseconds, through the real box.
@@ -59,8 +60,7 @@ class Installation:
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count()
         self._processes: list[subprocess.Popen[Any]] = []
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         self._environment = {
             "LSTM_GRADER_PORT": str(port),
             "LSTM_GRADER_OWNER_TOKEN": TOKEN,
@@ -200,13 +200,6 @@ class Installation:
                 rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
                 total += 1024 * int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
         return total
-
-
-def wait_until(holds: Callable[[], object], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, f"not after {seconds} s"
-        time.sleep(0.02)
 
 
 def kill(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.acceptance.conftest import serving
-from tests.acceptance.installation import wait_until
+from tests.ports import free_port
 from tests.programs import program
+from tests.waiting import wait_until
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 # The machine may have no way out, and nothing here needs one.
@@ -144,11 +144,10 @@ def expect_to_fit(page: Page, what: str) -> None:
 def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
     browser: Browser, tmp_path: Path, cache_dir: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        settings = {
-            "LSTM_GRADER_PORT": str(free.getsockname()[1]),
-            "LSTM_GRADER_OWNER_TOKEN": "of-the-owner-0123456789",
-        }
+    settings = {
+        "LSTM_GRADER_PORT": str(free_port()),
+        "LSTM_GRADER_OWNER_TOKEN": "of-the-owner-0123456789",
+    }
     page = browser.new_page(locale="ru-RU")
     page.set_default_timeout(SECONDS * 1000)
     with serving(tmp_path / "data", cache_dir, **settings) as server, server.client() as client:

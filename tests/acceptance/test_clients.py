@@ -7,9 +7,8 @@ import io
 import json
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from tests.acceptance.conftest import CORPUS, Server, serving
 from tests.receiver import Receiver
+from tests.waiting import wait_until
 
 RIGHT = CORPUS / "notebook_magics" / "submission.ipynb"
 PACKAGE = "lstm_grader_client"
@@ -87,14 +87,6 @@ def client(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="module")
 def submission(client: Client) -> Any:
     return client.upload(RIGHT, "ivanov", assignment="lstm-layer")
-
-
-def wait_until(found: Callable[[], Any], seconds: float = 60) -> Any:
-    until = time.monotonic() + seconds
-    while not (answer := found()):
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    return answer
 
 
 def test_a_report_has_types_down_to_its_parts(client: Client, submission: Any) -> None:

@@ -19,10 +19,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.installation import CORRECT, TOKEN, Installation, kill, wait_until
+from tests.acceptance.installation import CORRECT, TOKEN, Installation, kill
 from tests.postgresql import PostgreSQL
 from tests.programs import program
 from tests.receiver import Receiver
+from tests.waiting import wait_until
 
 AFTER_KILLS_SECONDS = 60
 KILLING_SECONDS = 10

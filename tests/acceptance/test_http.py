@@ -25,7 +25,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.stopping import LEAST_SECONDS
 from grader.assignment import BUILT_IN
 from tests.acceptance.conftest import COMMAND, CORPUS, Server, service_environment, serving
-from tests.processes import command_line
+from tests.processes import command_line, ended
+from tests.waiting import wait_until
 
 SUBMISSIONS = "/api/v1/submissions"
 ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus"
@@ -40,37 +41,19 @@ def submit(client: httpx.Client, case: str, wait: int = 120, lang: str = "en") -
 
 
 def wait_for_done(client: httpx.Client, location: str, seconds: float = 120) -> dict[str, Any]:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    def done() -> dict[str, Any] | None:
         body: dict[str, Any] = client.get(location, params={"lang": "en"}).json()
-        if body["job_status"] == "done":
-            return body
-        time.sleep(0.2)
-    pytest.fail(f"not done: {body}")
+        return body if body["job_status"] == "done" else None
+
+    return wait_until(done, seconds)  # type: ignore[no-any-return]
 
 
 def wait_for_running(client: httpx.Client, location: str) -> None:
-    until = time.monotonic() + 60
-    while client.get(location).json()["job_status"] != "running":
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def alive(processes: list[int]) -> list[int]:
-    """Without those that have ended and that nobody has asked yet how."""
-    found = []
-    for pid in processes:
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                found.append(pid)
-    return found
+    wait_until(lambda: client.get(location).json()["job_status"] == "running")
 
 
 def expect_no_process(processes: list[int]) -> None:
-    until = time.monotonic() + 20
-    while alive(processes):
-        assert time.monotonic() < until, alive(processes)
-        time.sleep(0.1)
+    wait_until(lambda: all(map(ended, processes)), 20)
 
 
 @contextlib.contextmanager
@@ -129,10 +112,7 @@ def test_what_the_alerts_look_at_is_there_before_anything_has_happened(server: S
 def test_service_that_is_stopped_while_it_warms_up_ends_at_once_and_in_silence(tmp_path: Path) -> None:
     """Without any cache, so that the first answers of Keras are being made."""
     with serving(tmp_path, tmp_path / "cache") as server:
-        until = time.monotonic() + 60
-        while not any("keras_lstm" in command_line(pid) for pid in server.children()):
-            assert time.monotonic() < until, server.log.read_text()
-            time.sleep(0.05)
+        wait_until(lambda: any("keras_lstm" in command_line(pid) for pid in server.children()))
         expect_stop_in_time(server, LEAST_SECONDS)
         log = server.log.read_text()
     assert "stopping" in log
@@ -146,12 +126,12 @@ def test_health_answers_while_the_box_still_warms_up(server: Server) -> None:
 
 
 def test_service_is_ready_when_a_known_answer_has_gone_through_the_box(server: Server) -> None:
-    until = time.monotonic() + 120
-    while (answer := httpx.get(f"{server.url}/readyz")).status_code != 200:
-        assert answer.status_code == 503
+    def is_ready() -> bool:
+        answer = httpx.get(f"{server.url}/readyz")
         assert answer.json()["checks"]["database"] == answer.json()["checks"]["queue"] == "ok"
-        assert time.monotonic() < until, server.log.read_text()
-        time.sleep(0.2)
+        return answer.status_code == 200
+
+    wait_until(is_ready, 120)
     with server.client() as client:
         submit(client, "broken_memory_call")
         metrics = client.get("/metrics").text
@@ -343,18 +323,18 @@ def start(tmp_path: Path, cache_dir: Path, **environment: str) -> subprocess.Com
 def test_port_that_is_taken_is_named(tmp_path: Path, cache_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = start(tmp_path, cache_dir, LSTM_GRADER_PORT=port)
-    assert ended.returncode == 2
-    assert f"port {port}" in ended.stderr
-    assert "LSTM_GRADER_PORT" in ended.stderr
-    assert "Traceback" not in ended.stderr
+        answer = start(tmp_path, cache_dir, LSTM_GRADER_PORT=port)
+    assert answer.returncode == 2
+    assert f"port {port}" in answer.stderr
+    assert "LSTM_GRADER_PORT" in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 def test_data_that_another_service_uses_is_named(server: Server, cache_dir: Path) -> None:
-    ended = start(server.log.parent, cache_dir)
-    assert ended.returncode == 2
-    assert str(server.log.parent) in ended.stderr
-    assert "Traceback" not in ended.stderr
+    answer = start(server.log.parent, cache_dir)
+    assert answer.returncode == 2
+    assert str(server.log.parent) in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -367,8 +347,8 @@ def test_data_that_another_service_uses_is_named(server: Server, cache_dir: Path
     ],
 )
 def test_setting_that_is_wrong_is_named(tmp_path: Path, cache_dir: Path, variable: str, value: str) -> None:
-    ended = start(tmp_path, cache_dir, **{variable: value})
-    assert ended.returncode == 2
-    assert (variable if value != "/nowhere" else value) in ended.stderr
-    assert "secret" not in ended.stderr
-    assert "Traceback" not in ended.stderr
+    answer = start(tmp_path, cache_dir, **{variable: value})
+    assert answer.returncode == 2
+    assert (variable if value != "/nowhere" else value) in answer.stderr
+    assert "secret" not in answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -14,8 +13,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.acceptance.installation import Installation, wait_until
+from tests.acceptance.installation import Installation
+from tests.ports import free_port
 from tests.postgresql import PostgreSQL, running_postgresql
+from tests.waiting import wait_until
 
 SLOW_WORKER = [sys.executable, str(Path(__file__).with_name("slow_worker.py"))]
 # Of each installation; 0: PostgreSQL is stopped in the middle of everything and started again at once.
@@ -39,8 +40,7 @@ def outages(
     installation = Installation(folder, cache_dir, server, LSTM_GRADER_SLOTS="1")
     try:
         installation.start_web()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         worker = installation.start_worker(command=SLOW_WORKER, LSTM_GRADER_WORKER_PORT=str(port))
         across = installation.post(str(GRADE_SECONDS).encode()).json()["id"]
         installation.wait_for_running(across)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import ssl
 import subprocess
 import time
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import CORPUS, Server
+from tests.ports import free_port
 from tests.programs import program
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -30,8 +30,7 @@ def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     subject = ("-subj", "/CN=grader.example.org", "-addext", "subjectAltName=DNS:grader.example.org,IP:127.0.0.1")
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     subprocess.run([openssl, *new, *subject, "-out", certificate, "-keyout", key], check=True, capture_output=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (documented,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     here = {
         "127.0.0.1:8000": server.url.removeprefix("http://"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.acceptance.conftest import serving
+from tests.waiting import wait_until
 
 SECONDS = 45
 
@@ -38,10 +38,7 @@ def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_say
     document = tmp_path / "openapi.json"
     with serving(tmp_path / "data", cache_dir, **limits) as server:
         # While it starts, /readyz answers 503, which is right and is no fault.
-        until = time.monotonic() + 120
-        while httpx.get(f"{server.url}/readyz").status_code != 200:
-            assert time.monotonic() < until, server.log.read_text()
-            time.sleep(0.2)
+        wait_until(lambda: httpx.get(f"{server.url}/readyz").status_code == 200, 120)
         document.write_text(json.dumps(narrowed(httpx.get(f"{server.url}/openapi.json").json())))
         ended = subprocess.run(
             [

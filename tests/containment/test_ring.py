@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,9 @@ from grader.sandbox import ForkSandbox, Kind
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.namespaces import ROOT_CAPABILITIES, RUNNER, Ring, find_ring
 from grader.sandbox.protocol import encode
-from tests.processes import parent
+from tests.processes import ended, parent
 from tests.programs import program
+from tests.waiting import wait_until
 
 ROOT = Path(grader.__file__).parent.parent
 CAPABILITY_NUMBERS = {"CAP_DAC_READ_SEARCH": 2, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
@@ -184,7 +184,7 @@ if WORKS:
             sandbox.warm_up(Kind.READER)
             (warm,) = sandbox.pids()
             os.kill(parent(warm), signal.SIGKILL)
-            assert _ends(warm)
+            wait_until(lambda: ended(warm), 10)
             assert _answers(sandbox)
             assert sandbox.pids() != [warm]
 
@@ -203,7 +203,7 @@ def test_closing_at_once_leaves_nothing_behind():
     with ForkSandbox(slots=1) as sandbox:
         sandbox.start(Kind.READER)
         (warm,) = sandbox.pids()
-    assert _ends(warm)
+    wait_until(lambda: ended(warm), 10)
 
 
 def test_an_ordinary_user_gets_full_marks_in_the_ring():
@@ -268,10 +268,3 @@ def _answers(sandbox: ForkSandbox) -> bool:
     request = encode({"filename": "submission.py", "canonical": canonical, "bytes": len(content)}) + content
     outcome = sandbox.run(Kind.READER, request, READER_LIMITS)
     return outcome.exit_code == 0 and b"class LSTM" in outcome.result
-
-
-def _ends(pid: int) -> bool:
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not Path(f"/proc/{pid}").exists()

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.processes import ended, parent
+from tests.waiting import wait_until
 
 WALL = 4.0
 NOTE = "open('asleep', 'w').write(str(os.getpid()))"
@@ -93,8 +94,7 @@ def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(
         with _hogged_core() as core:
             for thread in map(int, os.listdir(f"/proc/{pid}/task")):
                 os.sched_setaffinity(thread, {core})
-            while not (report.done() or _logged(caplog)):
-                time.sleep(0.1)
+            wait_until(lambda: report.done() or _logged(caplog), 120)
         assert (report.result().status, report.result().points) == ("passed", 100)
     assert _logged(caplog) == ["run_lost"]
     assert box.pids() == warm
@@ -147,8 +147,7 @@ def test_a_stopped_run_of_a_stopped_warm_process_is_gone_with_it(box, graded, wr
         warm = parent(pid)
         os.kill(warm, signal.SIGSTOP)
         stopped = time.monotonic()
-        while not ended(pid) and time.monotonic() - stopped < 20:
-            time.sleep(0.1)
+        wait_until(lambda: ended(pid), 20)
         assert time.monotonic() - stopped < 10
         assert ended(warm)
         assert warm not in box.pids()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from app.storage.database import Database
 from app.storage.models import Role, Token
 from grader.report import HELD, Advisory, Report, Status
 from tests.integration.test_database import REPORT, add, claim, url_of
+from tests.ports import free_port
 
 Run = Callable[..., Result]
 
@@ -214,8 +214,7 @@ def test_doctor_says_why_a_database_cannot_be_used_and_not_the_password(tmp_path
     (tmp_path / "text").write_text("no database " * 1000)
     (_, reason), is_usable = inspected(f"sqlite:///{tmp_path / 'text'}")
     assert (is_usable, reason) == (False, "it cannot be used: file is not a database")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     lines, is_usable = inspected(f"postgresql://grader:verysecret@127.0.0.1:{port}/grader?sslpassword=verysecret")
     assert not is_usable
     assert lines[0] == f"database: PostgreSQL, postgresql://grader:***@127.0.0.1:{port}/grader"

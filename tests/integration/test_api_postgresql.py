@@ -18,6 +18,7 @@ from grader import Status, load_assignments
 from tests.integration.test_database import anyio_backend
 from tests.postgresql import PostgreSQL
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader
+from tests.waiting import until
 
 __all__ = ["anyio_backend"]
 
@@ -92,7 +93,7 @@ async def test_stream_follows_a_worker_and_a_queued_submission_can_be_cancelled(
     # Of one student only one is graded at a time: the second waits.
     first, second = [(await submit(client, "ivanov", wait=0)).json() for _ in range(2)]
     watching = [asyncio.create_task(client.get(f"{each['links']['self']}/events")) for each in (first, second)]
-    await asyncio.sleep(1)
+    await until(lambda: grader.began)
     assert (await client.post(f"{second['links']['self']}/cancel")).json()["job_status"] == "cancelled"
     grader.released.set()
     told = [events(await asyncio.wait_for(each, 20)) for each in watching]

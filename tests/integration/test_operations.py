@@ -29,6 +29,7 @@ from app.submissions.listing import Selection, list_submissions
 from app.teaching import regrades
 from tests import postgresql as private
 from tests.integration.test_database import REPORT, add, claim, finish
+from tests.ports import free_port
 from tests.postgresql import PostgreSQL
 
 ARRAYS = f"{'ab' * 16}.safetensors"
@@ -133,8 +134,7 @@ async def test_what_pictures_are_drawn_from_goes_with_its_report(database: Datab
 
 
 async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings = Settings(data_dir=tmp_path, metrics_token="token-of-the-monitoring")
     works = True
     probe = WriteProbe(database, room_bytes=1)

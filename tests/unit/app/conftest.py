@@ -17,7 +17,7 @@ import pytest
 from app.access import tokens
 from app.access.tokens import hash_secret
 from app.main import create_app
-from app.services import Services
+from app.services import Operations, Services
 from app.settings import Settings
 from app.storage.models import Role, Token
 from grader import Assignment, Report, Status, Submission, drawing
@@ -39,6 +39,7 @@ class FakeGrader:
     def __init__(self) -> None:
         self.statuses = [Status.PASSED]
         self.self_test = Status.PASSED
+        self.began: list[Submission] = []
         self.graded: list[Submission] = []
         self.artefacts: dict[str, bytes] = {}
         self.released = threading.Event()
@@ -56,6 +57,7 @@ class FakeGrader:
     ) -> Report:
         if submission == correct_submission():
             return make_report(submission, assignment, self.self_test, 100.0)
+        self.began.append(submission)
         if progress is not None:
             progress("reading")
             progress("running")
@@ -110,8 +112,9 @@ def grader() -> FakeGrader:
 class Service:
     """A running service, and clients of it."""
 
-    def __init__(self, services: Services, transport: httpx.ASGITransport) -> None:
+    def __init__(self, services: Services, operations: Operations, transport: httpx.ASGITransport) -> None:
         self.services = services
+        self.operations = operations
         self._transport = transport
 
     def client(self, token: str | None = OWNER_TOKEN, **headers: str) -> httpx.AsyncClient:
@@ -148,7 +151,7 @@ class ChartsInThisProcess:
 async def running(settings: Settings, grader: FakeGrader) -> AsyncIterator[Service]:
     app = create_app(settings, owner_token=OWNER_TOKEN, grade_with=grader, draw_with=ChartsInThisProcess())
     async with app.router.lifespan_context(app):
-        yield Service(app.state.services, httpx.ASGITransport(app, raise_app_exceptions=False))
+        yield Service(app.state.services, app.state.operations, httpx.ASGITransport(app, raise_app_exceptions=False))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from grader import Status
 from grader.formats import FORMATS
 from grader.report_schema import report_schema
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +85,7 @@ async def test_waiting_ends_when_the_service_stops(service: Service, grader: Fak
     grader.released.clear()
     async with service.client() as client:
         waiting = asyncio.create_task(client.post(SUBMISSIONS, params={"wait": 120}, **upload()))
-        await asyncio.sleep(0.3)
+        await until(lambda: grader.began)
         service.services.jobs.stop_watching()
         assert (await asyncio.wait_for(waiting, 5)).status_code == 202
 
@@ -93,7 +94,7 @@ async def test_position_counts_those_before_it(service: Service, grader: FakeGra
     grader.released.clear()
     async with service.client() as client:
         bodies = [(await client.post(SUBMISSIONS, **upload(student=f"s{number}"))).json() for number in range(4)]
-        await asyncio.sleep(0.3)
+        await until(lambda: len(grader.began) == 2)
         places = [(await client.get(body["links"]["self"])).json() for body in bodies]
     assert [(place["job_status"], place["position"]) for place in places] == [
         ("running", None),
@@ -191,8 +192,8 @@ async def test_bad_upload_is_refused_at_once(
 ) -> None:
     async with service.client() as client:
         assert_problem(await client.post(SUBMISSIONS, **upload(**changed)), status, slug)
-    await asyncio.sleep(0.05)
-    assert grader.graded == []
+        assert (await client.get(SUBMISSIONS)).json()["items"] == []
+    assert grader.began == []
 
 
 async def test_unknown_assignment_names_the_known_ones(service: Service) -> None:

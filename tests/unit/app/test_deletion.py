@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 from datetime import timedelta
@@ -16,6 +15,7 @@ from app.storage.models import Role, Submission, utc_now
 from app.storage.sqlite import Connection
 from app.submissions import deletion
 from tests.unit.app.conftest import FakeGrader, Service
+from tests.waiting import until
 
 SECRET = b"# what only Peter would write: 7c1f9a"
 STUDENTS = "/api/v1/students"
@@ -107,7 +107,7 @@ async def test_only_an_administrator_deletes(service: Service, role: Role) -> No
 async def test_what_is_being_graded_can_be_deleted(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     await hand_in(service, "Пётр", wait=0)
-    await asyncio.sleep(0.2)
+    await until(lambda: grader.began)
     assert (await delete(service, "Пётр")).json()["submissions"] == 1
     grader.released.set()
     await hand_in(service, "Анна")
@@ -138,8 +138,10 @@ async def test_the_setting_decides_whether_old_submissions_are_deleted(
     async with parts.database.write() as session:
         await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=31)))
     async with deletion.Retention(parts.database, days):
-        for _ in range(100):
-            if await students(service) == left:
-                break
-            await asyncio.sleep(0.01)
+        if days is not None:
+
+            async def deleted() -> bool:
+                return not await students(service)
+
+            await until(deleted)
     assert await students(service) == left

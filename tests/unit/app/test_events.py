@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.sse import format_sse_event
 
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem
 from tests.unit.app.test_submissions_api import submit
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -31,13 +33,29 @@ async def events(
     return found
 
 
-async def test_stream_tells_all_from_the_queue_to_the_report(service: Service, grader: FakeGrader) -> None:
+@pytest.fixture
+def places(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """What the queue has said to those who watch."""
+    said: list[int | None] = []
+    place = service.services.backlog.place
+
+    async def noted(submission_id: str) -> int | None:
+        said.append(await place(submission_id))
+        return said[-1]
+
+    monkeypatch.setattr(service.services.backlog, "place", noted)
+    return said
+
+
+async def test_stream_tells_all_from_the_queue_to_the_report(
+    service: Service, grader: FakeGrader, places: list[int | None]
+) -> None:
     grader.released.clear()
     async with service.client() as client:
         for number in range(3):
             body = await submit(client, wait=0, student=f"s{number}")
         watching = asyncio.create_task(events(client, body))
-        await asyncio.sleep(0.3)
+        await until(lambda: places)
         grader.released.set()
         found = await watching
         assert [event["event"] for event in found] == ["queued", "position", "reading", "running", "done"]
@@ -80,13 +98,13 @@ async def test_whoever_is_not_told_looks_for_himself(service: Service, monkeypat
         assert body["job_status"] == "done"
 
 
-async def test_cancelling_ends_the_stream(service: Service, grader: FakeGrader) -> None:
+async def test_cancelling_ends_the_stream(service: Service, grader: FakeGrader, places: list[int | None]) -> None:
     grader.released.clear()
     async with service.client() as client:
         for number in range(3):
             body = await submit(client, wait=0, student=f"s{number}")
         watching = asyncio.create_task(events(client, body))
-        await asyncio.sleep(0.3)
+        await until(lambda: places)
         await client.post(f"{body['links']['self']}/cancel")
         assert [event["event"] for event in await watching] == ["queued", "position", "cancelled"]
 
@@ -96,11 +114,18 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
 ) -> None:
     monkeypatch.setattr("app.http.watching.HEARTBEAT_SECONDS", 0.0)
     monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
+    made: list[dict[str, Any]] = []
+
+    def noted(**event: Any) -> bytes:
+        made.append(event)
+        return format_sse_event(**event)
+
+    monkeypatch.setattr("app.http.watching.format_sse_event", noted)
     grader.released.clear()
     async with service.client() as client:
         body = await submit(client, wait=0)
         watching = asyncio.create_task(client.get(f"{body['links']['self']}/events"))
-        await asyncio.sleep(0.5)
+        await until(lambda: any("comment" in event for event in made))
         service.services.jobs.stop_watching()
         response = await asyncio.wait_for(watching, 5)
     assert ": still here\n\n" in response.text
@@ -126,10 +151,8 @@ async def test_hundreds_who_wait_ask_the_database_little(
         monkeypatch.setattr(service.services.database, "read", counted)
         watching = [asyncio.create_task(events(client, body)) for _ in range(50)]
         # Each asks for the submission and for what happened; all together for their tokens.
-        async with asyncio.timeout(60):
-            while reads < 50 * 2:
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(2)
+        await until(lambda: reads >= 50 * 2)
+        await asyncio.sleep(2)  # Not until something holds: for so long they ask next to nothing.
         asked = reads
         grader.released.set()
         for found in await asyncio.gather(*watching):

@@ -17,6 +17,7 @@ from app.submissions import repository
 from app.submissions.uploads import Upload
 from grader import Report, Status
 from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -37,12 +38,11 @@ async def state(service: Service, submission_id: str) -> tuple[JobStatus, int, R
 
 
 async def done(service: Service, submission_id: str) -> tuple[JobStatus, int, Report | None]:
-    for _ in range(400):
-        found = await state(service, submission_id)
-        if found[0] == JobStatus.DONE:
-            return found
-        await asyncio.sleep(0.01)
-    pytest.fail(f"not done: {found}")
+    async def found() -> tuple[JobStatus, int, Report | None] | None:
+        now = await state(service, submission_id)
+        return now if now[0] == JobStatus.DONE else None
+
+    return await until(found)  # type: ignore[no-any-return]
 
 
 async def test_our_failure_is_tried_again(service: Service, grader: FakeGrader) -> None:
@@ -98,7 +98,7 @@ async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
 async def test_slots_grade_side_by_side_and_no_more_than_that(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     ids = [await submit(service, f"s{number}") for number in range(4)]
-    await asyncio.sleep(0.3)
+    await until(lambda: len(grader.began) == 2)
     assert [(await state(service, id))[0] for id in ids] == ["running", "running", "queued", "queued"]
     grader.released.set()
     for id in ids:
@@ -108,7 +108,7 @@ async def test_slots_grade_side_by_side_and_no_more_than_that(service: Service, 
 async def test_grading_does_not_block_the_event_loop(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     await submit(service)
-    await asyncio.sleep(0.2)
+    await until(lambda: grader.began)
     async with service.client(None) as client:
         assert (await asyncio.wait_for(client.get("/healthz"), 1)).status_code == 200
 
@@ -117,7 +117,7 @@ async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings
     grader.released.clear()
     async with running(settings, grader) as service:
         submission_id = await submit(service)
-        await asyncio.sleep(0.3)
+        await until(lambda: grader.began)
         assert (await state(service, submission_id))[0] == JobStatus.RUNNING
         # The thread itself ends after the worker has stopped, as with the real sandbox.
         threading.Timer(settings.shutdown_seconds, grader.released.set).start()
@@ -129,7 +129,7 @@ async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: Fake
     grader.released.clear()
     async with running(settings, grader) as service:
         submission_id = await submit(service)
-        await asyncio.sleep(0.2)
+        await until(lambda: grader.began)
         asyncio.get_running_loop().call_later(0.2, grader.released.set)
     grader.released.clear()
     async with running(settings, grader) as service:

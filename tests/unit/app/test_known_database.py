@@ -25,6 +25,7 @@ from app.storage.database import Database
 from app.storage.database_file import DatabaseFile
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem, upload
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -148,8 +149,10 @@ async def watched(
 
 
 async def until_database(client: httpx.AsyncClient, state: str) -> None:
-    while (await client.get("/readyz")).json()["checks"]["database"] != state:
-        await asyncio.sleep(0.01)
+    async def reached() -> bool:
+        return bool((await client.get("/readyz")).json()["checks"]["database"] == state)
+
+    await until(reached)
 
 
 @contextlib.contextmanager

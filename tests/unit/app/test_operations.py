@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import re
@@ -29,6 +28,7 @@ from app.submissions.repository import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
 from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
 from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.waiting import until
 
 METRICS_TOKEN = "token-of-the-monitoring"
 ASSIGNMENT = load_assignments()["lstm-layer"]
@@ -72,16 +72,25 @@ async def paused(service: Service, grader: FakeGrader) -> AsyncIterator[None]:
     grader.released.set()
 
 
+async def database_is(service: Service, state: str) -> bool:
+    return bool((await ready(service)).json()["checks"]["database"] == state)
+
+
+async def grades_are(service: Service, number: int, status: str) -> bool:
+    return (await metrics(service)).get(("lstm_grader_grades_total", status)) == number
+
+
 # --- readiness --------------------------------------------------------------------------------------------------------
 
 
 async def test_a_service_is_ready_when_a_known_answer_got_all_its_points(service: Service) -> None:
-    for _ in range(100):
+    async def ended() -> httpx.Response | None:
         answer = await ready(service)
-        if answer.status_code == 200:
-            break
-        assert answer.json()["checks"]["box"] == "failed"
-        await asyncio.sleep(0.01)
+        if answer.status_code != 200:
+            assert answer.json()["checks"]["box"] == "failed"
+        return answer if answer.status_code == 200 else None
+
+    answer = await until(ended)
     assert answer.json() == {"status": "ready", "checks": {"database": "ok", "queue": "ok", "box": "ok"}}
 
 
@@ -90,7 +99,7 @@ async def test_a_known_answer_without_all_its_points_is_a_service_that_cannot_gr
 ) -> None:
     grader.self_test = Status.FAILED
     async with running(settings, grader) as service:
-        await asyncio.sleep(0.1)
+        await until(lambda: service.operations.self_test and service.operations.self_test.has_ended)
         answer = await ready(service)
     assert (answer.status_code, answer.json()["status"]) == (503, "not_ready")
     assert answer.json()["checks"]["box"] == "failed"
@@ -107,8 +116,7 @@ async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_coun
         assert (await ready(service)).json()["checks"]["database"] == "ok"
         with monkeypatch.context() as broken:
             broken.setattr("app.storage.database.Database.probe", full)
-            while (await ready(service)).json()["checks"]["database"] == "ok":
-                await asyncio.sleep(0.01)
+            await until(lambda: database_is(service, "failed"))
             found = await metrics(service)
             assert (found["lstm_grader_database_up",], found["lstm_grader_submissions", "queued"]) == (0, 0)
             broken.setattr("app.submissions.repository.queue_state", full)
@@ -119,8 +127,7 @@ async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_coun
                 ("lstm_grader_queue_age_seconds",),
                 ("lstm_grader_webhook_deliveries_waiting",),
             }
-        while (await ready(service)).json()["checks"]["database"] != "ok":
-            await asyncio.sleep(0.01)
+        await until(lambda: database_is(service, "ok"))
         assert (await metrics(service))["lstm_grader_database_up",] == 1
 
 
@@ -196,8 +203,7 @@ async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: 
     async with paused(service, grader):
         for student in ("a", "b", "c"):
             assert (await upload(service, student)).status_code == 202
-        while (await metrics(service)).get(("lstm_grader_submissions", "running")) != 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(grader.began) == 2)
         async with service.services.database.write() as session:
             await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
         waiting = await metrics(service)
@@ -205,8 +211,7 @@ async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: 
     assert waiting["lstm_grader_submissions", "queued"] == 1
     assert 100 <= waiting["lstm_grader_queue_age_seconds",] < 200
     grader.statuses = [Status.PASSED]
-    while (await metrics(service)).get(("lstm_grader_grades_total", "passed")) != 3:
-        await asyncio.sleep(0.01)
+    await until(lambda: grades_are(service, 3, "passed"))
     # Once more: the queue is read before the counters, and so can be older than they are.
     done = await metrics(service)
     assert done["lstm_grader_submissions", "running"] == done["lstm_grader_queue_age_seconds",] == 0
@@ -236,8 +241,7 @@ async def test_every_counter_is_there_before_its_first_case(service: Service, gr
         await client.post("/api/v1/submissions")
         await browser.get("/")
         await browser.get("/static/style.css")
-    while (await metrics(service))["lstm_grader_grades_total", "internal_error"] != 1:
-        await asyncio.sleep(0.01)
+    await until(lambda: grades_are(service, 1, "internal_error"))
     after = await metrics(service)
     assert {series for series in after if series[0].endswith("_total")} - set(before) == set()
 
@@ -290,18 +294,18 @@ async def wait_since(service: Service, seconds: float, **values: Any) -> None:
 
 
 @pytest.fixture
-async def full(service: Service, grader: FakeGrader) -> AsyncIterator[Service]:
-    """Both slots work, and one submission waits."""
+async def full(service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
+    """Both slots work, and one submission waits. The queue is looked at with each upload."""
+    monkeypatch.setattr("app.queue.backlog.KEPT_SECONDS", -1.0)
     async with paused(service, grader):
         for student in ("a", "b", "c"):
             await upload(service, student)
-        await asyncio.sleep(0.2)
+        await until(lambda: len(grader.began) == 2)
         yield service
 
 
 async def test_uploads_are_refused_while_those_before_wait_too_long(full: Service) -> None:
     await wait_since(full, full.services.settings.queue_seconds + 10)
-    await asyncio.sleep(1.1)  # what was known a second ago is believed
     answer = await upload(full, "d")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
     assert answer.json()["type"] == "urn:lstm-grader:problem:overloaded"
@@ -311,7 +315,6 @@ async def test_uploads_are_refused_while_those_before_wait_too_long(full: Servic
 
 async def test_regrades_that_wait_refuse_nobody(full: Service) -> None:
     await wait_since(full, full.services.settings.queue_seconds + 10, priority=REGRADE_PRIORITY)
-    await asyncio.sleep(1.1)
     assert (await upload(full, "d")).status_code == 202
 
 

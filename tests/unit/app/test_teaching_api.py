@@ -14,6 +14,7 @@ from grader.report import Diagnosis
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem, upload
 from tests.unit.app.test_submissions_api import submit
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -93,13 +94,12 @@ async def regraded(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
     """The regrade when it is done."""
     response = await client.post(REGRADES, json=wanted)
     assert response.status_code == 202
-    body: dict[str, Any] = response.json()
-    for _ in range(400):
-        if body["done"] == body["total"]:
-            return body
-        await asyncio.sleep(0.02)
-        body = (await client.get(body["link"])).json()
-    pytest.fail(f"not done: {body}")
+
+    async def done() -> dict[str, Any] | None:
+        body: dict[str, Any] = (await client.get(response.json()["link"])).json()
+        return body if body["done"] == body["total"] else None
+
+    return await until(done)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(

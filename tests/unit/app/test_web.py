@@ -18,6 +18,7 @@ from grader.report import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.unit.app.test_api import SUBMISSIONS
 from tests.unit.grader.make_reports import make_report
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -109,7 +110,7 @@ async def test_page_loads_itself_again_until_there_is_a_report(
         address = re.search(r'data-events="([^"]+)"', page)
         assert address
         watching = asyncio.create_task(browser.get(address[1]))
-        await asyncio.sleep(0.1)
+        await until(lambda: grader.began)
         grader.released.set()
         told = await asyncio.wait_for(watching, 20)
         assert told.headers["content-type"].startswith("text/event-stream")

@@ -5,7 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -23,6 +23,7 @@ from grader import Status
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.unit.app.test_api import assert_problem
 from tests.unit.app.test_submissions_api import submit
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -67,22 +68,14 @@ async def service(
         yield service
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    for _ in range(400):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it did not come about")
-
-
 async def settled(client: httpx.AsyncClient, hook: dict[str, Any]) -> list[dict[str, Any]]:
     """The deliveries when none is to be sent any more."""
-    for _ in range(400):
+
+    async def found() -> list[dict[str, Any]] | None:
         items: list[dict[str, Any]] = (await client.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
-        if items and all(item["next_at"] is None for item in items):
-            return items
-        await asyncio.sleep(0.02)
-    pytest.fail(f"not settled: {items}")
+        return items if all(item["next_at"] is None for item in items) else None
+
+    return await until(found)  # type: ignore[no-any-return]
 
 
 async def leave(client: httpx.AsyncClient, url: str = HOOK) -> dict[str, Any]:
@@ -174,11 +167,16 @@ async def test_attempts_and_what_waits_are_counted_for_monitoring(service: Servi
         for student in ("ivanov", "petrov"):
             await submit(client, student=student)
             await settled(client, hook)
-        await asyncio.sleep(0.1)  # written down first, counted then
-        metrics = (await client.get("/metrics")).text
-    for outcome, count in (("failed", 3), ("delivered", 1), ("given_up", 1)):
-        assert f'lstm_grader_webhook_attempts_total{{outcome="{outcome}"}} {count}.0' in metrics
-    assert "lstm_grader_webhook_deliveries_waiting 0.0" in metrics
+        expected = {
+            f'lstm_grader_webhook_attempts_total{{outcome="{outcome}"}} {count}.0'
+            for outcome, count in (("failed", 3), ("delivered", 1), ("given_up", 1))
+        }
+
+        async def counted() -> bool:  # Written down first, counted then.
+            return expected <= set((await client.get("/metrics")).text.splitlines())
+
+        await until(counted)
+        assert "lstm_grader_webhook_deliveries_waiting 0.0" in (await client.get("/metrics")).text
 
 
 def test_it_is_tried_for_days_and_each_time_later() -> None:
@@ -191,11 +189,11 @@ async def test_receiver_that_is_gone_ends_its_webhook(service: Service, receiver
     async with service.client() as client:
         await leave(client)
         await submit(client)
-        for _ in range(200):
-            if not (await client.get(WEBHOOKS)).json()["items"]:
-                break
-            await asyncio.sleep(0.02)
-        assert (await client.get(WEBHOOKS)).json()["items"] == []
+
+        async def ended() -> bool:
+            return not (await client.get(WEBHOOKS)).json()["items"]
+
+        await until(ended)
         await submit(client)
     assert len(receiver.requests) == 1
 
@@ -212,8 +210,13 @@ async def test_webhook_is_told_what_its_token_may_read(service: Service, receive
         await owner.delete(f"/api/v1/tokens/{ended.id}")
     async with service.client("lms") as client:
         await submit(client)
-    await until(lambda: len(receiver.requests) == 2)
-    await asyncio.sleep(0.2)
+    async with service.client() as owner:
+
+        async def nothing_waits() -> bool:
+            return "lstm_grader_webhook_deliveries_waiting 0.0" in (await owner.get("/metrics")).text
+
+        await until(lambda: len(receiver.requests) >= 2)
+        await until(nothing_waits)
     assert {request.url.params["token"] for request in receiver.requests} == {"lms", "teacher"}
 
 

@@ -50,21 +50,23 @@ def test_rows_come_in_the_order_of_the_files_whatever_ends_first() -> None:
 
 def test_all_slots_work_and_reports_do_not_pile_up() -> None:
     active, most, started = set(), [0], []
-    lock = threading.Lock()
+    lock, together = threading.Lock(), threading.Barrier(3)
 
     def grade_one(submission: Submission) -> Report:
         with lock:
             active.add(submission.filename)
             most[0] = max(most[0], len(active))
             started.append(submission.filename)
-        time.sleep(0.01)
+            early = len(started) <= 3
+        if early:
+            together.wait(60)
         with lock:
             active.remove(submission.filename)
         return make_report()
 
     rows = grade_all([found(str(n)) for n in range(30)], ASSIGNMENT, grade_one, slots=3)
     next(rows)
-    time.sleep(0.3)
+    time.sleep(0.3)  # Not until something holds: more of them would begin meanwhile.
     assert most[0] == 3
     assert len(started) <= AHEAD * 3 + 1
     rows.close()  # type: ignore[attr-defined]
