@@ -16,7 +16,8 @@ from reference import GATES, Case, lstm_gradients, split_gates
 
 Array = NDArray[np.floating]
 
-# Of the largest gradient in an array. Right answers are off by at most 4e-7, stopped gradients by 5e-2 and more.
+# Of the largest gradient in an array. Right answers are off by at most 4.1e-7 over a hundred
+# steps; one state cut once, between whichever two steps, by 2.2e-2 and more.
 TOLERANCE = 1e-4
 SEED = 17
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")

@@ -6,7 +6,6 @@ and when a model that had seen another shape is wrong where a fresh one is right
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -50,10 +49,6 @@ Array = NDArray[np.floating]
 RIGHT = 1e-3
 # Among answers that change from call to call, one is nearest by chance, so it must be this many times nearer.
 FAR_NEARER = 10.0
-# What can keep gradients from going back, every so many steps for instance.
-STOPS_GRADIENTS = re.compile(
-    r"stop_gradient|stop_recording|custom_gradient|no_gradient|prevent_gradient", re.IGNORECASE
-)
 # So many ways to construct a class are tried by their numbers.
 MOST_CONSTRUCTIONS = 4
 
@@ -282,9 +277,9 @@ class Runner:
         reading, assignment = self._reading, self._assignment
         exercise = self._cases[0].spec.id
         small = min(cases, key=lambda case: case.expected.size).spec.id
-        # A second call and gradients: on the smallest case, because they cost a call each. Gradients may be stopped
-        # every so many steps, which shows on many only.
-        measured = cases[0].spec.id if STOPS_GRADIENTS.search(reading.source) else small
+        # A second call and gradients: on the smallest case, because they cost a call each. What cuts gradients every so
+        # many steps shows on many only, so where the source holds anything that could, they are taken of the exercise.
+        measured = small if reading.lets_gradients_through else exercise
         sizes = ("batch", "timesteps", "features", "units")
         body = {
             "task": "class",

@@ -111,6 +111,7 @@ class Reading(ReadingModel):
     unpack_names: Annotated[list[list[str]], Field(max_length=200)] = []
     uses: list[Use] = []
     only_computes: bool = False
+    lets_gradients_through: bool = False
     result_files: list[int] = []
     advisories: list[ReadAdvisory] = []
 

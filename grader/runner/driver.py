@@ -503,15 +503,16 @@ class Driver:
                 self._phases.report(exc, case["id"])
             return
         steps = x.shape[1]
-        if steps < STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
-            longer = tf.concat([x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)
+        if steps != STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
+            # On fewer there are not all paths, and over a hundred a wrong answer's gradient may become too small.
+            other = tf.concat([x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)[:, :STEPS_OF_ALL_PATHS]
             try:
                 with tf.GradientTape() as tape:
-                    tape.watch(longer)
-                    output = built.model(longer)
-                longer_case = {**case, "timesteps": longer.shape[1]}
-                reach, first = self._reach(tape, longer, output, longer_case, assignment)
-            except Exception:  # that many steps are our idea, not the exercise's
+                    tape.watch(other)
+                    output = built.model(other)
+                other_case = {**case, "timesteps": STEPS_OF_ALL_PATHS}
+                reach, first = self._reach(tape, other, output, other_case, assignment)
+            except Exception:  # so many steps are our idea, not the exercise's
                 pass
         self._channel.send("gradients", arrays, case=case["id"], reach=reach, first_timestep=first)
 

@@ -20,6 +20,7 @@ from call_effects import only_computes
 from class_facts import global_x, near_class
 from decoding import INVISIBLE_SPACE, Unreadable, binary_kind, decode, is_html, is_link
 from gate_order import unpack_names
+from gradient_paths import lets_gradients_through
 from lockdown import RESULT
 from module_text import CLASS_TEXT, Module, code_cell, notebook_code, understood
 from notebook_cells import looks_like_notebook
@@ -77,6 +78,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         - ``unpack_names``: names of four-way splits in the class; ``advisories``: ``code``, ``params``, ``line``.
         - ``result_files``: lines that write files such as graders write.
         - ``only_computes``: whether calls of the class leave nothing behind, as `call_effects` sees it.
+        - ``lets_gradients_through``: whether nothing named in it could cut a gradient, as `gradient_paths` sees it.
         - ``uses``, the statements that are run for Task 2: ``statement`` (its place), ``sides``, ``shape_only``,
           ``equality``, ``assigns_attribute``, ``reads_weights``, as `use_plan.Use` describes them.
     """
@@ -95,6 +97,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         "uses": [],
         "result_files": [],
         "only_computes": False,
+        "lets_gradients_through": False,
         "advisories": [],
     }
     try:
@@ -165,6 +168,7 @@ def _describe(module: Module, result: Result) -> None:
     result["global_x"] = global_x(plan)
     result["advisories"] += review.advisories(plan, module.source)
     result["only_computes"] = only_computes(plan)
+    result["lets_gradients_through"] = lets_gradients_through(plan)
     result["result_files"] = review.result_files(plan.statements)
     result["homoglyphs"] = homoglyphs(plan)
     result["unpack_names"] = unpack_names(plan)

@@ -34,8 +34,8 @@ FORM = {
 def assert_documented(found: dict[str, Any]) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     found["source"].encode("utf-8")
-    flat = {"format", "error", "source", "class_line", "call_site", "unpack_names", "result_files", "only_computes"}
-    assert set(found) == flat | set(FORM)
+    flat = {"format", "error", "source", "class_line", "call_site", "unpack_names", "result_files"}
+    assert set(found) == flat | {"only_computes", "lets_gradients_through"} | set(FORM)
     assert found["format"] in (None, "py", "ipynb")
     for key, form in FORM.items():
         for item in found[key]:

@@ -1,0 +1,174 @@
+"""Right answers whose gradients are cut on the way: neither the means nor the number of steps makes a difference."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from grader.assignment import load_assignments
+from grader.pipeline import grade
+from grader.report import Check, Report
+from grader.sandbox import ForkSandbox, Kind
+from grader.submission import Submission
+from reference import ReferenceStore
+
+SUBMISSION = """
+import numpy as np
+import tensorflow as tf
+{top}
+
+class LSTM(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        self.h_size = h_size
+        self.lstm_cell = LSTMCell(h_size)
+{setup}
+
+    def call(self, x):
+        h = c = tf.zeros((x.shape[0], self.h_size))
+        outputs = []
+        for t in range(x.shape[1]):
+            if t and t % {every} == 0:
+{cut}
+            h, c = self.lstm_cell(x[:, t], h, c)
+            outputs.append(h)
+        return tf.stack(outputs, axis=1)
+"""
+# (before the class, in __init__, every so many steps)
+TRUNCATED = {
+    "stop_gradient": ("", "", "h, c = tf.stop_gradient(h), tf.stop_gradient(c)"),
+    "another name of it": ("cut = getattr(tf, 'stop_' + 'gradient')", "", "h, c = cut(h), cut(c)"),
+    "numpy": ("", "", "h, c = h.numpy(), c.numpy()"),
+    "an array": ("", "", "h, c = tf.convert_to_tensor(np.asarray(h)), np.array(c)"),
+    "constant": ("", "", "h, c = tf.constant(h.numpy()), tf.constant(np.array(c))"),
+    "assign": (
+        "",
+        "self.states = None",
+        """
+        if self.states is None or self.states.shape[1:] != h.shape:
+            self.states = tf.Variable(tf.stack([h, c]), trainable=False)
+        self.states.assign(tf.stack([h, c]))
+        h, c = tf.unstack(self.states)
+        """,
+    ),
+    "custom_gradient": (
+        """
+        @tf.custom_gradient
+        def cut(h, c):
+            return (tf.identity(h), tf.identity(c)), lambda dh, dc: (tf.zeros_like(dh), tf.zeros_like(dc))
+        """,
+        "",
+        "h, c = cut(h, c)",
+    ),
+    "numpy_function": (
+        "",
+        "",
+        """
+        shape = h.shape
+        h, c = tf.numpy_function(lambda h, c: (h, c), [h, c], [tf.float32, tf.float32])
+        h, c = tf.reshape(h, shape), tf.reshape(c, shape)
+        """,
+    ),
+    "integers": ("", "", "h, c = (tf.bitcast(tf.bitcast(state, tf.int32), tf.float32) for state in (h, c))"),
+    "a tape that looks away": (
+        "from tensorflow.python.eager import record",
+        "",
+        """
+        with record.stop_recording():
+            h, c = tf.identity(h), tf.identity(c)
+        """,
+    ),
+}
+DIFFERENT = {
+    "clipped": (
+        """
+        @tf.custom_gradient
+        def clipped(c):
+            return tf.identity(c), lambda dc: tf.clip_by_value(dc, -0.01, 0.01)
+        """,
+        "",
+        "c = clipped(c)",
+    ),
+    "scaled": (
+        """
+        @tf.custom_gradient
+        def scaled(h):
+            return tf.identity(h), lambda dh: 0.9 * dh
+        """,
+        "",
+        "h = scaled(h)",
+    ),
+    "one state only": ("", "", "h = tf.constant(h.numpy())"),
+    "half of it": ("", "", "c = 0.5 * c + tf.constant(0.5 * c.numpy())"),
+    "one unit": ("", "", "c = tf.concat([c[:, 1:][:, -1:] * 0 + c.numpy()[:, :1], c[:, 1:]], axis=1)"),
+}
+HONEST = {
+    "identity": ("", "", "h, c = tf.identity(h), tf.identity(c)"),
+    "a copy by NumPy that is not used": ("", "", "seen = np.array(h).mean()"),
+    "a gradient of one's own that is right": (
+        """
+        @tf.custom_gradient
+        def same(h):
+            return tf.identity(h), lambda dh: dh
+        """,
+        "",
+        "h = same(h)",
+    ),
+    "computed again on the way back": ("", "", "h, c = tf.recompute_grad(lambda h, c: (1.0 * h, 1.0 * c))(h, c)"),
+}
+# The canonical length is 100: with 99 only the last step is cut off.
+EVERY = (4, 7, 33, 50, 51, 98, 99)
+
+Grades = Callable[..., Report]
+
+
+@pytest.fixture(scope="module")
+def graded(references: ReferenceStore) -> Iterator[Grades]:
+    def grade_it(parts: tuple[str, str, str], *, every: int, keras: str) -> Report:
+        top, setup, cut = parts
+        source = SUBMISSION.format(
+            top=textwrap.dedent(top),
+            setup=textwrap.indent(textwrap.dedent(setup), " " * 8),
+            every=every,
+            cut=textwrap.indent(textwrap.dedent(cut).strip("\n"), " " * 16),
+        )
+        assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": keras})
+        return grade(Submission("submission.py", source.encode()), assignment, sandbox=box, references=references)
+
+    with ForkSandbox(slots=1) as box:
+        box.start(Kind.READER, Kind.KERAS3)
+        yield grade_it
+
+
+def _trainability(report: Report) -> Check:
+    assert report.error is None
+    return next(check for check in report.checks if check.id == "trainability")
+
+
+@pytest.mark.parametrize("generation", ["3", "2"])
+@pytest.mark.parametrize("parts", TRUNCATED.values(), ids=TRUNCATED.keys())
+def test_gradients_that_are_cut_every_so_many_steps_are_truncated(graded, parts, generation):
+    report = graded(parts, every=20, keras=generation)
+    check = _trainability(report)
+    assert (report.points, check.code, check.params["steps"]) == (90, "gradient_truncated", 20)
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_they_are_however_many_steps_it_is(graded, every):
+    check = _trainability(graded(TRUNCATED["numpy"], every=every, keras="3"))
+    assert (check.code, check.params["steps"]) == ("gradient_truncated", 99 % every + 1)
+
+
+@pytest.mark.parametrize("generation", ["3", "2"])
+@pytest.mark.parametrize("parts", DIFFERENT.values(), ids=DIFFERENT.keys())
+def test_gradients_that_are_changed_every_so_many_steps_differ(graded, parts, generation):
+    report = graded(parts, every=30, keras=generation)
+    assert (report.points, _trainability(report).code) == (90, "gradient_differs")
+
+
+@pytest.mark.parametrize("generation", ["3", "2"])
+@pytest.mark.parametrize("parts", HONEST.values(), ids=HONEST.keys())
+def test_what_cuts_nothing_costs_nothing(graded, parts, generation):
+    assert graded(parts, every=20, keras=generation).points == 100
