@@ -27,8 +27,9 @@ from reference.cases import specs_to_json
 from tests.postgresql import PostgreSQL, running_postgresql
 from tests.receiver import Receiver, listening
 
-# Shared machines stall now and then; a slow example is no failure.
-settings.register_profile("default", deadline=None)
+# Shared machines stall now and then; a slow example is no failure. With CI set, Hypothesis' own profile takes the same
+# examples each time, so that what fails there is the commit; everywhere else they are new ones.
+settings.register_profile("default", settings.default, deadline=None)
 settings.load_profile("default")
 
 
