@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import random
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -35,6 +36,23 @@ settings.load_profile("default")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutants", action="store_true", help="grade all wrong answers of tests/integration/mutants")
+    parser.addoption("--seed", type=int, help="of all moments that tests choose by chance; the first line tells it")
+
+
+@pytest.hookimpl(tryfirst=True)  # before the other processes get their options
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.seed is None:
+        config.option.seed = random.randrange(1_000_000)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed: {config.option.seed} (--seed={config.option.seed} chooses the same moments again)"
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Chooses moments and sizes by the seed of this session, for each test in its own way."""
+    return random.Random(f"{request.config.option.seed} {request.node.nodeid}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

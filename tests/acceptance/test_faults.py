@@ -48,14 +48,11 @@ def install(tmp_path: Path, cache_dir: Path, receiver: Receiver, request: pytest
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
-    install: Install, kind: str, receiver: Receiver, request: pytest.FixtureRequest
+    install: Install, kind: str, receiver: Receiver, request: pytest.FixtureRequest, chance: random.Random
 ) -> None:
     """Whatever there is dies, alone or with others, and is started again as by a supervisor. The service dies last,
     while it tells of a result.
     """
-    seed = random.randrange(1_000_000)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
     installation = install(kind)
     installation.start_web()
     kills: dict[str, Callable[[], object]] = {
@@ -110,14 +107,14 @@ def test_worker_killed_during_a_grade_is_replaced_by_the_others(install: Install
         assert installation.client.get(f"/api/v1/submissions/{id}").json()["report"]["points"] == 100
 
 
-def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install: Install) -> None:
+def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install: Install, chance: random.Random) -> None:
     installation = install("sqlite")
     installation.start_web()
     assert installation.post(CORRECT, wait="90").status_code == 200
     for _ in range(2):
         id = installation.post(CORRECT).json()["id"]
         installation.wait_for_running(id)
-        time.sleep(random.uniform(0, 0.5))
+        time.sleep(chance.uniform(0, 0.5))
         assert installation.kill_zygotes()
     installation.expect_one_result_each(AFTER_KILLS_SECONDS)
     for id in installation.accepted:
@@ -178,7 +175,7 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     assert installation.post(wait="30").status_code == 200
 
 
-def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: Install) -> None:
+def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: Install, chance: random.Random) -> None:
     installation = install("sqlite")
     installation.start_web()
     address = ("127.0.0.1", installation.client.base_url.port)
@@ -194,7 +191,7 @@ def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: In
     request = (head.format(length=len(body)) + body).encode()
     slow = [socket.create_connection(address) for _ in range(50)]
     for connection in slow:
-        connection.sendall(request[: random.randrange(1, len(request))])
+        connection.sendall(request[: chance.randrange(1, len(request))])
     for _ in range(3):
         started = time.monotonic()
         assert installation.post(wait="30").status_code == 200
