@@ -20,6 +20,8 @@ MAKES_CELL = re.compile(
 )
 # How TensorFlow calls a tensor that a call has left behind; what it says more means nothing to a student.
 OUT_OF_SCOPE = "is out of scope and cannot be used here"
+# The package that is Keras 2 whatever TensorFlow's own Keras is.
+KERAS2_BY_NAME = "tf_keras"
 # Of the CPU time that a run may take: beyond it another machine may end it.
 SLOW_SHARE = 0.5
 
@@ -81,6 +83,10 @@ def _lost_cell(evidence: Evidence) -> tuple[Params, int | None] | None:
 
 def _stopped_by(evidence: Evidence) -> Params:
     """Say what stood in the way of the other generation of Keras."""
+    for lost in evidence.execution.lost_imports()[:1]:
+        if KERAS2_BY_NAME in lost.message:
+            return {"variant": "by_name"}
+        return {"type": lost.type, "message": in_brief(lost.message)}
     for raised in evidence.execution.raised[:1]:
         if OUT_OF_SCOPE in raised.message:
             return {"variant": "scope"}

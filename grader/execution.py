@@ -51,6 +51,8 @@ RIGHT = 1e-3
 FAR_NEARER = 10.0
 # So many ways to construct a class are tried by their numbers.
 MOST_CONSTRUCTIONS = 4
+# What a statement raises that asks a module for something it does not have.
+NOT_IN_MODULE = ("ModuleNotFoundError", "ImportError", "AttributeError")
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,14 @@ class Execution:
 
     def failed_early(self) -> bool:
         """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
-        return not self.answers and (bool(self.raised) or self.outcome.killed_for in ("cpu", "wall", "budget"))
+        timed_out = self.outcome.killed_for in ("cpu", "wall", "budget")
+        return not self.answers and (bool(self.raised) or timed_out or self.lost_imports() != ())
+
+    def lost_imports(self) -> tuple[StatementFailed, ...]:
+        """What the class needs and did not get from a module that this Keras does not have, such as ``tf_keras``."""
+        if self.class_found is None or self.class_found.found:
+            return ()
+        return tuple(failed for failed in self.statements_failed if failed.type in NOT_IN_MODULE)
 
     def came(self) -> tuple[bool, bool, bool, int]:
         """How far it came: to a class, to a model, to knowing its weights, and to how many answers."""

@@ -120,7 +120,7 @@ VARIANTS = {
     "review_suggested": {"copied"},
     "attack_on_grader": {"forged", "frames"},
     "gradient_differs": {"without_h", "without_c"},
-    "keras_generation_used": {"slow", "notebook", "scope"},
+    "keras_generation_used": {"slow", "notebook", "scope", "by_name"},
 }
 CHECKS = (
     "contract", "equivalence", "generalisation", "statelessness", "trainability", "own_work", "weights_copied",
