@@ -56,6 +56,7 @@ def _is_variable(value: Any) -> bool:
 
 
 def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
+    """Find what is below `value`, which something must hold: `seen` has ids, and those of freed objects come again."""
     if id(value) in seen:
         return
     if is_recurrent(value):
@@ -91,8 +92,10 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
             if name not in internal:
                 found = _walk(item, f"{path}.{name}".lstrip("."), seen)
                 yield from found if is_layer else _held(path, found)
-        if isinstance(value, tf.keras.Sequential):
-            yield from _walk(list(value.layers), path, seen)
+        # Keras 2 keeps the layers of a functional model in its bookkeeping only.
+        if isinstance(value, tf.keras.Sequential) or (is_layer and getattr(value, "_is_graph_network", False)):
+            for index, layer in enumerate(value.layers):
+                yield from _walk(layer, f"{path}[{index}]", seen)
 
 
 def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -178,21 +179,22 @@ def _changed(leaf: Leaf, call: Callable[[], np.ndarray]) -> np.ndarray:
 
 def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Assignment:
     assignment = Assignment()
-    gate_of_owner: dict[str, str] = {}
+    gates_of_owner: dict[str, list[str]] = defaultdict(list)
     kernels = {array: gates for array, gates in choice.items() if array != "bias"}
     for array, gates in kernels.items():
         for gate, leaf in gates.items():
-            gate_of_owner[leaf.layer or _owner(leaf.path)] = gate
+            gates_of_owner[leaf.layer or _owner(leaf.path)].append(gate)
             if leaf.variable is not None:
                 assignment.slots.append((leaf, array, gate, split))
     input_paths = [leaf.path for array in ("kernel", "both") for leaf in kernels.get(array, {}).values()]
     gate_of_loose = {id(leaf): gate for gate, leaf in choice.get("bias", {}).items()}
 
     def gate_of(leaf: Leaf) -> str | None:
-        # The bias of a Dense layer goes with its kernel; any other one is named for itself, or stands beside it.
-        if leaf.layer is not None:
-            return gate_of_owner.get(leaf.layer)
-        return gate_of_loose.get(id(leaf)) or gate_of_path(leaf.path) or gate_of_owner.get(_owner(leaf.path))
+        # A bias goes with the kernel beside it; one of several biases in one object is named for itself.
+        beside = gates_of_owner.get(leaf.layer or _owner(leaf.path), [])
+        if leaf.layer is not None or len(set(beside)) == 1:
+            return beside[-1] if beside else None
+        return gate_of_loose.get(id(leaf)) or gate_of_path(leaf.path) or (beside[-1] if beside else None)
 
     _assign_biases(assignment, biases, input_paths, gate_of)
     return assignment

@@ -48,8 +48,9 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     has_fused = any(groups is fused for _, groups, _ in readings)
     biases = []
     for leaf, groups, fits in readings:
-        # With four features a bias (4, units) looks like the kernel of one gate.
-        if leaf.bare == (4, units) and groups is single and (has_fused or leaf.path.rpartition(".")[2][:1] in "bB"):
+        # With four features a bias (4, units) or (units, 4) looks like the kernel of one gate.
+        is_like_bias = leaf.bare in ((4, units), (units, 4)) and groups is single
+        if is_like_bias and (has_fused or leaf.path.rpartition(".")[2][:1] in "bB"):
             biases.append(leaf)
             continue
         array = next(iter(fits))
@@ -58,10 +59,12 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     taken = {id(leaf) for leaf, _, _ in readings}
     # The kernel of a Dense layer of one unit, ``(units, 1)``, is none.
     biases += [leaf for leaf in shaped if id(leaf) not in taken and not leaf.is_kernel]
+    for leaf in biases:
+        leaf.layout = "gates_last" if leaf.bare == (units, 4) else "plain"
     return Sorted(
         fused,
         single,
-        [leaf for leaf in biases if leaf.bare in ((4 * units,), (4, units))],
+        [leaf for leaf in biases if leaf.bare in ((4 * units,), (4, units), (units, 4))],
         [leaf for leaf in biases if leaf.bare == (units,)],
         [leaf for leaf in leaves if leaf.shape is None],
     )
@@ -138,6 +141,7 @@ def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
             "stacked": (gates, rows, units),
             "stacked_transposed": (gates, units, rows),
             "split": (rows, gates, units),
+            "gates_last": (rows, units, gates),
         }
     return tuple(layout for layout, shape in shapes.items() if leaf.bare == shape)
 
@@ -152,15 +156,18 @@ def laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
             "stacked": by_gate.transpose(1, 0, 2),
             "stacked_transposed": by_gate.transpose(1, 2, 0),
             "split": by_gate,
+            "gates_last": by_gate.transpose(0, 2, 1),
         }[leaf.layout]
+    elif leaf.layout == "gates_last":
+        columns = columns.reshape(gates, -1).T
     return columns.reshape(leaf.shape or ())
 
 
 def as_columns(values: np.ndarray, leaf: Leaf, array: str, gates: int) -> np.ndarray:
     """The reverse of `laid_out`."""
     if array == "bias":
-        return values.ravel()
-    axes = {"stacked": (1, 0, 2), "stacked_transposed": (2, 0, 1), "split": (0, 1, 2)}
+        return values.reshape(-1, gates).T.ravel() if leaf.layout == "gates_last" else values.ravel()
+    axes = {"stacked": (1, 0, 2), "stacked_transposed": (2, 0, 1), "split": (0, 1, 2), "gates_last": (0, 2, 1)}
     values = values.reshape(leaf.bare) if leaf.bare else values
     if leaf.layout in axes:
         values = values.transpose(axes[leaf.layout])
