@@ -37,11 +37,12 @@ test: setup  ## run the whole test suite, shared by two processes (make test WOR
 test-unit: setup  ## run the tests that need no TensorFlow, process or socket (seconds)
 	$(BIN)/pytest tests/unit
 
-lint: setup  ## ruff, mypy and the import contracts
+lint: setup  ## ruff, mypy, the import contracts and the length of commit subjects
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	.ci/subjects
 
 bench: setup  ## measure what a grade costs; the figures go to .benchmarks/bench.json too
 	$(call benchmark,test_cost.py,bench.json)

@@ -1,1 +1,1 @@
-"""The service: HTTP API, pages, storage and jobs. No TensorFlow in this process."""
+"""The service: HTTP API, pages, storage and queue. It never imports TensorFlow."""

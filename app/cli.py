@@ -1,6 +1,6 @@
-"""The command line with the service's commands: those of the engine, and how the service is run and looked after.
+"""The whole command line: the engine's commands, and those that run the service and look after it.
 
-What needs a web framework or a database is imported in the functions, because the other commands start faster without.
+The web framework and the database are imported inside functions, so that the other commands start faster.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
     from app.storage.database import Database
 
 T = TypeVar("T")
-# As SQLite says it.
+# SQLite's messages.
 DAMAGED_DATABASE = ("file is not a database", "database disk image is malformed")
 
 __all__ = ["main"]
 
 db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 cli.add_typer(db, name="db")
-students = typer.Typer(help="What is kept about students.", no_args_is_help=True)
+students = typer.Typer(help="Delete the data of a student.", no_args_is_help=True)
 cli.add_typer(students, name="students")
-tokens = typer.Typer(help="Give out and end tokens, beside a running service.", no_args_is_help=True)
+tokens = typer.Typer(help="Make, list and end tokens. The service may be running.", no_args_is_help=True)
 cli.add_typer(tokens, name="tokens")
 
 
-held = typer.Typer(help="Attempts that wait for a teacher's decision.", no_args_is_help=True)
+held = typer.Typer(help="List and decide attempts that wait for a teacher.", no_args_is_help=True)
 cli.add_typer(held, name="held")
 
 Reason = Annotated[str, typer.Option(help="For the student to read.")]
-HeldId = Annotated[str, typer.Argument(metavar="ID", help="Out of the list.")]
+HeldId = Annotated[str, typer.Argument(metavar="ID", help="As `held list` shows it.")]
 
 
 @cli.command()
 def serve() -> None:
     """Start the service; print the address, the owner's link and a curl line.
 
-    On SQLite it also grades. On PostgreSQL workers do (`lstm-grader worker`), on this machine or on others.
+    On SQLite the service also grades. On PostgreSQL workers do (`lstm-grader worker`), on this machine or on others.
 
     Settings come from the environment: LSTM_GRADER_HOST, LSTM_GRADER_PORT, LSTM_GRADER_DATA_DIR and others.
-    Exit codes: 0 stopped, 2 it cannot start like this, 3 we failed.
+    Exit codes: 0 stopped, 2 cannot start with these settings, 3 we failed.
     """
     with starting() as settings:
         from app.server import run
@@ -69,10 +69,10 @@ def serve() -> None:
 
 @cli.command()
 def worker() -> None:
-    """Grade what services on the same PostgreSQL accept, until stopped; start as many as there are machines.
+    """Grade submissions that services on the same PostgreSQL accept, until stopped. Start one on each machine.
 
-    Needs LSTM_GRADER_DATABASE_URL. LSTM_GRADER_SLOTS says how many submissions it grades at the same time. What it
-    does not finish is graded by others. Exit codes: 0 stopped, 2 it cannot start like this, 3 we failed.
+    Needs LSTM_GRADER_DATABASE_URL. LSTM_GRADER_SLOTS sets how many submissions it grades at the same time. Unfinished
+    submissions go back to the queue. Exit codes: 0 stopped, 2 cannot start with these settings, 3 we failed.
     """
     with starting() as settings:
         from app.stopping import leave
@@ -84,7 +84,7 @@ def worker() -> None:
 
 
 def _inspect_database(console: Console) -> str | None:
-    """What `doctor` says of the service's part, and what is wrong with it."""
+    """Print the service's section of `doctor`, and return its fault."""
     with starting() as settings:
         from app.commands.inspection import inspect_database
 
@@ -99,10 +99,10 @@ sections.append(_inspect_database)
 
 @db.command()
 def upgrade() -> None:
-    """Bring the tables to the form that this version works with.
+    """Upgrade the tables to the form that this version works with.
 
-    A service on SQLite does that itself when it starts. On PostgreSQL run this before the first start and after each
-    update; processes of the old version should be stopped. Exit codes: 0 done, 2 wrong settings, 3 we failed.
+    A service on SQLite upgrades its own when it starts. On PostgreSQL run this before the first start and after each
+    update, with the processes of the old version stopped. Exit codes: 0 done, 2 wrong settings, 3 we failed.
     """
     with starting() as settings:
         from app.log_config import configure_logging
@@ -126,11 +126,11 @@ def upgrade() -> None:
 
 @db.command("backup")
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where the copy goes; it must not be there yet.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.", show_default=False)],
 ) -> None:
-    """Copy an SQLite database into one file, while the service runs.
+    """Copy an SQLite database into one file. The service may be running.
 
-    PostgreSQL is backed up with pg_dump: docs/operations.md. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    Back up PostgreSQL with pg_dump: docs/operations.md. Exit codes: 0 done, 2 wrong usage, 3 we failed.
     """
     check_output(file)
     with starting() as settings:
@@ -142,11 +142,11 @@ def backup(
 
 @db.command("restore")
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `db backup` has made.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A file that `db backup` has made.", show_default=False)],
 ) -> None:
-    """Put a copy back in place. The service must be stopped; what was there before is kept beside it.
+    """Restore a backup. The service must be stopped; the database from before is kept beside the restored one.
 
-    Tables of an older version are upgraded when the service starts. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    The service upgrades older tables when it starts. Exit codes: 0 done, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
         from app.commands import backup
@@ -161,12 +161,15 @@ def restore(
 @db.command()
 def prune(
     days: Annotated[
-        float, typer.Option("--older-than-days", min=0, max=36500, help="Delete what is older.", show_default=False)
+        float,
+        typer.Option(
+            "--older-than-days", min=0, max=36500, help="Delete submissions older than this.", show_default=False
+        ),
     ],
 ) -> None:
-    """Delete submissions and reports that are older than so many days; what waits to be graded stays.
+    """Delete submissions older than so many days, with their reports. Waiting ones stay.
 
-    A service does that daily where LSTM_GRADER_RETENTION_DAYS is set. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    A service with LSTM_GRADER_RETENTION_DAYS set does this daily. Exit codes: 0 done, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
         from app.submissions.deletion import delete_older
@@ -176,12 +179,12 @@ def prune(
 
 @students.command("delete")
 def delete_student_command(
-    name: Annotated[str, typer.Argument(help="As it was given with the submissions.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name as in the submissions.", show_default=False)],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete everything that is kept about a student: files, reports, own tokens. It cannot be undone.
+    """Delete everything that is kept about a student: files, reports, own tokens. This cannot be undone.
 
-    The service may run meanwhile. Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
+    The service may be running. Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
         from app.errors import StudentInvalid
@@ -225,12 +228,12 @@ def _in_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -
 
 @tokens.command("create")
 def create_token(
-    name: Annotated[str, typer.Argument(help="What it is for, such as Moodle.")],
+    name: Annotated[str, typer.Argument(help="Purpose of the token, such as Moodle.")],
     role: Annotated[str, typer.Option(help="submitter, teacher or admin.")] = "submitter",
     student: Annotated[str | None, typer.Option(help="Makes it this student's own.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=36500, help="How long it is valid; else for ever.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=36500, help="Days of validity; default: no end.")] = None,
 ) -> None:
-    """Print a new token, and for a student the link to give out, which signs a browser in. They are shown only now.
+    """Print a new token, and for a student's own the link that signs a browser in. They are shown only now.
 
     Exit codes: 0 made, 2 wrong usage or settings, 3 we failed.
     """
@@ -243,7 +246,7 @@ def create_token(
 
 @tokens.command("list")
 def list_tokens() -> None:
-    """List all tokens, ended ones too; never the tokens themselves."""
+    """List all tokens, ended ones too. Their secrets are not shown."""
     with starting() as settings:
         from app.commands import administration
 
@@ -252,8 +255,8 @@ def list_tokens() -> None:
 
 
 @tokens.command("revoke")
-def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="Out of the list.")]) -> None:
-    """End a token at once, with the browsers that it signed in."""
+def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="As `tokens list` shows it.")]) -> None:
+    """End a token at once, and sign out its browsers."""
     with starting() as settings:
         from app.commands import administration
 
@@ -262,7 +265,7 @@ def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="Out
 
 @held.command("list")
 def list_held() -> None:
-    """List the attempts that nobody has decided on. Their code attacked the grader itself; the report says how."""
+    """List undecided attempts. Their code attacked the grader itself; each report says how."""
     with starting() as settings:
         from app.commands import administration
 
@@ -278,7 +281,7 @@ def accept_held(submission: HeldId, reason: Reason) -> None:
 
 @held.command("reject")
 def reject_held(submission: HeldId, reason: Reason) -> None:
-    """Let an attempt never count."""
+    """Exclude an attempt for good."""
     _decide(submission, "rejected", reason)
 
 
@@ -291,18 +294,18 @@ def _decide(submission: str, decision: str, reason: str) -> None:
 
 @cli.command()
 def regrade(
-    submissions: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Certain submissions.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
-    assignment: Annotated[str | None, typer.Option(help="Those of this assignment.")] = None,
-    student: Annotated[str | None, typer.Option(help="Those of this student.")] = None,
-    status: Annotated[str | None, typer.Option(help="Those with this verdict, such as internal_error.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Those handed in at this moment (UTC) or later.")] = None,
-    wait: Annotated[bool, typer.Option(help="Wait until it is done, and print what changed.")] = False,
+    submissions: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of submissions.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All submissions.")] = False,
+    assignment: Annotated[str | None, typer.Option(help="Only of this assignment.")] = None,
+    student: Annotated[str | None, typer.Option(help="Only of this student.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only with this verdict, such as internal_error.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only submitted at this moment (UTC) or later.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until it is done, and print the changes.")] = False,
 ) -> None:
     """Have submissions graded again, behind all uploads. The new report counts; the earlier ones stay.
 
-    A running service (or worker) does it; it need not be told. Exit codes: 0 queued, or done with --wait; 2 wrong usage
-    or settings, 3 we failed.
+    A running service or worker picks them up by itself. Exit codes: 0 queued, or done with --wait; 2 wrong usage or
+    settings, 3 we failed.
     """
     chosen = {"assignment": assignment, "student": student, "status": status, "since": since}
     given = {key: value for key, value in chosen.items() if value is not None}
@@ -317,7 +320,7 @@ def regrade(
 
 @contextlib.contextmanager
 def starting() -> Iterator[Settings]:
-    """The settings; what stops a command becomes a sentence and an exit code."""
+    """Give the settings; turn an error that stops a command into a sentence and an exit code."""
     import sqlite3
 
     from alembic.util import CommandError
@@ -347,7 +350,7 @@ def starting() -> Iterator[Settings]:
         typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc
     except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
-        # Without the statement, and the address of a page about it.
+        # Only the message: SQLAlchemy adds the statement and a link.
         reason = str(getattr(exc, "orig", None) or exc).strip()
         typer.echo(f"lstm-grader: {_of_database(settings, reason)}", err=True)
         raise typer.Exit(OUR_FAILURE) from exc

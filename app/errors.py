@@ -1,20 +1,20 @@
-"""What the service refuses to do, and the one table from an exception's class to its HTTP answer.
+"""The exceptions of the service, and the one table from an exception's class to its HTTP answer.
 
     AppError
       AccessDenied
         NotAuthenticated        no token, or one that is unknown, expired or revoked
         SessionMissing          the same, for a page
-        FormExpired             a page's form without its secret, or with that of another session
+        FormExpired             a page's form without its secret, or with another session's
         OtherSite               a form that acts on a session was sent by a page of another site
         NotPermitted            the token's role does not allow it
-        TargetRefused           a webhook is to lead where nothing is sent to
-        OtherStudent            the token is a student's own, and something was handed in for another
-      TooManyRequests           more than the settings allow in this time
-      Overloaded                what was uploaded before waits too long already
+        TargetRefused           a webhook's address is one that nothing is sent to
+        OtherStudent            the token is a student's own, and the upload names another student
+      TooManyRequests           more than the settings allow in a minute
+      Overloaded                earlier uploads wait too long already
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
         FormUnreadable          it claims to be one and is not
-        UploadTooSlow             it did not end in time
+        UploadTooSlow           it did not end in time
         FieldsMissing
         FieldsUnknown
         StudentInvalid
@@ -26,19 +26,19 @@
         FileEmpty
         FileTooLarge
         FileTypeUnsupported
-        IdempotencyKeyReused    the same key came with something else
+        IdempotencyKeyReused    the key was used for another request
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
       ReportNotReady            the submission is not graded yet
       ReportNotFound            the submission has no report with this number, or the report no such picture
       NotCancellable            the submission is being graded, or is done
-      NotHeld                   there is nothing to decide on
+      NotHeld                   the submission was never held
       TokenMadeBefore           with this idempotency key; its secret was shown then
-      TokenNotFound             there is none, or it is not this one's to manage
+      TokenNotFound             there is none that the asking token may manage
       RegradeNotFound
       WebhookNotFound           there is none, or it is somebody else's
       TooManyWebhooks           for one token
-      NotPossible               what a command was asked for; no client sees it
+      NotPossible               a command cannot do this; no client sees it
       CannotStart               stops a command; no client sees it
         DataDirInUse            another service runs on the same data
         DatabaseOutdated        the tables are those of an older version, or there are none
@@ -46,15 +46,15 @@
         DatabaseMissing         a command needs a database, and a service was never started on this one
         DatabaseLost            there was a database, and it is gone, empty, or has lost something
         DatabaseForeign         another program has made the tables
-        DatabaseUnusable        no database can be where the settings say
+        DatabaseUnusable        no database can be at the path in the settings
         OwnerTokenMissing       services that share a database would each end the other's owner token
         BackupUnusable          a copy of a database is damaged, or of a newer version
         BackupElsewhere         PostgreSQL is backed up by its own tools
         NothingToShare          a worker was started on SQLite, whose service grades by itself
 
 The exceptions do not know HTTP. Their texts are in app/locale, under ``problem.<slug>.title`` and
-``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON answer. What only an operator sees
-has its text here.
+``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON answer. Texts that only operators
+see are here.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class NotPossible(AppError):
 
 
 class CannotStart(AppError):
-    """Attributes: text: what the operator reads; `params` fill it."""
+    """An error that stops a command. Attributes: text: the operator's message; `params` fill it."""
 
     text: ClassVar[str] = ""
 
@@ -220,7 +220,7 @@ class CannotStart(AppError):
 
 
 class DataDirInUse(CannotStart):
-    text = "another service uses {data_dir}. Stop it, or set LSTM_GRADER_DATA_DIR to another folder."
+    text = "another service uses {data_dir}. Stop it, or set LSTM_GRADER_DATA_DIR to another folder"
 
 
 class DatabaseOutdated(CannotStart):
@@ -230,26 +230,26 @@ class DatabaseOutdated(CannotStart):
 class DatabaseNewer(CannotStart):
     text = (
         "the database is at revision {current}, which a newer lstm-grader has made; this one knows revisions up to "
-        "{expected}. Install the newer version again, or restore a backup that was made before the update."
+        "{expected}. Install the newer version again, or restore a backup that was made before the update"
     )
 
 
 class DatabaseMissing(CannotStart):
     text = (
         "there is no database {database}. A service makes it when it first starts, and so does: lstm-grader db "
-        "upgrade. If there should be one, look at LSTM_GRADER_DATA_DIR and LSTM_GRADER_DATABASE_URL."
+        "upgrade. If there should be one, check LSTM_GRADER_DATA_DIR and LSTM_GRADER_DATABASE_URL"
     )
 
 
 class DatabaseLost(CannotStart):
     text = (
-        "{database} {reason}; {marker} shows what was there. Nothing was changed. Put the file back with the -wal file "
-        "beside it, or restore a backup: lstm-grader db restore FILE. To go on without what is lost, delete {marker}"
+        "{database} {reason}, by the record in {marker}. Nothing was changed. Put the file back with the -wal file "
+        "beside it, or restore a backup: lstm-grader db restore FILE. To go on without the lost data, delete {marker}"
     )
 
 
 class DatabaseForeign(CannotStart):
-    text = "{database} is a database of another program. Nothing was changed. Move it away, or choose another name."
+    text = "{database} is a database of another program. Nothing was changed. Move it away, or choose another name"
 
 
 class DatabaseUnusable(CannotStart):
@@ -262,7 +262,7 @@ class OwnerTokenMissing(CannotStart):
 
 class NothingToShare(CannotStart):
     text = (
-        "a service on SQLite grades by itself; a worker of its own needs a database that both can reach: "
+        "a service on SQLite grades by itself; a separate worker needs a database that both can reach: "
         "LSTM_GRADER_DATABASE_URL=postgresql://..."
     )
 
@@ -356,7 +356,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     CommitUnanswered: Answer(503, "outcome-unknown"),
     Exception: Answer(500, "internal-error"),
 }
-# What the framework itself refuses, by status: a body that is none, no such page, no such method.
+# The framework's own refusals, by status: a bad body, no such page, no such method.
 FRAMEWORK_ANSWERS: dict[int, Answer] = {
     400: Answer(400, "body-unreadable"),
     404: Answer(404, "not-found"),
@@ -366,10 +366,10 @@ FRAMEWORK_ANSWERS: dict[int, Answer] = {
 
 
 def answer_for(error: Exception) -> Answer:
-    """The row of the nearest class in the table."""
+    """Find the row of the nearest class in the table."""
     if isinstance(error, HTTPException):
         return FRAMEWORK_ANSWERS.get(error.status_code) or Answer(error.status_code, "invalid-request")
     for cls in type(error).__mro__:
         if answer := ANSWERS.get(cls):
             return answer
-    raise LookupError(f"no answer for {type(error)}")  # Only for what is no Exception at all.
+    raise LookupError(f"no answer for {type(error)}")  # Only if it is no Exception.

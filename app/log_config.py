@@ -1,7 +1,7 @@
-"""Formatters and handlers; nothing else in `app` configures logging.
+"""Log formatters and handlers; no other module of `app` configures logging.
 
 An event name is constant, facts are fields. On a terminal a line reads ``12:00:01 info graded status=passed``;
-elsewhere it is one JSON object. Lines written while a request or a submission is handled carry its id.
+elsewhere it is one JSON object. Lines about a request or a submission carry its id.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any, TextIO
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 submission_id_var: ContextVar[str | None] = ContextVar("submission_id", default=None)
 
-# Of these, warnings are enough.
+# Only their warnings are logged.
 NOISY = ("aiosqlite", "alembic", "asyncio", "psycopg", "python_multipart", "sqlalchemy", "uvicorn")
-# What every record has anyway; the rest came in by `extra`.
+# Attributes of every record; all others came in by `extra`.
 RECORD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
-    """Send everything to `stream`: readable on a terminal, JSON lines elsewhere."""
+    """Log to `stream`: readable lines on a terminal, JSON lines elsewhere."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TerminalFormatter() if stream.isatty() else JSONFormatter())
     handler.addFilter(add_ids)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Its lines would say what ours say, the address of a request in full included; ours leave the query out.
+    # Its lines repeat ours, and hold the query, which ours leave out.
     logging.getLogger("uvicorn.access").disabled = True
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

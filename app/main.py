@@ -1,4 +1,4 @@
-"""Puts the service together. Importing this module starts nothing, and nothing here imports TensorFlow."""
+"""Puts the service together. Importing this module starts nothing and imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from grader import Assignment, load_assignments
 from grader.formats import html
 
 STATIC_FILES = Path(__file__).parent / "web" / "static"
-# Event streams must not wait for more, and files that students have sent go back as they came. The secrets of forms are
-# masked (`app.http.masking`).
+# Compression would delay event streams. Uploaded files are returned unchanged. The secrets of forms are masked, because
+# pages are compressed (`app.http.masking`).
 NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 COMPRESSION = 6
 
@@ -56,16 +56,16 @@ def create_app(
     grade_with: Grade | None = None,
     draw_with: Charts | None = None,
 ) -> FastAPI:
-    """The whole service as one ASGI application; on SQLite its lifespan also starts the worker and stops it.
+    """Make the whole service as one ASGI application. On SQLite its lifespan also runs the worker.
 
     Args:
         owner_token: its holder may do everything; None: a random one that nobody learns.
-        grade_with: what grades on SQLite; None: the engine with a sandbox of its own. Tests put something faster here.
-        draw_with: what draws pictures; None: a process of its own.
+        grade_with: grades on SQLite; None: the engine with a sandbox of its own. Tests pass a faster one.
+        draw_with: draws pictures; None: a process of its own.
     Raises:
         AssignmentError: an assignment file is wrong.
-        OwnerTokenMissing: PostgreSQL is used without one in the settings (raised by the lifespan).
-        DatabaseOutdated: PostgreSQL's tables are those of another version (raised by the lifespan).
+        OwnerTokenMissing: the settings lack one on PostgreSQL (raised by the lifespan).
+        DatabaseOutdated: PostgreSQL's tables are of another version (raised by the lifespan).
         DataDirInUse: another service runs on the same data (raised by the lifespan).
         SandboxUnavailable: this host does not have the device that the settings ask for (raised by the lifespan).
     """
@@ -142,11 +142,11 @@ async def _embedded(
     metrics: Metrics,
     grade_with: Grade | None,
 ) -> AsyncIterator[tuple[Jobs, SelfTest]]:
-    """The queue of a service that also grades; the data folder and its database are this one's alone."""
+    """Run the queue of a service that also grades. It alone uses the data folder and the database in it."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(locked(settings.data_dir))
         await database.upgrade()
-        # Left in the opposite order: the worker stops, the sandbox ends what still runs, then the threads are free.
+        # Left in reverse: the worker stops, the sandbox ends the runs that are left, then the threads are free.
         threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
         grade = grade_with or stack.enter_context(warm_engine(settings, assignments, metrics))
         self_test = await stack.enter_async_context(

@@ -1,4 +1,4 @@
-"""Runs the application in this process: takes the port, starts the worker, says where it is, serves, stops in order."""
+"""Runs the application in this process: takes the port, starts the worker, prints the address, serves, stops."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. A second one ends the process at once; what is graded then is queued again later.
+    """Serve until SIGTERM or SIGINT. A second signal ends the process at once; the next start repeats running grades.
 
     Raises:
         OSError: the address cannot be listened on, or a folder cannot be used.
@@ -51,7 +51,7 @@ async def _run(settings: Settings) -> None:
     with listen(settings.host, settings.port) as listener:
         async with app.router.lifespan_context(app):
             services: Services = app.state.services
-            # A token that the operator chose is known to the operator, and this output perhaps to others.
+            # The operator knows a token of the settings, and others may read this output.
             print(greeting(settings.url(listener.getsockname()[1]), None if given else token), flush=True)
 
             def stop() -> None:
@@ -75,10 +75,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def greeting(url: str, token: str | None) -> str:
-    """What the owner needs to know; the only place where a token is shown.
+    """Write the message for the owner, the only one that shows a token.
 
     Args:
-        token: one that was made for this start; None: the owner's is set, and is shown nowhere.
+        token: made for this start; None: the settings have the owner's token, which is never shown.
     """
     if token is None:
         sign_in = f"""Sign in with the token that is set in LSTM_GRADER_OWNER_TOKEN:
@@ -101,7 +101,7 @@ lstm-grader {version("lstm-grader")} runs on {url}
 
 @contextlib.asynccontextmanager
 async def answering(state: Operations, port: int) -> AsyncIterator[None]:
-    """Answer on this port what a worker has to say: /healthz, /readyz and /metrics.
+    """Answer a worker's /healthz, /readyz and /metrics on this port.
 
     Raises:
         OSError: the port cannot be listened on.
@@ -134,13 +134,13 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         server_header=False,
         ws="none",
         forwarded_allow_ips="127.0.0.1",
-        # A number of seconds, whole or not, whatever its annotation says.
+        # It takes fractions of seconds, although it is annotated as int.
         timeout_graceful_shutdown=connection_seconds(settings.shutdown_seconds),  # type: ignore[arg-type]
     )
 
 
 class _Guest(uvicorn.Server):
-    """A server in a process that is somebody else's: signals are not for it."""
+    """A server that leaves the signals to the worker in whose process it runs."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

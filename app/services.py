@@ -1,4 +1,4 @@
-"""What request handlers work with; one of each per application, kept in `app.state`."""
+"""The objects that request handlers work with, one of each per application, kept in `app.state`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WATCHERS_LOOKING = 4
 
 @dataclass(frozen=True)
 class Operations:
-    """What says how the process is, one that serves and one that only grades.
+    """The state of a process for monitoring, whether it serves or only grades.
 
     Attributes:
         self_test: None: this process does not grade.
@@ -43,13 +43,13 @@ class Operations:
 
 @dataclass(frozen=True)
 class Services:
-    """What handlers of uploads, pages and the API share.
+    """The objects that handlers of uploads, pages and the API share.
 
     Attributes:
-        holders: whose a token is, by its hash.
-        request_limit: of one token to the API.
-        looking: how many of those who wait for a submission may ask the database at the same time. Hundreds do when a
-            grade ends, and uploads shall find a free connection then.
+        holders: finds the holder of a token by its hash.
+        request_limit: for each token, on the API.
+        looking: lets a few watchers at a time ask the database. Hundreds want to when a grade ends, and uploads still
+            need a free connection.
     """
 
     settings: Settings

@@ -1,7 +1,7 @@
-"""What an operator can set, from environment variables named ``LSTM_GRADER_...`` and from nowhere else.
+"""The operator's settings, from environment variables named ``LSTM_GRADER_...`` and from nowhere else.
 
-A secret can stand in a file instead, as container platforms hand them out: ``LSTM_GRADER_..._FILE`` names it. This is
-the only file of the service that reads the environment.
+A secret can come in a file instead, as container platforms provide them: ``LSTM_GRADER_..._FILE`` names it. No other
+module of the service reads the environment.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from grader.sandbox import CAN_BE_MISSING, DeviceChoice
 from grader.sandbox.cores import available_cores
 
 ENV_PREFIX = "LSTM_GRADER_"
-# What a bearer token may be made of (RFC 6750), and long enough not to be guessed.
+# The characters of a bearer token (RFC 6750), and enough of them that nobody can guess it.
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
 DIFFERENT_CHARACTERS = 8
-#: Settings that can come in a file, whose name stands in the variable with ``_FILE`` at its end.
+#: Settings that can come in a file, which the variable ending in ``_FILE`` names.
 SECRETS = ("owner_token", "metrics_token", "database_url")
 
 
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes any free one")
     public_url: str | None = Field(
-        None, description="address of the service as its users see it, when a proxy stands before it"
+        None, description="address of the service as its users see it, when it is behind a proxy"
     )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("lstm-grader", appauthor=False),
@@ -52,17 +52,17 @@ class Settings(BaseSettings):
     upload_bytes: PositiveInt = Field(20_000_000, description="largest accepted file")
     accept_missing: str = Field(
         "",
-        description=f"parts of the wall around submissions to run without: of {', '.join(CAN_BE_MISSING)}, with commas",
+        description=f"parts of the sandbox that may be missing: of {', '.join(CAN_BE_MISSING)}, separated by commas",
     )
     device: DeviceChoice = Field(
-        "cpu", description="what submissions run on: cpu, gpu, or auto: a GPU where there is one that the box can use"
+        "cpu", description="device for submissions: cpu, gpu, or auto, which takes a GPU if the box can use one"
     )
     slots: PositiveInt = Field(
         default_factory=available_cores, description="submissions graded at the same time; by default one per core"
     )
     language: Literal["en", "ru"] | None = Field(
         None,
-        description="where a reader asks for no language that we have; by default the assignment's for its reports, "
+        description="language for readers who ask for none that we have; by default the assignment's for its reports, "
         "English for the rest",
     )
     owner_token: SecretStr | None = Field(
@@ -71,41 +71,41 @@ class Settings(BaseSettings):
     token_requests_per_minute: PositiveInt = Field(6000, description="requests to the API with one token")
     student_uploads_per_minute: PositiveInt = Field(30, description="uploads of one student")
     webhook_private_targets: bool = Field(
-        False, description="whether webhooks may lead into private networks, and by HTTP without TLS"
+        False, description="whether webhooks may go to private networks, and by HTTP without TLS"
     )
     behind_proxy: bool = Field(
         False,
-        description="whether only a proxy connects, which waits for whole requests itself; connections that owe us a "
-        "header are then neither timed nor counted",
+        description="whether all connections come from a proxy that waits for whole requests; slow ones are then "
+        "neither timed nor counted",
     )
     session_seconds: PositiveInt = Field(7 * 24 * 3600, description="how long a browser stays signed in")
     shutdown_seconds: PositiveFloat = Field(
         8.0,
         allow_inf_nan=False,
-        description="how long a stop may take, at least 3; running grades may go on for all but its last 2 seconds, "
-        "and what is not done by then is queued again",
+        description="how long a stop may take, at least 3; running grades have until 2 seconds before its end, and are "
+        "then queued again",
     )
     retention_days: PositiveFloat | None = Field(
         None,
         allow_inf_nan=False,
         le=36500,
-        description="submissions and their reports are deleted when they are older than this; by default never",
+        description="age at which submissions and their reports are deleted; by default never",
     )
     queue_seconds: PositiveFloat = Field(
         3600.0,
         allow_inf_nan=False,
-        description="uploads are refused with 503 while the one that waits longest has waited longer than this",
+        description="uploads are refused with 503 while another one has waited longer than this",
     )
     self_test_seconds: PositiveFloat = Field(
         600.0,
         allow_inf_nan=False,
-        description="how often a known answer is graded when nothing else shows that grading works",
+        description="how often a known answer is graded when no student's grade shows that grading works",
     )
     metrics_token: SecretStr | None = Field(
-        None, description="opens /metrics and nothing else; without it a teacher's or an admin's token does"
+        None, description="opens /metrics and nothing else; a teacher's or an admin's token opens it as well"
     )
     worker_port: int | None = Field(
-        None, ge=0, le=65535, description="where a worker answers /healthz, /readyz and /metrics; by default nowhere"
+        None, ge=0, le=65535, description="port of a worker's /healthz, /readyz and /metrics; by default none"
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -163,7 +163,7 @@ class Settings(BaseSettings):
         return self
 
     def url(self, port: int | None = None) -> str:
-        """Where a user of this machine, or of the proxy before it, finds the service; without a slash at the end."""
+        """Return the service's address for users of this machine or of the proxy, without a slash at the end."""
         if self.public_url:
             return self.public_url
         host = self.host
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
 
 
 def unknown_variables() -> list[str]:
-    """Names of environment variables that look like ours and set nothing, such as a misspelt one."""
+    """List environment variables that look like ours and set nothing, such as a misspelt one."""
     known = {_variable(name) for name in Settings.model_fields} | {_variable(f"{name}_file") for name in SECRETS}
     return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
 
@@ -190,7 +190,7 @@ def _variable(name: str) -> str:
 
 
 def _secrets_in_files() -> dict[str, str]:
-    """Raises: OSError: a file cannot be read; ValueError: a secret stands in a variable as well."""
+    """Raises: OSError: a file cannot be read; ValueError: a secret is set by a variable as well."""
     found = {}
     for name in SECRETS:
         if path := os.environ.get(_variable(f"{name}_file")):

@@ -1,4 +1,4 @@
-"""Runs a worker in this process: grades what others accept, until it is told to stop."""
+"""Runs a worker in this process: grades what services accept, until it is stopped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT. A second one ends the process at once; others then grade what it was grading.
+    """Work until SIGTERM or SIGINT. A second signal ends the process at once; other workers take over its submissions.
 
     Raises:
         NothingToShare: the database is no PostgreSQL.

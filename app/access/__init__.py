@@ -1,1 +1,1 @@
-"""Who may ask for what: tokens, limits, and requests that can be sent twice."""
+"""Access: tokens, limits, and requests that can be sent twice."""

@@ -1,7 +1,7 @@
-"""Requests that can be sent twice: what was made with the same key of the same token is found again, and not made anew.
+"""Requests that can be sent twice: the same key of the same token finds the first row instead of making another.
 
-The key stands in the row that the request made, so that both are stored or neither. An index lets no token use one key
-for two rows of a table.
+The key is a column of the row that the request made, so both are stored or neither. A unique index keeps a token from
+using one key for two rows of a table.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.storage.database import Database
 from app.storage.models import Regrade, Submission, Token, Webhook
 
 Made = TypeVar("Made", Regrade, Submission, Token, Webhook)
-# The columns that name the token which sent the request.
+# The column that names the requesting token, by table.
 SENT_BY = {
     Regrade: Regrade.requested_by,
     Submission: Submission.submitted_by,
@@ -35,7 +35,7 @@ async def made_before(
     Args:
         came: what the request asks for, by the columns that hold it.
     Raises:
-        IdempotencyKeyReused: it asked for something else then.
+        IdempotencyKeyReused: the earlier request asked for something else.
     """
     if key is None:
         return None
@@ -58,7 +58,7 @@ def the_same(earlier: Made, **came: object) -> Made:
     """Check that the earlier request was the same as this one.
 
     Raises:
-        IdempotencyKeyReused: it is something else.
+        IdempotencyKeyReused: the two requests differ.
     """
     if any(getattr(earlier, name) != value for name, value in came.items()):
         raise IdempotencyKeyReused
@@ -70,10 +70,10 @@ async def make_once(
     find: Callable[[AsyncSession], Awaitable[Made | None]],
     make: Callable[[AsyncSession], Awaitable[Made]],
 ) -> tuple[Made, bool]:
-    """Make it in a transaction, unless it can be found.
+    """Return the record that `find` gives, or make one in a transaction.
 
     Returns:
-        It, and whether it was made now.
+        The record, and whether it was made now.
     """
     try:
         async with database.write() as session:
@@ -81,7 +81,7 @@ async def make_once(
                 return earlier, False
             return await make(session), True
     except IntegrityError:
-        # The same request at the same time, and the other one was faster.
+        # The same request came twice at the same time, and the other one won.
         async with database.read() as session:
             if earlier := await find(session):
                 return earlier, False

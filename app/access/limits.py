@@ -1,8 +1,8 @@
-"""How much one token and one student may ask for in a time.
+"""Rate limits: requests of one token, uploads of one student.
 
-What a student has uploaded stands in the database, and is counted there, by all web processes together and over their
-restarts. Requests leave nothing behind, so each process counts them for itself: a limit on one that asks too much by
-mistake, where a load balancer may have a stricter one of its own.
+Uploads are rows of the database, so all web processes count them together, across restarts. Requests leave nothing
+behind, so each process counts its own. That is enough against a client that asks too much by mistake; a load balancer
+can be stricter.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.errors import TooManyRequests
 from app.storage.models import Submission, utc_now
 
 MINUTE = timedelta(minutes=1)
-# Forgotten are then those whose time is over; they are as good as new.
+# At this many, entries whose time is over are dropped: they limit nothing any more.
 REMEMBERED = 10_000
 
 
 class RateLimit:
-    """So many at once, and so many a minute from there on.
+    """A limit of `per_minute` calls a minute for each key; a minute's worth may come at once.
 
-    For each one who asks it is known until when what was asked would take at the steady rate (the "generic cell rate
+    For each key it stores the time at which its calls so far would end at the steady rate (the "generic cell rate
     algorithm" of ATM networks, ITU-T I.371): a token bucket in one number.
 
     Args:
@@ -39,14 +39,13 @@ class RateLimit:
         self._busy_until: dict[str, float] = {}
 
     def take(self, who: str) -> None:
-        """Count one.
+        """Count one call.
 
         Raises:
-            TooManyRequests: it is one too many; it is not counted.
+            TooManyRequests: the limit is reached; this call is not counted.
         """
         now = self._clock()
         busy_until = max(self._busy_until.get(who, now), now) + self._seconds_each
-        # A minute's worth may come at once.
         if (over := busy_until - now - 60) > 1e-6:
             raise TooManyRequests(retry_after_seconds=math.ceil(over))
         if len(self._busy_until) >= REMEMBERED:
@@ -57,15 +56,15 @@ class RateLimit:
 async def too_many_uploads(
     session: AsyncSession, students: Collection[str], per_minute: int
 ) -> dict[str, TooManyRequests]:
-    """Say which of the students may not upload one more, because of `per_minute` uploads in the last minute.
+    """Find the students who have reached `per_minute` uploads in the last minute.
 
-    To be asked when it is their turn (`repository.take_turns`).
+    Call this in the students' turn (`repository.take_turns`).
 
     Returns:
-        What to tell each of them.
+        The refusal for each of them.
     """
     now = utc_now()
-    # What lies further ahead was made before a clock was set back; the clocks of two machines differ by less.
+    # A row from further ahead was made before a clock was set back; the clocks of two machines differ by less.
     recent = Submission.created_at > now - MINUTE, Submission.created_at < now + MINUTE
     newest_first = func.row_number().over(partition_by=Submission.student, order_by=Submission.created_at.desc())
     numbered = (

@@ -1,7 +1,7 @@
 """Tokens, and the sessions that browsers open with them: made, found, ended.
 
 Only hashes are kept. A token that is bound to a student is the student's own: its holder hands in as this student and
-sees what this student handed in, whoever sent it.
+sees everything that was handed in for this student, by any token.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OWNER = "owner"
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: the holder of a valid token, or of a session that was opened with one."""
+    """The holder of a valid token, or of a session that was opened with one."""
 
     token_id: str
     role: Role
@@ -42,12 +42,12 @@ def new_token() -> str:
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256 in hex. The secret is random and long: nothing is gained by a slow hash."""
+    """Return the SHA-256 in hex. The secret is random and long, so a slow hash would gain nothing."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def sign_in_link(url: str, secret: str) -> str:
-    """The address at which a browser is signed in.
+    """Return the address at which a browser signs in.
 
     Args:
         url: of the service, without a slash at the end.
@@ -56,12 +56,12 @@ def sign_in_link(url: str, secret: str) -> str:
 
 
 async def find_token(session: AsyncSession, sha256: str) -> Token | None:
-    """The token with this hash, if it is valid now."""
+    """Find the token with this hash, if it is valid now."""
     return (await find_tokens(session, [sha256])).get(sha256)
 
 
 async def find_tokens(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Token]:
-    """Those of the tokens with these hashes that are valid now, by hash."""
+    """Find the valid tokens with these hashes, by hash."""
     found = await session.scalars(select(Token).where(Token.sha256.in_(sha256s), is_valid(utc_now())))
     return {token.sha256: token for token in found}
 
@@ -94,7 +94,7 @@ async def add_token(
 async def list_tokens(
     session: AsyncSession, viewer: Principal, *, limit: int, before: str | None = None
 ) -> Sequence[Token]:
-    """The newest tokens that `viewer` may manage, ended ones too.
+    """List the newest tokens that `viewer` may manage, ended ones too.
 
     Args:
         before: an id; only older ones are listed.
@@ -104,7 +104,7 @@ async def list_tokens(
 
 
 async def revoke_token(session: AsyncSession, token_id: str, viewer: Principal) -> bool:
-    """End a token, and the sessions that it opened; False when there is none that `viewer` may manage."""
+    """End a token and its sessions; return False when there is none that `viewer` may manage."""
     revoked = await session.execute(
         update(Token)
         .where(Token.id == token_id, managed_by(viewer))
@@ -119,7 +119,10 @@ async def revoke_token(session: AsyncSession, token_id: str, viewer: Principal) 
 
 
 def managed_by(viewer: Principal) -> ColumnElement[bool]:
-    """An admin manages all tokens; a teacher those of submitters, so that none can be made that may do more."""
+    """Select the tokens that `viewer` may manage: all for an admin, submitters' for a teacher.
+
+    So a teacher cannot make a token that may do more than the teacher's own.
+    """
     return true() if viewer.role == Role.ADMIN else Token.role == Role.SUBMITTER
 
 
@@ -129,8 +132,8 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
     The owner stays one row under new hashes, so that a restart ends neither the owner's browsers nor webhooks.
 
     Args:
-        chosen: the operator has set it. Setting another one means that the earlier one is not trusted any more, so its
-            browsers are signed out. A token that is only new because the service has started means nothing.
+        chosen: the operator has set it. A new one then means that the earlier one is not trusted any more, so its
+            browsers are signed out. A random token is new at each start, and means nothing.
     """
     owners = select(Token).where(Token.name == OWNER, Token.role == Role.ADMIN).order_by(Token.id.desc()).limit(1)
     token = await session.scalar(select(Token).where(Token.sha256 == sha256))
@@ -152,7 +155,7 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
 
 
 async def add_session(session: AsyncSession, *, sha256: str, token: Token, lifetime: timedelta) -> None:
-    """Remember a signed-in browser, no longer than its token lasts. Sessions that are over are forgotten."""
+    """Store a signed-in browser, no longer than its token lasts, and delete the sessions that are over."""
     now = utc_now()
     await session.execute(delete(Session).where(Session.expires_at <= now))
     expires_at = min(now + lifetime, token.expires_at or now + lifetime)
@@ -160,7 +163,7 @@ async def add_session(session: AsyncSession, *, sha256: str, token: Token, lifet
 
 
 async def find_session_token(session: AsyncSession, sha256: str) -> Token | None:
-    """The token that opened the session with this hash, if both are valid now."""
+    """Find the token that opened the session with this hash, if both are valid now."""
     now = utc_now()
     return await session.scalar(
         select(Token)

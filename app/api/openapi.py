@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the page that shows it without fetching anything from elsewhere."""
+"""The OpenAPI document, and the page that shows it, which loads nothing from other sites."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ DESCRIPTION = """
 Grades one exercise: write the class `LSTM`, a `tf.keras.Model`, so that it equals `tf.keras.layers.LSTM`.
 
 Submit a file with `POST /api/v1/submissions` and read the answer's `report`, or follow `Location` until `job_status`
-is `done`. Every call needs a token: `Authorization: Bearer ...`. Everything that is refused is a problem document
-(RFC 9457) whose `type` is stable.
+is `done`. Every call needs a token: `Authorization: Bearer ...`. Every refusal is a problem document (RFC 9457) whose
+`type` is stable.
 """
 #: The folder of Swagger UI's own files.
 SWAGGER_FILES = files("fastapi_offline") / "static"
@@ -115,9 +115,9 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     NoConnectionFree: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
 }
 
-#: What can be wrong with every body of JSON.
+#: The framework's refusals of a JSON body.
 JSON_BODY = (400, 413)
-#: What an endpoint documents, by status.
+#: Documented answers of an endpoint, by status.
 Answers = dict[int | str, dict[str, Any]]
 
 router = APIRouter(include_in_schema=False)
@@ -126,19 +126,19 @@ webhook_messages = APIRouter(generate_unique_id_function=lambda route: route.nam
 
 @webhook_messages.post("submission.graded", summary="A submission has a new report", status_code=204)
 async def submission_graded(message: GradedMessage) -> None:
-    """Sent to every webhook whose token may read the report."""
+    """A message to every webhook whose token may read the report."""
 
 
-@webhook_messages.post("ping", summary="Somebody tries the webhook", status_code=204)
+@webhook_messages.post("ping", summary="A test message", status_code=204)
 async def ping(message: PingMessage) -> None:
-    """Sent by `ping_webhook`."""
+    """The message that `ping_webhook` sends."""
 
 
 def problem_answers(*errors: type[Exception] | int) -> Answers:
-    """What an endpoint that may refuse with these errors documents, by status.
+    """Document the refusals of an endpoint, by status.
 
     Args:
-        errors: classes of exceptions; for what the framework refuses, the status.
+        errors: classes of exceptions; for the framework's refusals, the status.
     """
     answers: Answers = {}
     for error in errors:
@@ -160,14 +160,14 @@ def problem_answers(*errors: type[Exception] | int) -> Answers:
 
 
 def operation_id(route: APIRoute) -> str:
-    """The handler's name: what clients that are generated call the operation."""
+    """Return the handler's name, which generated clients use for the operation."""
     return route.name
 
 
 def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
     """Give the application its OpenAPI document: FastAPI's, with problem documents, reports and the known assignments.
 
-    The ids of assignments are examples and no enumeration: a client that is generated here works with others, too.
+    The ids of assignments are examples, not an enumeration, so a client generated here works with other assignments.
     """
 
     def openapi() -> dict[str, Any]:
@@ -185,7 +185,7 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
             schemas |= _report_schemas()
             report = schemas["SubmissionBody"]["properties"]["report"]
             report["anyOf"] = [{"$ref": "#/components/schemas/Report"}, {"type": "null"}]
-            # FastAPI documents its own form of refused parameters, which our handlers replace.
+            # FastAPI documents its own error body, which our handlers replace.
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
             for methods in document["webhooks"].values():
@@ -199,7 +199,7 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
 
 
 def _report_schemas() -> dict[str, Any]:
-    """The schema of a report and of its parts, as components."""
+    """Return the schemas of a report and of its parts, as components."""
     text = json.dumps(report_schema()).replace("#/$defs/", "#/components/schemas/")
     schema = json.loads(text)
     del schema["$schema"]

@@ -1,4 +1,4 @@
-"""One page of a list, and where the next one begins."""
+"""Pages of a list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Row = TypeVar("Row")
 
 
 def page(found: Sequence[Row], limit: int, id_of: Callable[[Row], str]) -> tuple[Sequence[Row], str | None]:
-    """The rows that are shown, and the cursor of the next page.
+    """Return the rows of this page, and the cursor of the next one.
 
     Args:
         found: one more than `limit`, if there are so many.

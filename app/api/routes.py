@@ -1,4 +1,4 @@
-"""The JSON endpoints together: what all of them ask and how all of them refuse."""
+"""All JSON endpoints under one prefix, with the checks and refusals that they share."""
 
 from __future__ import annotations
 

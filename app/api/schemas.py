@@ -1,4 +1,4 @@
-"""The bodies of the JSON API. Their field descriptions are its documentation."""
+"""The bodies of the JSON API. Their field descriptions are part of its documentation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 
 def _given(name: str, value: Schema | None = None) -> Schema:
-    """Objects in which a property is there and is not null, or is as `value` says."""
+    """Return a schema: the property is present and not null, or matches `value`."""
     return {"required": [name], "properties": {name: value or _not({"type": "null"})}}
 
 
@@ -40,8 +40,8 @@ def _both(*schemas: Schema) -> Schema:
     return {"allOf": list(schemas)}
 
 
-# Rules about several properties stand under `not`: of `anyOf` or `oneOf` at the top of a schema, generators of clients
-# make a class for each branch, without the properties.
+# Rules about several properties are written with `not`: for `anyOf` or `oneOf` at the top of a schema, client
+# generators make one class per branch, without the properties.
 _BY_ID, _BY_FILTER, _ALL = _given("submissions"), _given("filter"), _given("all", {"const": True})
 _NOT_EXACTLY_ONE = _one_of(
     _not(_one_of(_BY_ID, _BY_FILTER, _ALL)), _both(_BY_ID, _BY_FILTER), _both(_BY_ID, _ALL), _both(_BY_FILTER, _ALL)
@@ -51,11 +51,11 @@ _STUDENT_WHO_IS_NONE = _both(_given("student"), _given("role", _not({"const": "s
 
 
 class Page(Body):
-    next_cursor: str | None = Field(description="what `cursor` takes for the next page; null on the last one")
+    next_cursor: str | None = Field(description="the `cursor` of the next page; null on the last one")
 
 
 class Request(Body):
-    """A misspelt key is refused: it would otherwise mean nothing, or everything."""
+    """A request body. A misspelt key is refused: ignored, it could turn a filter into "everything"."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -67,8 +67,8 @@ class SubmissionLinks(Body):
         examples=[f"/api/v1/submissions/{EXAMPLE_ID}/report"],
     )
     reports: str = Field(description="all its reports", examples=[f"/api/v1/submissions/{EXAMPLE_ID}/reports"])
-    file: str = Field(description="the bytes as they came", examples=[f"/api/v1/submissions/{EXAMPLE_ID}/file"])
-    page: str = Field(description="the same for people", examples=[f"/submissions/{EXAMPLE_ID}"])
+    file: str = Field(description="the uploaded bytes", examples=[f"/api/v1/submissions/{EXAMPLE_ID}/file"])
+    page: str = Field(description="the page for people", examples=[f"/submissions/{EXAMPLE_ID}"])
 
     @classmethod
     def of(cls, id: str) -> Self:
@@ -83,10 +83,10 @@ class SubmissionLinks(Body):
 
 
 class HoldBody(Body):
-    """Code in the attempt attacked the grader itself, so a teacher looks at it before it counts."""
+    """A hold: code in the attempt attacked the grader itself, so a teacher looks at it before it counts."""
 
     held_at: datetime
-    decision: HoldDecision | None = Field(description="null until there is one; what is rejected never counts")
+    decision: HoldDecision | None = Field(description="null until there is one; a rejected attempt never counts")
     decided_by: str | None = Field(description="the name of the token that decided", examples=["owner"])
     decided_at: datetime | None
     reason: str | None = Field(description="in the teacher's words")
@@ -98,52 +98,54 @@ class DecisionRequest(Request):
 
 
 class SubmissionFacts(Body):
-    """What is known of one attempt before it is graded."""
+    """One attempt, as far as it is known before it is graded."""
 
     id: str = Field(examples=[EXAMPLE_ID])
     student: str = Field(examples=["ivanov"])
     assignment: str = Field(examples=["lstm-layer"])
-    attempt: int = Field(description="counts the attempts of this student at this assignment, from 1", examples=[1])
+    attempt: int = Field(description="number of this student's attempt at this assignment, from 1", examples=[1])
     filename: str = Field(examples=["LSTM.ipynb"])
     sha256: str = Field(description="of the file")
     created_at: datetime
-    job_status: JobStatus = Field(description="how far it is; the verdict itself is the report's `status`")
+    job_status: JobStatus = Field(description="the state of the job; the verdict is the report's `status`")
     held: bool = Field(
-        description="waits for a teacher's decision; until then it is no grade, and nobody is told of it"
+        description="waits for a teacher's decision; until then it gives no grade, and no webhook is sent it"
     )
-    hold: HoldBody | None = Field(description="null: it never was held")
+    hold: HoldBody | None = Field(description="null: it was never held")
     links: SubmissionLinks
 
 
 class GradeBody(Body):
-    """What an attempt is worth by the assignment's rules of today."""
+    """The grade of an attempt, by the assignment's current rules."""
 
-    points: float = Field(description="the report's points, less what lateness takes off")
+    points: float = Field(description="the report's points, less the penalty for lateness")
     max_points: float
-    late_days: int = Field(description="days begun since it was due", examples=[0])
+    late_days: int = Field(description="days begun since the due date", examples=[0])
     penalty_percent: float = Field(description="of the report's points", examples=[0.0])
-    counts: bool = Field(description="whether it is the student's grade: the best or the last attempt")
-    counting_attempt: int = Field(description="the number of the attempt that is", examples=[1])
-    counting_points: float = Field(description="what that one is worth")
+    counts: bool = Field(description="whether this attempt is the student's grade: the best or the last one")
+    counting_attempt: int = Field(description="the number of the attempt that counts", examples=[1])
+    counting_points: float = Field(description="the points of the attempt that counts")
 
 
 class SubmissionBody(SubmissionFacts):
     """One attempt, and its report as soon as there is one."""
 
-    position: int | None = Field(description="1: is graded next; null when it does not wait", examples=[1])
-    grade: GradeBody | None = Field(description="null while there is none, when we have failed, and while it is held")
+    position: int | None = Field(
+        description="place in the queue, 1 is graded next; null when it does not wait", examples=[1]
+    )
+    grade: GradeBody | None = Field(description="null until graded, when the grader failed, and while held")
     report: dict[str, Any] | None = Field(
-        description="the report that counts with its texts in the language that was asked for; null until `job_status` "
-        "is `done`. Machines read `status`, `points`, `checks` and the codes; `message`, `hint` and `title` are for "
-        "people and may be reworded."
+        description="the report that counts, in the requested language; null until `job_status` is `done`. Machines "
+        "read `status`, `points`, `checks` and the codes; `message`, `hint` and `title` are for people and may be "
+        "reworded."
     )
 
 
 class SubmissionItem(SubmissionFacts):
-    """One attempt in a list, with what its report comes to."""
+    """One attempt in a list, with the verdict and points of its report."""
 
     status: Status | None = Field(description="the verdict; null until there is one")
-    points: float | None = Field(description="null too when we have failed (`internal_error`)")
+    points: float | None = Field(description="null too when the grader failed (`internal_error`)")
     max_points: float | None
 
 
@@ -175,20 +177,20 @@ class ChangeBody(Body):
 
 
 class ReportDiffBody(Body):
-    """What differs between two reports of one submission, and what can be the reason."""
+    """The differences between two reports of one submission, and their possible causes."""
 
     before: int
     after: int
     same_submission: bool
-    causes: list[ChangeBody] = Field(description="what went into the grade")
-    changes: list[ChangeBody] = Field(description="what came out of it")
-    unexplained: bool = Field(description="something came out that nothing that went in explains")
+    causes: list[ChangeBody] = Field(description="differences in the input of the grade")
+    changes: list[ChangeBody] = Field(description="differences in the result")
+    unexplained: bool = Field(description="the result changed and no cause is known")
 
 
 class PictureItem(Body):
     name: str
     title: str
-    text: str = Field(description="the same in words")
+    text: str = Field(description="the picture in words")
     link: str
 
 
@@ -197,10 +199,10 @@ class PictureList(Body):
 
 
 class AssignmentBody(Body):
-    id: str = Field(description="what `assignment` takes when a file is submitted", examples=["lstm-layer"])
+    id: str = Field(description="the value of `assignment` in an upload", examples=["lstm-layer"])
     title: str
     max_points: float
-    digest: str = Field(description="changes with everything that decides a grade")
+    digest: str = Field(description="changes when anything that decides a grade changes")
     upload_bytes: int = Field(description="largest accepted file")
 
 
@@ -209,23 +211,23 @@ class AssignmentList(Body):
 
 
 class AssignmentCase(Body):
-    """One input that the answer is compared on."""
+    """One input on which the answer is compared."""
 
     id: str = Field(examples=["exercise"])
     visibility: Literal["public", "hidden"]
-    category: str = Field(description="what it tries", examples=["exercise"])
+    category: str = Field(description="the kind of input", examples=["exercise"])
     title: str
     shape: list[int] | None = Field(description="(batch, timesteps, features); null for a hidden case")
     units: int | None = Field(description="null for a hidden case")
 
 
 class AssignmentDetail(AssignmentBody):
-    language: str = Field(description="of reports, where the reader asks for none", examples=["ru"])
+    language: str = Field(description="default language of reports", examples=["ru"])
     keras: str = Field(description="the generation of Keras: `3`, `2`, or `auto` for the one that gives more points")
-    points: dict[str, float] = Field(description="what each check is worth", examples=[{"contract": 10}])
+    points: dict[str, float] = Field(description="points of each check", examples=[{"contract": 10}])
     atol: float = Field(description="close means |actual - expected| <= atol + rtol * |expected|")
     rtol: float
-    cpu_seconds: int = Field(description="what a run may take")
+    cpu_seconds: int = Field(description="limit of a run")
     wall_seconds: float
     cases: list[AssignmentCase]
 
@@ -236,14 +238,14 @@ class ScoresBody(Body):
     count: int
     mean: float | None
     median: float | None
-    histogram: list[int] = Field(description="how many lie in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and how many are 1")
+    histogram: list[int] = Field(description="counts in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and the count of 1")
 
 
 class MisconceptionBody(Body):
     code: str = Field(description="of a diagnosis", examples=["gates_swapped_if"])
-    attempts: int = Field(description="that show it")
+    attempts: int = Field(description="attempts that show it")
     students: int
-    retried: int = Field(description="attempts that show it and that another attempt of the student followed")
+    retried: int = Field(description="attempts that show it and were followed by another one of the same student")
     fixed: int = Field(description="of these, where the next attempt does not show it")
 
 
@@ -258,11 +260,11 @@ class TokenRequest(Request):
     model_config = ConfigDict(json_schema_extra=_not(_STUDENT_WHO_IS_NONE))
 
     name: Name = Field(
-        description="what it is for",
+        description="the token's purpose",
         examples=["Moodle"],
         json_schema_extra={"not": {"anyOf": [*NO_NAME["anyOf"], {"const": OWNER}]}},
     )
-    role: Role = Field(Role.SUBMITTER, description="`submitter` sees what it submitted, `teacher` everything")
+    role: Role = Field(Role.SUBMITTER, description="`submitter` sees its own submissions, `teacher` all")
     student: Name | None = Field(None, description="makes it this student's own", examples=["ivanov"])
     expires_at: Moment | None = Field(None, description="null: never", examples=["2030-02-01T00:00:00Z"])
 
@@ -300,7 +302,7 @@ class TokenList(Page):
 
 
 class SelectionBody(Request):
-    """What is given must all be fulfilled, and something must be given."""
+    """A filter: at least one condition; several are combined with "and"."""
 
     model_config = ConfigDict(json_schema_extra=_not(_NO_CONDITION))
 
@@ -313,12 +315,12 @@ class SelectionBody(Request):
     @model_validator(mode="after")
     def _something_is_given(self) -> Self:
         if not self.model_dump(exclude_none=True):
-            raise ValueError("expected at least one condition; all submissions are chosen by `all`, not by a filter")
+            raise ValueError("expected at least one condition; to choose all submissions, use `all` instead")
         return self
 
 
 class RegradeRequest(Request):
-    """Exactly one of certain submissions, a filter, and all there are: a body without any means nothing."""
+    """A choice of submissions by exactly one of ids, a filter, and all."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -345,7 +347,7 @@ class RegradeRequest(Request):
 
     @property
     def meant(self) -> list[str] | Selection:
-        """Ids, or what they are chosen by."""
+        """The ids, or the selection."""
         if self.submissions is not None:
             return self.submissions
         return Selection(**self.filter.model_dump()) if self.filter else Selection()
@@ -354,10 +356,10 @@ class RegradeRequest(Request):
 class RegradeBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     created_at: datetime
-    selection: dict[str, Any] = Field(description="what was asked for")
+    selection: dict[str, Any] = Field(description="the choice in the request")
     total: int = Field(description="submissions that are graded again")
     done: int
-    changed: int = Field(description="of those that are done, whose points or verdict are others now")
+    changed: int = Field(description="finished ones whose points or verdict changed")
     link: str
 
 
@@ -379,7 +381,7 @@ class RegradeItemBody(Body):
     attempt: int
     before: Grade
     after: Grade | None = Field(description="null until it is graded again")
-    changes: str | None = Field(description="where the two reports are compared")
+    changes: str | None = Field(description="address that compares the two reports")
 
 
 class RegradeItemList(Page):
@@ -388,7 +390,10 @@ class RegradeItemList(Page):
 
 class WebhookRequest(Request):
     url: str = Field(
-        max_length=2000, pattern="^https?://", description="where to send to", examples=["https://lms.example.org/hook"]
+        max_length=2000,
+        pattern="^https?://",
+        description="the address to send to",
+        examples=["https://lms.example.org/hook"],
     )
 
 
@@ -400,7 +405,7 @@ class WebhookBody(Body):
 
 class NewWebhookBody(WebhookBody):
     secret: str = Field(
-        description="what deliveries are signed with; it is shown only here",
+        description="signs the deliveries; it is shown only here",
         examples=["whsec_C2FVsBQIhrscChlQIMV+b5sS"],
     )
 
@@ -415,9 +420,9 @@ class DeliveryBody(Body):
     report: int | None
     created_at: datetime
     attempts: int
-    next_at: datetime | None = Field(description="when it is sent, again perhaps; null when it is over")
-    delivered_at: datetime | None = Field(description="null with `next_at` null: it was given up")
-    last_status: int | None = Field(description="what the receiver answered")
+    next_at: datetime | None = Field(description="time of the next attempt; null when there is none")
+    delivered_at: datetime | None = Field(description="null while `next_at` is null too: it was given up")
+    last_status: int | None = Field(description="HTTP status of the receiver's last answer")
     last_error: str | None
 
 
@@ -431,7 +436,7 @@ class Health(Body):
 
 
 class DeletedBody(Body):
-    """How much there was."""
+    """The number of deleted rows, by kind."""
 
     submissions: int
     reports: int
@@ -441,13 +446,13 @@ class DeletedBody(Body):
 class Readiness(Body):
     status: Literal["ready", "not_ready"]
     checks: dict[Literal["database", "queue", "box", "workers"], Literal["ok", "failed", "elsewhere", "none"]] = Field(
-        description="`database`: something could be stored a moment ago; `box`: a known answer has got all its points "
-        "lately, `elsewhere`: other processes grade; `workers`: whether there are such processes, or `none`"
+        description="`database`: a write succeeded a moment ago; `box`: a known answer recently got all its points, or "
+        "`elsewhere`: other processes grade; `workers`: whether there are such processes, or `none`"
     )
 
 
 class Problem(BaseModel):
-    """What is wrong, what was expected and what to do (RFC 9457). `type` is stable; the texts may be reworded."""
+    """A refusal: the fault, what was expected and what to do (RFC 9457). `type` is stable; texts may be reworded."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"required": ["type", "title", "status", "detail"]})
 

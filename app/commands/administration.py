@@ -1,4 +1,4 @@
-"""What an operator does from a shell, beside a running service, on the same database and by the rules of the API."""
+"""An operator's commands on tokens, held attempts and regrades: on the service's database, by the rules of the API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MOST_LISTED = 1000
 
 @contextlib.asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Database]:
-    """Raises: DatabaseOutdated: the tables are not those of this version, or there are none."""
+    """Raises: DatabaseOutdated: the tables are missing, or of an older version."""
     database = Database(settings.database_url)
     try:
         await database.check_revision()
@@ -48,14 +48,14 @@ async def _owner(database: Database) -> Principal:
         found = select(Token).where(Token.name == tokens.OWNER, Token.role == Role.ADMIN).order_by(Token.id.desc())
         owner = await session.scalar(found.limit(1))
     if owner is None:
-        raise NotPossible(reason="nothing was ever served from this database")
+        raise NotPossible(reason="no service was ever started on this database")
     return Principal.of(owner)
 
 
 async def create_token(
     settings: Settings, name: str, role: str, student: str | None, days: int | None
 ) -> tuple[str, str]:
-    """The new token, and the link that signs a browser in with it.
+    """Make a token; return it, and the link that signs a browser in with it.
 
     Raises:
         NotPossible: the API would not make it either.
@@ -69,7 +69,7 @@ async def create_token(
 
 
 async def list_tokens(settings: Settings) -> list[str]:
-    """A line for each token, the newest first."""
+    """Return a line for each token, the newest first."""
     async with _opened(settings) as database, database.read() as session:
         found = (await session.scalars(select(Token).order_by(Token.id.desc()))).all()
     now = utc_now()
@@ -95,7 +95,7 @@ async def revoke_token(settings: Settings, token_id: str) -> None:
 
 
 async def list_held(settings: Settings) -> list[str]:
-    """A line for each attempt that waits for a decision, the newest first."""
+    """Return a line for each attempt that waits for a decision, the newest first."""
     async with _opened(settings) as database:
         owner = await _owner(database)
         async with database.read() as session:
@@ -130,10 +130,10 @@ async def regrade(
     wait: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Begin a regrade, and say what came out of it when that is waited for.
+    """Begin a regrade; with `wait`, wait for its end and report the changes through `say`.
 
     Args:
-        submissions: certain ones; None: those that fulfil `selection`, in the words of the API, or all there are.
+        submissions: ids; None: choose by `selection`, in the words of the API, or all.
     Raises:
         NotPossible: the API would not begin it either.
     """
@@ -194,6 +194,6 @@ def _checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:
 
 
 def _in_words(error: ErrorDetails) -> str:
-    """With the name of the argument, where it is about one."""
+    """Say what is wrong, with the name of the argument if there is one."""
     names = [part for part in error["loc"] if isinstance(part, str)]
     return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)

@@ -1,4 +1,4 @@
-"""Copies an SQLite database, and puts a copy back in its place. PostgreSQL has pg_dump and pg_restore for that."""
+"""Backs up and restores an SQLite database. PostgreSQL has pg_dump and pg_restore for that."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from app.errors import BackupUnusable
 from app.storage.database import OURS, known_revisions
 from app.storage.database_file import DatabaseFile, copied
 
-DAMAGED = "it is damaged, or not what `db backup` has made ({problem}). Take another copy"
+DAMAGED = "it is damaged, or no backup made by `db backup` ({problem}). Take another copy"
 
 
 def back_up(database: Path, target: Path) -> None:
     """Copy a database that may be in use.
 
     Raises:
-        OSError: there is none, or the copy cannot be written, or something is where it would go.
-        DatabaseLost: there was one.
+        OSError: there is no database, the target exists, or it cannot be written.
+        DatabaseLost: there was a database.
     """
     file = DatabaseFile(database)
     file.check()
@@ -33,20 +33,20 @@ def back_up(database: Path, target: Path) -> None:
 
 
 def restore(database: Path, backup: Path) -> Path | None:
-    """Replace the database by a copy. To be called by who holds the data folder; nothing may be connected.
+    """Replace the database by a copy. The caller holds the data folder, and nothing is connected.
 
     Returns:
-        Where the file that was there before is now; None: there was none.
+        The new path of the file from before; None: there was none.
     Raises:
         BackupUnusable: the copy is damaged, is no database of ours, or comes from a newer version.
-        OSError: there is no room for it, or it cannot be written; the database is as it was.
+        OSError: there is no room, or no permission to write; the database is unchanged.
     """
     count = _check(backup)
     file = DatabaseFile(database)
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = _free_name(database) if database.exists() else None
     with copied(_address(backup), database) as unfinished:
-        # The log belongs to the old file, and would be played into the new one. Neither is read: they may be damaged.
+        # SQLite would play the old file's log into the new one. Neither is read here: they may be damaged.
         for suffix in ("-wal", "-shm", ""):
             old, kept = (path.with_name(path.name + suffix) for path in (database, before or database))
             if before:
@@ -60,14 +60,14 @@ def restore(database: Path, backup: Path) -> Path | None:
 
 
 def _free_name(database: Path) -> Path:
-    """Where the file before a restore is kept. What an earlier restore put away may be the only copy, and stays."""
+    """Choose a name to keep the old file under. A file that an earlier restore kept may be the only copy, and stays."""
     names = itertools.chain(["before-restore"], (f"before-restore-{number}" for number in itertools.count(2)))
     paths = (database.with_name(f"{database.name}.{name}") for name in names)
     return next(path for path in paths if not path.exists())
 
 
 def _check(backup: Path) -> int:
-    """How far it has counted (`DatabaseFile`)."""
+    """Check the backup, and return its count (`DatabaseFile`)."""
     if backup.is_dir():
         raise BackupUnusable(backup=str(backup), reason="it is a folder; the name of a file is needed")
     if not backup.exists():
@@ -94,5 +94,5 @@ def _check(backup: Path) -> int:
 
 def _address(backup: Path) -> str:
     file = DatabaseFile(backup)
-    # Nobody writes to it: then nothing needs to be made beside it, and its folder can be read-only.
+    # Nothing has it open. `immutable` keeps SQLite from making files beside it, so its folder can be read-only.
     return f"{file.address}?mode=ro{'' if file.log.exists() else '&immutable=1'}"

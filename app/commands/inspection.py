@@ -1,4 +1,4 @@
-"""What `lstm-grader doctor` says of the database and the queue. It only looks: nothing is made, upgraded or locked."""
+"""Inspects the database and the queue for `lstm-grader doctor`. It makes, upgrades and locks nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.submissions import repository
 
 @dataclass(frozen=True)
 class Inspection:
-    """Attributes: wrong: why no service could start on it, as far as that can be seen."""
+    """Attributes: wrong: why a service could not start on it; None: no reason was found."""
 
     lines: list[str]
     wrong: str | None = None
@@ -24,7 +24,7 @@ class Inspection:
 
 async def inspect_database(settings: Settings) -> Inspection:
     database = Database(settings.database_url, read_only=True)
-    # What follows a question mark may be a secret, too.
+    # The query part may hold a secret, too.
     server = database.url.set(drivername="postgresql", query={}).render_as_string()
     lines = [f"database: {f'SQLite, {database.url.database}' if database.is_sqlite else f'PostgreSQL, {server}'}"]
     try:
@@ -39,10 +39,10 @@ async def inspect_database(settings: Settings) -> Inspection:
 
 
 async def _look(database: Database, lines: list[str]) -> str | None:
-    """Say what is wrong with it, and add the findings to `lines`.
+    """Return the fault, and add the findings to `lines`.
 
     Raises:
-        CannotStart, SQLAlchemyError, OSError: what a start would meet.
+        CannotStart, SQLAlchemyError, OSError: as a start would.
     """
     if database.file:
         database.file.check()
@@ -63,7 +63,7 @@ async def _look(database: Database, lines: list[str]) -> str | None:
 
 
 def _not_writable(path: Path) -> str | None:
-    """Why a service could not write to this file, or beside it."""
+    """Say why a service could not write to this file, or beside it; None: it could."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         return f"{folder} is no folder"

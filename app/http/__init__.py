@@ -1,1 +1,1 @@
-"""Common to every request: who asks, in which language, how it is refused, how a page is made."""
+"""The parts that every request needs: authentication, language, refusals, pages."""

@@ -1,8 +1,8 @@
-"""Who asks: bearer tokens for programs, sessions for browsers.
+"""Authentication: bearer tokens for programs, sessions for browsers.
 
-Tokens and session cookies are random, so their plain SHA-256 is kept and nothing that could be turned back into them.
-A session is opened with a token and ends with it. The secret in a page's forms is derived from the session's cookie,
-which another site can neither read nor guess.
+Tokens and session cookies are random, so a plain SHA-256 is kept, which cannot be turned back into them. A session is
+opened with a token and ends with it. The secret in a page's forms is derived from the session's cookie, which another
+site can neither read nor guess.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from app.storage.models import Role, Token
 FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "lstm_grader_session"
-#: What may be asked by anybody; everything else needs a token or a session.
+#: Paths that are open to everybody; all others need a token or a session.
 PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/static/vega.js"})
 
 bearer_scheme = HTTPBearer(
@@ -45,7 +45,7 @@ bearer_scheme = HTTPBearer(
 async def token_holder(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 ) -> Principal:
-    """Who sent this API request.
+    """Return the holder of the token in this API request.
 
     Raises:
         NotAuthenticated: there is no bearer token, or not a valid one.
@@ -59,7 +59,7 @@ async def token_holder(
 
 
 def holders(database: Database) -> Batcher[str, Principal | None]:
-    """Finds whose a token is, by its hash; for all who ask at the same time with one statement."""
+    """Return a batcher that finds the holder of a token by its hash: one statement for all requests of the moment."""
 
     async def find(sha256s: Sequence[str]) -> Sequence[Principal | None]:
         async with database.read() as session:
@@ -70,7 +70,7 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
 
 
 async def teacher(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-    """The same, if it may see everything.
+    """Return the holder, if it may see everything.
 
     Raises:
         NotPermitted: it may not.
@@ -83,11 +83,11 @@ async def teacher(holder: Annotated[Principal, Depends(token_holder)]) -> Princi
 async def monitor(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 ) -> None:
-    """Whether metrics may be read: with the token that is set for that, or one that may see everything.
+    """Check for the metrics token of the settings, or for a token that may see everything.
 
     Raises:
         NotAuthenticated: there is no valid token.
-        NotPermitted: it is somebody else's.
+        NotPermitted: the token may not see everything.
     """
     state = operations(request)
     expected = state.settings.metrics_token
@@ -110,7 +110,7 @@ async def admin(holder: Annotated[Principal, Depends(token_holder)]) -> Principa
 
 
 async def session_holder(request: Request) -> Principal:
-    """Whose browser sent this request.
+    """Return the holder of the browser session in this request.
 
     Raises:
         SessionMissing: there is no session, or it is over.
@@ -129,7 +129,7 @@ async def session_holder(request: Request) -> Principal:
 
 
 async def open_session(request: Request, response: Response, token: Token) -> None:
-    """Sign the browser in; the cookie is not for scripts, nor for requests that other sites begin."""
+    """Sign the browser in. Scripts cannot read the cookie, and requests that other sites begin do not carry it."""
     settings = services(request).settings
     cookie = secrets.token_urlsafe(32)
     lifetime = timedelta(seconds=settings.session_seconds)
@@ -152,22 +152,22 @@ async def close_session(request: Request, response: Response) -> None:
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the user's browser speaks HTTPS, with us or with the proxy before us."""
+    """Tell whether the user's browser speaks HTTPS, with us or with the proxy before us."""
     public_url = services(request).settings.public_url
     return request.url.scheme == "https" or (public_url or "").startswith("https:")
 
 
 def form_secret(request: Request) -> str:
-    """What shows that a form came from a page of ours; it stands there masked."""
+    """Return the secret that proves a form to be from a page of ours. Pages hold it masked."""
     return hash_secret(f"form:{request.cookies.get(SESSION_COOKIE, '')}")
 
 
 def check_origin(request: Request) -> None:
-    """Whether a form was sent by a page of ours, as far as the browser says. Programs say nothing, and have no session.
+    """Check that a form was sent by a page of ours, by the browser's headers. Programs send none, and have no session.
 
     Source: the Fetch Standard, "Origin header"; Fetch Metadata Request Headers, "Sec-Fetch-Site".
     Raises:
-        OtherSite: it was not.
+        OtherSite: another site sent it.
     """
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise OtherSite
@@ -185,17 +185,17 @@ def check_origin(request: Request) -> None:
 
 
 def check_form_secret(request: Request, came: object) -> None:
-    """Raises: FormExpired: it is not the one of this session."""
+    """Raises: FormExpired: the secret is not this session's."""
     secret = unmask(came) if isinstance(came, str) else ""
     if not hmac.compare_digest(secret.encode(), form_secret(request).encode()):
         raise FormExpired
 
 
 def check_guarded(routes: Iterable[BaseRoute]) -> None:
-    """Stop a service that would answer somebody whom it does not know.
+    """Check that every route authenticates its caller or is `PUBLIC`.
 
     Raises:
-        RuntimeError: a route neither asks who it is nor is `PUBLIC`.
+        RuntimeError: a route does neither.
     """
     for context in iter_route_contexts(list(routes)):
         route = context.original_route

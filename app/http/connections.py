@@ -1,7 +1,7 @@
-"""Connections on which a request begins and never ends: a deadline for its headers, and a limit for how many there are.
+"""Limits on slow connections: a deadline for a request's headers, and a limit on how many connections are unfinished.
 
-Uvicorn waits for ever for the rest of a header, and h11 only limits its size. Addresses do not count: a whole classroom
-shares one. Bodies have a deadline of their own (`uploads`), and connections between two requests uvicorn's.
+Uvicorn waits for ever for the rest of a header, and h11 only limits its size. There is no limit by address, because a
+whole classroom shares one. Bodies have a deadline of their own (`uploads`), and idle connections have uvicorn's.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 10.0
 MOST_UNFINISHED = 256
-# Of many that come at once most are about to send their headers.
+# Most of many new connections are about to send their headers, so the youngest are spared.
 YOUNG_SECONDS = 2.0
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Unfinished:
-    """The connections of one server that owe us a header, the oldest first.
+    """The connections of one server that still owe a header, the oldest first.
 
     Args:
         clock: seconds that never go back.
@@ -37,7 +37,7 @@ class Unfinished:
         return len(self._since)
 
     def add(self, connection: H11Protocol) -> None:
-        """A header has begun, or is expected. From the first time on its deadline runs."""
+        """Start the deadline of a connection's header, if it does not run yet."""
         self._since.setdefault(connection, self._clock())
         if len(self._since) > MOST_UNFINISHED:
             self._close_older_than(YOUNG_SECONDS, keep=MOST_UNFINISHED)
@@ -45,7 +45,7 @@ class Unfinished:
             self._sweep = asyncio.get_running_loop().call_later(HEADER_SECONDS, self._close_overdue)
 
     def discard(self, connection: H11Protocol) -> None:
-        """Its header is there, or it is gone."""
+        """Forget a connection whose header has come, or that is closed."""
         self._since.pop(connection, None)
 
     def _close_overdue(self) -> None:

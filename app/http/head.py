@@ -1,6 +1,6 @@
 """Answers HEAD wherever GET is answered, with the same status and headers and no body (RFC 9110, section 9.3.2).
 
-The framework answers HEAD 405 at its API routes. Here the application sees a GET, and its body is dropped.
+The framework answers HEAD with 405 at its API routes. This middleware turns HEAD into GET, and drops the body.
 """
 
 from __future__ import annotations
@@ -40,5 +40,5 @@ class HeadMiddleware:
         try:
             await self._app(get, receive_nothing, send_head)
         finally:
-            # For the middleware around this one.
+            # The middleware around this one reads it.
             scope["endpoint"] = get.get("endpoint")

@@ -1,8 +1,8 @@
-"""Hides a secret that stands in a compressed page.
+"""Masks a secret in a compressed page.
 
-The length of a compressed answer tells whether what an attacker put into it also stands elsewhere in it (BREACH: Gluck,
-Harris, Prado, 2013). A secret that looks different in every answer cannot be guessed that way: it is combined with as
-many random bytes, which stand before it.
+The length of a compressed answer tells an attacker whether some text of theirs also occurs elsewhere in it (BREACH:
+Gluck, Harris, Prado, 2013). A secret that looks different in every answer cannot be guessed that way. So it is combined
+with as many random bytes, which are put before it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import secrets
 
 
 def mask(secret: str) -> str:
-    """The secret as hexadecimal digits, other ones each time."""
+    """Return the secret as hexadecimal digits, different ones each time."""
     plain = secret.encode()
     pad = secrets.token_bytes(len(plain))
     return (pad + _combined(pad, plain)).hex()
 
 
 def unmask(came: str) -> str:
-    """The secret again; of what `mask` has not made something that is no secret of ours."""
+    """Return the masked secret. Any other text gives a string that matches no secret."""
     try:
         both = bytes.fromhex(came)
     except ValueError:

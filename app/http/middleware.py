@@ -1,6 +1,6 @@
-"""Around every request: an id, one line in the log, headers that bind the browser, a cap, and the last catch.
+"""The outermost middleware: request id, log line, security headers, a limit on bodies, the last exception handler.
 
-Plain ASGI, because Starlette's `BaseHTTPMiddleware` gets in the way of streamed bodies and of contextvars.
+It is plain ASGI, because Starlette's `BaseHTTPMiddleware` breaks streamed bodies and contextvars.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.storage.models import new_id
 
 logger = logging.getLogger(__name__)
 
-# The two that take files, and count the bytes as they come; all else the framework reads before it calls us.
+# These two take files and count the bytes while reading. The framework reads all other bodies whole before it calls us.
 TAKE_FILES = frozenset({"/", "/api/v1/submissions"})
 BODY_BYTES = 64 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -40,7 +40,7 @@ SECURITY_HEADERS = {
 }
 
 
-# Besides what a route documents. Pages document nothing.
+# Statuses of any route, besides the documented ones. Pages document none.
 ANYWHERE = (
     HTTPStatus.SEE_OTHER,
     HTTPStatus.UNAUTHORIZED,
@@ -52,7 +52,7 @@ ANYWHERE = (
 
 
 def expect_requests(app: FastAPI, metrics: Metrics) -> None:
-    """Count the answers of all routes from 0. Call this when the application has all its routes."""
+    """Start the counters of all routes at 0. Call this after the last route is added."""
     for route in iter_route_contexts(app.routes):
         methods: set[str] = getattr(route, "methods", None) or {"GET"}
         documented = [getattr(route, "status_code", None) or HTTPStatus.OK, *getattr(route, "responses", {})]
@@ -84,7 +84,7 @@ class RequestMiddleware:
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                # Files of ours may be kept, if it is asked each time whether they changed; all else is somebody's own.
+                # Browsers may keep our own files, and revalidate them each time. All other answers are private.
                 ours = scope["path"].startswith("/static/")
                 headers.setdefault("Cache-Control", "no-cache" if ours else "no-store")
             await send(message)
@@ -94,13 +94,13 @@ class RequestMiddleware:
             await self._app(scope, capped, send_with_headers)
         except ClientDisconnect:
             logger.info("client_left")
-        except Exception as exc:  # A fault of ours that nothing nearer to it could answer.
+        except Exception as exc:  # A fault of ours that no handler answered.
             if status:
                 raise  # The answer has begun; the server closes the connection and logs why.
             response = await problem_response(Request(scope, receive), exc)
             await response(scope, receive, send_with_headers)
         finally:
-            # The pattern and not the path: a path holds whatever the client put there, a secret perhaps.
+            # The pattern, not the path: a client may have put a secret into the path.
             route = _patterns(scope["app"]).get(scope.get("endpoint"))
             seconds = time.monotonic() - started
             self._metrics.answered(scope["method"], route, status, seconds)
@@ -111,7 +111,7 @@ class RequestMiddleware:
 
 
 def _capped(receive: Receive) -> Receive:
-    """Raises: HTTPException: more comes than any body but a file needs."""
+    """Limit the body. Raises: HTTPException: it is larger than any body but a file needs to be."""
     seen = 0
 
     async def receive_some() -> Message:
@@ -127,7 +127,7 @@ def _capped(receive: Receive) -> Receive:
 
 @cache
 def _patterns(app: FastAPI) -> dict[object, str | None]:
-    """The whole pattern of each endpoint; the one in a request's scope lacks the prefixes of its routers."""
+    """Map endpoints to whole patterns; the pattern in a request's scope lacks the prefixes of its routers."""
     return {
         getattr(route, "endpoint", None) or getattr(route, "app", None): route.path
         for route in iter_route_contexts(app.routes)

@@ -1,4 +1,4 @@
-"""Makes HTML of templates. Everything that is put into one is escaped; nothing in one is a script or a style."""
+"""Renders HTML from templates. All values are escaped; no template holds a script or a style."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from grader.messages import LANGUAGES, translate
 WEB = Path(__file__).parents[1] / "web"
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
-# The icon stands in every page: one request less.
+# The icon is inlined into every page, which saves a request.
 _environment = environment(WEB / "templates", WEB / "static")
 
 
@@ -31,7 +31,7 @@ def page(
     headers: Mapping[str, str] | None = None,
     **context: object,
 ) -> HTMLResponse:
-    """The template in the reader's language. A language that was chosen on this page is remembered."""
+    """Render the template in the reader's language. A language chosen on this page is remembered."""
     language = language_of(request)
     html = _environment.get_template(template).render(
         t=partial(_text, language),
@@ -56,5 +56,5 @@ def _text(language: str, id: str, /, **params: object) -> str:
 
 
 def _name(language: str, id: str, /, **params: object) -> str:
-    """The name of a value of the report, from the grader's own catalogue."""
+    """Return the name of a value of the report, from the grader's catalogue."""
     return translate(id, language, **params)

@@ -1,4 +1,4 @@
-"""Parameters that several endpoints have, and the limits on their values."""
+"""Parameters of several endpoints, and the limits on their values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_WAIT_SECONDS = 120
 ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
 WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-#: For the document: what no name holds, and what is none.
+#: For the OpenAPI document: characters not allowed in a name, and names of spaces only.
 NO_NAME: dict[str, Any] = {"anyOf": [{"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"}]}
 
 
@@ -33,30 +33,30 @@ class Language(StrEnum):
 async def language_parameter(
     lang: Annotated[
         Language | SkipJsonSchema[None],
-        Query(description="language of the texts in the answer; without it `Accept-Language` counts"),
+        Query(description="language of the texts in the answer; by default that of `Accept-Language`"),
     ] = None,
 ) -> None:
-    """Checked and documented here; `language_of` reads it, for refusals too."""
+    """Check and document `lang`. `language_of` reads it, for refusals too."""
 
 
 async def _submission_id(
-    submission_id: Annotated[str, Path(description="as it was given when the file was submitted")],
+    submission_id: Annotated[str, Path(description="the `id` of a submission")],
 ) -> str:
-    """Raises: SubmissionNotFound: nothing can have this id, so that no database is asked for it."""
+    """Raises: SubmissionNotFound: no submission can have this id. This saves a query."""
     if not ID.fullmatch(submission_id):
         raise SubmissionNotFound
     return submission_id
 
 
 def _written_out(came: object) -> object:
-    """Raises: ValueError: pydantic would take it for a number of seconds, which no document says."""
+    """Raises: ValueError: it is a number, which pydantic would read as seconds and the document does not mention."""
     if not isinstance(came, datetime) and not (isinstance(came, str) and WRITTEN_OUT.match(came)):
         raise ValueError("expected a moment with its time zone, such as 2026-09-01T00:00:00Z")
     return came
 
 
 def _within(moment: datetime) -> datetime:
-    """In UTC, and where a database can tell it; what is further away means the same."""
+    """Convert to UTC, within the range of the databases; moments further away mean the same."""
     return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
 
 
@@ -68,7 +68,7 @@ def _a_name(came: str) -> str:
 
 
 SubmissionId = Annotated[str, Depends(_submission_id)]
-#: Of a student or of anything else.
+#: A name of a student or of anything else.
 Name = Annotated[
     str,
     Field(min_length=1, max_length=STUDENT_CHARACTERS, json_schema_extra={"not": NO_NAME}),
@@ -82,17 +82,17 @@ Wait = Annotated[
 IdempotencyKey = Annotated[
     Annotated[str, Field(pattern="^[!-~]{1,255}$")] | SkipJsonSchema[None],
     Header(
-        description="your own name for this request, such as a random UUID; sent again, it does nothing twice",
+        description="your own name for this request, such as a random UUID; sending it again does nothing twice",
     ),
 ]
 EventId = Annotated[int, Field(ge=0, lt=2**63)]
 LastEventId = Annotated[
-    EventId | SkipJsonSchema[None], Header(description="the last event that arrived; those after it are sent")
+    EventId | SkipJsonSchema[None], Header(description="the id of the last event that arrived; later ones are sent")
 ]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
 Cursor = Annotated[
     Annotated[str, Field(pattern=f"^{ID.pattern}$")] | SkipJsonSchema[None],
-    Query(description="`next_cursor` of the page before; without it the newest"),
+    Query(description="`next_cursor` of the page before; by default the first page"),
 ]
 
 
@@ -101,7 +101,7 @@ async def _selection(
     assignment: Annotated[
         Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")] | SkipJsonSchema[None], Query(examples=["lstm-layer"])
     ] = None,
-    job_status: Annotated[JobStatus | SkipJsonSchema[None], Query(description="how far it is")] = None,
+    job_status: Annotated[JobStatus | SkipJsonSchema[None], Query(description="the state of the job")] = None,
     status: Annotated[Status | SkipJsonSchema[None], Query(description="the verdict")] = None,
     since: Annotated[
         Moment | SkipJsonSchema[None],

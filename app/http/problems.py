@@ -24,7 +24,7 @@ from grader.invalid import without_prefix
 
 logger = logging.getLogger(__name__)
 
-#: In the scope of a request: why the database could not serve it.
+#: Key in the scope of a request: why the database could not serve it.
 FAILURE = "lstm_grader.failure"
 PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:lstm-grader:problem:"
@@ -36,7 +36,7 @@ def add_handlers(app: FastAPI) -> None:
 
 
 async def problem_response(request: Request, error: Exception) -> Response:
-    """The answer to `error`, which may be any exception."""
+    """Answer `error`, which may be any exception."""
     answer = answer_for(error)
     if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and may_have_changed.get():
         answer = ANSWERS[CommitUnanswered] or answer
@@ -45,7 +45,7 @@ async def problem_response(request: Request, error: Exception) -> Response:
     if isinstance(error, Overloaded):
         logger.warning("upload_refused", extra={"reason": answer.slug})
     elif isinstance(error, SQLAlchemyError) and not is_ours(error):
-        # In the line of the request. Whatever else asks the database tells the log that it fails.
+        # It goes into the log line of the request. Background tasks log the outage itself.
         request.scope[FAILURE] = reason_of(error)
     elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request_failed", exc_info=error)
@@ -64,7 +64,7 @@ async def problem_response(request: Request, error: Exception) -> Response:
 
 
 def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The problem document: what came, what was expected, what to do."""
+    """Make the problem document: what came, what was expected, what to do."""
     texts = catalogue()
     status = HTTPStatus(answer.status)
     return {
@@ -77,7 +77,7 @@ def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[st
 
 
 def _allowed(request: Request) -> str:
-    """The methods of every route at this address; the framework names those of the first one only, and never HEAD."""
+    """List the methods of all routes at this address. The framework names only the first route's, and never HEAD."""
     contexts = [context for context in iter_route_contexts(request.app.routes) if isinstance(context.route, APIRoute)]
     here = [context.methods or set() for context in contexts if context.path_regex.match(request.url.path)]
     methods = set().union(*here)
@@ -88,7 +88,7 @@ def _params(request: Request, error: Exception) -> dict[str, Any]:
     if isinstance(error, AppError):
         return error.params
     if isinstance(error, RequestValidationError):
-        # Without `input` and `ctx`: they repeat what was sent, whatever that was.
+        # Without `input` and `ctx`, which repeat the request's data.
         errors = [(list(item["loc"]), without_prefix(item["msg"])) for item in error.errors()]
         return {"errors": [{"location": location, "message": message} for location, message in errors]}
     if isinstance(error, HTTPException):

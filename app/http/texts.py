@@ -1,4 +1,4 @@
-"""The service's own texts, and which language a request is answered in."""
+"""The service's own texts, and the choice of a request's language."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def text(id: str, language: str, /, **params: object) -> str:
 
 
 def title_of(assignment: Assignment, language: str) -> str:
-    """Its title in this language, else in another, else its id."""
+    """Return its title in this language, else in another, else its id."""
     titles: dict[str, str] = dict(assignment.title.items())
     return titles.get(language) or next(iter(titles.values()), assignment.id)
 
 
 def language_of(request: Request, default: str = "en") -> str:
-    """``?lang=``, else what was chosen on a page, else ``Accept-Language``, else the operator's, else `default`."""
+    """Choose ``?lang=``, else the page's choice, else ``Accept-Language``, else the operator's, else `default`."""
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if asked in LANGUAGES:
             return asked

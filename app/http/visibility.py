@@ -1,4 +1,4 @@
-"""What of a report its reader gets."""
+"""The part of a report that its reader may see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOR_TEACHERS = frozenset({"plagiarism", "prompt_injection", "review_suggested"})
 
 
 def report_for(stored: StoredReport, viewer: Principal) -> Report:
-    """The report; without what is for teachers, unless `viewer` is one."""
+    """Return the report; without the advisories for teachers, unless `viewer` is one."""
     report = Report.model_validate(stored.body)
     if viewer.sees_everything:
         return report
@@ -24,6 +24,6 @@ def report_for(stored: StoredReport, viewer: Principal) -> Report:
 
 
 async def artefacts_for(request: Request, stored: StoredReport) -> dict[str, bytes]:
-    """What the pictures of a report are drawn from, by name."""
+    """Return the arrays that the pictures of a report are drawn from, by name."""
     async with services(request).database.read() as session:
         return await repository.artefacts_of(session, stored.id)

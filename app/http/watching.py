@@ -1,8 +1,8 @@
-"""Waits for a submission to get on, whoever grades it.
+"""Waits for a submission to change, in this or any other process.
 
-A transaction that changes the submission wakes all who wait for it, in every process, when it is committed
-(`storage.announcements`). Each also looks now and then, in case that got lost; seldom, because hundreds wait at a
-deadline.
+A transaction that changes the submission wakes its waiters in every process when it is committed
+(`storage.announcements`). Each waiter also looks now and then, in case a notification was lost; seldom, because
+hundreds wait at a deadline.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOOK_SECONDS = 15.0
 PLACE_SECONDS = 2.0
 # Proxies end connections that are silent for a minute.
 HEARTBEAT_SECONDS = 15.0
-# Then the client comes again, and shows its token again.
+# Then the client connects again, and authenticates again.
 STREAM_SECONDS = 600.0
 RETRY_MILLISECONDS = 2000
 OVER = (JobStatus.DONE, JobStatus.CANCELLED)
@@ -50,10 +50,10 @@ async def wait_until_done(parts: Services, submission_id: str, viewer: Principal
 
 
 async def event_stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> Response:
-    """Answer with what happens to a submission, as it happens: server-sent events (HTML Living Standard, section 9.2).
+    """Answer with a submission's events as they happen: server-sent events (HTML Living Standard, section 9.2).
 
-    What has happened stands in the database, in the order in which it did, so that whoever lost the connection goes on
-    after the last event that arrived. The place in the queue is told too, but not kept.
+    Events are stored in order, so a client that lost the connection goes on after the last event that arrived. The
+    place in the queue is sent too, but not stored.
 
     Args:
         seen: the id of the last event that arrived; 0: none.
@@ -69,7 +69,7 @@ async def event_stream(parts: Services, submission_id: str, viewer: Principal, s
     return StreamingResponse(
         _stream(parts, submission_id, viewer, seen),
         media_type="text/event-stream",
-        headers={"X-Accel-Buffering": "no"},  # nginx would keep what is small.
+        headers={"X-Accel-Buffering": "no"},  # nginx would hold small chunks back.
     )
 
 
@@ -82,13 +82,13 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
         while not parts.jobs.stopping and time.monotonic() < began + STREAM_SECONDS:
             new: list[bytes] = []
             if changed.is_set() or time.monotonic() >= look_at:
-                changed.clear()  # Before looking, so that what happens from here on is not missed.
+                changed.clear()  # Before looking, so that no later change is missed.
                 look_at = time.monotonic() + LOOK_SECONDS
                 async with parts.looking, parts.database.read() as session:
                     found = await repository.find_submission(session, submission_id, viewer)
                     if found is None:
                         return
-                    # After the submission: whoever sees that it is done sees the event that says so.
+                    # Read after the submission: if that is done, the event that says so is among these.
                     events = await events_after(session, submission_id, seen)
                 job_status = found.job_status
                 new += map(_event, events)
@@ -109,7 +109,7 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for it, and no longer than that."""
+    """Wait for the event, at most so long."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs migrations on the connection that `app.storage.database` hands over, in its transaction."""
+"""Alembic's entry point: runs migrations on the connection and in the transaction of `app.storage.database`."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""How the process does: the engine it grades with, what monitoring reads, whether it can grade and store."""
+"""Operations: the warm engine, metrics, and the proofs that this process can grade and store."""

@@ -1,7 +1,7 @@
-"""Draws the pictures of reports in a process of its own, warm before the first reader waits for one.
+"""Draws the pictures of reports in a process of its own, which is warm before the first reader needs it.
 
-In the service's process each picture would hold all other requests up (`grader.drawing`). One process is enough: the
-reader's browser draws, with the JavaScript that is made once at the start. Only readers without scripts, the API and
+In the service's process each picture would block all other requests (`grader.drawing`). One process is enough: the
+reader's browser draws, with JavaScript that is made once at the start. Only readers without scripts, the API and
 reports as files need an SVG.
 """
 
@@ -33,12 +33,12 @@ class Charts(Protocol):
     async def svg(self, spec: dict[str, Any]) -> str: ...
 
     async def javascript(self) -> bytes:
-        """The module that draws in a browser, compressed by gzip."""
+        """Return the module that draws in a browser, compressed by gzip."""
         ...
 
 
 class ChartProcess:
-    """The process, as an async context manager. One that has died is started again when it is needed."""
+    """The drawing process, as an async context manager. If it dies, the next picture starts it again."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
@@ -59,11 +59,11 @@ class ChartProcess:
             await self._end()
 
     async def svg(self, spec: dict[str, Any]) -> str:
-        """The chart as an SVG document. Raises: ChartNotDrawn"""
+        """Draw the chart as an SVG document. Raises: ChartNotDrawn"""
         return await self._ask(spec)
 
     async def javascript(self) -> bytes:
-        """The module that draws in a browser, compressed by gzip. Raises: ChartNotDrawn"""
+        """Return the module that draws in a browser, compressed by gzip. Raises: ChartNotDrawn"""
         async with self._making:
             if self._javascript is None:
                 text = await self._ask(None)
@@ -93,7 +93,7 @@ class ChartProcess:
                 await self._end()
                 raise ChartNotDrawn(f"the drawing process did not answer: {exc!r}") from exc
             except BaseException:
-                # Nobody waits for the answer any more, and the next one must not read it.
+                # The caller was cancelled, and the next one must not read its answer.
                 await self._end()
                 raise
         if "error" in answer:
@@ -110,7 +110,7 @@ class ChartProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             limit=ANSWER_BYTES,
-            # Ctrl-C is for the service, which ends this one in its turn.
+            # Ctrl-C goes to the service only, which then ends this process.
             start_new_session=True,
         )
 

@@ -1,4 +1,4 @@
-"""The engine as a process of the service uses it: one sandbox, warm before the first student waits for it."""
+"""The engine in a process of the service: one sandbox, warm before the first student needs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], metrics: Metrics) -> Iterator[Grade]:
-    """The engine with a sandbox that lives as long as the context, and warms up without keeping anybody waiting."""
+    """Give the engine, with a sandbox that lives as long as the context and warms up in the background."""
     references = ReferenceStore(settings.cache_dir)
     with (
         contextlib.closing(references),
@@ -35,9 +35,9 @@ def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], metri
 
 
 def _warm_up(sandbox: ForkSandbox, references: ReferenceStore, assignments: Mapping[str, Assignment]) -> None:
-    """Import TensorFlow in the warm process and build the reference answers, before the first student waits for it."""
+    """Import TensorFlow in the warm process and build the reference answers, before the first student needs them."""
     try:
-        # The process for Keras 2 is started when a submission needs it.
+        # The process for Keras 2 starts when a submission needs it.
         sandbox.warm_up(Kind.READER, Kind.KERAS3)
         for assignment in assignments.values():
             references.prepare([case.spec() for case in assignment.cases], digest=assignment.digest)

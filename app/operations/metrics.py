@@ -1,10 +1,10 @@
-"""What monitoring reads, in Prometheus' form: the queue, the grades, the box, the requests.
+"""Metrics for Prometheus: the queue, the grades, the box, the requests.
 
-Counted in this process, in a registry of its own; what the database knows is asked for when somebody reads. No label
-holds what a student or a client wrote: statuses, phases, reasons and kinds are ours, and a route is a pattern.
+This process counts in a registry of its own; numbers of the database are read for each scrape. No label holds text of a
+student or a client: statuses, phases, reasons and kinds are ours, and a route is a pattern.
 
-Every counter stands at 0 from the start, with every label it can get. One that appeared with its first case would hide
-that case: an increase is only seen from a number that was there before.
+Every counter starts at 0 with every label it can get. A series that appeared with its first case would hide that case,
+because Prometheus sees an increase only from an earlier number.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NAN = float("nan")
 REASONS = frozenset({"wall", "cpu", "memory", "threads", "disk", "output", "starved"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-# A second series for every counter, which says when it began: they all begin with the process.
+# They would add a second series to every counter, with its start time, which is that of the process.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
@@ -42,17 +42,17 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(namespace="lstm_grader", registry=self._registry)
         self._submissions = self._gauge("submissions", "Submissions that wait or are graded", ["job_status"])
-        self._queue_age = self._gauge("queue_age_seconds", "How long the upload that waits longest has waited")
-        self._database = self._gauge("database_up", "Whether something could be stored a moment ago")
-        self._box = self._gauge("self_test_up", "Whether a known answer has got all its points lately")
+        self._queue_age = self._gauge("queue_age_seconds", "Waiting time of the upload that has waited longest")
+        self._database = self._gauge("database_up", "Whether a write succeeded a moment ago")
+        self._box = self._gauge("self_test_up", "Whether a known answer recently got all its points")
         self._grades = self._counter("grades", "Stored reports by verdict", ["status"])
-        self._seconds = self._histogram("grade_seconds", "What a grade took, by phase", ["phase"])
-        self._kills = self._counter("box_kills", "Runs that the box has ended, by the limit they met", ["reason"])
+        self._seconds = self._histogram("grade_seconds", "Duration of a grade, by phase", ["phase"])
+        self._kills = self._counter("box_kills", "Runs that the box has killed, by the limit they reached", ["reason"])
         self._failures = self._counter("box_failures", "Runs that failed by a fault of ours", ["kind"])
         self._waiting = self._gauge("webhook_deliveries_waiting", "Webhook deliveries that are still to be sent")
         self._attempts = self._counter("webhook_attempts", "Attempts to send a webhook delivery", ["outcome"])
         self._requests = self._counter("http_requests", "Answered requests", ["method", "route", "status"])
-        self._answers = self._histogram("http_request_seconds", "What an answer took", ["route"])
+        self._answers = self._histogram("http_request_seconds", "Duration of an answer", ["route"])
         for status in Status:
             self._grades.labels(status.value)
         self._seconds.labels("total")
@@ -73,39 +73,39 @@ class Metrics:
         return Histogram(name, text, labels, namespace="lstm_grader", registry=self._registry, buckets=SECONDS)
 
     def graded(self, report: Report) -> None:
-        """A report was stored."""
+        """Count a stored report."""
         self._grades.labels(report.status.value).inc()
         phases: Mapping[str, float] = {**report.timing.phases, "total": report.timing.wall_seconds}
         for name, seconds in phases.items():
             self._seconds.labels(name).observe(seconds)
 
     def expect(self, method: str, route: str, statuses: Iterable[int]) -> None:
-        """Requests to this route may be answered so."""
+        """Start the counters of a route at 0, for the statuses it may answer with."""
         for status in statuses:
             self._requests.labels(method, route, str(status))
 
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """A request was answered; `route` is the pattern that its path fits."""
+        """Count an answered request; `route` is the pattern that its path matches."""
         route = route or "none"
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._answers.labels(route).observe(seconds)
 
     def killed(self, reason: str) -> None:
-        """The box has ended a run."""
+        """Count a run that the box has killed."""
         self._kills.labels(reason if reason in REASONS else "other").inc()
 
     def failed(self, kind: Kind) -> None:
-        """A run came to nothing, through a fault of ours."""
+        """Count a run that failed by a fault of ours."""
         self._failures.labels(kind.value).inc()
 
     def webhook_attempted(self, outcome: str) -> None:
-        """A webhook delivery was sent, or was not."""
+        """Count an attempt to send a webhook delivery, by its outcome."""
         self._attempts.labels(outcome).inc()
 
     def document(
         self, queue: QueueState | None, *, deliveries: int = 0, self_test: bool | None, is_writable: bool
     ) -> bytes:
-        """Everything, as Prometheus reads it.
+        """Return all metrics in Prometheus' text format.
 
         Args:
             queue: None: the database does not answer.
@@ -114,7 +114,7 @@ class Metrics:
             is_writable: whether something can be stored.
         """
         self._database.set(is_writable)
-        # What is not known is not a number: the last one known would look as if all were well.
+        # Unknown values are NaN; the last known value would hide the outage.
         self._submissions.labels("queued").set(NAN if queue is None else queue.queued)
         self._submissions.labels("running").set(NAN if queue is None else queue.running)
         self._queue_age.set(NAN if queue is None else queue.oldest_seconds)

@@ -1,7 +1,7 @@
-"""Whether something can be stored, found out in the background, so that readiness is answered at once.
+"""Probes in the background whether the database can be written to, so that readiness is answered at once.
 
-Reading proves little. A disk that is full, a PostgreSQL that was made read-only and a file that was moved away go on
-answering questions while every upload fails.
+Reading proves little. A full disk, a PostgreSQL that was made read-only and a file that was moved away still answer
+reads while every upload fails.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from app.storage.database import Database
 
 PROBE = "write-probe"
 EVERY_SECONDS = 5.0
-# Writers take turns, and a disk may be slow; longer than this nobody would wait for an upload.
+# Writers take turns, and a disk may be slow. Nobody would wait longer than this for an upload.
 PATIENCE_SECONDS = 15.0
-#: What a report needs, with the arrays of its pictures.
+#: The size of a report with the arrays of its pictures.
 REPORT_BYTES = 2_000_000
 
 
 class WriteProbe:
-    """The newest proof. As an async context manager it asks at once, and then every few seconds.
+    """The newest proof that something can be stored. As an async context manager it probes now and every few seconds.
 
-    A probe has a connection of its own, so that hundreds of others who wait for one do not make it fail. It commits a
-    few bytes, and finds out whether more would fit without keeping it.
+    A probe has a connection of its own, so it does not fail when hundreds of requests wait for one. It commits a few
+    bytes, and checks that more would fit without keeping them.
 
     Args:
         room_bytes: how much would have to fit.
-        look: what is asked beside it, on the same connection, such as whether there are workers.
+        look: a further question on the same connection, such as whether there are workers.
         clock: seconds that never go back.
     """
 
@@ -50,7 +50,7 @@ class WriteProbe:
         self._look = look
         self._clock = clock
         self._proved_at: float | None = None
-        #: What `look` has found; None: it is not known.
+        #: The newest answer of `look`; None: not known.
         self.seen: bool | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -66,7 +66,7 @@ class WriteProbe:
 
     @property
     def passed(self) -> bool:
-        """Whether something could be stored a moment ago."""
+        """Whether a write succeeded a moment ago."""
         if self._proved_at is None:
             return False
         return self._clock() - self._proved_at < EVERY_SECONDS + PATIENCE_SECONDS

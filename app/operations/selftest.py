@@ -1,4 +1,4 @@
-"""Shows that this process can grade: now and then a known answer goes through the box and must get all its points."""
+"""Proves that this process can grade: now and then a known answer is graded and must get all its points."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from grader.selftest import correct_submission
 
 logger = logging.getLogger(__name__)
 
-#: After a failure, and where it is not known yet.
+#: After a failure, and before the first proof.
 RETRY_SECONDS = 15.0
 
 
 class SelfTest:
-    """The newest proof. A student's answer that gets all points is one as well, so a busy process tests nothing.
+    """The newest proof. A student's answer with all points is a proof as well, so a busy process needs no tests.
 
-    As an async context manager it tests whenever there is no proof of late.
+    As an async context manager it tests whenever there is no recent proof.
 
     Args:
         grade: blocks for seconds; called in `threads`.
@@ -45,7 +45,7 @@ class SelfTest:
         self._every_seconds = every_seconds
         self._clock = clock
         self._proved_at: float | None = None
-        #: Whether a grade of any kind has ended since the start: the first one takes longer.
+        #: Whether any grade has ended since the start; the first one takes longer.
         self.has_ended = False
         self._task: asyncio.Task[None] | None = None
 
@@ -61,14 +61,14 @@ class SelfTest:
     @property
     def passed(self) -> bool:
         """Whether there is a proof, and none is overdue."""
-        # A test waits for a slot, and takes its time.
+        # A test waits for a slot, and takes some seconds.
         return self._age() < 2 * self._every_seconds + RETRY_SECONDS
 
     def _age(self) -> float:
         return float("inf") if self._proved_at is None else self._clock() - self._proved_at
 
     def graded(self, report: Report) -> None:
-        """To be called with every report of this process."""
+        """Take note of a report. Call this with every report of this process."""
         self.has_ended = True
         if report.status == Status.PASSED:
             self._proved_at = self._clock()
@@ -78,7 +78,7 @@ class SelfTest:
         loop = asyncio.get_running_loop()
         try:
             report = await loop.run_in_executor(self._threads, self._grade, correct_submission(), self._assignment)
-        except Exception:  # As where submissions are graded: a fault of ours is known of, and ends nothing.
+        except Exception:  # As with submissions: a fault of ours is logged, and stops nothing.
             logger.exception("self_test_failed")
             self._proved_at = None
             return

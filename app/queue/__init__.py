@@ -1,12 +1,11 @@
-"""The queue of submissions, and who works on it.
+"""The queue of submissions, and its workers.
 
-The submissions table is the queue: a submission that is stored is queued. A worker takes a claim on one (`claims`),
-grades in threads, never on an event loop, and only the newest claim of a submission may store a result (`Grading`). So
-a submission may be handed out twice, and what a crash leaves behind is simply handed out again. `Jobs` is what the rest
-of the service needs of it. There are two::
+The submissions table is the queue: a stored submission is queued. A worker takes a claim on one (`claims`) and grades
+it in a thread, never on an event loop. Only the newest claim of a submission may store a result (`Grading`), so it is
+safe to hand a submission out twice, as after a crash. The rest of the service sees the queue as `Jobs`. There are two::
 
-    EmbeddedJobs      SQLite, one process: tasks on the service's own event loop work
-    PostgreSQLJobs    many processes: `Worker`s anywhere work, and a `Heartbeat` tells which of them are alive
+    EmbeddedJobs      SQLite, one process: it grades as well
+    PostgreSQLJobs    many processes: `Worker`s on any machine grade, and a `Heartbeat` tells which of them are alive
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ class Jobs(Protocol):
     """A queue of submissions."""
 
     def wake(self) -> None:
-        """Call this when a transaction that has queued something is committed."""
+        """Look for work now. Call this after committing a transaction that has queued something."""
 
     def watch(self, submission_id: str) -> contextlib.AbstractContextManager[asyncio.Event]:
-        """An event that is set when the submission has got on, perhaps; look before waiting for it."""
+        """Give an event that is set when the submission may have changed. Look at it before waiting."""
 
     @property
     def is_working(self) -> bool:

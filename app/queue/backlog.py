@@ -1,6 +1,6 @@
-"""How far the queue is behind, asked for by a process once a second at most, for everybody who wants to know.
+"""The backlog of the queue, read at most once a second for all requests of this process.
 
-Uploads are refused while those before them wait too long: better to be told to come back than to wait for hours.
+Uploads are refused while earlier ones wait too long. To come back later is better than to wait for hours.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from app.storage.database import Database
 from app.submissions import repository
 
 RETRY_AFTER_SECONDS = 60
-# Asked with each upload and by each page that waits, and the same for all of them.
+# Each upload and each waiting page asks, and the answer is the same for all.
 KEPT_SECONDS = 1.0
 
 
 class Backlog:
-    """What is known of the queue.
+    """The waiting times and places of the queue, a second old at most.
 
     Args:
-        limit_seconds: an upload that has waited longer than this closes the door for others.
+        limit_seconds: while an upload has waited longer than this, others are refused.
         clock: seconds that never go back.
     """
 
@@ -37,16 +37,16 @@ class Backlog:
         self._placing = asyncio.Lock()
 
     async def check(self) -> None:
-        """Raises: Overloaded: no upload is taken now."""
+        """Raises: Overloaded: no upload is accepted now."""
         if self._clock() - self._asked_at > KEPT_SECONDS:
-            self._asked_at = self._clock()  # Before the answer, so that of many at once only one asks.
+            self._asked_at = self._clock()  # Before the answer, so that only one of many asks.
             async with self._database.read() as session:
                 self._oldest_seconds = await repository.oldest_upload_seconds(session)
         if self._oldest_seconds > self._limit_seconds:
             raise Overloaded(retry_after_seconds=RETRY_AFTER_SECONDS)
 
     async def place(self, submission_id: str) -> int | None:
-        """1 for the submission that is graded next; None for one that did not wait a second ago."""
+        """Return the place in the queue: 1 is graded next; None: it did not wait a second ago."""
         async with self._placing:
             if self._clock() - self._placed_at > KEPT_SECONDS:
                 async with self._database.read() as session:

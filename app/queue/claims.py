@@ -1,7 +1,7 @@
-"""Who grades which submission: the queries of both queues. Each works in the transaction of the session it is given.
+"""Claims of workers on submissions: the queries of both queues. Each works in the transaction of the given session.
 
-A claim names one worker's hold on one submission. Only the newest claim of a submission may end it, so that whoever was
-taken for dead meanwhile changes nothing.
+A claim is one worker's hold on one submission. Only the newest claim of a submission may end it, so a worker that was
+taken for dead changes nothing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Held:
-    """A claim that somebody holds, and how often its holder's heart has beaten."""
+    """A worker's claim, and the count of its heartbeats."""
 
     submission_id: str
     claim: str | None
@@ -61,10 +61,10 @@ class Held:
 @cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
 def _claiming() -> ReturningUpdate[str, str, str, bytes, int]:
     other, earlier = aliased(Submission), aliased(Submission)
-    # Written out, so that the index on what is running is found.
+    # As a literal, so that the planner uses the partial index on running submissions.
     is_running = other.job_status == literal(JobStatus.RUNNING, literal_execute=True)
     of_the_same_student = exists().where(other.student == Submission.student, is_running)
-    # While another worker takes it, it still stands there as queued.
+    # A submission that another worker is taking still reads as queued.
     before_it = exists().where(
         earlier.student == Submission.student,
         earlier.job_status == JobStatus.QUEUED,
@@ -76,7 +76,7 @@ def _claiming() -> ReturningUpdate[str, str, str, bytes, int]:
         .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_student, ~before_it)
         .order_by(Submission.priority.desc(), Submission.arrival, Submission.id)
         .limit(1)
-        # Not one that is being claimed, cancelled or deleted. Left out on SQLite.
+        # Skips rows that are being claimed, cancelled or deleted. Left out on SQLite.
         .with_for_update(skip_locked=True, of=Submission)
         .scalar_subquery()
     )
@@ -101,14 +101,14 @@ def _claiming() -> ReturningUpdate[str, str, str, bytes, int]:
 
 
 class Overtaken(Exception):
-    """Another worker has claimed a submission of the same student at the same moment. Look again."""
+    """Another worker claimed a submission of the same student at the same moment. Look again."""
 
 
 async def claim_next(session: AsyncSession) -> Claim | None:
-    """Take the submission that is next: of the highest priority, and of those the one that came first.
+    """Claim the next submission: the first to arrive among those of the highest priority.
 
-    Only one submission of a student is graded at a time. Two workers never get the same one: each passes over what
-    another is about to take, and over all else of that student.
+    Only one submission of a student is graded at a time. Two workers never get the same one: each skips a submission
+    that another is about to take, and all others of that student.
 
     Raises:
         Overtaken
@@ -130,7 +130,7 @@ async def finish(
     """Store the report and end the job, if it is still this claim's; else change nothing.
 
     Args:
-        artefacts: what the report names, by that name.
+        artefacts: the arrays for the report's pictures, by name.
     Returns:
         Whether it was stored. False: the submission was queued again meanwhile, or this report is already there.
     """
@@ -162,7 +162,7 @@ async def finish(
 
 
 async def release(session: AsyncSession, claim: Claim) -> bool:
-    """Put the submission back into its place in the queue, because grading was stopped; the try does not count."""
+    """Put the submission back into its place in the queue after an interrupted grade; the try does not count."""
     if not await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1):
         return False
     record(session, claim.submission_id, "queued")
@@ -171,7 +171,7 @@ async def release(session: AsyncSession, claim: Claim) -> bool:
 
 
 async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str]) -> None:
-    """Write down that these stages of grading have begun, if the submission is still this claim's."""
+    """Record that these stages of grading have begun, if the submission is still this claim's."""
     held = select(Submission.id).where(Submission.id == claim.submission_id, Submission.claim == claim.id)
     if await session.scalar(held) is None:
         return
@@ -204,7 +204,7 @@ async def requeue_running(session: AsyncSession) -> int:
 
 
 async def requeue_silent(session: AsyncSession, silent: Held) -> bool:
-    """Put a submission back into the queue whose worker has died, unless its heart has beaten since."""
+    """Put a dead worker's submission back into the queue, unless there was a heartbeat since."""
     return bool(
         await _requeue(
             session,
@@ -216,7 +216,7 @@ async def requeue_silent(session: AsyncSession, silent: Held) -> bool:
 
 
 async def _requeue(session: AsyncSession, *which: ColumnElement[bool]) -> int:
-    """Behind the others of its kind: it may be why the worker died."""
+    """Queue them again, behind the others of their kind: one of them may be why the worker died."""
     requeued = await session.execute(
         update(Submission)
         .where(Submission.job_status == JobStatus.RUNNING, *which)
@@ -234,10 +234,10 @@ async def _requeue(session: AsyncSession, *which: ColumnElement[bool]) -> int:
 
 
 async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> Sequence[Held]:
-    """Write on PostgreSQL that the worker lives, and its claims with it.
+    """Store a heartbeat for the worker and its claims, on PostgreSQL.
 
     Returns:
-        What others hold.
+        The claims of other workers.
     """
     seen = insert(LiveWorker).values(id=worker, seen_at=func.now())
     await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_={"seen_at": func.now()}))
@@ -257,12 +257,12 @@ async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> S
 
 
 async def leave(session: AsyncSession, worker: str) -> None:
-    """The worker stops; forget it, and others that have been gone for a day."""
+    """Delete a worker that stops, and others that have been gone for a day."""
     gone = LiveWorker.seen_at < func.now() - timedelta(days=1)
     await session.execute(delete(LiveWorker).where(or_(LiveWorker.id == worker, gone)))
 
 
 async def live_workers(session: AsyncSession, seconds: float) -> int:
-    """How many workers have written their heartbeat in the last seconds; only on PostgreSQL."""
+    """Count the workers with a heartbeat in the last seconds; only on PostgreSQL."""
     recent = LiveWorker.seen_at > func.now() - timedelta(seconds=seconds)
     return await session.scalar(select(func.count()).where(recent)) or 0

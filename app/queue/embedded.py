@@ -1,6 +1,6 @@
 """The queue of a service that is one process, which also grades.
 
-What a crash leaves `running` goes back into the queue at the next start. That is safe because a lock on the data
+At the next start after a crash, `running` submissions go back into the queue. That is safe because a lock on the data
 folder shows that no other worker is alive.
 """
 
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 class EmbeddedJobs(Watchers):
-    """Queue and worker. As an async context manager it is at work.
+    """Queue and worker; they run while the async context is entered.
 
-    Whoever enters the context holds the data folder (`locked`), and stops what grades after leaving it.
+    The caller holds the data folder (`locked`) before entering, and stops the engine after leaving.
 
     Args:
         slots: how many are graded at the same time.
@@ -48,7 +48,7 @@ class EmbeddedJobs(Watchers):
 
     @property
     def is_working(self) -> bool:
-        """Whether every slot takes what comes."""
+        """Whether every slot takes submissions."""
         return self._slots.are_working
 
     async def __aenter__(self) -> Self:
@@ -66,7 +66,7 @@ class EmbeddedJobs(Watchers):
 
 @contextlib.contextmanager
 def locked(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder; the lock ends with the process, however that ends.
+    """Hold the data folder. The lock ends with the process, even after a crash.
 
     Raises:
         DataDirInUse: another process holds it.

@@ -1,4 +1,4 @@
-"""What both queues do with a submission that was claimed: grade it, and store what came out."""
+"""Grades a claimed submission and stores the report, for both queues."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from grader.artefacts import Sink
 
 logger = logging.getLogger(__name__)
 
-#: Gradings of one submission that may fail through a fault of ours before a person has to look.
+#: Tries to grade one submission that may fail by a fault of ours before a person has to look.
 MAX_TRIES = 3
-#: And as often may the process end that grades it. A process ends for many reasons; a submission is seldom one.
+#: Claims that may end with their process. A process ends for many reasons, and a submission is seldom one.
 MAX_CLAIMS = 10
 RETRY_SECONDS = 1.0
 
 
 class Grade(Protocol):
-    """Grades one submission; tells `progress` the name of each stage as it begins, and `artefacts` what to keep."""
+    """A function that grades one submission. It gives `progress` each stage's name, `artefacts` the arrays to keep."""
 
     def __call__(
         self,
@@ -54,7 +54,7 @@ class Grading:
 
     Args:
         grade: blocks for seconds; called in `threads`.
-        graded: what is called with each report that was stored.
+        graded: called with each stored report.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class Grading:
         self._held: set[str] = set()
 
     def held(self) -> list[str]:
-        """The claims on what is being graded here now."""
+        """List the claims on submissions that are being graded here now."""
         return list(self._held)
 
     async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
         """Claim a submission with `take`, grade it, and store the report.
 
-        When we fail, it is graded again at once, `MAX_TRIES` times in all: an own place in the queue for later would
-        hold up whatever else the student sends. Cancelled, it queues the submission again and counts no try.
+        When we fail, it is graded again at once, `MAX_TRIES` times in all: queued again, it would hold up the student's
+        next uploads. A cancelled call queues the submission again and counts no try.
 
         Returns:
             Whether there was one, or may be another.
@@ -110,7 +110,7 @@ class Grading:
                     break
             await self._store(claim, report, artefacts)
         except asyncio.CancelledError:
-            # Without a database it stays `running`, and is found so.
+            # Without a database it stays `running`, and the next start or another worker takes it over.
             with contextlib.suppress(SQLAlchemyError):
                 async with self._database.write() as session:
                     await claims.release(session, claim)
@@ -125,7 +125,7 @@ class Grading:
                 raise LookupError(f"assignment {claim.assignment_id!r} is gone")
             if claim.tries > MAX_CLAIMS:
                 raise RuntimeError(f"the service ended {MAX_CLAIMS} times while grading this")
-            # The context goes along, so that what the engine logs carries the submission's id.
+            # In the same context, so that the engine's log lines carry the submission's id.
             in_context = contextvars.copy_context().run
             async with Progress(self._database, claim) as progress:
                 grade = functools.partial(
@@ -156,7 +156,7 @@ class Grading:
         )
 
     async def persist(self, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Do this in a transaction, again and again while the database does not answer or has no room."""
+        """Run `write` in a transaction, again and again while the database does not answer or has no room."""
         while True:
             try:
                 async with self._database.write() as session:

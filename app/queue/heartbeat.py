@@ -1,9 +1,9 @@
-"""Tells workers on PostgreSQL which of them are alive, without a clock that two of them would have to share.
+"""Tells workers on PostgreSQL which of them are alive, without a shared clock.
 
-Every few seconds each worker counts up the claims that it holds, and looks at those that others hold. A claim that has
-not moved for `STALLED_SECONDS` is nobody's: its worker has died, or has lost PostgreSQL, or never learned that it got
-the claim. The submission is queued again, and what the old claim brings is not stored. Only time spent looking counts:
-when PostgreSQL was away, for one worker or for all, everybody has a fresh start afterwards.
+Every few seconds each worker increments a counter on its claims, and looks at the claims of others. If a counter has
+not moved for `STALLED_SECONDS`, that worker has died, or has lost PostgreSQL, or never learned that it got the claim.
+The submission is then queued again, and a late report of the old claim is not stored. Only time spent looking counts:
+after an outage of PostgreSQL, for one worker or for all, everybody has a fresh start.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT = "heartbeat"
 BEAT_SECONDS = 3.0
-#: A worker that has been silent for so long is taken for dead, and its submissions are graded by others.
+#: After this silence a worker is taken for dead, and others grade its submissions.
 STALLED_SECONDS = 15.0
-# One beat may take as long. A connection over which nothing comes any more is given up then.
+# The limit for one beat. A connection without an answer is given up then.
 ANSWER_SECONDS = 5.0
 
 
 class Heartbeat:
-    """As an async context manager it beats.
+    """The heartbeat of this process; it beats while the async context is entered.
 
     Args:
         held: the claims of this process.
@@ -47,13 +47,13 @@ class Heartbeat:
         self._clock = clock
         self._worker = new_id()
         self._beaten_at = float("-inf")
-        # Of each claim of others, since when it has stood at this beat.
+        # When each claim of others was first seen at its present beat.
         self._seen: dict[Held, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_beating(self) -> bool:
-        """Whether others know that this worker lives."""
+        """Whether other workers can tell that this one is alive."""
         return self._clock() - self._beaten_at < STALLED_SECONDS
 
     async def __aenter__(self) -> Self:
@@ -77,7 +77,7 @@ class Heartbeat:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def beat(self) -> None:
-        """Count up our claims, look at the others, and queue again what has not moved.
+        """Increment our claims, look at the others, and queue stalled ones again.
 
         Raises:
             SQLAlchemyError, OSError: PostgreSQL does not answer, or takes no changes.
@@ -95,7 +95,7 @@ class Heartbeat:
         self._beaten_at = self._clock()
 
     async def leave(self) -> None:
-        """Say that this worker is gone."""
+        """Tell the others that this worker is gone."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._database.write() as session:
                 await claims.leave(session, self._worker)

@@ -1,6 +1,6 @@
-"""Takes uploads in: stores and queues them, those that come at the same time in one transaction.
+"""Accepts uploads: stores and queues them, and puts simultaneous ones into one transaction.
 
-At a deadline a commit, and what is asked of the database before it, cost more than all else an upload needs.
+At a deadline, the commit and the queries before it cost more than everything else that an upload needs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
-# A larger one goes by itself, so that nobody waits until it is written.
+# A larger upload gets its own transaction, so that no other waits for it.
 TOGETHER_BYTES = 1024 * 1024
 
 
@@ -35,7 +35,7 @@ class Inbox:
     """Accepts uploads.
 
     Args:
-        uploads_per_minute: that a student may send.
+        uploads_per_minute: limit for each student.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Inbox:
         self._backlog = backlog
         self._uploads_per_minute = uploads_per_minute
         self._earlier = Batcher(self._find)
-        # A student's own go one after the other: whether one is taken depends on those before.
+        # One student's uploads go one after the other: the earlier ones decide whether the next is accepted.
         self._together = Batcher(
             self._store, fits=lambda batch, new: all(each.student != new.student for each in batch)
         )
@@ -61,16 +61,16 @@ class Inbox:
     async def accept(
         self, upload: Upload, submitter: Principal, idempotency_key: str | None = None
     ) -> tuple[Submission, int | None]:
-        """Store the upload and queue it, both or neither; from here on it is not lost.
+        """Store the upload and queue it, both or neither. After that it is not lost.
 
         Args:
-            idempotency_key: the sender's name for this request; what was handed in with it before is given again.
+            idempotency_key: the sender's name for this request; its earlier submission is returned again.
         Returns:
             The submission and its place in the queue; None: it was handed in before.
         Raises:
-            IdempotencyKeyReused: and that was something else.
+            IdempotencyKeyReused: the key belongs to a different upload.
             TooManyRequests: the student sends too much.
-            Overloaded: what came before waits too long.
+            Overloaded: earlier uploads wait too long.
             AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
             CommitUnanswered: it may have been stored, or not.
         """
@@ -94,13 +94,13 @@ class Inbox:
             else:
                 position = await self._store_alone(submission)
         except (IntegrityError, AttemptRefused, TooManyRequests):
-            # The same request at the same time, and the other one was faster.
+            # The same request came twice at the same time, and the other one won.
             if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
                 return earlier, None
             raise
         except CommitUnanswered:
             may_have_changed.set(True)
-            # Another connection may know.
+            # Ask on another connection.
             stored: Submission | None = None
             with contextlib.suppress(SQLAlchemyError):
                 async with self._database.read() as session:
@@ -122,11 +122,11 @@ class Inbox:
         return result
 
     async def _store(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:
-        """Store all that may be handed in; returns their places in the queue."""
+        """Store the acceptable ones; return their places in the queue."""
         try:
             return await self._store_together(submissions)
         except IntegrityError as exc:
-            # An idempotency key that another process has stored meanwhile. The others have nothing to do with it.
+            # Another process has stored one of the idempotency keys. Store the others one by one.
             if len(submissions) == 1:
                 return [exc]
             return [await self._outcome(each) for each in submissions]
@@ -134,7 +134,7 @@ class Inbox:
     async def _outcome(self, submission: Submission) -> int | Exception:
         try:
             return await self._store_alone(submission)
-        except Exception as exc:  # Of this one; what was stored before it stays.
+        except Exception as exc:  # It concerns this one only; the stored ones stay.
             return exc
 
     async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:

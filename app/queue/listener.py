@@ -1,4 +1,4 @@
-"""Hears what PostgreSQL announces."""
+"""Listens to PostgreSQL's notifications."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from app.storage import postgresql
 from app.storage.database import Database
 
 LISTENER = "listener"
-# So often a silent connection is asked whether it is still one, and so long it may take to answer.
+# A connection that is silent for this long is tested, and has `ANSWER_SECONDS` to answer.
 SILENT_SECONDS = 15.0
 ANSWER_SECONDS = 5.0
 
 
 class Listener:
-    """As an async context manager it listens, and connects again when that is lost.
+    """A connection that listens while the async context is entered, and connects again when it is lost.
 
     Args:
         heard: called with the payload of each notification.
-        began: called when listening begins, also after it was interrupted: what was announced meanwhile was not heard.
+        began: called when listening begins or begins again; notifications in between are lost.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """The queue of many processes: any number store submissions in PostgreSQL, and workers on any number of machines grade.
 
-Each hears by LISTEN what concerns it: workers that something was queued, web processes that a submission has got on.
-The transaction that changes a submission says so (`storage.announcements`). A lost notification delays and loses
-nothing, because everybody also looks now and then.
+By LISTEN workers hear that something was queued, and web processes that a submission has changed. The transaction that
+changes a submission notifies them (`storage.announcements`). A lost notification only delays, because every process
+also looks now and then.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ logger = logging.getLogger(__name__)
 
 
 class PostgreSQLJobs(Watchers):
-    """The queue as a web process sees it. As an async context manager it hears of what workers do."""
+    """The queue as a web process sees it; it hears of the workers' progress while the async context is entered."""
 
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._listener = Listener(database, CHANNEL, heard=self.tell, began=self.tell_all)
 
     def wake(self) -> None:
-        """Workers are woken by the database."""
+        """Do nothing: the database wakes the workers."""
 
     @property
     def is_working(self) -> bool:
-        """Whether this process hears of what workers do."""
+        """Whether this process hears of the workers' progress."""
         return not self.stopping and self._listener.is_working
 
     async def has_workers(self, session: AsyncSession) -> bool:
-        """Whether a worker has shown a sign of life lately."""
+        """Tell whether a worker has had a heartbeat lately."""
         return await claims.live_workers(session, STALLED_SECONDS) > 0
 
     async def __aenter__(self) -> Self:
@@ -54,7 +54,7 @@ class PostgreSQLJobs(Watchers):
 
 
 class Worker:
-    """Grades what is in the queue. As an async context manager it is at work.
+    """A worker; it grades queued submissions while the async context is entered.
 
     Args:
         slots: how many are graded at the same time.
@@ -71,15 +71,15 @@ class Worker:
 
     @property
     def is_working(self) -> bool:
-        """Whether it takes what comes, and others know that it lives."""
+        """Whether it takes submissions, and others can tell that it is alive."""
         return self._slots.are_working and self._heartbeat.is_beating
 
     def stop(self) -> None:
-        """Take nothing more; leave the context next."""
+        """Take no more submissions. Leave the context next."""
         self._slots.stop()
 
     async def __aenter__(self) -> Self:
-        # Left in the opposite order: the heart beats as long as something is graded.
+        # Left in reverse: the heart beats until the last grade has ended.
         self._stack.push_async_callback(self._heartbeat.leave)
         for part in (self._heartbeat, self._slots, self._listener):
             await self._stack.enter_async_context(part)

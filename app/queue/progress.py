@@ -1,4 +1,4 @@
-"""Writes down how far a grade is while it runs, for whoever watches the submission."""
+"""Records the stages of a running grade, for the watchers of the submission."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """The stages of one grade. As an async context manager it writes, and has written all when it is left.
+    """The stages of one grade. The async context writes them, and ends when all are written.
 
-    The grade is not kept waiting: stages that begin while earlier ones are written are written together. One that
-    cannot be written is nobody's loss.
+    The grade does not wait for this: stages that begin during a write are written together by the next one. A stage
+    that cannot be written is dropped.
     """
 
     def __init__(self, database: Database, claim: Claim) -> None:
@@ -33,7 +33,7 @@ class Progress:
         self._by = task_name()
 
     def begin(self, stage: str) -> None:
-        """To be called from the thread that grades."""
+        """Record a stage. Call this from the thread that grades."""
         with contextlib.suppress(RuntimeError):  # The service has stopped meanwhile.
             self._loop.call_soon_threadsafe(self._add, stage)
 
@@ -60,7 +60,7 @@ class Progress:
             try:
                 async with self._database.write() as session:
                     await claims.add_stages(session, self._claim, stages)
-            except SQLAlchemyError as exc:  # Whoever grades this stores the report next, and says when that works.
+            except SQLAlchemyError as exc:  # Storing the report comes next, and logs when that works.
                 self._database.outage.failed(self._by, exc)
 
 

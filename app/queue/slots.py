@@ -1,4 +1,4 @@
-"""Grades what is queued, so many submissions at the same time; the same on both databases."""
+"""Grades queued submissions, several at the same time, on either database."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.queue import claims
 from app.queue.claims import Claim
 from app.queue.grading import Grading
 
-# Where nobody woke us: a submission queued by a process that cannot, or a notification that was lost.
+# For submissions without a wake-up: queued by a command, or with a lost notification.
 IDLE_SECONDS = 5.0
 
 
 class Slots:
-    """As an async context manager they are at work. Leave it before you stop what grades.
+    """The slots of a worker; they grade while the async context is entered. Leave it before you stop the engine.
 
     Args:
         count: how many are graded at the same time.
@@ -38,10 +38,10 @@ class Slots:
         self._wake.set()
 
     def stop(self) -> float:
-        """Take nothing more. The time that running grades still have begins to run, whatever else is ended meanwhile.
+        """Take no more submissions, and start the time limit of running grades.
 
         Returns:
-            When it is over, on the clock that never goes back.
+            The end of that time, on the monotonic clock.
         """
         if self._stop_at is None:
             self._stop_at = time.monotonic() + self._shutdown_seconds
@@ -50,7 +50,7 @@ class Slots:
 
     @property
     def are_working(self) -> bool:
-        """Whether every slot takes what comes."""
+        """Whether every slot takes submissions."""
         return self._stop_at is None and bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def __aenter__(self) -> Self:
@@ -64,9 +64,9 @@ class Slots:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _work(self) -> None:
-        """One slot: claim, grade, store, until the service stops."""
+        """Run one slot: claim, grade and store until the service stops."""
         while self._stop_at is None:
-            # Cleared before looking, so that what is queued from here on is not slept through.
+            # Cleared before looking, so that no later submission is slept through.
             self._wake.clear()
             if not await self._grading.run(self._next) and self._stop_at is None:
                 with contextlib.suppress(TimeoutError):
@@ -75,5 +75,5 @@ class Slots:
     async def _next(self, session: AsyncSession) -> Claim | None:
         claim = await claims.claim_next(session)
         if claim is not None:
-            self._wake.set()  # Another may wait behind it, for another slot.
+            self._wake.set()  # There may be another for the next slot.
         return claim

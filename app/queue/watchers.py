@@ -1,4 +1,4 @@
-"""Wakes whoever waits for a submission to get on."""
+"""Wakes the watchers of a submission when it has changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Watchers:
-    """Those of one process. An event that is set for nothing does no harm: whoever waits looks for himself."""
+    """This process's watchers. They look again after each wake-up, so a spurious one is harmless."""
 
     def __init__(self) -> None:
         self._events: defaultdict[str, set[asyncio.Event]] = defaultdict(set)

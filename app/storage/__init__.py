@@ -1,1 +1,1 @@
-"""The database: its tables, its connections, and what is known of its file."""
+"""The database: its tables, its connections, and its file."""

@@ -1,20 +1,20 @@
-"""Announces to other processes what a transaction has changed, when that is committed."""
+"""Announces a transaction's changes to other processes when it is committed."""
 
 from __future__ import annotations
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-#: Where the id of a submission that has got on is announced: on PostgreSQL the channel, else a key of `Session.info`.
+#: Carries the ids of changed submissions: a channel on PostgreSQL, a key of `Session.info` on SQLite.
 CHANNEL = "lstm_grader_submission"
-#: Where PostgreSQL announces that there is something to grade.
+#: The channel on which PostgreSQL announces that there is something to grade.
 QUEUED_CHANNEL = "lstm_grader_queued"
 
 
 async def announce(session: AsyncSession, submission_id: str) -> None:
-    """Tell whoever watches the submission that it has got on, when this transaction is committed.
+    """Tell the submission's watchers that it has changed, when this transaction is committed.
 
-    On PostgreSQL all processes hear it, on SQLite the one whose transaction it is (`Database.announced`).
+    On PostgreSQL all processes hear it, on SQLite only this one (`Database.announced`).
     """
     if is_postgresql(session):
         await session.execute(select(func.pg_notify(CHANNEL, submission_id)))
@@ -23,7 +23,7 @@ async def announce(session: AsyncSession, submission_id: str) -> None:
 
 
 async def announce_queued(session: AsyncSession) -> None:
-    """Wake the workers when this transaction is committed. On SQLite the one process does it (`Jobs.wake`)."""
+    """Wake the workers when this transaction is committed. On SQLite `Jobs.wake` does that."""
     if is_postgresql(session):
         await session.execute(select(func.pg_notify(QUEUED_CHANNEL, "")))
 

@@ -1,4 +1,4 @@
-"""Work that costs as much for many as for one, such as a transaction: done together for all who want it at the time."""
+"""Batches of work that costs as much for many items as for one, such as a transaction."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ BATCH_ITEMS = 50
 
 
 class Batcher(Generic[Item, Result]):
-    """Nobody waits for others to come: what comes while a batch is worked on makes up the next one.
+    """Collects items into batches. It never waits for more: items that come during one batch form the next.
 
     Args:
-        work: returns one result for each item, in order. An exception among them is raised to the caller who brought
-            the item; one that is raised instead goes to all of the batch.
+        work: returns one result for each item, in order. An exception in the list is raised to that item's caller; a
+            raised exception goes to all callers of the batch.
         fits: whether an item may join a batch that holds these.
     """
 
@@ -32,7 +32,7 @@ class Batcher(Generic[Item, Result]):
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
-        """Raises: what the work on it has raised."""
+        """Return the item's result. Raises: the exception of its work."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None:
@@ -57,7 +57,7 @@ class Batcher(Generic[Item, Result]):
                         future.set_result(result)
         finally:
             self._task = None
-            for _, future in (*batch, *self._waiting):  # None, unless the process stops in the middle.
+            for _, future in (*batch, *self._waiting):  # There are none, unless the process is stopping.
                 future.cancel()
             self._waiting.clear()
 

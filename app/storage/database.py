@@ -1,11 +1,11 @@
-"""The connection to the database, how a transaction begins, and the upgrade of its tables.
+"""The connection to the database, its transactions, and the upgrade of its tables.
 
-There are two kinds. SQLite belongs to one service, which upgrades the tables itself when it starts, after it has made a
-copy. PostgreSQL is shared by processes that start at any time, so there ``lstm-grader db upgrade`` does it, once.
+There are two kinds. An SQLite database belongs to one service, which copies it and upgrades the tables when it starts.
+PostgreSQL is shared by processes that start at any time, so the operator runs ``lstm-grader db upgrade`` once.
 
-SQLite lets one transaction write at a time. One that reads first and writes later would fail when another wrote in
-between, so a writing transaction says so at its start (``BEGIN IMMEDIATE``); those of this process also wait for one
-another here, in order, where SQLite would have them poll.
+SQLite lets one transaction write at a time. A transaction that reads first and writes later would fail if another wrote
+in between, so a writing transaction starts with ``BEGIN IMMEDIATE``. Those of this process also wait for one another in
+order, by a lock here, because SQLite would have them poll.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY_TIMEOUT_MILLISECONDS = 20_000
-# Who comes with hundreds of others had better wait than come again; proxies wait for a minute.
+# Under heavy load it is better to wait than to come again; proxies wait for a minute.
 CONNECTION_WAIT_SECONDS = 60
 CONNECTIONS = 15
-# A PostgreSQL that is reached and says nothing for so long is not waited for.
+# A PostgreSQL that does not answer a commit for so long is given up.
 COMMIT_SECONDS = 30.0
-# The low byte of what SQLite says when a commit has changed nothing. After an I/O error the transaction may still come
-# back out of the log.
+# The low bytes of SQLite's error codes for a commit that changed nothing. After an I/O error the transaction may still
+# come back out of the log.
 SQLITE_UNDONE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
 )
-# Written to PostgreSQL's temporary files and thrown away: it needs the room, and neither the log nor a table.
+# Written to PostgreSQL's temporary files and thrown away. It needs the room, but no log and no table.
 ROOM = """
     WITH room AS MATERIALIZED (SELECT repeat('x', 32000) FROM generate_series(1, :count)) SELECT count(*) FROM room
 """
@@ -59,16 +59,15 @@ ROOM = """
 OURS = "submissions"
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
-#: Whether a transaction of this request, or of this task, was committed, or may have been. What is said of a failure
-#: depends on it.
+#: Whether a transaction of this request or task was committed, or may have been. The answer to a failure depends on it.
 may_have_changed: contextvars.ContextVar[bool] = contextvars.ContextVar("may_have_changed", default=False)
 
 
 def database_url(url: str) -> URL:
-    """The URL with our driver in it.
+    """Return the URL with our driver in it.
 
     Raises:
-        ValueError: it is no URL of a database that we know.
+        ValueError: it is no URL of SQLite or PostgreSQL.
     """
     try:
         parsed = make_url(url)
@@ -83,11 +82,11 @@ def database_url(url: str) -> URL:
 
 
 class Database:
-    """Opens read and write transactions. Nothing is connected before the first one.
+    """Opens read and write transactions. The first one connects.
 
     Args:
-        url: as `database_url` takes it; an SQLite file is only made by `upgrade`.
-        read_only: an SQLite file, which must be there, is opened so that neither it nor its folder changes.
+        url: as `database_url` takes it; only `upgrade` makes an SQLite file.
+        read_only: open an existing SQLite file so that neither it nor its folder changes.
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
@@ -96,20 +95,20 @@ class Database:
         self.file = DatabaseFile(Path(self.url.database or "")) if self.is_sqlite else None
         self._read_only = read_only
         self._engine = self._new_engine(
-            # None beyond those that are kept: under load each would be opened for one request, and closed again.
+            # No overflow: under load each extra connection would be opened for one request and closed again.
             pool_size=CONNECTIONS,
             max_overflow=0,
-            pool_use_lifo=True,  # What was used last has its statements prepared.
+            pool_use_lifo=True,  # The connection used last has its statements prepared.
             pool_timeout=CONNECTION_WAIT_SECONDS,
         )
         self._aside = self._new_engine(poolclass=NullPool)
-        #: Called with what a transaction on SQLite has announced (`announcements`), when it is committed.
+        #: Called with each id that a transaction on SQLite has announced (`announcements`), when it is committed.
         self.announced: Callable[[str], None] = lambda submission_id: None
         self.outage = Outage()
         self._write_lock = asyncio.Lock()
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        # PostgreSQL shows each statement the newest that was committed, in a transaction too, which would only cost two
-        # more round trips. SQLite shows one state of the file to all statements of a transaction.
+        # On PostgreSQL each statement sees the newest commits, even inside a transaction, so a transaction would only
+        # cost two more round trips. On SQLite all statements of a transaction see one state of the file.
         self._reading = (
             self._engine.execution_options()
             if self.is_sqlite
@@ -119,7 +118,7 @@ class Database:
     def _new_engine(self, **options: Any) -> AsyncEngine:
         engine = create_async_engine(
             _address(self.url, self.file, self._read_only) if self.file else self.url,
-            hide_parameters=True,  # They hold names and source code, which are not for error messages.
+            hide_parameters=True,  # They hold names and source code, which must not get into error messages.
             connect_args=(
                 {"async_creator_fn": sqlite.connect}
                 if self.is_sqlite
@@ -137,12 +136,12 @@ class Database:
 
     @property
     def conninfo(self) -> str:
-        """The same PostgreSQL in the words of libpq."""
+        """The URL of the same PostgreSQL for libpq."""
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for queries only.
+        """Open a session for queries only.
 
         Raises:
             DatabaseMoved: the file is no longer where it was.
@@ -153,11 +152,11 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A session in one transaction: committed at the end, rolled back when an exception leaves the block.
+        """Open a session in one transaction: committed at the end, rolled back when an exception leaves the block.
 
         Raises:
             CommitUnanswered: it may have been committed, or not.
-            DatabaseMoved: nothing was, because the file is no longer where it was.
+            DatabaseMoved: nothing was committed, because the file is no longer where it was.
         """
         self._check_place()
         async with contextlib.AsyncExitStack() as stack:
@@ -191,12 +190,12 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def aside(self) -> AsyncIterator[AsyncSession]:
-        """A transaction with a connection of its own, which does not wait for those that others have."""
+        """Open a transaction on a connection of its own, without waiting for the pool."""
         async with AsyncSession(self._aside) as session, session.begin():
             yield session
 
     async def probe(self, room_bytes: int) -> None:
-        """Store something, as an upload does, and see whether `room_bytes` more would fit.
+        """Store something, as an upload does, and check that `room_bytes` more would fit.
 
         Raises:
             SQLAlchemyError, sqlite3.Error, OSError: nothing can be stored now.
@@ -204,17 +203,17 @@ class Database:
         self._check_place()
         if self.file:
             await asyncio.to_thread(self.file.check_room, room_bytes)
-            # In a thread, which ends by itself: a connection of the engine would be left open by who is cancelled.
+            # A thread ends by itself. A cancelled task would leave a connection of the engine open.
             await asyncio.to_thread(self.file.count_on)
             return
         async with self.aside() as session:
-            # Changes nothing, and is written all the same.
+            # It changes no value, but PostgreSQL writes it.
             await session.execute(text("UPDATE alembic_version SET version_num = version_num"))
             await session.execute(text("SET LOCAL work_mem = '64kB'"))
             await session.execute(text(ROOM), {"count": room_bytes // 32_000 + 1})
 
     async def upgrade(self) -> None:
-        """Bring the tables to the newest form, all or nothing. An SQLite file that holds something is copied before.
+        """Upgrade the tables to the newest form, all or nothing. An SQLite file with data is copied before.
 
         Raises:
             DatabaseLost: there was an SQLite file, and it is gone, empty or older than it was.
@@ -237,7 +236,7 @@ class Database:
             if isinstance(raw, postgresql.Connection):
                 raw.answer_seconds = None
             if self.is_sqlite:
-                # A table that is made anew is dropped for a moment. The switch has no effect inside a transaction.
+                # Migrations replace tables, dropping them for a moment. The switch has no effect inside a transaction.
                 await raw.execute("PRAGMA foreign_keys = OFF")
             try:
                 async with connection.begin():
@@ -252,14 +251,14 @@ class Database:
             self.file.hold()
 
     async def check_ours(self) -> tuple[str | None, str]:
-        """Look whether the tables can be brought to the form of this version. An SQLite file must be there.
+        """Check that the tables can be upgraded to the form of this version. An SQLite file must exist.
 
         Returns:
-            Their revision, None if there are none; and the newest one there is.
+            The revision of the tables, None if there are none, and the newest revision.
         Raises:
             DatabaseLost: an SQLite file is older than it was.
-            DatabaseForeign: another program has made them.
-            DatabaseNewer: a newer version has made them.
+            DatabaseForeign: another program has made the tables.
+            DatabaseNewer: a newer version has made the tables.
         """
         async with self._engine.connect() as connection:
             current, newest = await connection.run_sync(_revisions)
@@ -273,11 +272,11 @@ class Database:
         return current, newest
 
     async def check_revision(self) -> None:
-        """To be called before anything else is asked of a database that is there already.
+        """Check that the tables are those of this version. Call this first on an existing database.
 
         Raises:
             DatabaseMissing: there is no SQLite file.
-            DatabaseOutdated: the tables are those of an older version, or there are none.
+            DatabaseOutdated: the tables are missing, or of an older version.
             DatabaseLost, DatabaseForeign, DatabaseNewer: see `check_ours`.
         """
         if self.file:
@@ -289,13 +288,13 @@ class Database:
             raise DatabaseOutdated(current=current or "none", expected=newest)
 
     async def back_up(self, target: Path) -> None:
-        """Copy an SQLite database as it is now, whole or not at all, while others may read and write."""
+        """Copy an SQLite database as it is now, whole or not at all. Others may read and write meanwhile."""
         assert self.file
         await asyncio.to_thread(self.file.copy_to, target)
 
     @contextlib.asynccontextmanager
     async def erasing(self, session: AsyncSession) -> AsyncIterator[None]:
-        """What is deleted in this block leaves no trace in the file: SQLite would only mark its pages as free."""
+        """Overwrite rows that are deleted in this block. SQLite would only mark their pages as free."""
         if self.is_sqlite:
             await session.execute(text("PRAGMA secure_delete = ON"))
         yield
@@ -303,10 +302,10 @@ class Database:
             await session.execute(text("PRAGMA secure_delete = OFF"))
 
     async def erased(self) -> None:
-        """To be called when such a transaction is committed: older pages still stand in SQLite's log.
+        """Empty SQLite's log, which still holds the erased rows. Call this after committing such a transaction.
 
         Raises:
-            OperationalError: they still do.
+            OperationalError: the log could not be emptied.
         """
         if self.is_sqlite:
             async with self._engine.connect() as connection:
@@ -324,27 +323,27 @@ class Database:
 
 
 def _was_undone(error: DBAPIError) -> bool:
-    """Whether a failed commit is known to have changed nothing."""
+    """Tell whether a failed commit is known to have changed nothing."""
     if isinstance(error.orig, sqlite3.Error):
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in SQLITE_UNDONE
-    # PostgreSQL has answered, and the answer was no.
+    # PostgreSQL has answered that it did not commit.
     return not error.connection_invalidated
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
-    # The driver would begin transactions by itself, and too late; `_begin_sqlite` does it.
+    # The driver would begin transactions too late, so `_begin_sqlite` does it.
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
             "journal_mode = WAL",
-            "synchronous = FULL",  # What was answered 202 survives a power cut.
+            "synchronous = FULL",  # An upload that was answered with 202 survives a power cut.
             "foreign_keys = ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
     except BaseException:
-        connection.close()  # With its thread; nobody else would.
+        connection.close()  # This ends its thread, too.
         raise
     cursor.close()
 
@@ -354,10 +353,10 @@ def _prepare_reading(connection: DBAPIConnection, _record: Any) -> None:
 
 
 def _address(url: URL, file: DatabaseFile, read_only: bool) -> URL:
-    """The same file, and one that is missing is not made."""
+    """Return the URL of the file, with a mode that does not create a missing one."""
     query = {**url.query, "uri": "true", "mode": "ro" if read_only else "rw"}
     if read_only and not file.log.exists():
-        # Nobody has it open. SQLite would make the files of those who do, and leave them behind.
+        # Nothing has it open. Without `immutable` SQLite would make a log and leave it behind.
         query["immutable"] = "1"
     return url.set(database=file.address, query=query)
 
@@ -370,22 +369,20 @@ def _tables(connection: Connection) -> list[str]:
     return inspect(connection).get_table_names()
 
 
-# Alembic takes 0.2 s to import and is needed once.
-
-
 def _is_known(revision: str | None) -> bool:
     return revision is None or revision in known_revisions()
 
 
 def known_revisions() -> set[str]:
-    """Those that the tables can be brought from to the form of this version."""
+    """Return the revisions that can be upgraded to the form of this version."""
+    # Imported here and below because it takes 0.2 s and is needed once.
     from alembic.script import ScriptDirectory
 
     return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def _revisions(connection: Connection) -> tuple[str | None, str]:
-    """The revision of the tables, and the newest one there is."""
+    """Return the revision of the tables, and the newest one."""
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
@@ -399,7 +396,7 @@ def _upgrade(connection: Connection, revision: str = "head") -> None:
     from alembic.config import Config
 
     if connection.dialect.name == "postgresql":
-        # Of two who upgrade at the same time, the second waits and finds nothing left to do.
+        # If two upgrade at the same time, the second waits and finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lstm-grader upgrade', 0))"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

@@ -1,12 +1,12 @@
-"""The file of an SQLite database: whether it is still the one that belongs here.
+"""The file of an SQLite database, and the checks that it is still the right one.
 
-A path is no proof. The file can be moved away, emptied or replaced, and its log (the ``-wal`` file beside it, which
-holds what was committed last) can be deleted, while the service is stopped or while it runs. SQLite would go on without
-a word: it makes a file that is missing anew, and commits into one that no path leads to.
+A path proves nothing. The file can be moved away, emptied or replaced, and its log (the ``-wal`` file beside it, with
+the newest commits) can be deleted, while the service is stopped or while it runs. SQLite would go on silently: it
+creates a missing file, and commits into one that no path leads to any more.
 
-So a marker lies beside the file, from the first start on. It holds a number that is in the database as well
-(``PRAGMA user_version``), and that grows there with every probe (`Database.probe`): a database that is gone, or that is
-behind its marker, has lost something. While the service runs, the file and its log must stay the same two files.
+So the first start puts a marker beside the file. It holds a number that is in the database as well (``PRAGMA
+user_version``) and grows with every probe (`Database.probe`). If the database is gone, or is behind its marker, it has
+lost something. While the service runs, the file and its log must stay the same two files.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from urllib.parse import quote
 
 from app.errors import DatabaseLost, DatabaseMoved, DatabaseUnusable, NoRoom
 
-# How long a probe waits for whoever writes.
+# How long a probe waits for a writer.
 BUSY_SECONDS = 10.0
 COUNTED = re.compile(r"counted to (\d+)")
 MARKER = """This belongs to {name}, which has counted to {count}.
-Without it a service would not notice that its database is gone. To begin anew, delete it.
+Without it a service would not notice that its database is gone. To start with an empty database, delete it.
 """
 
 
@@ -44,21 +44,21 @@ class DatabaseFile:
 
     @property
     def address(self) -> str:
-        """The beginning of a URI, as SQLite reads it."""
+        """The beginning of the file's URI for SQLite."""
         return f"file:{quote(str(self.path.absolute()))}"
 
     def lost(self, count: int | None = None) -> str | None:
-        """What is wrong with a database that is not open; None: nothing that can be seen.
+        """Say what is missing from a database that is not open; None: nothing that can be seen.
 
         Args:
-            count: the number that is in it; None: it was not asked.
+            count: the number in the database; None: not known.
         """
         if not self.exists:
             if not self.marker.exists() and not _size(self.log):
                 return None
             return "is empty" if self.path.exists() else "is missing"
         if count is not None and count < self._marked():
-            return f"has lost what was written last (is {self.log.name} gone?), or is an older copy"
+            return f"has lost its newest data (is {self.log.name} gone?), or is an older copy"
         return None
 
     def check(self, count: int | None = None) -> None:
@@ -69,12 +69,12 @@ class DatabaseFile:
             raise DatabaseLost(database=str(self.path), reason=reason, marker=str(self.marker))
 
     def create(self) -> None:
-        """Make an empty file that only its owner reads, if there is none."""
+        """Make an empty file that only its owner can read, if there is none."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.touch(mode=0o600)
 
     def count_on(self) -> None:
-        """Count on in the database, and then in its marker.
+        """Increment the number in the database, and then in its marker.
 
         Raises:
             sqlite3.Error, OSError: nothing can be written.
@@ -92,7 +92,7 @@ class DatabaseFile:
         return connection
 
     def mark(self, count: int) -> None:
-        """Write down that the database has counted so far."""
+        """Write the number into the marker."""
         unfinished = self.marker.with_name(f"{self.marker.name}.unfinished")
         unfinished.write_text(MARKER.format(name=self.path.name, count=count), encoding="utf-8")
         unfinished.replace(self.marker)
@@ -104,7 +104,7 @@ class DatabaseFile:
         return 0
 
     def copy_to(self, target: Path) -> None:
-        """Copy it whole or not at all, whoever reads and writes it meanwhile; nobody else may read the copy.
+        """Copy it whole or not at all, even while it is in use. Only its owner can read the copy.
 
         Raises:
             OSError: it cannot be read, or the copy not be written.
@@ -113,9 +113,9 @@ class DatabaseFile:
             unfinished.replace(target)
 
     def hold(self) -> None:
-        """From now on the file and its log have to stay where they are."""
+        """Remember the file and its log, which have to stay in place from now on."""
         self.release()
-        # SQLite deletes the log when the last connection is closed, and makes another one. This one stays.
+        # SQLite deletes the log with the last connection, and makes another later. This connection keeps it.
         self._holder = self._connect(check_same_thread=False)
         self._holder.execute("SELECT count(*) FROM sqlite_master").close()
         self._held = self._identities()
@@ -126,14 +126,14 @@ class DatabaseFile:
             self._holder = None
 
     def check_held(self) -> None:
-        """Raises: DatabaseMoved: what is committed now would be found by nobody."""
+        """Raises: DatabaseMoved: nobody would find what is committed now."""
         if self._holder is not None and not self._is_held():
             raise DatabaseMoved(f"{self.path}, or the log beside it, was moved, emptied or replaced")
 
     def _is_held(self) -> bool:
         try:
             return self.exists and self._identities() == self._held
-        except OSError:  # Its folder is a file now, or was closed to us.
+        except OSError:  # Its folder is a file now, or we may not read it.
             return False
 
     def _identities(self) -> list[tuple[int, int]]:
@@ -145,7 +145,7 @@ class DatabaseFile:
         return found
 
     def check_room(self, wanted: int) -> None:
-        """Raises: NoRoom: so many bytes do not fit; on a very small disk, a quarter of it is enough."""
+        """Raises: NoRoom: so many bytes do not fit. On a very small disk, a quarter of it is enough."""
         disk = shutil.disk_usage(self.path.parent)
         if disk.free < min(wanted, disk.total // 4):
             raise NoRoom(f"{self.path.parent} has {disk.free} bytes left, and an upload may have {wanted}")
@@ -153,7 +153,7 @@ class DatabaseFile:
 
 @contextlib.contextmanager
 def copied(source: str, target: Path) -> Iterator[Path]:
-    """A copy of the database with this URI, beside `target`, which it is to replace; else it is gone after the block.
+    """Make a copy of the database at this URI beside `target`. The block may move it there; else it is deleted.
 
     Raises:
         OSError: the source cannot be read, or the copy not be written.

@@ -1,4 +1,4 @@
-"""Database tables, and nothing that queries them.
+"""The database tables, without queries.
 
 A submission is also its own job: `job_status` and `priority` are the queue. A report is never changed; a regrade queues
 the submission again and adds another one.
@@ -26,9 +26,9 @@ _newest_id_milliseconds = 0
 
 
 def new_id() -> str:
-    """A new identifier, sortable by the millisecond it was made in and not to be guessed (80 random bits).
+    """Make an identifier that sorts by its millisecond and cannot be guessed (80 random bits).
 
-    Those that one process makes grow, also when its clock is set back.
+    The identifiers of one process always grow, even when its clock is set back.
 
     Source: the ULID layout, github.com/ulid/spec.
     """
@@ -43,7 +43,7 @@ def utc_now() -> datetime:
 
 
 class JobStatus(StrEnum):
-    """Where a submission is on its way to a report. The values are the strings in the JSON."""
+    """The state of a submission in the queue. The values are the strings in the JSON."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -59,7 +59,7 @@ class HoldDecision(StrEnum):
 
 
 class Role(StrEnum):
-    """What the holder of a token may see: admin and teacher everything, a submitter what it submitted."""
+    """The rights of a token: admin and teacher see everything, a submitter its own submissions."""
 
     ADMIN = "admin"
     TEACHER = "teacher"
@@ -112,7 +112,7 @@ class Base(DeclarativeBase):
 
 
 class Token(Base):
-    """A bearer token. Only its SHA-256 is known here; it is random, so a slow hash would add nothing."""
+    """A bearer token; only its SHA-256 is stored. Tokens are random, so a slow hash would add nothing."""
 
     __tablename__ = "tokens"
     __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
@@ -120,19 +120,19 @@ class Token(Base):
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role]
-    # Set for a token of a student's own.
+    # Set if it is a student's own token.
     student: Mapped[str | None] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-    # The id of the token that asked for it; none where a command did.
+    # The id of the token that made it; None if a command did.
     created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
 
 
 class Session(Base):
-    """A signed-in browser. It may do what its token may, as long as that one is valid."""
+    """A signed-in browser. It has the rights of its token while that is valid."""
 
     __tablename__ = "sessions"
 
@@ -143,15 +143,15 @@ class Session(Base):
 
 
 class Submission(Base):
-    """One attempt: the bytes as they came, and where it is on its way to a report."""
+    """One attempt: the uploaded bytes, and their state in the queue."""
 
     __tablename__ = "submissions"
     __table_args__ = (
         UniqueConstraint("student", "assignment_id", "attempt"),
         Index(None, "job_status", "created_at", "id"),
-        # In the order in which they are graded.
+        # The order of grading.
         Index("ix_submissions_queue", "job_status", text("priority DESC"), "arrival", "id"),
-        # One submission of a student is graded at a time, whoever claims.
+        # Only one submission of a student is graded at a time.
         Index("ix_submissions_running", "student", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING),
         Index(None, "arrival"),
         Index(None, "submitted_by", "created_at"),
@@ -164,21 +164,21 @@ class Submission(Base):
     attempt: Mapped[int]
     filename: Mapped[str] = mapped_column(String(255))
     sha256: Mapped[str] = mapped_column(String(64))
-    # Read only where it is asked for: it may be 20 MB.
+    # Read only on request: it may be 20 MB.
     content: Mapped[bytes] = mapped_column(deferred=True)
     submitted_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
-    # The sender's own name for this request: who sends it again with the same token gets the same submission.
+    # The sender's own name for this request; sent again with the same token, it gives the same submission.
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
-    # Grows with each submission, whatever the clocks say: of one priority the lowest is graded first. Two that come at
-    # the same moment may share it.
+    # Grows with each submission, independent of clocks; within a priority the lowest is graded first. Two simultaneous
+    # submissions may share it.
     arrival: Mapped[int] = mapped_column(default=0)
     job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
-    # Higher is graded first. 0 for the first upload of a student, one less for each that the same student has waiting
-    # already, so that students take turns; far less for a regrade.
+    # Higher is graded first. It is 0 for a student's first upload, and one less for each that already waits, so that
+    # students take turns; far less for a regrade.
     priority: Mapped[int] = mapped_column(default=0)
-    # How often grading was begun; `claim` names the one that is running, and only that one may write its result.
+    # How often grading was begun. `claim` names the running try, which alone may store its result.
     tries: Mapped[int] = mapped_column(default=0)
     claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     # Grows while the holder of the claim lives: see `app.queue.heartbeat`.
@@ -186,7 +186,7 @@ class Submission(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
-    # Since when a teacher has to look at it first, and what was decided: see `app.teaching.holds`.
+    # Since when it is held for a teacher, and the decision: see `app.teaching.holds`.
     held_at: Mapped[datetime | None]
     hold_decision: Mapped[HoldDecision | None]
     # The name of the token.
@@ -196,7 +196,7 @@ class Submission(Base):
 
 
 class LiveWorker(Base):
-    """A worker process on PostgreSQL that has written its heartbeat."""
+    """A worker process on PostgreSQL, with its last heartbeat."""
 
     __tablename__ = "workers"
 
@@ -206,11 +206,11 @@ class LiveWorker(Base):
 
 
 class StoredReport(Base):
-    """What one grading found, in the stored form of `grader.report.Report`."""
+    """The report of one grading, in the stored form of `grader.report.Report`."""
 
     __tablename__ = "reports"
 
-    # Counted by the database: which report is the newest does not depend on a clock.
+    # Counted by the database, so that the newest report does not depend on a clock.
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -231,7 +231,7 @@ class ReportDiagnosis(Base):
 
 
 class Artefact(Base):
-    """What belongs to a report and is too large for it: the arrays of a public case, which pictures are drawn from."""
+    """A part of a report that is too large for it: the arrays of a public case, from which pictures are drawn."""
 
     __tablename__ = "artefacts"
 
@@ -241,7 +241,7 @@ class Artefact(Base):
 
 
 class Regrade(Base):
-    """Submissions that somebody had graded again together. It is over when every item has its new report."""
+    """A request to grade submissions again. It is over when every item has its new report."""
 
     __tablename__ = "regrades"
     __table_args__ = (Index(None, "requested_by", "idempotency_key", unique=True),)
@@ -249,13 +249,13 @@ class Regrade(Base):
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     requested_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    # What was asked for, in the words of who asked: a filter, or ids.
+    # The choice in the words of the request: a filter, or ids.
     selection: Mapped[dict[str, Any]]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
 
 
 class RegradeItem(Base):
-    """One submission of a regrade: the report that counted before, and the one that came out."""
+    """One submission of a regrade: the report that counted before, and the new one."""
 
     __tablename__ = "regrade_items"
 
@@ -266,12 +266,12 @@ class RegradeItem(Base):
 
 
 class SubmissionEvent(Base):
-    """What has happened to a submission: `queued`, the stages of grading, `done` or `cancelled`."""
+    """An event of a submission: `queued`, a stage of grading, `done` or `cancelled`."""
 
     __tablename__ = "submission_events"
     __table_args__ = (Index(None, "submission_id", "id"),)
 
-    # Counted by the database: this is the order in which whoever watches gets them.
+    # Counted by the database: watchers get events in this order.
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"))
     event: Mapped[str] = mapped_column(String(32))
@@ -280,14 +280,14 @@ class SubmissionEvent(Base):
 
 
 class Webhook(Base):
-    """An address that is told of every report that the token which left it may read."""
+    """An address that is sent every report that its token may read."""
 
     __tablename__ = "webhooks"
     __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     url: Mapped[str] = mapped_column(String(2000))
-    # Kept as it is, because deliveries are signed with it.
+    # Stored in plain text, because deliveries are signed with it.
     secret: Mapped[str] = mapped_column(String(100))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"), index=True)
@@ -306,8 +306,7 @@ class Delivery(Base):
     report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     attempts: Mapped[int] = mapped_column(default=0)
-    # It is sent (again) when the clock no longer stands between these two; without `next_at` it has arrived, or was
-    # given up.
+    # It is sent when the clock is not between these two. Without `next_at` it has arrived, or was given up.
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None] = mapped_column(index=True)
     delivered_at: Mapped[datetime | None]

@@ -1,7 +1,7 @@
-"""Tells the log of a database that fails for a while: when that begins, once a minute, and when it is over.
+"""Logs an outage of the database: when it begins, once a minute, and when it is over.
 
-Everything that asks the database again by itself says how it went, and one line serves them all. A traceback stands
-only where the statement was wrong, which is a fault of ours.
+All background tasks that use the database report here, and share one log line. It has a traceback only if the statement
+was wrong, which is a fault of ours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REMIND_SECONDS = 60.0
 
 
 class Outage:
-    """One of a process.
+    """The outages of one process's database.
 
     Args:
         clock: seconds that never go back.
@@ -30,7 +30,7 @@ class Outage:
         self._began_at = self._told_at = 0.0
 
     def failed(self, by: str, error: Exception) -> None:
-        """The part of the process that is called `by` could not use the database, and will ask again."""
+        """Record that the task `by` could not use the database, and will try again."""
         now = self._clock()
         if not self._failing:
             self._began_at = now
@@ -41,7 +41,7 @@ class Outage:
         self._failing.add(by)
 
     def ended(self, by: str) -> None:
-        """The part of the process that is called `by` has used the database."""
+        """Record that the task `by` has used the database."""
         if by not in self._failing:
             return
         self._failing.discard(by)
@@ -50,7 +50,7 @@ class Outage:
 
 
 def is_ours(error: Exception) -> bool:
-    """Whether the database was asked something wrong."""
+    """Tell whether the error is our fault: a wrong statement or value."""
     return isinstance(error, ProgrammingError | IntegrityError | DataError)
 
 

@@ -1,4 +1,4 @@
-"""How we are connected to PostgreSQL: whoever has gone without a word, server or client, is noticed."""
+"""Connections to PostgreSQL, with limits that reveal a server or a client that has silently gone."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 
-# For libpq. A peer that is gone without a word is noticed in half a minute instead of hours.
+# For libpq. A peer that has silently gone is noticed in half a minute instead of hours.
 ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,  # Milliseconds; what is sent and not acknowledged stops the keepalives.
+    "tcp_user_timeout": 20_000,  # Milliseconds; unacknowledged data stops the keepalives.
     "application_name": "lstm-grader",
 }
-# A proxy between us acknowledges what never arrives. No statement of ours takes as long, but those of an upgrade.
+# A proxy acknowledges data that never arrives. Only the statements of an upgrade take this long.
 ANSWER_SECONDS = 30.0
-# A process that is frozen in the middle of a transaction would keep its locks, and everybody from grading.
+# A process that freezes inside a transaction would keep its locks, and stop all grading.
 IDLE_IN_TRANSACTION = "SET idle_in_transaction_session_timeout = '15s'"
 
 
 class Connection(psycopg.AsyncConnection[Any]):
-    """Attributes: answer_seconds: how long one statement may take before the connection is given up; None: for ever."""
+    """A connection that gives up. Attributes: answer_seconds: limit for one statement; None: no limit."""
 
     answer_seconds: float | None = ANSWER_SECONDS
 
@@ -49,12 +49,12 @@ class Connection(psycopg.AsyncConnection[Any]):
 
 
 def check(connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
-    """Notice a server that has closed a connection of the pool, without a question for it each time. For `checkout`.
+    """Notice that the server has closed a connection of the pool, without a round trip. For `checkout`.
 
     Raises:
-        DisconnectionError: another connection is to be taken.
+        DisconnectionError: the pool must take another connection.
     """
-    # It says nothing unasked, but why it closes. (select() knows no descriptors above 1023.)
+    # Unasked, the server only sends its reason for closing. (select() knows no descriptors above 1023.)
     raw, poll = connection.driver_connection, select.poll()
     if not raw.closed:
         poll.register(raw, select.POLLIN)
@@ -63,6 +63,6 @@ def check(connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
 
 
 def leave_copies(context: ExceptionContext) -> None:
-    """Connect anew after a failover: the server we are connected to takes no changes any more. For `handle_error`."""
+    """Connect again after a failover, when our server takes no more changes. For `handle_error`."""
     if isinstance(context.original_exception, ReadOnlySqlTransaction):
         context.is_disconnect = True

@@ -17,18 +17,18 @@ import aiosqlite
 
 
 class Connection(aiosqlite.Connection):
-    """What SQLAlchemy's dialect takes for one of aiosqlite."""
+    """A connection that SQLAlchemy's dialect for aiosqlite accepts."""
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         return Cursor(self)
 
     async def rollback(self) -> None:
-        """The pool asks for it each time, and mostly there is nothing to undo."""
+        """Roll back if there is a transaction. The pool calls this each time, mostly without one."""
         if self.in_transaction:
             await super().rollback()
 
     async def run(self, statement: Callable[[sqlite3.Cursor], object]) -> tuple[sqlite3.Cursor, list[Any]]:
-        """Run this in the connection's thread, with a cursor that is then closed; returns it with all rows it gave."""
+        """Run the statement in the connection's thread; return the closed cursor and all rows."""
 
         def in_thread() -> tuple[sqlite3.Cursor, list[Any]]:
             cursor = self._conn.cursor()
@@ -43,7 +43,7 @@ class Connection(aiosqlite.Connection):
 
 
 class Cursor:
-    """What SQLAlchemy uses of a cursor, which it asks for all rows at once."""
+    """The part of a cursor that SQLAlchemy uses. It fetches all rows at once."""
 
     arraysize = 1
 
@@ -65,7 +65,7 @@ class Cursor:
         return self._rows
 
     async def close(self) -> None:
-        """It is closed, and what it knows stays."""
+        """Do nothing: the cursor is closed already, and its results are kept."""
 
     @property
     def description(self) -> Any:
@@ -81,12 +81,12 @@ class Cursor:
 
 
 async def connect(database: str | Path, **options: Any) -> Connection:
-    """As `aiosqlite.connect`; to be given to SQLAlchemy as ``async_creator_fn``.
+    """Connect like `aiosqlite.connect`. For SQLAlchemy's ``async_creator_fn``.
 
-    A connection whose opener is cancelled meanwhile is closed; aiosqlite would lose it, open.
+    If the caller is cancelled meanwhile, the connection is closed; aiosqlite would leave it open.
     """
     connection = Connection(lambda: sqlite3.connect(database, **options), iter_chunk_size=64)
-    connection._thread.daemon = True  # As SQLAlchemy makes it: a process that ends does not wait for it.
+    connection._thread.daemon = True  # As SQLAlchemy sets it: a process that ends does not wait for the thread.
     opening = asyncio.ensure_future(connection)
     try:
         await asyncio.shield(opening)
@@ -96,7 +96,7 @@ async def connect(database: str | Path, **options: Any) -> Connection:
             await connection.close()
         raise
     except sqlite3.Error:
-        # Its thread ends by itself, but not before it has told an event loop, which could be closed by then.
+        # The thread calls the event loop before it ends, so it must end before the loop is closed.
         await asyncio.to_thread(connection._thread.join)
         raise
     return connection

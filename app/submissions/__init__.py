@@ -1,1 +1,1 @@
-"""Submissions of students: read from the wire, stored, listed, counted, deleted."""
+"""Submissions of students: received, stored, listed, counted, deleted."""

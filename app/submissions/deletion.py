@@ -1,7 +1,7 @@
-"""Deletes what is kept about students: all about one of them, or everything that is older than it has to be.
+"""Deletes the data of students: everything about one student, or everything older than the retention time.
 
-What refers to a deleted row goes before it, found along the foreign keys of the tables, so that a table that is added
-later is not forgotten. A submission that is being graded meanwhile loses its claim, and its report is not stored.
+Rows that refer to a deleted row are deleted before it. They are found by the tables' foreign keys, so a table added
+later is not forgotten. A submission that is being graded loses its claim, and its report is not stored.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from app.storage.models import Base, JobStatus, Regrade, StoredReport, Submissio
 
 logger = logging.getLogger(__name__)
 
-# In one transaction: on SQLite all uploads wait for it.
+# Rows in one transaction. On SQLite all uploads wait for it.
 AT_ONCE = 100
 EVERY_SECONDS = 24 * 3600.0
-# In place of a name that is forgotten.
+# Replaces a deleted student's name.
 NOBODY = "deleted"
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """How much there was."""
+    """The number of deleted rows, by kind."""
 
     submissions: int = 0
     reports: int = 0
@@ -38,7 +38,7 @@ class Deleted:
 
 
 async def delete_student(database: Database, student: str) -> Deleted:
-    """Delete a student's submissions and own tokens, with all that came of them, and forget the name.
+    """Delete a student's submissions and own tokens, with everything that refers to them, and remove the name.
 
     Args:
         student: as `uploads.check_student` gives it.
@@ -53,7 +53,7 @@ async def delete_student(database: Database, student: str) -> Deleted:
             tokens=await _count(session, Token, Token.student == student),
         )
         await _delete(session, _table(Submission), theirs)
-        # A student's own token has handed in for nobody else.
+        # A student's own token has no submissions of others.
         await _delete(session, _table(Token), Token.student == student)
         await _forget_selections(session, student)
     await database.erased()
@@ -62,10 +62,10 @@ async def delete_student(database: Database, student: str) -> Deleted:
 
 
 async def delete_older(database: Database, days: float) -> int:
-    """Delete submissions that are older than this and do not wait, with all that came of them.
+    """Delete submissions that are older than this and do not wait, with everything that refers to them.
 
     Returns:
-        How many there were.
+        Their number.
     """
     old = Submission.created_at < utc_now() - timedelta(days=days)
     ended = Submission.job_status.in_([JobStatus.DONE, JobStatus.CANCELLED])
@@ -85,7 +85,7 @@ async def delete_older(database: Database, days: float) -> int:
 
 
 class Retention:
-    """As an async context manager it deletes once a day what is older than `days`; with None nothing."""
+    """A daily deletion of submissions older than `days`, while the async context is entered; None: no deletion."""
 
     def __init__(self, database: Database, days: float | None) -> None:
         self._database = database
@@ -120,7 +120,7 @@ async def _delete(session: AsyncSession, table: Table, condition: ColumnElement[
 
 
 async def _forget_selections(session: AsyncSession, student: str) -> None:
-    """Regrades remember whom they were asked for."""
+    """Remove the name from the filters that regrades keep."""
     for regrade in await session.scalars(select(Regrade)):
         asked = regrade.selection.get("filter") or {}
         if asked.get("student") == student:

@@ -1,4 +1,4 @@
-"""What an attempt is worth, looked up."""
+"""Grades of submissions, from the database and the assignments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from grader import Assignment
 async def grade_of(
     session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission
 ) -> Grade | None:
-    """None while it has no points, and when its assignment is gone."""
+    """Return the grade of a submission; None while it has no points, and when its assignment is gone."""
     assignment = assignments.get(submission.assignment_id)
     if assignment is None:
         return None
@@ -25,7 +25,7 @@ async def grade_of(
 
 
 async def may_try_again(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> bool:
-    """Whether the student can still hand in another attempt, now or after a pause."""
+    """Tell whether the student can hand in another attempt, now or after a pause."""
     assignment = assignments.get(submission.assignment_id)
     if assignment is None:
         return False
@@ -42,7 +42,7 @@ async def may_try_again(session: AsyncSession, assignments: Mapping[str, Assignm
 def points_of(
     assignments: Mapping[str, Assignment], submission: Submission, report: StoredReport | None
 ) -> float | None:
-    """What a report's points are worth after what lateness takes off."""
+    """Return a report's points after the penalty for lateness."""
     if report is None or report.points is None:
         return None
     assignment = assignments.get(submission.assignment_id)

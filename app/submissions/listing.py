@@ -1,6 +1,6 @@
-"""Lists of submissions: which ones, newest first, page by page.
+"""Lists of submissions: filtered, the newest first, page by page.
 
-A page begins after an id and not at a number: what is submitted meanwhile moves nothing from one page to the next.
+A page begins after an id, not at a number, so that new submissions shift no row from one page to the next.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.submissions.repository import counting_report_id, visible_to, waits_for
 
 @dataclass(frozen=True)
 class Selection:
-    """Which submissions are meant: those that fulfil all that is given.
+    """A filter for submissions; all given conditions must hold.
 
     Attributes:
         status: of the report that counts.
@@ -36,7 +36,7 @@ class Selection:
     held: bool | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """For a query that joins `Submission` with the report that counts."""
+        """Return the conditions for a query that joins `Submission` with the report that counts."""
         given = [
             (Submission.student, self.student),
             (Submission.assignment_id, self.assignment),
@@ -52,10 +52,10 @@ class Selection:
 async def list_submissions(
     session: AsyncSession, viewer: Principal, selection: Selection, *, limit: int, before: str | None = None
 ) -> Sequence[tuple[Submission, StoredReport | None]]:
-    """The newest submissions that `viewer` may see, each with the report that counts, but for its `body`.
+    """List the newest submissions that `viewer` may see, each with the report that counts, without its `body`.
 
     Args:
-        before: an id; only older ones are listed. Ids begin with the time that they were made at.
+        before: an id; only older ones are listed. Ids sort by time.
     """
     rows = await session.execute(
         select(Submission, StoredReport)

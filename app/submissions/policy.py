@@ -1,8 +1,7 @@
-"""What the assignment's attempts and deadline mean for a student: what is refused, and which attempt is the grade.
+"""The rules on attempts and deadlines: which uploads are refused, and which attempt is the grade.
 
-A report says what an answer is worth, whenever it came. What lateness takes off it, and which of a student's attempts
-counts, is worked out from the assignment file of today each time somebody asks: a deadline that the teacher moves needs
-no regrade.
+A report's points do not depend on when the file came. The penalty for lateness, and the attempt that counts, are worked
+out from the current assignment file on each request. So a teacher can move a deadline without a regrade.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ class Attempt:
 
     Attributes:
         points: of the report that counts; None while there is none, and where we failed.
-        is_ours: it has been graded, and we failed.
-        is_withheld: a teacher has to look at it first, or has rejected it.
+        is_ours: it was graded, and we failed.
+        is_withheld: it waits for a teacher, or a teacher has rejected it.
     """
 
     number: int
@@ -38,15 +37,15 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Grade:
-    """What an attempt is worth.
+    """The grade of an attempt.
 
     Attributes:
-        points: after what lateness takes off.
-        late_days: days begun since it was due.
+        points: after the penalty for lateness.
+        late_days: days begun since the due date.
         penalty_percent: of the report's points.
-        counts: whether it is the student's grade, by `Attempts.counts`.
-        counting_attempt: the attempt that is.
-        counting_points: what that one is worth.
+        counts: whether this attempt is the student's grade, by `Attempts.counts`.
+        counting_attempt: number of the attempt that counts.
+        counting_points: points of the attempt that counts.
     """
 
     points: float
@@ -59,7 +58,7 @@ class Grade:
 
 
 def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datetime) -> None:
-    """Whether the student may hand in one more.
+    """Check that the student may hand in one more.
 
     Raises:
         AssignmentClosed, AttemptsUsedUp, AttemptTooSoon
@@ -71,7 +70,7 @@ def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datet
     if limit is not None and sum(not attempt.is_ours for attempt in earlier) >= limit:
         raise AttemptsUsedUp(limit=limit)
     cooldown = timedelta(seconds=assignment.attempts.cooldown_seconds)
-    # One that lies ahead was made by a clock that has been set back since; nothing can be told from it.
+    # An attempt from the future was made before a clock was set back, and says nothing about the pause.
     last = max((attempt.created_at for attempt in earlier if attempt.created_at <= now), default=None)
     if last is not None and now < last + cooldown:
         left = math.ceil((last + cooldown - now).total_seconds())
@@ -79,7 +78,7 @@ def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datet
 
 
 def lateness(assignment: Assignment, created_at: datetime) -> tuple[int, float]:
-    """Days begun since it was due, and the percentage that they cost."""
+    """Return the days begun since the due date, and the percentage that they cost."""
     deadline = assignment.deadline
     if deadline.due is None or created_at <= deadline.due:
         return 0, 0.0
@@ -100,7 +99,7 @@ def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -
     }
     if number not in grades:
         return None
-    # Of equally good ones the first: it cost the least.
+    # Among equals the first attempt counts.
     best = max(grades, key=lambda each: (grades[each], -each)) if assignment.attempts.counts == "best" else max(grades)
     attempt = next(each for each in attempts if each.number == number)
     days, percent = lateness(assignment, attempt.created_at)
@@ -116,6 +115,6 @@ def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -
 
 
 def points_after_lateness(assignment: Assignment, points: float, created_at: datetime) -> float:
-    """What is left of a report's points."""
+    """Take the penalty for lateness off a report's points."""
     _, percent = lateness(assignment, created_at)
     return round(points * (100 - percent) / 100, 2)

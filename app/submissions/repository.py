@@ -1,6 +1,6 @@
-"""Queries on submissions: what was handed in, its reports, and its place in the queue.
+"""Queries on submissions, their reports, and their places in the queue.
 
-Each function works in the transaction of the session it is given.
+Each function works in the transaction of the given session.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REGRADE_PRIORITY = -1000
 
 @dataclass(frozen=True)
 class QueueState:
-    """Attributes: oldest_seconds: how long the upload that waits longest has waited; 0 when none waits."""
+    """The length of the queue. Attributes: oldest_seconds: the longest wait of an upload; 0: none waits."""
 
     queued: int
     running: int
@@ -47,7 +47,7 @@ class QueueState:
 async def add_submissions(session: AsyncSession, submissions: Sequence[Submission]) -> None:
     """Store attempts in their students' turns (`take_turns`), and queue them.
 
-    An attempt's number counts those of its student at its assignment, from 1.
+    Attempts are numbered from 1 for each student and assignment.
     """
     is_queued = case((Submission.job_status == JobStatus.QUEUED, 1))
     found = await session.execute(
@@ -76,7 +76,7 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
 
 
 async def attempts(session: AsyncSession, student: str, assignment_id: str) -> Sequence[Attempt]:
-    """All attempts of a student at an assignment, from the first; a cancelled one never has points."""
+    """List all attempts of a student at an assignment, from the first. A cancelled one never has points."""
     rows = await session.execute(
         select(
             Submission.attempt,
@@ -100,7 +100,7 @@ async def take_turns(session: AsyncSession, students: Sequence[str]) -> None:
     """Wait until no other transaction adds attempts of these students. On SQLite all writers take turns anyway.
 
     Args:
-        students: in order, so that two who wait for several never wait for one another.
+        students: sorted, so that two transactions never wait for one another.
     """
     if is_postgresql(session):
         student = func.unnest(bindparam("students", list(students), ARRAY(String))).column_valued("student")
@@ -109,18 +109,18 @@ async def take_turns(session: AsyncSession, students: Sequence[str]) -> None:
 
 
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
-    """The submission with this id, if there is one that `viewer` may see."""
+    """Find the submission with this id, if `viewer` may see it."""
     return await session.scalar(select(Submission).where(Submission.id == submission_id, visible_to(viewer)))
 
 
 async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
-    """As `find_submission`, with the bytes as they came."""
+    """Find a submission like `find_submission`, with the uploaded bytes."""
     found = select(Submission).where(Submission.id == submission_id, visible_to(viewer))
     return await session.scalar(found.options(undefer(Submission.content)))
 
 
 async def cancel(session: AsyncSession, submission_id: str) -> bool:
-    """Take a submission out of the queue; False when it does not wait for its first report."""
+    """Take a submission out of the queue; return False when it does not wait for its first report."""
     has_report = select(StoredReport.id).where(StoredReport.submission_id == submission_id).exists()
     cancelled = await session.execute(
         update(Submission)
@@ -137,7 +137,7 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
 
 
 async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
-    """The report that counts: the newest with a grade, or the newest if we have failed each time."""
+    """Find the report that counts: the newest with a grade, or the newest if we failed each time."""
     return await session.scalar(
         select(StoredReport)
         .where(StoredReport.submission_id == submission_id)
@@ -147,7 +147,7 @@ async def newest_report(session: AsyncSession, submission_id: str) -> StoredRepo
 
 
 async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[StoredReport]:
-    """All reports of a submission, the newest first."""
+    """List all reports of a submission, the newest first."""
     reports = await session.scalars(
         select(StoredReport).where(StoredReport.submission_id == submission_id).order_by(StoredReport.id.desc())
     )
@@ -155,19 +155,19 @@ async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[St
 
 
 async def find_report(session: AsyncSession, submission_id: str, report_id: int) -> StoredReport | None:
-    """The report with this number, if it is one of this submission."""
+    """Find the report with this number, if it is one of this submission."""
     found = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
     return await session.scalar(found)
 
 
 async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes]:
-    """What was kept with this report, by name. One that is missing makes a report poorer by a picture."""
+    """Return the artefacts of this report, by name. Without one, the report has a picture less."""
     kept = await session.scalars(select(Artefact).where(Artefact.report_id == report_id))
     return {artefact.name: artefact.content for artefact in kept}
 
 
 async def queue_position(session: AsyncSession, submission: Submission) -> int | None:
-    """1 for the submission that is graded next; None for one that does not wait."""
+    """Return the place in the queue: 1 is graded next; None: it does not wait."""
     if submission.job_status != JobStatus.QUEUED:
         return None
     place = tuple_(-Submission.priority, Submission.arrival, Submission.id)
@@ -179,7 +179,7 @@ async def queue_position(session: AsyncSession, submission: Submission) -> int |
 
 
 async def queue_places(session: AsyncSession, ids: Collection[str] | None = None) -> dict[str, int]:
-    """`queue_position` by id, of these or of everything that waits."""
+    """Return `queue_position` by id, for these or for everything that waits."""
     order = Submission.priority.desc(), Submission.arrival, Submission.id
     place = func.row_number().over(order_by=order).label("place")
     queued = select(Submission.id, place).where(Submission.job_status == JobStatus.QUEUED).subquery()
@@ -188,7 +188,7 @@ async def queue_places(session: AsyncSession, ids: Collection[str] | None = None
 
 
 async def queue_state(session: AsyncSession) -> QueueState:
-    """How much waits, how much is being graded, and for how long the first upload has waited."""
+    """Count waiting and running submissions, and find the longest wait of an upload."""
     unfinished = Submission.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING])
     rows = await session.execute(
         select(Submission.job_status, func.count()).where(unfinished).group_by(Submission.job_status)
@@ -202,7 +202,7 @@ async def queue_state(session: AsyncSession) -> QueueState:
 
 
 async def oldest_upload_seconds(session: AsyncSession) -> float:
-    """How long the upload that waits longest has waited. Regrades do not count: they may take all night."""
+    """Return the longest wait of an upload. Regrades do not count: they may take all night."""
     oldest = await session.scalar(
         select(func.min(Submission.created_at)).where(
             Submission.job_status == JobStatus.QUEUED, Submission.priority > REGRADE_PRIORITY
@@ -212,7 +212,7 @@ async def oldest_upload_seconds(session: AsyncSession) -> float:
 
 
 def counting_report_id() -> ScalarSelect[int]:
-    """The id of the report that counts, as part of a query over `Submission`."""
+    """Return the subquery for the id of the report that counts, in a query over `Submission`."""
     other = aliased(StoredReport)
     return (
         select(other.id)
@@ -225,17 +225,17 @@ def counting_report_id() -> ScalarSelect[int]:
 
 
 def waits_for_decision() -> ColumnElement[bool]:
-    """The part of a query over `Submission` that is true where it is held and nobody has decided on it."""
+    """Return the condition on `Submission` that it is held and nobody has decided on it."""
     return and_(Submission.held_at.is_not(None), Submission.hold_decision.is_(None))
 
 
 def is_withheld() -> ColumnElement[bool]:
-    """The part of a query over `Submission` that is true where a teacher has not accepted what was held."""
+    """Return the condition on `Submission` that it was held and no teacher has accepted it."""
     return and_(Submission.held_at.is_not(None), Submission.hold_decision.is_distinct_from(HoldDecision.ACCEPTED))
 
 
 def visible_to(viewer: Principal) -> ColumnElement[bool]:
-    """The part of a query over `Submission` that leaves out what is none of the viewer's business."""
+    """Return the condition on `Submission` that `viewer` may see it."""
     if viewer.sees_everything:
         return true()
     if viewer.student is not None:

@@ -1,8 +1,7 @@
-"""Reads an upload from the wire and refuses at once what can be seen at once.
+"""Reads uploads, and refuses those with a fault that shows at once.
 
-The form is read by hand, after the sender's token was checked and with a limit that counts the bytes as they come:
-FastAPI would have read all of it before it called anything of ours. What only the content shows (an encoding nobody
-knows, a broken notebook, no class) is not looked at here: that gives a report.
+The form is read by hand, after the token was checked and with a limit on the bytes: FastAPI would read all of it before
+it calls us. Faults that only the content shows (an unknown encoding, a broken notebook, no class) give a report.
 """
 
 from __future__ import annotations
@@ -44,12 +43,12 @@ DEFAULT_ASSIGNMENT = "lstm-layer"
 ACCEPTED_SUFFIXES = (".py", ".ipynb", ".txt")
 STUDENT_CHARACTERS = 200
 FILENAME_CHARACTERS = 255
-# What the form needs besides the file: field names, boundaries, the other fields.
+# Room for the rest of the form: field names, boundaries, the other fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
-# Who sends more slowly than this is not heard to the end: 20 MB in five minutes is half a megabit a second.
+# Slower uploads are cut off: 20 MB in five minutes is half a megabit a second.
 UPLOAD_SECONDS = 300.0
-# A browser that is answered before it has sent everything shows an error of its own. So the rest of a file that is
-# too large is read and thrown away, if it comes soon.
+# A browser that is answered before it has sent everything shows its own error. So the rest of a file that is too large
+# is read and thrown away, if it comes soon.
 DISCARD_SECONDS = 20.0
 
 
@@ -65,10 +64,10 @@ class Upload:
         return GradedSubmission(self.filename, self.content).sha256
 
     def key(self, form_key: str) -> str:
-        """The idempotency key of what was sent from one page's form, `form_key`.
+        """Make the idempotency key of an upload from the page's form `form_key`.
 
-        The same once more is the same upload. Another file is another one, though the page is the same: browsers go
-        back to it.
+        The same file sent again is the same upload. Another file from the same form is a new upload, because browsers
+        can go back to the page.
         """
         sent = json.dumps([form_key, self.student, self.assignment_id, self.filename, self.sha256])
         return f"page:{hashlib.sha256(sent.encode()).hexdigest()}"
@@ -76,7 +75,7 @@ class Upload:
 
 @contextlib.asynccontextmanager
 async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormData]:
-    """Read a multipart form with one file of at most `limit_bytes`; its file is gone after the block.
+    """Read a multipart form with one file of at most `limit_bytes`. The file is deleted after the block.
 
     Raises:
         FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
@@ -115,11 +114,11 @@ async def check_upload(
     """Check the fields ``file``, ``student`` and ``assignment``.
 
     Args:
-        submitter: a student hands in under the own name, which may then be left out.
-        fields: names that may be in the form.
+        submitter: with a student's own token, the form may leave the name out.
+        fields: allowed names of fields.
     Raises:
-        UploadRefused: one of its subclasses, for the first thing that is wrong.
-        OtherStudent: `submitter` is another one.
+        UploadRefused: one of its subclasses, for the first fault.
+        OtherStudent: the form names another student than the token.
     """
     # A misspelt `assignment` would otherwise mean the default one.
     if unknown := sorted(set(form) - set(fields)):
@@ -151,7 +150,7 @@ async def check_upload(
 
 
 def check_student(came: object) -> str:
-    """The student's name or id in one form: composed letters, no spaces around it.
+    """Normalize the student's name or id: composed letters, no spaces around it.
 
     Raises:
         StudentInvalid: it is empty, too long, or holds control characters.
@@ -164,7 +163,7 @@ def check_student(came: object) -> str:
 
 
 def clean_filename(came: str) -> str:
-    """The last part of a path of any system, without control characters, shortened before its suffix.
+    """Return the last part of a path of any system, without control characters, shortened before its suffix.
 
     >>> clean_filename("C:\\\\homework\\\\LSTM.ipynb")
     'LSTM.ipynb'
@@ -192,7 +191,7 @@ def _limited(request: Request, body_limit: int, limit_bytes: int) -> Receive:
 
 async def _discard(request: Request) -> None:
     if "expect" in request.headers:
-        return  # This client waits for our word before it sends anything.
+        return  # This client waits for our answer before it sends the body.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DISCARD_SECONDS):
             while (await request.receive()).get("more_body"):

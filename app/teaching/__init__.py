@@ -1,1 +1,1 @@
-"""For teachers: regrades, held attempts, how an assignment went."""
+"""Teachers' tools: regrades, held attempts, statistics."""

@@ -1,7 +1,7 @@
-"""Attempts whose code attacked the grader wait for a teacher's word.
+"""Holds on attempts whose code attacked the grader, until a teacher decides.
 
-Their report stays what it is. Until a teacher has decided, the attempt is nobody's grade and nothing is delivered. A
-regrade neither releases nor holds again what was decided on.
+The report is not changed. Until the decision the attempt gives no grade, and no webhook is sent. A regrade does not
+change a hold that was decided.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from grader import Report
 
 
 async def hold(session: AsyncSession, submission_id: str, report: Report) -> bool:
-    """Hold the attempt where its new report says so.
+    """Hold the attempt if its new report says so.
 
     Returns:
         Whether it waits for a decision, from now or from before.
@@ -36,10 +36,10 @@ async def hold(session: AsyncSession, submission_id: str, report: Report) -> boo
 async def decide(
     session: AsyncSession, submission: Submission, *, decision: HoldDecision, reason: str, decided_by: str
 ) -> bool:
-    """Write down what a teacher has decided; what was kept back is delivered now. It can be changed later.
+    """Store a teacher's decision. The first one sends the deliveries that were kept back; a later one replaces it.
 
     Args:
-        decided_by: id of the token that decides.
+        decided_by: id of the deciding token.
     Returns:
         False: the attempt was never held.
     """

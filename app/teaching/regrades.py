@@ -1,4 +1,4 @@
-"""Regrades: begun, how far they are, and what they have changed."""
+"""Regrades: their start, their progress, and their changes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OLD, NEW = aliased(StoredReport), aliased(StoredReport)
 
 @dataclass(frozen=True)
 class Progress:
-    """How far one is.
+    """A regrade and its progress.
 
     Attributes:
         done: submissions with a new report.
-        changed: of these, where points or verdict differ from before.
+        changed: those of them whose points or verdict differ from before.
     """
 
     regrade: Regrade
@@ -36,7 +36,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Regraded:
-    """One submission of a regrade; without a new report it still waits."""
+    """One submission of a regrade; it waits while it has no new report."""
 
     submission: Submission
     old: StoredReport
@@ -54,7 +54,8 @@ async def begin(
     """Have submissions graded again, as part of the caller's transaction.
 
     Args:
-        selection: what is meant, in the words of who asked.
+        meant: the ids, or a filter.
+        selection: the same in the words of the request.
     """
     ids = _selected_ids(meant) if isinstance(meant, Selection) else meant
     return await add_regrade(
@@ -74,10 +75,10 @@ async def add_regrade(
     submission_ids: Sequence[str] | Select[str],
     idempotency_key: str | None = None,
 ) -> Regrade:
-    """Queue submissions to be graded once more, behind all uploads; their reports stay.
+    """Queue submissions to be graded again, behind all uploads; their reports stay.
 
-    Those that have no report yet are left out: they will be graded by the grader of today anyway. Those that wait for
-    an earlier regrade get one new report for both.
+    Submissions without a report are left out: the current grader will grade them anyway. A submission that waits for an
+    earlier regrade gets one new report for both.
     """
     regrade = Regrade(requested_by=requested_by, selection=selection, idempotency_key=idempotency_key)
     session.add(regrade)
@@ -110,7 +111,7 @@ def _selected_ids(selection: Selection) -> Select[str]:
 
 
 async def list_regrades(session: AsyncSession, *, limit: int, before: str | None = None) -> Sequence[Progress]:
-    """The newest, each with how far it is."""
+    """List the newest regrades with their progress."""
     return await _progress(session, *([Regrade.id < before] if before else []), limit=limit)
 
 
@@ -121,7 +122,7 @@ async def find_regrade(session: AsyncSession, regrade_id: str) -> Progress | Non
 async def list_items(
     session: AsyncSession, regrade_id: str, *, only_changed: bool, limit: int, after: str | None = None
 ) -> Sequence[Regraded]:
-    """The submissions of a regrade by their ids, the earliest first."""
+    """List the submissions of a regrade by their ids, the earliest first."""
     conditions = [RegradeItem.regrade_id == regrade_id]
     if only_changed:
         conditions.append(_changed())

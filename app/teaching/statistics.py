@@ -1,4 +1,4 @@
-"""How an assignment went: scores, misconceptions, and whether the next attempt was free of them."""
+"""Statistics of an assignment: scores, misconceptions, and how many were gone in the next attempt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from app.storage.models import ReportDiagnosis, StoredReport, Submission
 from app.submissions.repository import counting_report_id
 
-# Tenths of the points, all of them on their own.
+# Tenths of the points; full points get a bin of their own.
 BINS = 10
 MOST_MISCONCEPTIONS = 100
 
@@ -23,7 +23,7 @@ class Scores:
     """Shares of the points from 0 to 1.
 
     Attributes:
-        histogram: how many lie in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and how many are 1.
+        histogram: counts in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and the count of 1.
     """
 
     count: int
@@ -34,7 +34,13 @@ class Scores:
 
 @dataclass(frozen=True)
 class Misconception:
-    """Attributes: attempts: that show it; retried: those that another attempt followed; fixed: of these, without it."""
+    """The frequency of one misconception.
+
+    Attributes:
+        attempts: that show it.
+        retried: those of them that another attempt followed.
+        fixed: those of them whose next attempt does not show it.
+    """
 
     code: str
     attempts: int
@@ -45,7 +51,7 @@ class Misconception:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Attributes: attempts: of each attempt; students: of each student's best one."""
+    """The statistics of an assignment. Attributes: attempts: of each attempt; students: of each one's best attempt."""
 
     statuses: dict[str, int]
     attempts: Scores
@@ -54,10 +60,10 @@ class Statistics:
 
 
 async def statistics_of(session: AsyncSession, assignment_id: str, since: datetime | None = None) -> Statistics:
-    """Of all attempts that have a report; what counts is the report that counts.
+    """Count over all attempts with a report, by the report that counts.
 
     Args:
-        since: only attempts that were submitted at this moment or later.
+        since: leave out earlier attempts.
     """
     graded = _graded(assignment_id, since).subquery()
     statuses = await session.execute(select(graded.c.status, func.count()).group_by(graded.c.status))
@@ -81,7 +87,7 @@ async def statistics_of(session: AsyncSession, assignment_id: str, since: dateti
         .limit(MOST_MISCONCEPTIONS)
     )
     return Statistics(
-        statuses={status: count for status, count in statuses},  # noqa: C416 rows are no pairs to the type checker,
+        statuses={status: count for status, count in statuses},  # noqa: C416 rows are no pairs to the type checker
         attempts=await _scores(session, scored),
         students=await _scores(session, best),
         misconceptions=[Misconception(*row) for row in rows],
@@ -89,7 +95,7 @@ async def statistics_of(session: AsyncSession, assignment_id: str, since: dateti
 
 
 def _graded(assignment_id: str, since: datetime | None) -> Select[str, int, int, str, float]:
-    """Each attempt with its report, and with that of the same student's next attempt."""
+    """Select each attempt with its report, and with that of the same student's next attempt."""
     conditions = [Submission.assignment_id == assignment_id]
     if since is not None:
         conditions.append(Submission.created_at >= since)
@@ -108,13 +114,13 @@ def _graded(assignment_id: str, since: datetime | None) -> Select[str, int, int,
 
 
 async def _scores(session: AsyncSession, of: Subquery) -> Scores:
-    """Args: of: has a column `score`; there are few different ones, because points are given in lumps."""
+    """Count the scores. Args: of: has a column `score`, with few different values."""
     found = await session.execute(select(of.c.score, func.count()).group_by(of.c.score).order_by(of.c.score))
     counts = [(score, count) for score, count in found]
     total = sum(count for _, count in counts)
     histogram = [0] * (BINS + 1)
     for score, count in counts:
-        # Rounded: three tenths of the points are not to be a hair less.
+        # Rounded, so that three tenths of the points do not fall into the bin below.
         histogram[max(0, min(int(round(score * BINS, 6)), BINS))] += count
     if not total:
         return Scores(0, None, None, histogram)
@@ -123,7 +129,7 @@ async def _scores(session: AsyncSession, of: Subquery) -> Scores:
 
 
 def _at(counts: Sequence[tuple[float, int]], place: int) -> float:
-    """The score at this place, from 0, of all in ascending order."""
+    """Return the score at this place, from 0, in ascending order."""
     for score, count in counts:
         place -= count
         if place < 0:

@@ -1,4 +1,4 @@
-"""The pages: sign in by link, upload, wait, read the report. They work without scripts, and fetch nothing elsewhere."""
+"""The pages: sign in by link, upload, wait, read the report. They work without scripts, and load only our own files."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ from app.submissions.listing import Selection, list_submissions
 from grader.formats import View, html
 
 RECENT = 20
-# A warm grade takes a second or two: waiting that long for the answer spares the reader a page that says "wait".
+# A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
 PATIENCE_SECONDS = 3.0
 REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
 
-# Names an upload, so that the same one sent twice is one attempt. The cookie keeps it until the browser has been told
-# that the upload arrived: a page that is loaded again after a broken connection is still the same form.
+# It names an upload, so that the same one sent twice is one attempt. The cookie keeps it until the upload is confirmed,
+# so a page that is loaded again after a broken connection is still the same form.
 KEY_FIELD = "idempotency_key"
 KEY_COOKIE = "lstm_grader_form"
 
@@ -60,10 +60,10 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/enter")
 async def enter_page(request: Request, token: str = "") -> Response:
-    """Ask for a token, or whether to sign in with the one in the link.
+    """Ask for a token, or for a confirmation to sign in with the one in the link.
 
-    The link alone changes nothing: another site can open it in anybody's browser, who would then hand in under the name
-    of its owner.
+    The link alone changes nothing: another site can open it in anybody's browser, and that person would then hand in
+    under the name of the link's owner.
     """
     if not token:
         return page(request, "enter.html")
@@ -73,7 +73,7 @@ async def enter_page(request: Request, token: str = "") -> Response:
 
 @router.post("/enter")
 async def enter(request: Request) -> Response:
-    """Open a session with the token in the form, and lead away from the address that holds it."""
+    """Open a session with the token in the form, and redirect to an address without it."""
     check_origin(request)
     async with request.form(max_files=0, max_fields=1) as form:
         found = await _holder(request, str(form.get("token", "")).strip())
@@ -128,7 +128,7 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
 
 @router.get("/submissions/{submission_id}")
 async def submission_page(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
-    """The report; before there is one, a page that follows the events, or without scripts loads itself again."""
+    """Show the report, or a waiting page that follows the events and, without scripts, reloads."""
     parts = services(request)
     await wait_until_done(parts, submission_id, viewer, PATIENCE_SECONDS)
     async with parts.database.read() as session:
@@ -159,13 +159,13 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
 async def submission_events(
     request: Request, viewer: SessionHolder, submission_id: SubmissionId, last_event_id: LastEventId = None
 ) -> Response:
-    """What the script of the waiting page listens to; the same stream of the API is not for sessions."""
+    """Stream the events for the waiting page's script; the API's own stream takes no sessions."""
     return await event_stream(services(request), submission_id, viewer, last_event_id or 0)
 
 
 @router.get("/submissions/{submission_id}/pictures/{name}.svg")
 async def picture(request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str) -> Response:
-    """One picture of the newest report, for readers without scripts."""
+    """Draw one picture of the newest report, for readers without scripts."""
     async with services(request).database.read() as session:
         if await repository.find_submission(session, submission_id, viewer) is None:
             raise SubmissionNotFound
@@ -182,7 +182,7 @@ async def picture(request: Request, viewer: SessionHolder, submission_id: Submis
 
 @router.get("/static/vega.js")
 async def vega(request: Request) -> Response:
-    """What `pictures.js` draws with: a megabyte that is asked for only where there are pictures."""
+    """Send the library of `pictures.js`, a megabyte that only pages with pictures load."""
     packed = await services(request).charts.javascript()
     headers = KEPT_FOR_A_DAY | {"Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):

@@ -1,5 +1,5 @@
-"""Webhooks: what is graded is told to addresses that clients have left here.
+"""Webhooks: every new report is sent to the addresses that clients have registered.
 
-A delivery is stored in the transaction that stores the report, so that none is forgotten; it is sent afterwards, again
-and again until the receiver says that it has it. So a receiver may get one twice, and tells by its id that it did.
+The transaction that stores a report also stores its deliveries, so none is forgotten. They are sent afterwards, again
+and again until the receiver confirms. A receiver may get one twice, and recognises it by its id.
 """

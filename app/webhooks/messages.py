@@ -1,4 +1,4 @@
-"""What a webhook is sent: the bodies of deliveries, which the OpenAPI document describes as they are made here."""
+"""The bodies of webhook deliveries. The OpenAPI document describes them from these classes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class GradedSubmission(_Part):
     assignment: str
     attempt: int
     decision: HoldDecision | None = Field(
-        description="of a teacher, where the attempt was held; what is rejected does not count"
+        description="a teacher's, if the attempt was held; a rejected one does not count"
     )
-    link: str = Field(description="where the API tells more of it")
+    link: str = Field(description="the submission in the API")
 
 
 class GradedReport(_Part):
     id: int
     status: Status
-    points: float | None = Field(description="null when we have failed (`internal_error`)")
+    points: float | None = Field(description="null when the grader failed (`internal_error`)")
     max_points: float
     link: str = Field(description="the whole report")
 
@@ -51,7 +51,7 @@ class PingData(_Part): ...
 
 
 class PingMessage(_Part):
-    """Somebody tries the webhook."""
+    """A test message."""
 
     type: Literal["ping"] = "ping"
     timestamp: datetime
@@ -61,7 +61,7 @@ class PingMessage(_Part):
 def message_of(
     delivery: Delivery, submission: Submission | None, report: StoredReport | None
 ) -> GradedMessage | PingMessage:
-    """The body of a delivery: the same in every attempt."""
+    """Make the body of a delivery, the same for every attempt."""
     if submission is None or report is None:
         return PingMessage(timestamp=delivery.created_at)
     here = f"/api/v1/submissions/{submission.id}"

@@ -1,8 +1,8 @@
-"""The queries: who wants to be told, what is still to be told, and how that went.
+"""Queries on webhooks and their deliveries.
 
-When something is to be sent is a time of the database: the process that stores it and those that may send it can have
-different clocks. Each wait has a beginning and an end, and something waits only while the clock stands between the two:
-a clock that is set, forward or back, makes it due at once, and never hours later.
+Times to send are of the database's clock, because the processes that store and send can have different clocks. Each
+wait has a beginning and an end, and a delivery waits only while the clock is between the two. So a clock that is set
+forward or back makes it due at once, never hours late.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from app.access.tokens import Principal, is_valid
 from app.storage.announcements import is_postgresql
 from app.storage.models import Delivery, Role, StoredReport, Submission, Token, Webhook, utc_now
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 what every secret of this kind begins with
+SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
 GRADED, PING = "submission.graded", "ping"
-# Looked through for the oldest of each webhook.
+# Due deliveries read at once, to find the oldest of each webhook.
 AT_ONCE = 200
 
 
@@ -64,7 +64,7 @@ async def find_webhook(session: AsyncSession, webhook_id: str, viewer: Principal
 
 
 async def delete_webhook(session: AsyncSession, webhook_id: str) -> None:
-    """With what is still to be told there."""
+    """Delete a webhook with all its deliveries."""
     await session.execute(delete(Delivery).where(Delivery.webhook_id == webhook_id))
     await session.execute(delete(Webhook).where(Webhook.id == webhook_id))
 
@@ -78,7 +78,7 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
 
 
 async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
-    """Tell of this report everybody whose token may read it, as part of the caller's transaction."""
+    """Queue this report for every webhook whose token may read it, as part of the caller's transaction."""
     now = await _now(session)
     sent_by = select(Submission.submitted_by).where(Submission.id == report.submission_id).scalar_subquery()
     webhooks = await session.scalars(
@@ -94,7 +94,7 @@ async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
 async def list_deliveries(
     session: AsyncSession, webhook_id: str, *, limit: int, before: str | None = None
 ) -> Sequence[Delivery]:
-    """The newest first."""
+    """List the deliveries of a webhook, the newest first."""
     conditions = [Delivery.webhook_id == webhook_id, *([Delivery.id < before] if before else [])]
     return (await session.scalars(select(Delivery).where(*conditions).order_by(Delivery.id.desc()).limit(limit))).all()
 
@@ -105,18 +105,18 @@ async def is_something_due(session: AsyncSession) -> bool:
 
 
 async def count_waiting(session: AsyncSession) -> int:
-    """How many deliveries are still to be sent, now or later."""
+    """Count the deliveries that are still to be sent, now or later."""
     return await session.scalar(select(func.count()).where(Delivery.next_at.is_not(None))) or 0
 
 
 async def claim_due(
     session: AsyncSession, lease: timedelta, *, busy: Collection[str] = (), only: str | None = None
 ) -> list[Due]:
-    """Of each webhook the delivery that is due longest; nobody else gets it before the lease is over.
+    """Take each webhook's oldest due delivery; no other process gets it before the lease is over.
 
     Args:
-        busy: webhooks that are left out, so that one which answers slowly takes one place and not all.
-        only: the one webhook that is meant.
+        busy: webhooks to leave out, so that a slow receiver takes one place and not all.
+        only: take deliveries of this webhook alone.
     """
     now = await _now(session)
     rows = await session.execute(
@@ -144,10 +144,10 @@ async def claim_due(
 
 
 async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta | None = None, **outcome: Any) -> None:
-    """Write down how an attempt went.
+    """Store the outcome of an attempt.
 
     Args:
-        again_in: how long to wait before the next one; None: it is over.
+        again_in: the wait before the next attempt; None: there is none.
         outcome: `delivered_at`, `last_status`, `last_error`.
     """
     now = await _now(session)

@@ -1,7 +1,7 @@
-"""Sends deliveries: signed, one at a time to each webhook, and later again when that fails.
+"""Sends webhook deliveries: signed, one at a time to each webhook, and again later after a failure.
 
-The form is that of Standard Webhooks (github.com/standard-webhooks), for which receivers find libraries:
-``webhook-id`` is the same in every attempt, ``webhook-signature`` is an HMAC-SHA256 over id, time and body.
+They follow Standard Webhooks (github.com/standard-webhooks), for which receivers find libraries: ``webhook-id`` is the
+same in every attempt, ``webhook-signature`` is an HMAC-SHA256 over id, time and body.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ WEBHOOKS = "webhooks"
 LOOK_SECONDS = 1.0
 ATTEMPT_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
-# More than one attempt takes: who holds a delivery for longer is gone.
+# Longer than an attempt: a process that holds a delivery for longer has died.
 LEASE = timedelta(seconds=ATTEMPT_SECONDS + 5)
-#: After the first failure, after the second, ...; after the last one it is given up.
+#: Waits after the first failure, the second, ...; then the delivery is given up.
 RETRY_SECONDS = (5, 30, 120, 600, 3600, 6 * 3600, 12 * 3600, 24 * 3600)
-#: What can become of an attempt.
+#: The possible outcomes of an attempt.
 OUTCOMES = ("delivered", "failed", "given_up", "gone")
 ERROR_CHARACTERS = 200
 
 
 class WebhookSender:
-    """Sends what is due. As an async context manager it is at work; several may be, in as many processes.
+    """A sender of due deliveries; it works while the async context is entered. Several processes may each run one.
 
     Args:
-        private: whether addresses in private networks may be sent to.
-        attempted: called with what came of each attempt, one of `OUTCOMES`.
-        transport: what connects; tests put something else here.
+        private: whether addresses in private networks are allowed.
+        attempted: called with the outcome of each attempt, one of `OUTCOMES`.
+        transport: makes the connections; tests pass their own.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class WebhookSender:
         self._database = database
         self._private = private
         self._attempted = attempted
-        # No proxy of the environment: it would look up names itself.
+        # No proxy from the environment: it would look names up by itself.
         self._client = httpx.AsyncClient(
             transport=transport,
             timeout=httpx.Timeout(ATTEMPT_SECONDS, connect=CONNECT_SECONDS),
@@ -77,7 +77,7 @@ class WebhookSender:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """What is being sent is sent again later, by whoever finds it."""
+        """Stop. Interrupted deliveries are sent again later, by any process."""
         tasks = [self._task, *self._sending.values()]
         for task in tasks:
             task.cancel()
@@ -104,7 +104,7 @@ class WebhookSender:
             self._sending[item.webhook.id] = asyncio.create_task(self._send(item))
 
     async def _send(self, first: Due) -> None:
-        """Send this one, and then what else is due at the same webhook, until one fails."""
+        """Send this delivery, and then the other due ones of the same webhook, until one fails."""
         item: Due | None = first
         try:
             while item is not None:
@@ -114,13 +114,13 @@ class WebhookSender:
                     return
                 async with self._database.write() as session:
                     item = next(iter(await outbox.claim_due(session, LEASE, only=first.webhook.id)), None)
-        except SQLAlchemyError as exc:  # When the lease is over it is sent again.
+        except SQLAlchemyError as exc:  # It is sent again after the lease.
             self._database.outage.failed(WEBHOOKS, exc)
         finally:
             del self._sending[first.webhook.id]
 
     async def _attempt(self, due: Due) -> tuple[str | None, int | None]:
-        """What was wrong, None if nothing, and the status of the answer."""
+        """Send it once; return the error, None if there is none, and the status of the answer."""
         body = message_of(due.delivery, due.submission, due.report).model_dump_json().encode()
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
@@ -144,17 +144,17 @@ class WebhookSender:
         }
         for address in addresses:
             target = url.copy_with(host=address)
-            # The certificate is that of the name.
+            # The certificate is checked against the name, not the address.
             extensions = {"sni_hostname": url.host}
             request = self._client.build_request("POST", target, content=body, headers=headers, extensions=extensions)
             try:
                 response = await self._client.send(request, stream=True)
                 break
             except (httpx.ConnectError, httpx.ConnectTimeout):
-                # Nothing was sent: a name with addresses of both kinds is often heard at one of them alone.
+                # Nothing was sent. A name with both IPv4 and IPv6 addresses often answers at one kind only.
                 if address == addresses[-1]:
                     raise
-        # What the receiver has to say is of no interest, and may be long.
+        # The body of the answer is not needed, and may be long.
         await response.aclose()
         return response
 
@@ -181,7 +181,7 @@ class WebhookSender:
 
 
 def signature(secret: str, id: str, body: bytes, timestamp: int) -> dict[str, str]:
-    """The headers by which a receiver knows that a delivery is ours, and that it is not an old one."""
+    """Return the headers that prove to a receiver that a delivery is ours, and recent."""
     key = b64decode(secret.removeprefix(SECRET_PREFIX))
     signed = f"{id}.{timestamp}.".encode() + body
     digest = b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

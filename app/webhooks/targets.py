@@ -1,8 +1,8 @@
-"""Where a webhook may lead: not into the network that the service itself stands in.
+"""Checks on the addresses of webhooks, which must not lead into the service's own network.
 
-A client chooses the address and we send the request, so that without care it would reach what only we can reach: a
-database, a cloud's metadata, this service itself. A name is looked up once, and only addresses that were looked at are
-connected to; a redirect is not followed.
+A client chooses the address and we send the request. Unchecked, it could reach places that only we can reach: a
+database, a cloud's metadata, this service itself. A name is looked up once, and only checked addresses are connected
+to. Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from urllib.parse import urlsplit
 
 from app.errors import TargetRefused
 
-# Everything else of IPv6 is set aside for other uses (IANA, "Internet Protocol Version 6 Address Space").
+# The rest of IPv6 is reserved for other uses (IANA, "Internet Protocol Version 6 Address Space").
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 # For documentation (RFC 9637); Python 3.11 does not know it yet.
 DOCUMENTATION = IPv6Network("3fff::/20")
-# Addresses of IPv4 in IPv6 clothes, in their last 32 bits: NAT64 (RFC 6052), and the second half of the ISATAP form
-# (RFC 5214), which any network may have.
+# IPv6 addresses with an IPv4 address in their last 32 bits: NAT64 (RFC 6052), and ISATAP (RFC 5214), which any network
+# may use.
 NAT64 = IPv6Network("64:ff9b::/96")
 ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def check_url(url: str, *, private: bool) -> None:
-    """What can be seen without looking the name up.
+    """Check the address as far as possible without looking the name up.
 
     Args:
-        private: whether the operator allows addresses in the own network, and HTTP without TLS.
+        private: whether the operator allows private networks, and HTTP without TLS.
     Raises:
-        TargetRefused: this is no address that a webhook may have.
+        TargetRefused: a webhook may not have this address.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
         raise TargetRefused(reason="it is not an address") from exc
-    # As it is looked up: full-width digits are digits, an ideographic dot is one, and a dot at the end means nothing.
+    # As resolvers read it: full-width digits are digits, an ideographic dot is a dot, and a dot at the end is ignored.
     host = unicodedata.normalize("NFKC", parts.hostname or "").replace("\u3002", ".").rstrip(".").lower()
     if not host or port == 0 or "%" in host:
         raise TargetRefused(reason="it has no host, one with %, or port 0")
@@ -61,7 +61,7 @@ def check_url(url: str, *, private: bool) -> None:
 
 
 def _is_short_for_an_address(host: str) -> bool:
-    """Whether the system would take it for an address of IPv4: 127.1, 0x7f.1, 0177.0.0.1, 2130706433."""
+    """Tell whether the system would read it as an IPv4 address: 127.1, 0x7f.1, 0177.0.0.1, 2130706433."""
     try:
         socket.inet_aton(host)
     except (OSError, UnicodeError):
@@ -70,7 +70,7 @@ def _is_short_for_an_address(host: str) -> bool:
 
 
 async def look_up(host: str, port: int, *, private: bool) -> list[str]:
-    """The addresses to connect to, the system's first choice first.
+    """Look up the addresses to connect to, the system's first choice first.
 
     Raises:
         TargetRefused: the name leads to no address, or to one in a private network.
@@ -88,7 +88,7 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether anybody on the internet could reach it; an address inside another one counts for itself."""
+    """Tell whether the address is public. An IPv4 address inside an IPv6 one is checked by itself."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast
     last = IPv4Address(int(address) & 0xFFFFFFFF)

@@ -1,1 +1,1 @@
-"""The endpoints of the JSON API, one module for each thing that clients ask for."""
+"""The endpoints of the JSON API, one module for each kind of resource."""

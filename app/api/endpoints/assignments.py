@@ -1,4 +1,4 @@
-"""Assignments: what a student is told of them. Seeds and sizes of hidden cases stay here."""
+"""Assignments as students see them. Seeds and sizes of hidden cases are left out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.teaching.statistics import statistics_of
 from grader import Assignment
 from grader.messages import translate
 
-AssignmentId = Annotated[str, Path(description="out of the list", examples=["lstm-layer"])]
+AssignmentId = Annotated[str, Path(description="an `id` from the list", examples=["lstm-layer"])]
 
 router = APIRouter(prefix="/assignments", tags=["assignments"])
 
@@ -33,7 +33,7 @@ async def list_assignments(request: Request) -> AssignmentList:
 
 @router.get("/{assignment_id}", summary="Read one of them", responses=problem_answers(AssignmentNotFound))
 async def read_assignment(request: Request, assignment_id: AssignmentId) -> AssignmentDetail:
-    """What is asked and what it is worth. Of hidden cases only what they try."""
+    """Read the task and its points. Of a hidden case only the category is shown."""
     parts = services(request)
     assignment = parts.assignments.get(assignment_id)
     if assignment is None:
@@ -64,7 +64,7 @@ async def read_assignment(request: Request, assignment_id: AssignmentId) -> Assi
 
 @router.get(
     "/{assignment_id}/statistics",
-    summary="How an assignment went",
+    summary="Statistics of an assignment",
     dependencies=[Depends(teacher)],
     responses=problem_answers(NotPermitted, AssignmentNotFound),
 )
@@ -72,11 +72,11 @@ async def read_statistics(
     request: Request,
     assignment_id: AssignmentId,
     since: Annotated[
-        Moment | SkipJsonSchema[None], Query(description="only what was submitted at this moment or later")
+        Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")
     ] = None,
 ) -> StatisticsBody:
-    """Scores of the attempts and of the students, misconceptions by frequency, and whether the next attempt of the same
-    student was free of them."""
+    """Count scores by attempt and by student, and misconceptions by frequency, with how many were gone in the same
+    student's next attempt."""
     parts = services(request)
     if assignment_id not in parts.assignments:
         raise AssignmentNotFound

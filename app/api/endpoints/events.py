@@ -1,4 +1,4 @@
-"""What happens to a submission, as it happens."""
+"""The event stream of a submission."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ id: 45
 
 """
 
-# `schema` is the whole stream. Of an object, clients that are generated would read the stream as JSON; so it has no
-# type, and they give the text. `itemSchema` is one event (OpenAPI 3.2; earlier readers pass over it).
+# `schema` is the whole stream. It has no type: generated clients would parse an object's stream as JSON, and give the
+# text of this one. `itemSchema` is one event (OpenAPI 3.2; earlier readers ignore it).
 STREAM: dict[str, Any] = {
     "schema": {"description": "the events as they come"},
     "itemSchema": {
@@ -42,7 +42,7 @@ STREAM: dict[str, Any] = {
         "properties": {
             "event": {"type": "string"},
             "data": {"type": "string", "contentMediaType": "application/json"},
-            "id": {"type": "string", "description": "what `Last-Event-ID` takes"},
+            "id": {"type": "string", "description": "a value for `Last-Event-ID`"},
             "retry": {"type": "integer"},
         },
     },
@@ -60,11 +60,11 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
     | {
         200: {
             "description": f"Events: `queued`, `position`, then the stages {', '.join(f'`{each}`' for each in STAGES)} "
-            "as far as they are needed, then `done` or `cancelled`. The "
-            "stream ends with these two, and when the service stops; a regrade begins with `queued` again.",
+            "that are needed, then `done` or `cancelled`. The stream ends after either of these, and when the "
+            "service stops. A regrade begins with `queued` again.",
             "content": {"text/event-stream": STREAM},
         },
-        204: {"description": "All is over, and `Last-Event-ID` is the last event: a browser then stops asking."},
+        204: {"description": "`Last-Event-ID` is the last event, and no more will come. A browser then stops asking."},
     },
 )
 async def watch_submission(

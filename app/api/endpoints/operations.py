@@ -1,4 +1,4 @@
-"""How the process is: for load balancers, for container platforms, for monitoring. Workers answer these, too."""
+"""Health, readiness and metrics, for load balancers, container platforms and monitoring. Workers answer these, too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.submissions.repository import QueueState
 from app.webhooks import outbox
 
 METRICS = "metrics"
-# Who asks waits for little longer, and asks again.
+# Monitoring waits little longer than this, and asks again.
 DATABASE_SECONDS = 3.0
 
 router = APIRouter(tags=["operations"])
@@ -27,14 +27,15 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/healthz", summary="Whether the service answers")
 async def healthz() -> Health:
-    """Asks neither the database nor the box, needs no token, and answers as soon as the service runs."""
+    """Answer as soon as the service runs, without asking the database or the box. Needs no token."""
     return Health(status="ok", version=version("lstm-grader"))
 
 
 @router.get("/readyz", summary="Whether the service can do its work", responses={503: {"model": Readiness}})
 async def readyz(request: Request, response: Response) -> Readiness:
-    """Needs no token. 503 while something is missing: a database that takes what is written, who works on the queue, a
-    grade of late. The database is asked in the background, not by this request.
+    """Answer 503 while something is missing: a database that can be written to, a running queue, a recent grade.
+
+    Needs no token. A background task asks the database, not this request.
     """
     state = operations(request)
     self_test = state.self_test
@@ -47,7 +48,7 @@ async def readyz(request: Request, response: Response) -> Readiness:
         },
     )
     if state.probe.seen is not None:
-        # Without workers a service can still take what comes, and so is ready.
+        # Without workers a service still accepts uploads, so it is ready.
         readiness.checks["workers"] = "ok" if state.probe.seen else "none"
     if "failed" in readiness.checks.values():
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
@@ -61,10 +62,15 @@ async def readyz(request: Request, response: Response) -> Readiness:
     dependencies=[Depends(monitor)],
     response_class=Response,
     responses=problem_answers(NotAuthenticated, NotPermitted)
-    | {200: {"description": "In Prometheus' form.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    | {
+        200: {
+            "description": "Metrics in Prometheus' text format.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
 )
 async def metrics(request: Request) -> Response:
-    """Needs the token that `LSTM_GRADER_METRICS_TOKEN` sets, or one of a teacher or an admin."""
+    """Read the metrics. Needs the token that `LSTM_GRADER_METRICS_TOKEN` sets, or one of a teacher or an admin."""
     state = operations(request)
     self_test = None if state.self_test is None else state.self_test.passed
     queue, deliveries = await _waiting(state) or (None, 0)
@@ -73,7 +79,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def _waiting(state: Operations) -> tuple[QueueState, int] | None:
-    """The queue, and how many webhook deliveries are to be sent; None: the database does not answer."""
+    """Return the queue's state and the number of unsent webhook deliveries; None: the database does not answer."""
     try:
         async with asyncio.timeout(DATABASE_SECONDS), state.database.read() as session:
             waiting = await repository.queue_state(session), await outbox.count_waiting(session)

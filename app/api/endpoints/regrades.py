@@ -1,4 +1,4 @@
-"""Regrades: have submissions graded again, see how far that is and what it changes."""
+"""Regrades: have submissions graded again, follow the progress, see the changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.teaching import regrades
 from app.teaching.regrades import Progress
 
 
-async def _regrade_id(regrade_id: Annotated[str, Path(description="out of the list")]) -> str:
+async def _regrade_id(regrade_id: Annotated[str, Path(description="an `id` from the list")]) -> str:
     if not ID.fullmatch(regrade_id):
         raise RegradeNotFound
     return regrade_id
@@ -47,9 +47,9 @@ router = APIRouter(
 async def create_regrade(
     request: Request, holder: Teacher, wanted: RegradeRequest, idempotency_key: IdempotencyKey = None
 ) -> RegradeBody:
-    """Of those that are chosen, the ones that have a report.
+    """Grade again those of the selected submissions that have a report.
 
-    They are graded behind all uploads. Each gets a new report, which counts from then on; the earlier ones stay.
+    All uploads go before them. Each gets a new report, which counts from then on; the earlier ones stay.
 
     With the header `Idempotency-Key` the same request sent again begins nothing, and is answered with the same regrade.
     """
@@ -78,20 +78,20 @@ async def list_regrades(request: Request, limit: Limit = 50, cursor: Cursor = No
     return RegradeList(items=list(map(_body, shown)), next_cursor=next_cursor)
 
 
-@router.get("/{regrade_id}", summary="How far a regrade is", responses=problem_answers(RegradeNotFound))
+@router.get("/{regrade_id}", summary="Read the progress of a regrade", responses=problem_answers(RegradeNotFound))
 async def read_regrade(request: Request, regrade_id: RegradeId) -> RegradeBody:
     return _body(await _found(request, regrade_id))
 
 
 @router.get(
     "/{regrade_id}/submissions",
-    summary="What a regrade changed",
+    summary="List the changes of a regrade",
     responses=problem_answers(RegradeNotFound),
 )
 async def list_regrade_submissions(
     request: Request,
     regrade_id: RegradeId,
-    changed: Annotated[bool, Query(description="only those whose points or verdict are others now")] = False,
+    changed: Annotated[bool, Query(description="only submissions whose points or verdict changed")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> RegradeItemList:

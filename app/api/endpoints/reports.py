@@ -1,4 +1,4 @@
-"""Reports of a submission: as documents, as pictures, all of them, and what changed from one to the next."""
+"""Reports of a submission: as documents, as pictures, as a list, and compared."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from grader.formats import FORMATS, View, html, write_report
 from grader.report_diff import diff_reports
 
 JSON_REPORT = {
-    "description": "`Report` for `format=json`; else what the platform reads",
+    "description": "`Report` for `format=json`; else the platform's own form",
     "anyOf": [{"$ref": "#/components/schemas/Report"}, {"type": "object"}],
 }
 DOCUMENT: Answers = {
@@ -53,12 +53,12 @@ Form = Annotated[
     str,
     AfterValidator(_known),
     Query(
-        description="what it is for: people (`text`, `html`), programs (`json`), or the platform of that name",
+        description="for people (`text`, `html`), for programs (`json`), or for the platform of that name",
         json_schema_extra={"enum": list(FORMATS)},
     ),
 ]
-# As wide as the numbers of a database are.
-ReportId = Annotated[int, Path(ge=1, lt=2**31, description="a report's number out of the list")]
+# The range of the database's integers.
+ReportId = Annotated[int, Path(ge=1, lt=2**31, description="a report's `id` from the list")]
 EarlierReportId = Annotated[
     Annotated[int, Field(ge=1, lt=2**31)] | SkipJsonSchema[None],
     Query(description="the report to compare with; by default the one before it"),
@@ -76,7 +76,7 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["reports"])
 async def read_report(
     request: Request, viewer: TokenHolder, submission_id: SubmissionId, format: Form = "json"
 ) -> Response:
-    """The same document as `lstm-grader grade --format` writes; `html` is one file that needs nothing else."""
+    """Read the document that `lstm-grader grade --format` writes too; `html` is one file that needs nothing else."""
     submission, stored = await found(request, submission_id, viewer)
     if stored is None:
         raise ReportNotReady
@@ -85,7 +85,7 @@ async def read_report(
 
 @router.get("/reports", summary="List all reports", responses=problem_answers(SubmissionNotFound))
 async def list_reports(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> ReportList:
-    """A regrade adds a report and keeps the earlier ones."""
+    """List them, the newest first. A regrade adds a report and keeps the earlier ones."""
     await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
         reports = await repository.list_reports(session, submission_id)
@@ -122,7 +122,7 @@ async def read_report_by_id(
 
 @router.get(
     "/reports/{report_id}/changes",
-    summary="What changed since an earlier report",
+    summary="Compare a report with an earlier one",
     responses=problem_answers(SubmissionNotFound, ReportNotFound),
 )
 async def compare_reports(
@@ -132,7 +132,7 @@ async def compare_reports(
     report_id: ReportId,
     since: EarlierReportId = None,
 ) -> ReportDiffBody:
-    """What decides a grade, and the grade; times, output and wording are left out."""
+    """Compare the grades and everything that decides them. Times, output and wording are left out."""
     await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
         reports = {stored.id: stored for stored in await repository.list_reports(session, submission_id)}
@@ -151,7 +151,7 @@ async def compare_reports(
 async def list_pictures(
     request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId
 ) -> PictureList:
-    """Of public cases that went wrong; a right answer has none."""
+    """List the pictures of public cases that went wrong. A right answer has none."""
     view = await _view(request, *await _one(request, submission_id, report_id, viewer), viewer)
     here = f"/api/v1/submissions/{submission_id}/reports/{report_id}/pictures"
     return PictureList(
@@ -181,7 +181,7 @@ async def read_picture(
     viewer: TokenHolder,
     submission_id: SubmissionId,
     report_id: ReportId,
-    name: Annotated[str, Path(description="out of the list", max_length=100)],
+    name: Annotated[str, Path(description="a `name` from the list", max_length=100)],
 ) -> Response:
     submission, stored = await _one(request, submission_id, report_id, viewer)
     view = await _view(request, submission, stored, viewer)

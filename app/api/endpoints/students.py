@@ -1,4 +1,4 @@
-"""What is kept about a student, and how it is deleted."""
+"""Deletes everything that is kept about a student."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ async def delete_student(
     _admin: Admin,
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
-    """Everything that is kept about the student: files, reports, own tokens. It cannot be undone.
+    """Delete everything that is kept about the student: files, reports, own tokens. This cannot be undone.
 
-    Asking again changes nothing. Backups that were made before still hold it.
+    Asking again changes nothing. Earlier backups still hold the data.
     """
     parts = services(request)
     deleted = await deletion.delete_student(parts.database, student)

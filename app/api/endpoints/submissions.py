@@ -64,7 +64,7 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
     | {
         200: {"model": SubmissionBody, "description": "Graded while you waited."},
         202: {
-            "description": "Stored and queued: it will be graded, whatever happens. `Location` says where to look.",
+            "description": "Stored and queued; a restart of the service does not lose it. `Location` is its address.",
             "headers": {"Location": {"description": "the submission's own address", "schema": {"type": "string"}}},
         },
     },
@@ -79,8 +79,8 @@ async def create_submission(
 ) -> SubmissionBody:
     """Store one attempt of a student and queue it for grading.
 
-    What only reading the file shows (an unknown encoding, a broken notebook, no class in it) is no error here: it gives
-    a report with status `invalid_submission`.
+    Faults that only reading the file shows (an unknown encoding, a broken notebook, no class in it) are no error here:
+    they give a report with status `invalid_submission`.
 
     With the header `Idempotency-Key` (your own name for this upload, such as a random UUID) you can send it again after
     a broken connection: nothing is handed in twice, and you get the same submission. The same key with another upload
@@ -93,7 +93,7 @@ async def create_submission(
     submission, position = await parts.inbox.accept(upload, submitter, idempotency_key)
     body = _body_of(_State(submission, None, position, None), report_language(request, submission), submitter)
     if wait or position is None:
-        # What was stored now is never answered with an error, though the database may be gone by then.
+        # A stored upload is never answered with an error, even if the database fails by now.
         with contextlib.suppress(SQLAlchemyError) if position else contextlib.nullcontext():
             await wait_until_done(parts, submission.id, submitter, wait)
             body = await _body(request, submission.id, submitter)
@@ -106,7 +106,7 @@ async def create_submission(
 async def list_submissions(
     request: Request, viewer: TokenHolder, selection: Selected, limit: Limit = 50, cursor: Cursor = None
 ) -> SubmissionList:
-    """The newest first; what is given as a filter must all be fulfilled. A submitter finds its own."""
+    """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
     async with services(request).database.read() as session:
         rows = await listing.list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
     shown, next_cursor = page(rows, limit, lambda row: row[0].id)
@@ -133,7 +133,7 @@ async def list_submissions(
 async def read_submission(
     request: Request, response: Response, viewer: TokenHolder, submission_id: SubmissionId, wait: Wait = 0
 ) -> SubmissionBody | Response:
-    """A submitter reads what was submitted with its token; an admin or a teacher reads everything."""
+    """Read it. A submitter reads the submissions of its own token; an admin or a teacher reads all."""
     if wait:
         await wait_until_done(services(request), submission_id, viewer, wait)
     state = await _state(request, submission_id, viewer)
@@ -152,7 +152,8 @@ async def read_submission(
     responses=problem_answers(SubmissionNotFound, NotCancellable),
 )
 async def cancel_submission(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> SubmissionBody:
-    """Only what still waits for its first report; asking twice changes nothing. The attempt counts as used."""
+    """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
+    used."""
     parts = services(request)
     async with parts.database.write() as session:
         submission = await repository.find_submission(session, submission_id, viewer)
@@ -172,8 +173,10 @@ async def cancel_submission(request: Request, viewer: TokenHolder, submission_id
 async def decide_submission(
     request: Request, viewer: TokenHolder, submission_id: SubmissionId, wanted: DecisionRequest
 ) -> SubmissionBody:
-    """Accepted, it counts like any other; rejected, it never does. What was kept back is delivered after the first
-    decision. It can be changed by another one."""
+    """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
+
+    The first decision sends the webhook deliveries that were kept back. A later decision replaces an earlier one.
+    """
     async with services(request).database.write() as session:
         submission = await repository.find_submission(session, submission_id, viewer)
         if submission is None:
@@ -190,7 +193,7 @@ async def decide_submission(
     responses=problem_answers(SubmissionNotFound)
     | {
         200: {
-            "description": "The bytes as they came.",
+            "description": "The uploaded bytes, unchanged.",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
             "headers": ETAG_HEADER,
         }
@@ -198,7 +201,7 @@ async def decide_submission(
     | NOT_MODIFIED,
 )
 async def read_submission_file(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> Response:
-    """Always as a download, whatever is in it."""
+    """Download the file. A browser never shows it, whatever it contains."""
     async with services(request).database.read() as session:
         submission = await repository.submission_content(session, submission_id, viewer)
     if submission is None:
@@ -207,7 +210,7 @@ async def read_submission_file(request: Request, viewer: TokenHolder, submission
     if answer := unchanged(request, etag):
         return answer
     headers = {
-        # The name is the student's: quoted, it is a name and nothing else (RFC 8187).
+        # The student chose the name, so it is quoted (RFC 8187).
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(submission.filename, safe='')}",
         "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
         "X-Content-Type-Options": "nosniff",
@@ -216,7 +219,7 @@ async def read_submission_file(request: Request, viewer: TokenHolder, submission
 
 
 async def found(request: Request, submission_id: str, viewer: Principal) -> tuple[Submission, StoredReport | None]:
-    """The submission and the report that counts, if there is one.
+    """Find the submission and the report that counts, if there is one.
 
     Raises:
         SubmissionNotFound: there is none that `viewer` may see.
@@ -231,7 +234,7 @@ def report_language(request: Request, submission: Submission) -> str:
 
 
 def facts(submission: Submission) -> dict[str, Any]:
-    """What `SubmissionFacts` holds."""
+    """Return the values of `SubmissionFacts`."""
     return {
         "id": submission.id,
         "student": submission.student,

@@ -1,4 +1,4 @@
-"""Tokens: give one out, list them, end one."""
+"""Tokens: make one, list them, end one."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ router = APIRouter(prefix="/tokens", tags=["tokens"])
 async def create_token(
     request: Request, maker: Teacher, wanted: TokenRequest, idempotency_key: IdempotencyKey = None
 ) -> NewTokenBody:
-    """The token is in this answer and nowhere else. A teacher makes tokens of submitters, an admin all.
+    """Make a token. Only this answer holds it. A teacher makes tokens for submitters, an admin for all roles.
 
-    With `student` it is a student's own: it hands in under this name, and sees what this student has handed in. Give
-    the student the `link`, which signs a browser in.
+    With `student` it is the student's own: it hands in under this name, and sees this student's submissions. Give the
+    student the `link`, which signs a browser in.
 
     With the header `Idempotency-Key` the same request sent again makes no second token. It is answered 409 with the
-    `id` of the first one, whose secret nobody can read any more: where it did not arrive, end that token and make
-    another, with another key.
+    `id` of the first one, whose secret nobody can read any more. If you did not receive that secret, end that token and
+    make another, with another key.
     """
     if wanted.role != Role.SUBMITTER and maker.role != Role.ADMIN:
         raise NotPermitted
@@ -63,7 +63,7 @@ async def create_token(
 
 @router.get("", summary="List the tokens", responses=problem_answers(NotPermitted))
 async def list_tokens(request: Request, viewer: Teacher, limit: Limit = 50, cursor: Cursor = None) -> TokenList:
-    """Those that you may manage, the newest first, ended ones too; never the tokens themselves."""
+    """List the tokens that you may manage, the newest first, ended ones too. Their secrets are not shown."""
     async with services(request).database.read() as session:
         found = await tokens.list_tokens(session, viewer, limit=limit + 1, before=cursor)
     shown, next_cursor = page(found, limit, lambda token: token.id)
@@ -78,9 +78,9 @@ async def list_tokens(request: Request, viewer: Teacher, limit: Limit = 50, curs
     responses=problem_answers(NotPermitted, TokenNotFound),
 )
 async def revoke_token(
-    request: Request, manager: Teacher, token_id: Annotated[str, Path(description="out of the list")]
+    request: Request, manager: Teacher, token_id: Annotated[str, Path(description="an `id` from the list")]
 ) -> Response:
-    """At once, with the browsers that it signed in. What was handed in with it stays."""
+    """End the token at once, and sign out its browsers. Its submissions stay."""
     async with services(request).database.write() as session:
         if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, manager):
             raise TokenNotFound

@@ -1,4 +1,4 @@
-"""Webhooks: be told of reports instead of asking for them."""
+"""Webhooks: register an address that is sent every new report, try it, see its deliveries."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MOST_WEBHOOKS = 10
 
 
 async def _holder(holder: TokenHolder) -> Principal:
-    """Raises: NotPermitted: a student has nothing to be told at an address."""
+    """Raises: NotPermitted: a student's own token has no webhooks."""
     if holder.student is not None:
         raise NotPermitted
     return holder
 
 
-async def _webhook_id(webhook_id: Annotated[str, Path(description="out of the list")]) -> str:
+async def _webhook_id(webhook_id: Annotated[str, Path(description="an `id` from the list")]) -> str:
     if not ID.fullmatch(webhook_id):
         raise WebhookNotFound
     return webhook_id
@@ -46,7 +46,7 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answ
 
 @router.post(
     "",
-    summary="Leave an address",
+    summary="Make a webhook",
     status_code=HTTP_201_CREATED,
     responses=problem_answers(
         *JSON_BODY, TargetRefused, NotPermitted, TooManyWebhooks, RequestValidationError, IdempotencyKeyReused
@@ -55,11 +55,11 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answ
 async def create_webhook(
     request: Request, holder: Holder, wanted: WebhookRequest, idempotency_key: IdempotencyKey = None
 ) -> NewWebhookBody:
-    """It is sent a POST for every report that this token may read, until it answers with 2xx; 410 ends the webhook.
+    """Register an address. Every report that this token may read is sent to it by POST, and sent again until the
+    address answers with 2xx. An answer 410 ends the webhook.
 
-    What it is sent stands under `webhooks` in this document. It is signed as
-    Standard Webhooks are: check `webhook-signature`, refuse an old `webhook-timestamp`, and take a repeated
-    `webhook-id` for what you have already.
+    The messages are described under `webhooks` in this document. They are signed as Standard Webhooks are: check
+    `webhook-signature`, refuse an old `webhook-timestamp`, and ignore a `webhook-id` that you have had before.
 
     With the header `Idempotency-Key` the same request sent again is answered with the same webhook.
     """
@@ -83,7 +83,7 @@ async def create_webhook(
 
 @router.get("", summary="List the webhooks")
 async def list_webhooks(request: Request, holder: Holder) -> WebhookList:
-    """Those of this token; an admin sees all."""
+    """List the webhooks of this token. An admin sees all."""
     async with services(request).database.read() as session:
         return WebhookList(items=list(map(_body, await outbox.list_webhooks(session, holder))))
 
@@ -96,7 +96,7 @@ async def list_webhooks(request: Request, holder: Holder) -> WebhookList:
     responses=problem_answers(WebhookNotFound),
 )
 async def delete_webhook(request: Request, holder: Holder, webhook_id: WebhookId) -> Response:
-    """With what is still to be sent to it."""
+    """Delete the webhook and its unsent deliveries."""
     async with services(request).database.write() as session:
         if await outbox.find_webhook(session, webhook_id, holder) is None:
             raise WebhookNotFound
@@ -111,7 +111,7 @@ async def delete_webhook(request: Request, holder: Holder, webhook_id: WebhookId
     responses=problem_answers(WebhookNotFound),
 )
 async def ping_webhook(request: Request, holder: Holder, webhook_id: WebhookId) -> DeliveryBody:
-    """Sends a message of type `ping`; among the deliveries stands what became of it."""
+    """Send a message of type `ping`. Its outcome appears in the list of deliveries."""
     async with services(request).database.write() as session:
         if await outbox.find_webhook(session, webhook_id, holder) is None:
             raise WebhookNotFound
@@ -120,7 +120,7 @@ async def ping_webhook(request: Request, holder: Holder, webhook_id: WebhookId) 
 
 @router.get(
     "/{webhook_id}/deliveries",
-    summary="What was sent, and what became of it",
+    summary="List the deliveries of a webhook",
     responses=problem_answers(WebhookNotFound),
 )
 async def list_webhook_deliveries(

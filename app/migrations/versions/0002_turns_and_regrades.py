@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # The default is for the rows there are; the service always says which.
+    # The default is for existing rows; the service always gives a value.
     op.add_column("submissions", sa.Column("priority", sa.Integer(), nullable=False, server_default="0"))
     op.create_table(
         "regrades",

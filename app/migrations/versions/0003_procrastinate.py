@@ -1,4 +1,4 @@
-"""Made the tables of procrastinate, which was the queue on PostgreSQL until revision 0007 removed them."""
+"""Nothing now. It made the tables of procrastinate, the queue on PostgreSQL until revision 0007 removed them."""
 
 revision = "0003"
 down_revision = "0002"

@@ -1,4 +1,4 @@
-"""What happens to a submission, and who wants to be told of its report."""
+"""Events of submissions, and webhooks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["submission_id"], ["submissions.id"], name="fk_submission_events_submission_id"),
     )
     op.create_index("ix_submission_events_submission_id_id", "submission_events", ["submission_id", "id"])
-    # Of what happened before nobody kept more than how far it got.
+    # Earlier events were not stored; only the last state is known.
     op.execute(
         "INSERT INTO submission_events (submission_id, event, data, created_at) "
         "SELECT id, job_status, '{}', coalesce(finished_at, started_at, created_at) FROM submissions ORDER BY id"

@@ -1,4 +1,4 @@
-"""What pictures are drawn from lies beside the reports, where every process finds it; it was in files before."""
+"""Arrays for pictures lie beside the reports, where every process finds them; they were in files before."""
 
 import sqlalchemy as sa
 from alembic import op

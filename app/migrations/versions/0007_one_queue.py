@@ -13,7 +13,7 @@ BY_ARRIVAL = """
     FROM (SELECT id, row_number() OVER (ORDER BY created_at, id) AS place FROM submissions) AS numbered
     WHERE numbered.id = submissions.id
 """
-# All that revision 0003 made: tables, then functions and types, which have no IF EXISTS with a pattern.
+# Everything that revision 0003 made: tables, then functions and types, for which IF EXISTS takes no pattern.
 WITHOUT_PROCRASTINATE = r"""
     DROP TABLE IF EXISTS procrastinate_events, procrastinate_periodic_defers, procrastinate_jobs, procrastinate_workers
     CASCADE;
@@ -31,7 +31,7 @@ WITHOUT_PROCRASTINATE = r"""
 
 
 def upgrade() -> None:
-    # The defaults are for the rows there are; the service always says which.
+    # The defaults are for existing rows; the service always gives values.
     op.add_column("submissions", sa.Column("arrival", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("submissions", sa.Column("beat", sa.Integer(), nullable=False, server_default="0"))
     op.execute(BY_ARRIVAL)

@@ -1,4 +1,4 @@
-"""Workers claim side by side: an index in the order of the queue, and one that lets a student have one running."""
+"""Concurrent claims: an index in the order of the queue, and one that allows a student one running submission."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-# Nobody should have two. Who has is graded again, one after the other.
+# No student should have two. If one has, they are graded again, one after the other.
 ONE_RUNNING_EACH = """
     UPDATE submissions SET job_status = 'queued', claim = NULL
     WHERE job_status = 'running' AND EXISTS (

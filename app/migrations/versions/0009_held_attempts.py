@@ -1,4 +1,4 @@
-"""Attempts that attacked the grader are held until a teacher has decided on them."""
+"""Holds: attempts that attacked the grader wait for a teacher's decision."""
 
 import sqlalchemy as sa
 from alembic import op

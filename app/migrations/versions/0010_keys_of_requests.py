@@ -1,4 +1,4 @@
-"""Tokens, webhooks and regrades remember the sender's name for the request that made them, as submissions do."""
+"""Idempotency keys of tokens, webhooks and regrades, as submissions have."""
 
 import sqlalchemy as sa
 from alembic import op
