@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from grader.batch.collect import Found, Student
+from grader.batch.overview import overview
+from grader.batch.run import Row
 from tests.acceptance.conftest import serving
 from tests.ports import free_port
 from tests.programs import program
+from tests.unit.grader.make_reports import ASSIGNMENT, hostile, internal_error, make_report
 from tests.waiting import wait_until
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
@@ -128,6 +132,61 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) 
     shown.goto(f"{server.url}/alone")
     expect_to_fit(shown, "the report as a document")
     context.close()
+
+
+def test_pages_of_waiting_fit_the_screen(browser: Browser, page: Page, server) -> None:
+    """Queued, with each stage's words in turn, and cancelled. What is shown is kept as it was: queues go on."""
+    file = (f"{LONG}.py", (CORPUS / "wrong_swap_if" / "submission.py").read_bytes())
+    data = {"student": f"{LONG} Anna"}
+    context = browser.new_context(storage_state=page.context.storage_state())
+    shown = context.new_page()
+    shown.route("**/static/waiting.js", lambda route: route.abort())
+    kept: dict[str, str] = {}
+    with server.client() as client:
+        # Of one student one is graded at a time.
+        for _ in range(4):
+            last = client.post("/api/v1/submissions", files={"file": file}, data=data).raise_for_status().json()
+        address = f"{server.url}/submissions/{last['id']}"
+        for language in ("ru", "en"):
+            kept[f"queued-{language}"] = shown.request.get(f"{address}?lang={language}").text()
+        client.post(f"/api/v1/submissions/{last['id']}/cancel").raise_for_status()
+        for language in ("ru", "en"):
+            kept[f"cancelled-{language}"] = shown.request.get(f"{address}?lang={language}").text()
+
+    def show(route: Route) -> None:
+        route.fulfill(content_type="text/html", body=kept[Path(route.request.url).name])
+
+    shown.route("**/kept/*", show)
+    for what in kept:
+        shown.goto(f"{server.url}/kept/{what}")
+        expect(shown.locator(".waiting .spinner")).to_be_visible()
+        stages = shown.locator("[data-event]").all_text_contents()
+        assert bool(stages) == what.startswith("queued")
+        expect_to_fit(shown, what)
+        for stage in stages:
+            shown.locator("[data-events]").evaluate("(line, text) => { line.textContent = text; }", stage)
+            expect_to_fit(shown, f"{what}: {stage}")
+    context.close()
+
+
+def test_page_of_a_course_fits_the_screen(browser: Browser) -> None:
+    """With names that have no place to break, a file that cannot be read, and texts of a student's."""
+    path = f"{LONG}/{LONG}.ipynb"
+    student = Student(LONG, "moodle", "1", late=True)
+    rows = [
+        Row(Found(path, student, f"{LONG}.ipynb", lambda _: b""), report, problem, same_code_as)
+        for report, problem, same_code_as in (
+            (make_report(), None, path),
+            (hostile(), None, None),
+            (internal_error(), None, None),
+            (None, "encrypted", None),
+        )
+    ]
+    page = browser.new_page()
+    for language in ("ru", "en"):
+        page.set_content(overview(rows, ASSIGNMENT, language))
+        expect_to_fit(page, f"a course in {language}")
+    page.close()
 
 
 def expect_to_fit(page: Page, what: str) -> None:
