@@ -1,6 +1,6 @@
 """Wipes TensorFlow's recurrent kernels out of a warm process: the machine code below the functions of `no_recurrence`.
 
-`libtensorflow_cc` holds whole LSTMs and GRUs of its own, which anybody can call by name. Their code is found by the
+`libtensorflow_cc` holds whole LSTMs and GRUs of its own and of oneDNN, which anybody can call by name or address. Their code is found by the
 symbols that the library exports, copied to anonymous memory (so that giving a page back brings zeros, not the file) and
 overwritten: a function returns at once (on x86), and what lies behind its first byte ends the process. Then the pages
 are sealed, by `mseal` where the kernel has it (Linux 6.10); elsewhere a filter in every run keeps them (`kept_pages`).
@@ -26,8 +26,13 @@ LIBRARY = "libtensorflow_cc.so.2"
 WIPED = re.compile(
     rb"_ZNK?10tensorflow\d+(?:functor\d+)?"
     rb"(?:BlockLSTM|LSTMBlockCell|GRUBlockCell|GRUCellBlock|CudnnRNN)\w*(?:Compute|clE|WithEigen|DoForward|DoBackward)\w*"
+    # oneDNN's own LSTM and GRU, which no operation of TensorFlow uses: everything that runs one goes through these.
+    rb"|_ZZ?NK?4dnnl4impl3cpu\d+(?:_ref_rnn_(?:common|fwd|bwd)_t|lstm_(?:fwd|bwd)_postgemm_template)\w*"
 )
-KEYWORDS = (b"BlockLSTM", b"LSTMBlock", b"GRUBlock", b"GRUCellBlock", b"CudnnRNN")
+KEYWORDS = (
+    *(b"BlockLSTM", b"LSTMBlock", b"GRUBlock", b"GRUCellBlock", b"CudnnRNN"),
+    *(b"_ref_rnn_", b"lstm_fwd_post", b"lstm_bwd_post"),
+)
 # Of x86; zeros end a process on other machines.
 RETURN, TRAP = (0xC3, 0xCC) if platform.machine() == "x86_64" else (0, 0)
 MAP_FIXED = 0x10
