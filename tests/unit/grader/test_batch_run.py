@@ -16,6 +16,7 @@ from grader.batch import command
 from grader.batch.archives import Unreadable
 from grader.batch.collect import Found, Student
 from grader.batch.gradebook import as_text, gradebook
+from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
 from grader.report import HELD, Advisory, Report, Status
@@ -131,6 +132,7 @@ def test_a_held_file_is_no_grade_and_says_so() -> None:
     assert [row.found.path for row in best_rows([held, other])] == ["a2"]
     (line,) = rows_of(gradebook([held], ASSIGNMENT, "en").text)
     assert line["Grade"] == ""
+    assert ["waits for a teacher" in overview([row], ASSIGNMENT, "en") for row in (held, other)] == [True, False]
 
 
 def test_a_student_with_several_files_gets_the_best_of_them() -> None:
