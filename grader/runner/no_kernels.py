@@ -1,11 +1,11 @@
 """Wipes TensorFlow's recurrent kernels out of a warm process: the machine code below the functions of `no_recurrence`.
 
-`libtensorflow_cc` holds whole LSTMs and GRUs of its own and of oneDNN, which anybody can call by name or address. Their code is found by the
-symbols that the library exports, copied to anonymous memory (so that giving a page back brings zeros, not the file) and
-overwritten: a function returns at once (on x86), and what lies behind its first byte ends the process. Then the pages
-are sealed, by `mseal` where the kernel has it (Linux 6.10); elsewhere a filter in every run keeps them (`kept_pages`).
-Changing them would win nothing: what they held is nowhere in the process, and the library's file cannot be read in the
-box (`lockdown.hide`).
+`libtensorflow_cc` holds whole LSTMs and GRUs of its own and of oneDNN, which anybody can call by name or address. Their
+code is found by the symbols that the library exports, copied to anonymous memory (so that giving a page back brings
+zeros, not the file) and overwritten: a function returns at once (on x86), and what lies behind its first byte ends the
+process. Then the pages are sealed, by `mseal` where the kernel has it (Linux 6.10); elsewhere a filter in every run
+keeps them (`kept_pages`). Changing them would win nothing: what they held is nowhere in the process, and the library's
+file cannot be read in the box (`lockdown.hide`).
 """
 
 from __future__ import annotations
