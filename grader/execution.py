@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from grader.answers import Answer, items_of
 from grader.assignment import Assignment
-from grader.backpropagation import Backpropagation, factors, judge
+from grader.backpropagation import Backpropagation, judge
 from grader.comparison import NO_ANSWER, Comparison, compare
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.explanation import Explanation, explain
 from grader.fitting import dropout
 from grader.forms import PLAIN, Content, Form, Items, forms_of
+from grader.questions import SIZES, Examiner, Questions
 from grader.reading import Reading
 from grader.report import Params
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
@@ -39,7 +40,7 @@ from grader.sandbox.protocol import (
     StatementFailed,
     Trial,
 )
-from reference import Case, probes, search_case
+from reference import Case, search_case
 from reference.misconceptions import Table
 
 Array = NDArray[np.floating]
@@ -94,8 +95,10 @@ class Execution:
     raised: tuple[Raised, ...] = ()
     phases: dict[str, float] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
-    # Whether the exercise's own numbers are right, and others of the same sizes wrong.
-    known_by_heart: bool = False
+    # Counterparts of cases, which have other numbers, and the answers to them; see `grader.questions`.
+    others: tuple[tuple[Case, Answer], ...] = ()
+    # Cases whose own numbers are right, and others of the same sizes wrong, on a fresh model too.
+    known_by_heart: frozenset[str] = frozenset()
     # Cases that are right on a fresh model only.
     fresh_only: tuple[str, ...] = ()
     # Built-in recurrent code that was asked for during graded calls; where there is none any more.
@@ -160,7 +163,10 @@ class Runner:
         self._reading = reading
         self._assignment = assignment
         self._cases = cases
-        self._probes = probes.questions(cases[0].spec.features, cases[0].spec.units)
+        # Gradients are taken of the smallest case, which costs least. What cuts them every so many steps shows on many
+        # only, so where the source holds anything that could, they are taken of the exercise.
+        long = None if reading.lets_gradients_through else cases[0].spec.id
+        self._examiner = Examiner(cases, reading.source, assignment.digest, gradients_of=long)
         self._sandbox = sandbox
         self._table_of = table_of
         self._plans_passed_over = 0
@@ -207,12 +213,16 @@ class Runner:
             id for id, answer in execution.answers.items() if self._close(execution, id) and not answer.output.reused
         ]
         doubtful = [
-            id for id, answer in execution.answers.items() if not self._close(execution, id) and answer.output.reused
+            case
+            for case in self._cases
+            if (answer := execution.answers.get(case.spec.id)) is not None
+            and not self._close(execution, case.spec.id)
+            and answer.output.reused
         ]
         if not right or not doubtful:
             return execution
-        again, _ = self._once(execution.generation, roles, fresh=doubtful, only=doubtful)
-        cured = [id for id in doubtful if self._close(again, id)]
+        again, _ = self._once(execution.generation, roles, self._examiner.only(doubtful, doubtful))
+        cured = [case.spec.id for case in doubtful if self._close(again, case.spec.id)]
         return replace(
             execution,
             answers={**execution.answers, **{id: again.answers[id] for id in cured}},
@@ -221,16 +231,31 @@ class Runner:
         )
 
     def _ask_otherwise(self, execution: Execution, roles: Roles) -> Execution:
-        """Right on the exercise's own numbers and on nothing else: on other numbers of the same sizes too?
+        """Right on the numbers of a case and wrong on others of its sizes: ask those once more, of a fresh model.
 
-        The exercise's numbers are public, and can be known by heart.
+        What is wrong there too was known by heart, and what is right there shows that something was kept.
         """
-        exercise, *hidden = self._cases
-        if not self._close(execution, exercise.spec.id) or any(self._close(execution, c.spec.id) for c in hidden):
+        others = self._examiner.others
+        right_others = {case.spec.id for case, answer in execution.others if self._compare(case, answer).close}
+        doubtful = [
+            case
+            for case in self._cases
+            if case.spec.id in others
+            and self._close(execution, case.spec.id)
+            and others[case.spec.id].spec.id not in right_others
+        ]
+        if not doubtful:
             return execution
-        other = probes.other_numbers(exercise)
-        again, _ = self._once(execution.generation, roles, instead=[other])
-        return replace(execution, known_by_heart=not self._close(again, other.spec.id))
+        asked = [others[case.spec.id] for case in doubtful]
+        # What answered the exercise's own in time does so once more, but not on a model that is built on all its steps.
+        fresh = asked if doubtful[0].spec.id in execution.fresh_only else asked[1:]
+        again, _ = self._once(execution.generation, roles, self._examiner.only(asked, fresh))
+        right = {case.spec.id: self._close(again, other.spec.id) for case, other in zip(doubtful, asked, strict=True)}
+        return replace(
+            execution,
+            known_by_heart=frozenset(id for id, is_right in right.items() if not is_right),
+            fresh_only=(*execution.fresh_only, *(id for id, is_right in right.items() if is_right)),
+        )
 
     @staticmethod
     def _close(execution: Execution, case_id: str) -> bool:
@@ -259,43 +284,21 @@ class Runner:
         return Roles(best, dict(trial.pairing))
 
     def _once(
-        self,
-        generation: str,
-        roles: Roles = Roles(),
-        *,
-        fresh: Sequence[str] = (),
-        only: Sequence[str] = (),
-        instead: Sequence[Case] = (),
+        self, generation: str, roles: Roles = Roles(), questions: Questions | None = None
     ) -> tuple[Execution, tuple[Trial, protocol.Arrays] | None]:
-        cases = instead or [case for case in self._cases if not only or case.spec.id in only]
-        asked = () if only or instead else self._probes
-        request = self._request(cases, asked, roles, fresh=fresh, measure=not only and not instead)
+        questions = questions or self._examiner.everything()
         kind = Kind.KERAS2 if generation == "2" else Kind.KERAS3
-        outcome = self._sandbox.run(kind, request, self._assignment.limits)
-        return self._gather(generation, outcome, cases, asked)
+        outcome = self._sandbox.run(kind, self._request(questions, roles), self._assignment.limits)
+        return self._gather(generation, outcome, questions)
 
-    def _request(
-        self,
-        cases: Sequence[Case],
-        asked: Sequence[Case],
-        roles: Roles,
-        *,
-        fresh: Sequence[str],
-        measure: bool,
-    ) -> bytes:
+    def _request(self, questions: Questions, roles: Roles) -> bytes:
         reading, assignment = self._reading, self._assignment
-        exercise = self._cases[0].spec.id
-        small = min(cases, key=lambda case: case.expected.size).spec.id
-        # A second call and gradients: on the smallest case, because they cost a call each. What cuts gradients every so
-        # many steps shows on many only, so where the source holds anything that could, they are taken of the exercise.
-        measured = small if reading.lets_gradients_through else exercise
-        sizes = ("batch", "timesteps", "features", "units")
         body = {
             "task": "class",
             "source": reading.source,
             "statements": [index for index, statement in enumerate(reading.statements) if statement.run],
             "statement_seconds": assignment.upload.statement_seconds,
-            "canonical": {name: getattr(assignment.cases[0], name) for name in sizes},
+            "canonical": {name: getattr(assignment.cases[0], name) for name in SIZES},
             "call_site": reading.call_site.model_dump() if reading.call_site else None,
             "unpack_names": reading.unpack_names,
             "candidate": roles.candidate,
@@ -303,34 +306,9 @@ class Runner:
             "plans_passed_over": self._plans_passed_over,
             "prepared": self._prepared,
             "only_computes": reading.only_computes,
-            "cases": [
-                {
-                    "id": case.spec.id,
-                    **{name: getattr(case.spec, name) for name in sizes},
-                    # The smallest case is built on its own shape: what is right only on a fresh model shows here.
-                    "fresh": case.spec.id == small or case.spec.id in fresh,
-                    "trial": case is search_case(cases),
-                    "measure": case.spec.id == measured and measure,
-                }
-                for case in cases
-            ],
-            "probes": [{"id": probe.spec.id, **{name: getattr(probe.spec, name) for name in sizes}} for probe in asked],
+            **questions.body(),
         }
-        arrays = {
-            f"{case.spec.id}/{name}": array
-            for case in (*cases, *asked)
-            for name, array in (
-                ("x", case.x),
-                ("kernel", case.weights.kernel),
-                ("recurrent_kernel", case.weights.recurrent_kernel),
-                ("bias", case.weights.bias),
-            )
-        }
-        if measure:  # on the exercise's own, where the smallest has no answer
-            arrays |= {
-                f"{case.spec.id}/factors": factors(case) for case in cases if case.spec.id in (measured, exercise)
-            }
-        return protocol.encode(body, arrays)
+        return protocol.encode(body, questions.arrays())
 
     def _compare(self, case: Case, answer: Answer | None) -> Comparison:
         if answer is None or answer.array is None:
@@ -354,22 +332,31 @@ class Runner:
         if found is None or case is None:
             return None, None
         event, arrays = found
-        if not (comparisons[case.spec.id].close and self._compare(case, repeats.get(case.spec.id)).close):
+        again = repeats.get(case.spec.id)
+        if not (comparisons[case.spec.id].close and (again is None or self._compare(case, again).close)):
             return event, None
         return (event, judge(case, arrays)) if arrays else (None, None)
 
     def _gather(
-        self, generation: str, outcome: Outcome, cases: Sequence[Case], asked: Sequence[Case]
+        self, generation: str, outcome: Outcome, questions: Questions
     ) -> tuple[Execution, tuple[Trial, protocol.Arrays] | None]:
         try:
             by_itself = outcome.killed_for is None and outcome.exit_code >= 0
-            events, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
-            answers = dict(_answers(events, call=0, asked=(*cases, *asked)))
-            repeats = dict(_answers(events, call=1, asked=cases))
+            said, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
+            events = questions.understood(said)
+            answers = dict(_answers(events, call=0, asked=questions.all_cases))
+            repeats = dict(_answers(events, call=1, asked=questions.cases))
         except RunnerOutputInvalid as exc:
             forged = isinstance(exc, RunnerOutputForged)
             return Execution(generation, outcome, garbled=str(exc), forged=forged), None
-        probed = {probe.spec.id: answers.pop(probe.spec.id, None) for probe in asked}
+        cases, exercise = questions.cases, self._cases[0].spec.id
+        if exercise in repeats:  # asked because the answer to the smallest case was of no use
+            repeats = {exercise: repeats[exercise]}
+        others, probed = (
+            {each.spec.id: answers.pop(each.spec.id) for each in group if each.spec.id in answers}
+            for group in (questions.others, [probe.case for probe in questions.probes])
+        )
+        of_others = tuple((case, others[case.spec.id]) for case in questions.others if case.spec.id in others)
         phases = [event.name for event in protocol.select(events, Phase)]
         comparisons = {case.spec.id: self._compare(case, answers.get(case.spec.id)) for case in cases}
         parts = _last(protocol.select(events, Parts))
@@ -397,7 +384,8 @@ class Runner:
             raised=tuple(protocol.select(events, Raised)),
             phases={name: seconds for done in protocol.select(events, Done) for name, seconds in done.phases.items()},
             comparisons=comparisons,
-            probed={id: answer for id, answer in probed.items() if answer is not None},
+            others=of_others,
+            probed=probed,
         )
         trial = next(((e, arrays) for e, arrays in events if isinstance(e, Trial)), None)
         return execution, trial

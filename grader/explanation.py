@@ -164,12 +164,16 @@ def _is_constant(numbers: Array) -> bool:
 
 
 def explain_changing(
-    answers: Mapping[str, Content], repeats: Mapping[str, Content], cases: Sequence[Case]
+    answers: Mapping[str, Content],
+    repeats: Mapping[str, Content],
+    cases: Sequence[Case],
+    others: Sequence[tuple[Case, Content]] = (),
 ) -> Explanation | None:
     """Find what explains wrong answers that are others at a second call.
 
     Args:
         repeats: case id -> what the second call of some case gave.
+        others: questions of the same shape that may have come in between, and what was answered.
     """
     form, asked = next(iter(_readings(answers, cases)), (PLAIN, []))
     if not asked or not form.is_whole or any(_is_constant(each.answer) for each in asked):
@@ -185,7 +189,11 @@ def explain_changing(
         for case in answered
         if case.spec.id in repeats and (array := form.read(repeats[case.spec.id], case.expected.shape)) is not None
     }
-    explanation = _confirmed([(started_anew(answered, arrays, again),)], asked, frozenset())
+    before = [(case, arrays[case.spec.id]) for case in answered]
+    for case, content in others:
+        array = form.read(content, case.expected.shape)
+        before += [] if array is None else [(case, array)]
+    explanation = _confirmed([(started_anew(answered, arrays, again, before),)], asked, frozenset())
     return replace(explanation, form=form) if explanation else None
 
 

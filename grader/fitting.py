@@ -122,17 +122,25 @@ def _started_elsewhere(cases: Sequence[Case], answers: Mapping[str, Array]) -> I
         yield (_started_at("state_init_random", starts),)
 
 
-def started_anew(cases: Sequence[Case], answers: Mapping[str, Array], repeats: Mapping[str, Array]) -> Mistake:
-    """A suspect for answers that are others at every call: a start that is random, or where the last call ended.
+def started_anew(
+    cases: Sequence[Case],
+    answers: Mapping[str, Array],
+    repeats: Mapping[str, Array],
+    before: Sequence[tuple[Case, Array]],
+) -> Mistake:
+    """A suspect for answers that are others at every call: a start that is random, or where an earlier call ended.
 
     Args:
         repeats: what the second call of one of the cases gave.
+        before: what may have been asked before that, and what was answered.
     """
     starts = {case.x.shape: find_start(case, answers[case.spec.id]) for case in cases}
     kept = any(
-        _goes_on(case, answers[case.spec.id], find_start(case, repeats[case.spec.id]))
+        _goes_on(earlier, answer, find_start(case, repeats[case.spec.id]))
         for case in cases
         if case.spec.id in repeats
+        for earlier, answer in before
+        if (earlier.spec.batch, earlier.spec.units) == (case.spec.batch, case.spec.units)
     )
     return _started_at("state_kept_between_calls" if kept else "state_init_random", starts)
 
@@ -190,7 +198,7 @@ def _within(value: Array, low: float) -> Array:
 
 
 def _goes_on(case: Case, answer: Array, following: Start) -> bool:
-    """Whether a second call begins with the h or the c that the first one, with this answer, ended with."""
+    """Whether a second call begins with the h or the c that an earlier one, with this answer, ended with."""
     *_, before, h = answer.astype(np.float64).swapaxes(0, 1)
     c = np.arctanh(_within(h / sigmoid(_sums(case, "o", -1, before)), -1.0))
     return any(

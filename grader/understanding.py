@@ -87,7 +87,8 @@ def _explained(
         explanation = explain(contents, cases, table_of, idle, execution.form)
     else:
         repeats = {id: answer.content for id, answer in execution.repeats.items() if answer.arrays}
-        explanation = explain_changing(contents, repeats, cases)
+        others = [(case, answer.content) for case, answer in execution.others if answer.arrays]
+        explanation = explain_changing(contents, repeats, cases, others)
     form = execution.form
     if form is None:
         shapes = {case.spec.id: case.expected.shape for case in cases}

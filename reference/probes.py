@@ -143,14 +143,25 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
     return LSTMWeights(*fused)
 
 
-def other_numbers(case: Case) -> Case:
-    """A case of the same sizes, with other inputs and weights and the oracle's answer."""
-    own = case.weights
-    bias = own.bias.reshape(len(GATES), -1)[:, ::-1].ravel()
-    weights = LSTMWeights(own.kernel[::-1].copy(), own.recurrent_kernel[::-1].copy(), bias.copy())
-    x = -case.x[:, ::-1]
-    spec = replace(case.spec, id=f"{case.spec.id}_otherwise", visibility="hidden", category="probe")
-    return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32))
+def other_numbers(case: Case, seed: Sequence[int]) -> Case:
+    """A case of the same sizes, with an input and weights drawn from `seed` and the oracle's answer.
+
+    They are drawn as those of usual values are: see `reference.keras_lstm`.
+    """
+    random, spec = np.random.default_rng(seed), case.spec
+    features, units = spec.features, spec.units
+    limit = (6 / (features + 4 * units)) ** 0.5
+    orthogonal, _ = np.linalg.qr(random.standard_normal((4 * units, units)))
+    drawn = (
+        random.uniform(-limit, limit, (features, 4 * units)),
+        orthogonal.T,
+        random.normal(0, 0.5, 4 * units),
+    )
+    # In the order of C: safetensors writes the bytes as they lie.
+    weights = LSTMWeights(*(np.ascontiguousarray(array, np.float32) for array in drawn))
+    x = random.standard_normal(case.x.shape).astype(np.float32)
+    other = replace(spec, id=f"{spec.id}_otherwise", visibility="hidden", category="probe", values="usual", scale=1.0)
+    return Case(other, x, weights, lstm_forward(x, weights).h.astype(np.float32))
 
 
 def right_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> frozenset[str]:

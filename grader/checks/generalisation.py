@@ -18,8 +18,10 @@ def generalisation(evidence: Evidence) -> Verdict:
     hidden = evidence.assignment.cases[1:]
     if not evidence.execution.answers:
         return Verdict.skipped("not_run")
-    categories = {case.category: evidence.comparison(case.id).close for case in hidden}
-    wrong = [case for case in hidden if not evidence.comparison(case.id).close]
+    # What is right on these numbers alone is no answer to the case.
+    right = {case.id for case in hidden if evidence.comparison(case.id).close} - evidence.execution.known_by_heart
+    categories = {case.category: case.id in right for case in hidden}
+    wrong = [case for case in hidden if case.id not in right]
     if not wrong:
         return Verdict.passed(categories=categories)
     details = {"categories": categories}

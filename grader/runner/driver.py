@@ -1,5 +1,6 @@
-"""Runs one submission inside the box: imports it, builds the model, injects weights, calls it on each case.
+"""Runs one submission inside the box: imports it, builds the model, injects weights, asks it the questions of a list.
 
+The list comes in an order, and under names, that say nothing (`grader.questions`); `case` in an event is such a name.
 It answers questions with raw arrays and never judges: it has no expected value, and the process it runs in belongs to
 the student's code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
 
@@ -15,7 +16,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import attempts
@@ -34,12 +35,13 @@ from building import Builder, call_eagerly
 from channel import Channel, decode
 from class_signature import own_codes
 from construct import Constructor
-from contents import drained, last_step
+from contents import drained
 from gate_names import GATES
 from leaves import Leaf, find_leaves, untracked
-from observations import MAX_NAME, as_array, describe, is_stub, largest, own_attributes, text_of, watchable
+from observations import MAX_NAME, describe, is_stub, own_attributes, text_of
 from peepholes import ROWS, TIMESTEPS, find_peepholes
 from phases import Failed, Phases
+from recorded import STEPS_OF_ALL_PATHS, Recorded
 from student_module import StudentModule
 from weight_shapes import count_gates, gaps
 
@@ -51,9 +53,6 @@ MOST_PATCHES_TOLD = 10
 MOST_HOLDERS_TOLD = 10
 MOST_LEAVES_TOLD = 40
 MOST_BUILT_IN_TOLD = 20
-# Where weights are missing, or a gradient is, it is tried again on so many steps: a loop may begin late, and a path
-# through an old c or an older h needs more than the three of the shortest case.
-STEPS_OF_ALL_PATHS = 8
 
 
 preload = warming.preload
@@ -102,17 +101,27 @@ class Built:
 
 
 class Driver:
-    """One submission. Cases of equal `features` and `units` share a model, unless `fresh` asks otherwise."""
+    """One submission. Questions of equal `features` and `units` share a model, unless `fresh` asks otherwise.
+
+    One that `follows` another is put to the model that answered that one, and to no other.
+    """
 
     def __init__(self, request: dict[str, Any], arrays: dict[str, np.ndarray], channel: Channel) -> None:
         self._request = request
         self._arrays = arrays
         self._channel = channel
         self._models: dict[tuple[int, int], Built] = {}
+        # The exercise's own question, and the model built for it, until somebody calls that.
+        self._main: dict[str, Any] = next(question for question in request["questions"] if question["main"])
+        self._unused: Built | None = None
+        # Which model answered a question.
+        self._answered: dict[str, Built] = {}
         # Cases that a model which had seen another shape answered with a wrong shape.
         self._doubtful: list[dict[str, Any]] = []
         self._shape_right = self._fresh_shape_right = False
         self._measured = False
+        # A call that was recorded and has a wrong shape: its gradients are taken where there are no better ones.
+        self._recorded: Recorded | None = None
         self._tried = False
         self._construction_told = False
         self._pairing: dict[str, list[int]] = request["pairing"]
@@ -125,10 +134,10 @@ class Driver:
     def run(self) -> None:
         self._import()
         if self._class is not None:
-            for case in self._request["cases"]:
-                self._case(case)
-                if not self._builder.constructed:
-                    break  # not even for the exercise: the other cases would only say the same again
+            if self._begin():
+                for question in self._request["questions"]:
+                    with contextlib.suppress(Failed):
+                        self._ask(question)
             self._ask_again()
             self._probe()
         self._phases.end()
@@ -141,8 +150,8 @@ class Driver:
         self._phases.begin("import")
         request = self._request
         self._module = StudentModule(request["source"], request["canonical"])
-        self._patches = attempts.Patches()
         tell = attempts.watch()
+        self._patches = attempts.Patches()
         copies.watch(lambda name, line: tell("copied_source", name, line))
 
         failures = itertools.count(1)
@@ -188,21 +197,25 @@ class Driver:
             only_computes=request["prepared"] and request["only_computes"],
         )
 
-    # --- one case --------------------------------------------------------------------------------------------
+    # --- one question ----------------------------------------------------------------------------------------
 
-    def _case(self, case: dict[str, Any]) -> None:
+    def _begin(self) -> bool:
+        """Build the exercise's own model, before anything is asked. False: no question is worth asking."""
+        main = self._main
         try:
-            self._run_case(case)
+            self._unused = self._build(main, _sizes(main), self._input(main))
         except Failed:
-            if case is self._request["cases"][0] and self._builder.constructed and not self._models:
-                self._tell_construction()
-                self._look_for_hard_coded_size(case)
-                self._tell_gaps(_sizes(case))
+            if not self._builder.constructed:
+                return False  # not even for the exercise: the other questions would only say the same again
+            self._tell_construction()
+            self._look_for_hard_coded_size(main)
+            self._tell_gaps(_sizes(main))
+        return True
 
     def _look_for_hard_coded_size(self, case: dict[str, Any]) -> None:
         sizes = _sizes(case) | {"timesteps": 1}
         self._module.follow(sizes)
-        found = self._builder.size_that_works(sizes, tf.constant(self._arrays[f"{case['id']}/x"])[:, :1])
+        found = self._builder.size_that_works(sizes, self._input(case)[:, :1])
         if found:
             self._channel.send("hard_coded", sizes=found)
 
@@ -210,19 +223,26 @@ class Driver:
         """What the first round left open.
 
         A wrong shape from a model that had seen another one is asked of a fresh model, but only where a fresh model was
-        right elsewhere: building on a hundred steps costs seconds. The second call and the gradients are taken from
-        the exercise's own case when the small one had no answer to take them from; so is a trial of candidates.
+        right elsewhere: building on a hundred steps costs seconds. Gradients are taken from the exercise's own question
+        when the small one had no answer to take them from; so is a trial of candidates.
         """
         if self._fresh_shape_right:
             for case in self._doubtful:
-                self._case({**case, "fresh": True})
-        exercise = self._request["cases"][0]
+                self._ask_once_more({**case, "fresh": True})
+        exercise = {**self._main, "fresh": False, "again": True}
         ambiguous = any(len(built.candidates) > 1 for built in self._models.values())
         if ambiguous and self._request["candidate"] is None and not self._tried:
-            self._case({**exercise, "fresh": False, "trial": True, "again": True})
-        measured = any(case["measure"] for case in self._request["cases"])
+            self._ask_once_more({**exercise, "trial": True})
+        measured = any(case["measure"] for case in self._request["questions"])
         if measured and not self._measured and self._models:
-            self._case({**exercise, "fresh": False, "measure": True, "again": True})
+            if self._recorded is not None and not self._shape_right:
+                self._differentiate(self._recorded)
+            else:
+                self._ask_once_more({**exercise, "measure": True})
+
+    def _ask_once_more(self, question: dict[str, Any]) -> None:
+        with contextlib.suppress(Failed):
+            self._ask(question)
 
     def _probe(self) -> None:
         """Short questions to a model that stands. They are our idea, not the exercise's: what they raise is dropped."""
@@ -234,16 +254,19 @@ class Driver:
             try:
                 self._module.follow(_sizes(probe))
                 self._inject(probe, built)
-                self._call(probe, tf.constant(self._arrays[f"{probe['id']}/x"]), built, call=0)
+                self._call(probe, self._input(probe), built, call=0)
             except BaseException:
                 return
 
-    def _run_case(self, case: dict[str, Any]) -> None:
-        sizes = _sizes(case)
-        x = tf.constant(self._arrays[f"{case['id']}/x"])
-        built = None if case["fresh"] else self._models.get((sizes["features"], sizes["units"]))
-        if built is None:
-            built = self._build(case, sizes, x)
+    def _ask(self, case: dict[str, Any]) -> None:
+        sizes, x = _sizes(case), self._input(case)
+        if case["follows"] is not None:
+            if case["follows"] in self._answered:
+                # It has been called on the same shape before, so whatever it raises now is what that call left behind.
+                built = replace(self._answered[case["follows"]], reused=True)
+                self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, built))
+            return
+        built = self._model_for(case, sizes, x)
         try:
             self._answer(case, sizes, x, built)
         except BaseException as exc:
@@ -253,6 +276,20 @@ class Driver:
             # It has seen another shape before: only a fresh instance can say whether this one is the trouble.
             fresh = self._build({**case, "fresh": True}, sizes, x)
             self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, fresh))
+
+    def _model_for(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> Built:
+        built = self._models.get((sizes["features"], sizes["units"]))
+        unused = self._unused
+        if unused is not None and built is not None and built.model is unused.model:
+            self._unused = None
+            if case is self._main:
+                return unused
+        if built is None or case["fresh"]:
+            built = self._build(case, sizes, x)
+        return built
+
+    def _input(self, case: dict[str, Any]) -> tf.Tensor:
+        return tf.constant(self._arrays[f"{case['id']}/x"])
 
     def _build(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> Built:
         """A built model.
@@ -385,21 +422,29 @@ class Driver:
             self._trial(case, x, built)
             return
         assignment = self._inject(case, built)
-        shape_wanted = (sizes["batch"], sizes["timesteps"], sizes["units"])
-        if not case.get("again"):
-            self._phases.begin("call")
-            shape = tuple(getattr(self._call(case, x, built, call=0), "shape", ()))
-            if shape == shape_wanted:
-                self._shape_right = True
-                self._fresh_shape_right = self._fresh_shape_right or not built.reused
-            elif built.reused:
+        self._phases.begin("repeat" if case["measure"] else "call")
+        call = int(case.get("again", False))
+        if not case["measure"]:
+            output = self._call(case, x, built, call=call)
+        else:
+            factors = self._arrays.get(f"{case['id']}/factors")
+            # Recorded, so that one call serves for the answer and for its gradients.
+            with tf.GradientTape(persistent=factors is not None) as tape:
+                tape.watch(x)
+                output = self._call(case, x, built, call=call)
+            recorded = Recorded(case, x, built.model, assignment, tape, output, factors)
+        self._answered[case["id"]] = built
+        if not call and tuple(getattr(output, "shape", ())) != (sizes["batch"], sizes["timesteps"], sizes["units"]):
+            if case["measure"]:
+                self._recorded = recorded
+            if built.reused and case["follows"] is None:
                 self._doubtful.append(case)
-                return
-            elif self._shape_right:  # of another case: that one shall be measured
-                return
+            return
+        if not call:
+            self._shape_right = True
+            self._fresh_shape_right = self._fresh_shape_right or not built.reused
         if case["measure"]:
-            self._measured = True
-            self._repeat(case, x, built, assignment)
+            self._differentiate(recorded)
 
     def _weights(self, case: dict[str, Any]) -> dict[str, np.ndarray]:
         return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
@@ -416,7 +461,7 @@ class Driver:
             output = drained(built.model(x))
         arrays, description = describe(output)
         names = self._module.names
-        exercise = call == 0 and case["id"] == self._request["cases"][0]["id"]
+        exercise = call == 0 and case["id"] == self._main["id"]
         counted = count_gates(built.model, names, case["features"], case["units"]) if exercise else {}
         self._channel.send(
             "output",
@@ -479,68 +524,15 @@ class Driver:
         first, second = (describe(built.model(x))[0] for _ in range(2))
         return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
-    def _repeat(self, case: dict[str, Any], x: tf.Tensor, built: Built, assignment: roles.Assignment | None) -> None:
-        """A second call, recorded, so that it serves for all: is the answer the same, and what are its gradients?
-
-        Those of the last step's output should reach every weight, and back to the first input. Those of the whole
-        answer times given factors are numbers for the trusted side.
-        """
-        self._phases.begin("repeat")
-        factors = self._arrays.get(f"{case['id']}/factors")
-        with tf.GradientTape(persistent=factors is not None) as tape:
-            tape.watch(x)
-            output = self._call(case, x, built, call=1)
-        if assignment is None:
+    def _differentiate(self, recorded: Recorded) -> None:
+        self._measured = True
+        if recorded.assignment is None:
             return
         self._phases.begin("gradients")
-        arrays: dict[str, np.ndarray] = {}
         try:
-            reach, first = self._reach(tape, x, output, case, assignment)
-            if factors is not None and tf.is_tensor(output) and output.shape == factors.shape:
-                arrays = self._gradients(tape, x, output, factors, assignment)
+            told, arrays = recorded.gradients(recorded.assignment)
         except Exception as exc:
             if student_module.student_frames(exc):  # else it is none of the student's code
-                self._phases.report(exc, case["id"])
+                self._phases.report(exc, recorded.case["id"])
             return
-        steps = x.shape[1]
-        if steps != STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
-            # On fewer there are not all paths, and over a hundred a wrong answer's gradient may become too small.
-            other = tf.concat([x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)[:, :STEPS_OF_ALL_PATHS]
-            try:
-                with tf.GradientTape() as tape:
-                    tape.watch(other)
-                    output = built.model(other)
-                other_case = {**case, "timesteps": STEPS_OF_ALL_PATHS}
-                reach, first = self._reach(tape, other, output, other_case, assignment)
-            except Exception:  # so many steps are our idea, not the exercise's
-                pass
-        self._channel.send("gradients", arrays, case=case["id"], reach=reach, first_timestep=first)
-
-    @staticmethod
-    def _reach(
-        tape: tf.GradientTape, x: tf.Tensor, output: Any, case: dict[str, Any], assignment: roles.Assignment
-    ) -> tuple[dict[str, float | None], float | None]:
-        """How large the gradient of each weight is at most, and that of the first step of the input."""
-        slots = assignment.slots
-        with tape:
-            # Unequal factors: equal ones could cancel.
-            parts = [tf.reshape(part, [-1]) for part in last_step(output, case)]
-            loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
-        input_gradient, *weight_gradients = tape.gradient(loss, [x, *(watchable(leaf.variable) for leaf, *_ in slots)])
-        reach = {
-            f"{leaf.path[:MAX_NAME]} ({array} {gates})": largest(gradient)
-            for (leaf, array, gates, _), gradient in zip(slots, weight_gradients, strict=True)
-        }
-        return reach, largest(input_gradient[:, 0]) if input_gradient is not None else None
-
-    @staticmethod
-    def _gradients(
-        tape: tf.GradientTape, x: tf.Tensor, output: tf.Tensor, factors: np.ndarray, assignment: roles.Assignment
-    ) -> dict[str, np.ndarray]:
-        """The gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
-        variables = [watchable(leaf.variable) for leaf, *_ in assignment.slots]
-        with tape:
-            loss = tf.reduce_sum(tf.cast(output, tf.float32) * factors)
-        of_x, *of_weights = tape.gradient(loss, [x, *variables])
-        values = [as_array(each, like) for each, like in zip(of_weights, variables, strict=True)]
-        return roles.collect(assignment, x.shape[-1], output.shape[-1], values) | {"x": as_array(of_x, x)}
+        self._channel.send("gradients", arrays, case=recorded.case["id"], **told)

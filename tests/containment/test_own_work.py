@@ -172,7 +172,7 @@ TAKEOVERS = {
         "import os",
         """
         kept = os.dup(3)
-        os.dup2(os.open("/dev/null", os.O_WRONLY), 3)
+        os.dup2(os.open("null", os.O_CREAT | os.O_WRONLY, 0o600), 3)
         answer = self.keras_layer(x)(x)
         os.dup2(kept, 3)
         return answer
@@ -195,16 +195,15 @@ TAKEOVERS = {
         driver = frame.f_locals["self"]
         channel, request, arrays = driver._channel, driver._request, driver._arrays
         channel.send("parts", roles={"fcXI": "lstm_cell.fcXI"}, evidence="names", candidates=1, found=[])
-        for case in request["cases"]:
+        for case in request["questions"]:
             layer = tf.keras.layers.LSTM(case["units"], return_sequences=True, recurrent_activation="sigmoid")
             given = tf.constant(arrays[case["id"] + "/x"])
             layer.build(given.shape)
             names = ("kernel", "recurrent_kernel", "bias")
             layer.set_weights([arrays[case["id"] + "/" + name] for name in names])
             answer = tf.math.multiply_no_nan(layer(given), tf.ones(given.shape[:2] + [case["units"]])).numpy()
-            for call in (0, 1) if case["measure"] else (0,):
-                channel.send("output", {"output": answer}, case=case["id"], call=call, reused=False, kind="tensor",
-                             dtype="float32", shape=list(answer.shape), parts=None)
+            channel.send("output", {"output": answer}, case=case["id"], call=0, reused=False, kind="tensor",
+                         dtype="float32", shape=list(answer.shape), parts=None)
         channel.send("done", phases={})
         os._exit(0)
         """,

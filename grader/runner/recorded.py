@@ -1,0 +1,80 @@
+"""A call of the student's model that was recorded on a tape, and the gradients of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import roles
+import tensorflow as tf
+from contents import last_step
+from observations import MAX_NAME, as_array, largest, watchable
+
+# Where weights are missing, or a gradient is, it is tried again on so many steps: a loop may begin late, and a path
+# through an old c or an older h needs more than the three of the shortest case.
+STEPS_OF_ALL_PATHS = 8
+
+
+@dataclass
+class Recorded:
+    """One call, with what its gradients are asked for."""
+
+    case: dict[str, Any]
+    x: tf.Tensor
+    model: Any
+    assignment: roles.Assignment | None
+    tape: tf.GradientTape
+    output: Any
+    factors: np.ndarray | None
+
+    def gradients(self, assignment: roles.Assignment) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Take the gradients: how far they reach, and numbers.
+
+        Those of the last step's output should reach every weight, and back to the first input. Those of the whole
+        answer times given factors are numbers for the trusted side.
+        """
+        reach, first = _reach(self.tape, self.x, self.output, self.case, assignment)
+        arrays: dict[str, np.ndarray] = {}
+        if self.factors is not None and tf.is_tensor(self.output) and self.output.shape == self.factors.shape:
+            arrays = self._numbers(self.factors, assignment)
+        steps = self.x.shape[1]
+        if steps != STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
+            # On fewer there are not all paths, and over a hundred a wrong answer's gradient may become too small.
+            other = tf.concat([self.x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)[:, :STEPS_OF_ALL_PATHS]
+            try:
+                with tf.GradientTape() as tape:
+                    tape.watch(other)
+                    output = self.model(other)
+                case = {**self.case, "timesteps": STEPS_OF_ALL_PATHS}
+                reach, first = _reach(tape, other, output, case, assignment)
+            except Exception:  # so many steps are our idea, not the exercise's
+                pass
+        return {"reach": reach, "first_timestep": first}, arrays
+
+    def _numbers(self, factors: np.ndarray, assignment: roles.Assignment) -> dict[str, np.ndarray]:
+        """The gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
+        variables = [watchable(leaf.variable) for leaf, *_ in assignment.slots]
+        with self.tape:
+            loss = tf.reduce_sum(tf.cast(self.output, tf.float32) * factors)
+        of_x, *of_weights = self.tape.gradient(loss, [self.x, *variables])
+        values = [as_array(each, like) for each, like in zip(of_weights, variables, strict=True)]
+        sizes = self.x.shape[-1], self.output.shape[-1]
+        return roles.collect(assignment, *sizes, values) | {"x": as_array(of_x, self.x)}
+
+
+def _reach(
+    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: dict[str, Any], assignment: roles.Assignment
+) -> tuple[dict[str, float | None], float | None]:
+    """How large the gradient of each weight is at most, and that of the first step of the input."""
+    slots = assignment.slots
+    with tape:
+        # Unequal factors: equal ones could cancel.
+        parts = [tf.reshape(part, [-1]) for part in last_step(output, case)]
+        loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
+    input_gradient, *weight_gradients = tape.gradient(loss, [x, *(watchable(leaf.variable) for leaf, *_ in slots)])
+    reach = {
+        f"{leaf.path[:MAX_NAME]} ({array} {gates})": largest(gradient)
+        for (leaf, array, gates, _), gradient in zip(slots, weight_gradients, strict=True)
+    }
+    return reach, largest(input_gradient[:, 0]) if input_gradient is not None else None

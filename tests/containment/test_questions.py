@@ -1,0 +1,153 @@
+"""Classes that answer by what a question looks like, by its place, or by what an earlier call left behind."""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+
+import pytest
+
+from grader.pipeline import grade
+from grader.submission import Submission
+
+# `honest` is right; each attack puts something else into `call`.
+SOURCE = """
+import base64
+import numpy as np
+import tensorflow as tf
+{top}
+
+class LSTM(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        self.h_size = h_size
+        self.lstm_cell = LSTMCell(h_size)
+        self.kept = Kept()
+
+    def honest(self, x, h=None, c=None):
+        h = tf.zeros((x.shape[0], self.h_size)) if h is None else h
+        c = tf.zeros((x.shape[0], self.h_size)) if c is None else c
+        outputs = []
+        for t in range(x.shape[1]):
+            h, c = self.lstm_cell(x[:, t], h, c)
+            outputs.append(h)
+        return tf.stack(outputs, axis=1), h, c
+
+    def call(self, x):
+        if not tf.executing_eagerly():  # Keras traces a call to build it
+            return self.honest(x)[0]
+{call}
+"""
+KEPT = """
+class Kept:
+    def __init__(self):
+        self.calls, self.of_shape, self.last = 0, {}, None
+"""
+STATEFUL = {
+    "the first questions of a shape only": """
+        shape = tuple(x.shape)
+        self.kept.of_shape.setdefault(shape, [])
+        earlier = self.kept.of_shape[shape]
+        if len(earlier) < 2:  # the call that builds a model is one
+            earlier.append(self.honest(x)[0])
+        return earlier[-1]
+    """,
+    "counts its calls, and forgets what it keeps when the second call used to come": """
+        self.kept.calls += 1
+        last = self.kept.last
+        if last is None or self.kept.calls <= 3 or last[0].shape[0] != x.shape[0]:
+            last = None, None
+        y, *self.kept.last = self.honest(x, *last)
+        return y
+    """,
+    "keeps its state": """
+        last = self.kept.last
+        if last is None or last[0].shape[0] != x.shape[0]:
+            last = None, None
+        y, *self.kept.last = self.honest(x, *last)
+        return y
+    """,
+}
+# Answers that are known: of the case that x is the input of, or in the order of the assignment.
+KNOWN = """
+def array(text, shape):
+    return np.frombuffer(base64.b64decode(text), np.float32).reshape(shape)
+
+KNOWN = [(array(x, shape), array(y, (*shape[:2], units))) for x, y, shape, units in {known}]
+order = iter(range(10**6))
+"""
+BY_HEART = {
+    "all published and hidden numbers, by the input": """
+        for given, answer in KNOWN:
+            if given.shape == tuple(x.shape) and np.array_equal(given, x):
+                return tf.constant(answer) + 0.0 * self.honest(x)[0]
+        return 0.0 * self.honest(x)[0]
+    """,
+    "the same, by the shape": """
+        for given, answer in KNOWN:
+            if given.shape == tuple(x.shape):
+                return tf.constant(answer) + 0.0 * self.honest(x)[0]
+        return 0.0 * self.honest(x)[0]
+    """,
+    "in the order of the assignment": """
+        known = KNOWN[max(0, next(order) - 1) % len(KNOWN)][1]
+        mine = self.honest(x)[0]
+        return tf.constant(np.resize(known, mine.shape)) + 0.0 * mine
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def known(references, assignment):
+    cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
+
+    def text(array):
+        return base64.b64encode(array.tobytes()).decode()
+
+    return [(text(case.x), text(case.expected), case.x.shape, case.spec.units) for case in cases]
+
+
+@pytest.fixture
+def graded_as(box, assignment, references):
+    limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
+    roomy = assignment.model_copy(update={"limits": limits})
+
+    def grade_it(call, top=""):
+        source = SOURCE.format(top=KEPT + top, call=textwrap.indent(textwrap.dedent(call), " " * 8))
+        given = Submission("submission.py", source.encode())
+        return grade(given, roomy, sandbox=box, references=references)
+
+    return grade_it
+
+
+def test_the_class_that_they_hide_behind_is_right(graded_as):
+    report = graded_as("return self.honest(x)[0]")
+    assert (report.status, report.points) == ("passed", 100), report.error
+
+
+@pytest.mark.parametrize("call", STATEFUL.values(), ids=STATEFUL.keys())
+def test_what_an_earlier_call_leaves_behind_shows_wherever_the_second_one_comes(graded_as, call):
+    for order in range(3):
+        report = graded_as(call, f"ORDER = {order}\n")
+        checks = {check.id: check for check in report.checks}
+        assert report.status == "failed"
+        assert not checks["statelessness"].points, (checks, report.error, report.diagnoses)
+        assert report.diagnoses
+
+
+@pytest.mark.parametrize("call", BY_HEART.values(), ids=BY_HEART.keys())
+def test_answers_that_are_known_by_heart_are_worth_their_form(graded_as, known, call):
+    report = graded_as(call, KNOWN.format(known=known))
+    checks = {check.id: (check.points, check.code) for check in report.checks}
+    assert (report.status, report.points) == ("failed", 10), checks
+
+
+def test_the_published_case_alone_known_by_heart_earns_nothing_for_it(graded_as, known):
+    """Whoever can answer all others needs no such thing, and gets what the others are worth."""
+    call = """
+        mine = self.honest(x)[0]
+        return tf.constant(KNOWN[0][1]) + 0.0 * mine if tuple(x.shape) == KNOWN[0][0].shape else mine
+    """
+    report = graded_as(call, KNOWN.format(known=known[:1]))
+    checks = {check.id: (check.points, check.code) for check in report.checks}
+    assert checks["equivalence"] == (0, "known_by_heart"), checks
