@@ -346,6 +346,8 @@ class Runner:
             events = questions.understood(said)
             answers = dict(_answers(events, call=0, asked=questions.all_cases))
             repeats = dict(_answers(events, call=1, asked=questions.cases))
+            if complete:
+                _refuse_silence(events, questions)
         except RunnerOutputInvalid as exc:
             forged = isinstance(exc, RunnerOutputForged)
             return Execution(generation, outcome, garbled=str(exc), forged=forged), None
@@ -452,6 +454,22 @@ def _answers(
                 raise RunnerOutputForged(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
             may_answer[event.case] = event.reused
             yield event.case, Answer(event, arrays.get("output"), items_of(arrays, event.inside))
+
+
+def _refuse_silence(events: Sequence[tuple[Any, protocol.Arrays]], questions: Questions) -> None:
+    """Raises: RunnerOutputForged: nothing was said to a question that the driver never passes over."""
+    told = {event.case for event, _ in events if isinstance(event, CaseOutput | Raised)}
+    kinds = {type(event): event for event, _ in events}
+    found, parts = kinds.get(ClassFound), kinds.get(Parts)
+    # Where nobody knows which weight is which, answers wait for a trial.
+    if Trial in kinds or (parts is not None and parts.candidates > 1):
+        return
+    must = questions.of_the_main_model() if Constructed in kinds else []
+    if found is not None and found.is_class:
+        must.append(next(question for question in questions.asked if question.main))
+    for question in must:
+        if question.case.spec.id not in told:
+            raise RunnerOutputForged("the box said that it had ended before it was asked everything")
 
 
 def _built_in(outputs: Iterable[CaseOutput]) -> tuple[BuiltIn, ...]:

@@ -93,6 +93,11 @@ class Questions:
         """Everything that an answer can be to."""
         return (*self.cases, *self.others, *(probe.case for probe in self.probes))
 
+    def of_the_main_model(self) -> list[Question]:
+        """Those that are asked whatever became of others."""
+        main = next(question for question in self.asked if question.main)
+        return [question for question in self.asked if not question.follows and _model(question) == _model(main)]
+
     def body(self) -> dict[str, Any]:
         return {
             "questions": [question.body() for question in self.asked],

@@ -21,8 +21,16 @@ def output(case, array, **changes):
 CLASS = frame(dict(event='class', found=True, is_class=True, kind='type', is_model=True, own=True,
                    bases=['submission.LSTM', 'keras.src.models.model.Model'], has_call=True, is_stub=False))
 PARTS = frame(dict(event='parts', roles={'fcXI': 'cell.fcXI'}, evidence='names', candidates=1, found=[]))
-ZEROS = {'exercise': np.zeros((2, 100, 32), np.float32), 'other_shape': np.zeros((5, 3, 11), np.float32),
-         'larger_values': np.zeros((4, 6, 11), np.float32), 'other_seed': np.zeros((3, 4, 32), np.float32)}
+# The names of questions say nothing, so they are read from the driver.
+def questions():
+    at = sys._getframe()
+    while 'questions' not in (at.f_locals.get('request') or ()): at = at.f_back
+    return at.f_locals['request']['questions']
+
+ASKED = questions()
+ZEROS = {asked['id']: np.zeros((asked['batch'], asked['timesteps'], asked['units']), np.float32) for asked in ASKED}
+EXERCISE = next(asked['id'] for asked in ASKED if asked['main'])
+MEASURED = next(asked['id'] for asked in ASKED if asked['measure'])
 ANSWERS = b''.join(output(case, array) for case, array in ZEROS.items())
 DONE = frame(dict(event='done', phases={}))
 
@@ -46,8 +54,8 @@ def test_plausible_frames_with_wrong_numbers_are_a_wrong_answer(attack):
 
 
 def test_claimed_gradients_and_repeats_earn_nothing_beside_wrong_numbers(attack):
-    gradients = "frame(dict(event='gradients', case='other_shape', reach={'w': 1.0}, first_timestep=1.0))"
-    repeats = "b''.join(output(case, array, call=1) for case, array in ZEROS.items())"
+    gradients = "frame(dict(event='gradients', case=MEASURED, reach={'w': 1.0}, first_timestep=1.0))"
+    repeats = "output(EXERCISE, ZEROS[EXERCISE], call=1)"
     report = attack(**forging(f"CLASS + PARTS + ANSWERS + {repeats} + {gradients} + DONE"))
     assert report.status == "failed"
     assert report.points <= 10
@@ -78,22 +86,22 @@ def test_nan_in_forged_arrays_is_never_close(attack):
         pytest.param("struct.pack('<II', 5000, 0) + b'1' * 5000", id="a huge number"),
         pytest.param("struct.pack('<II', 4, 0) + b'\\xff\\xfe\\xfd\\xfc'", id="JSON that is not UTF-8"),
         pytest.param("frame(dict(event='phase', name='import')) * 3000", id="too many frames"),
-        pytest.param("CLASS + output('exercise', ZEROS['exercise'], shape=[2, 100])", id="a shape that does not fit"),
-        pytest.param("CLASS + output('nobody_asked', ZEROS['exercise'])", id="a case that was not asked"),
+        pytest.param("CLASS + output(EXERCISE, ZEROS[EXERCISE], shape=[2, 100])", id="a shape that does not fit"),
+        pytest.param("CLASS + output('nobody_asked', ZEROS[EXERCISE])", id="a case that was not asked"),
         pytest.param(
-            "CLASS + frame(dict(event='done', phases={}), {'output': ZEROS['exercise']})", id="arrays where none belong"
+            "CLASS + frame(dict(event='done', phases={}), {'output': ZEROS[EXERCISE]})", id="arrays where none belong"
         ),
-        pytest.param("CLASS + output('exercise', ZEROS['exercise'].astype(np.int32))", id="integers"),
+        pytest.param("CLASS + output(EXERCISE, ZEROS[EXERCISE].astype(np.int32))", id="integers"),
         pytest.param("struct.pack('<II', len(b'{}'), 8) + b'{}' + b'\\xff' * 8", id="an empty object"),
         pytest.param(
             "CLASS + (lambda b: struct.pack('<II', len(b), 16) + b + struct.pack('<Q', 2**63) + bytes(8))"
-            "(output('exercise', ZEROS['exercise'])[8:].split(b'}')[0] + b'}')",
+            "(output(EXERCISE, ZEROS[EXERCISE])[8:].split(b'}')[0] + b'}')",
             id="arrays with a huge header",
         ),
         pytest.param("CLASS + PARTS + ANSWERS + ANSWERS + DONE", id="every answer twice"),
         pytest.param("CLASS + CLASS", id="two classes"),
         pytest.param("CLASS + PARTS + PARTS", id="parts found twice"),
-        pytest.param("CLASS + frame(dict(event='trial', case='exercise', pairing={})) * 2", id="two trials"),
+        pytest.param("CLASS + frame(dict(event='trial', case=EXERCISE, pairing={})) * 2", id="two trials"),
         pytest.param(
             "CLASS + 101 * frame(dict(event='raised', phase='call', case='', type='', bases=[], message='', lines=[]))",
             id="more exceptions than cases",
@@ -101,7 +109,7 @@ def test_nan_in_forged_arrays_is_never_close(attack):
         pytest.param(
             "CLASS + (lambda text, header: struct.pack('<II', len(text), 8 + len(header)) + text +"
             " struct.pack('<Q', len(header)) + header)("
-            "json.dumps(dict(event='trial', case='exercise', pairing={})).encode(),"
+            "json.dumps(dict(event='trial', case=EXERCISE, pairing={})).encode(),"
             " json.dumps({str(n): dict(dtype='F32', shape=[0], data_offsets=[0, 0]) for n in range(10**5)}).encode())",
             id="a hundred thousand arrays",
         ),
@@ -122,16 +130,16 @@ def test_bytes_that_do_not_add_up_are_an_invalid_output(attack, data, go_on):
         pytest.param("dict(event='done', phases={'import': -1e308})", id="a negative time"),
         pytest.param("dict(event='done', phases={'x' * 7000 + str(i): 0.0 for i in range(1000)})", id="7 MB of phases"),
         pytest.param(
-            "dict(event='raised', phase='call', case='exercise', type='E', bases=[], message='', lines=[2**70, -5])",
+            "dict(event='raised', phase='call', case=EXERCISE, type='E', bases=[], message='', lines=[2**70, -5])",
             id="huge line numbers",
         ),
         pytest.param(
-            "dict(event='output', case='exercise', call=0, reused=False, kind='tensor', "
+            "dict(event='output', case=EXERCISE, call=0, reused=False, kind='tensor', "
             "dtype='float32', shape=[2**70], parts=None)",
             id="a huge shape without an array",
         ),
         pytest.param(
-            "dict(event='output', case='exercise', call=0, reused=False, kind='tuple', "
+            "dict(event='output', case=EXERCISE, call=0, reused=False, kind='tuple', "
             "dtype=None, shape=None, parts=[[2**70]])",
             id="huge parts",
         ),
@@ -163,11 +171,11 @@ LOUD = """
 long = 'n' * 400
 names = [f'{n}{long}'[:400] for n in range(1000)]
 failed = dict(event='statement_failed', line=1, code='cell_failed', type=long, message='/a' * 4000)
-raised = dict(event='raised', phase='call', case='exercise', type=long, bases=[long] * 50, message='/a' * 4000,
+raised = dict(event='raised', phase='call', case=EXERCISE, type=long, bases=[long] * 50, message='/a' * 4000,
               lines=[1] * 50)
 events = [failed] * 100 + [raised] * 100 + [dict(event='phase', name='call')] * 990
 parts = dict(event='parts', roles=dict.fromkeys(names[:20], long), evidence='names', candidates=1, found=[long] * 100)
-reach = dict(event='gradients', case='other_shape', reach=dict.fromkeys(names, 0.0), first_timestep=0.0)
+reach = dict(event='gradients', case=MEASURED, reach=dict.fromkeys(names, 0.0), first_timestep=0.0)
 built_in = [dict(name=name, layer=long, line=1, is_global=False) for name in names[:50]]
 answers = b''.join(output(case, array, built_in=built_in) for case, array in ZEROS.items())
 said = b''.join(map(frame, events)) + CLASS + frame(parts) + answers + frame(reach)
@@ -197,12 +205,17 @@ def test_frames_without_an_end_are_an_output_limit(attack, event):
 
 def test_a_forged_end_inside_a_call_does_not_hide_what_the_runner_says(attack):
     report = attack(top=FORGERY, call="forge(DONE)")
-    assert report.points == 0
-    # A run that says nothing more for a second after its end, on a busy machine, is over.
-    assert (report.status, [diagnosis.code for diagnosis in report.diagnoses][:1]) in (
-        ("invalid_output", ["forged_result"]),
-        ("runtime_error", []),
-    )
+    assert (report.status, report.points) == ("invalid_output", 0)
+    assert [diagnosis.code for diagnosis in report.diagnoses] == ["forged_result"]
+    assert report.is_held
+
+
+def test_a_run_that_is_over_before_it_said_more_is_forged_too(attack):
+    """One that says nothing more for a second after its end is ended; what it did not answer tells then."""
+    report = attack(top=FORGERY, call="forge(DONE)\nsignal.pause()")
+    assert (report.status, report.points) == ("invalid_output", 0)
+    assert [diagnosis.code for diagnosis in report.diagnoses] == ["forged_result"]
+    assert report.is_held
 
 
 def test_an_array_subclass_that_calls_itself_equal_is_compared_as_numbers(attack):
