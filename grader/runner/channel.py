@@ -40,13 +40,15 @@ class Channel:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        # The function as it is before anybody's code runs.
+        self._write = os.write
         self._printed = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
 
     def send(self, event: str, arrays: dict[str, np.ndarray] | None = None, **fields: Any) -> None:
         block = safetensors.numpy.save(arrays) if arrays else b""
         remaining = memoryview(frame({"event": event, **fields}, block))
         while remaining:
-            remaining = remaining[os.write(self._fd, remaining) :]
+            remaining = remaining[self._write(self._fd, remaining) :]
 
     def end(self, **fields: Any) -> None:
         """Send the last event. The run is over then, so what was printed goes before, past hooks of the student's."""

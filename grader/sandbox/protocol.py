@@ -70,7 +70,7 @@ class Attempt(Event):
     event: Literal["attempt"]
     code: (
         Literal["network", "subprocess", "gc_reference", "frame_walk", "write_outside", "reads_files"]
-        | Literal["env_read", "copied_source"]
+        | Literal["env_read", "copied_source", "result_pipe", "grader_module"]
     )
     what: Name
     line: Count
@@ -268,7 +268,7 @@ _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 # each case leaves room for twenty.
 MAX_EVENTS: dict[type[Event], int] = {
     Phase: 1000,
-    Attempt: 20,
+    Attempt: 25,
     StatementFailed: 100,
     ClassFound: 1,
     Constructed: 1,

@@ -118,7 +118,7 @@ VARIANTS = {
     "timeout": {"budget"},
     "supplied_cell": {"failed", "unread"},
     "review_suggested": {"copied"},
-    "attack_on_grader": {"forged", "frames"},
+    "attack_on_grader": {"forged", "frames", "pipe", "modules", "memory"},
     "gradient_differs": {"without_h", "without_c"},
     "keras_generation_used": {"slow", "notebook", "scope", "by_name"},
 }

@@ -9,7 +9,7 @@ import pytest
 from grader.checks.registry import run_checks
 from grader.diagnosis import diagnose
 from grader.outcomes import structural_problem
-from grader.reaching import attacks, behind, worth_a_look
+from grader.reaching import attacks, behind, reached_for, worth_a_look
 from grader.sandbox.protocol import Attempt, Raised, StatementFailed
 
 
@@ -107,14 +107,51 @@ def test_answers_that_imitate_the_runner_are_an_attack(evidence_of):
     [
         ("inspect.currentframe().f_lineno", False),
         ("sys._getframe().f_code.co_name", False),
-        ("sys._getframe().f_back", True),
-        ("exc.__traceback__.tb_frame.f_globals", True),
+        ("inspect.currentframe().f_back.f_code.co_name", False),
+        ("logging.debug(sys._getframe(1).f_lineno)", False),
+        ("[n for n, v in inspect.currentframe().f_back.f_locals.items() if v is x]", False),
+        ("[n for fi in inspect.stack() for n, v in fi.frame.f_locals.items() if v is x]", False),
+        ("while tb.tb_next: tb = tb.tb_next\nprint(tb.tb_frame.f_code.co_name)", False),
+        ("while f: print(f.f_code.co_filename); f = f.f_back", False),
+        ("while 'request' not in f.f_locals: f = f.f_back", True),
+        ("sys._getframe().f_back.f_back.f_locals", True),
+        ("sys._getframe(3).f_globals", True),
+        ("[fi.frame.f_locals['self'] for fi in inspect.stack()]", True),
+        ("exc.__traceback__.tb_frame.f_globals['no_recurrence']", True),
+        ("sys._current_frames()", True),
     ],
 )
 def test_a_look_at_ones_own_frame_is_honest_and_one_at_others_an_attack(evidence_of, source, is_attack):
     evidence = _tried(evidence_of(), (_attempt("frame_walk", what="sys._getframe", line=7), "call"))
     found = list(attacks(evidence.execution, source))
     assert [(params["variant"], line) for params, line in found] == ([("frames", 7)] if is_attack else [])
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "source", "variant"),
+    [
+        ("result_pipe", "dup2", "os.dup2(null, 3)", "pipe"),
+        ("grader_module", "driver", "import os, driver", "modules"),
+        ("grader_module", "driver", "    from driver import Driver", "modules"),
+        ("grader_module", "channel", "sys.modules['channel'].frame", "modules"),
+        ("grader_module", "channel", 'sys.modules.get("channel")', "modules"),
+        ("grader_module", "roles", "importlib.import_module('roles')", "modules"),
+        ("grader_module", "driver", "driver = {'driver': vars(m) for m in sys.modules.values()}", None),
+        ("gc_reference", "gc.get_objects", "type(o).__name__ == 'Driver'", "memory"),
+        ("gc_reference", "gc.get_objects", "gc.get_referrers(ref)[0]['_channel']", "memory"),
+        ("gc_reference", "gc.get_objects", "class Driver: pass\nlen(gc.get_objects())", None),
+    ],
+)
+def test_what_is_the_graders_own_holds_where_the_source_means_it(evidence_of, code, what, source, variant):
+    evidence = _tried(evidence_of(), (_attempt(code, what=what, line=7), "call"))
+    found = [(params["variant"], line) for params, line in attacks(evidence.execution, source)]
+    assert found == ([(variant, 7)] if variant else [])
+
+
+def test_what_touches_the_grader_is_told_as_nothing_else(evidence_of):
+    evidence = _tried(evidence_of(), *((_attempt(code), "call") for code in ("result_pipe", "grader_module")))
+    assert not list(worth_a_look(evidence.execution))
+    assert not list(reached_for(evidence.execution))
 
 
 def test_what_is_written_about_frames_and_never_done_is_no_attack(evidence_of):

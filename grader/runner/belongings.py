@@ -1,0 +1,81 @@
+"""Notices a submission that touches what belongs to the grader in this process: the result pipe and our modules.
+
+Nothing is guarded here: who wants to, gets past (by ctypes, for one). Honest code has no reason to touch either, so a
+teacher is told where one did. Libraries are left alone, and so is whoever looks through all modules for their names.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import os
+import posix
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from lockdown import RESULT
+
+Tell = Callable[[str, str], None]
+
+#: Functions that act on descriptors -> how many of their first arguments are some.
+ON_DESCRIPTORS = {
+    **dict.fromkeys(("write", "writev", "pwrite", "close", "dup", "fdopen", "set_blocking", "sendfile"), 1),
+    "dup2": 2,
+}
+
+
+def watch(tell: Tell) -> None:
+    """From now on tell of both. The grader's own code keeps what it has imported, and pays nothing for this."""
+    for owner in (os, posix):
+        for name, count in ON_DESCRIPTORS.items():
+            if hasattr(owner, name):
+                setattr(owner, name, _noticing(getattr(owner, name), count, name, tell))
+        setattr(owner, "closerange", _noticing_range(os.closerange, tell))  # noqa: B010  # mypy knows it in one only
+    builtins.open = _noticing(builtins.open, 1, "open", tell)
+    folder = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(folder) and name != "__main__":
+            sys.modules[name] = _StandIn(module, tell)
+
+
+def _noticing(function: Any, count: int, name: str, tell: Tell) -> Any:
+    @functools.wraps(function)
+    def noticing(*args: Any, **kwargs: Any) -> Any:
+        if any(type(value) is int and value == RESULT for value in (*args[:count], *kwargs.values())):
+            tell("result_pipe", name)
+        return function(*args, **kwargs)
+
+    return noticing
+
+
+def _noticing_range(function: Any, tell: Tell) -> Any:
+    @functools.wraps(function)
+    def noticing(low: int, high: int, /) -> None:
+        if low <= RESULT < high:
+            tell("result_pipe", "closerange")
+        function(low, high)
+
+    return noticing
+
+
+class _StandIn(types.ModuleType):
+    """Stands in `sys.modules` for one of our modules: whoever asks for it there is no part of the grader."""
+
+    def __init__(self, module: types.ModuleType, tell: Tell) -> None:
+        super().__init__(module.__name__)
+        object.__setattr__(self, "_grader_held", (module, tell))
+
+    def __getattribute__(self, name: str) -> Any:
+        module, tell = object.__getattribute__(self, "_grader_held")
+        value = getattr(module, name)
+        # Names such as __file__ and __spec__ are asked of every module by whoever lists them.
+        if name == "__dict__" or not (name.startswith("__") and name.endswith("__")):
+            tell("grader_module", module.__name__)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        module, tell = object.__getattribute__(self, "_grader_held")
+        tell("grader_module", module.__name__)
+        setattr(module, name, value)
