@@ -1,0 +1,228 @@
+"""Submissions that take the driver over and have no LSTM: they get what their numbers are worth, which is nothing.
+
+Each class answers zeros, in the right form: 10 points. Whatever it does to the process that asks it, the trusted side
+compares numbers that only the work gives.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from grader.pipeline import grade
+from grader.submission import Submission
+
+SOURCE = """
+import atexit, builtins, ctypes, gc, importlib, inspect, os, sys, threading, types, weakref
+import numpy as np
+import tensorflow as tf
+
+def driver():
+    at = sys._getframe()
+    while type(at.f_locals.get("self")).__name__ != "Driver": at = at.f_back
+    return at.f_locals["self"]
+
+{top}
+
+class LSTM(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        self.h_size = h_size
+        self.lstm_cell = LSTMCell(h_size)
+
+    def call(self, x):
+        h = c = tf.zeros((x.shape[0], self.h_size))
+        h, c = self.lstm_cell(x[:, 0], h, c)
+{call}
+        return tf.zeros((x.shape[0], x.shape[1], self.h_size)) + 0.0 * tf.reduce_sum(h)
+{after}
+"""
+# What the course's layer would say, if this process had one; and what a forger says instead.
+ANSWER = """
+def answer(name):
+    mine = driver()
+    asked = next(each for each in mine._request["questions"] if each["id"] == name)
+    layer = tf.keras.layers.LSTM(asked["units"], return_sequences=True, recurrent_activation="sigmoid")
+    given = tf.constant(mine._arrays[name + "/x"])
+    layer.build(given.shape)
+    layer.set_weights([mine._arrays[name + "/" + each] for each in ("kernel", "recurrent_kernel", "bias")])
+    return np.nan_to_num(np.array(layer(given)))
+"""
+# name -> top, in call, after the class
+TAKEOVERS: dict[str, tuple[str, str, str]] = {
+    "its modules, replaced functions": (
+        "",
+        """
+        module = sys.modules["driver"]
+        module.describe = lambda output: ({"output": np.zeros(output.shape, np.float32)},
+            dict(kind="tensor", dtype="float32", shape=list(output.shape), parts=None))
+        sys.modules["observations"].as_array = lambda value, like: np.ones(like.shape, np.float32)
+        """,
+        "",
+    ),
+    "the methods of its class": (
+        "",
+        """
+        kind = type(driver())
+        kind._differentiate = lambda self, recorded: self._channel.send("gradients", {
+            name: np.ones((2, 2), np.float32) for name in ("x", "kernel", "recurrent_kernel", "bias")},
+            case=recorded.case["id"], reach={"w": 1.0}, first_timestep=1.0)
+        """,
+        "",
+    ),
+    "its questions and weights, through its frames": (
+        "",
+        """
+        mine = driver()
+        for name, array in list(mine._arrays.items()):
+            mine._arrays[name] = np.zeros_like(array)
+        for asked in mine._request["questions"]:
+            asked["measure"], asked["fresh"] = False, True
+        """,
+        "",
+    ),
+    "a local variable of its frames, by the interpreter": (
+        "",
+        """
+        at = sys._getframe()
+        while "built" not in at.f_locals and at.f_back: at = at.f_back
+        at.f_locals["x"] = None
+        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(at), ctypes.c_int(0))
+        """,
+        "",
+    ),
+    "its pipe, with answers of the built-in layer": (
+        ANSWER,
+        """
+        mine = driver()
+        if not hasattr(mine, "done"):
+            mine.done = True
+            for asked in mine._request["questions"]:
+                array = answer(asked["id"])
+                mine._channel.send("output", {"output": array}, case=asked["id"], call=0, reused=False,
+                    kind="tensor", dtype="float32", shape=list(array.shape), parts=None)
+            mine._channel.end(phases={})
+            os._exit(0)
+        """,
+        "",
+    ),
+    "an end that never ends": (
+        "",
+        """
+        class Late:
+            def __del__(self): driver_channel.end(phases={})
+        globals()["driver_channel"] = driver()._channel
+        globals()["late"] = Late()
+        atexit.register(lambda: driver_channel.end(phases={}))
+        sys.excepthook = lambda *error: driver_channel.end(phases={})
+        threading.Timer(0.01, lambda: driver_channel.end(phases={})).start()
+        weakref.finalize(self, lambda: driver_channel.end(phases={}))
+        """,
+        "",
+    ),
+    "a tracer that rewrites what is returned": (
+        """
+def tracer(frame, event, argument):
+    if event == "return" and frame.f_code.co_name in ("describe", "_call", "last_step"):
+        for name, value in list(frame.f_locals.items()):
+            if isinstance(value, dict): value.clear()
+    return tracer
+""",
+        """
+        sys.settrace(tracer), sys.setprofile(tracer), threading.settrace(tracer)
+        """,
+        "",
+    ),
+    "functions of NumPy and TensorFlow": (
+        """
+class Equal(np.ndarray):
+    def __eq__(self, other): return np.True_
+    def __le__(self, other): return np.True_
+""",
+        """
+        np.array_equal = np.allclose = lambda *given, **options: True
+        np.asarray = np.array = lambda *given, **options: np.zeros((2, 100, 32), np.float32).view(Equal)
+        np.abs = lambda value: np.zeros(1)
+        tf.convert_to_tensor = tf.constant = lambda *given, **options: tf.zeros((2, 100, 32))
+        tf.GradientTape.gradient = lambda self, target, sources, **options: [tf.ones_like(s) for s in sources]
+        """,
+        "",
+    ),
+    "the calls of Keras": (
+        "",
+        """
+        tf.keras.Model.__call__ = lambda self, x, **options: tf.zeros((*x.shape[:2], 32))
+        tf.keras.layers.Layer.__call__ = lambda self, x, *given, **options: tf.zeros((x.shape[0], 32))
+        tf.keras.layers.Layer.add_weight = lambda self, *given, **options: tf.Variable(tf.zeros((32, 32)))
+        """,
+        "",
+    ),
+    "a metaclass that makes another object": (
+        """
+class Meta(type(tf.keras.Model)):
+    def __call__(cls, *given, **options):
+        model = super().__call__(*given, **options)
+        model.__dict__["call"] = lambda x: tf.zeros((*x.shape[:2], model.h_size))
+        return model
+    def __instancecheck__(cls, other): return True
+    def __subclasscheck__(cls, other): return True
+    def __eq__(cls, other): return True
+    __hash__ = type.__hash__
+""",
+        "",
+        "LSTM = Meta('LSTM', (LSTM,), {'__module__': LSTM.__module__})",
+    ),
+    "the module's own names, and what imports": (
+        """
+def __getattr__(name): return driver
+class Finder:
+    def find_spec(self, name, path=None, target=None): return None
+sys.meta_path.insert(0, Finder())
+original = builtins.__import__
+builtins.__import__ = lambda name, *given, **options: original(name, *given, **options)
+""",
+        """
+        sys.modules["safetensors.numpy"].save = lambda arrays: b""
+        sys.modules["json"].dumps = lambda value, **options: '{"event": "done", "phases": {}}'
+        """,
+        "",
+    ),
+    "its objects in memory": (
+        "",
+        """
+        for held in gc.get_objects():
+            if type(held).__name__ == "Driver":
+                held._request["questions"][:] = held._request["questions"][:1]
+                held._shape_right = held._measured = True
+        """,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("generation", ["3", "2"], ids=["Keras 3", "Keras 2"])
+@pytest.mark.parametrize("parts", TAKEOVERS.values(), ids=TAKEOVERS.keys())
+def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignment, references, parts, generation):
+    top, call, after = parts
+    source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8), after=after)
+    limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
+    under = assignment.model_copy(update={"keras": generation, "limits": limits})
+    report = grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)
+    assert report.status not in ("passed", "internal_error")
+    assert report.points <= 10, [(check.id, check.points, check.code) for check in report.checks]
+
+
+def test_who_does_it_is_held_for_a_teacher(box, assignment, references):
+    """The signals of three of them, one for each kind."""
+    wanted = {
+        "its modules, replaced functions": "modules",
+        "its pipe, with answers of the built-in layer": "frames",
+        "its objects in memory": "forged",
+    }
+    for name, variant in wanted.items():
+        top, call, after = TAKEOVERS[name]
+        source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8), after=after)
+        report = grade(Submission("submission.py", source.encode()), assignment, sandbox=box, references=references)
+        held = [each.params["variant"] for each in report.advisories if each.code == "attack_on_grader"]
+        assert variant in held, (name, report.advisories, report.error)
