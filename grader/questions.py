@@ -5,8 +5,8 @@ submission, and say nothing. Besides the assignment's cases there are a second c
 question like any other and comes somewhere after the first, and the same shape with numbers that are drawn from the
 seed too: nobody can know their answer by heart, because a file that held it would have another seed.
 
-What a run can tell all the same are the sizes, and the numbers themselves: the published ones are known, and a second
-call has those of the first.
+A run can still tell the sizes and the numbers themselves: the published ones are known, and a second call has those of
+the first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from grader.sandbox.protocol import Arrays, CaseOutput, Gradients, Raised, Trial
 from reference import Case, probes, search_case
 
 SIZES = ("batch", "timesteps", "features", "units")
-# Known to the tolerance, a number takes two bytes that nothing makes shorter; one is asked for, to be sure.
+# A number that is known to the tolerance takes two bytes that no compression shortens; half of that is enough to ask.
 LEAST_BYTES_OF_A_NUMBER = 1
 Told = tuple[Any, Arrays]
 

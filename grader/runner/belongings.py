@@ -1,7 +1,7 @@
 """Notices a submission that touches what belongs to the grader in this process: the result pipe and our modules.
 
-Nothing is guarded here: who wants to, gets past (by ctypes, for one). Honest code has no reason to touch either, so a
-teacher is told where one did. Libraries are left alone, and so is whoever looks through all modules for their names.
+Nothing is guarded here, and ctypes gets past it. Honest code has no reason to touch either, so a teacher is told where
+one does. Libraries are left alone, and so is code that lists the names of all modules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ON_DESCRIPTORS = {
 
 
 def watch(tell: Tell) -> None:
-    """From now on tell of both. The grader's own code keeps what it has imported, and pays nothing for this."""
+    """Tell of both from now on. The grader keeps the modules that it has imported, and pays nothing for this."""
     for owner in (os, posix):
         for name, count in ON_DESCRIPTORS.items():
             if hasattr(owner, name):
@@ -61,7 +61,7 @@ def _noticing_range(function: Any, tell: Tell) -> Any:
 
 
 class _StandIn(types.ModuleType):
-    """Stands in `sys.modules` for one of our modules: whoever asks for it there is no part of the grader."""
+    """Stands in `sys.modules` for one of our modules; the grader has imported them before, and never asks here."""
 
     def __init__(self, module: types.ModuleType, tell: Tell) -> None:
         super().__init__(module.__name__)
@@ -70,7 +70,7 @@ class _StandIn(types.ModuleType):
     def __getattribute__(self, name: str) -> Any:
         module, tell = object.__getattribute__(self, "_grader_held")
         value = getattr(module, name)
-        # Names such as __file__ and __spec__ are asked of every module by whoever lists them.
+        # Code that lists modules asks each for names such as __file__ and __spec__.
         if name == "__dict__" or not (name.startswith("__") and name.endswith("__")):
             tell("grader_module", module.__name__)
         return value

@@ -1,4 +1,4 @@
-"""What holds an attempt for a teacher, and what looks like it and must not."""
+"""Code that holds an attempt for a teacher, and habits of honest code that look like it and must not."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ np.set_printoptions(precision=3); np.seterr(all="ignore")
     ("variant", "code"),
     [pytest.param(variant, code, id=name) for variant, found in TOUCHES.items() for name, code in found.items()],
 )
-def test_who_touches_what_belongs_to_the_grader_is_held(graded, written, variant, code):
+def test_touching_what_belongs_to_the_grader_holds_the_attempt(graded, written, variant, code):
     body = f"{textwrap.indent(NOISE, '    ')}\n    {code}" if "dup2" in code else f"    {code}"
     report = graded(written(class_body=textwrap.dedent(body)))
     held = [advisory for advisory in report.advisories if advisory.code == "attack_on_grader"]

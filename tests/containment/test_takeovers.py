@@ -213,8 +213,8 @@ def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignme
     assert report.points <= 10, [(check.id, check.points, check.code) for check in report.checks]
 
 
-def test_who_does_it_is_held_for_a_teacher(box, assignment, references):
-    """The signals of three of them, one for each kind."""
+def test_takeovers_are_held_for_a_teacher(box, assignment, references):
+    """Three of them, one for each kind of signal."""
     wanted = {
         "its modules, replaced functions": "modules",
         "its pipe, with answers of the built-in layer": "frames",

@@ -1,4 +1,4 @@
-"""The list of questions: what its order and its names give away, and that the same file always gets the same one."""
+"""The list of questions: its order and names give nothing away, and the same file always gets the same one."""
 
 from __future__ import annotations
 
