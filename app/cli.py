@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grader.cli import cli, main
 from grader.doctor import sections
 from grader.invalid import sentence_of
-from grader.shell import OUR_FAILURE, USAGE, check_output, failure, make_folder, usage
+from grader.shell import OUR_FAILURE, OUR_FAILURES, USAGE, check_output, failure, make_folder, usage, why_not
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from app.settings import Settings
-    from app.storage.database import Database
 
-T = TypeVar("T")
 # SQLite's messages.
 DAMAGED_DATABASE = ("file is not a database", "database disk image is malformed")
 
@@ -134,9 +131,9 @@ def backup(
     """
     check_output(file)
     with starting() as settings:
-        from app.commands.backup import back_up
+        from app.commands import backup
 
-        back_up(_sqlite(settings), file)
+        backup.back_up(backup.sqlite_file(settings), file)
     typer.echo(f"lstm-grader: copied to {file}")
 
 
@@ -154,7 +151,7 @@ def restore(
 
         make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
         with locked(settings.data_dir):
-            before = backup.restore(_sqlite(settings), file)
+            before = backup.restore(backup.sqlite_file(settings), file)
     typer.echo(f"lstm-grader: restored{f'; what was there before is in {before}' if before else ''}")
 
 
@@ -172,9 +169,9 @@ def prune(
     A service with LSTM_GRADER_RETENTION_DAYS set does this daily. Exit codes: 0 done, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.submissions.deletion import delete_older
+        from app.commands import administration
 
-        typer.echo(f"submissions: {_in_database(settings, partial(delete_older, days=days))}")
+        typer.echo(f"submissions: {asyncio.run(administration.prune(settings, days))}")
 
 
 @students.command("delete")
@@ -187,43 +184,13 @@ def delete_student_command(
     The service may be running. Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.errors import StudentInvalid
-        from app.submissions.deletion import delete_student
-        from app.submissions.uploads import check_student
+        from app.commands import administration
 
-        try:
-            student = check_student(name)
-        except StudentInvalid as exc:
-            raise OSError("nobody can have this name") from exc
+        student = administration.known_student(name)
         if not yes:
             typer.confirm(f"Delete everything about {student}?", abort=True)
-        deleted = _in_database(settings, partial(delete_student, student=student))
+        deleted = asyncio.run(administration.delete_student(settings, student))
     typer.echo(", ".join(f"{what}: {count}" for what, count in vars(deleted).items()))
-
-
-def _sqlite(settings: Settings) -> Path:
-    """Raises: BackupElsewhere: it is a PostgreSQL."""
-    from app.errors import BackupElsewhere
-    from app.storage.database import database_url
-
-    path = database_url(settings.database_url).database
-    if not settings.database_url.startswith("sqlite") or not path:
-        raise BackupElsewhere
-    return Path(path)
-
-
-def _in_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    from app.storage.database import Database
-
-    async def run() -> T:
-        database = Database(settings.database_url)
-        try:
-            await database.check_revision()
-            return await work(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
 
 
 @tokens.command("create")
@@ -281,7 +248,7 @@ def accept_held(submission: HeldId, reason: Reason) -> None:
 
 @held.command("reject")
 def reject_held(submission: HeldId, reason: Reason) -> None:
-    """Exclude an attempt for good."""
+    """Keep an attempt from counting."""
     _decide(submission, "rejected", reason)
 
 
@@ -327,9 +294,9 @@ def starting() -> Iterator[Settings]:
     from pydantic import ValidationError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.errors import CannotStart, NotPossible
+    from app.errors import CannotStart
     from app.settings import ENV_PREFIX, Settings
-    from grader import AssignmentError, SandboxError
+    from grader import AssignmentError
 
     try:
         settings = Settings()
@@ -342,23 +309,25 @@ def starting() -> Iterator[Settings]:
         raise usage(failure(exc)) from exc
     try:
         yield settings
-    except NotPossible as exc:
-        raise usage(exc.params["reason"]) from exc
     except (CannotStart, AssignmentError, OSError) as exc:
         raise usage(failure(exc)) from exc
-    except SandboxError as exc:
-        typer.echo(f"lstm-grader: the sandbox cannot be used here: {exc}", err=True)
-        raise typer.Exit(OUR_FAILURE) from exc
+    except OUR_FAILURES as exc:
+        raise _ours(why_not(exc)) from exc
     except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
-        # Only the message: SQLAlchemy adds the statement and a link.
-        reason = str(getattr(exc, "orig", None) or exc).strip()
-        typer.echo(f"lstm-grader: {_of_database(settings, reason)}", err=True)
-        raise typer.Exit(OUR_FAILURE) from exc
+        raise _ours(_about_database(settings, exc)) from exc
 
 
-def _of_database(settings: Settings, reason: str) -> str:
+def _ours(message: str) -> typer.Exit:
+    """Say what failed on our side; to be raised."""
+    typer.echo(f"lstm-grader: {message}", err=True)
+    return typer.Exit(OUR_FAILURE)
+
+
+def _about_database(settings: Settings, error: Exception) -> str:
     from app.storage.database import database_url
+    from app.storage.outage import reason_of
 
+    reason = reason_of(error)
     url = database_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
         return f"the database cannot be used: {reason}"

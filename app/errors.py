@@ -38,8 +38,8 @@
       RegradeNotFound
       WebhookNotFound           there is none, or it is somebody else's
       TooManyWebhooks           for one token
-      NotPossible               a command cannot do this; no client sees it
       CannotStart               stops a command; no client sees it
+        NotPossible             what the command was asked for cannot be done
         DataDirInUse            another service runs on the same data
         DatabaseOutdated        the tables are those of an older version, or there are none
         DatabaseNewer           the tables are those of a newer version
@@ -206,17 +206,19 @@ class NotCancellable(AppError):
     """params: job_status"""
 
 
-class NotPossible(AppError):
-    """params: reason"""
-
-
 class CannotStart(AppError):
-    """An error that stops a command. Attributes: text: the operator's message; `params` fill it."""
+    """An error that stops a command, and says why. Attributes: text: the operator's message; `params` fill it."""
 
     text: ClassVar[str] = ""
 
     def __str__(self) -> str:
         return self.text.format(**self.params)
+
+
+class NotPossible(CannotStart):
+    """params: reason"""
+
+    text = "{reason}"
 
 
 class DataDirInUse(CannotStart):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,11 +23,11 @@ from app.http.auth import check_guarded, holders
 from app.http.head import HeadMiddleware
 from app.http.middleware import RequestMiddleware, expect_requests
 from app.operations.charts import ChartProcess, Charts
-from app.operations.engine import warm_engine
+from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.operations.selftest import SelfTest
-from app.queue import EmbeddedJobs, Grade, Grading, Jobs, PostgreSQLJobs, locked
+from app.queue import EmbeddedJobs, Grade, Jobs, PostgreSQLJobs, locked
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
@@ -36,7 +35,6 @@ from app.settings import Settings
 from app.stopping import grading_seconds
 from app.storage.database import Database
 from app.submissions.deletion import Retention
-from app.submissions.uploads import DEFAULT_ASSIGNMENT
 from app.web import routes as web_routes
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
@@ -146,13 +144,8 @@ async def _embedded(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(locked(settings.data_dir))
         await database.upgrade()
-        # Left in reverse: the worker stops, the sandbox ends the runs that are left, then the threads are free.
-        threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
-        grade = grade_with or stack.enter_context(warm_engine(settings, assignments, metrics))
-        self_test = await stack.enter_async_context(
-            SelfTest(grade, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
-        )
-        grading = Grading(database, assignments, grade, threads, [metrics.graded, self_test.graded])
+        parts = grading_parts(settings, database, assignments, metrics, grade_with)
+        grading, self_test = await stack.enter_async_context(parts)
         jobs = EmbeddedJobs(
             database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds)
         )

@@ -38,10 +38,15 @@ def run(settings: Settings) -> None:
         OSError: the address cannot be listened on, or a folder cannot be used.
         AssignmentError, DataDirInUse, SandboxUnavailable: see `create_app`.
     """
+    start_logging(settings)
+    asyncio.run(_run(settings))
+
+
+def start_logging(settings: Settings) -> None:
+    """Configure the log, and warn of variables that look like settings and are none."""
     configure_logging(settings.log_level)
     for name in unknown_variables():
         logger.warning("unknown_setting", extra={"variable": name})
-    asyncio.run(_run(settings))
 
 
 async def _run(settings: Settings) -> None:

@@ -6,22 +6,18 @@ import asyncio
 import contextlib
 import logging
 import signal
-from concurrent.futures import ThreadPoolExecutor
 
 from app.errors import NothingToShare
-from app.log_config import configure_logging
-from app.operations.engine import warm_engine
+from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import REPORT_BYTES, WriteProbe
-from app.operations.selftest import SelfTest
-from app.queue import Grading, Worker
-from app.server import answering
+from app.queue import Worker
+from app.server import answering, start_logging
 from app.services import Operations
-from app.settings import Settings, unknown_variables
+from app.settings import Settings
 from app.stopping import end_in_time, grading_seconds
 from app.storage.database import Database
 from app.submissions.deletion import Retention
-from app.submissions.uploads import DEFAULT_ASSIGNMENT
 from grader import load_assignments
 
 logger = logging.getLogger(__name__)
@@ -34,9 +30,7 @@ def run(settings: Settings) -> None:
         NothingToShare: the database is no PostgreSQL.
         DatabaseOutdated, AssignmentError, SandboxUnavailable: see `app.main.create_app`.
     """
-    configure_logging(settings.log_level)
-    for name in unknown_variables():
-        logger.warning("unknown_setting", extra={"variable": name})
+    start_logging(settings)
     asyncio.run(_run(settings))
 
 
@@ -50,14 +44,10 @@ async def _run(settings: Settings) -> None:
         await database.check_revision()
         stopped = asyncio.Event()
         _on_signal(stopped)
-        threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
         await stack.enter_async_context(Retention(database, settings.retention_days))
         metrics = Metrics()
-        engine = stack.enter_context(warm_engine(settings, assignments, metrics))
-        self_test = await stack.enter_async_context(
-            SelfTest(engine, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
-        )
-        grading = Grading(database, assignments, engine, threads, [metrics.graded, self_test.graded])
+        parts = grading_parts(settings, database, assignments, metrics)
+        grading, self_test = await stack.enter_async_context(parts)
         worker = await stack.enter_async_context(
             Worker(database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds))
         )

@@ -126,6 +126,12 @@ def managed_by(viewer: Principal) -> ColumnElement[bool]:
     return true() if viewer.role == Role.ADMIN else Token.role == Role.SUBMITTER
 
 
+async def find_owner_token(session: AsyncSession) -> Token | None:
+    """Find the owner's token; None: no service was ever started on this database."""
+    owners = select(Token).where(Token.name == OWNER, Token.role == Role.ADMIN)
+    return await session.scalar(owners.order_by(Token.id.desc()).limit(1))
+
+
 async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = False) -> Token:
     """Make this the owner's only token.
 
@@ -135,9 +141,8 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
         chosen: the operator has set it. A new one then means that the earlier one is not trusted any more, so its
             browsers are signed out. A random token is new at each start, and means nothing.
     """
-    owners = select(Token).where(Token.name == OWNER, Token.role == Role.ADMIN).order_by(Token.id.desc()).limit(1)
     token = await session.scalar(select(Token).where(Token.sha256 == sha256))
-    if token is None and (token := await session.scalar(owners)) is not None:
+    if token is None and (token := await find_owner_token(session)) is not None:
         token.sha256 = sha256
         if chosen:
             await session.execute(delete(Session).where(Session.token_id == token.id))

@@ -1,4 +1,4 @@
-"""An operator's commands on tokens, held attempts and regrades: on the service's database, by the rules of the API."""
+"""An operator's commands on tokens, students, held attempts and regrades, by the rules of the API."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from sqlalchemy import select
 from app.access import tokens
 from app.access.tokens import Principal
 from app.api.schemas import DecisionRequest, RegradeRequest, TokenRequest
-from app.errors import NotPossible
+from app.errors import NotPossible, StudentInvalid
 from app.http.parameters import ID
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import Role, Token, utc_now
-from app.submissions import listing, repository
+from app.storage.models import Token, utc_now
+from app.submissions import deletion, listing, repository
+from app.submissions.deletion import Deleted
 from app.submissions.listing import Selection
+from app.submissions.uploads import check_student
 from app.teaching import holds, regrades
 from app.teaching.regrades import Regraded
 from grader.invalid import sentence_of
@@ -45,8 +47,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Database]:
 
 async def _owner(database: Database) -> Principal:
     async with database.read() as session:
-        found = select(Token).where(Token.name == tokens.OWNER, Token.role == Role.ADMIN).order_by(Token.id.desc())
-        owner = await session.scalar(found.limit(1))
+        owner = await tokens.find_owner_token(session)
     if owner is None:
         raise NotPossible(reason="no service was ever started on this database")
     return Principal.of(owner)
@@ -92,6 +93,30 @@ async def revoke_token(settings: Settings, token_id: str) -> None:
         async with database.write() as session:
             if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, owner):
                 raise NotPossible(reason=f"there is no token {token_id!a}")
+
+
+async def delete_student(settings: Settings, student: str) -> Deleted:
+    """Delete everything that is kept about a student, named as `known_student` gives it."""
+    async with _opened(settings) as database:
+        return await deletion.delete_student(database, student)
+
+
+def known_student(name: str) -> str:
+    """Give a student's name the form in which it is stored.
+
+    Raises:
+        NotPossible: no student can have it.
+    """
+    try:
+        return check_student(name)
+    except StudentInvalid as exc:
+        raise NotPossible(reason="nobody can have this name") from exc
+
+
+async def prune(settings: Settings, days: float) -> int:
+    """Delete submissions that are older than this; return their number."""
+    async with _opened(settings) as database:
+        return await deletion.delete_older(database, days)
 
 
 async def list_held(settings: Settings) -> list[str]:

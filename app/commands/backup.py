@@ -7,11 +7,24 @@ import itertools
 import sqlite3
 from pathlib import Path
 
-from app.errors import BackupUnusable
-from app.storage.database import OURS, known_revisions
+from app.errors import BackupElsewhere, BackupUnusable
+from app.settings import Settings
+from app.storage.database import OURS, database_url, known_revisions
 from app.storage.database_file import DatabaseFile, copied
 
 DAMAGED = "it is damaged, or no backup made by `db backup` ({problem}). Take another copy"
+
+
+def sqlite_file(settings: Settings) -> Path:
+    """Return the path of the SQLite database.
+
+    Raises:
+        BackupElsewhere: the settings name a PostgreSQL.
+    """
+    url = database_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
+        raise BackupElsewhere
+    return Path(url.database or "")
 
 
 def back_up(database: Path, target: Path) -> None:

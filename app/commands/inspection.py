@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.errors import CannotStart
 from app.settings import Settings
 from app.storage.database import Database
+from app.storage.outage import reason_of
 from app.submissions import repository
 
 
@@ -32,7 +33,7 @@ async def inspect_database(settings: Settings) -> Inspection:
     except CannotStart as exc:
         wrong = str(exc)
     except (SQLAlchemyError, OSError) as exc:
-        wrong = str(getattr(exc, "orig", None) or exc).strip().partition("\n")[0]
+        wrong = reason_of(exc)
     finally:
         await database.close()
     return Inspection([*lines, f"it cannot be used: {wrong}"] if wrong else lines, wrong)

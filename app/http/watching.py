@@ -20,7 +20,6 @@ from fastapi.sse import format_sse_event
 from starlette.status import HTTP_204_NO_CONTENT
 
 from app.access.tokens import Principal
-from app.errors import SubmissionNotFound
 from app.services import Services
 from app.storage.models import JobStatus, SubmissionEvent
 from app.submissions import repository
@@ -61,9 +60,7 @@ async def event_stream(parts: Services, submission_id: str, viewer: Principal, s
         SubmissionNotFound: there is none that `viewer` may see.
     """
     async with parts.database.read() as session:
-        submission = await repository.find_submission(session, submission_id, viewer)
-        if submission is None:
-            raise SubmissionNotFound
+        submission = await repository.existing_submission(session, submission_id, viewer)
         if seen and submission.job_status in OVER and not await events_after(session, submission_id, seen):
             return Response(status_code=HTTP_204_NO_CONTENT)
     return StreamingResponse(

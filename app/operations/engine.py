@@ -1,4 +1,8 @@
-"""The engine in a process of the service: one sandbox, warm before the first student needs it."""
+"""The engine in a process that grades, with everything that grading needs around it.
+
+A service on SQLite and a worker on PostgreSQL grade with the same parts: threads, one sandbox that is warm before the
+first student needs it, and a self-test. They differ in the queue.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,15 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from app.operations.metrics import CountedSandbox, Metrics
-from app.queue import Grade
+from app.operations.selftest import SelfTest
+from app.queue import Grade, Grading
 from app.settings import Settings
+from app.storage.database import Database
+from app.submissions.uploads import DEFAULT_ASSIGNMENT
 from grader import Assignment, SandboxError, grade
 from grader.errors import SandboxClosed
 from grader.sandbox import ForkSandbox, Kind
@@ -18,6 +26,31 @@ from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
 from reference.errors import ReferenceClosed
 
 logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def grading_parts(
+    settings: Settings,
+    database: Database,
+    assignments: Mapping[str, Assignment],
+    metrics: Metrics,
+    engine: Grade | None = None,
+) -> AsyncIterator[tuple[Grading, SelfTest]]:
+    """Give the grading of claimed submissions, and the self-test of this process. Stop the queue before leaving.
+
+    Args:
+        engine: grades one submission; None: the engine with a sandbox of its own.
+    Raises:
+        SandboxUnavailable: this host does not have the device that the settings ask for.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        # Left in reverse: the sandbox ends the runs that are left, then the threads are free.
+        threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
+        engine = engine or stack.enter_context(warm_engine(settings, assignments, metrics))
+        self_test = await stack.enter_async_context(
+            SelfTest(engine, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
+        )
+        yield Grading(database, assignments, engine, threads, [metrics.graded, self_test.graded]), self_test
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
 from app.access.tokens import Principal
+from app.errors import SubmissionNotFound
 from app.storage.announcements import announce, announce_queued, is_postgresql
 from app.storage.models import Artefact, HoldDecision, JobStatus, StoredReport, Submission, utc_now
 from app.submissions.events import record
@@ -111,6 +112,18 @@ async def take_turns(session: AsyncSession, students: Sequence[str]) -> None:
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
     """Find the submission with this id, if `viewer` may see it."""
     return await session.scalar(select(Submission).where(Submission.id == submission_id, visible_to(viewer)))
+
+
+async def existing_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission:
+    """Find the submission with this id.
+
+    Raises:
+        SubmissionNotFound: there is none that `viewer` may see.
+    """
+    submission = await find_submission(session, submission_id, viewer)
+    if submission is None:
+        raise SubmissionNotFound
+    return submission
 
 
 async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:

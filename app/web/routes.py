@@ -15,7 +15,7 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app.access import tokens
 from app.access.tokens import Principal, hash_secret
-from app.errors import ReportNotReady, SessionMissing, SubmissionNotFound, UploadRefused, answer_for
+from app.errors import ReportNotReady, SessionMissing, UploadRefused, answer_for
 from app.http.auth import (
     FORM_FIELD,
     SessionHolder,
@@ -31,15 +31,16 @@ from app.http.pages import page
 from app.http.parameters import ID, LastEventId, SubmissionId
 from app.http.problems import problem
 from app.http.texts import language_of
-from app.http.visibility import artefacts_for, report_for
+from app.http.visibility import view_for
 from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
-from app.storage.models import StoredReport, Token, new_id
+from app.storage.models import Token, new_id
 from app.submissions import repository, uploads
 from app.submissions.events import STAGES
-from app.submissions.grades import grade_of, may_try_again, points_of
+from app.submissions.grades import may_try_again, points_of
 from app.submissions.listing import Selection, list_submissions
-from grader.formats import View, html
+from app.submissions.standing import standing_of
+from grader.formats import html
 
 RECENT = 20
 # A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
@@ -132,27 +133,23 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     parts = services(request)
     await wait_until_done(parts, submission_id, viewer, PATIENCE_SECONDS)
     async with parts.database.read() as session:
-        submission = await repository.find_submission(session, submission_id, viewer)
-        if submission is None:
-            raise SubmissionNotFound
-        position = await repository.queue_position(session, submission)
-        stored = await repository.newest_report(session, submission.id)
-        grade = await grade_of(session, parts.assignments, submission)
-        again = await may_try_again(session, parts.assignments, submission)
+        standing = await standing_of(session, parts.assignments, submission_id, viewer)
+        again = await may_try_again(session, parts.assignments, standing.submission)
+    submission, position = standing.submission, standing.position
     assignment = parts.assignments.get(submission.assignment_id)
     context: dict[str, Any] = {"submission": submission, "assignment": assignment, "may_try_again": again}
-    if stored is None:
+    if standing.stored is None:
         refresh_seconds = min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX)
         self_test = operations(request).self_test
         is_first = self_test is not None and not self_test.has_ended
         context |= {"position": position, "refresh_seconds": refresh_seconds, "stages": STAGES, "is_first": is_first}
         return page(request, "waiting.html", **context)
-    view = await _view(request, stored, viewer)
+    view = await view_for(request, standing.stored, viewer, language_of(request))
     pictures = [
         html.drawn_by_script(picture, PICTURE.format(submission.id, name, view.language))
         for name, picture in html.pictures_of(view).items()
     ]
-    return page(request, "report.html", report=view.report, pictures=pictures, grade=grade, **context)
+    return page(request, "report.html", report=view.report, pictures=pictures, grade=standing.grade, **context)
 
 
 @router.get("/submissions/{submission_id}/events")
@@ -167,12 +164,11 @@ async def submission_events(
 async def picture(request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str) -> Response:
     """Draw one picture of the newest report, for readers without scripts."""
     async with services(request).database.read() as session:
-        if await repository.find_submission(session, submission_id, viewer) is None:
-            raise SubmissionNotFound
+        await repository.existing_submission(session, submission_id, viewer)
         stored = await repository.newest_report(session, submission_id)
     if stored is None:
         raise ReportNotReady
-    view = await _view(request, stored, viewer)
+    view = await view_for(request, stored, viewer, language_of(request))
     drawn = html.pictures_of(view).get(name)
     if drawn is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
@@ -188,11 +184,6 @@ async def vega(request: Request) -> Response:
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(packed, media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
     return Response(await run_in_threadpool(gzip.decompress, packed), media_type="text/javascript", headers=headers)
-
-
-async def _view(request: Request, stored: StoredReport, viewer: Principal) -> View:
-    report, artefacts = report_for(stored, viewer), await artefacts_for(request, stored)
-    return await run_in_threadpool(View.of, report, language_of(request), artefacts)
 
 
 async def _upload_page(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 from app import worker
+from app.operations import engine as real_engine
 from app.queue import Grade
 from app.settings import Settings
 from grader import Report, Status, Submission
@@ -29,5 +30,5 @@ def engine(*_: object) -> Iterator[Grade]:
     yield grade
 
 
-worker.warm_engine = engine
+real_engine.warm_engine = engine
 worker.run(Settings())

@@ -19,12 +19,12 @@ from app.api.schemas import PictureItem, PictureList, ReportDiffBody, ReportItem
 from app.errors import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.http.auth import TokenHolder
 from app.http.parameters import SubmissionId
-from app.http.visibility import artefacts_for, report_for
+from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
 from app.storage.models import StoredReport, Submission
 from app.submissions import repository
 from grader import Report
-from grader.formats import FORMATS, View, html, write_report
+from grader.formats import FORMATS, html, write_report
 from grader.report_diff import diff_reports
 
 JSON_REPORT = {
@@ -152,7 +152,8 @@ async def list_pictures(
     request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId
 ) -> PictureList:
     """List the pictures of public cases that went wrong. A right answer has none."""
-    view = await _view(request, *await _one(request, submission_id, report_id, viewer), viewer)
+    submission, stored = await _one(request, submission_id, report_id, viewer)
+    view = await view_for(request, stored, viewer, report_language(request, submission))
     here = f"/api/v1/submissions/{submission_id}/reports/{report_id}/pictures"
     return PictureList(
         items=[
@@ -184,7 +185,7 @@ async def read_picture(
     name: Annotated[str, Path(description="a `name` from the list", max_length=100)],
 ) -> Response:
     submission, stored = await _one(request, submission_id, report_id, viewer)
-    view = await _view(request, submission, stored, viewer)
+    view = await view_for(request, stored, viewer, report_language(request, submission))
     picture = html.pictures_of(view).get(name)
     if picture is None:
         raise ReportNotFound
@@ -219,11 +220,6 @@ async def _document(
         write_report, report, format, language, artefacts, draw=lambda spec: from_thread.run(charts.svg, spec)
     )
     return Response(text, media_type=FORMATS[format].media_type, headers=_policy(html.POLICY) | caching(etag))
-
-
-async def _view(request: Request, submission: Submission, stored: StoredReport, viewer: Principal) -> View:
-    report, artefacts = report_for(stored, viewer), await artefacts_for(request, stored)
-    return await run_in_threadpool(View.of, report, report_language(request, submission), artefacts)
 
 
 def _policy(policy: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -43,8 +43,7 @@ from app.http.watching import wait_until_done
 from app.services import services
 from app.storage.models import JobStatus, StoredReport, Submission
 from app.submissions import listing, repository, uploads
-from app.submissions.grades import grade_of
-from app.submissions.policy import Grade
+from app.submissions.standing import Standing, standing_of
 from app.teaching import holds
 from grader import Status
 from grader.messages import render
@@ -91,7 +90,7 @@ async def create_submission(
     async with uploads.read_form(request, limit_bytes) as form:
         upload = await uploads.check_upload(form, parts.assignments, limit_bytes, submitter)
     submission, position = await parts.inbox.accept(upload, submitter, idempotency_key)
-    body = _body_of(_State(submission, None, position, None), report_language(request, submission), submitter)
+    body = _body_of(Standing(submission, None, position, None), report_language(request, submission), submitter)
     if wait or position is None:
         # A stored upload is never answered with an error, even if the database fails by now.
         with contextlib.suppress(SQLAlchemyError) if position else contextlib.nullcontext():
@@ -136,14 +135,15 @@ async def read_submission(
     """Read it. A submitter reads the submissions of its own token; an admin or a teacher reads all."""
     if wait:
         await wait_until_done(services(request), submission_id, viewer, wait)
-    state = await _state(request, submission_id, viewer)
-    submission, report_id = state.submission, state.stored and state.stored.id
+    standing = await _standing(request, submission_id, viewer)
+    submission, position, grade = standing.submission, standing.position, standing.grade
+    report_id = standing.stored and standing.stored.id
     language = report_language(request, submission)
-    etag = tag(submission.job_status, state.position, report_id, state.grade, language, viewer, version("lstm-grader"))
+    etag = tag(submission.job_status, position, report_id, grade, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
-    return _body_of(state, language, viewer)
+    return _body_of(standing, language, viewer)
 
 
 @router.post(
@@ -156,9 +156,7 @@ async def cancel_submission(request: Request, viewer: TokenHolder, submission_id
     used."""
     parts = services(request)
     async with parts.database.write() as session:
-        submission = await repository.find_submission(session, submission_id, viewer)
-        if submission is None:
-            raise SubmissionNotFound
+        submission = await repository.existing_submission(session, submission_id, viewer)
         if submission.job_status != JobStatus.CANCELLED and not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
     return await _body(request, submission_id, viewer)
@@ -178,9 +176,7 @@ async def decide_submission(
     The first decision sends the webhook deliveries that were kept back. A later decision replaces an earlier one.
     """
     async with services(request).database.write() as session:
-        submission = await repository.find_submission(session, submission_id, viewer)
-        if submission is None:
-            raise SubmissionNotFound
+        submission = await repository.existing_submission(session, submission_id, viewer)
         if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.token_id):
             raise NotHeld
     return await _body(request, submission_id, viewer)
@@ -224,8 +220,8 @@ async def found(request: Request, submission_id: str, viewer: Principal) -> tupl
     Raises:
         SubmissionNotFound: there is none that `viewer` may see.
     """
-    state = await _state(request, submission_id, viewer)
-    return state.submission, state.stored
+    standing = await _standing(request, submission_id, viewer)
+    return standing.submission, standing.stored
 
 
 def report_language(request: Request, submission: Submission) -> str:
@@ -262,37 +258,21 @@ def _hold(submission: Submission) -> HoldBody | None:
     )
 
 
-@dataclass(frozen=True)
-class _State:
-    submission: Submission
-    stored: StoredReport | None
-    position: int | None
-    grade: Grade | None
-
-
-async def _state(request: Request, submission_id: str, viewer: Principal) -> _State:
+async def _standing(request: Request, submission_id: str, viewer: Principal) -> Standing:
     parts = services(request)
     async with parts.database.read() as session:
-        submission = await repository.find_submission(session, submission_id, viewer)
-        if submission is None:
-            raise SubmissionNotFound
-        return _State(
-            submission,
-            await repository.newest_report(session, submission.id),
-            await repository.queue_position(session, submission),
-            await grade_of(session, parts.assignments, submission),
-        )
+        return await standing_of(session, parts.assignments, submission_id, viewer)
 
 
 async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
-    state = await _state(request, submission_id, viewer)
-    return _body_of(state, report_language(request, state.submission), viewer)
+    standing = await _standing(request, submission_id, viewer)
+    return _body_of(standing, report_language(request, standing.submission), viewer)
 
 
-def _body_of(state: _State, language: str, viewer: Principal) -> SubmissionBody:
+def _body_of(standing: Standing, language: str, viewer: Principal) -> SubmissionBody:
     return SubmissionBody(
-        **facts(state.submission),
-        position=state.position,
-        grade=GradeBody(**asdict(state.grade)) if state.grade else None,
-        report=render(report_for(state.stored, viewer), language) if state.stored else None,
+        **facts(standing.submission),
+        position=standing.position,
+        grade=GradeBody(**asdict(standing.grade)) if standing.grade else None,
+        report=render(report_for(standing.stored, viewer), language) if standing.stored else None,
     )

@@ -1,0 +1,48 @@
+"""The standing of a submission: its report that counts, its place in the queue, its grade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.tokens import Principal
+from app.storage.models import StoredReport, Submission
+from app.submissions import repository
+from app.submissions.grades import grade_of
+from app.submissions.policy import Grade
+from grader import Assignment
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A submission as its readers see it.
+
+    Attributes:
+        stored: the report that counts; None: there is none yet.
+        position: 1 is graded next; None: it does not wait.
+        grade: None: there are no points, or they are withheld.
+    """
+
+    submission: Submission
+    stored: StoredReport | None
+    position: int | None
+    grade: Grade | None
+
+
+async def standing_of(
+    session: AsyncSession, assignments: Mapping[str, Assignment], submission_id: str, viewer: Principal
+) -> Standing:
+    """Look up a submission and its standing.
+
+    Raises:
+        SubmissionNotFound: there is none that `viewer` may see.
+    """
+    submission = await repository.existing_submission(session, submission_id, viewer)
+    return Standing(
+        submission,
+        await repository.newest_report(session, submission.id),
+        await repository.queue_position(session, submission),
+        await grade_of(session, assignments, submission),
+    )
