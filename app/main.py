@@ -27,7 +27,7 @@ from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.operations.selftest import SelfTest
-from app.queue import EmbeddedJobs, Grade, Jobs, PostgreSQLJobs, locked
+from app.queue import EmbeddedJobs, Engine, Jobs, PostgreSQLJobs, locked
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
@@ -51,7 +51,7 @@ def create_app(
     settings: Settings,
     *,
     owner_token: str | None = None,
-    grade_with: Grade | None = None,
+    grade_with: Engine | None = None,
     draw_with: Charts | None = None,
 ) -> FastAPI:
     """Make the whole service as one ASGI application. On SQLite its lifespan also runs the worker.
@@ -91,9 +91,7 @@ def create_app(
             async with database.write() as session:
                 chosen = settings.owner_token is not None
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()), chosen=chosen)
-            sender = WebhookSender(
-                database, private=settings.webhook_private_targets, attempted=metrics.webhook_attempted
-            )
+            sender = WebhookSender(database, private=settings.webhook_private_targets, tried=metrics.webhook_tried)
             await stack.enter_async_context(sender)
             limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
             per_minute = settings.student_uploads_per_minute
@@ -138,7 +136,7 @@ async def _embedded(
     database: Database,
     assignments: Mapping[str, Assignment],
     metrics: Metrics,
-    grade_with: Grade | None,
+    grade_with: Engine | None,
 ) -> AsyncIterator[tuple[Jobs, SelfTest]]:
     """Run the queue of a service that also grades. It alone uses the data folder and the database in it."""
     async with contextlib.AsyncExitStack() as stack:

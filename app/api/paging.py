@@ -8,7 +8,7 @@ from typing import TypeVar
 Row = TypeVar("Row")
 
 
-def page(found: Sequence[Row], limit: int, id_of: Callable[[Row], str]) -> tuple[Sequence[Row], str | None]:
+def page_of(found: Sequence[Row], limit: int, id_of: Callable[[Row], str]) -> tuple[Sequence[Row], str | None]:
     """Return the rows of this page, and the cursor of the next one.
 
     Args:

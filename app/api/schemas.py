@@ -415,12 +415,12 @@ class WebhookList(Body):
 
 
 class DeliveryBody(Body):
-    id: str = Field(description="`webhook-id` of every attempt", examples=[EXAMPLE_ID])
+    id: str = Field(description="`webhook-id` of every try to send it", examples=[EXAMPLE_ID])
     event: str = Field(examples=["submission.graded"])
     report: int | None
     created_at: datetime
-    attempts: int
-    next_at: datetime | None = Field(description="time of the next attempt; null when there is none")
+    attempts: int = Field(description="tries to send it")
+    next_at: datetime | None = Field(description="time of the next try; null when there is none")
     delivered_at: datetime | None = Field(description="null while `next_at` is null too: it was given up")
     last_status: int | None = Field(description="HTTP status of the receiver's last answer")
     last_error: str | None

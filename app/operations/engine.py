@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.operations.metrics import CountedSandbox, Metrics
 from app.operations.selftest import SelfTest
-from app.queue import Grade, Grading
+from app.queue import Engine, Grading
 from app.settings import Settings
 from app.storage.database import Database
 from app.submissions.uploads import DEFAULT_ASSIGNMENT
@@ -34,7 +34,7 @@ async def grading_parts(
     database: Database,
     assignments: Mapping[str, Assignment],
     metrics: Metrics,
-    engine: Grade | None = None,
+    engine: Engine | None = None,
 ) -> AsyncIterator[tuple[Grading, SelfTest]]:
     """Give the grading of claimed submissions, and the self-test of this process. Stop the queue before leaving.
 
@@ -54,7 +54,7 @@ async def grading_parts(
 
 
 @contextlib.contextmanager
-def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], metrics: Metrics) -> Iterator[Grade]:
+def warm_engine(settings: Settings, assignments: Mapping[str, Assignment], metrics: Metrics) -> Iterator[Engine]:
     """Give the engine, with a sandbox that lives as long as the context and warms up in the background."""
     references = ReferenceStore(settings.cache_dir)
     with (

@@ -50,7 +50,7 @@ class Metrics:
         self._kills = self._counter("box_kills", "Runs that the box has killed, by the limit they reached", ["reason"])
         self._failures = self._counter("box_failures", "Runs that failed by a fault of ours", ["kind"])
         self._waiting = self._gauge("webhook_deliveries_waiting", "Webhook deliveries that are still to be sent")
-        self._attempts = self._counter("webhook_attempts", "Attempts to send a webhook delivery", ["outcome"])
+        self._tries = self._counter("webhook_attempts", "Tries to send a webhook delivery", ["outcome"])
         self._requests = self._counter("http_requests", "Answered requests", ["method", "route", "status"])
         self._answers = self._histogram("http_request_seconds", "Duration of an answer", ["route"])
         for status in Status:
@@ -61,7 +61,7 @@ class Metrics:
         for kind in Kind:
             self._failures.labels(kind.value)
         for outcome in OUTCOMES:
-            self._attempts.labels(outcome)
+            self._tries.labels(outcome)
 
     def _gauge(self, name: str, text: str, labels: list[str] | None = None) -> Gauge:
         return Gauge(name, text, labels or [], namespace="lstm_grader", registry=self._registry)
@@ -98,9 +98,9 @@ class Metrics:
         """Count a run that failed by a fault of ours."""
         self._failures.labels(kind.value).inc()
 
-    def webhook_attempted(self, outcome: str) -> None:
-        """Count an attempt to send a webhook delivery, by its outcome."""
-        self._attempts.labels(outcome).inc()
+    def webhook_tried(self, outcome: str) -> None:
+        """Count a try to send a webhook delivery, by its outcome."""
+        self._tries.labels(outcome).inc()
 
     def document(
         self, queue: QueueState | None, *, deliveries: int = 0, self_test: bool | None, is_writable: bool

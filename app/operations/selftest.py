@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-from app.queue import Grade
+from app.queue import Engine
 from grader import Assignment, Report, Status
 from grader.selftest import correct_submission
 
@@ -32,7 +32,7 @@ class SelfTest:
 
     def __init__(
         self,
-        grade: Grade,
+        grade: Engine,
         assignment: Assignment,
         threads: ThreadPoolExecutor,
         *,

@@ -15,10 +15,10 @@ import contextlib
 from typing import Protocol
 
 from app.queue.embedded import EmbeddedJobs, locked
-from app.queue.grading import MAX_CLAIMS, MAX_TRIES, Grade, Grading
+from app.queue.grading import MAX_CLAIMS, MAX_TRIES, Engine, Grading
 from app.queue.postgresql import PostgreSQLJobs, Worker
 
-__all__ = ["MAX_CLAIMS", "MAX_TRIES", "EmbeddedJobs", "Grade", "Grading", "Jobs", "PostgreSQLJobs", "Worker", "locked"]
+__all__ = ["MAX_CLAIMS", "MAX_TRIES", "EmbeddedJobs", "Engine", "Grading", "Jobs", "PostgreSQLJobs", "Worker", "locked"]
 
 
 class Jobs(Protocol):

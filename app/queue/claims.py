@@ -50,8 +50,8 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Held:
-    """A worker's claim, and the count of its heartbeats."""
+class OtherClaim:
+    """The claim of another worker, and the count of its heartbeats."""
 
     submission_id: str
     claim: str | None
@@ -203,7 +203,7 @@ async def requeue_running(session: AsyncSession) -> int:
     return await _requeue(session)
 
 
-async def requeue_silent(session: AsyncSession, silent: Held) -> bool:
+async def requeue_silent(session: AsyncSession, silent: OtherClaim) -> bool:
     """Put a dead worker's submission back into the queue, unless there was a heartbeat since."""
     return bool(
         await _requeue(
@@ -233,7 +233,7 @@ async def _requeue(session: AsyncSession, *which: ColumnElement[bool]) -> int:
     return len(ids)
 
 
-async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> Sequence[Held]:
+async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> Sequence[OtherClaim]:
     """Store a heartbeat for the worker and its claims, on PostgreSQL.
 
     Returns:
@@ -253,7 +253,7 @@ async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> S
             or_(Submission.claim.is_(None), Submission.claim.not_in(claims)),
         )
     )
-    return [Held(*row) for row in rows]
+    return [OtherClaim(*row) for row in rows]
 
 
 async def leave(session: AsyncSession, worker: str) -> None:

@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.log_config import submission_id_var
 from app.queue import claims
 from app.queue.claims import Claim, Overtaken
-from app.queue.progress import Progress, task_name
+from app.queue.stages import StageRecorder, task_name
 from app.storage.database import Database
 from grader import Assignment, Report, Status, internal_error
-from grader import Submission as GradedSubmission
+from grader import Submission as GraderSubmission
 from grader.artefacts import Sink
 
 logger = logging.getLogger(__name__)
@@ -32,12 +32,12 @@ MAX_CLAIMS = 10
 RETRY_SECONDS = 1.0
 
 
-class Grade(Protocol):
+class Engine(Protocol):
     """A function that grades one submission. It gives `progress` each stage's name, `artefacts` the arrays to keep."""
 
     def __call__(
         self,
-        submission: GradedSubmission,
+        submission: GraderSubmission,
         assignment: Assignment,
         /,
         *,
@@ -61,7 +61,7 @@ class Grading:
         self,
         database: Database,
         assignments: Mapping[str, Assignment],
-        grade: Grade,
+        grade: Engine,
         threads: ThreadPoolExecutor,
         graded: Sequence[Callable[[Report], None]] = (),
     ) -> None:
@@ -70,11 +70,11 @@ class Grading:
         self._grade = grade
         self._threads = threads
         self._graded = graded
-        self._held: set[str] = set()
+        self._claims: set[str] = set()
 
-    def held(self) -> list[str]:
+    def running_claims(self) -> list[str]:
         """List the claims on submissions that are being graded here now."""
-        return list(self._held)
+        return list(self._claims)
 
     async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
         """Claim a submission with `take`, grade it, and store the report.
@@ -92,11 +92,11 @@ class Grading:
         if claim is None:
             return False
         submission_id_var.set(claim.submission_id)
-        self._held.add(claim.id)
+        self._claims.add(claim.id)
         try:
             await self._run(claim)
         finally:
-            self._held.discard(claim.id)
+            self._claims.discard(claim.id)
             submission_id_var.set(None)
         return True
 
@@ -118,7 +118,7 @@ class Grading:
             raise
 
     async def _report(self, claim: Claim, artefacts: dict[str, bytes]) -> Report:
-        submission = GradedSubmission(filename=claim.filename, content=claim.content)
+        submission = GraderSubmission(filename=claim.filename, content=claim.content)
         assignment = self._assignments.get(claim.assignment_id)
         try:
             if assignment is None:
@@ -127,12 +127,12 @@ class Grading:
                 raise RuntimeError(f"the service ended {MAX_CLAIMS} times while grading this")
             # In the same context, so that the engine's log lines carry the submission's id.
             in_context = contextvars.copy_context().run
-            async with Progress(self._database, claim) as progress:
+            async with StageRecorder(self._database, claim) as stages:
                 grade = functools.partial(
                     self._grade,
                     submission,
                     assignment,
-                    progress=progress.begin,
+                    progress=stages.begin,
                     artefacts=artefacts.__setitem__,
                 )
                 return await asyncio.get_running_loop().run_in_executor(self._threads, in_context, grade)

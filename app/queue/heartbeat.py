@@ -17,7 +17,7 @@ from typing import Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.queue import claims
-from app.queue.claims import Held
+from app.queue.claims import OtherClaim
 from app.storage.database import Database
 from app.storage.models import new_id
 
@@ -35,20 +35,20 @@ class Heartbeat:
     """The heartbeat of this process; it beats while the async context is entered.
 
     Args:
-        held: the claims of this process.
+        own: the claims of this process.
         clock: seconds that never go back.
     """
 
     def __init__(
-        self, database: Database, held: Callable[[], Collection[str]], clock: Callable[[], float] = time.monotonic
+        self, database: Database, own: Callable[[], Collection[str]], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._database = database
-        self._held = held
+        self._claims = own
         self._clock = clock
         self._worker = new_id()
         self._beaten_at = float("-inf")
         # When each claim of others was first seen at its present beat.
-        self._seen: dict[Held, float] = {}
+        self._seen: dict[OtherClaim, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -86,7 +86,7 @@ class Heartbeat:
         if now - self._beaten_at > STALLED_SECONDS / 2:
             self._seen = {}
         async with self._database.write() as session:
-            others = await claims.beat(session, self._worker, self._held())
+            others = await claims.beat(session, self._worker, self._claims())
             seen = {other: self._seen.get(other, now) for other in others}
             for other, since in seen.items():
                 if now - since >= STALLED_SECONDS and await claims.requeue_silent(session, other):

@@ -63,7 +63,7 @@ class Worker:
 
     def __init__(self, database: Database, grading: Grading, *, slots: int, shutdown_seconds: float) -> None:
         self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
-        self._heartbeat = Heartbeat(database, grading.held)
+        self._heartbeat = Heartbeat(database, grading.running_claims)
         self._listener = Listener(
             database, QUEUED_CHANNEL, heard=lambda payload: self._slots.wake(), began=self._slots.wake
         )

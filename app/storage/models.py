@@ -295,7 +295,7 @@ class Webhook(Base):
 
 
 class Delivery(Base):
-    """One message to one webhook; its id goes with every attempt to send it."""
+    """One message to one webhook; its id goes with every try to send it."""
 
     __tablename__ = "deliveries"
     __table_args__ = (Index(None, "webhook_id", "id"),)

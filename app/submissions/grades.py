@@ -21,7 +21,7 @@ async def grade_of(
     if assignment is None:
         return None
     attempts = await repository.attempts(session, submission.student, submission.assignment_id)
-    return policy.grade_of(assignment, attempts, submission.attempt)
+    return policy.grade_by_rules(assignment, attempts, submission.attempt)
 
 
 async def may_try_again(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> bool:

@@ -86,7 +86,7 @@ def lateness(assignment: Assignment, created_at: datetime) -> tuple[int, float]:
     return days, min(days * deadline.late_percent_per_day, deadline.late_percent_max)
 
 
-def grade_of(assignment: Assignment, attempts: Sequence[Attempt], number: int) -> Grade | None:
+def grade_by_rules(assignment: Assignment, attempts: Sequence[Attempt], number: int) -> Grade | None:
     """Work out the grade of the attempt with this number; None when it has no points, or is withheld.
 
     Args:

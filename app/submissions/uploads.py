@@ -36,7 +36,7 @@ from app.errors import (
     UploadTooSlow,
 )
 from grader import Assignment
-from grader import Submission as GradedSubmission
+from grader import Submission as GraderSubmission
 
 FIELDS = ("file", "student", "assignment")
 DEFAULT_ASSIGNMENT = "lstm-layer"
@@ -61,7 +61,7 @@ class Upload:
 
     @property
     def sha256(self) -> str:
-        return GradedSubmission(self.filename, self.content).sha256
+        return GraderSubmission(self.filename, self.content).sha256
 
     def key(self, form_key: str) -> str:
         """Make the idempotency key of an upload from the page's form `form_key`.

@@ -20,7 +20,7 @@ OLD, NEW = aliased(StoredReport), aliased(StoredReport)
 
 
 @dataclass(frozen=True)
-class Progress:
+class RegradeProgress:
     """A regrade and its progress.
 
     Attributes:
@@ -110,12 +110,12 @@ def _selected_ids(selection: Selection) -> Select[str]:
     )
 
 
-async def list_regrades(session: AsyncSession, *, limit: int, before: str | None = None) -> Sequence[Progress]:
+async def list_regrades(session: AsyncSession, *, limit: int, before: str | None = None) -> Sequence[RegradeProgress]:
     """List the newest regrades with their progress."""
     return await _progress(session, *([Regrade.id < before] if before else []), limit=limit)
 
 
-async def find_regrade(session: AsyncSession, regrade_id: str) -> Progress | None:
+async def find_regrade(session: AsyncSession, regrade_id: str) -> RegradeProgress | None:
     return next(iter(await _progress(session, Regrade.id == regrade_id, limit=1)), None)
 
 
@@ -141,7 +141,7 @@ async def list_items(
     return [Regraded(*row) for row in rows]
 
 
-async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], limit: int) -> Sequence[Progress]:
+async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], limit: int) -> Sequence[RegradeProgress]:
     rows = await session.execute(
         select(
             Regrade,
@@ -157,7 +157,7 @@ async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], lim
         .order_by(Regrade.id.desc())
         .limit(limit)
     )
-    return [Progress(*row) for row in rows]
+    return [RegradeProgress(*row) for row in rows]
 
 
 def _changed() -> ColumnElement[bool]:

@@ -61,7 +61,7 @@ class PingMessage(_Part):
 def message_of(
     delivery: Delivery, submission: Submission | None, report: StoredReport | None
 ) -> GradedMessage | PingMessage:
-    """Make the body of a delivery, the same for every attempt."""
+    """Make the body of a delivery, the same for every try."""
     if submission is None or report is None:
         return PingMessage(timestamp=delivery.created_at)
     here = f"/api/v1/submissions/{submission.id}"

@@ -144,10 +144,10 @@ async def claim_due(
 
 
 async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta | None = None, **outcome: Any) -> None:
-    """Store the outcome of an attempt.
+    """Store the outcome of a try to send.
 
     Args:
-        again_in: the wait before the next attempt; None: there is none.
+        again_in: the wait before the next try; None: there is none.
         outcome: `delivered_at`, `last_status`, `last_error`.
     """
     now = await _now(session)

@@ -1,7 +1,7 @@
 """Sends webhook deliveries: signed, one at a time to each webhook, and again later after a failure.
 
 They follow Standard Webhooks (github.com/standard-webhooks), for which receivers find libraries: ``webhook-id`` is the
-same in every attempt, ``webhook-signature`` is an HMAC-SHA256 over id, time and body.
+same in every try, ``webhook-signature`` is an HMAC-SHA256 over id, time and body.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 WEBHOOKS = "webhooks"
 LOOK_SECONDS = 1.0
-ATTEMPT_SECONDS = 15.0
+TRY_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
-# Longer than an attempt: a process that holds a delivery for longer has died.
-LEASE = timedelta(seconds=ATTEMPT_SECONDS + 5)
+# Longer than a try: a process that holds a delivery for longer has died.
+LEASE = timedelta(seconds=TRY_SECONDS + 5)
 #: Waits after the first failure, the second, ...; then the delivery is given up.
 RETRY_SECONDS = (5, 30, 120, 600, 3600, 6 * 3600, 12 * 3600, 24 * 3600)
-#: The possible outcomes of an attempt.
+#: The possible outcomes of a try.
 OUTCOMES = ("delivered", "failed", "given_up", "gone")
 ERROR_CHARACTERS = 200
 
@@ -48,7 +48,7 @@ class WebhookSender:
 
     Args:
         private: whether addresses in private networks are allowed.
-        attempted: called with the outcome of each attempt, one of `OUTCOMES`.
+        tried: called with the outcome of each try, one of `OUTCOMES`.
         transport: makes the connections; tests pass their own.
     """
 
@@ -57,16 +57,16 @@ class WebhookSender:
         database: Database,
         *,
         private: bool,
-        attempted: Callable[[str], None] = lambda outcome: None,
+        tried: Callable[[str], None] = lambda outcome: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._database = database
         self._private = private
-        self._attempted = attempted
+        self._tried = tried
         # No proxy from the environment: it would look names up by itself.
         self._client = httpx.AsyncClient(
             transport=transport,
-            timeout=httpx.Timeout(ATTEMPT_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(TRY_SECONDS, connect=CONNECT_SECONDS),
             follow_redirects=False,
             trust_env=False,
         )
@@ -108,7 +108,7 @@ class WebhookSender:
         item: Due | None = first
         try:
             while item is not None:
-                error, status = await self._attempt(item)
+                error, status = await self._try(item)
                 await self._settle(item, error, status)
                 if error is not None:
                     return
@@ -119,11 +119,11 @@ class WebhookSender:
         finally:
             del self._sending[first.webhook.id]
 
-    async def _attempt(self, due: Due) -> tuple[str | None, int | None]:
+    async def _try(self, due: Due) -> tuple[str | None, int | None]:
         """Send it once; return the error, None if there is none, and the status of the answer."""
         body = message_of(due.delivery, due.submission, due.report).model_dump_json().encode()
         try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
+            async with asyncio.timeout(TRY_SECONDS):
                 response = await self._post(due, body)
         except (TargetRefused, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
             reason = exc.params["reason"] if isinstance(exc, TargetRefused) else exc
@@ -177,7 +177,7 @@ class WebhookSender:
                 await outbox.settle(session, delivery.id, again_in=wait, last_status=status, last_error=error)
                 facts |= {"status": status, "reason": error, "will_be_repeated": again}
                 logger.warning("webhook_failed", extra=facts)
-        self._attempted(outcome)
+        self._tried(outcome)
 
 
 def signature(secret: str, id: str, body: bytes, timestamp: int) -> dict[str, str]:

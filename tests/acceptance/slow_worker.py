@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from app import worker
 from app.operations import engine as real_engine
-from app.queue import Grade
+from app.queue import Engine
 from app.settings import Settings
 from grader import Report, Status, Submission
 from grader.assignment import Assignment
@@ -26,7 +26,7 @@ def grade(submission: Submission, assignment: Assignment, /, **_: object) -> Rep
 
 
 @contextlib.contextmanager
-def engine(*_: object) -> Iterator[Grade]:
+def engine(*_: object) -> Iterator[Engine]:
     yield grade
 
 

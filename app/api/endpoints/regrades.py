@@ -11,7 +11,7 @@ from starlette.status import HTTP_202_ACCEPTED
 
 from app.access.idempotency import made_before, make_once
 from app.api.openapi import JSON_BODY, problem_answers
-from app.api.paging import page
+from app.api.paging import page_of
 from app.api.schemas import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
 from app.errors import IdempotencyKeyReused, NotPermitted, RegradeNotFound
 from app.http.auth import Teacher, teacher
@@ -19,7 +19,7 @@ from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Regrade, StoredReport
 from app.teaching import regrades
-from app.teaching.regrades import Progress
+from app.teaching.regrades import RegradeProgress
 
 
 async def _regrade_id(regrade_id: Annotated[str, Path(description="an `id` from the list")]) -> str:
@@ -74,7 +74,7 @@ async def create_regrade(
 async def list_regrades(request: Request, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
     async with services(request).database.read() as session:
         found = await regrades.list_regrades(session, limit=limit + 1, before=cursor)
-    shown, next_cursor = page(found, limit, lambda progress: progress.regrade.id)
+    shown, next_cursor = page_of(found, limit, lambda progress: progress.regrade.id)
     return RegradeList(items=list(map(_body, shown)), next_cursor=next_cursor)
 
 
@@ -98,7 +98,7 @@ async def list_regrade_submissions(
     await _found(request, regrade_id)
     async with services(request).database.read() as session:
         found = await regrades.list_items(session, regrade_id, only_changed=changed, limit=limit + 1, after=cursor)
-    shown, next_cursor = page(found, limit, lambda item: item.submission.id)
+    shown, next_cursor = page_of(found, limit, lambda item: item.submission.id)
     return RegradeItemList(
         items=[
             RegradeItemBody(
@@ -118,7 +118,7 @@ async def list_regrade_submissions(
     )
 
 
-async def _found(request: Request, regrade_id: str) -> Progress:
+async def _found(request: Request, regrade_id: str) -> RegradeProgress:
     async with services(request).database.read() as session:
         progress = await regrades.find_regrade(session, regrade_id)
     if progress is None:
@@ -126,7 +126,7 @@ async def _found(request: Request, regrade_id: str) -> Progress:
     return progress
 
 
-def _body(progress: Progress) -> RegradeBody:
+def _body(progress: RegradeProgress) -> RegradeBody:
     facts = asdict(progress)
     regrade = facts.pop("regrade")
     return RegradeBody(

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
-from app.api.paging import page
+from app.api.paging import page_of
 from app.api.schemas import (
     DecisionRequest,
     GradeBody,
@@ -108,7 +108,7 @@ async def list_submissions(
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
     async with services(request).database.read() as session:
         rows = await listing.list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
-    shown, next_cursor = page(rows, limit, lambda row: row[0].id)
+    shown, next_cursor = page_of(rows, limit, lambda row: row[0].id)
     return SubmissionList(
         items=[
             SubmissionItem(

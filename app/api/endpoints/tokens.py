@@ -11,7 +11,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from app.access import tokens
 from app.access.idempotency import made_before, make_once
 from app.api.openapi import JSON_BODY, problem_answers
-from app.api.paging import page
+from app.api.paging import page_of
 from app.api.schemas import NewTokenBody, TokenBody, TokenList, TokenRequest
 from app.errors import IdempotencyKeyReused, NotPermitted, TokenMadeBefore, TokenNotFound
 from app.http.auth import Teacher
@@ -66,7 +66,7 @@ async def list_tokens(request: Request, viewer: Teacher, limit: Limit = 50, curs
     """List the tokens that you may manage, the newest first, ended ones too. Their secrets are not shown."""
     async with services(request).database.read() as session:
         found = await tokens.list_tokens(session, viewer, limit=limit + 1, before=cursor)
-    shown, next_cursor = page(found, limit, lambda token: token.id)
+    shown, next_cursor = page_of(found, limit, lambda token: token.id)
     return TokenList(items=list(map(_body, shown)), next_cursor=next_cursor)
 
 

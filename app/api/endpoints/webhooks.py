@@ -12,7 +12,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CO
 from app.access.idempotency import made_before, make_once
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
-from app.api.paging import page
+from app.api.paging import page_of
 from app.api.schemas import DeliveryBody, DeliveryList, NewWebhookBody, WebhookBody, WebhookList, WebhookRequest
 from app.errors import IdempotencyKeyReused, NotPermitted, TargetRefused, TooManyWebhooks, WebhookNotFound
 from app.http.auth import TokenHolder
@@ -130,7 +130,7 @@ async def list_webhook_deliveries(
         if await outbox.find_webhook(session, webhook_id, holder) is None:
             raise WebhookNotFound
         found = await outbox.list_deliveries(session, webhook_id, limit=limit + 1, before=cursor)
-    shown, next_cursor = page(found, limit, lambda delivery: delivery.id)
+    shown, next_cursor = page_of(found, limit, lambda delivery: delivery.id)
     return DeliveryList(items=list(map(_delivery, shown)), next_cursor=next_cursor)
 
 

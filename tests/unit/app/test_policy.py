@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.errors import AssignmentClosed, AttemptRefused, AttemptsUsedUp, AttemptTooSoon
-from app.submissions.policy import Attempt, check_attempt, grade_of, lateness
+from app.submissions.policy import Attempt, check_attempt, grade_by_rules, lateness
 from grader import Assignment
 from grader.assignment import BUILT_IN, read_assignment
 
@@ -90,7 +90,7 @@ def test_each_day_begun_costs_until_the_maximum(late: timedelta, expected: tuple
 
 def test_late_attempt_loses_part_of_its_grade() -> None:
     penalised = assignment(due=DUE, late_percent_per_day=10)
-    grade = grade_of(penalised, attempts(80.0, first=DUE + MINUTE), 1)
+    grade = grade_by_rules(penalised, attempts(80.0, first=DUE + MINUTE), 1)
     assert grade is not None
     assert (grade.points, grade.max_points, grade.late_days, grade.penalty_percent) == (72, 100, 1, 10)
     assert grade.counts
@@ -106,7 +106,7 @@ def test_late_attempt_loses_part_of_its_grade() -> None:
 )
 def test_best_or_last_graded_attempt_counts(counts: str, points: list[float | None], expected: int) -> None:
     graded = attempts(*points)
-    found = {each.number: grade_of(assignment({"counts": counts}), graded, each.number) for each in graded}
+    found = {each.number: grade_by_rules(assignment({"counts": counts}), graded, each.number) for each in graded}
     assert [number for number, grade in found.items() if grade is not None and grade.counts] == [expected]
     counting = {(grade.counting_attempt, grade.counting_points) for grade in found.values() if grade is not None}
     assert counting == {(expected, points[expected - 1])}
@@ -118,7 +118,7 @@ def test_best_or_last_graded_attempt_counts(counts: str, points: list[float | No
 def test_best_is_judged_after_what_lateness_costs() -> None:
     penalised = assignment(due=DUE, late_percent_per_day=50)
     graded = [*attempts(60.0), Attempt(2, DUE + MINUTE, 100.0, 100)]
-    on_time, late = (grade_of(penalised, graded, number) for number in (1, 2))
+    on_time, late = (grade_by_rules(penalised, graded, number) for number in (1, 2))
     assert on_time is not None
     assert late is not None
     assert (on_time.points, on_time.counts, late.points, late.counts) == (60, True, 50, False)

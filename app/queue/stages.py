@@ -16,7 +16,7 @@ from app.storage.database import Database
 logger = logging.getLogger(__name__)
 
 
-class Progress:
+class StageRecorder:
     """The stages of one grade. The async context writes them, and ends when all are written.
 
     The grade does not wait for this: stages that begin during a write are written together by the next one. A stage
