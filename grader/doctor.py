@@ -17,7 +17,7 @@ from grader.assignment import Assignment, load_assignments
 from grader.comparison import compare
 from grader.pipeline import grade
 from grader.report import Status
-from grader.sandbox import Device, DeviceChoice, ForkSandbox, Kind, choose_device
+from grader.sandbox import Device, DeviceChoice, ForkSandbox, Kind, cgroups, choose_device
 from grader.selftest import correct_submission
 from grader.shell import (
     GRADED,
@@ -98,6 +98,11 @@ def _cannot_grade(
         for name, why in sandbox.opens().items():
             table.add_row(name, "[yellow]open for the GPU[/]", why)
         console.print(table)
+        console.print(
+            f"control groups: {cgroups.describe()}. Runs get none of their own: their supervisor counts memory, "
+            "threads and CPU time",
+            soft_wrap=True,
+        )
         report = grade(correct_submission(), assignment, sandbox=sandbox, references=references)
     console.print(
         f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "

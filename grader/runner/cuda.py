@@ -42,7 +42,9 @@ SOL_SOCKET, SO_PASSCRED = 1, 16
 
 # The driver reads these on its way up: is the module loaded, how is memory laid out, on which node is the card.
 READABLE_FILES = (
+    "/proc/cpuinfo",
     "/proc/devices",
+    "/proc/meminfo",
     "/proc/modules",
     "/proc/self/maps",
     "/proc/self/status",

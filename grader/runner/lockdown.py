@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import cuda
 import landlockpy
+import own_proc
 from landlockpy import AccessFS, AccessNet, Scope
 
 if TYPE_CHECKING:
@@ -45,17 +46,18 @@ READ_TREE = AccessFS.READ_FILE | AccessFS.READ_DIR
 # removed or renamed, so that what a run has written can be counted (seccomp_filter.py says more).
 WRITE_TREE = READ_TREE | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.MAKE_REG | AccessFS.MAKE_DIR
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
-# TensorFlow aborts without /proc/self/cmdline, and counts cores with the next two. By schedstat a run knows how long it
-# had no core.
+# TensorFlow aborts without /proc/self/cmdline. By schedstat a run knows how long it had no core; from the last three it
+# knows how many cores there are. What the machine is doing (free memory, speeds of cores, how long each was idle) is
+# not to be read: it changes by what other runs do.
+CPU_TREE = "/sys/devices/system/cpu"
 SINGLE_FILES = (
-    *("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/cpuinfo", "/proc/meminfo", "/proc/self/schedstat"),
-    "/dev/urandom",
+    *("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/self/schedstat", "/dev/urandom"),
+    *(f"{CPU_TREE}/{name}" for name in ("online", "possible", "present")),
 )
 QUEUED_SIGNALS = 64  # the kernel counts them per user, so a run could take those of the service
 # A third of the share of a process that asks for no less. With 10, a tenth, runs on a host that is busy with other
 # things hardly ever had a core and were given up. What a run waits for a core is not counted as its time.
 NICENESS = 5
-CPU_TREE = "/sys/devices/system/cpu"
 DEVICE = READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
 
 # mechanism -> (is it enforced, what it stops); completed by `prepare`
@@ -94,6 +96,8 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
     global _filter, _keeps_reading
     if os.getpid() == 1:  # bubblewrap is the parent. (Elsewhere it is a thread, which may end before its process.)
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        problem = own_proc.enter()
+        STATE["a /proc of its own"] = (problem is None, f"seeing other runs{f': {problem}' if problem else ''}")
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     abi = landlockpy.abi_version()
     _require(
@@ -171,6 +175,8 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
         _become(uid)
     elif os.geteuid() == 0:
         raise Refused("the warm process is root and no user was given to this run")
+    else:
+        _keep_capabilities(0)  # in the ring the warm process has one in its own user namespace
     os.chdir(directory)
     _prctl(PR_SET_DUMPABLE, 0)  # after the change of user, which sets it again
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -223,7 +229,10 @@ def _become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    kept = 1 << CAP_DAC_READ_SEARCH if _keeps_reading else 0
+    _keep_capabilities(1 << CAP_DAC_READ_SEARCH if _keeps_reading else 0)
+
+
+def _keep_capabilities(kept: int) -> None:
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     # Effective, permitted and inheritable; the lower and then the upper 32 capabilities.
     sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
@@ -323,7 +332,7 @@ def _restrict_files(directory: str) -> None:
 def _allow_cuda(rules: landlockpy.Ruleset) -> None:
     for node in _gpu_nodes:
         rules.allow_path(node, DEVICE | READ_TREE if os.path.isdir(node) else DEVICE)
-    for tree in cuda.trees():
+    for tree in (*cuda.trees(), CPU_TREE):
         rules.allow_path(tree, READ_TREE)
     for file in filter(os.path.exists, cuda.READABLE_FILES):
         rules.allow_path(file, READ_FILE)
@@ -336,7 +345,7 @@ def _python_trees() -> Iterator[str]:
     packages = [os.path.join(ours, name) for name in ("app", "grader", "reference")]
     paths = sysconfig.get_paths()
     wanted = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    for tree in sorted({os.path.realpath(path) for path in (*wanted, *SYSTEM_LIBRARIES, CPU_TREE)}):
+    for tree in sorted({os.path.realpath(path) for path in (*wanted, *SYSTEM_LIBRARIES)}):
         if os.path.isdir(tree):
             yield from _without(tree, packages)
 

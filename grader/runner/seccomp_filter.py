@@ -4,6 +4,9 @@ Everything else answers EPERM, as if the rights were missing: no sockets, no exe
 to another process, no chmod, links or attributes, no kind of memory that RLIMIT_DATA does not count. Calls younger than
 this list answer ENOSYS, so that libc falls back to an older one. Another architecture's calls (x32, int 0x80) kill.
 
+Numbers that all runs move are not told: free memory and room on the disk, load, what the kernel has read of a file
+(sysinfo, statfs, mincore). By them one run could tell another something, exactly and thousands of times a second.
+
 Nothing is removed or renamed either. A file that is open or mapped and then removed takes room on the disk that nobody
 can count; what stays in its folder can be counted, and goes with the folder. Honest code removes temporary files:
 removing answers that it worked, and does nothing. So do waiting for the disk and locking a file.
@@ -42,17 +45,17 @@ NOTHING_DONE = ERRNO(0)
 
 PLAIN = """
     read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range dup dup2 dup3 pipe pipe2 sendfile
-    stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd chdir fchdir statfs fstatfs
+    stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd chdir fchdir
     getdents getdents64 ftruncate
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2
-    brk munmap mremap mprotect mincore
+    brk munmap mremap mprotect
     futex set_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
     sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu
     nanosleep gettimeofday time times getrusage
     setitimer getitimer alarm pause rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait
     sigaltstack restart_syscall
     getpid gettid getppid getuid geteuid getgid getegid getpgrp getpgid getsid getgroups getresuid getresgid
-    uname sysinfo getrandom getrlimit exit exit_group
+    uname getrandom getrlimit exit exit_group
 """.split()  # noqa: SIM905  # a page of names reads better than a page of quotes
 
 # Values that an argument may have: (call, index of the argument, mask, values).
@@ -104,6 +107,7 @@ ARGUMENTS = (
     ("clock_nanosleep", 0, CLOCK_MASK, (0,)),
 )
 # What is allowed besides where submissions run on a GPU; cuda.py says why.
+GPU_PLAIN = ("sysinfo", "statfs", "fstatfs", "mincore")
 GPU_ARGUMENTS = (
     ("ioctl", 1, cuda.FRONTEND_MASK, tuple(cuda.FRONTEND | number for number in cuda.FRONTEND_NUMBERS)),
     ("ioctl", 1, 0xFFFFFFFF, cuda.UVM_NUMBERS),
@@ -161,7 +165,7 @@ def compile_filter(*, gpu: bool = False) -> Program:
     allowed = pyseccomp.SyscallFilter(NOT_ALLOWED)
     allowed.set_attr(Attr.ACT_BADARCH, KILL_PROCESS)
     allowed.set_attr(Attr.CTL_OPTIMIZE, 2)  # a tree of comparisons instead of a list
-    for name in PLAIN:
+    for name in (*PLAIN, *(GPU_PLAIN if gpu else ())):
         _add(allowed, ALLOW, name)
     for name, index, mask, values in (*ARGUMENTS, *(GPU_ARGUMENTS if gpu else ())):
         for value in values:

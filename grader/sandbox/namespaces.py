@@ -40,6 +40,11 @@ DEVICES = ("/dev/null", "/dev/urandom")
 # Where the service is root, each run becomes a user of its own (SETUID, SETGID), which its supervisor may end (KILL)
 # and whose folder it can look into (DAC_READ_SEARCH).
 ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_READ_SEARCH")
+# Elsewhere runs are the same user, and no run may trace another: by this alone the warm process sees what they use. It
+# is one over processes of its own user namespace.
+USER_CAPABILITIES = ("CAP_SYS_PTRACE",)
+# Given up before anything else happens, when /proc is mounted (`grader/runner/own_proc.py`).
+AT_FIRST = ("CAP_SYS_ADMIN",)
 
 
 class Ring(NamedTuple):
@@ -92,7 +97,21 @@ def find_ring(directory: Path) -> Ring:
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         return without_ring("bubblewrap is not installed")
-    prefix = command_prefix(bubblewrap, directory, as_root=os.geteuid() == 0)
+    as_root = os.geteuid() == 0
+    problem: str | None = None
+    # One that is set-uid root gives an ordinary user no capability, even in a user namespace.
+    for own_proc in (True, False):
+        prefix = command_prefix(bubblewrap, directory, as_root=as_root, own_proc=own_proc)
+        problem = _problem(prefix, directory)
+        if problem is None:
+            # Nothing that is compiled in there can be kept, and each start would compile it again: a tenth of its time.
+            compileall.compile_dir(RUNNER, quiet=2)
+            return Ring(Mechanism(True, STOPS), tuple(prefix))
+    return without_ring(problem or "")
+
+
+def _problem(prefix: list[str], directory: Path) -> str | None:
+    """Why a process cannot be started so; None: it can."""
     look = [sys.executable, "-I", "-S", "-c", "import os, sys; os.listdir(sys.argv[1])", str(directory)]
     try:
         probe = subprocess.run(
@@ -104,19 +123,20 @@ def find_ring(directory: Path) -> Ring:
             timeout=PROBE_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
-        return without_ring(str(exc))
+        return str(exc)
     if probe.returncode != 0:
-        return without_ring(probe.stderr.decode("utf-8", "replace").strip()[-300:] or f"bwrap: {probe.returncode}")
-    # Nothing that is compiled in there can be kept, and each start would compile it again: a tenth of its time.
-    compileall.compile_dir(RUNNER, quiet=2)
-    return Ring(Mechanism(True, STOPS), tuple(prefix))
+        return probe.stderr.decode("utf-8", "replace").strip()[-300:] or f"bwrap: {probe.returncode}"
+    return None
 
 
-def command_prefix(bubblewrap: str, directory: Path, *, as_root: bool) -> list[str]:
+def command_prefix(bubblewrap: str, directory: Path, *, as_root: bool, own_proc: bool = True) -> list[str]:
     """What stands before the command of a warm process, up to ``--``.
 
     Not ``--die-with-parent``: its parent is the thread that started it, and threads of the service come and go. The
     warm process ends when its control socket is closed, and when bubblewrap dies (`lockdown.prepare`).
+
+    Args:
+        own_proc: with what the warm process needs to hide other processes from its runs.
     """
     links, trees = _minimal([*_needed_paths(), str(directory)])
     folder = str(directory.resolve())
@@ -124,11 +144,11 @@ def command_prefix(bubblewrap: str, directory: Path, *, as_root: bool) -> list[s
     arguments = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     # The first process of the namespace takes all others with it, however it ends.
     arguments += ["--as-pid-1", "--hostname", "box", "--cap-drop", "ALL"]
-    if as_root:  # without a user namespace, in which other users would not exist
-        for capability in ROOT_CAPABILITIES:
-            arguments += ["--cap-add", capability]
-    else:
+    if not as_root:  # as root without a user namespace, in which other users would not exist
         arguments += ["--unshare-user"]
+    capabilities = ROOT_CAPABILITIES if as_root else USER_CAPABILITIES if own_proc else ()
+    for capability in (*capabilities, *(AT_FIRST if own_proc else ())):
+        arguments += ["--cap-add", capability]
     # Left to itself bubblewrap makes folders that only we may enter, and each run is another user.
     made = {str(parent) for path in (*links, *trees, *DEVICES, str(RUNNER)) for parent in Path(path).parents}
     for parent in sorted(made - {"/"}):

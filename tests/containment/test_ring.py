@@ -25,14 +25,14 @@ import pytest
 import grader
 from grader.sandbox import ForkSandbox, Kind
 from grader.sandbox.limits import READER_LIMITS
-from grader.sandbox.namespaces import ROOT_CAPABILITIES, RUNNER, Ring, find_ring
+from grader.sandbox.namespaces import ROOT_CAPABILITIES, RUNNER, USER_CAPABILITIES, Ring, find_ring
 from grader.sandbox.protocol import encode
 from tests.processes import ended, parent
 from tests.programs import program
 from tests.waiting import wait_until
 
 ROOT = Path(grader.__file__).parent.parent
-CAPABILITY_NUMBERS = {"CAP_DAC_READ_SEARCH": 2, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
+CAPABILITY_NUMBERS = {"CAP_DAC_READ_SEARCH": 2, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7, "CAP_SYS_PTRACE": 19}
 # What a run has no business with, in every place where such things lie.
 HOST_FILES = [
     *("/etc/passwd", "/etc/hosts", "/bin/sh", "/usr/bin", "/home", "/var", "/run", "/dev/shm", "/dev/tty", "/sys/fs"),
@@ -119,6 +119,17 @@ def test_this_host_lets_bubblewrap_make_namespaces(ring):
 
 if WORKS:
 
+    def test_a_bubblewrap_that_gives_no_capability_makes_a_ring_all_the_same(tmp_path, monkeypatch):
+        """One that is set-uid root refuses them to an ordinary user."""
+        real = shutil.which("bwrap")
+        (tmp_path / "bwrap").write_text(f'#!/bin/sh\ncase "$*" in *SYS_ADMIN*) exit 1;; esac\nexec {real} "$@"\n')
+        (tmp_path / "bwrap").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        with ForkSandbox(slots=1) as sandbox:
+            assert _answers(sandbox)
+            assert sandbox.wall()["namespaces"].enforced
+            assert not sandbox.wall()["a /proc of its own"].enforced
+
     def test_no_network_but_a_loopback_of_its_own(seen):
         assert seen("[name for _, name in socket.if_nameindex()]") == ["lo"]
 
@@ -164,7 +175,7 @@ if WORKS:
         ringed.warm_up(Kind.READER)
         status = Path(f"/proc/{ringed.pids()[0]}/status").read_text()
         capabilities = next(line.split()[1] for line in status.splitlines() if line.startswith("CapPrm"))
-        wanted = ROOT_CAPABILITIES if os.geteuid() == 0 else ()
+        wanted = ROOT_CAPABILITIES if os.geteuid() == 0 else USER_CAPABILITIES
         assert int(capabilities, 16) == sum(1 << CAPABILITY_NUMBERS[name] for name in wanted)
 
     def test_every_user_may_enter_what_is_in_there(seen):
@@ -236,6 +247,8 @@ cli()
     assert (report["status"], report["points"]) == ("passed", 100)
     assert ("namespaces" in report["environment"]["wall"]) == WORKS
     assert not WORKS or "uid per run" not in report["environment"]["wall"]
+    if WORKS:
+        assert "a /proc of its own" in report["environment"]["wall"]
 
 
 def _closed_folders(path: Path) -> list[Path]:

@@ -118,7 +118,8 @@ def test_open_files_are_limited(probe):
 )
 def test_a_replaced_result_pipe_earns_nothing(attack, replace):
     report = attack(call=replace)
-    assert report.status in ("runtime_error", "invalid_output", "output_limit")
+    # A pipe that nobody reads is full after 64 kB; then the run waits for ever.
+    assert report.status in ("runtime_error", "invalid_output", "output_limit", "time_limit")
     assert report.points == 0
 
 

@@ -40,6 +40,7 @@ BURN = """
         ),
         pytest.param("while True: os.sched_yield()", id="giving way all the time"),
         pytest.param("while True: os.listdir('/usr/lib')", id="time in the kernel"),
+        pytest.param("for n in itertools.count(): os.path.exists(f'/usr/lib/{n}')", id="names that do not exist"),
         pytest.param("np.linalg.svd(np.ones((9000, 9000), np.float32))", id="linear algebra"),
         pytest.param("tf.while_loop(lambda i: True, lambda i: [i + 1], [tf.constant(0)])", id="a loop in TensorFlow"),
         pytest.param("for _ in itertools.repeat(0): pass", id="a loop in C"),

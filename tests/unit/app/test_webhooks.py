@@ -351,3 +351,37 @@ def test_operator_can_allow_the_own_network() -> None:
     check_url("http://127.0.0.1:8080/hook", private=True)
     with pytest.raises(TargetRefused):
         check_url("http:///hook", private=True)
+
+
+async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
+    service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: each attempt looks the name up once, and connects to what was checked."""
+    asked = []
+
+    async def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
+        asked.append(host)
+        return [(2, 1, 6, "", ("8.8.8.8" if len(asked) == 1 else "169.254.169.254", port))]
+
+    monkeypatch.setattr(sender, "look_up", look_up)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    receiver.answers = [500]
+    async with service.client() as client:
+        hook = await leave(client)
+        await submit(client)
+        (delivery,) = await settled(client, hook)
+    assert asked == ["lms.example.org"] * 3
+    assert [request.url.host for request in receiver.requests] == ["8.8.8.8"]
+    assert (delivery["delivered_at"], delivery["attempts"]) == (None, 3)
+    assert delivery["last_error"] == "TargetRefused: the name leads into a private network"
+
+
+@pytest.mark.parametrize("status", [301, 303, 307, 308])
+async def test_redirect_to_the_inside_is_not_followed(service: Service, receiver: Receiver, status: int) -> None:
+    receiver.answers = [status] * 3
+    async with service.client() as client:
+        hook = await leave(client)
+        await submit(client)
+        (delivery,) = await settled(client, hook)
+    assert [request.url.host for request in receiver.requests] == ["203.0.113.9"] * 3
+    assert (delivery["delivered_at"], delivery["last_status"]) == (None, status)

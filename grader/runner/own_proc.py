@@ -1,0 +1,98 @@
+"""A /proc in the outer ring that shows a run nothing but itself.
+
+Landlock does not rule `stat`. Of any process it tells how many files and threads that has open, and so two runs could
+talk to each other: one opens files, the other counts them. The kernel can hide processes from those that may not trace
+them, and no run may trace another. The warm process watches its runs through /proc, so it is let in: as root by its
+group, which no run has, and otherwise by the right to trace, which runs give up (`lockdown.apply`).
+
+Mounting takes a right (CAP_SYS_ADMIN) that the warm process of the ring has for this alone, and gives up here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+
+PR_SET_DUMPABLE = 4
+MNT_DETACH = 2
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
+CAPABILITY_VERSION_3 = 0x20080522
+CAP_SYS_ADMIN = 21
+# Parts that are no process. Root could write to them; bubblewrap covers them in its own /proc, too.
+OF_THE_SYSTEM = ("sys", "sysrq-trigger", "irq", "bus")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter() -> str | None:
+    """Put such a /proc over the one that is there, if the kernel lets us, and give up the right to mount anything.
+
+    Returns: why there is none; None: there is.
+    Raises: OSError: the right could not be given up.
+    """
+    try:
+        _mount()
+        if not _shows_runs():
+            _libc.umount2(b"/proc", MNT_DETACH)
+            raise OSError(errno.EACCES, "it would hide runs from their supervisor, too")
+    except OSError as exc:
+        return f"{exc.strerror}"
+    finally:
+        _give_up_mounting()
+    return None
+
+
+def _mount() -> None:
+    as_root = os.geteuid() == 0
+    _call_mount(
+        "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2,gid=0" if as_root else "hidepid=2"
+    )
+    for path in (f"/proc/{name}" for name in OF_THE_SYSTEM) if as_root else ():
+        if os.path.exists(path):
+            _call_mount(path, path, "", MS_BIND, "")
+            _call_mount("", path, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "")
+
+
+def _shows_runs() -> bool:
+    """Whether this process sees a child that is like a run: of another user where it can be, and not to be traced."""
+    ready, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setresuid(65534, 65534, 65534)
+        _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        os.write(tell, b".")
+        signal.pause()
+    try:
+        os.read(ready, 1)
+        with open(f"/proc/{child}/status", "rb") as status:  # access() would ask without capabilities
+            return bool(status.read(1) and os.listdir(f"/proc/{child}/task"))
+    except OSError:
+        return False
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(ready)
+        os.close(tell)
+
+
+def _call_mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
+    texts = [text.encode() or None for text in (source, target, kind)]
+    if _libc.mount(*texts, ctypes.c_ulong(flags), options.encode() or None) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), target)
+
+
+def _give_up_mounting() -> None:
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    # Effective, permitted and inheritable; the lower and then the upper 32 capabilities.
+    sets = (ctypes.c_uint32 * 6)()
+    if _libc.capget(header, sets) == 0:
+        for index in range(3):
+            sets[index] &= ~(1 << CAP_SYS_ADMIN)
+        if _libc.capset(header, sets) == 0:
+            return
+    number = ctypes.get_errno()
+    raise OSError(number, f"capset: {os.strerror(number)}")

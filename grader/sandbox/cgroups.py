@@ -1,0 +1,45 @@
+"""What this host's control groups could give a run: limits on memory, processes and CPU by the kernel itself.
+
+Runs are put into no group of their own. Their limits are counted by the supervisor, which needs no rights for it.
+`lstm-grader doctor` says by this module what the host would have.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+WANTED = ("memory", "pids", "cpu")
+ROOT = Path("/")
+
+
+def describe(root: Path = ROOT) -> str:
+    """One sentence on the group that this process is in, and whether it could make others in it.
+
+    Args: root: of the file system, for tests.
+    """
+    try:
+        mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        groups = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as exc:
+        return f"not known ({exc.strerror})"
+    own = next((line.removeprefix("0::") for line in groups if line.startswith("0::")), None)
+    # ID, parent, device, root of the mount, mount point, options, ..., "-", type, source, options.
+    found = [fields for line in mounts if " - cgroup2 " in line and len(fields := line.split()) > 4]
+    older = sorted({name for line in groups for name in line.split(":")[1].split(",") if name in WANTED})
+    in_version_1 = f"; version 1 holds {', '.join(older)}" if older else ""
+    if own is None or not found:
+        return f"there is no cgroup v2 here{in_version_1}"
+    top, mount_point = found[0][3], found[0][4]
+    folder = root / mount_point.lstrip("/") / os.path.relpath(own, top)
+    try:
+        there = (folder / "cgroup.controllers").read_text(encoding="ascii").split()
+    except OSError as exc:
+        return f"cgroup v2 is here, and its own group cannot be read ({exc.strerror}){in_version_1}"
+    missing = [name for name in WANTED if name not in there]
+    if missing:
+        return f"cgroup v2 is here without {', '.join(missing)}{in_version_1}"
+    files = (folder, folder / "cgroup.procs", folder / "cgroup.subtree_control")
+    if not all(os.access(file, os.W_OK) for file in files):
+        return "cgroup v2 has memory, pids and cpu here, and is not delegated to this user"
+    return "cgroup v2 has memory, pids and cpu here, and is delegated to this user"
