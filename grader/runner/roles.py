@@ -187,7 +187,9 @@ def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], s
             if leaf.variable is not None:
                 assignment.slots.append((leaf, array, gate, split))
     input_paths = [leaf.path for array in ("kernel", "both") for leaf in kernels.get(array, {}).values()]
-    gate_of_loose = {id(leaf): gate for gate, leaf in choice.get("bias", {}).items()}
+    loose = [leaf for leaf in biases if leaf.layer is None]
+    named = choice.get("bias") or (gates_by_name(loose, []) if len(loose) == len(GATES) else {})
+    gate_of_loose = {id(leaf): gate for gate, leaf in named.items()}
 
     def gate_of(leaf: Leaf) -> str | None:
         # A bias goes with the kernel beside it; one of several biases in one object is named for itself.
