@@ -97,13 +97,12 @@ def _is_harmless(name: str, own: set[str]) -> bool:
 
 
 def _functions(statement: ast.stmt) -> Iterator[Function]:
-    """The functions of a statement, but those that set up."""
+    """The functions of a statement, but those that set up. What these define may be called later."""
     waiting: list[ast.AST] = [statement]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.FunctionDef) and node.name in SETTING_UP:
-            continue
-        if isinstance(node, FUNCTIONS):
+        sets_up = isinstance(node, ast.FunctionDef) and node.name in SETTING_UP
+        if isinstance(node, FUNCTIONS) and not sets_up:
             yield node
         waiting += ast.iter_child_nodes(node)
 
