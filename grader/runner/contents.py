@@ -103,5 +103,6 @@ def last_step(output: Any, sizes: Mapping[str, int]) -> list[tf.Tensor]:
     timesteps = sizes["timesteps"]
     of_all = [tensor for tensor in tensors if timesteps in tensor.shape]
     if of_all:
-        return [tf.gather(tensor, timesteps - 1, axis=tensor.shape.as_list().index(timesteps)) for tensor in of_all]
+        axes = [tensor.shape.as_list().index(timesteps) for tensor in of_all]
+        return [tensor[(slice(None),) * axis + (timesteps - 1,)] for tensor, axis in zip(of_all, axes, strict=True)]
     return tensors[-(len(tensors) // timesteps or len(tensors)) :]

@@ -78,10 +78,10 @@ def watchable(variable: Any) -> Any:
     return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
 
 
-def as_array(gradient: Any, like: Any) -> np.ndarray:
-    """A gradient in float32; zeros of the shape of what it belongs to where there is none."""
-    return np.asarray(tf.zeros(like.shape) if gradient is None else tf.convert_to_tensor(gradient), np.float32)
+def to_array(gradient: Any) -> np.ndarray:
+    """A gradient in float32, one of looked-up rows in full."""
+    return np.asarray(tf.convert_to_tensor(gradient), np.float32)
 
 
-def largest(gradient: Any) -> float | None:
-    return None if gradient is None else float(tf.reduce_max(tf.abs(tf.convert_to_tensor(gradient))))
+def largest(array: np.ndarray) -> float:
+    return float(np.abs(array).max(initial=0.0))

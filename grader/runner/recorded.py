@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import roles
 import tensorflow as tf
 from contents import last_step
-from observations import MAX_NAME, as_array, largest, watchable
+from observations import MAX_NAME, largest, to_array, watchable
 
 # Where weights are missing, or a gradient is, it is tried again on so many steps: a loop may begin late, and a path
 # through an old c or an older h needs more than the three of the shortest case.
@@ -56,11 +57,13 @@ class Recorded:
         """The gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
         variables = [watchable(leaf.variable) for leaf, *_ in assignment.slots]
         with self.tape:
-            loss = tf.reduce_sum(tf.cast(self.output, tf.float32) * factors)
-        of_x, *of_weights = self.tape.gradient(loss, [self.x, *variables])
-        values = [as_array(each, like) for each, like in zip(of_weights, variables, strict=True)]
-        sizes = self.x.shape[-1], self.output.shape[-1]
-        return roles.collect(assignment, *sizes, values) | {"x": as_array(of_x, self.x)}
+            answer = tf.cast(self.output, tf.float32)
+        found = self.tape.gradient(answer, [self.x, *variables], output_gradients=tf.constant(factors))
+        of_x, *of_weights = (
+            np.zeros(like.shape, np.float32) if each is None else to_array(each)
+            for each, like in zip(found, [self.x, *variables], strict=True)
+        )
+        return roles.collect(assignment, self.x.shape[-1], self.output.shape[-1], of_weights) | {"x": of_x}
 
 
 def _reach(
@@ -69,12 +72,18 @@ def _reach(
     """How large the gradient of each weight is at most, and that of the first step of the input."""
     slots = assignment.slots
     with tape:
-        # Unequal factors: equal ones could cancel.
-        parts = [tf.reshape(part, [-1]) for part in last_step(output, case)]
-        loss = tf.add_n([tf.reduce_sum(part * tf.linspace(0.5, 1.5, part.shape[0])) for part in parts])
-    input_gradient, *weight_gradients = tape.gradient(loss, [x, *(watchable(leaf.variable) for leaf, *_ in slots)])
+        parts = last_step(output, case)
+    if not parts:
+        raise ValueError("there is no tensor in the answer")
+    # Unequal factors: equal ones could cancel. NumPy makes them, since each operation costs a kernel that is used once.
+    unequal = [np.linspace(0.5, 1.5, math.prod(part.shape), dtype=np.float32).reshape(part.shape) for part in parts]
+    of_x, *of_weights = tape.gradient(
+        parts,
+        [x, *(watchable(leaf.variable) for leaf, *_ in slots)],
+        output_gradients=[tf.constant(each) for each in unequal],
+    )
     reach = {
-        f"{leaf.path[:MAX_NAME]} ({array} {gates})": largest(gradient)
-        for (leaf, array, gates, _), gradient in zip(slots, weight_gradients, strict=True)
+        f"{leaf.path[:MAX_NAME]} ({array} {gates})": None if gradient is None else largest(to_array(gradient))
+        for (leaf, array, gates, _), gradient in zip(slots, of_weights, strict=True)
     }
-    return reach, largest(input_gradient[:, 0]) if input_gradient is not None else None
+    return reach, None if of_x is None else largest(to_array(of_x)[:, 0])

@@ -111,6 +111,7 @@ def _with_bytecode(paths: Iterable[str]) -> Iterator[str]:
 def _fill_tables() -> None:
     """Make what every child would make again on first use. No operation runs, and no thread starts."""
     np.random.default_rng()
+    np.testing.assert_allclose  # noqa: B018  # loaded on first use, which every run makes
     pywrap_xla_ops.get_cpu_kernel_names()
     kernels.get_registered_kernels_for_op("MatMul")
     op_def_registry.get("MatMul")
