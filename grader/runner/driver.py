@@ -64,6 +64,8 @@ def main(request_fd: int) -> None:
     request, arrays = decode(os.pread(request_fd, size, 0))
     os.close(request_fd)
     own_warnings.show_only_own()
+    if not request["prepared"]:
+        plain_dense.uninstall()
     if request["task"] == "notebook":
         notebook_run.run(request, Channel(lockdown.RESULT))
     else:
@@ -126,8 +128,6 @@ class Driver:
         self._construction_told = False
         self._pairing: dict[str, list[int]] = request["pairing"]
         self._phases = Phases(channel, {"lockdown": lockdown.seconds})
-        if not request["prepared"]:
-            plain_dense.uninstall()
         # The same submission gives the same numbers every time.
         tf.keras.utils.set_random_seed(SEED)
 

@@ -6,6 +6,7 @@ names, the answer is spoiled after it was computed.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import re
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import plain_dense
 import roles
 import tensorflow as tf
 from channel import Channel
 from leaves import find_leaves
 from shown import Shown
 from student_module import MODULE_NAME
+from untraced_build import untraced
 
 MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 16, 400
 STUDENT, KERAS = "student", "keras"
@@ -51,6 +54,7 @@ class Watch:
         self._candidate = request["candidate"] or 0
         self._unpack_names = request["unpack_names"]
         self._pairing = request["pairing"]
+        self._only_computes = request["prepared"] and request["only_computes"]
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
         self._models: list[Watched] = []
         self._moment = -1
@@ -69,6 +73,7 @@ class Watch:
             return watch._called(layer, functools.partial(original, layer), args, kwargs)
 
         tf.keras.layers.Layer.__call__ = call
+        plain_dense.expect((tf.keras.layers.Layer, "__call__"))  # a plain Dense is never watched
 
     def after_statement(self) -> None:
         self._wrap_own_methods()
@@ -116,9 +121,10 @@ class Watch:
             return original(*args, **kwargs)
         self._inside = True
         try:
-            if side == STUDENT:
+            if side == STUDENT and not self._only_computes:
                 self._build(layer, original, args, kwargs)
-            output = original(*args, **kwargs)
+            with untraced() if side == STUDENT and self._only_computes else contextlib.nullcontext():
+                output = original(*args, **kwargs)
         finally:
             self._inside = False
         array = _as_array(output)

@@ -67,16 +67,25 @@ class NotebookRunner:
 
     Args:
         roles: which reading of weights without telling names proved right for the class.
+        prepared: whether runs take short ways around Keras, as those of `grader.execution.Runner` do.
     """
 
     def __init__(
-        self, reading: Reading, assignment: Assignment, sandbox: Sandbox, *, generation: str, roles: Roles
+        self,
+        reading: Reading,
+        assignment: Assignment,
+        sandbox: Sandbox,
+        *,
+        generation: str,
+        roles: Roles,
+        prepared: bool = True,
     ) -> None:
         self._reading = reading
         self._assignment = assignment
         self._sandbox = sandbox
         self._kind = Kind.NOTEBOOK2 if generation == "2" else Kind.NOTEBOOK3
         self._roles = roles
+        self._prepared = prepared
 
     def run(self, spoils: Spoils | None = None) -> NotebookRun:
         """One run.
@@ -98,6 +107,8 @@ class NotebookRunner:
             "candidate": self._roles.candidate,
             "pairing": dict(self._roles.pairing),
             "supply_layer": not any("keras" in use.sides for use in reading.uses),
+            "prepared": self._prepared,
+            "only_computes": reading.only_computes,
             "spoils": {str(call): dict(spoil) for call, spoil in (spoils or {}).items()},
         }
         outcome = self._sandbox.run(self._kind, protocol.encode(body), self._assignment.limits)

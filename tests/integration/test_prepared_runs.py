@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,14 +10,24 @@ from typing import Any
 
 import pytest
 
-from grader import Submission, load_assignments
-from grader.execution import Runner
+from grader import Assignment, Submission, load_assignments
+from grader.execution import Roles, Runner
 from grader.reading import Reading, read
 from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.protocol import decode_events
+from grader.task2 import NotebookRunner
 from reference import ReferenceStore
+from tests.integration.mutants.slips import ALL
+from tests.integration.mutants.styles import STYLES
 
-ASSIGNMENT = load_assignments()["lstm-layer"]
+
+def _shorter(assignment: Assignment) -> Assignment:
+    """The exercise with fewer steps of its own: a step is like another."""
+    exercise, *others = assignment.cases
+    return assignment.model_copy(update={"cases": [exercise.model_copy(update={"timesteps": 12}), *others]})
+
+
+ASSIGNMENT = _shorter(load_assignments()["lstm-layer"])
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "submission.py"
 SOURCE = """
 import numpy as np
@@ -68,6 +79,9 @@ PARTS = {
     "before": "pass",
 }
 
+# Counts what Keras calls on the way to `Dense.call`.
+COUNTING = "self.fcXI._set_mask_metadata = lambda *a, **k: print('asked')"
+
 # TensorFlow tells where in our code a tensor of a graph was made.
 WHERE_MADE = re.compile(r"\n\n<tf.Tensor .* was defined here:.*", re.DOTALL)
 
@@ -109,6 +123,76 @@ ADVERSARIAL: dict[str, dict[str, str]] = {
     "one unit": {"setup": "self.one = tf.keras.layers.Dense(1)", "step": "c = c + 0.0 * self.one(x)"},
     "a width that does not fit": {"step": "self.fcXI(tf.concat([x, x], 1))"},
     "an input spec": {"step": "self.fcXI.input_spec = tf.keras.layers.InputSpec(ndim=3)"},
+    "a training flag": {"input_gate": "self.fcXI(x, training=True)"},
+    "its call": {"input_gate": "self.fcXI.call(x)"},
+    "whole numbers": {"input_gate": "self.fcXI(tf.cast(10 * x, tf.int32))"},
+    "ragged rows": {"input_gate": "self.fcXI(tf.RaggedTensor.from_tensor(x))"},
+    "no rows": {"before": "print(self.cell.fcXI(x[:0, 0]).shape)"},
+    "a graph of one layer": {"setup": "self.traced = tf.function(self.fcXI)", "input_gate": "self.traced(x)"},
+    "double precision": {"dense": ", dtype='float64'"},
+    "no casting": {"dense": ", autocast=False"},
+    "a mask of one layer": {"setup": "self.fcXI.compute_mask = lambda *a, **k: print('asked')"},
+    "an attribute of the class": {
+        "before": "tf.keras.layers.Dense.activation = property(lambda self: tf.tanh, lambda self, value: None)"
+    },
+    "a function of the constructor": {"setup": "self.tell = lambda: print('told')", "step": "self.tell()"},
+    "looking at attributes": {
+        "head": "SEEN = []\nwas = tf.keras.layers.Dense.__getattribute__\n"
+        "def seen(self, name):\n    SEEN.append(name)\n    return was(self, name)\n"
+        "tf.keras.layers.Dense.__getattribute__ = seen\n",
+        "before": "print(len(SEEN))",
+    },
+    "a tensor as kernel": {
+        "setup": "self.fcXI.build((None, 16))\n        held = vars(self.fcXI)\n"
+        "        held['_kernel' if '_kernel' in held else 'kernel'] = tf.ones((16, h_size))",
+    },
+    "a tensor as bias": {"setup": "self.fcXI.build((None, 16))\n        vars(self.fcXI)['bias'] = tf.ones(h_size)"},
+    "a bias taken away": {"setup": "self.fcXI.build((None, 16))\n        vars(self.fcXI)['bias'] = None"},
+    "a bias switched off": {"setup": "self.fcXI.build((None, 16))\n        self.fcXI.use_bias = False"},
+    "low rank": {
+        "setup": "self.fcXI.build((None, 16))\n        self.fcXI.enable_lora(2, b_initializer='ones')",
+    },
+    "quantized": {"setup": "self.fcXI.build((None, 16))\n        self.fcXI.quantize('int8')"},
+    "computed again": {
+        "setup": "with tf.keras.RematScope('full'):\n            self.fcXI = tf.keras.layers.Dense(h_size)",
+    },
+    "activations computed again": {
+        "setup": "with tf.keras.RematScope('activations'):\n"
+        "            self.fcXI = tf.keras.layers.Dense(h_size, activation='relu')",
+    },
+    "called within such a scope": {"before": "with tf.keras.RematScope('full'):\n            self.cell.fcXI(x[:, 0])"},
+    "distributed": {
+        "head": "from keras.src.backend.common import global_state\n"
+        "class Layout:\n    def get_tensor_layout(self, path):\n        print('asked')\n"
+        "    def get_variable_layout(self, variable):\n        return None\n"
+        "global_state.set_global_attribute('distribution', Layout())\n",
+    },
+    "without a state": {
+        "step": "with tf.keras.StatelessScope(state_mapping=[(v, 0.5 * v.value) for v in self.fcXI.variables]):\n"
+        "            c = c + self.fcXI(x)",
+    },
+    "cast on the way": {
+        "head": "from keras.src.backend.common.variables import AutocastScope\n",
+        "step": "with AutocastScope('float16'):\n            c = c + tf.cast(self.fcXI(x), tf.float32)",
+    },
+    "in symbols": {
+        "head": "from keras.src.backend.common.symbolic_scope import SymbolicScope\n",
+        "step": "with SymbolicScope():\n            c = c + self.fcXI(x)",
+    },
+    "forwards": {
+        "step": "with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as forwards:\n"
+        "            y = self.fcXI(x)\n        c = c + 0.01 * forwards.jvp(y)",
+    },
+    "a tape that watches nothing": {
+        "step": "with tf.GradientTape(watch_accessed_variables=False) as tape:\n            y = self.fcXI(x)\n"
+        "        c = c if tape.gradient(y, self.fcXI.trainable_variables[0]) is None else c + 1.0",
+    },
+    "another thread": {
+        "head": "import threading\n",
+        "before": "ready = []\n"
+        "        other = threading.Thread(target=lambda: ready.append(self.cell.fcXI(x[:, 0])))\n"
+        "        other.start()\n        other.join()\n        print(len(ready))",
+    },
     "without a layer around it": {"head": "free = tf.keras.layers.Dense(3)\nprint(free(tf.ones((2, 4))).shape)\n"},
     "a graph": {"decorator": "@tf.function"},
     "gradients inside": {
@@ -144,6 +228,10 @@ ADVERSARIAL: dict[str, dict[str, str]] = {
         "before": "print(sorted(v.path if hasattr(v, 'path') else v.name for v in self.variables))"
     },
 }
+
+
+SEED, SOME_MUTANTS = 7, 32
+NOTEBOOKS = Path(__file__).parents[1] / "corpus" / "lstm_notebook"
 
 
 class Recorder:
@@ -215,15 +303,60 @@ def test_a_short_way_is_not_told_from_keras_own(said: Said, name: str, generatio
 
 @pytest.mark.parametrize("generation", ["3", "2"])
 def test_the_short_way_leaves_the_parts_of_keras_call_out(said: Said, generation: str) -> None:
-    """Else the test above compares a thing with itself: what Keras calls on the way to `Dense.call` is counted."""
-    counting = {
-        "setup": "self.fcXI._set_mask_metadata = lambda *a, **k: print('asked')",
-        "input_gate": "self.fcXI(x)",
-    }
-    source = SOURCE.format(**{**PARTS, **counting})
+    """Else the test above compares a thing with itself."""
+    source = SOURCE.format(**{**PARTS, "input_gate": "self.fcXI(x)", "setup": COUNTING})
     prepared, unprepared = (said(source, generation, way)[1][0][2].count(b"asked") for way in (True, False))
     assert prepared < unprepared
 
 
 def test_the_course_class_only_computes(said: Said) -> None:
     assert said(BENCHMARK.read_bytes(), "3", True)[0].only_computes
+
+
+def _mutants() -> Iterator[tuple[str, str]]:
+    """Mistakes, in the styles in turns: a name and the source."""
+    for index, slip in enumerate(random.Random(SEED).sample(ALL, SOME_MUTANTS)):
+        possible = [(style, source) for style in STYLES if (source := style.write(slip.changes)) is not None]
+        if possible:
+            style, source = possible[index % len(possible)]
+            yield f"{index} {slip.code}, {style.name}", source
+
+
+MUTANTS = dict(_mutants())
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mistaken_answer_is_the_same_in_either_way(said: Said, name: str) -> None:
+    generation = "32"[list(MUTANTS).index(name) % 4 == 3]
+    assert said(MUTANTS[name], generation, True)[1] == said(MUTANTS[name], generation, False)[1]
+
+
+@pytest.mark.parametrize("generation", ["3", "2"])
+@pytest.mark.parametrize("name", [folder.name for folder in sorted(NOTEBOOKS.iterdir())])
+def test_a_notebook_is_the_same_in_either_way(sandbox: ForkSandbox, name: str, generation: str) -> None:
+    (path,) = (NOTEBOOKS / name).glob("submission.*")
+    assignment = load_assignments()["lstm-notebook"]
+    reading = read(Submission(path.name, path.read_bytes()), assignment, sandbox)
+    said = []
+    for prepared in (True, False):
+        box = Recorder(sandbox)
+        NotebookRunner(reading, assignment, box, generation=generation, roles=Roles(), prepared=prepared).run(
+            {0: {"by": "shift", "amount": 1.0}}
+        )
+        said.append(_content(box.outcomes[0]))
+    assert said[0] == said[1]
+
+
+def test_the_short_way_is_taken_in_a_notebook_too(sandbox: ForkSandbox) -> None:
+    """Though its models are watched by a function in the place of `Layer.__call__`."""
+    source = (
+        SOURCE.format(**{**PARTS, "input_gate": "self.fcXI(x)", "setup": COUNTING}) + "LSTM(4)(tf.ones((2, 5, 3)))\n"
+    )
+    assignment = load_assignments()["lstm-notebook"]
+    reading = read(Submission("submission.py", source.encode()), assignment, sandbox)
+    counts = []
+    for prepared in (True, False):
+        box = Recorder(sandbox)
+        NotebookRunner(reading, assignment, box, generation="3", roles=Roles(), prepared=prepared).run()
+        counts.append(box.outcomes[0].stdout.count(b"asked"))
+    assert counts[0] < counts[1]
