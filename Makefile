@@ -44,7 +44,7 @@ lint: setup  ## ruff, mypy, the import contracts and the length of commit subjec
 	$(BIN)/lint-imports
 	.ci/subjects
 
-bench: setup  ## measure what a grade costs; the figures go to .benchmarks/bench.json too
+bench: setup  ## measure what a grade costs, with BASE=FOLDER against another version; to .benchmarks/bench.json too
 	$(call benchmark,test_cost.py,bench.json)
 
 bench-load: setup  ## measure a deadline on both databases; takes ten minutes, with SHORT=1 three; to .benchmarks/bench-load.json
@@ -52,7 +52,7 @@ bench-load: setup  ## measure a deadline on both databases; takes ten minutes, w
 
 define benchmark
 @mkdir -p .benchmarks
-$(BIN)/pytest tests/benchmarks/$(1) --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/$(2)
+$(if $(BASE),LSTM_GRADER_BENCH_BASE=$(abspath $(BASE)) )$(BIN)/pytest tests/benchmarks/$(1) --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/$(2)
 endef
 
 test-image:  ## build the container image with docker, and check that it serves and grades

@@ -15,6 +15,7 @@ os.environ.clear()
 
 import zygote  # noqa: E402  # it is no package
 
+zygote.lockdown.prepare([], [])
 program, _ = zygote._preload("keras3")
 gc.collect()
 gc.freeze()

@@ -22,14 +22,27 @@ from grader.sandbox.cores import available_cores
 from grader.sandbox.namespaces import RUNNER
 from reference import ReferenceStore
 from reference.cases import cases_to_arrays
+from tests.acceptance.installation import Installation
 
 HERE = Path(__file__).parent
+CORPUS = HERE.parent / "corpus"
 ASSIGNMENT = load_assignments()["lstm-layer"]
 SUBMISSION = Submission("submission.py", (HERE / "submission.py").read_bytes())
 WRONG = Submission("wrong.py", SUBMISSION.content.replace(b"c = f * c + i * ch", b"c = i * c + f * ch"))
 # Nothing known makes these numbers, so everything is tried.
 UNKNOWN = Submission("unknown.py", SUBMISSION.content.replace(b"i * ch", b"i * tf.sin(3.0 * ch) * f"))
-ROUNDS = 11
+# Right answers that a bare child can build with one number, written in ways that are as different as there are.
+STYLES = (
+    *("correct_cell_call_direct", "correct_gates_dict", "correct_own_add_weight", "correct_own_fused_dense_ifoc"),
+    *("correct_scatter_update", "correct_prints_reference_shape", "correct_zeros_like_state", "style_concat"),
+    *("style_layer_cell", "style_onefused_concat", "style_pytorch_names", "style_tf_while", "style_tfvariable"),
+    "style_transposed_weights",
+)
+# Copies and compares itself, with a comparison that is real and a number.
+TASK2 = CORPUS / "lstm_notebook" / "opposite_direction" / "submission.ipynb"
+ROUNDS, ROUNDS_OF_STYLES, UPLOADS = 11, 3, 15
+# The folder of another version of this project, to compare with in turns: BASE=folder.
+BASE = os.environ.get("LSTM_GRADER_BENCH_BASE")
 # CPU seconds that importing TensorFlow takes on hosts where it is slow, as it was where the targets were set.
 SLOW_IMPORT = 6.5
 
@@ -63,6 +76,50 @@ class Grader:
         return self.cpu_seconds() - before
 
 
+class Floor:
+    """The floor of a grade, in a process that stays warm."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, HERE / "bare_child.py"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.seconds(HERE / "submission.py")
+
+    def seconds(self, path: Path) -> tuple[float, float]:
+        """Build the class in a file and call it once. Returns: seconds of CPU, and of the clock."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{path}\n")
+        cpu, wall = map(float, self._process.stdout.readline().split())
+        return cpu, wall
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+class Version:
+    """A version of the engine, in a process of its own."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        command = [sys.executable, HERE / "other_version.py", folder, cache]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def ask(self, order: str) -> float:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{order}\n")
+        return float(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def floor() -> Iterator[Floor]:
+    floor = Floor()
+    yield floor
+    floor.close()
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
@@ -75,35 +132,107 @@ def grader(cache: Path) -> Iterator[Grader]:
     grader.sandbox.close()
 
 
-def test_cpu_per_grade(benchmark: BenchmarkFixture, measured: Measured, grader: Grader) -> None:
+def test_cpu_per_grade(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, floor: Floor) -> None:
     floors, costs, wrong, unknown, phases = [], [], [], [], []
-    command = [sys.executable, HERE / "bare_child.py", HERE / "submission.py"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as bare:
-        assert bare.stdin is not None
-        assert bare.stdout is not None
-        # Taken in turns, so that all meet the same weather.
-        for _ in range(ROUNDS + 1):
-            bare.stdin.write("another\n")
-            floors.append(float(bare.stdout.readline()))
-            costs.append(grader.cost())
-            wrong.append(grader.cost(WRONG))
-            unknown.append(grader.cost(UNKNOWN))
-            phases.append(grader.grade().timing.phases)
-        bare.stdin.close()
-    floor, cost = statistics.median(floors[1:]), statistics.median(costs[1:])
+    # Taken in turns, so that all meet the same weather.
+    for _ in range(ROUNDS + 1):
+        floors.append(floor.seconds(HERE / "submission.py")[0])
+        costs.append(grader.cost())
+        wrong.append(grader.cost(WRONG))
+        unknown.append(grader.cost(UNKNOWN))
+        phases.append(grader.grade().timing.phases)
+    least, cost = statistics.median(floors[1:]), statistics.median(costs[1:])
     spent = {name: statistics.median(run[name] for run in phases) for name in phases[0]}
     measured(
         "where the time of a grade goes, in milliseconds: "
         + ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in spent.items()),
-        floor_cpu_seconds=floor,
+        floor_cpu_seconds=least,
         grade_cpu_seconds=cost,
-        grade_to_floor=cost / floor,
+        grade_to_floor=cost / least,
         wrong_minus_right_cpu_milliseconds=1000 * (statistics.median(wrong[1:]) - cost),
         unknown_minus_right_cpu_milliseconds=1000 * (statistics.median(unknown[1:]) - cost),
         lockdown_milliseconds=1000 * spent["lockdown"],
         phases_seconds=spent,
     )
     benchmark.pedantic(grader.grade, rounds=ROUNDS, warmup_rounds=1)
+
+
+def test_cpu_of_any_style(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, floor: Floor) -> None:
+    ratios = {}
+    for style in STYLES:
+        path = CORPUS / "lstm_layer" / style / "submission.py"
+        submission = Submission(path.name, path.read_bytes())
+        assert grader.grade(submission).points == 100, style
+        pairs = [(grader.cost(submission), floor.seconds(path)[0]) for _ in range(ROUNDS_OF_STYLES)]
+        costs, floors = zip(*pairs, strict=True)
+        ratios[style] = statistics.median(costs) / statistics.median(floors)
+    dearest = sorted(ratios, key=ratios.__getitem__)
+    measured(
+        "a grade to the floor of its own style: "
+        + ", ".join(f"{style} {ratios[style]:.2f}" for style in (*dearest[:2], *dearest[-3:])),
+        any_style_to_floor=ratios[dearest[-1]],
+        styles_to_floor=ratios,
+    )
+    benchmark.pedantic(grader.grade, rounds=3)
+
+
+@pytest.fixture
+def installation(cache: Path, tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(tmp_path, cache, None, LSTM_GRADER_SLOTS="1")
+    installation.start_web()
+    yield installation
+    installation.close()
+
+
+def test_upload_to_report(
+    benchmark: BenchmarkFixture, measured: Measured, floor: Floor, installation: Installation
+) -> None:
+    def upload() -> float:
+        started = time.monotonic()
+        answer = installation.post(SUBMISSION.content, wait="60")
+        assert answer.json()["report"]["points"] == 100, answer.text
+        return time.monotonic() - started
+
+    upload()
+    pairs = [(upload(), floor.seconds(HERE / "submission.py")[1]) for _ in range(UPLOADS)]
+    reports, floors = (statistics.median(values) for values in zip(*pairs, strict=True))
+    measured(
+        f"from upload to report over HTTP: {reports:.2f} s, where the floor takes {floors:.2f} s",
+        report_seconds=reports,
+        floor_seconds=floors,
+        report_to_floor=reports / floors,
+    )
+    benchmark.pedantic(upload, rounds=3)
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Iterator[list[Version]]:
+    """The other version and this one."""
+    if BASE is None:
+        pytest.skip("compares with another version: make bench BASE=FOLDER")
+    versions = [Version(Path(BASE), tmp_path / "before"), Version(HERE.parents[1], tmp_path / "now")]
+    yield versions
+    for version in versions:
+        version.close()
+
+
+def test_against_another_version(benchmark: BenchmarkFixture, measured: Measured, versions: list[Version]) -> None:
+    layer, notebook = f"lstm-layer {HERE / 'submission.py'}", f"lstm-notebook {TASK2}"
+    orders = (("grade", f"cost {layer}", 8), ("task2", f"cost {notebook}", 4), ("two_slots", f"two-slots {layer}", 4))
+    figures: dict[str, list[float]] = {}
+    for name, order, rounds in orders:
+        pairs = [[version.ask(order) for version in versions] for _ in range(rounds)]
+        # The first of them starts warm processes.
+        figures[name] = [statistics.median(values) for values in zip(*pairs[1:], strict=True)]
+    (grade_before, grade_now), (task2_before, task2_now), (two_before, two_now) = figures.values()
+    measured(
+        f"before and now: a grade takes {grade_before:.2f} and {grade_now:.2f} s of CPU, one with Task 2 "
+        f"{task2_before:.2f} and {task2_now:.2f} s, and two slots grade {two_before:.2f} and {two_now:.2f} a second",
+        grade_to_before=grade_now / grade_before,
+        task2_to_before=task2_now / task2_before,
+        two_slots_to_before=two_now / two_before,
+    )
+    benchmark.pedantic(versions[1].ask, args=(orders[0][1],), rounds=1)
 
 
 def test_memory_of_a_child(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, tmp_path: Path) -> None:
