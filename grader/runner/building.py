@@ -26,8 +26,9 @@ SUPPLIED_SIZES = ("BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE")
 # A model that fits has the right width, and the gates of one cell.
 WIDTH, GATES = 1, 1
 FITS = WIDTH + GATES
-# What Python and TensorFlow call a number that shall be indexed, unpacked or asked for its shape.
-INT = re.compile(r"\bint\b")
+# What Python and TensorFlow call a number that shall be indexed, unpacked or asked for its shape, or settings of ours
+# that shall be text; the last is what opening a number as a file gives.
+NOT_MEANT = re.compile(r"\bint\b|\bConfiguration\b|must be a string|Bad file descriptor")
 
 
 class NoOther(Exception):
@@ -162,7 +163,7 @@ class Builder:
     def _telling(self, sizes: Sizes, failed: list[tuple[bool, Exception]]) -> BaseException:
         """The first exception of the plans that came furthest."""
         self.constructing = not any(constructed for constructed, _ in failed)
-        no_numbers = all(INT.search(text_of(exc)) for _, exc in failed[:1])
+        no_numbers = all(NOT_MEANT.search(text_of(exc)) for _, exc in failed[:1])
         if self.constructing and (no_numbers or self._constructor.unexplained()):
             plan = self._constructor.without_unexplained(sizes, no_numbers=no_numbers)
             try:
@@ -187,7 +188,7 @@ class Builder:
 def _takes_numbers(failed: tuple[bool, Exception]) -> bool:
     """Whether a plan failed for another reason than that a number was given."""
     constructed, exc = failed
-    return constructed and not INT.search(text_of(exc))
+    return constructed and not NOT_MEANT.search(text_of(exc))
 
 
 def _numbers(names: dict[str, Any]) -> list[int]:

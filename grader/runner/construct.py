@@ -21,6 +21,7 @@ from class_signature import bases, hints, is_own_init, names_read, parameters, s
 from other_kinds import in_kind_of, other_kinds
 from parameter_names import CELL, CELL_CLASS, CONFIGURATION, is_measure, role_of, setting
 from settings_objects import Configuration, Sizes, resized, snake
+from settings_read import settings_read
 
 STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 SIZES = ("batch", "timesteps", "features", "units")
@@ -81,6 +82,8 @@ class Constructor:
         self._call_site = call_site
         self._names = names
         self._depth = depth
+        # While a call only notes what is read, no second one is made within it.
+        self._is_noting = False
         self._parameters = parameters(called)
         self._hints = hints(called, names)
         # Parameters that need a value and whose name says no more than that it may be a size.
@@ -177,6 +180,9 @@ class Constructor:
     ) -> list[Choice]:
         """The likeliest value first; those from `LAST_RESORT` on are tried when no likelier one fits."""
         name, role = parameter.name, role_of(parameter.name)
+        kind = self._hint(parameter)
+        if kind is not None and self._is_own(kind):
+            role = None  # settings of the student's own, whatever they are called
         has_default = parameter.default is not parameter.empty
         first: list[Any] = []
         rest: list[Any] = []
@@ -194,11 +200,13 @@ class Constructor:
             rest = [LEFT] if has_default else []
         elif has_default:
             first = [LEFT]
-            kind = self._hint(parameter)
-            if type(parameter.default) not in (int, float, str, bool, types.NoneType):
+            is_text = isinstance(parameter.default, str) and parameter.default.lstrip()[:1] == "{"
+            if is_text or type(parameter.default) not in (int, float, str, bool, types.NoneType):
                 rest = [lambda: resized(parameter.default, sizes, self._canonical)]
             elif kind is not None and self._is_own(kind):
                 rest = self._made(kind, sizes)
+            elif parameter.default is None and CONFIGURATION.fullmatch(name):
+                rest = self._configurations(name, sizes)
         else:
             first = self._by_kind(parameter, sizes, units_elsewhere=other)
             if not other and self._unnamed == [name]:  # nothing else can take the units
@@ -208,12 +216,14 @@ class Constructor:
             rest += [in_kind_of(parameter.default, size) or size for size in sized]
         if name.lower().endswith("shape"):
             of_input = (sizes["timesteps"], sizes["features"])
-            first = [of_input, *first, (sizes["batch"], *of_input), of_input[1:]]
+            pair = (sizes["features"], sizes["units"])
+            first = [of_input, *first, (sizes["batch"], *of_input), of_input[1:], pair, pair[::-1]]
         weighted = [(value, at) for at, value in enumerate(first)]
         weighted += [(value, LAST_RESORT + at) for at, value in enumerate(rest)]
         choices = _unique(weighted)
         if not has_default and known in (None, (1,)) and not CELL.fullmatch(name) and not CONFIGURATION.fullmatch(name):
             others = other_kinds(sizes[role or "units"], sizes, self._names.get("tf"))
+            others.append(self._read_out_of(name, sizes, as_text=True))
             choices += [Choice(make, LAST_RESORT + len(rest) + at, True) for at, make in enumerate(others)]
         return choices
 
@@ -239,6 +249,8 @@ class Constructor:
             return self._configurations(parameter.name, sizes)
         if kind is float and is_measure(parameter.name):
             return [float(sizes["units"])]
+        if kind is str and is_measure(parameter.name):
+            return [str(sizes["units"])]
         if kind in PLAIN:
             return PLAIN[kind]
         if kind in (dict, list, tuple):
@@ -276,7 +288,7 @@ class Constructor:
         maker = Constructor(kind, self._canonical, None, self._names, self._depth + 1)
 
         def make(plan: Plan) -> Callable[[], Any]:
-            return lambda: resized(kind(*plan.positional, **plan.keywords), sizes, self._canonical)
+            return lambda: resized(kind(*plan.positional, **plan.keywords), sizes, self._canonical, is_own=True)
 
         likely = [plan for _, plan in zip(range(8), maker.plans(sizes), strict=False) if not plan.unlikely]
         return [make(plan) for plan in likely[:3]]
@@ -302,7 +314,43 @@ class Constructor:
         found = [self._names[name]] if isinstance(self._names.get(name), dict) or self._is_settings(name) else []
         made = [instance for kind in own for instance in self._made(kind, sizes)]
         known = {name: _value_of(name, sizes) for name in names_read(self._called, self._names)}
-        return [*map(_constant, found), *made, lambda: Configuration(known), lambda: types.SimpleNamespace(**known)]
+        # What a class of the module is made of, for ``Settings(**config)``.
+        fields = [self._fields(kind, sizes) for kind in own]
+        return [
+            *map(_constant, found),
+            *made,
+            lambda: Configuration(known),
+            lambda: types.SimpleNamespace(**known),
+            *((lambda names=names: Configuration(names)) for names in fields),
+            self._read_out_of(name, sizes, as_text=False),
+            self._read_out_of(name, sizes, as_text=True),
+            lambda: [sizes["units"], sizes["features"]],
+        ]
+
+    def _fields(self, kind: type, sizes: Sizes) -> dict[str, Any]:
+        return {p.name: _value_of(p.name, sizes) for p in parameters(kind) if p.kind not in STARRED}
+
+    def _read_out_of(self, name: str, sizes: Sizes, *, as_text: bool) -> Callable[[], Any]:
+        """Make settings of what the class reads out of this parameter, the others having their likeliest values."""
+
+        def make() -> Any:
+            if self._is_noting:
+                raise LookupError("what is read is being noted already")
+            self._is_noting = True
+            try:
+                plan = next(self.plans(sizes))
+            finally:
+                self._is_noting = False
+
+            def construct(settings: Any) -> object:
+                keywords = {**plan.keywords, name: settings}
+                if len(plan.positional) == 1 and name not in plan.keywords:
+                    return self._called(settings, **plan.keywords)
+                return self._called(*plan.positional, **keywords)
+
+            return settings_read(construct, sizes["units"], lambda path: _value_at(path, sizes), as_text=as_text)
+
+        return make
 
     def _is_settings(self, name: str) -> bool:
         value = self._names.get(name)
@@ -328,11 +376,11 @@ class Constructor:
                 given[name] = _value(evaluated[0])
         sources.clear()
         taken = {p.name for p in self._parameters}
-        read = {
-            name: sizes[role]
-            for name in strings_read(self._called)
-            if name not in taken and (role := role_of(name)) in ("units", "features")
-        }
+        texts = [name for name in strings_read(self._called) if name not in taken]
+        read = {name: sizes[role] for name in texts if (role := role_of(name)) in ("units", "features")}
+        measured = {name: sizes["units"] for name in texts if is_measure(name)}
+        settings = {name: known[0] for name in texts if (known := setting(name)) is not None}
+        unknown = {name: sizes["units"] for name in texts if name not in {**read, **measured, **settings}}
         further = {
             p.name: _value_of(p.name, sizes)
             for base in bases(self._called, self._names)[1:]
@@ -341,6 +389,13 @@ class Constructor:
         }
         units = {name: value for name, value in read.items() if role_of(name) == "units"}
         values = [given, {**given, **further}, {**given, **units}, {**given, **read}, {**given, **read, **further}]
+        if not units:
+            values += [{**given, **read, **measured}, {**given, **read, **unknown}]
+            named = names_read(self._called, self._names)
+            values += [{name: sizes["units"] for name in named if role_of(name) == "units" and name not in taken}]
+            own = [self._names[name] for name in named if isinstance(self._names.get(name), type)]
+            values += [self._fields(kind, sizes) for kind in own if self._is_own(kind)]
+        values += [{**values[-1], **{name: self._as_function(value) for name, value in settings.items()}}]
         return _unique([(value, at) for at, value in enumerate(values)])
 
     def _evaluated(self, source: str, sizes: Sizes) -> list[Any]:
@@ -354,7 +409,9 @@ class Constructor:
             return []
         if type(value) is int and value not in sizes.values():
             return [resized(value, sizes, self._canonical)]
-        if type(value) in (int, str, bool, float) or value is None:
+        if isinstance(value, str):
+            return [resized(value, sizes, self._canonical)]
+        if type(value) in (int, bool, float) or value is None:
             return [value]
         return [lambda: resized(eval(code, dict(self._names)), sizes, self._canonical)]
 
@@ -426,3 +483,11 @@ def _value_of(name: str, sizes: Sizes) -> Any:
     if known is not None:
         return known[0]
     return sizes[role_of(name) or "units"]
+
+
+def _value_at(path: tuple[str, ...], sizes: Sizes) -> Any:
+    """The value of a setting in settings; a name that is only a measure means one of what it lies in."""
+    *outer, name = path
+    if outer and is_measure(name) and (role := role_of(outer[-1])) is not None:
+        return sizes[role]
+    return _value_of(name, sizes)

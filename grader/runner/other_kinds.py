@@ -30,6 +30,7 @@ def other_kinds(size: int, sizes: Sizes, tf: Any) -> list[Callable[[], Any]]:
         lambda: [size],
         lambda: tf.zeros(shape),
         lambda: [sizes["features"], sizes["units"]],
+        lambda: [sizes["units"], sizes["features"]],
         layer,
         lambda: shape,
     ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import copy
+import json
 import re
 import types
 from typing import Any
 
-from parameter_names import role_of
+from parameter_names import is_measure, role_of
 
 Sizes = dict[str, int]
 
@@ -21,26 +24,48 @@ class Configuration(dict):  # type: ignore[type-arg]
         except KeyError:
             raise AttributeError(name) from None
 
+    def __repr__(self) -> str:
+        return type(self).__name__  # in a message, what nobody but us gave would only confuse
+
 
 def snake(name: str) -> str:
     """``LSTMConfig`` -> ``lstm_config``."""
     return re.sub(r"(?<=[^_])([A-Z][a-z])", r"_\1", name).lower()
 
 
-def resized(value: Any, sizes: Sizes, canonical: Sizes, name: str = "") -> Any:
-    """A value of the student's own with the sizes of a case in the place of its own sizes."""
+def resized(value: Any, sizes: Sizes, canonical: Sizes, name: str = "", *, is_own: bool = False) -> Any:
+    """A value of the student's own with the sizes of a case in the place of its own sizes.
+
+    Args:
+        is_own: it is an object of a class that the student wrote, so its attributes are settings.
+    """
     if type(value) is int:
         role = role_of(name) or next((role for role in ("units", "features") if value == canonical[role]), None)
         return sizes[role] if role else value
     if isinstance(value, dict):
-        return type(value)({key: resized(item, sizes, canonical, str(key)) for key, item in value.items()})
+        return type(value)(_resized_settings(value, sizes, canonical))
     if type(value) in (list, tuple):
         return type(value)(resized(item, sizes, canonical) for item in value)
     if hasattr(value, "_replace") and hasattr(value, "_asdict"):  # a named tuple
         return value._replace(**resized(value._asdict(), sizes, canonical))
-    if isinstance(value, types.SimpleNamespace) or hasattr(value, "__dataclass_fields__"):
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        with contextlib.suppress(ValueError):  # it is no JSON
+            return json.dumps(resized(json.loads(value), sizes, canonical))
+    is_settings = isinstance(value, types.SimpleNamespace | argparse.Namespace) or (
+        is_own and hasattr(value, "__dict__")
+    )
+    if is_settings or hasattr(value, "__dataclass_fields__"):
         changed = copy.copy(value)
-        for key, item in vars(value).items():
-            object.__setattr__(changed, key, resized(item, sizes, canonical, key))
+        for key, item in _resized_settings(vars(value), sizes, canonical).items():
+            object.__setattr__(changed, key, item)
         return changed
     return value
+
+
+def _resized_settings(settings: dict[Any, Any], sizes: Sizes, canonical: Sizes) -> dict[Any, Any]:
+    """Settings by name. Where none is named like the units or has their number, one named like a measure is meant."""
+    names = {key: str(key) for key in settings}
+    numbers = [key for key, value in settings.items() if type(value) is int]
+    if not any(role_of(names[key]) == "units" or settings[key] == canonical["units"] for key in numbers):
+        names.update(dict.fromkeys([key for key in numbers if is_measure(names[key])][:1], "units"))
+    return {key: resized(value, sizes, canonical, names[key]) for key, value in settings.items()}

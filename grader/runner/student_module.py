@@ -31,6 +31,8 @@ FILE_NAME = "submission.py"
 LEAST_SECONDS = 0.1
 # Names that a statement brings, and characters of each.
 MAX_BROUGHT = 100
+# Settings in settings are looked at so deep.
+NESTED = 3
 
 # The exercise's cell as the course hands it out: the student's own definition replaces it.
 SUPPLIED_CELL = """
@@ -181,15 +183,10 @@ class StudentModule:
         They are named like a size of the exercise, and have its value.
         """
         for name, value in list(self.names.items()):
-            if isinstance(value, dict) and name != "__builtins__":
-                held, put = value, value.__setitem__
-            elif isinstance(value, types.SimpleNamespace) or is_plain(value):
-                held, put = dict(getattr(value, "__dict__", {})), partial(object.__setattr__, value)
-            elif isinstance(value, type) and value.__module__ == MODULE_NAME:
-                held, put = dict(vars(value)), partial(type.__setattr__, value)
-            else:
-                held, put = {name: value}, self.names.__setitem__
-            for key, number in held.items():
+            if name == "__builtins__":
+                continue
+            found = _held(value)
+            for put, key, number in _numbers(*found, NESTED) if found else [(self.names.__setitem__, name, value)]:
                 if type(number) is int and (role := self._size_of(str(key), number)):
                     yield partial(put, key), role
 
@@ -218,6 +215,27 @@ class StudentModule:
         value = eval(code, self.names)
         # A top-level await, which notebooks allow.
         return _drive(value) if code.co_flags & inspect.CO_COROUTINE else value
+
+
+Put = Callable[[Any, Any], None]
+
+
+def _held(value: Any) -> tuple[Put, dict[Any, Any]] | None:
+    """What a dictionary, a class or an object of settings holds, and how to put something else there."""
+    if isinstance(value, dict):
+        return value.__setitem__, value
+    if isinstance(value, types.SimpleNamespace) or is_plain(value):
+        return partial(object.__setattr__, value), dict(getattr(value, "__dict__", {}))
+    if isinstance(value, type) and value.__module__ == MODULE_NAME:
+        return partial(type.__setattr__, value), dict(vars(value))
+    return None
+
+
+def _numbers(put: Put, held: dict[Any, Any], depth: int) -> Iterator[tuple[Put, Any, Any]]:
+    """What is held, and what lies in it: ``CONFIG["lstm"]["units"]``."""
+    for key, value in held.items():
+        inner = _held(value) if depth else None
+        yield from _numbers(*inner, depth - 1) if inner else [(put, key, value)]
 
 
 def _drive(coroutine: Coroutine[Any, Any, Any]) -> Any:

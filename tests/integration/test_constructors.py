@@ -167,7 +167,52 @@ SOURCES = {
     "a dictionary of the module": _layers("", "CFG['hid']", before="CFG = {'hid': 32, 'emb': 16}"),
     "a class of the module": _layers("", "Config.HIDDEN", before="class Config:\n    HIDDEN = 32"),
     "a class attribute": _layers("", "self.HIDDEN", fields="HIDDEN = 32"),
+    "params['lstm']['units']": _layers("params", "params['lstm']['units']"),
+    "params['a']['b']['n']": _layers("conf", "conf['model']['net']['n']"),
+    "params.get('lstm', {})": _layers("params", "params.get('lstm', {}).get('width', 8)"),
+    "cfg.model.hid, cfg.data.emb": _weights("cfg", "cfg.data.emb", "cfg.model.hid"),
+    "sizes named by what they lie in": _weights("params", "params['input']['size']", "params['lstm']['size']"),
+    "a list in settings": _layers("hp", "hp['lstm']['layers'][0]['units']"),
+    "settings that must be a dictionary": _layers(
+        "cfg", "cfg['net']['hidden_size']", "assert isinstance(cfg, dict)"
+    ),
+    "json.loads(cfg)": _layers("cfg", "json.loads(cfg)['units']", before="import json"),
+    "json.loads(text)": _layers("text", "c['model']['N']", "c = json.loads(text)", before="import json"),
+    "from json import loads": _layers("s: str", "loads(s)['lstm']['units']", before="from json import loads"),
+    "JSON by default": _layers(
+        "cfg='{\"lstm\": {\"units\": 64}}'", "json.loads(cfg)['lstm']['units']", before="import json"
+    ),
+    "a number as text": _layers("N: str", "int(N)"),
+    "kwargs['N']": _layers("**kwargs", "kwargs['N']"),
+    "kwargs.get('width', 64)": _layers("**kwargs", "kwargs.get('width', 64)"),
+    "setattr of kwargs": _layers("**kw", "self.hidden", "[setattr(self, *item) for item in kw.items()]"),
+    "Config(**kwargs)": _layers(
+        "**cfg", "Config(**cfg).hidden_size", before=DATACLASS.format(frozen="", default="")
+    ),
+    "Config(**config)": _layers(
+        "config", "Config(**config).hidden_size", before=DATACLASS.format(frozen="", default="")
+    ),
+    "config=None or Config()": _layers(
+        "config=None", "config.hidden_size", "config = config or Config()",
+        before=DATACLASS.format(frozen="", default=" = 32"),
+    ),
+    "a measure in settings": _layers(
+        "config=Config()", "config.N", before=DATACLASS.format(frozen="", default=" = 9").replace("hidden_size", "N")
+    ),
+    "lstm: Config": _layers(
+        "lstm: Config", "lstm.hidden_size", before=DATACLASS.format(frozen="", default="")
+    ),
+    "settings without parameters": _layers(
+        "config: Config", "config.hidden", before="class Config:\n    def __init__(self):\n        self.hidden = 32"
+    ),
+    "a dictionary in one of the module": _layers("", "CFG['lstm']['hid']", before="CFG = {'lstm': {'hid': 32}}"),
+    "emb, units = shape": _weights("shape", "emb", "units").replace("self.u =", "emb, units = shape; self.u ="),
     # The student's own call.
+    "LSTM(parse_args())": _layers(
+        "a", "a.units", before="from argparse import ArgumentParser\n\np = ArgumentParser()",
+        after="p.add_argument('--units', type=int, default=32)\nmodel = LSTM(p.parse_args([]))",
+    ),
+    "LSTM('{...}')": _layers("s", "json.loads(s)['n']", before="import json", after="""model = LSTM('{"n": 32}')"""),
     "LSTM(64)": _layers("qq", "qq", after="model = LSTM(64)"),
     "LSTM({...})": _layers("cfg", "cfg['h']", after="model = LSTM({'h': 32, 'e': 16})"),
     "LSTM(P['size'])": _layers("qq", "qq", before="P = {'size': 32}", after="model = LSTM(P['size'])"),
@@ -223,7 +268,8 @@ def test_who_ignores_the_parameter_hears_of_its_default(grade_all):
 def test_a_constructor_that_wants_what_nobody_knows_is_told_which_argument(grade_all):
     sources = {
         "tokenizer": _layers("n_unit, tokenizer", "n_unit", "self.words = len(tokenizer.word_index)"),
-        "text": _layers("text", "json.loads(text)['units']", before="import json"),
+        "path": _layers("path", "json.load(open(path))['units']", before="import json"),
+        "cfg": _layers("cfg", "eval(cfg)['units']"),
     }
     for name, report in grade_all(sources).items():
         assert report.diagnoses[0].code == "init_signature"
