@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from grader.fitting import dropout, fitted, started_anew
 from grader.forms import PLAIN, Content, Form, readings
+from grader.shown_parts import parts_used
 from reference import Case, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, replay
 from reference.weights import DENSE_LETTERS
@@ -43,7 +44,8 @@ class Explanation:
 
     Args:
         residual: the largest difference that is left.
-        right_parts: those of `PARTS` that they leave right; of mistakes with equal numbers, what the mildest leaves.
+        right_parts: those of `PARTS` that they leave right and that the numbers show; of mistakes with equal numbers,
+            what the mildest leaves.
         also: codes of other mistakes with the same numbers.
         runner_up: the nearest single mistake that does not fit, and how far it is.
         form: in which the answers are read.
@@ -221,7 +223,8 @@ def _confirmed(
         return None
     codes = {mistake.code for mistake in mistakes}
     also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
-    parts = max((_left_right(others) for _, others in matching), key=len)
+    used = parts_used(mistakes, asked[0].case)
+    parts = max((_left_right(others) & parts_used(others, asked[0].case) for _, others in matching), key=len) & used
     return Explanation(mistakes, residual, parts, tuple(also))
 
 

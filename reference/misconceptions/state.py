@@ -137,7 +137,9 @@ def _thrice(gate: Array, value: Array) -> Array:
 
 def _outputs() -> Iterator[Mistake]:
     for code, name, formula in OUTPUTS:
-        yield Mistake(code, name, {"show": formula}, frozenset("o"))
+        # The same as ``c = g``, which leaves o right.
+        wrong = _wrong("r") if name == "h = o*tanh(g)" else frozenset("o")
+        yield Mistake(code, name, {"show": formula}, wrong)
     # The names of g and o exchanged, and so not only their layers but their activations.
     exchanged: dict[str, Any] = {"update": lambda m: m.f * m.c + m.i * m.o, "show": lambda m: m.g * np.tanh(m.new_c)}
     yield Mistake("gates_swapped_co", "c = f*c + i*o, h = g*tanh(c)", exchanged, _wrong("go"))

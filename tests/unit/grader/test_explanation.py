@@ -49,6 +49,33 @@ def test_a_mistake_of_the_bank_is_found(short, table):
         assert found.runner_up is None or found.runner_up[0] not in {*_codes(found), *found.also}
 
 
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("c = i*g", "igo"),  # f is never used
+        ("c stays", "igo"),  # the same numbers
+        ("h = o*tanh(g)", "go"),  # nor are i, f and c
+        ("h = tanh(c)", "ifgr"),
+        ("c = f*c + g", "fgor"),
+        ("c = c + i*g", "igor"),
+        ("c = c + g", "gor"),
+        ("h = c", "ifgr"),
+        ("first h", "ifgo"),
+        ("layers of i and f exchanged", "gor"),
+    ],
+)
+def test_what_the_numbers_do_not_show_is_not_called_right(explained, name, right):
+    mistake = NAMED["h stays" if name == "first h" else name]
+    found = explained(lambda case: replay([mistake], case))
+    assert found.right_parts == {"recurrence" if part == "r" else part for part in right}
+
+
+def test_a_gate_that_stands_in_for_another_one_is_not_called_right(explained):
+    """``c = f*g``: f is no forget gate there, though its layers are used."""
+    both = [NAMED["i has the layers of f"], NAMED["c = i*g"]]
+    assert explained(lambda case: replay(both, case)).right_parts == set("go")
+
+
 def test_two_mistakes_at_once_are_both_found_or_one_hides_the_other(short, table):
     hidden = 0
     for one, other in random.Random(3).sample(list(pairs()), 60):
