@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from grader.fitting import dropout, fitted, started_anew
 from grader.forms import PLAIN, Content, Form, readings
 from grader.shown_parts import parts_used
-from reference import Case, search_case
+from reference import Case, lstm_forward, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, replay
 from reference.weights import DENSE_LETTERS
 
@@ -89,13 +89,15 @@ def explain(
     candidates = [(each, asked) for each, asked in _readings(answers, cases) if form in (None, each)]
     # A form that fits fewer of the answers than another one fits by chance; to look it up would take seconds.
     most = max((len(asked) for _, asked in candidates), default=0)
-    candidates = [(each, asked) for each, asked in candidates if len(asked) == most][:MOST_READINGS]
+    looked_up = [each for each in candidates if each[0].taken is None and len(each[1]) == most][:MOST_READINGS]
+    # Loops that skip steps are not looked up, and give the shortest cases no answer.
+    candidates = [*looked_up, *[each for each in candidates if each[0].taken is not None][:MOST_READINGS]]
     if any(_residual((), asked) is not None for _, asked in candidates):
         return None
     found = [
         replace(explanation, form=each, mistakes=tuple(m for m in explanation.mistakes if m.name != each.implied))
         for each, asked in candidates
-        if (explanation := _explained(asked, table_of, idle)) is not None
+        if (explanation := _explained_as(each, asked, table_of, idle)) is not None
     ]
     # Where a form can have come about in several ways, the way that needs fewest other mistakes is believed.
     return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
@@ -159,6 +161,32 @@ def _explained(asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: 
         return None
     named = {mistake.code for mistake in found.mistakes} | set(found.also)
     return replace(found, runner_up=table.nearest_single(question.answer, question.known, named))
+
+
+def _explained_as(
+    form: Form, asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: frozenset[str]
+) -> Explanation | None:
+    if form.taken is None:
+        return _explained(asked, table_of, idle)
+    skipping = [each for each in (_without_skipped(each, form.taken) for each in asked) if each is not None]
+    if not skipping:
+        return None
+    residual = _residual((), skipping)
+    if residual is not None:
+        return Explanation((), residual, frozenset(PARTS) - form.wrong)
+    return _confirmed([(mistake,) for mistake in bank()], skipping, idle)
+
+
+def _without_skipped(asked: Asked, taken: tuple[int, int]) -> Asked | None:
+    """What a loop was really asked that takes only some steps of x, and its answer to that; None: too few of them."""
+    x = np.ascontiguousarray(asked.case.x[:, taken[0] :: taken[1]])
+    try:
+        spec = replace(asked.case.spec, timesteps=x.shape[1])
+    except ValueError:
+        return None
+    expected = lstm_forward(x, asked.case.weights).h.astype(np.float32)
+    case = Case(spec, x, asked.case.weights, expected)
+    return Asked(case, asked.answer[:, : x.shape[1]], np.ones(expected.shape, bool))
 
 
 def _is_constant(numbers: Array) -> bool:

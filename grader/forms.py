@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.misconceptions import PARTS, RECURRENCE
+from grader.form_steps import ALL, FIRST, LAST, NO_STEP, STEPS, Steps
 
 Array = NDArray[np.floating]
 Shape = tuple[int, ...]
-NOTHING: frozenset[str] = frozenset()
 # Of a container with more items of one shape, no single one is taken for the whole answer.
 MOST_ELEMENTS = 10
 #: Types with fewer digits than float32 -> the largest relative error of a number rounded to them.
@@ -42,52 +41,6 @@ class Items:
 Content = Array | tuple[Items, ...]
 
 
-#: A step of an answer that is none of the sequence's.
-NO_STEP = -1
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Which steps an answer has.
-
-    Args:
-        there: number of timesteps, and of steps in the answer -> which step each of these is, or `NO_STEP`; None: an
-            answer of so many steps does not have these.
-        code: how the form is called; None for all steps, and where a code of its own says it.
-        wrong: the `PARTS` that such an answer has wrong, or does not show.
-        implied: a mistake of the bank that gives these steps, and is no other mistake then.
-        whole: all steps are there.
-    """
-
-    there: Callable[[int, int], Sequence[int] | None]
-    code: str | None = None
-    wrong: frozenset[str] = NOTHING
-    implied: str | None = None
-    whole: bool = False
-
-
-ALL = Steps(lambda n, k: range(n) if k == n else None, whole=True)
-LAST = Steps(lambda n, k: [n - 1] if k == 1 else None, "last_step")
-FIRST = Steps(lambda n, k: [0] if k == 1 else None, "first_step", frozenset(PARTS))
-STEPS = (
-    ALL,
-    LAST,
-    FIRST,
-    Steps(lambda n, k: range(k) if 1 < k == n - 1 else None, "all_but_last"),
-    Steps(lambda n, k: range(1, n) if 1 < k == n - 1 else None, "all_but_first"),
-    # The loop begins with the second step, and what it answers there is the first answer.
-    Steps(lambda n, k: range(k) if 1 < k == n - 1 else None, wrong=RECURRENCE, implied="next x, the last twice"),
-    Steps(lambda n, k: range(0, n, 2) if 1 < k == -(-n // 2) else None, "every_second_step"),
-    Steps(
-        lambda n, k: range(0, n, 2) if 1 < k == -(-n // 2) else None,
-        wrong=RECURRENCE,
-        implied="every second step, each twice",
-    ),
-    Steps(lambda n, k: range(k) if 1 < k < n else None, "first_steps"),
-    Steps(lambda n, k: range(n - k, n) if 1 < k < n else None, "last_steps"),
-    Steps(lambda n, k: [NO_STEP, *range(n)] if k == n + 1 else None, "extra_first_step", whole=True),
-    Steps(lambda n, k: [*range(n), NO_STEP] if k == n + 1 else None, "extra_last_step", whole=True),
-)
 IN_ORDER = (0, 1, 2)
 # Of so many things that are stacked, such as h and c, the answer may be one.
 MOST_STACKED = 4
@@ -201,7 +154,7 @@ def _layouts() -> Iterator[Layout]:
             yield from (Layout(order, steps, bare=bare) for order in orders)
             if steps in (LAST, FIRST):
                 yield from (Layout(order, steps, bare=bare, without_time=True) for order in (IN_ORDER, (2, 1, 0)))
-    yield from (Layout(order, steps, joined=True) for steps in STEPS if steps.whole for order in orders)
+    yield from (Layout(order, steps, joined=True) for steps in STEPS if steps.may_be_joined for order in orders)
     for steps, cut in itertools.product((ALL, LAST), CUTS):
         yield from (Layout(order, steps, cut=cut) for order in orders)
         if steps is LAST:
@@ -276,6 +229,11 @@ class Form:
     @property
     def wrong(self) -> frozenset[str]:
         return self.layout.steps.wrong
+
+    @property
+    def taken(self) -> tuple[int, int] | None:
+        """With which step the loop begins, and its stride, where it skips some."""
+        return self.layout.steps.taken
 
     @property
     def codes(self) -> list[str]:

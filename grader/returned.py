@@ -30,8 +30,20 @@ LACKING: dict[str, Problem] = {
     "every_second_step": ("step_two", {"variant": "cut"}),
     "every second step, each twice": ("step_two", {}),
     "all_but_first": ("missing_step", {"variant": "first"}),
+    "first_steps": ("missing_step", {"variant": "last_steps"}),
+    "last_steps": ("missing_step", {"variant": "first_steps"}),
     "all_but_last": ("missing_step", {"variant": "last"}),
     "next x, the last twice": ("missing_step", {"variant": "late"}),
+}
+
+#: What an answer has too much -> the variant of its shape's code.
+EXTRA = {
+    "extra_first_step": "one_more",
+    "extra_last_step": "one_more",
+    "extra_steps": "some_more",
+    "extra_first_steps": "some_more",
+    "extra_last_steps": "some_more",
+    "among_others": "among_others",
 }
 
 
@@ -85,10 +97,13 @@ def _shape_problem(
         (batch, timesteps * units): "concat_not_stack",
         (batch, (timesteps + 1) // 2, units): "step_two",
     }
-    if form is not None and form.layout.steps.code in ("first_steps", "last_steps"):
-        known.pop((batch, (timesteps + 1) // 2, units))
+    other_axis = {(batch, features, units): "loop_features", (batch, batch, units): "loop_batch"}
+    if shape in other_axis and (form is None or not form.wrong):
+        return "wrong_shape", {"variant": other_axis[shape]}
+    if lacking is not None and form is not None and form.place is None and form.layout.order == IN_ORDER:
+        return lacking
     if code := known.get(shape):
-        return code, lacking[1] if lacking and lacking[0] == code else {}
+        return code, {}
     if 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
         return "extra_axis", {}
     if form is not None and form.place is None and (cut := form.layout.cut) is not None:
@@ -96,12 +111,12 @@ def _shape_problem(
         return "wrong_shape", {"variant": "pairs" if cut.stacked else "two_states"} if twice else {}
     if form is not None and form.place is None and form.layout.order != IN_ORDER:
         return ORDERS.get(form.layout.order, "wrong_transpose"), {}
+    if form is not None and (extra := EXTRA.get(form.layout.steps.code or "")):
+        return "wrong_shape", {"variant": extra, "times": max(shape) // timesteps}
     if sorted(shape) == sorted(expected):
         return "wrong_transpose", {}
     likely: dict[tuple[int | None, ...], str] = {
         (batch, timesteps, features): "like_x",
-        (batch, features, units): "loop_features",
-        (batch, batch, units): "loop_batch",
         (batch, timesteps + 1, units): "one_more",
         (batch, timesteps, 2 * units): "two_states",
         **{(*expected[:axis], 2, *expected[axis:]): "pairs" for axis in range(4)},
@@ -127,6 +142,11 @@ def steps_problem(form: Form | None) -> Problem | None:
         return None
     if form.layout.steps.code == "first_step" and form.place is not None:
         return None  # a list of steps has the first one, whatever else is in it
+    if form.taken is not None:
+        first, stride = form.taken
+        if stride == 1:
+            return "missing_step", {"variant": "late_steps", "skipped": first}
+        return "step_two", {"variant": "stride", "stride": stride, "first_step": first}
     return LACKING.get(form.layout.steps.code or form.implied or "")
 
 

@@ -51,9 +51,8 @@ def resized(value: Any, sizes: Sizes, canonical: Sizes, name: str = "", *, is_ow
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         with contextlib.suppress(ValueError):  # it is no JSON
             return json.dumps(resized(json.loads(value), sizes, canonical))
-    is_settings = isinstance(value, types.SimpleNamespace | argparse.Namespace) or (
-        is_own and hasattr(value, "__dict__")
-    )
+    # A layer is the student's own too, and can be called; settings cannot.
+    is_settings = isinstance(value, types.SimpleNamespace | argparse.Namespace) or (is_own and not callable(value))
     if is_settings or hasattr(value, "__dataclass_fields__"):
         changed = copy.copy(value)
         for key, item in _resized_settings(vars(value), sizes, canonical).items():

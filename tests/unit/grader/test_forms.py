@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -104,6 +106,10 @@ ARRAYS = {
     "time first, a step too few": (lambda y: y.swapaxes(0, 1)[1:], ["time_major", "all_but_first"]),
     "side by side, a step too many": (lambda y: np.concatenate(list(_longer(y, 0).swapaxes(0, 1)), 1),
                                       ["joined_time", "extra_first_step"]),
+    "h twice in each step": (lambda y: np.repeat(y, 2, axis=1), ["among_others"]),
+    "h and c in turn": (lambda y: np.stack([y, 7 * y], 2).reshape(len(y), -1, y.shape[2]), ["among_others"]),
+    "three steps too many": (lambda y: np.concatenate([7 * y[:, :3], y], 1), ["extra_first_steps"]),
+    "steps too many at both ends": (lambda y: np.concatenate([0 * y[:, :1], y, 0 * y[:, :1]], 1), ["extra_steps"]),
     "h and c stacked, time first": (lambda y: np.stack([y, 7 * y]).transpose(2, 0, 1, 3), ["stacked", "time_major"]),
     "c and h stacked in the end": (lambda y: np.stack([7 * y, y], -1), ["stacked"]),
     "h beside c": (lambda y: _beside(y), ["beside"]),
@@ -169,6 +175,27 @@ def test_a_loop_over_every_second_step_earns_the_same_in_a_list(evidence_of, sha
     evidence = evidence_of(lambda case: shaped(replay([late], case)[:, ::2]), kind="tensor")
     check = _checked(evidence)["equivalence"]
     assert (check.code, check.points) == ("wrong_values_and_form", 20)
+
+
+def _looped(case, mistakes, start, stride):
+    """The answer of a loop over some steps of x alone."""
+    taken = case.x[:, start::stride]
+    x = np.concatenate([taken, np.zeros_like(case.x[:, taken.shape[1] :])], axis=1)
+    return replay(mistakes, replace(case, x=x))[:, : max(1, taken.shape[1])]
+
+
+@pytest.mark.parametrize(
+    ("start", "stride", "code"),
+    [(2, 1, "missing_step"), (5, 1, "missing_step"), (1, 2, "step_two"), (0, 3, "step_two")],
+)
+@pytest.mark.parametrize("shaped", [lambda y: y, lambda y: held(steps(y))], ids=["a tensor", "a list"])
+def test_a_loop_that_skips_steps_earns_what_its_cell_is_worth(cases, evidence_of, start, stride, code, shaped):
+    for mistakes, points in (((), 20), ((NAMED["layers of i and f exchanged"],), 10)):
+        evidence = evidence_of(lambda case, m=mistakes: shaped(_looped(case, m, start, stride)))
+        check = _checked(evidence)["equivalence"]
+        assert (check.code, check.points) == ("wrong_values_and_form", points)
+        told = [each.code for each in diagnose(evidence, cases)]
+        assert [code, *(mistake.code for mistake in mistakes)] == told[-1 - len(mistakes) :]
 
 
 def test_a_first_step_alone_shows_nothing(evidence_of):

@@ -1,0 +1,93 @@
+"""Which steps of a sequence an answer has: all of them, some, more than there are, or those of a loop that skips some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from reference.misconceptions import PARTS, RECURRENCE
+
+NOTHING: frozenset[str] = frozenset()
+#: A step of an answer that is none of the sequence's.
+NO_STEP = -1
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Which steps an answer has.
+
+    Args:
+        there: number of timesteps, and of steps in the answer -> which step each of these is, or `NO_STEP`; None: an
+            answer of so many steps does not have these.
+        code: how the form is called; None for all steps, and where a code of its own says it.
+        wrong: the `PARTS` that such an answer has wrong, or does not show.
+        implied: a mistake of the bank that gives these steps, and is no other mistake then.
+        whole: all steps are there.
+        taken: with which step the loop begins, and its stride, where it skips some: then the answer is right for an x of these alone.
+    """
+
+    there: Callable[[int, int], Sequence[int] | None]
+    code: str | None = None
+    wrong: frozenset[str] = NOTHING
+    implied: str | None = None
+    whole: bool = False
+    taken: tuple[int, int] | None = None
+
+    @property
+    def may_be_joined(self) -> bool:
+        """Whether a shape of fewer axes is enough to suspect these steps: any number of entries may be too many."""
+        return self.whole and self.code in (None, "extra_first_step", "extra_last_step")
+
+
+ALL = Steps(lambda n, k: range(n) if k == n else None, whole=True)
+LAST = Steps(lambda n, k: [n - 1] if k == 1 else None, "last_step")
+FIRST = Steps(lambda n, k: [0] if k == 1 else None, "first_step", frozenset(PARTS))
+
+
+def _looped(start: int, stride: int) -> Steps:
+    """Of a loop over ``range(start, timesteps, stride)``, which skips the other steps of x."""
+
+    def there(n: int, k: int) -> Sequence[int] | None:
+        return range(k) if 1 < k == len(range(start, n, stride)) else None
+
+    return Steps(there, wrong=RECURRENCE, taken=(start, stride))
+
+
+def _among_others(each: int, at: int) -> Steps:
+    """So many entries for each step, of which the one at this place is the step's own."""
+
+    def there(n: int, k: int) -> Sequence[int] | None:
+        return [place // each if place % each == at else NO_STEP for place in range(k)] if k == each * n else None
+
+    return Steps(there, "among_others", whole=True)
+
+
+# Loops over other steps, `taken`, than the bank of mistakes has.
+LOOPED = (*(_looped(start, 1) for start in range(2, 11)), *(_looped(start, 2) for start in (1, 2)))
+LOOPED = (*LOOPED, *(_looped(start, stride) for stride in (3, 4, 5) for start in (0, 1)))
+MOST_ENTRIES = 4
+
+STEPS = (
+    ALL,
+    LAST,
+    FIRST,
+    Steps(lambda n, k: range(k) if 1 < k == n - 1 else None, "all_but_last"),
+    Steps(lambda n, k: range(1, n) if 1 < k == n - 1 else None, "all_but_first"),
+    # The loop begins with the second step, and what it answers there is the first answer.
+    Steps(lambda n, k: range(k) if 1 < k == n - 1 else None, wrong=RECURRENCE, implied="next x, the last twice"),
+    Steps(lambda n, k: range(0, n, 2) if 1 < k == -(-n // 2) else None, "every_second_step"),
+    Steps(
+        lambda n, k: range(0, n, 2) if 1 < k == -(-n // 2) else None,
+        wrong=RECURRENCE,
+        implied="every second step, each twice",
+    ),
+    Steps(lambda n, k: range(k) if 1 < k < n else None, "first_steps"),
+    Steps(lambda n, k: range(n - k, n) if 1 < k < n else None, "last_steps"),
+    Steps(lambda n, k: [NO_STEP, *range(n)] if k == n + 1 else None, "extra_first_step", whole=True),
+    Steps(lambda n, k: [*range(n), NO_STEP] if k == n + 1 else None, "extra_last_step", whole=True),
+    Steps(lambda n, k: [NO_STEP, *range(n), NO_STEP] if k == n + 2 else None, "extra_steps", whole=True),
+    Steps(lambda n, k: [NO_STEP] * (k - n) + [*range(n)] if n + 1 < k else None, "extra_first_steps", whole=True),
+    Steps(lambda n, k: [*range(n)] + [NO_STEP] * (k - n) if n + 1 < k else None, "extra_last_steps", whole=True),
+    *(_among_others(each, at) for each in range(2, MOST_ENTRIES + 1) for at in (0, each - 1)),
+    *LOOPED,
+)
