@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from grader.fitting import dropout, fitted, started_anew
 from grader.forms import PLAIN, Content, Form, readings
+from grader.gate_fitting import suspects
 from grader.shown_parts import parts_used
 from reference import Case, lstm_forward, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, replay
@@ -145,10 +146,15 @@ def _explained(asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: 
     if searched.spec.values != "wide":
         return _confirmed([(mistake,) for mistake in bank()], asked, idle)
     table, question = table_of(searched), next(each for each in asked if each.case is searched)
-    suspects = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
-    found = _confirmed([tuple(bank()[index] for index in entry) for entry in suspects], asked, idle)
+    entries = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
+    found = _confirmed([tuple(bank()[index] for index in entry) for entry in entries], asked, idle)
     # One case alone, or a part of an answer, could be met by some number or other.
     whole = len(asked) > 1 and all(each.known.all() and not _is_constant(each.answer) for each in asked)
+    if whole and (found is None or len(found.mistakes) > 1):
+        # One mistake inside a gate is likelier than two known ones with the same numbers.
+        longest = max(asked, key=lambda each: each.case.expected.size)
+        inside = (_confirmed([suspect], asked, idle) for suspect in suspects(longest.case, longest.answer))
+        found = next((fit for fit in inside if fit is not None), found)
     if found is None and whole:
         answers = {each.case.spec.id: each.answer for each in asked}
         # Fits hold on all cases or not at all, so the first one is as good as any.
@@ -228,11 +234,11 @@ def explain_changing(
 
 
 def _confirmed(
-    suspects: Iterable[tuple[Mistake, ...]], asked: Sequence[Asked], idle: frozenset[str]
+    candidates: Iterable[tuple[Mistake, ...]], asked: Sequence[Asked], idle: frozenset[str]
 ) -> Explanation | None:
     """The best of the suspects that hold on all cases. A single mistake is believed before any pair."""
     matching: list[tuple[float, tuple[Mistake, ...]]] = []
-    for mistakes in suspects:
+    for mistakes in candidates:
         if matching and (len(mistakes) > len(matching[0][1]) or len(matching) >= MOST_CONFIRMED):
             break
         residual = _residual(mistakes, asked)

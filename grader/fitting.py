@@ -7,6 +7,7 @@ answers than numbers, so that nothing else fits.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -219,11 +220,14 @@ ACTIVATIONS: dict[str, tuple[Function, Function]] = {
 
 def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) -> Iterator[Suspect]:
     """The right answer through a linear map and perhaps an activation; every model has a map of its own."""
-    for activation, (function, inverse) in ACTIVATIONS.items():
+    for activation, is_passed_on in itertools.product(ACTIVATIONS, (False, True)):
+        function, inverse = ACTIVATIONS[activation]
         maps: dict[tuple[int, ...], Array] = {}
         for case in sorted(cases, key=lambda case: -case.expected.size):
             with np.errstate(all="ignore"):
-                found = _linear_map(case.expected, inverse(answers[case.spec.id].astype(np.float64)))
+                answer = answers[case.spec.id]
+                h = _step_by_step(case, answer) if is_passed_on else case.expected
+                found = _linear_map(h, inverse(answer.astype(np.float64)))
             if found is None:
                 # Too short to tell: the map of a longer case of the same model must do.
                 sizes = (case.spec.features, case.spec.units)
@@ -232,7 +236,7 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
                 break
             maps[case.x.shape] = found
         if len(maps) == len(cases) and any(_mixes_units(map) for map in maps.values()):
-            yield (_dense(activation, function, maps),)
+            yield (_dense(activation, function, maps, is_passed_on),)
 
 
 def _linear_map(h: Array, z: Array) -> Array | None:
@@ -251,12 +255,21 @@ def _mixes_units(map: Array) -> bool:
     return bool(((np.abs(map[:-1]) > ALIKE).sum(axis=0) > 1).any())
 
 
-def _dense(activation: str, function: Function, maps: Mapping[tuple[int, ...], Array]) -> Mistake:
+def _dense(activation: str, function: Function, maps: Mapping[tuple[int, ...], Array], is_passed_on: bool) -> Mistake:
     def layer(y: Array, x: Array) -> Array:
         map = maps[x.shape]
         return np.asarray(function(y @ map[:-1] + map[-1]))
 
+    by_units = {map.shape[1]: map for map in maps.values()}
+
+    def layer_in_step(h: Array) -> Array:
+        map = by_units[h.shape[-1]]
+        return np.asarray(function(h @ map[:-1] + map[-1]))
+
     params = {"function": activation} if activation != "linear" else {}
+    if is_passed_on:
+        name = f"h through a Dense layer, {activation}"
+        return Mistake("extra_dense", name, {"hold": layer_in_step}, RECURRENCE, {**params, "variant": "passed_on"})
     return Mistake("extra_dense", f"through a Dense layer, {activation}", {"values": layer}, RECURRENCE, params)
 
 

@@ -1,4 +1,4 @@
-"""Which steps of a sequence an answer has: all of them, some, more than there are, or those of a loop that skips some."""
+"""Which steps of a sequence an answer has: all, some, more than there are, or those of a loop that skips some."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Steps:
         wrong: the `PARTS` that such an answer has wrong, or does not show.
         implied: a mistake of the bank that gives these steps, and is no other mistake then.
         whole: all steps are there.
-        taken: with which step the loop begins, and its stride, where it skips some: then the answer is right for an x of these alone.
+        taken: where a loop skips steps, with which one it begins, and its stride: the answer is that to these alone.
     """
 
     there: Callable[[int, int], Sequence[int] | None]

@@ -1,7 +1,7 @@
 """Which parts an answer with known mistakes shows to be right.
 
-A part that a mistake does not touch is right only as far as the numbers tell: where ``c = i*g`` forgets the term with f,
-whatever f is gives the same answer. So every part is changed in turn, and what makes no difference earns nothing.
+A part that a mistake does not touch is right only as far as the numbers tell: where ``c = i*g`` forgets the term with
+f, whatever f is gives the same answer. So every part is changed in turn, and what makes no difference earns nothing.
 """
 
 from __future__ import annotations

@@ -34,7 +34,9 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     Where a shape can be read in two ways (a square matrix), the layout that fits most of the weights is meant.
     """
     rows = {"kernel": features, "recurrent_kernel": units, "both": features + units}
-    shaped = [leaf for leaf in leaves if leaf.shape is not None]
+    # What a layer of normalisation has for weights is as long as a bias, and none.
+    scaling = {leaf.path.rpartition(".")[0] for leaf in leaves if leaf.path.endswith(".gamma")}
+    shaped = [leaf for leaf in leaves if leaf.shape is not None and leaf.path.rpartition(".")[0] not in scaling]
     fused: dict[str, list[Leaf]] = {array: [] for array in rows}
     single: dict[str, list[Leaf]] = {array: [] for array in rows}
     readings: list[tuple[Leaf, dict[str, list[Leaf]], dict[str, tuple[str, ...]]]] = []

@@ -40,6 +40,7 @@ CODES = """
     tanh_of_product tanh_on_state c_sum_not_product c_grouping c_sign coupled_gate matmul_instead_of_elementwise
     peephole old_c_in_output gate_from_new_h gates_use_c_not_h forget_term_missing input_gate_missing
     output_gate_missing c_as_candidate recurrent_missing x_not_used bias_missing bias_twice forget_bias_extra
+    gate_arithmetic gate_hears_other
     gate_weights_misshapen gate_weights_missing
     hc_swapped h_not_updated c_not_updated state_reset_each_step state_kept_between_calls state_init_ones
     state_init_random state_init_not_zero
@@ -114,6 +115,12 @@ VARIANTS = {
     "c_sum_not_product": {"output"},
     "c_as_candidate": {"output"},
     "coupled_gate": {"output", "itself"},
+    "gate_arithmetic": {
+        *("inside", "inside_factor", "inside_added", "x_factor", "h_factor", "factor", "written", "added", "line"),
+        *("constant", "power", "limits", "limits_inside", "rounded"),
+    },
+    "layer_norm": {"gates"},
+    "extra_dense": {"passed_on"},
     "no_tanh_output": {"other"},
     "output_gate_missing": {"bare"},
     "returns_c": {"tanh"},

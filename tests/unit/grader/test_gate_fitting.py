@@ -1,0 +1,111 @@
+"""Numbers in a gate, and what stands in the place of h, are read off the answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grader.explanation import explain
+from grader.gate_fitting import HEARD, _hears, _norm, function_of
+from reference.misconceptions import Mistake, bank, replay
+
+NAMES = {"i": "I", "f": "F", "g": "C", "o": "O"}
+
+
+@pytest.fixture(scope="module")
+def explained(cases, table):
+    def find(*mistakes):
+        answers = {case.spec.id: np.asarray(replay(mistakes, case, np.float32), np.float32) for case in cases}
+        return explain(answers, cases, lambda case: table)
+
+    return find
+
+
+def _act(gates, function):
+    return Mistake("", "odd", {f"act.{g}": (lambda z, g=g: function(function_of(g), z)) for g in gates}, frozenset())
+
+
+def _told(found):
+    (mistake,) = found.mistakes
+    return mistake.code, {name: value for name, value in mistake.params.items() if name != "gates"}
+
+
+ODD = {
+    "2z": (lambda f, z: f(2 * z), {"variant": "inside_factor", "value": 2.0}),
+    "z/sqrt(32)": (lambda f, z: f(z / 32**0.5), {"variant": "inside_factor", "value": pytest.approx(32**-0.5, 1e-4)}),
+    "z-3": (lambda f, z: f(z - 0.3), {"variant": "inside_added", "value": -0.3}),
+    "+0.5": (lambda f, z: f(z) + 0.5, {"variant": "added", "value": 0.5}),
+    "2a-0.1": (lambda f, z: 2 * f(z) - 0.1, {"variant": "line", "value": 2.0, "added": -0.1}),
+    "0.7": (lambda f, z: np.full_like(z, 0.7), {"variant": "constant", "value": 0.7}),
+    "squared": (lambda f, z: f(z) ** 2, {"variant": "power", "value": 2.0}),
+    "clipped": (lambda f, z: np.clip(f(z), 0.2, 0.8), {"variant": "limits", "low": 0.2, "high": 0.8}),
+    "clipped sum": (lambda f, z: f(np.clip(z, -1, 1)), {"variant": "limits_inside", "low": -1.0, "high": 1.0}),
+    "rounded": (lambda f, z: np.round(f(z)), {"variant": "rounded"}),
+}
+
+
+@pytest.mark.parametrize("gate", NAMES)
+@pytest.mark.parametrize("name", ODD)
+def test_arithmetic_in_one_gate_is_named_with_its_number(explained, gate, name):
+    function, expected = ODD[name]
+    found = explained(_act(gate, function))
+    if (gate, name) == ("f", "z-3"):
+        assert _told(found) == ("forget_bias_extra", {"value": -0.3})
+    else:
+        assert _told(found) == ("gate_arithmetic", expected)
+        assert found.mistakes[0].params["gates"] == [NAMES[gate]]
+    assert gate not in found.right_parts
+    assert len(found.right_parts) >= (2 if name in ("0.7", "rounded") else 4)
+
+
+@pytest.mark.parametrize("gates", ["ifgo", "ifo"])
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda f, z: f(2 * z), {"variant": "inside_factor", "value": 2.0}),
+        (lambda f, z: f(z + 1), {"variant": "inside_added", "value": 1.0}),
+        (lambda f, z: 0.5 * f(z), {"variant": "factor", "value": 0.5}),
+    ],
+)
+def test_the_same_number_in_all_gates_is_found(explained, gates, function, expected):
+    found = explained(_act(gates, function))
+    assert _told(found) == ("gate_arithmetic", expected)
+    assert found.mistakes[0].params["gates"] == [NAMES[gate] for gate in gates]
+
+
+@pytest.mark.parametrize("gates", ["i", "f", "g", "o", "ifgo", "ifo"])
+def test_normalised_sums_are_named(explained, gates):
+    found = explained(_act(gates, lambda f, z: f(_norm(z, 1e-3))))
+    assert _told(found) == ("layer_norm", {"variant": "gates"})
+
+
+@pytest.mark.parametrize("gate", NAMES)
+@pytest.mark.parametrize("heard", HEARD)
+def test_an_h_layer_that_is_given_something_else_is_named(explained, gate, heard):
+    found = explained(_hears(gate, heard, HEARD[heard]))
+    assert _told(found) == ("gate_hears_other", {"heard": heard})
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "params"),
+    [
+        ({"keep": lambda c: np.clip(c, -0.7, 0.7)}, "state_clipped", {"low": -0.7, "high": 0.7, "of": ["c"]}),
+        ({"hold": lambda h: np.clip(h, -0.3, 0.3)}, "state_clipped", {"low": -0.3, "high": 0.3, "of": ["h"]}),
+        ({"values": lambda y, x: np.clip(y, -0.3, 0.2)}, "state_clipped", {"low": -0.3, "high": 0.2, "of": ["answer"]}),
+        ({"keep": lambda c: 0.9 * c}, "scaled", {"factor": 0.9, "of": ["c"]}),
+        ({"hold": lambda h: 0.8 * h}, "scaled", {"factor": 0.8, "of": ["h"]}),
+    ],
+)
+def test_a_limit_or_a_factor_of_a_state_is_read_off(explained, changes, code, params):
+    found = explained(Mistake("", "odd", changes, frozenset()))
+    assert (found.mistakes[0].code, dict(found.mistakes[0].params)) == (code, params)
+
+
+def test_a_known_mistake_keeps_its_name(explained):
+    for mistake in bank()[5::60]:
+        found = explained(mistake)
+        assert mistake.code in {*(each.code for each in found.mistakes), *found.also}
+
+
+def test_a_gate_that_no_formula_explains_has_no_name(explained):
+    assert explained(_act("i", lambda f, z: f(z) * (1 + 0.3 * np.sin(9 * z)))) is None
