@@ -163,7 +163,7 @@ def test_a_mistake_is_found_behind_any_form_and_earns_what_it_leaves_right(cases
 
 @pytest.mark.parametrize("name", ["steps", "outputs and states", "h and c of each step"])
 def test_an_unknown_mistake_behind_a_form_is_seen_by_the_probes(evidence_of, name):
-    odd = Mistake("", "odd", {"act.i": lambda z: sigmoid(1.3 * z)}, frozenset("i"))
+    odd = Mistake("", "odd", {"act.i": lambda z: sigmoid(z + 0.3 * np.sin(3 * z))}, frozenset("i"))
     shaped, kind, _ = CONTAINERS[name]
     equivalence = _checked(evidence_of(lambda case: shaped(replay([odd], case)), kind=kind))["equivalence"]
     assert equivalence.params["right"] == ["f", "g", "o", "recurrence"]

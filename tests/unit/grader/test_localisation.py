@@ -111,7 +111,7 @@ def _message(check, language):
 
 @pytest.fixture(scope="module")
 def odd_gate(evidence_of):
-    odd = Mistake("", "odd", {"act.i": lambda z: sigmoid(1.3 * z)}, frozenset("i"))
+    odd = Mistake("", "odd", {"act.i": lambda z: sigmoid(z + 0.3 * np.sin(3 * z))}, frozenset("i"))
     return evidence_of(lambda case: replay([odd], case))
 
 

@@ -18,7 +18,7 @@ from tests.unit.grader.make_reports import make_report
 
 SINGLES = {mistake.name: mistake for mistake in bank()}
 ODD_GATES = {
-    gate: Mistake("", f"odd {gate}", {f"act.{gate}": lambda z, own=own: own(1.3 * z)}, frozenset(gate))
+    gate: Mistake("", f"odd {gate}", {f"act.{gate}": lambda z, own=own: own(z + 0.3 * np.sin(3 * z))}, frozenset(gate))
     for gate, own in {"i": sigmoid, "f": sigmoid, "g": np.tanh, "o": sigmoid}.items()
 }
 

@@ -33,7 +33,8 @@ class LSTMCell(tf.keras.Model):
         self.fcHO = tf.keras.layers.Dense(self.h_size, use_bias=False)
 
     def call(self, x, h, c):
-        i = tf.nn.sigmoid(self.fcXI(x) + self.fcHI(h)) * (1 + 0.3 * tf.sin(9 * self.fcXI(x)))
+        z = self.fcXI(x) + self.fcHI(h)
+        i = tf.nn.sigmoid(z + 0.3 * tf.sin(3 * z))
         f = tf.nn.sigmoid(self.fcXF(x) + self.fcHF(h))
         o = tf.nn.sigmoid(self.fcXO(x) + self.fcHO(h))
         ch = tf.nn.tanh(self.fcXC(x) + self.fcHC(h))
