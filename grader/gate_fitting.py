@@ -201,7 +201,8 @@ def _outside(gate: str, factor: float, constant: float) -> Mistake:
         variant = {"variant": "line", "value": factor, "added": constant}
     changes = {f"act.{gate}": lambda z: factor * function(z) + constant}
     name = f"{factor:g} {gate} + {constant:g}"
-    return Mistake("gate_arithmetic", name, changes, frozenset(gate), _named(gate, **variant))
+    params = variant if variant["variant"] == "written" else _named(gate, **variant)
+    return Mistake("gate_arithmetic", name, changes, frozenset(gate), params)
 
 
 def _inside(gate: str, of_x: float, of_h: float, added: float) -> Mistake:
