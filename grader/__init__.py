@@ -14,8 +14,8 @@ from grader.errors import (
     UnknownAssignment,
 )
 from grader.pipeline import grade
-from grader.report import Report, Status
-from grader.reporting import internal_error
+from grader.report.model import Report, Status
+from grader.reporting.assembly import internal_error
 from grader.submission import Submission
 
 __all__ = [

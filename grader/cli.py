@@ -23,13 +23,14 @@ from grader.assignment import Assignment, assignment_schema, read_assignment
 from grader.batch.command import batch_command
 from grader.doctor import doctor
 from grader.errors import AssignmentError
+from grader.execution.stages import Progress
 from grader.formats import FORMATS, View
 from grader.formats.text import print_report
-from grader.messages import translate
 from grader.pipeline import grade
-from grader.report import Report, Status
-from grader.report_diff import diff_reports, diff_text
-from grader.report_schema import NotAReport, read_report, report_schema
+from grader.report.difference import diff_reports, diff_text
+from grader.report.messages import translate
+from grader.report.model import Report, Status
+from grader.report.schema import NotAReport, read_report, report_schema
 from grader.sandbox import ForkSandbox, Kind
 from grader.shell import (
     BELOW,
@@ -49,7 +50,6 @@ from grader.shell import (
     wanted_device,
     write_everything,
 )
-from grader.stages import Progress
 from grader.submission import Submission
 
 # Of `diff`, as of other tools of that name.

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from grader.assignment import Assignment, load_assignments
-from grader.comparison import compare
+from grader.numerics.comparison import compare
 from grader.pipeline import grade
-from grader.report import Status
+from grader.report.model import Status
 from grader.sandbox import Device, DeviceChoice, ForkSandbox, Kind, cgroups, choose_device
 from grader.selftest import correct_submission
 from grader.shell import (

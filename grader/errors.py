@@ -1,6 +1,6 @@
 """What can stop us from grading, sorted by who can fix it.
 
-What the student's code did is a value (`grader.report.Status`); what stopped *us* is an exception::
+What the student's code did is a value (`grader.report.model.Status`); what stopped *us* is an exception::
 
     GraderError
       SubmissionError         the student

@@ -6,20 +6,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from grader.artefacts import Sink
 from grader.assignment import Assignment
-from grader.checks.evidence import Evidence
 from grader.checks.registry import TASK2, run_checks
+from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.understanding import understood
 from grader.errors import SandboxClosed, SandboxError
-from grader.execution import Execution, Runner
-from grader.reading import Reading, read
-from grader.report import Check, Report
-from grader.reporting import internal_error, points_of, report_on, unreadable
+from grader.execution.reading import Reading, read
+from grader.execution.run import Execution, Runner
+from grader.execution.stages import Progress, Stages
+from grader.report.artefacts import Sink
+from grader.report.model import Check, Report
+from grader.reporting.assembly import internal_error, points_of, report_on, unreadable
 from grader.sandbox import BudgetedSandbox, Sandbox
-from grader.stages import Progress, Stages
 from grader.submission import Submission
 from grader.task2 import NotebookRunner, run_notebook
-from grader.understanding import understood
 from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
 from reference.errors import ReferenceClosed
 

@@ -39,7 +39,7 @@ from app.http.parameters import NO_NAME
 from app.http.problems import PROBLEM, problem
 from app.submissions.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
 from app.webhooks.messages import GradedMessage, PingMessage
-from grader.report_schema import report_schema
+from grader.report.schema import report_schema
 
 DESCRIPTION = """
 Grades one exercise: write the class `LSTM`, a `tf.keras.Model`, so that it equals `tf.keras.layers.LSTM`.

@@ -14,7 +14,7 @@ from app.http.auth import SESSION_COOKIE, form_secret
 from app.http.masking import mask
 from app.http.texts import LANGUAGE_COOKIE, language_of, text, title_of
 from grader.formats.html import environment
-from grader.messages import LANGUAGES, translate
+from grader.report.messages import LANGUAGES, translate
 
 WEB = Path(__file__).parents[1] / "web"
 LANGUAGE_SECONDS = 365 * 24 * 3600

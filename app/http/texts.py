@@ -9,7 +9,7 @@ from fastapi import Request
 
 from app.services import operations
 from grader import Assignment
-from grader.messages import LANGUAGES, Catalogue, negotiate
+from grader.report.messages import LANGUAGES, Catalogue, negotiate
 
 LANGUAGE_COOKIE = "lstm_grader_language"
 

@@ -1,6 +1,6 @@
 """Draws the pictures of reports in a process of its own, which is warm before the first reader needs it.
 
-In the service's process each picture would block all other requests (`grader.drawing`). One process is enough: the
+In the service's process each picture would block all other requests (`drawing`). One process is enough: the
 reader's browser draws, with JavaScript that is made once at the start. Only readers without scripts, the API and
 reports as files need an SVG.
 """
@@ -15,7 +15,7 @@ import logging
 import sys
 from typing import Any, Protocol, Self
 
-from grader import drawing
+from grader.report import drawing
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from app.queue.stages import StageRecorder, task_name
 from app.storage.database import Database
 from grader import Assignment, Report, Status, internal_error
 from grader import Submission as GraderSubmission
-from grader.artefacts import Sink
+from grader.report.artefacts import Sink
 
 logger = logging.getLogger(__name__)
 

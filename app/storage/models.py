@@ -206,7 +206,7 @@ class LiveWorker(Base):
 
 
 class StoredReport(Base):
-    """The report of one grading, in the stored form of `grader.report.Report`."""
+    """The report of one grading, in the stored form of `grader.report.model.Report`."""
 
     __tablename__ = "reports"
 

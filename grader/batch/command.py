@@ -19,8 +19,8 @@ from grader.batch.collect import collect
 from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
 from grader.batch.run import grade_all, status_name, summary, with_equal_code
-from grader.messages import translate
 from grader.pipeline import grade
+from grader.report.messages import translate
 from grader.sandbox import ForkSandbox, Kind
 from grader.shell import (
     BELOW,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from grader.assignment import Assignment
 from grader.batch.run import Row, best_rows
 from grader.formats import View
-from grader.messages import translate
+from grader.report.messages import translate
 
 MOODLE_COLUMNS = ("Identifier", "Full name", "Status", "Grade", "Maximum grade", "Feedback comments")
 OWN_COLUMNS = ("Diagnosis", "File", "SHA-256", "Grader version")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from grader.assignment import Assignment
 from grader.batch.run import Row, status_name, summary
 from grader.formats import html
-from grader.messages import translate
+from grader.report.messages import translate
 
 
 def overview(rows: Sequence[Row], assignment: Assignment, language: str) -> str:

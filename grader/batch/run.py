@@ -12,9 +12,9 @@ from typing import Any
 from grader.assignment import Assignment
 from grader.batch.archives import Unreadable
 from grader.batch.collect import Found
-from grader.messages import render, translate
-from grader.report import Advisory, Output, Report, Status
-from grader.reporting import internal_error
+from grader.report.messages import render, translate
+from grader.report.model import Advisory, Output, Report, Status
+from grader.reporting.assembly import internal_error
 from grader.submission import Submission
 
 logger = logging.getLogger(__name__)

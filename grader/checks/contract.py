@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from grader.checks.evidence import Evidence, Verdict
-from grader.outcomes import structural_problem
-from grader.returned import default_as_width, output_problem
+from grader.diagnosis.evidence import Evidence, Verdict
+from grader.diagnosis.outcomes import structural_problem
+from grader.diagnosis.returned import default_as_width, output_problem
 
 
 def contract(evidence: Evidence) -> Verdict:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grader.answers import Answer
-from grader.checks.evidence import NO_SHAPE, Evidence, Verdict
-from grader.execution import Execution, repeats_itself
-from grader.forms import ROUNDING
-from grader.report import Params
+from grader.diagnosis.evidence import NO_SHAPE, Evidence, Verdict
+from grader.execution.answers import Answer
+from grader.execution.run import Execution, repeats_itself
+from grader.numerics.forms import ROUNDING
+from grader.report.model import Params
 from grader.sandbox.protocol import CaseOutput
 from reference import GATES
 from reference.misconceptions import PARTS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from grader.checks.evidence import Evidence, Verdict
-from grader.outcomes import hard_coded_size
-from grader.reading import Reading
+from grader.diagnosis.evidence import Evidence, Verdict
+from grader.diagnosis.outcomes import hard_coded_size
+from grader.execution.reading import Reading
 from reference.misconceptions import PARTS
 
 # The exercise's sizes, as its notebook writes them, and others to try.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from grader.checks.evidence import NO_SHAPE, Evidence, Verdict
-from grader.execution import Execution, repeats_itself
-from grader.report import Params
+from grader.diagnosis.built_in import conviction, names_of
+from grader.diagnosis.evidence import NO_SHAPE, Evidence, Verdict
+from grader.execution.run import Execution, repeats_itself
 
 
 def own_work(evidence: Evidence) -> Verdict:
@@ -20,7 +20,7 @@ def own_work(evidence: Evidence) -> Verdict:
     if not execution.depends_on_built_in:
         if not _computes(execution):
             return Verdict.skipped("no_own_answer")
-        names = _names(execution)
+        names = names_of(execution)
         return Verdict.passed(ran_unused=names) if names else Verdict.passed()
     return Verdict.failed(*conviction(execution), {"evidence": "no_numbers"})
 
@@ -34,19 +34,3 @@ def _computes(execution: Execution) -> bool:
     return not unused and any(
         any(array.size and np.ptp(array) for array in answer.arrays) for answer in execution.answers.values()
     )
-
-
-def conviction(execution: Execution) -> tuple[str, Params]:
-    """Which code names the use of built-in code best, with the layer that was asked and the line that asked for it."""
-    first = next((noted for noted in execution.built_in if noted.line is not None), execution.built_in[0])
-    params: Params = {"functions": _names(execution)}
-    params |= {key: value for key in ("layer", "line") if (value := getattr(first, key)) is not None}
-    if any(noted.is_global for noted in execution.built_in):
-        return "uses_global_keras_layer", params
-    only_loop = {noted.name for noted in execution.built_in} <= {"backend.rnn"}
-    return "uses_builtin_rnn" if only_loop else "uses_builtin_lstm", params
-
-
-def _names(execution: Execution) -> list[str]:
-    layers = {noted.layer for noted in execution.built_in if noted.layer is not None}
-    return sorted(layers | {noted.name for noted in execution.built_in})

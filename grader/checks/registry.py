@@ -12,13 +12,13 @@ from grader.assignment import CheckId
 from grader.checks.comparison import comparison
 from grader.checks.contract import contract
 from grader.checks.equivalence import equivalence
-from grader.checks.evidence import Evidence, Verdict
 from grader.checks.generalisation import generalisation
 from grader.checks.own_work import own_work
 from grader.checks.statelessness import statelessness
 from grader.checks.trainability import trainability
 from grader.checks.weights_copied import weights_copied
-from grader.report import Check
+from grader.diagnosis.evidence import Evidence, Verdict
+from grader.report.model import Check
 
 CheckFunction = Callable[[Evidence], Verdict]
 

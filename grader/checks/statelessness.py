@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from grader.checks.evidence import Evidence, Verdict, equivalence_missing
+from grader.checks.conditions import equivalence_missing
+from grader.diagnosis.evidence import Evidence, Verdict
 
 
 def statelessness(evidence: Evidence) -> Verdict:

@@ -5,8 +5,9 @@ Those of a right answer are compared as numbers. Those of a wrong one cannot be:
 
 from __future__ import annotations
 
-from grader.checks.evidence import Evidence, Verdict, equivalence_missing
-from grader.report import Params
+from grader.checks.conditions import equivalence_missing
+from grader.diagnosis.evidence import Evidence, Verdict
+from grader.report.model import Params
 
 
 def trainability(evidence: Evidence) -> Verdict:

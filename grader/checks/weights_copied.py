@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from grader.checks.evidence import Evidence, Verdict, task2_verdict
+from grader.checks.conditions import task2_verdict
+from grader.diagnosis.evidence import Evidence, Verdict
 
 
 def weights_copied(evidence: Evidence) -> Verdict:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grader import drawing
 from grader.formats import coursera, gradescope, html, json, junit, prairielearn, text
 from grader.formats.view import View
-from grader.report import Report
+from grader.report import drawing
+from grader.report.model import Report
 
 
 @dataclass(frozen=True)

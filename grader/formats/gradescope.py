@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from grader.formats.view import View, clean
+from grader.formats.view import View
+from grader.report.server_paths import clean
 
 
 def write(view: View) -> str:

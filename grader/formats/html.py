@@ -18,12 +18,9 @@ from jinja2.runtime import Context
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from grader import numbers
-from grader.charts import Picture, pictures
 from grader.formats.view import (
     View,
     causes,
-    clean,
     left_out,
     remark_place,
     rows,
@@ -32,7 +29,10 @@ from grader.formats.view import (
     stopped_elsewhere,
     summary,
 )
-from grader.messages import place_of, translate
+from grader.report import numbers
+from grader.report.charts import Picture, pictures
+from grader.report.messages import place_of, translate
+from grader.report.server_paths import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: What the service has to serve for `report_body.html`.

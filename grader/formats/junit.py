@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from grader.formats.view import View, clean
+from grader.formats.view import View
+from grader.report.server_paths import clean
 
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 

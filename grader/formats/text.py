@@ -14,20 +14,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grader.charts import pictures
-from grader.formats.view import (
-    View,
-    causes,
-    clean,
-    left_out,
-    remark_place,
-    rows,
-    says_error,
-    shows_error,
-    stopped_elsewhere,
-)
-from grader.messages import place_of
-from grader.numbers import number
+from grader.formats.view import View, causes, left_out, remark_place, rows, says_error, shows_error, stopped_elsewhere
+from grader.report.charts import pictures
+from grader.report.messages import place_of
+from grader.report.numbers import number
+from grader.report.server_paths import clean
 
 STATUS_STYLE = {"passed": "bold green", "failed": "bold red", "internal_error": "bold magenta"}
 CHECK_MARK = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}

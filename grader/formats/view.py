@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader import drawing
-from grader.extraction import FAILURES
-from grader.messages import CELL, message_of, place_of, render, title_of, translate
-from grader.numbers import points
-from grader.report import Report
+from grader.report import drawing
+from grader.report.messages import CELL, message_of, place_of, render, title_of, translate
+from grader.report.model import Report
+from grader.report.numbers import points
+from grader.report.server_paths import clean
+from grader.reporting.extraction import FAILURES
 
 #: The parameter whose sentence says where the first difference is.
 FIRST_DIFFERENCE = frozenset({"timestep"})
@@ -19,12 +19,6 @@ FIRST_DIFFERENCE = frozenset({"timestep"})
 EXPLAINED = frozenset({"contract", "equivalence"})
 # Of an exception, by which it is recognised in a message, which shows no more than twice as many.
 WORDS = 80
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-
-
-def clean(text: object) -> str:
-    """Untrusted text without characters that a terminal obeys and that XML forbids."""
-    return CONTROL.sub("�", str(text))
 
 
 def root_failures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -156,7 +150,7 @@ def says_error(report: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class View:
-    """A rendered report (`grader.messages.render`) in one language, and the artefacts that belong to it, by name.
+    """A rendered report (`messages.render`) in one language, and the artefacts that belong to it, by name.
 
     Attributes:
         draw: makes an SVG document of a chart's definition.

@@ -1,6 +1,6 @@
 """Runs one submission inside the box: imports it, builds the model, injects weights, asks it the questions of a list.
 
-The list comes in an order, and under names, that say nothing (`grader.questions`); `case` in an event is such a name.
+Order and names in the list say nothing (`execution/questions.py`); `case` in an event is such a name.
 It answers questions with raw arrays and never judges: it has no expected value, and the process it runs in belongs to
 the student's code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
 

@@ -18,7 +18,7 @@ from grader.sandbox.namespaces import find_ring, without_ring
 from grader.sandbox.outcome import Kind, Mechanism, Outcome, Use
 from grader.sandbox.run_folder import SandboxFolder, run_folder
 from grader.sandbox.users import UserPool
-from grader.sandbox.zygote import Zygote
+from grader.sandbox.warm_process import Zygote
 
 logger = logging.getLogger(__name__)
 

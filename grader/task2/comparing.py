@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from grader.report import Params
+from grader.report.model import Params
 from grader.sandbox.protocol import Called
 from grader.task2.copying import Pair
 from grader.task2.differences import (

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.report import Params
-from grader.server_paths import in_brief
+from grader.report.model import Params
+from grader.report.server_paths import in_brief
 from grader.task2.finding import Finding
 from grader.task2.runs import Array, ModelWeights, NotebookRun
 from reference import GATES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from grader.report import Params
+from grader.report.model import Params
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.outcomes import limit_status
+from grader.execution.limits import limit_status
 from grader.task2.comparing import judge_comparison
 from grader.task2.copying import best_pair, judge_copying
 from grader.task2.finding import Finding, Notebook

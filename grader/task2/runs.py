@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
-from grader.execution import Roles
-from grader.reading import Reading, Use
+from grader.execution.reading import Reading, Use
+from grader.execution.run import Roles
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import Called, Shown, StatementFailed
 
@@ -67,7 +67,7 @@ class NotebookRunner:
 
     Args:
         roles: which reading of weights without telling names proved right for the class.
-        prepared: whether runs take short ways around Keras, as those of `grader.execution.Runner` do.
+        prepared: whether runs take short ways around Keras, as those of `grader.execution.run.Runner` do.
     """
 
     def __init__(

@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from grader.report_diff import diff_reports
-from grader.report_schema import read_report
+from grader.report.difference import diff_reports
+from grader.report.schema import read_report
 from tests.acceptance.conftest import COMMAND, CORPUS
 
 

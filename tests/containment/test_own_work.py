@@ -15,7 +15,7 @@ import pytest
 
 from grader.assignment import Assignment
 from grader.pipeline import grade
-from grader.report import Report
+from grader.report.model import Report
 from grader.sandbox import ForkSandbox
 from grader.submission import Submission
 from reference import ReferenceStore

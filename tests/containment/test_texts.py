@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from grader.messages import render
+from grader.report.messages import render
 from grader.submission import Submission
 
 

@@ -19,9 +19,9 @@ import pytest
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from grader.assignment import Assignment, load_assignments
-from grader.messages import render
 from grader.pipeline import grade
-from grader.report import HELD, CheckStatus, Report, Status
+from grader.report.messages import render
+from grader.report.model import HELD, CheckStatus, Report, Status
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import Case, ReferenceStore

@@ -19,7 +19,7 @@ from app.queue import claims
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Role, Token
-from grader.report import HELD, Advisory, Report, Status
+from grader.report.model import HELD, Advisory, Report, Status
 from tests.integration.test_database import REPORT, add, claim, url_of
 from tests.ports import free_port
 

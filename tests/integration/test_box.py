@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from grader.assignment import load_assignments
 from grader.errors import SandboxClosed
 from grader.pipeline import grade
-from grader.report import Report
+from grader.report.model import Report
 from grader.sandbox import ForkSandbox, Kind, Limits
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames

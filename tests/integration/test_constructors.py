@@ -12,7 +12,7 @@ import pytest
 
 from grader.assignment import load_assignments
 from grader.pipeline import grade
-from grader.report import Report
+from grader.report.model import Report
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import ReferenceStore

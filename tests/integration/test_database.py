@@ -33,7 +33,7 @@ from app.submissions.policy import check_attempt
 from app.teaching import regrades
 from grader import Report
 from grader.assignment import BUILT_IN, Attempts, read_assignment
-from grader.report import AssignmentRef, Receipt, Status, SubmissionRef
+from grader.report.model import AssignmentRef, Receipt, Status, SubmissionRef
 from tests.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio

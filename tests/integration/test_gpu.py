@@ -18,7 +18,7 @@ from app.cli import cli
 from grader.assignment import load_assignments
 from grader.errors import SandboxUnavailable
 from grader.pipeline import grade
-from grader.report import Report
+from grader.report.model import Report
 from grader.sandbox import Device, ForkSandbox, Kind, choose_device
 from grader.selftest import SOURCE, correct_submission
 from grader.submission import Submission

@@ -9,7 +9,7 @@ import pytest
 
 from grader.assignment import load_assignments
 from grader.pipeline import grade
-from grader.report import Check, Report
+from grader.report.model import Check, Report
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import ReferenceStore

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grader.assignment import load_assignments
-from grader.reproduction import ROLES, reproduction
+from grader.report.reproduction import ROLES, reproduction
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 

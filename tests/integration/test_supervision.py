@@ -28,7 +28,7 @@ from grader.sandbox import ForkSandbox, Kind
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.namespaces import without_ring
 from grader.sandbox.protocol import decode_json, encode, split_frames
-from grader.sandbox.zygote import Zygote
+from grader.sandbox.warm_process import Zygote
 from tests.processes import children, ended
 
 RUNNER = Path(__file__).parents[2] / "grader" / "runner"

@@ -10,7 +10,7 @@ from app.storage.database import Database
 from app.submissions.listing import Selection
 from app.teaching import regrades
 from app.teaching.statistics import Misconception, statistics_of
-from grader.report import Diagnosis, Status
+from grader.report.model import Diagnosis, Status
 from tests.integration.test_database import REPORT, add, anyio_backend, claim, database, owner, path
 
 __all__ = ["anyio_backend", "database", "owner", "path"]

@@ -15,12 +15,12 @@ from app.settings import ENV_PREFIX, SECRETS, Settings
 from grader import shell
 from grader.assignment import Assignment, CheckId, assignment_schema
 from grader.formats import FORMATS
-from grader.report import Report, Status
-from grader.report_schema import report_schema
+from grader.report.model import Report, Status
+from grader.report.schema import report_schema
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"))]
 RENDERED_KEYS = {"title", "message", "hint"}
 
 
@@ -88,6 +88,15 @@ def test_readme_lists_every_document() -> None:
 def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_map_names_every_room_and_nothing_that_is_gone() -> None:
+    page = read("architecture.md")
+    for package in ("app", "grader"):
+        rooms = {path.name for path in (ROOT / package).iterdir() if path.is_dir() and any(path.glob("*.py"))}
+        assert {room for room in rooms if f"`{room}/`" not in page and f"`{package}/{room}/" not in page} == set()
+    named = re.findall(r"`((?:app|grader|reference|tests|deploy)/[\w/.]+)`", page)
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_every_refusal_is_described() -> None:

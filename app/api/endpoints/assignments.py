@@ -17,7 +17,7 @@ from app.http.texts import language_of, title_of
 from app.services import Services, services
 from app.teaching.statistics import statistics_of
 from grader import Assignment
-from grader.messages import translate
+from grader.report.messages import translate
 
 AssignmentId = Annotated[str, Path(description="an `id` from the list", examples=["lstm-layer"])]
 

@@ -25,7 +25,7 @@ from app.storage.models import StoredReport, Submission
 from app.submissions import repository
 from grader import Report
 from grader.formats import FORMATS, html, write_report
-from grader.report_diff import diff_reports
+from grader.report.difference import diff_reports
 
 JSON_REPORT = {
     "description": "`Report` for `format=json`; else the platform's own form",

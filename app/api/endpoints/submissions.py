@@ -46,7 +46,7 @@ from app.submissions import listing, repository, uploads
 from app.submissions.standing import Standing, standing_of
 from app.teaching import holds
 from grader import Status
-from grader.messages import render
+from grader.report.messages import render
 
 UPLOAD_ANSWERS = problem_answers(
     RequestValidationError, OtherStudent, Overloaded, *UploadRefused.__subclasses__(), *AttemptRefused.__subclasses__()

@@ -20,9 +20,10 @@ from app.main import create_app
 from app.services import Operations, Services
 from app.settings import Settings
 from app.storage.models import Role, Token
-from grader import Assignment, Report, Status, Submission, drawing
-from grader.artefacts import Sink
-from grader.report import AssignmentRef, Check, CheckStatus, Receipt, SubmissionRef
+from grader import Assignment, Report, Status, Submission
+from grader.report import drawing
+from grader.report.artefacts import Sink
+from grader.report.model import AssignmentRef, Check, CheckStatus, Receipt, SubmissionRef
 from grader.selftest import correct_submission
 
 OWNER_TOKEN = "token-of-the-owner"

@@ -17,7 +17,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.storage.models import Role
 from app.web import routes as web_routes
-from grader.report import Advisory
+from grader.report.model import Advisory
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.unit.app.test_api import CODE, SUBMISSIONS, assert_problem, upload
 

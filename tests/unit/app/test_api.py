@@ -21,7 +21,7 @@ from app.storage.models import Role, utc_now
 from app.submissions import uploads
 from grader import Status
 from grader.formats import FORMATS
-from grader.report_schema import report_schema
+from grader.report.schema import report_schema
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
 from tests.waiting import until
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from app.storage.models import Delivery, Role, Webhook
 from grader import Report
-from grader.report import HELD, Advisory
+from grader.report.model import HELD, Advisory
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem
 from tests.unit.app.test_submissions_api import submit

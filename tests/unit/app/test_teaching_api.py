@@ -10,7 +10,7 @@ import pytest
 
 from app.storage.models import Role
 from grader import Report, Status
-from grader.report import Diagnosis
+from grader.report.model import Diagnosis
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.unit.app.test_api import SUBMISSIONS, assert_problem, upload
 from tests.unit.app.test_submissions_api import submit

@@ -12,9 +12,9 @@ import pytest
 
 from app.http.masking import unmask
 from grader import Report, Status
-from grader.artefacts import pack
-from grader.charts import pictures
-from grader.report import Advisory, Diagnosis, ErrorInfo, Frame, Output
+from grader.report.artefacts import pack
+from grader.report.charts import pictures
+from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.unit.app.test_api import SUBMISSIONS
 from tests.unit.grader.make_reports import make_report

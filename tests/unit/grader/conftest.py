@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from grader.answers import Answer
 from grader.assignment import Assignment
-from grader.checks.evidence import Evidence
-from grader.comparison import NO_ANSWER, compare
-from grader.execution import Execution
-from grader.forms import Content
-from grader.reading import Reading
+from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.understanding import understood
+from grader.execution.answers import Answer
+from grader.execution.reading import Reading
+from grader.execution.run import Execution
+from grader.numerics.comparison import NO_ANSWER, compare
+from grader.numerics.forms import Content
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, ClassFound, Parts
-from grader.understanding import understood
 from reference import Case, probes
 
 Respond = Callable[[Case], Content]

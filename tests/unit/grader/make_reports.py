@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from grader.assignment import load_assignments
 from grader.checks.registry import not_run
-from grader.report import (
+from grader.report.model import (
     Advisory,
     AssignmentRef,
     CaseResult,
@@ -26,7 +26,7 @@ from grader.report import (
     SubmissionRef,
     Timing,
 )
-from grader.reproduction import reproduction
+from grader.report.reproduction import reproduction
 
 ASSIGNMENT = load_assignments()["lstm-layer"]
 SHA256 = "ab" * 32

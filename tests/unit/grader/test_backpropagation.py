@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.backpropagation import factors, judge
-from grader.checks.evidence import Verdict
 from grader.checks.trainability import trainability
+from grader.diagnosis.evidence import Verdict
+from grader.numerics.backpropagation import factors, judge
 from grader.sandbox.protocol import Gradients
 from reference import lstm_gradients, split_gates
 

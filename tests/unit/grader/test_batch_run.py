@@ -19,8 +19,8 @@ from grader.batch.gradebook import as_text, gradebook
 from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
-from grader.report import HELD, Advisory, Report, Status
-from grader.report_schema import read_report
+from grader.report.model import HELD, Advisory, Report, Status
+from grader.report.schema import read_report
 from grader.submission import Submission
 from tests.unit.grader.make_reports import ASSIGNMENT, HOSTILE, hostile, internal_error, invalid, make_report, passed
 

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from grader import artefacts, drawing
-from grader.charts import HEAT_STEPS, Picture, pictures
-from grader.messages import render
+from grader.report import artefacts, drawing
+from grader.report.charts import HEAT_STEPS, Picture, pictures
+from grader.report.messages import render
 from tests.unit.grader.make_reports import make_report
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.execution import Roles, Runner
+from grader.execution.run import Roles, Runner
 from grader.pipeline import better_run
 from grader.sandbox.protocol import Constructed, Trial
 from reference import search_case

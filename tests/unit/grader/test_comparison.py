@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from grader.comparison import NO_ANSWER, compare
+from grader.numerics.comparison import NO_ANSWER, compare
 
 TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}
 SHAPES = array_shapes(min_dims=3, max_dims=3, max_side=5)

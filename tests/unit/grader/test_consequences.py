@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.consequences import with_causes
-from grader.diagnosis import diagnose
+from grader.diagnosis.diagnosis import diagnose
+from grader.reporting.consequences import with_causes
 from grader.sandbox.protocol import Gradients
 from reference import lstm_forward
 from reference.misconceptions import bank, replay

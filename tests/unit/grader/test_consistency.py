@@ -7,10 +7,10 @@ import re
 import pytest
 
 from grader.checks.registry import run_checks
+from grader.execution.stages import Stages
 from grader.formats.view import View, rows
-from grader.messages import LANGUAGES
-from grader.reporting import report_on
-from grader.stages import Stages
+from grader.report.messages import LANGUAGES
+from grader.reporting.assembly import report_on
 from grader.submission import Submission
 from reference.misconceptions import bank, replay
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.consequences import with_causes
-from grader.diagnosis import diagnose
-from grader.explanation import explain
-from grader.forms import Items
+from grader.diagnosis.diagnosis import diagnose
+from grader.numerics.explanation import explain
+from grader.numerics.forms import Items
+from grader.reporting.consequences import with_causes
 from grader.sandbox.protocol import Constructed, Misshapen, Raised
 from reference import GATES, LSTMWeights, lstm_forward
 from reference.misconceptions import Mistake, bank, replay
@@ -136,7 +136,7 @@ def test_what_rounds_is_named(cases, table, mistake):
 
 def test_an_unknown_mistake_is_not_compared_with_all_that_rounding_may_hide(cases, table, monkeypatch):
     replayed = []
-    monkeypatch.setattr("grader.explanation.replay", lambda *args: replayed.append(args) or replay(*args))
+    monkeypatch.setattr("grader.numerics.explanation.replay", lambda *args: replayed.append(args) or replay(*args))
     odd = Mistake("", "odd", {"act.i": lambda z: 1 / (1 + np.exp(-z - 0.3 * np.sin(3 * z)))}, frozenset("i"))
     answers = {case.spec.id: replay([odd], case).astype(np.float32) for case in cases}
     assert explain(answers, cases, lambda case: table) is None

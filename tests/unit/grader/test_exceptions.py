@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from grader.exceptions import error_variant, exception_problem, indentation, is_out_of_memory, once
-from grader.messages import translate
-from grader.missing_names import behind_missing_name
-from grader.outcomes import structural_problem
-from grader.reading import Reading
+from grader.diagnosis.exceptions import error_variant, exception_problem, indentation, is_out_of_memory, once
+from grader.diagnosis.missing_names import behind_missing_name
+from grader.diagnosis.outcomes import structural_problem
+from grader.execution.reading import Reading
+from grader.report.messages import translate
+from grader.report.server_paths import in_brief
 from grader.sandbox.protocol import Raised, StatementFailed
-from grader.server_paths import in_brief
 
 
 def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), in_init=False) -> Raised:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.explanation import explain, idle_arrays
-from grader.messages import translate
+from grader.numerics.explanation import explain, idle_arrays
+from grader.report.messages import translate
 from reference import lstm_forward
 from reference.misconceptions import Mistake, bank, replay
 from reference.misconceptions.bank import pairs

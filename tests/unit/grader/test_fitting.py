@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.explanation import explain, explain_changing
+from grader.numerics.explanation import explain, explain_changing
 from reference import lstm_forward, split_gates
 from reference.misconceptions import Mistake, bank, replay
 from reference.misconceptions.computation import sigmoid

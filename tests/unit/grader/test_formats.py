@@ -15,8 +15,8 @@ import xmlschema
 
 from grader.checks.registry import not_run
 from grader.formats import FORMATS, write_report
-from grader.messages import LANGUAGES, render, translate
-from grader.report import (
+from grader.report.messages import LANGUAGES, render, translate
+from grader.report.model import (
     Check,
     CheckStatus,
     Diagnosis,

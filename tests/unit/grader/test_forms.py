@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.diagnosis import diagnose
-from grader.forms import Items
-from grader.messages import LANGUAGES, render, translate
+from grader.diagnosis.diagnosis import diagnose
+from grader.numerics.forms import Items
+from grader.report.messages import LANGUAGES, render, translate
 from reference.misconceptions import Mistake, bank, replay
 from reference.misconceptions.computation import sigmoid
 from tests.unit.grader.make_reports import make_report

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grader.explanation import explain
-from grader.gate_fitting import HEARD, _hears, _norm, function_of
+from grader.numerics.explanation import explain
+from grader.numerics.gate_fitting import HEARD, _hears, _norm, function_of
 from reference.misconceptions import Mistake, bank, replay
 
 NAMES = {"i": "I", "f": "F", "g": "C", "o": "O"}

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grader import artefacts
 from grader.batch.collect import Found, Student
 from grader.batch.overview import overview
 from grader.batch.run import Row
 from grader.formats import write_report
 from grader.formats.html import TEMPLATES
-from grader.messages import LANGUAGES, translate
-from grader.report import CheckStatus, Report, Status
+from grader.report import artefacts
+from grader.report.messages import LANGUAGES, translate
+from grader.report.model import CheckStatus, Report, Status
 from tests.unit.grader.make_reports import ALL, ASSIGNMENT, HOSTILE, make_report
 
 LITERAL = re.compile(r'\bname\(\s*"([a-z_.]+)"\s*[,)]')

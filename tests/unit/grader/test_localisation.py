@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.checks.registry import run_checks
-from grader.localisation import repair
-from grader.messages import LANGUAGES, render, translate
+from grader.numerics.repairs import repair
+from grader.report.messages import LANGUAGES, render, translate
 from reference.misconceptions import Mistake, replay
 from reference.misconceptions.computation import sigmoid
 from tests.unit.grader.make_reports import make_report

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import grader
-from grader.exceptions import VARIANTS as ERROR_VARIANTS
-from grader.messages import LANGUAGES, PLACEHOLDER, Catalogue, negotiate, render, translate
-from grader.mistake_variants import VARIANTS as MISTAKE_VARIANTS
-from grader.mistake_variants import variant
-from grader.report import (
+from grader.diagnosis.exceptions import VARIANTS as ERROR_VARIANTS
+from grader.diagnosis.mistake_variants import VARIANTS as MISTAKE_VARIANTS
+from grader.diagnosis.mistake_variants import variant
+from grader.report.messages import LANGUAGES, PLACEHOLDER, Catalogue, negotiate, render, translate
+from grader.report.model import (
     Advisory,
     AssignmentRef,
     Check,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from grader.numbers import moment, number, points
+from grader.report.numbers import moment, number, points
 
 
 @pytest.mark.parametrize(

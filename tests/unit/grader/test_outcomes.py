@@ -7,15 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.exceptions import exception_problem
-from grader.formats.view import clean
-from grader.forms import STEPS, Form, Layout
-from grader.outcomes import ending_problem, hard_coded_size, structural_problem
-from grader.reading import Reading
-from grader.returned import other_number_of_weights, output_problem
+from grader.diagnosis.exceptions import exception_problem
+from grader.diagnosis.outcomes import ending_problem, hard_coded_size, structural_problem
+from grader.diagnosis.returned import other_number_of_weights, output_problem
+from grader.execution.reading import Reading
+from grader.numerics.forms import STEPS, Form, Layout
+from grader.report.server_paths import clean, clean_message, without_server_paths
 from grader.sandbox import Outcome, Use
 from grader.sandbox.protocol import CaseOutput, Raised
-from grader.server_paths import clean_message, without_server_paths
 
 EXPECTED = (2, 100, 32)
 READING = Reading(format="py", error=None)

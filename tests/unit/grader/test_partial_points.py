@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.checks.registry import run_checks
-from grader.messages import render, translate
+from grader.report.messages import render, translate
 from grader.sandbox.protocol import BuiltIn
 from reference.misconceptions import PARTS, Mistake, bank, replay
 from reference.misconceptions.computation import sigmoid

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grader.errors import RunnerOutputForged
-from grader.questions import Examiner
+from grader.execution.questions import Examiner
 from grader.sandbox.protocol import CaseOutput, Raised
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.diagnosis import diagnose
-from grader.outcomes import structural_problem
-from grader.reaching import attacks, behind, reached_for, worth_a_look
+from grader.diagnosis.diagnosis import diagnose
+from grader.diagnosis.outcomes import structural_problem
+from grader.diagnosis.reaching import attacks, behind, reached_for, worth_a_look
 from grader.sandbox.protocol import Attempt, Raised, StatementFailed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.reading import LEAST_CODE, Reading
+from grader.execution.reading import LEAST_CODE, Reading
 
 CODE = "".join(f"value_{n} = {n}  # number {n}\n" for n in range(LEAST_CODE // 20))
 

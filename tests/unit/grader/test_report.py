@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from grader.checks.registry import not_run
-from grader.report import (
+from grader.report.model import (
     MAX_ITEMS,
     MAX_TEXT,
     AssignmentRef,

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from grader.cli import cli
-from grader.messages import render
-from grader.report import AssignmentRef, Environment, Report
-from grader.report_diff import Change, diff_reports, diff_text
+from grader.report.difference import Change, diff_reports, diff_text
+from grader.report.messages import render
+from grader.report.model import AssignmentRef, Environment, Report
 from tests.unit.grader.make_reports import ALL, HOSTILE, make_report, passed
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.messages import render
-from grader.report_schema import NotAReport, read_report, report_schema
+from grader.report.messages import render
+from grader.report.schema import NotAReport, read_report, report_schema
 from tests.unit.grader import make_reports
 
 KINDS = sorted(make_reports.ALL)

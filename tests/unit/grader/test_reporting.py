@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.messages import render
-from grader.reporting import report_on
+from grader.execution.stages import Stages
+from grader.report.messages import render
+from grader.reporting.assembly import report_on
 from grader.sandbox.protocol import Gradients, Raised, StatementFailed
-from grader.stages import Stages
 from grader.submission import Submission
 
 

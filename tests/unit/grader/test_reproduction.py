@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from grader.reproduction import ROLES, reproduction
+from grader.report.reproduction import ROLES, reproduction
 from tests.unit.grader.make_reports import ASSIGNMENT
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from grader.reading import Reading, Statement, Use
+from grader.execution.reading import Reading, Statement, Use
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import Called, Shown, StatementFailed
 from grader.task2.comparing import judge_comparison

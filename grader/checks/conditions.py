@@ -1,0 +1,31 @@
+"""Verdicts that several checks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from grader.diagnosis.evidence import Evidence, Verdict
+from grader.task2 import Finding, Notebook
+
+
+def equivalence_missing(evidence: Evidence) -> Verdict | None:
+    """The verdict of a check that counts only with `equivalence`, where that earned nothing or was not reached."""
+    if evidence.earned("equivalence"):
+        return None
+    equivalence = evidence.verdicts.get("equivalence")
+    return Verdict.skipped("not_run" if equivalence and equivalence.code == "not_run" else "equivalence_not_earned")
+
+
+def task2_verdict(evidence: Evidence, half: Callable[[Notebook], Finding]) -> Verdict:
+    """The verdict on one half of Task 2. A model whose answer is one constant has nothing to copy or to compare."""
+    if evidence.notebook is None:
+        return Verdict.skipped("not_run")
+    answer = evidence.execution.answers.get(evidence.exercise)
+    if answer is not None and answer.array is not None and not np.ptp(answer.array):
+        return Verdict.skipped("equivalence_not_earned")
+    finding = half(evidence.notebook)
+    if finding.passed:
+        return Verdict.passed(**finding.details)
+    return Verdict.failed(finding.code or "not_run", finding.params, finding.details)

@@ -1,0 +1,1 @@
+"""From numbers and outcomes to named mistakes."""

@@ -1,0 +1,22 @@
+"""Names the use of built-in recurrent code."""
+
+from __future__ import annotations
+
+from grader.execution.run import Execution
+from grader.report.model import Params
+
+
+def conviction(execution: Execution) -> tuple[str, Params]:
+    """Which code names the use of built-in code best, with the layer that was asked and the line that asked for it."""
+    first = next((noted for noted in execution.built_in if noted.line is not None), execution.built_in[0])
+    params: Params = {"functions": names_of(execution)}
+    params |= {key: value for key in ("layer", "line") if (value := getattr(first, key)) is not None}
+    if any(noted.is_global for noted in execution.built_in):
+        return "uses_global_keras_layer", params
+    only_loop = {noted.name for noted in execution.built_in} <= {"backend.rnn"}
+    return "uses_builtin_rnn" if only_loop else "uses_builtin_lstm", params
+
+
+def names_of(execution: Execution) -> list[str]:
+    layers = {noted.layer for noted in execution.built_in if noted.layer is not None}
+    return sorted(layers | {noted.name for noted in execution.built_in})

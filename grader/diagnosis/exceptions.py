@@ -1,0 +1,204 @@
+"""Which code an exception of the student's code gets, and which advice fits it.
+
+Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md; ``variant`` in `params` says
+which of the sentences of a code fits (see `grader.report.messages`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from grader.diagnosis.missing_names import UNKNOWN_NAME, behind_missing_module
+from grader.diagnosis.near_names import meant, meant_attribute, without_self
+from grader.diagnosis.reaching import Problem
+from grader.execution.reading import Reading
+from grader.report.model import Params
+from grader.report.server_paths import clean_message, in_brief
+from grader.sandbox.protocol import Raised
+
+OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
+# What Python and TensorFlow say where the kernel refuses another thread.
+NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
+MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
+TF1_NAMES = re.compile(
+    r"has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'"
+)
+# Keras 3 on Python 3.11 and later, Keras 3 for `layers`, Keras 2.
+RESERVED = re.compile(
+    r"property '(\w+)' of '\w+' object has no setter"
+    r"|`Model\.(\w+)` attribute is reserved"
+    r"|Can't set the attribute \"(\w+)\", likely because it conflicts"
+)
+# Attributes of Keras' that hold something else after such a line, and fail later, in Keras' own code.
+OVERWRITES = re.compile(
+    r"^[ \t]*self\.(call|build|name|get_config|compute_output_shape|compute_mask)[ \t]*=[^=]", re.MULTILINE
+)
+NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
+#: Types of objects of which people ask attributes of others -> which advice fits.
+OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
+# A method that gets more arguments than it has parameters. Keras binds the arguments of `call` without naming it.
+TOO_MANY = re.compile(r"(\w+)\(\) takes \d+ positional arguments? but|(too many positional arguments)$")
+# As Keras 3 calls a model or a layer without a method `call`.
+NO_CALL = re.compile(r"^(?:Model|Layer) (\w+) does not have a `call\(\)` method")
+NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")
+# One row of a batch where the whole was meant: a line took the rows of a tensor apart.
+ONE_ROW = re.compile(r"found ndim=1\b|must be >= 2|at least rank 2")
+# A product of matrices where two shapes are equal, as those of a gate and a state are.
+MATRIX_PRODUCT = re.compile(r"\bmatmul\(|[\w)\]] *@")
+UNFIT = re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]")
+TAKES_TWO = re.compile(r"\w+\s*,\s*\w+\s*=[^=]")
+# What Keras' constructor would have made.
+BEFORE_SUPER = re.compile(
+    r"super\(\)\.__init__\(\)|forgot to call `super|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
+    r"_is_graph_network|_call_spec|_auto_track_sub_layers|_obj_reference_counts_dict|_layers|_self_\w+)'"
+)
+#: kind of error -> how to know it from its type and message. The first one that matches counts.
+VARIANTS = {
+    name: re.compile(pattern, re.IGNORECASE)
+    for name, pattern in {
+        "no_return": r"cannot unpack non-iterable NoneType",
+        "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
+        "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'",
+        "arguments": r"positional arguments? but|takes no arguments|unexpected keyword argument|multiple values for"
+        r"|positional arguments\. The following argument value should be passed as a keyword",
+        "not_callable": r"object is not callable|not a callable object",
+        "none": r"NoneType|Got 'None'|None values not supported|\(None\) with an unsupported type",
+        "index": r"^IndexError|out of bounds|out of range",
+        "key": r"^KeyError",
+        "truth": r"truth value|as a Python `?bool",
+        "division": r"^ZeroDivisionError|division by zero",
+        "dtype": r"was expected to be an? \w+ tensor but is an? \w+ tensor|Tensor conversion requested dtype"
+        r"|incompatible types|does not match type|must (?:have the same|be the same) d?type",
+        "reshape": r"Input to reshape is|cannot reshape array",
+        "axes": r"transpose expects a vector|axes don't match|perm\b",
+        "shapes": r"shapes?\b|size-incompatible|dimension|expected (?:min_|max_)?ndim|core dimension|broadcast|rank\b"
+        r"|must match|incompatible with the layer",
+    }.items()
+}
+INDENTATION = re.compile(r"unindent|expected an indented block|unexpected indent")
+OWN_ERROR = re.compile(r"(?:raise|assert)\b")
+
+
+def is_out_of_memory(raised: Raised) -> bool:
+    return bool(OUT_OF_MEMORY & {raised.type, *raised.bases}) or (
+        "bad_alloc" in raised.message or "OOM when allocating" in raised.message
+    )
+
+
+def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem:
+    """Which code an exception of the student's code gets.
+
+    Args:
+        reading: where its lines can be looked up.
+    """
+    message = clean_message(raised.message)
+    kinds = {raised.type, *raised.bases}
+    params: Params = {"type": raised.type, "message": in_brief(message)}
+    if raised.lines:
+        params["line"] = raised.lines[-1]
+    if reading is not None and not raised.lines and (overwritten := OVERWRITES.search(reading.source)):
+        line = reading.source.count("\n", 0, overwritten.start(1)) + 1
+        return "reserved_name", {**params, "name": overwritten[1], "line": line}
+    if match := MISSING_ARGUMENT.search(message):
+        params["argument"] = match[1]
+        # Without a frame of the student's it is our own call of the class or of the model that lacks an argument.
+        if not raised.lines:
+            return ("init_signature" if raised.in_init else "call_signature"), params
+        return "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
+    source = reading.source if reading is not None else ""
+    if forgotten := _missing_self(raised, message, source):
+        return "missing_self", {**params, **forgotten}
+    if TOO_MANY.search(message) and not raised.lines:
+        return ("init_signature" if raised.in_init else "call_signature"), params
+    if found := NO_CALL.search(message):
+        return "no_call_method", {**params, "variant": "other", "name": found[1]}
+    if "NotImplementedError" in kinds:
+        return "not_implemented", params
+    if "RecursionError" in kinds:
+        return "recursion", params
+    if "InputUnavailable" in kinds or "EOFError" in kinds:
+        return "input_call", params
+    if NO_MORE_THREADS.search(message):
+        return "too_many_threads", params
+    if "does not support item assignment" in message:
+        return "tensor_item_assignment", params
+    if match := RESERVED.search(message):
+        return "reserved_name", {**params, "name": match[1] or match[2] or match[3]}
+    if TF1_NAMES.search(message):
+        return "tf1_api", params
+    if problem := behind_missing_module(raised):
+        return problem[0], {**params, **problem[1]}
+    if "FileNotFoundError" in kinds or "No such file or directory" in message:
+        return "reads_files", params
+    if "UnboundLocalError" in kinds or "NameError" in kinds:
+        return "name_error", {**params, **_name_variant(message, kinds, source)}
+    if "SystemExit" in kinds:
+        return "exits", params
+    if BEFORE_SUPER.search(message):
+        return "super_init_missing", params
+    if "AttributeError" in kinds:
+        return "attribute_error", {**params, **_attribute_variant(message, source)}
+    lines = [reading.frame(line, "").code for line in raised.lines] if reading is not None else []
+    variant = error_variant(raised.type, message, lines, source)
+    return ("raises_in_init" if raised.in_init else "raises_in_call"), {**params, **variant}
+
+
+def error_variant(type: str, message: str, lines: Sequence[str] = (), source: str = "") -> Params:
+    """Which advice fits an error.
+
+    Args:
+        lines: of the student's code, the last one raised it.
+    """
+    if lines and OWN_ERROR.match(lines[-1]):
+        return {"variant": "own"}
+    called = NOT_CALLABLE.search(message)
+    if called and re.search(rf"\bclass[ \t]+{called[1]}\b", source):
+        return {"variant": "no_call", "name": called[1]}
+    if lines and MATRIX_PRODUCT.search(lines[-1]) and UNFIT.search(message):
+        return {"variant": "matmul"}
+    if ONE_ROW.search(message) and any(TAKES_TWO.match(line) for line in lines):
+        return {"variant": "rows"}
+    text = f"{type}: {message}"
+    return next(({"variant": name} for name, pattern in VARIANTS.items() if pattern.search(text)), {})
+
+
+def indentation(message: str) -> Params:
+    """Whether a syntax error is one of indentation."""
+    if "inconsistent use of tabs" in message:
+        return {"variant": "tabs"}
+    return {"variant": "indent"} if INDENTATION.search(message) else {}
+
+
+def once(lines: Sequence[int]) -> list[int]:
+    """The lines that an exception passed through, without those that an endless recursion comes by again and again."""
+    return list(dict.fromkeys(lines))
+
+
+def _missing_self(raised: Raised, message: str, source: str) -> Params | None:
+    """The method that does not know `self`, or is given one argument more than it has parameters."""
+    unknown, too_many = UNKNOWN_NAME.search(message), TOO_MANY.search(message)
+    if unknown and unknown[1] == "self" and raised.lines:
+        return without_self(source, at=raised.lines[-1])
+    return without_self(source, method=too_many[1] or "call") if too_many else None
+
+
+def _name_variant(message: str, kinds: set[str], source: str) -> Params:
+    if "UnboundLocalError" in kinds:
+        return {"variant": "local"}
+    found = UNKNOWN_NAME.search(message)
+    if found is None:
+        return {}
+    return {"variant": "self"} if found[1] == "self" else meant(found[1], source)
+
+
+def _attribute_variant(message: str, source: str) -> Params:
+    found = NO_ATTRIBUTE.search(message)
+    if found is None:
+        return {}
+    owner = found[1].rpartition(".")[2]
+    if owner.endswith("Tensor"):
+        return {"variant": "tensor"}
+    if owner in OTHER_OBJECTS:
+        return {"variant": OTHER_OBJECTS[owner]}
+    return meant_attribute(found[1], found[2], source)

@@ -1,0 +1,99 @@
+"""Why something that the class needs is not there: the statement that was to bring it failed.
+
+A class that uses what an import of a missing module was to bring raises a `NameError`, and so does one that uses a
+class whose own statement failed. What is wrong is that statement.
+"""
+
+from __future__ import annotations
+
+import re
+
+from grader.diagnosis.reaching import Problem, at_import
+from grader.execution.run import Execution
+from grader.report.model import Params
+from grader.report.server_paths import in_brief
+from grader.sandbox.protocol import Raised, StatementFailed
+
+UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
+MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
+# What somebody else's answer, and the grader itself, may be called.
+OTHER_WORK = re.compile(r"(?:.*[._])?(?:solutions?|answers?|expected|grader|reference|app)(?:[._].*)?$", re.IGNORECASE)
+#: Packages that people import for such an exercise; what is named otherwise is mostly a file of the student's own.
+FAMILIAR = frozenset(
+    """
+    torch torchvision torchaudio torchtext pytorch_lightning lightning jax jaxlib flax haiku optax mxnet theano lasagne
+    paddle cntk chainer tensorflow_addons tensorflow_datasets tensorflow_hub tensorflow_probability tensorflow_text
+    tensorflow_model_optimization tflearn tensorboard tensorboardX keras_tuner keras_nlp keras_hub keras_cv keras_core
+    keras_preprocessing keras_contrib keras_self_attention einops sonnet trax transformers datasets tokenizers
+    sentencepiece sklearn skimage scipy pandas polars statsmodels xgboost lightgbm catboost matplotlib seaborn plotly
+    bokeh altair PIL cv2 imageio nltk spacy gensim pymorphy2 razdel natasha navec corus tqdm requests bs4 wget gdown
+    kaggle wandb mlflow optuna yfinance numba cupy dask joblib sympy networkx IPython ipywidgets google torchinfo
+    torchsummary tensorflow_docs pydot graphviz livelossplot mplfinance librosa music21 gym gymnasium
+    """.split()  # noqa: SIM905  # ninety quoted words are hard to read
+)
+
+
+def behind_missing_name(raised: Raised, execution: Execution) -> Problem | None:
+    """Why a name does not exist that the class uses; None where nothing failed that was to bring it."""
+    found = UNKNOWN_NAME.search(raised.message)
+    return _behind(found[1], execution) if found else None
+
+
+def behind_missing_module(failed: StatementFailed | Raised, name: str | None = None) -> Problem | None:
+    """What is missing where an import failed for want of a module.
+
+    Args:
+        name: what the import was to bring.
+    """
+    where: Params = {} if name in (None, "*") else {"name": name}
+    if isinstance(failed, StatementFailed):
+        where["line"] = failed.line
+    if match := MISSING_MODULE.search(failed.message):
+        module = match[1]
+        if OTHER_WORK.match(module):
+            return "imports_solution", {"module": module, **where}
+        if module.partition(".")[0] in FAMILIAR:
+            torch = {"variant": "torch"} if module.startswith("torch") else {}
+            return "missing_package", {"package": module, **where, **torch}
+        return "other_file", {"module": module, **where}
+    if "attempted relative import" in failed.message:
+        module = failed.module if isinstance(failed, StatementFailed) else None
+        return "other_file", {"module": module or ".", **where}
+    return None
+
+
+def behind_failure(failed: StatementFailed, execution: Execution, name: str | None = None) -> Problem | None:
+    """Why a statement failed that was to bring something; None where nothing but its own error says so."""
+    if problem := behind_missing_module(failed, name):
+        return problem
+    if tried := at_import(failed.line, execution):
+        return tried
+    missing = UNKNOWN_NAME.search(failed.message)
+    return _behind(missing[1], execution, before=failed.line) if missing else None
+
+
+def follows_from_another(failed: StatementFailed, execution: Execution) -> bool:
+    """Whether a statement failed for want of a name that an earlier one was to bring, and failed."""
+    missing = UNKNOWN_NAME.search(failed.message)
+    return missing is not None and _bringer(missing[1], execution, failed.line) is not None
+
+
+def definition_failed(failed: StatementFailed, name: str) -> Problem:
+    message = in_brief(failed.message)
+    return "definition_failed", {"name": name, "line": failed.line, "type": failed.type, "message": message}
+
+
+def _behind(name: str, execution: Execution, before: int | None = None) -> Problem | None:
+    failed = _bringer(name, execution, before)
+    if failed is None:
+        return None
+    return behind_failure(failed, execution, name) or definition_failed(failed, name)
+
+
+def _bringer(name: str, execution: Execution, before: int | None) -> StatementFailed | None:
+    """The last statement that failed and was to bring a name."""
+    failures = [failed for failed in execution.statements_failed if before is None or failed.line < before]
+    named = [failed for failed in failures if name in failed.binds]
+    # A star may have stood for anything.
+    found = named or [failed for failed in failures if "*" in failed.binds]
+    return found[-1] if found else None

@@ -1,0 +1,186 @@
+"""Reads the structural outcome of a run: which code names what happened, before any number is looked at.
+
+Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from grader.assignment import CaseEntry
+from grader.diagnosis.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY
+from grader.diagnosis.missing_names import MISSING_MODULE, behind_failure, definition_failed
+from grader.diagnosis.reaching import Problem
+from grader.diagnosis.returned import default_as_width
+from grader.execution.limits import limit_status
+from grader.execution.reading import Reading
+from grader.execution.run import Execution
+from grader.numerics.forms import PLAIN
+from grader.report.model import Params, Status
+from grader.report.server_paths import in_brief
+
+# What stands in brackets after the name of the class.
+BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
+PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
+
+
+def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
+    """How a run ended that did not come to its own end."""
+    outcome = execution.outcome
+    if limit := limit_status(outcome):
+        return limit
+    if execution.garbled is not None:
+        code = "forged_result" if execution.forged else "invalid_output"
+        return Status.INVALID_OUTPUT, (code, {"reason": execution.garbled[:200]})
+    if execution.complete:
+        return None
+    stderr = outcome.stderr.decode("utf-8", "replace")
+    if any(sign in stderr for sign in ("bad_alloc", "Cannot allocate memory", "MemoryError")):
+        return Status.MEMORY_LIMIT, ("memory", {})
+    if NO_MORE_THREADS.search(stderr):
+        return Status.RUNTIME_ERROR, ("too_many_threads", {})
+    if outcome.exit_code < 0:
+        return Status.RUNTIME_ERROR, ("crash", {"signal": -outcome.exit_code})
+    return Status.RUNTIME_ERROR, ("exits", {"exit_code": outcome.exit_code})
+
+
+def structural_problem(execution: Execution, reading: Reading) -> Problem | None:
+    """What is wrong with the class as such."""
+    found = execution.class_found
+    if found is None:
+        return None
+    if not found.found:
+        return missing_class(execution, reading.class_line)
+    if not found.is_class:
+        return "lstm_not_class", {"kind": found.kind}
+    if not found.is_model:
+        return "wrong_base_class", _base(found.bases, reading)
+    if not found.has_call:
+        return "no_call_method", {}
+    if found.is_stub:
+        return "not_implemented", {}
+    return None
+
+
+def _base(bases: Sequence[str], reading: Reading) -> Params:
+    """What the class is derived from, in the student's own words where they can be read off its line."""
+    line = reading.frame(reading.class_line, "").code if reading.class_line is not None else ""
+    written = BASES.search(line)
+    base = written[1].strip() if written else (bases[1] if len(bases) > 1 else "").rpartition(".")[2]
+    if any(name.endswith(".Layer") for name in bases):
+        return {"base": base, "variant": "layer"}
+    if all(name == "builtins.object" for name in bases[1:]):
+        return {"base": base, "variant": "none"}
+    return {"base": base}
+
+
+#: What a run that never came to a class may have run into, and the status that this is.
+LIMITS_AT_IMPORT = {
+    "timeout": Status.TIME_LIMIT,
+    "memory": Status.MEMORY_LIMIT,
+    "too_many_threads": Status.RUNTIME_ERROR,
+}
+
+
+def missing_class(execution: Execution, class_line: int | None = None) -> Problem:
+    """Why the name LSTM does not exist after all statements ran.
+
+    Args:
+        class_line: where the submission binds the class.
+    """
+    failures = execution.statements_failed
+    for failed in failures:
+        if failed.code == "cell_timed_out":
+            return "timeout", {"cpu_seconds": round(execution.outcome.cpu_seconds, 1)}
+        if failed.type in OUT_OF_MEMORY:
+            return "memory", {}
+        if NO_MORE_THREADS.search(failed.message):
+            return "too_many_threads", {}
+    own = [failed for failed in failures if failed.line == class_line]
+    for failed in own:
+        if match := MISSING_MODULE.search(failed.message):
+            return "imports_solution", {"module": match[1], "line": failed.line}
+    for failed in own or failures:
+        if problem := behind_failure(failed, execution):
+            return problem
+    if own:
+        return definition_failed(own[0], "LSTM")
+    return "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
+
+
+#: A size that does not follow the case -> the code of the mistake.
+HARD_CODED = {
+    "batch": "hardcoded_batch",
+    "units": "hardcoded_units",
+    "timesteps": "hardcoded_length",
+    "features": "hardcoded_features",
+}
+#: The notebook's names of the exercise's sizes.
+CONSTANTS = {"batch": "BATCH_SIZE", "units": "H_SIZE", "timesteps": "SEQ_LEN", "features": "EMB_SIZE"}
+# The first constructor of a class.
+NO_PARAMETER = re.compile(r"\A(?:(?!def __init__)[\s\S]){0,2000}def __init__\(\s*self\s*\)")
+# A smaller number in a line may be an axis.
+LEAST_SIZE = 10
+
+
+def size_that_works(execution: Execution, exercise: CaseEntry) -> Problem | None:
+    """What a class that failed for the exercise expects of a size: another number, or more steps than there are."""
+    for name, size in execution.hard_coded.items():
+        return HARD_CODED[name], {"works": size, "needed": getattr(exercise, name)}
+    beyond = PAST_THE_END.search(execution.raised[0].message) if execution.raised else None
+    # Steps are the only thing that a class counts one after the other.
+    if beyond and int(beyond[1]) == exercise.timesteps not in (exercise.batch, exercise.units):
+        lines = execution.raised[0].lines[-1:]
+        params: Params = {"index": exercise.timesteps, "last": exercise.timesteps - 1}
+        return "past_the_end", {**params, **({"line": lines[0]} if lines else {})}
+    return None
+
+
+def hard_coded_size(
+    execution: Execution, exercise: CaseEntry, wrong: Sequence[CaseEntry], reading: Reading
+) -> Problem | None:
+    """Right on the exercise's shape and wrong on another: which size of the exercise does the answer keep?"""
+    if execution.form is not None and not execution.form.is_whole:
+        return None  # the loop counts something else than the steps, wherever that may end
+    for case in wrong:
+        answer = execution.answers.get(case.id)
+        if execution.form != PLAIN or answer is None or answer.output.shape is None or len(answer.output.shape) != 3:
+            continue
+        batch, timesteps, units = answer.output.shape
+        if units != case.units and units == exercise.units:
+            fixed: Params = {"variant": "no_parameter"} if NO_PARAMETER.search(_class_text(reading)) else {}
+            return "hardcoded_units", {**default_as_width(execution, answer.output, case.units), **fixed}
+        if timesteps != case.timesteps and timesteps == exercise.timesteps:
+            return "hardcoded_length", {}
+        if batch != case.batch and batch == exercise.batch:
+            return "hardcoded_batch", {}
+    for raised in execution.raised:
+        case_entry = next((case for case in wrong if case.id == raised.case), None)
+        if case_entry is None:
+            continue
+        beyond = PAST_THE_END.search(raised.message)
+        numbers = re.findall(r"\d+", raised.message)
+        line = reading.frame(raised.lines[-1], "").code if raised.lines else ""
+        sizes = [(code, getattr(exercise, name), getattr(case_entry, name)) for name, code in HARD_CODED.items()]
+        for code, here, there in sizes:
+            if here != there and str(here) in numbers and str(there) in numbers:
+                return code, {}
+            # The first index that this case does not have and the exercise has: the sizes of a case are all different.
+            if beyond and int(beyond[1]) == there < here:
+                return code, {}
+        for (code, here, there), constant in zip(sizes, CONSTANTS.values(), strict=True):
+            if here != there and _stands_in(line, here, constant):
+                return code, {}
+    return None
+
+
+def _class_text(reading: Reading) -> str:
+    """The source from the class on."""
+    return "\n".join(reading.source.split("\n")[(reading.class_line or 1) - 1 :])
+
+
+def _stands_in(line: str, size: int, constant: str) -> bool:
+    return bool(
+        re.search(rf"\b{constant}\b", line) or (size > LEAST_SIZE and re.search(rf"(?<![\w.]){size}(?![\w.])", line))
+    )

@@ -1,0 +1,1 @@
+"""Questions to the box, and what came back. Nothing in here judges."""

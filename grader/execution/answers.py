@@ -1,0 +1,75 @@
+"""One answer of the student's model: what kind of thing it is, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.numerics.forms import Content, Items
+from grader.sandbox.protocol import Arrays, CaseOutput
+
+Array = NDArray[np.floating]
+
+# What float32 may make of the same sums in another order.
+SAME = 1e-5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model returned for one case.
+
+    Args:
+        array: its numbers, when it is one array.
+        inside: what lies in it, if it is a container.
+    """
+
+    output: CaseOutput
+    array: Array | None
+    inside: tuple[Items, ...] = ()
+
+    @property
+    def content(self) -> Content:
+        return self.inside if self.array is None else self.array
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All of its numbers; none where it holds none."""
+        return [self.array] if self.array is not None else [items.array for items in self.inside]
+
+    def equals(self, other: Answer) -> bool:
+        """Whether all numbers are the same, bit for bit."""
+        return len(self.arrays) == len(other.arrays) and all(
+            np.array_equal(one, another, equal_nan=True) for one, another in zip(self.arrays, other.arrays, strict=True)
+        )
+
+    def difference(self, other: Answer) -> float | None:
+        """The largest difference between two answers, NaN where only one has a number; None: they differ in form."""
+        if [array.shape for array in self.arrays] != [array.shape for array in other.arrays] or not self.arrays:
+            return None
+        largest = 0.0
+        for one, another in zip(self.arrays, other.arrays, strict=True):
+            same = (one == another) | (np.isnan(one) & np.isnan(another))
+            with np.errstate(invalid="ignore"):
+                differences = np.where(same, 0.0, np.abs(one - another))
+            largest = max(largest, float(np.max(differences, initial=0.0)), key=lambda value: (np.isnan(value), value))
+        return largest
+
+    def repeats(self, other: Answer) -> bool:
+        """Whether a model that was called twice said the same, as far as float32 can tell."""
+        difference = self.difference(other)
+        # Written with <= so that NaN is a difference; a magnitude may be none as well.
+        return difference is not None and (difference == 0.0 or difference <= SAME * (1.0 + self.magnitude))
+
+    @property
+    def magnitude(self) -> float:
+        """The largest of its numbers."""
+        return max((float(np.max(np.abs(array), initial=0.0)) for array in self.arrays), default=0.0)
+
+
+def items_of(arrays: Arrays, places: Sequence[Sequence[str]]) -> tuple[Items, ...]:
+    """What lay in a container: arrays ``inside/k``, and where the items of each were."""
+    held = [(arrays.get(f"inside/{k}"), tuple(named)) for k, named in enumerate(places)]
+    return tuple(Items(array, named) for array, named in held if array is not None)

@@ -1,0 +1,245 @@
+"""The questions of one run: what is asked, in which order, and which answer belongs to which question.
+
+The box gets one list. The order and the names of its questions are drawn from a seed, the same at every grading of a
+submission, and say nothing. Besides the assignment's cases there are a second call of the smallest one, which is a
+question like any other and comes somewhere after the first, and the same shape with numbers that are drawn from the
+seed too: nobody can know their answer by heart, because a file that held it would have another seed.
+
+A run can still tell the sizes and the numbers themselves: the published ones are known, and a second call has those of
+the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from grader.errors import RunnerOutputForged
+from grader.numerics.backpropagation import factors
+from grader.sandbox.protocol import Arrays, CaseOutput, Gradients, Raised, Trial
+from reference import Case, probes, search_case
+
+SIZES = ("batch", "timesteps", "features", "units")
+# A number that is known to the tolerance takes two bytes that no compression shortens; half of that is enough to ask.
+LEAST_BYTES_OF_A_NUMBER = 1
+Told = tuple[Any, Arrays]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One question, as it is put to the box.
+
+    Args:
+        call: 1 for the second of two equal questions.
+        fresh: put it to a model that was built for it.
+        trial: where names do not settle which weight is which, look for it here.
+        measure: take gradients of the answer.
+        main: the exercise's own; its model is built first.
+        follows: name of a question without whose answer this one says nothing; the same model gets both.
+    """
+
+    name: str
+    case: Case
+    call: Literal[0, 1] = 0
+    fresh: bool = False
+    trial: bool = False
+    measure: bool = False
+    main: bool = False
+    follows: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "id": self.name,
+            **{name: getattr(self.case.spec, name) for name in SIZES},
+            **{name: getattr(self, name) for name in ("fresh", "trial", "measure", "main", "follows")},
+        }
+
+    def arrays(self) -> Arrays:
+        weights = self.case.weights
+        given = {
+            "x": self.case.x,
+            "kernel": weights.kernel,
+            "recurrent_kernel": weights.recurrent_kernel,
+            "bias": weights.bias,
+        }
+        return {f"{self.name}/{name}": array for name, array in given.items()}
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All questions of one run.
+
+    Args:
+        asked: in the order of asking.
+        probes: asked afterwards, for partial points.
+        cases: that answers are compared with, in the order of the assignment.
+        others: counterparts of cases, with other numbers.
+        with_factors: names of those that gradients may be taken of.
+    """
+
+    asked: tuple[Question, ...]
+    cases: tuple[Case, ...]
+    others: tuple[Case, ...] = ()
+    probes: tuple[Question, ...] = ()
+    with_factors: frozenset[str] = frozenset()
+
+    @property
+    def all_cases(self) -> tuple[Case, ...]:
+        """Everything that an answer can be to."""
+        return (*self.cases, *self.others, *(probe.case for probe in self.probes))
+
+    def of_the_main_model(self) -> list[Question]:
+        """Those that are asked whatever became of others."""
+        main = next(question for question in self.asked if question.main)
+        return [question for question in self.asked if not question.follows and _model(question) == _model(main)]
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "questions": [question.body() for question in self.asked],
+            "probes": [probe.body() for probe in self.probes],
+        }
+
+    def arrays(self) -> Arrays:
+        found: Arrays = {}
+        for question in (*self.asked, *self.probes):
+            found |= question.arrays()
+            if question.name in self.with_factors:
+                found[f"{question.name}/factors"] = factors(question.case)
+        return found
+
+    def understood(self, events: Sequence[Told]) -> list[Told]:
+        """Give events the ids of cases for the names of questions, and what was said of cases in their order.
+
+        Raises:
+            RunnerOutputForged: there is no question of this name.
+        """
+        named = {question.name: question for question in (*self.asked, *self.probes)}
+        told = [(_named(event, named), arrays) for event, arrays in events]
+        order = {case.spec.id: index for index, case in enumerate(self.all_cases)}
+        for kind in (CaseOutput, Raised):
+            places = [index for index, (event, _) in enumerate(told) if isinstance(event, kind)]
+            of_cases = sorted((told[index] for index in places), key=lambda each: order.get(each[0].case, len(order)))
+            for index, each in zip(places, of_cases, strict=True):
+                told[index] = each
+        return told
+
+
+def _named(event: Any, named: Mapping[str, Question]) -> Any:
+    if not isinstance(event, CaseOutput | Raised | Trial | Gradients) or event.case is None:
+        return event
+    question = named.get(event.case)
+    if question is None:
+        raise RunnerOutputForged(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
+    update: dict[str, Any] = {"case": question.case.spec.id}
+    if isinstance(event, CaseOutput) and question.call:
+        update["call"] = question.call
+    return event.model_copy(update=update)
+
+
+class Examiner:
+    """Makes the lists of questions for one submission.
+
+    Args:
+        source: what the box gets of the submission.
+        digest: of the assignment.
+        gradients_of: id of the case that gradients are taken of; None: of the smallest.
+    """
+
+    def __init__(self, cases: Sequence[Case], source: str, digest: str, gradients_of: str | None) -> None:
+        self._cases = tuple(cases)
+        self._seed = [*hashlib.sha256(f"{digest}\0{source}".encode("utf-8", "replace")).digest()]
+        self._probes = probes.questions(cases[0].spec.features, cases[0].spec.units)
+        self.exercise = cases[0]
+        self.smallest = min(cases, key=lambda case: case.expected.size)
+        self._measured = gradients_of or self.smallest.spec.id
+        # Counterparts with other numbers: of the smallest case always, for it costs little; of the exercise's own where
+        # the file is large enough to hold the answer.
+        self.others = {self.smallest.spec.id: self.otherwise(self.smallest)}
+        held = len(zlib.compress(source.encode("utf-8", "replace")))
+        if held >= LEAST_BYTES_OF_A_NUMBER * self.exercise.expected.size:
+            self.others[self.exercise.spec.id] = self.otherwise(self.exercise)
+
+    def otherwise(self, case: Case) -> Case:
+        """The same sizes with other numbers."""
+        return probes.other_numbers(case, [*self._seed, self._cases.index(case)])
+
+    def everything(self) -> Questions:
+        """All questions that a grade takes."""
+        random = np.random.default_rng(self._seed)
+        names = _names(random)
+        searched = search_case(self._cases)
+        asked: list[Question] = []
+        for case in self._cases:
+            id = case.spec.id
+            measured, twice = id == self._measured, case is self.smallest
+            # Of two equal questions either may be the one that is recorded.
+            recorded = int(random.integers(1 + twice))
+            first = Question(
+                next(names),
+                case,
+                # Built on its own shape: what is right only on a fresh model shows here.
+                fresh=twice,
+                trial=case is searched,
+                measure=measured and recorded == 0,
+                main=case is self.exercise,
+            )
+            asked.append(first)
+            if twice:
+                asked.append(Question(next(names), case, 1, measure=measured and recorded == 1, follows=first.name))
+            if id in self.others:
+                asked.append(Question(next(names), self.others[id], follows=first.name))
+        probes_asked = tuple(Question(next(names), probe) for probe in self._probes)
+        with_factors = frozenset(question.name for question in asked if question.measure or question.main)
+        order = tuple(_shuffled(asked, random))
+        return Questions(order, self._cases, tuple(self.others.values()), probes_asked, with_factors)
+
+    def only(self, cases: Sequence[Case], fresh: Collection[Case]) -> Questions:
+        """Put these cases and nothing else, some of them to models of their own, and take no gradients."""
+        random = np.random.default_rng([*self._seed, len(cases)])
+        names, searched = _names(random), search_case(cases)
+        asked = [
+            Question(next(names), case, fresh=case in fresh, trial=case is searched, main=case is cases[0])
+            for case in cases
+        ]
+        return Questions((asked[0], *_shuffled(asked[1:], random)), tuple(cases))
+
+
+def _names(random: np.random.Generator) -> Iterator[str]:
+    drawn = {""}
+    while True:
+        name = random.bytes(6).hex()
+        if name not in drawn:
+            drawn.add(name)
+            yield name
+
+
+def _shuffled(asked: Sequence[Question], random: np.random.Generator) -> list[Question]:
+    """Draw an order: each question after the one it follows, and first to its model what wants a fresh one.
+
+    All that follow one question come to its model with no other in between: what one leaves behind, the next one shows.
+    """
+    left, order = list(asked), list[Question]()
+    while left:
+        waiting = {question.name for question in left}
+        fresh = {_model(question) for question in left if question.fresh}
+        begun = {question.follows for question in order} - {None}
+        follow_up = {_model(question) for question in left if question.follows in begun}
+        free = [
+            question
+            for question in left
+            if question.follows not in waiting
+            and (question.fresh or _model(question) not in fresh)
+            and (question.follows in begun or _model(question) not in follow_up)
+        ]
+        order.append(free[random.integers(len(free))])
+        left.remove(order[-1])
+    return order
+
+
+def _model(question: Question) -> tuple[int, int]:
+    return question.case.spec.features, question.case.spec.units

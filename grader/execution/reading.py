@@ -1,0 +1,175 @@
+"""The trusted half of reading: sends a file to the limited reader child and checks what comes back.
+
+Decoding, notebook parsing, magics and `ast` are the first place where an upload can hurt, so none of it happens in this
+process. What the reader says about the file is used to grade it, and to show the student where something is; it is
+checked for form here, since a parser that was taken over would speak through it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from grader.assignment import Assignment
+from grader.errors import RunnerOutputInvalid
+from grader.report.model import Frame, Params
+from grader.sandbox import Kind, Sandbox
+from grader.sandbox.limits import READER_LIMITS
+from grader.sandbox.protocol import decode_json, encode, split_frames
+from grader.submission import Submission
+
+# Characters: twice what the class of the exercise takes with its cell as the course gives it.
+LEAST_CODE = 3000
+SHOWN_CODE = 300  # characters of a line of code
+
+
+class ReadingModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReadError(ReadingModel):
+    code: str
+    params: Params = {}
+    line: int | None = None
+
+
+class NotebookCell(ReadingModel):
+    """Where a code cell lies in `Reading.source`; lines count from 1."""
+
+    index: int
+    first_line: int
+    last_line: int
+
+
+class Statement(ReadingModel):
+    """One top-level statement, whether it is run, and the rule that says so."""
+
+    first_line: int
+    last_line: int
+    cell: int
+    run: bool
+    reason: str
+
+
+class Use(ReadingModel):
+    """A statement that is run for Task 2; `grader/runner/use_plan.py` describes it."""
+
+    statement: int
+    sides: list[Literal["student", "keras"]]
+    shape_only: bool
+    equality: bool
+    assigns_attribute: bool
+    reads_weights: bool
+
+
+class Skipped(ReadingModel):
+    index: int
+    code: str
+    params: Params = {}
+
+
+class CallSite(ReadingModel):
+    """How the student's own code constructs the class, as source text."""
+
+    args: list[str]
+    kwargs: dict[str, str]
+
+
+class GlobalX(ReadingModel):
+    line: int
+    shape_only: bool
+
+
+class Homoglyph(ReadingModel):
+    name: str
+    looks_like: str
+    line: int
+
+
+class ReadAdvisory(ReadingModel):
+    code: str
+    params: Params = {}
+    line: int | None = None
+
+
+class Reading(ReadingModel):
+    """What is in a submission, found without running it."""
+
+    format: Literal["py", "ipynb"] | None
+    error: ReadError | None
+    source: str = ""
+    cells: list[NotebookCell] = []
+    statements: list[Statement] = []
+    skipped: list[Skipped] = []
+    class_line: int | None = None
+    call_site: CallSite | None = None
+    global_x: list[GlobalX] = []
+    homoglyphs: list[Homoglyph] = []
+    unpack_names: Annotated[list[list[str]], Field(max_length=200)] = []
+    uses: list[Use] = []
+    only_computes: bool = False
+    lets_gradients_through: bool = False
+    result_files: list[int] = []
+    advisories: list[ReadAdvisory] = []
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.source.split("\n")
+
+    def frame(self, line: int, filename: str) -> Frame:
+        """A line of `source` as the student knows it: in a cell of the notebook, or in the file."""
+        code = self._lines[line - 1].strip()[:SHOWN_CODE] if 0 < line <= len(self._lines) else ""
+        for cell in self.cells:
+            if self.format == "ipynb" and cell.first_line <= line <= cell.last_line:
+                return Frame(file=f"cell {cell.index + 1}", line=line - cell.first_line + 1, code=code)
+        return Frame(file=filename, line=line, code=code)
+
+    @property
+    def code_sha256(self) -> str | None:
+        """Equal for code that is equal to the letter, comments included, but for space and empty lines.
+
+        None for so little code that two people write the same.
+        """
+        text = "\n".join(filter(None, (" ".join(line.split()) for line in self._lines)))
+        return hashlib.sha256(text.encode()).hexdigest() if len(text) >= LEAST_CODE else None
+
+    def cell_of(self, line: int) -> int:
+        """Index of the cell that holds a line of `source`; 0 for a file."""
+        return next((cell.index for cell in self.cells if cell.first_line <= line <= cell.last_line), 0)
+
+
+def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Reading:
+    """Read a submission in the box.
+
+    Raises:
+        SandboxError: the box failed.
+    """
+    sizes = assignment.cases[0]
+    canonical: dict[str, JsonValue] = {
+        "batch": sizes.batch,
+        "timesteps": sizes.timesteps,
+        "features": sizes.features,
+        "units": sizes.units,
+    }
+    if len(submission.content) > assignment.upload.upload_bytes:
+        limit = assignment.upload.upload_bytes
+        return _failed("file_too_large", {"bytes": len(submission.content), "limit_bytes": limit})
+    request = encode({"filename": submission.filename, "canonical": canonical, "bytes": len(submission.content)})
+    outcome = sandbox.run(Kind.READER, request + submission.content, READER_LIMITS)
+    if outcome.killed_for or outcome.exit_code != 0:
+        # Reading is linear in the file's size: only a file that was made to be slow or huge ends here.
+        return _failed("too_complex", {"reason": outcome.killed_for or f"exit code {outcome.exit_code}"})
+    try:
+        frames, cut_off = split_frames(outcome.result)
+        if cut_off or len(frames) != 1:
+            raise RunnerOutputInvalid("the reader did not answer with one frame")
+        return Reading.model_validate(decode_json(frames[0][0]))
+    except (RunnerOutputInvalid, ValidationError):
+        return _failed("too_complex", {"reason": "no answer"})
+
+
+def _failed(code: str, params: Params) -> Reading:
+    return Reading(format=None, error=ReadError(code=code, params=params))

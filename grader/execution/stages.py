@@ -1,0 +1,35 @@
+"""The stages of one grade, as they begin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from grader.report.model import Timing
+
+Progress = Callable[[str], None]
+
+
+class Stages:
+    """Tells about the stages of one grade as they begin, and knows how long each took."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress or (lambda stage: None)
+        self._began: list[tuple[str, float]] = []
+
+    def begin(self, stage: str) -> None:
+        self._began.append((stage, time.monotonic()))
+        self._progress(stage)
+
+    def timing(self, cpu_seconds: float = 0.0, run: Mapping[str, float] | None = None) -> Timing:
+        """All that has passed until now, with the phases of a run in place of the stage that it was run in."""
+        now = time.monotonic()
+        ends = [*(began for _, began in self._began[1:]), now]
+        phases: dict[str, float] = {}
+        for (stage, began), end in zip(self._began, ends, strict=True):
+            phases |= (run or {}) if stage.startswith("running") else {stage: end - began}
+        return Timing(
+            wall_seconds=round(now - self._began[0][1], 4),
+            cpu_seconds=round(cpu_seconds, 4),
+            phases={name: round(seconds, 4) for name, seconds in phases.items()},
+        )

@@ -1,0 +1,1 @@
+"""Numbers of answers, and nothing else: compared, read in other forms, explained by known mistakes."""

@@ -1,0 +1,304 @@
+"""Which known mistakes explain the numbers that came back.
+
+A mistake that computes something definite gives definite numbers. One case is looked up in a table of everything that
+the bank of `reference.misconceptions` answers there, alone and in pairs; what fits is replayed on every case and
+believed only if it explains all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.numerics.fitting import dropout, fitted, started_anew
+from grader.numerics.forms import PLAIN, Content, Form, readings
+from grader.numerics.gate_fitting import suspects
+from grader.numerics.shown_parts import parts_used
+from reference import Case, lstm_forward, search_case
+from reference.misconceptions import PARTS, Mistake, Table, bank, replay
+from reference.weights import DENSE_LETTERS
+
+Array = NDArray[np.floating]
+
+# What may be off, for values up to 1, besides a multiple of what float32 rounding does to the mistake itself.
+TOLERANCE = 3e-5
+ROUNDING = 8.0
+# The share of values that a rounding mistake may round to the other side.
+OTHER_SIDE = 0.02
+# In each case so many wrong numbers must be explained, or all there are.
+FEWEST_EXPLAINED = 8
+LOOKUP_TOLERANCE = 1e-4
+MOST_CONFIRMED = 60
+# In so many forms a wrong answer is looked up, which costs some milliseconds each.
+MOST_READINGS = 6
+
+#: The letters of the exercise's layers -> gates.
+GATE_OF = {letter: gate for gate, letter in DENSE_LETTERS.items()}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One mistake or two, replayed and found equal on all cases.
+
+    Args:
+        residual: the largest difference that is left.
+        right_parts: those of `PARTS` that they leave right and that the numbers show; of mistakes with equal numbers,
+            what the mildest leaves.
+        also: codes of other mistakes with the same numbers.
+        runner_up: the nearest single mistake that does not fit, and how far it is.
+        form: in which the answers are read.
+    """
+
+    mistakes: tuple[Mistake, ...]
+    residual: float
+    right_parts: frozenset[str]
+    also: tuple[str, ...] = ()
+    runner_up: tuple[str, float] | None = None
+    form: Form = PLAIN
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A case and the answer to it, ``(batch, timesteps, units)``, which may be known in some places only."""
+
+    case: Case
+    answer: Array
+    known: NDArray[np.bool_]
+
+
+def explain(
+    answers: Mapping[str, Content],
+    cases: Sequence[Case],
+    table_of: Callable[[Case], Table],
+    idle: frozenset[str] = frozenset(),
+    form: Form | None = None,
+) -> Explanation | None:
+    """Find what explains wrong answers.
+
+    Args:
+        answers: case id -> what the student's model returned.
+        table_of: gives the table of a case.
+        idle: arrays that an answer does not depend on; see `Mistake.idle`.
+        form: how to read them, where that is known.
+    Returns:
+        None when no known mistake, and no two of them, explain every answer. No mistakes where the form is all that is
+        wrong and is one that a mistake of its own gives.
+    """
+    candidates = [(each, asked) for each, asked in _readings(answers, cases) if form in (None, each)]
+    # A form that fits fewer of the answers than another one fits by chance; to look it up would take seconds.
+    most = max((len(asked) for _, asked in candidates), default=0)
+    looked_up = [each for each in candidates if each[0].taken is None and len(each[1]) == most][:MOST_READINGS]
+    # Loops that skip steps are not looked up, and give the shortest cases no answer.
+    candidates = [*looked_up, *[each for each in candidates if each[0].taken is not None][:MOST_READINGS]]
+    if any(_residual((), asked) is not None for _, asked in candidates):
+        return None
+    found = [
+        replace(explanation, form=each, mistakes=tuple(m for m in explanation.mistakes if m.name != each.implied))
+        for each, asked in candidates
+        if (explanation := _explained_as(each, asked, table_of, idle)) is not None
+    ]
+    # Where a form can have come about in several ways, the way that needs fewest other mistakes is believed.
+    return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
+
+
+def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tuple[Form, list[Asked]]]:
+    """The ways to read the answers, those of whole answers if there are any; of each the smallest case first."""
+    shapes = {case.spec.id: case.expected.shape for case in cases}
+    found = list(readings(answers, shapes))
+    return [
+        (
+            reading.form,
+            [
+                Asked(case, array, reading.form.known(answers[case.spec.id], case.expected.shape))
+                for case in sorted(cases, key=lambda case: case.expected.size)
+                if (array := reading.numbers.get(case.spec.id)) is not None
+            ],
+        )
+        for reading in [each for each in found if each.form.is_whole] or found
+    ]
+
+
+def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
+    """Which arrays of which gates no gradient can reach, as `Mistake.idle` has them.
+
+    Args:
+        reach: ``path (array GATES)``, with the letters of the exercise's layers -> the largest gradient; None where the
+            output does not depend on it at all.
+    """
+    idle = set()
+    for name, largest in reach.items():
+        array, _, gates = name.rpartition("(")[2].rstrip(")").partition(" ")
+        if largest is None:
+            idle |= {f"{array} {GATE_OF[letter]}" for letter in gates}
+    return frozenset(idle)
+
+
+def _explained(asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: frozenset[str]) -> Explanation | None:
+    if all(_is_constant(each.answer[each.known]) for each in asked):
+        return None
+    asked = sorted(asked, key=lambda each: each.case.expected.size)
+    if _residual((), asked) is not None:
+        return None
+    searched = search_case([each.case for each in asked])
+    if searched.spec.values != "wide":
+        return _confirmed([(mistake,) for mistake in bank()], asked, idle)
+    table, question = table_of(searched), next(each for each in asked if each.case is searched)
+    entries = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
+    found = _confirmed([tuple(bank()[index] for index in entry) for entry in entries], asked, idle)
+    # One case alone, or a part of an answer, could be met by some number or other.
+    whole = len(asked) > 1 and all(each.known.all() and not _is_constant(each.answer) for each in asked)
+    if whole and (found is None or len(found.mistakes) > 1):
+        # One mistake inside a gate is likelier than two known ones with the same numbers.
+        longest = max(asked, key=lambda each: each.case.expected.size)
+        inside = (_confirmed([suspect], asked, idle) for suspect in suspects(longest.case, longest.answer))
+        found = next((fit for fit in inside if fit is not None), found)
+    if found is None and whole:
+        answers = {each.case.spec.id: each.answer for each in asked}
+        # Fits hold on all cases or not at all, so the first one is as good as any.
+        fits = (
+            _confirmed([suspect], asked, idle)
+            for suspect in fitted([each.case for each in asked], answers, searched, table)
+        )
+        found = next((fit for fit in fits if fit is not None), None)
+    if found is None:
+        return None
+    named = {mistake.code for mistake in found.mistakes} | set(found.also)
+    return replace(found, runner_up=table.nearest_single(question.answer, question.known, named))
+
+
+def _explained_as(
+    form: Form, asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: frozenset[str]
+) -> Explanation | None:
+    if form.taken is None:
+        return _explained(asked, table_of, idle)
+    skipping = [each for each in (_without_skipped(each, form.taken) for each in asked) if each is not None]
+    if not skipping:
+        return None
+    residual = _residual((), skipping)
+    if residual is not None:
+        return Explanation((), residual, frozenset(PARTS) - form.wrong)
+    return _confirmed([(mistake,) for mistake in bank()], skipping, idle)
+
+
+def _without_skipped(asked: Asked, taken: tuple[int, int]) -> Asked | None:
+    """What a loop was really asked that takes only some steps of x, and its answer to that; None: too few of them."""
+    x = np.ascontiguousarray(asked.case.x[:, taken[0] :: taken[1]])
+    try:
+        spec = replace(asked.case.spec, timesteps=x.shape[1])
+    except ValueError:
+        return None
+    expected = lstm_forward(x, asked.case.weights).h.astype(np.float32)
+    case = Case(spec, x, asked.case.weights, expected)
+    return Asked(case, asked.answer[:, : x.shape[1]], np.ones(expected.shape, bool))
+
+
+def _is_constant(numbers: Array) -> bool:
+    return bool(np.isnan(numbers).all() or (numbers == numbers.flat[0]).all())
+
+
+def explain_changing(
+    answers: Mapping[str, Content],
+    repeats: Mapping[str, Content],
+    cases: Sequence[Case],
+    others: Sequence[tuple[Case, Content]] = (),
+) -> Explanation | None:
+    """Find what explains wrong answers that are others at a second call.
+
+    Args:
+        repeats: case id -> what the second call of some case gave.
+        others: questions of the same shape that may have come in between, and what was answered.
+    """
+    form, asked = next(iter(_readings(answers, cases)), (PLAIN, []))
+    if not asked or not form.is_whole or any(_is_constant(each.answer) for each in asked):
+        return None
+    answered = [each.case for each in asked]
+    arrays = {each.case.spec.id: each.answer for each in asked}
+    found = dropout(answered, arrays)
+    if found is not None:
+        mistake, residual = found
+        return Explanation((mistake,), residual, _left_right((mistake,)), form=form)
+    again = {
+        case.spec.id: array
+        for case in answered
+        if case.spec.id in repeats and (array := form.read(repeats[case.spec.id], case.expected.shape)) is not None
+    }
+    before = [(case, arrays[case.spec.id]) for case in answered]
+    for case, content in others:
+        array = form.read(content, case.expected.shape)
+        before += [] if array is None else [(case, array)]
+    explanation = _confirmed([(started_anew(answered, arrays, again, before),)], asked, frozenset())
+    return replace(explanation, form=form) if explanation else None
+
+
+def _confirmed(
+    candidates: Iterable[tuple[Mistake, ...]], asked: Sequence[Asked], idle: frozenset[str]
+) -> Explanation | None:
+    """The best of the suspects that hold on all cases. A single mistake is believed before any pair."""
+    matching: list[tuple[float, tuple[Mistake, ...]]] = []
+    for mistakes in candidates:
+        if matching and (len(mistakes) > len(matching[0][1]) or len(matching) >= MOST_CONFIRMED):
+            break
+        residual = _residual(mistakes, asked)
+        if residual is not None:
+            matching.append((residual, mistakes))
+    if not matching:
+        return None
+    order = {mistake.name: index for index, mistake in enumerate(bank())}
+
+    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, list[int]]:
+        claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
+        return len(claimed - idle), -len(claimed & idle), [order.get(mistake.name, -1) for mistake in match[1]]
+
+    residual, mistakes = min(matching, key=rank)
+    if not any(_hears_its_weights(mistakes, each.case) for each in asked):
+        return None
+    codes = {mistake.code for mistake in mistakes}
+    also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
+    used = parts_used(mistakes, asked[0].case)
+    parts = max((_left_right(others) & parts_used(others, asked[0].case) for _, others in matching), key=len) & used
+    return Explanation(mistakes, residual, parts, tuple(also))
+
+
+def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:
+    """An LSTM without g that adds its input to h is an echo of that input, which is nearer to the truth."""
+    other = replace(case, weights=case.weights.scaled(0.5))
+    return not np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)
+
+
+def _left_right(mistakes: Sequence[Mistake]) -> frozenset[str]:
+    return frozenset(PARTS).difference(*(mistake.wrong for mistake in mistakes))
+
+
+def _residual(mistakes: Sequence[Mistake], asked: Sequence[Asked]) -> float | None:
+    """The largest difference over all cases; None when there is one that cannot be explained."""
+    worst = 0.0
+    for each in asked:
+        residual = _fits(mistakes, each)
+        if residual is None:
+            return None
+        worst = max(worst, residual)
+    return worst
+
+
+def _fits(mistakes: Sequence[Mistake], asked: Asked) -> float | None:
+    exact = replay(mistakes, asked.case)
+    with np.errstate(all="ignore"):
+        scale = np.maximum(1.0, np.abs(exact))
+        difference = np.abs(exact - asked.answer) / scale
+        comparable = asked.known & ~np.isnan(exact)
+        wrong = asked.known & ~(np.abs(asked.answer - asked.case.expected) <= TOLERANCE)
+        # What a mistake cannot be compared with, it does not explain.
+        if (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
+            return None
+        # Rounding grows in a mistake that has no bounds: the same in float32 says by how much here.
+        rounding = np.nan_to_num(np.abs(exact - replay(mistakes, asked.case, np.float32)) / scale, nan=np.inf)
+        off = comparable & ~(difference <= TOLERANCE + ROUNDING * rounding)
+        quantum = max((mistake.quantum for mistake in mistakes), default=0.0)
+        if quantum and off.sum() <= OTHER_SIDE * comparable.sum() + 1:
+            off &= ~(difference <= 1.5 * quantum)
+        if off.any():
+            return None
+    return float(difference[comparable].max(initial=0.0))

@@ -1,0 +1,111 @@
+"""What would repair a wrong answer that no known mistake explains: where to look, when there is no name for it.
+
+Only what is done to the answers after the cell can be seen like that: another order along one axis, a function, a
+factor for every unit. It is told only where it makes the answers to all cases right, none of which is right already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.report.model import Params
+from reference import Case
+
+Array = NDArray[Any]
+
+CLOSE = 1e-4
+# Less than this any repair could leave.
+VISIBLE = 1e-3
+# A function may be that steep. It is straight between right numbers that are so near to each other, but for corners.
+STEEPEST, DENSE = 100.0, 1e-3
+FEWEST_BETWEEN, CORNERS, FEW = 200, 0.002, 0.02
+# Slices are told apart by so many of their elements before they are compared.
+TELLING = 8
+AXES = ("batch", "time", "unit")
+
+
+def repair(answers: Mapping[str, Array], cases: Sequence[Case]) -> Params:
+    """What makes wrong answers right, as parameters of a report's code: `repair` names it, other keys are its numbers.
+
+    Args:
+        answers: case id -> what the student's model returned, ``(batch, timesteps, units)``.
+    Returns:
+        nothing where nothing does, or where an answer is right or as good as right; the simplest where several do.
+    """
+    pairs = [(answers[case.spec.id], case.expected) for case in cases if case.spec.id in answers]
+    if not pairs or not all(np.isfinite(answer).all() and _is_wrong(answer, expected) for answer, expected in pairs):
+        return {}
+    found = [list(_repairs(answer.astype(np.float64), expected)) for answer, expected in pairs]
+    for candidate in found[0]:
+        if all(candidate in others for others in found[1:]):
+            return candidate
+    return {"repair": ["function"]} if _is_function(pairs) else {}
+
+
+def _is_wrong(answer: Array, expected: Array) -> bool:
+    """Far more than what a repair may leave, so that nothing seems to repair it by chance."""
+    return bool(np.abs(answer - expected).max() >= VISIBLE and np.ptp(answer))
+
+
+def _repairs(answer: Array, expected: Array) -> Iterator[Params]:
+    for axis, name in enumerate(AXES):
+        yield from _other_order(np.moveaxis(answer, axis, 0), np.moveaxis(expected, axis, 0), name)
+    units = expected.shape[-1]
+    if _scaled_by_unit(answer.reshape(-1, units), expected.reshape(-1, units).astype(np.float64)):
+        yield {"repair": ["unit_scale"]}
+
+
+def _close(answer: Array, expected: Array) -> bool:
+    return answer.shape == expected.shape and bool((np.abs(answer - expected) <= CLOSE).all())
+
+
+def _other_order(answer: Array, expected: Array, axis: str) -> Iterator[Params]:
+    """Slices of the right answer along the first axis, in another order."""
+    count = len(answer)
+    answer, expected = answer.reshape(count, -1), expected.reshape(count, -1)
+    telling = np.linspace(0, answer.shape[1] - 1, TELLING).astype(int)
+    likeness = np.abs(answer[:, None, telling] - expected[None][..., telling]).max(axis=2)
+    source = likeness.argmin(axis=1)
+    matched = (np.abs(answer - expected[source]) <= CLOSE).all(axis=1)
+    places = np.arange(count)
+    moved = set((source - places)[matched])
+    if axis == "time" and len(moved) == 1:
+        (steps,) = moved
+        if steps and matched.sum() == count - abs(steps):
+            yield {"repair": ["time_shift"], "steps": int(steps)}
+    if matched.all() and (source != places).any() and len(set(source)) == count:
+        is_reversed = axis == "time" and (source == places[::-1]).all()
+        yield {"repair": ["time_reversed" if is_reversed else f"{axis}_order"]}
+
+
+def _scaled_by_unit(answer: Array, expected: Array) -> bool:
+    """Whether every unit has a factor and a constant of its own; ``(rows, units)``."""
+    if len(answer) < 2 * 2:
+        return False
+    centred = expected - expected.mean(axis=0)
+    factors = (centred * answer).sum(axis=0) / (centred**2).sum(axis=0)
+    constants = answer.mean(axis=0) - factors * expected.mean(axis=0)
+    return _close(factors * expected + constants, answer) and bool((np.abs(factors) > VISIBLE).all())
+
+
+def _is_function(pairs: Sequence[tuple[Array, Array]]) -> bool:
+    """Whether the wrong numbers are a function of the right ones: what lies between two others follows from them."""
+    answer = np.concatenate([answer.ravel() for answer, _ in pairs]).astype(np.float64)
+    expected = np.concatenate([expected.ravel() for _, expected in pairs]).astype(np.float64)
+    order = np.argsort(expected)
+    answer, expected = answer[order], expected[order]
+    steps = np.diff(expected)
+    if not (np.abs(np.diff(answer)) <= STEEPEST * steps + CLOSE).all():
+        return False
+    before, after = steps[:-1], steps[1:]
+    between = (before + after <= DENSE) & (before + after > 0)
+    share = before[between] / (before + after)[between]
+    line = answer[:-2][between] * (1 - share) + answer[2:][between] * share
+    off = np.abs(answer[1:-1][between] - line) > CLOSE
+    # A function may have corners; what is wrong in a few places is none.
+    wrong = np.abs(answer - expected) >= VISIBLE
+    return bool(len(off) >= FEWEST_BETWEEN and off.sum() <= CORNERS * len(off) and off.sum() <= FEW * wrong.sum())

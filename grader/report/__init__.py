@@ -1,0 +1,1 @@
+"""The report: what it says, in which words, and with which pictures."""

@@ -1,0 +1,235 @@
+"""The pictures of a report: the error over time, by unit, and over both. One definition each, in Vega-Lite.
+
+`drawing` makes an SVG of one without a browser and without a network. A definition holds numbers and our own
+words, and nothing that a student wrote. Every picture has a text that says the same: for those who do not see it, and
+for places that show none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from babel.numbers import get_decimal_symbol
+from numpy.typing import NDArray
+
+from grader.report import artefacts
+from grader.report.messages import translate
+
+#: The scale is logarithmic and has no zero: smaller errors are drawn here, far below every tolerance.
+FLOOR = 1e-9
+# A cell of the heat map is a rectangle in the SVG: more steps than this are drawn together.
+HEAT_STEPS = 50
+WIDTH, HEIGHT = 620, 190
+GREY, LINE, GOOD, BAD = "#7a8291", "#4f62d6", "#1d8a52", "#d0392e"
+CONFIG: dict[str, Any] = {
+    # Transparent and grey: legible on a light page and on a dark one.
+    "background": None,
+    # `Picture.text` says it better than a label on each of a thousand rectangles.
+    "aria": False,
+    "font": "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": GREY, "titleColor": GREY, "domainColor": GREY, "tickColor": GREY, "gridColor": GREY,
+        "gridOpacity": 0.25, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
+    },
+    "legend": {"labelColor": GREY, "titleColor": GREY, "titleFontWeight": "normal"},
+}  # fmt: skip
+
+# The rest of what Vega wants to know of a language's numbers; none of ours is grouped or money.
+NUMBERS: dict[str, Any] = {"thousands": "", "grouping": [3], "currency": ["", ""]}
+
+Case = Mapping[str, Any]
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart of one case, and what it shows in words."""
+
+    id: str
+    title: str
+    text: str
+    spec: Spec
+
+
+def pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> list[Picture]:
+    """The pictures of a case of a rendered report, none where there is nothing to see: a hidden case, another shape.
+
+    Args:
+        stored: artefacts by name; the heat map needs the one that the case names in `arrays`.
+    """
+    return list(_pictures(case, language, stored))
+
+
+def _pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> Iterator[Picture]:
+    # Outputs stay below 1, so that nothing is allowed to be further off than this.
+    words = _Words(language, tolerance=case["atol"] + case["rtol"])
+    if case["errors_by_timestep"]:
+        yield _picture("over_time", words, case["errors_by_timestep"], "timestep", mark="line")
+    if case["errors_by_unit"]:
+        yield _picture("by_unit", words, case["errors_by_unit"], "unit", mark="bar")
+    content = stored.get(case["arrays"] or "")
+    if content is not None:
+        yield _heat_map(words, *artefacts.unpack(content))
+
+
+class _Words:
+    def __init__(self, language: str, tolerance: float) -> None:
+        self._language = language
+        self.tolerance = tolerance
+        #: `CONFIG`, with the decimal sign of the language.
+        self.config = CONFIG | {"locale": {"number": NUMBERS | {"decimal": get_decimal_symbol(language)}}}
+
+    def __call__(self, id: str, **params: object) -> str:
+        return translate(f"chart.{id}", self._language, **params)
+
+
+def _shown(error: float | None) -> float | None:
+    """Where an error stands on the logarithmic scale, in four digits, as one reads it; None, for NaN, is a gap."""
+    return None if error is None or not math.isfinite(error) else float(f"{max(error, FLOOR):.3e}")
+
+
+def _y(words: _Words, largest: float) -> Spec:
+    return {
+        "field": "error",
+        "type": "quantitative",
+        "title": words("largest_error"),
+        "scale": {"type": "log", "domain": [FLOOR, max(1.0, largest)], "nice": False},
+        "axis": {"format": ".0e", "tickCount": 6},
+    }
+
+
+def _tooltip(words: _Words, *axes: str) -> list[Spec]:
+    """What one reads when pointing at a value, where that can be done."""
+    return [
+        *({"field": axis, "title": words(axis)} for axis in axes),
+        {"field": "error", "title": words("error"), "format": ".3~g"},
+    ]
+
+
+def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, *, mark: str) -> Picture:
+    shown = [_shown(error) for error in errors]
+    values = [{axis: index, "error": error} for index, error in enumerate(shown)]
+    # Outputs of an LSTM stay below 1: with the same scale two pictures can be compared.
+    y = _y(words, largest=max((error for error in shown if error is not None), default=1.0))
+    x: Spec = {"field": axis, "title": words(axis)}
+    # The domain is said, because Vega leaves out what has no error, and an axis without it would look whole.
+    if mark == "bar":
+        x |= {
+            "type": "ordinal",
+            "scale": {"domain": list(range(len(shown)))},
+            "axis": {"labelAngle": 0, "labelOverlap": True},
+        }
+        chart: Spec = {"type": "bar", "color": LINE}
+        encoding: Spec = {"x": x, "y": y, "y2": {"datum": FLOOR}, "tooltip": _tooltip(words, axis)}
+    else:
+        x |= {
+            "type": "quantitative",
+            "scale": {"domain": [0, max(1, len(shown) - 1)], "nice": False},
+            "axis": {"tickMinStep": 1, "grid": False},
+        }
+        point = {"size": 14, "color": LINE}
+        chart = {"type": "line", "color": LINE, "point": point, "strokeWidth": 1.5}
+        encoding = {"x": x, "y": y, "tooltip": _tooltip(words, axis)}
+    at_tolerance: Spec = {"data": {"values": [{"error": words.tolerance}]}}
+    tolerance = {
+        **at_tolerance,
+        "mark": {"type": "rule", "color": GOOD, "strokeDash": [5, 4], "strokeWidth": 1.5},
+        "encoding": {"y": y},
+    }
+    label = {
+        **at_tolerance,
+        "mark": {"type": "text", "align": "left", "dx": 4, "color": GOOD, "text": words("tolerance")},
+        "encoding": {"x": {"value": "width"}, "y": y},
+    }
+    layers = [{"data": {"values": values}, "mark": chart, "encoding": encoding}, tolerance, label]
+    if no_number := [value for value in values if value["error"] is None]:
+        layers += [{"data": {"values": no_number}, "mark": {"type": "rule", "color": BAD}, "encoding": {"x": x}}]
+        layers += [_no_number_label({"value": 6})]
+    spec = {"config": words.config, "width": WIDTH, "height": HEIGHT, "layer": layers}
+    return Picture(id, words(f"{id}_title"), _line_text(id, words, errors), spec)
+
+
+def _no_number_label(y: Spec) -> Spec:
+    """What red means, at the right edge."""
+    mark = {"type": "text", "align": "left", "dx": 4, "color": BAD, "text": "NaN, ∞"}
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"value": "width"}, "y": y}}
+
+
+def _line_text(id: str, words: _Words, errors: Sequence[float | None]) -> str:
+    known = [(error, index) for index, error in enumerate(errors) if error is not None and math.isfinite(error)]
+    no_number = [index for index, error in enumerate(errors) if error is None or not math.isfinite(error)]
+    bad = [index for index, error in enumerate(errors) if error is None or not error <= words.tolerance]
+    sentences = []
+    if known:
+        largest, at = max(known, key=lambda pair: (pair[0], -pair[1]))
+        ends = {"first": _number(errors[0]), "last": _number(errors[-1])}
+        sentences += [words(f"{id}_text", largest=largest, at=at, **ends)]
+    if not bad:
+        return " ".join([*sentences, words("all_within", count=len(errors))])
+    if known:
+        sentences += [words(f"{id}_beyond", bad=len(bad), count=len(errors), first_bad=bad[0])]
+    if no_number:
+        sentences += [words(f"{id}_nan", bad=len(no_number), count=len(errors), first_bad=no_number[0])]
+    return " ".join(sentences)
+
+
+def _number(error: float | None) -> float | str:
+    return "NaN" if error is None or not math.isfinite(error) else error
+
+
+def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.float32]) -> Picture:
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max(axis=0)
+    steps, units = error.shape
+    together = math.ceil(steps / HEAT_STEPS)
+    values = []
+    for start in range(0, steps, together):
+        for unit, value in enumerate(error[start : start + together].max(axis=0)):
+            cell = {"timestep": start, "to": min(start + together, steps), "unit": unit, "error": _shown(float(value))}
+            values.append(cell)
+    largest = max((cell["error"] for cell in values if cell["error"] is not None), default=FLOOR)
+    scale = {"type": "log", "scheme": "viridis", "domain": [words.tolerance / 10, max(largest, words.tolerance)],
+             "clamp": True}  # fmt: skip
+    place: Spec = {
+        "x": {
+            "field": "timestep",
+            "type": "quantitative",
+            "title": words("timestep"),
+            "scale": {"domain": [0, steps], "nice": False},
+            "axis": {"grid": False, "tickMinStep": 1},
+        },
+        "x2": {"field": "to"},
+        "y": {
+            "field": "unit",
+            "type": "ordinal",
+            "title": words("unit"),
+            "scale": {"domain": list(range(units))},
+            "axis": {"labelOverlap": True},
+        },
+    }
+    color = {
+        "field": "error",
+        "type": "quantitative",
+        "title": words("error"),
+        "scale": scale,
+        "legend": {"format": ".0e", "gradientLength": HEIGHT - 30},
+    }
+    shown = {**place, "color": color, "tooltip": _tooltip(words, "timestep", "unit")}
+    layers: list[Spec] = [{"data": {"values": values}, "mark": {"type": "rect"}, "encoding": shown}]
+    if no_number := [value for value in values if value["error"] is None]:
+        layers += [{"data": {"values": no_number}, "mark": {"type": "rect", "color": BAD}, "encoding": place}]
+        layers += [_no_number_label({"value": HEIGHT - 6})]
+    spec = {"config": words.config, "width": WIDTH - 70, "height": HEIGHT, "layer": layers}
+    # Written with <= so that NaN is beyond.
+    bad = int((~(error <= words.tolerance)).sum())
+    text = words("heat_text", bad=bad, count=error.size, steps=steps, units=units)
+    untouched = int((error <= words.tolerance).all(axis=0).sum())
+    sentences = [text, words("heat_units", good=untouched, units=units)]
+    if lost := int((~np.isfinite(error)).sum()):
+        sentences += [words("heat_nan", bad=lost, count=error.size)]
+    return Picture("heat", words("heat_title"), " ".join(sentences), spec)

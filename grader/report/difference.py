@@ -1,0 +1,174 @@
+"""Two reports of one submission: what changed, and what can be the reason.
+
+A grade depends on the submission, the assignment, the grader and what it runs on, and on nothing else. So where two
+reports differ, one of these differs too; where none does, that is worth knowing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from grader.report.messages import render, title_of, translate
+from grader.report.model import CaseResult, Report
+from grader.report.numbers import number
+from grader.report.server_paths import clean
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that differs; `key` is its path in the report, with the ids of checks and cases in it."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class ReportDiff:
+    """What differs between an earlier report and a later one.
+
+    Attributes:
+        same_submission: whether both are about the same bytes.
+        causes: what went into the grade.
+        changes: what came out of it.
+    """
+
+    same_submission: bool
+    causes: tuple[Change, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def unexplained(self) -> bool:
+        """Something changed, and nothing that decides a grade did."""
+        return self.same_submission and bool(self.changes) and not self.causes
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "unexplained": self.unexplained}
+
+
+def diff_reports(before: Report, after: Report) -> ReportDiff:
+    """Compare the parts that decide a grade, and the grade. Times, output and wording are left out."""
+    return ReportDiff(
+        same_submission=before.receipt.submission_sha256 == after.receipt.submission_sha256,
+        # A submission that never ran has no environment: that is no reason, and no difference either.
+        causes=tuple(change for change in _changes(_causes(before), _causes(after)) if None not in _values(change)),
+        changes=tuple(change for change in _changes(_results(before), _results(after)) if not _is_missing_case(change)),
+    )
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+    for key in {**before, **after}:
+        if before.get(key) != after.get(key):
+            yield Change(key, before.get(key), after.get(key))
+
+
+def _values(change: Change) -> tuple[Any, Any]:
+    return change.before, change.after
+
+
+def _is_missing_case(change: Change) -> bool:
+    """A case that one of the two never got to."""
+    return change.key.startswith("cases.") and None in _values(change)
+
+
+def _causes(report: Report) -> dict[str, Any]:
+    environment = report.environment.model_dump(include={"tensorflow", "keras", "keras_generation", "device"})
+    return {
+        "receipt.submission_sha256": report.receipt.submission_sha256,
+        "receipt.grader_version": report.receipt.grader_version,
+        "assignment.id": report.assignment.id,
+        "assignment.digest": report.assignment.digest,
+        **{f"environment.{name}": value for name, value in environment.items()},
+    }
+
+
+def _results(report: Report) -> dict[str, Any]:
+    results: dict[str, Any] = {
+        "status": report.status.value,
+        "points": report.points,
+        "max_points": report.max_points,
+    }
+    for check in report.checks:
+        for key in ("status", "points", "max_points", "code"):
+            value = getattr(check, key)
+            results[f"checks.{check.id}.{key}"] = getattr(value, "value", value)
+    for case in report.cases:
+        results[f"cases.{case.id}.shape"] = case.shape
+        results[f"cases.{case.id}.close"] = _is_close(case)
+    results["diagnoses"] = [diagnosis.code for diagnosis in report.diagnoses]
+    results["advisories"] = sorted({advisory.code for advisory in report.advisories})
+    results["error.type"] = report.error.type if report.error else None
+    return results
+
+
+def _is_close(case: CaseResult) -> bool:
+    """On which side of the tolerance an answer is: how far differs with rounding. Outputs stay below 1."""
+    return case.max_abs_error is not None and case.max_abs_error <= case.atol + case.rtol
+
+
+def diff_text(before: Report, after: Report, language: str) -> str:
+    """The difference for people: a warning, the reasons, the changes."""
+    diff = diff_reports(before, after)
+    name = _Names(before, after, language)
+    lines = []
+    if not diff.same_submission:
+        lines += [name.word("other_submission"), ""]
+    lines += [f"{name.word('causes')}:", *map(name.line, diff.causes)]
+    if not diff.causes:
+        lines[-1] = name.word("no_causes")
+    lines += ["", f"{name.word('changes')}:", *map(name.line, diff.changes)]
+    if not diff.changes:
+        lines[-1] = name.word("nothing")
+    if diff.unexplained:
+        lines += ["", name.word("unexplained")]
+    return "\n".join(lines) + "\n"
+
+
+class _Names:
+    """Words for the keys and values of a diff."""
+
+    def __init__(self, before: Report, after: Report, language: str) -> None:
+        self._language = language
+        self._titles = {
+            f"checks.{check['id']}": check["title"]
+            for report in (before, after)
+            for check in render(report, language)["checks"]
+        } | {
+            f"cases.{case.id}": translate(f"category.{case.category}", language)
+            for report in (before, after)
+            for case in report.cases
+        }
+
+    def word(self, id: str) -> str:
+        return translate(f"diff.{id}", self._language)
+
+    def line(self, change: Change) -> str:
+        owner, _, what = change.key.rpartition(".")
+        title = f"{self._titles[owner]}, " if owner in self._titles else ""
+        name = self.word(change.key if owner == "assignment" else what)
+        before, after = (self._value(value, change.key) for value in (change.before, change.after))
+        return clean(f"  {title}{name}: {before} → {after}")
+
+    def _title(self, code: str) -> str:
+        """Give the title of a code; remarks have none."""
+        title = title_of(code, self._language)
+        return translate("check.quoted", self._language, title=title) if title else code
+
+    def _value(self, value: Any, key: str) -> str:
+        if key.endswith("status") and isinstance(value, str):
+            return translate(f"{'check_' if key.startswith('checks.') else ''}status.{value}", self._language)
+        if value is None or value == []:
+            return self.word("none")
+        if isinstance(value, bool):
+            return translate(f"diff.{'yes' if value else 'no'}", self._language)
+        if isinstance(value, float):
+            return number(value, self._language)
+        if isinstance(value, list):
+            named = key in ("diagnoses", "advisories")
+            return ", ".join(self._title(code) if named else str(code) for code in value)
+        if key.endswith(".code"):
+            return self._title(value)
+        # Digests are told apart by their beginning.
+        return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -1,0 +1,294 @@
+"""The sentences of a report, in the reader's language.
+
+What is stored is a code and its parameters; this module makes text of them when a report is read. The texts are gettext
+catalogues keyed by id: ``CODE.title``, ``CODE.message`` and ``CODE.hint`` for a code of the report, single words and
+sentences for the rest. ``CODE.message.PARAMETER`` is a sentence that follows the message when that parameter is known
+and the message does not hold it already; several follow in the order of the catalogue. Where the parameter `variant`
+says which case of a code it is, ``CODE/VARIANT.message`` stands in place of ``CODE.message``, if there is one, and
+``any/VARIANT.hint`` is a hint for all codes. Above each code the catalogue says which parameters may come with it.
+
+Parameters are the student's data: an exception's message, a name out of the code, megabytes of either. They are filled
+in by one pass over ``{name}`` placeholders that knows no attributes, indices or formats; values are cut, and characters
+that do not print (terminal colours, line breaks, reversed text) are replaced. A page still has to escape what it gets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from babel.core import negotiate_locale
+from babel.messages.pofile import read_po
+
+from grader.report.model import Report
+from grader.report.numbers import EXACT, ROUGH, moment, number
+
+LANGUAGES = ("ru", "en")
+
+# As `grader.report.model.Frame` calls a notebook's cell.
+CELL = re.compile(r"cell (\d{1,9})")
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+VALUE_CHARACTERS = 200
+# A sentence that is quoted at the end of one of ours brings its own end.
+ENDED = re.compile(r"([?!…])\.(?=\s|$)")
+#: Parameters that hold names of things which have other names in each language -> where those stand in the catalogue.
+NAMED = {
+    "categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form", "of": "of",
+    "gates": "gate", "kernel": "gate", "recurrent_kernel": "gate", "function": "function",
+}  # fmt: skip
+# A list of gates that has a name of its own.
+ALL_GATES = {"FIO": "gates.three", "CFIO": "gates.all"}
+#: Parameters that are the size of an error.
+ROUGHLY = frozenset({"max_abs_error", "difference", "first", "last", "largest"})
+# One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.
+LANGUAGE_RANGE = re.compile(
+    r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE
+)
+
+
+class Catalogue:
+    """Texts by id and language, out of a folder that holds one ``<language>.po`` for each of `LANGUAGES`.
+
+    Raises:
+        OSError: a language has no file.
+        babel.messages.pofile.PoFileError: a file is no gettext catalogue.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._texts = {language: _read(folder / f"{language}.po") for language in LANGUAGES}
+        self._added: dict[str, list[str]] = {}
+        for id in self._texts[LANGUAGES[0]]:
+            code, found, parameter = id.partition(".message.")
+            if found:
+                self._added.setdefault(code, []).append(parameter)
+
+    def find(self, id: str, language: str, /, **params: object) -> str | None:
+        """The text with its placeholders filled in; a parameter that is missing shows as "?". None for an unknown id.
+
+        Raises:
+            KeyError: `language` is not one of `LANGUAGES`.
+        """
+        text = self._texts[language].get(id)
+        if text is None:
+            return None
+        filled = PLACEHOLDER.sub(lambda match: _shown(match[1], params.get(match[1]), language), text)
+        return ENDED.sub(r"\1", filled)
+
+    def find_variant(self, code: str, part: str, language: str, /, **params: object) -> str | None:
+        """A part of a code, ``title``, ``message`` or ``hint``, as it is said in the case that `variant` names."""
+        return self.find(self._variant(code, part, language, params), language, **params)
+
+    def added(self, code: str, language: str, /, **params: object) -> list[str]:
+        """The sentences that follow the message of a code: about parameters that are known and not in it."""
+        message = self._texts[language].get(self._variant(code, "message", language, params), "")
+        told = set(PLACEHOLDER.findall(message))
+        texts = (
+            self.find(f"{code}.message.{name}", language, **params)
+            for name in self._added.get(code, [])
+            if name not in told and params.get(name) not in (None, "", [])
+        )
+        return [text for text in texts if text]
+
+    def _variant(self, code: str, part: str, language: str, params: Mapping[str, object]) -> str:
+        if isinstance(variant := params.get("variant"), str):
+            for id in (f"{code}/{variant}.{part}", f"any/{variant}.{part}"):
+                if id in self._texts[language]:
+                    return id
+        return f"{code}.{part}"
+
+    def text(self, id: str, language: str, /, **params: object) -> str:
+        """As `find`; an unknown id gives the code itself, so that a newer report still says something."""
+        text = self.find(id, language, **params)
+        return _printable(re.sub(r"\.(title|message|hint)$", "", id)) if text is None else text
+
+
+def translate(id: str, language: str, /, **params: object) -> str:
+    """A text of the grader's own catalogue.
+
+    Raises:
+        KeyError: `language` is not one of `LANGUAGES`.
+    """
+    return _own().text(id, language, **_with_derived(language, params))
+
+
+def render(report: Report, language: str) -> dict[str, Any]:
+    """The report as a reader gets it: its JSON form with `title`, `message` and `hint`.
+
+    A `hint` is None where there is nothing to try: a plain pass, or a code that this version does not know.
+
+    Raises:
+        KeyError: `language` is not one of `LANGUAGES`.
+    """
+    rendered = report.model_dump(mode="json")
+    said = [*rendered["diagnoses"], *rendered["checks"]]
+    variants = {part["code"]: part["params"].get("variant") for part in reversed(said) if part["code"] is not None}
+    rendered["checks"] = [_check(check, variants, language) for check in rendered["checks"]]
+    rendered["diagnoses"] = [
+        {**diagnosis, **_message_and_hint(diagnosis["code"], language, diagnosis["params"])}
+        for diagnosis in rendered["diagnoses"]
+    ]
+    rendered["advisories"] = [
+        {**advisory, "message": _message(advisory["code"], language, advisory["params"])}
+        for advisory in rendered["advisories"]
+    ]
+    extraction = rendered["extraction"]
+    extraction["cells_skipped"] = [
+        {**cell, "message": _message(cell["code"], language, cell["params"])} for cell in extraction["cells_skipped"]
+    ]
+    return rendered
+
+
+def negotiate(accept_language: str | None, default: str) -> str:
+    """The one of `LANGUAGES` that an Accept-Language header likes best, else `default`."""
+    wanted = []
+    for element in (accept_language or "").split(","):
+        if (match := LANGUAGE_RANGE.fullmatch(element.strip())) and (quality := float(match[2] or 1)) > 0:
+            wanted.append((quality, match[1]))
+    # The sort is stable: among equals the first one counts.
+    preferred = [name for _, name in sorted(wanted, key=lambda pair: -pair[0])]
+    found = negotiate_locale(preferred, LANGUAGES, sep="-")
+    return found.lower() if found else default
+
+
+@cache
+def _own() -> Catalogue:
+    return Catalogue(Path(__file__).parents[1] / "locale")
+
+
+def _read(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        catalogue = read_po(file, abort_invalid=True)
+    # The entry without an id is the file's header.
+    return {str(message.id): str(message.string) for message in catalogue if message.id}
+
+
+def title_of(code: str, language: str, variant: object = None) -> str | None:
+    """What a code is called in a few words."""
+    return _own().find_variant(code, "title", language, variant=variant)
+
+
+def message_of(check: Mapping[str, Any], language: str, without: frozenset[str] = frozenset()) -> str:
+    """The message of a rendered check, without the sentences that some of its parameters add."""
+    if check["code"] is None or "follows_from" in check["params"]:
+        return str(check["message"])
+    params = {name: value for name, value in check["params"].items() if name not in without}
+    return _message(check["code"], language, params)
+
+
+def _check(check: dict[str, Any], variants: Mapping[str, object], language: str) -> dict[str, Any]:
+    texts: dict[str, str | None]
+    if isinstance(cause := check["params"].get("follows_from"), str):
+        also = [code for code in check["params"].get("follows_also") or [] if isinstance(code, str)]
+        texts = {"message": _same_cause([cause, *also], variants, language), "hint": None}
+    elif check["code"] is not None:
+        texts = _message_and_hint(check["code"], language, check["params"])
+    else:
+        texts = {"message": translate(f"check.{check['id']}.{check['status']}", language), "hint": None}
+    title = _own().find(f"check.{check['id']}.title", language) or _printable(check["id"])
+    details = check.pop("details")
+    return {"id": check.pop("id"), "title": title, **check, **texts, "details": details}
+
+
+def _same_cause(causes: list[str], variants: Mapping[str, object], language: str) -> str:
+    """That a check fails for reasons which are told elsewhere, by the titles that they have there."""
+    titles = [title for code in causes if (title := title_of(code, language, variants.get(code)))]
+    if not titles:
+        return translate("check.follows_unknown", language)
+    quoted = [translate("check.quoted", language, title=title) for title in titles]
+    return translate("check.follows" if len(quoted) == 1 else "check.follows_several", language, cause=quoted)
+
+
+def _message_and_hint(code: str, language: str, params: Mapping[str, object]) -> dict[str, str | None]:
+    hint = _own().find_variant(code, "hint", language, **_with_derived(language, params))
+    return {"message": _message(code, language, params), "hint": hint}
+
+
+def _message(code: str, language: str, params: Mapping[str, object]) -> str:
+    derived = _with_derived(language, params)
+    said = _own().find_variant(code, "message", language, **derived)
+    return " ".join([_printable(code) if said is None else said, *_own().added(code, language, **derived)])
+
+
+def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters, with those that are themselves a matter of language: where something is, and kinds of cases."""
+    derived = {**params, "place": _place(language, params.get("line"), params.get("file"))}
+    if isinstance(found_in := params.get("found_in"), str):
+        derived["found_in"] = _own().find(f"found_in.{found_in}", language) or found_in
+    for param, kind in NAMED.items():
+        names = params.get(param)
+        if isinstance(names, list):
+            derived[param] = [_named(kind, name, language, params) for name in names]
+            if kind == "gate" and (all_of_them := ALL_GATES.get("".join(sorted(map(str, names))))):
+                derived[param] = _own().text(all_of_them, language)
+        elif isinstance(names, str):
+            derived[param] = _named(kind, names, language, params)
+    return derived
+
+
+def _named(kind: str, name: object, language: str, params: Mapping[str, object]) -> object:
+    return _own().find(f"{kind}.{name}", language, **params) or name
+
+
+def place_of(frame: Mapping[str, Any], language: str) -> str:
+    """Where a frame of a traceback is: in a cell of the notebook, or in the file."""
+    if CELL.fullmatch(frame["file"]):
+        return _place(language, frame["line"], frame["file"])
+    return _own().text("report.frame", language, file=frame["file"], line=frame["line"])
+
+
+def _place(language: str, line: object, file: object) -> str:
+    if line is None:
+        return _own().text("ui.place_unknown", language)
+    cell = CELL.fullmatch(file) if isinstance(file, str) else None
+    if cell is None:
+        return _own().text("ui.place_line", language, line=line)
+    return _own().text("ui.place_cell", language, cell=cell[1], line=line)
+
+
+def _shown(name: str, value: object, language: str) -> str:
+    """A parameter as it stands in a sentence."""
+    if isinstance(value, list | tuple):
+        # A comma may be part of a number.
+        between = "; " if any(isinstance(item, float) for item in value) else ", "
+        items = [_printable(_scalar(name, item, language)) for item in islice(value, VALUE_CHARACTERS)]
+        return _joined(items, between, len(value)) or "—"
+    return _printable(_scalar(name, value, language)) or "—"
+
+
+def _joined(items: list[str], between: str, count: int) -> str:
+    """As many of `count` items as there is room for, and a sign of it where some are left out."""
+    while len(between.join(items)) > VALUE_CHARACTERS and len(items) > 1:
+        items.pop()
+    return between.join(items if len(items) == count else [*items, "…"])
+
+
+def _scalar(name: str, value: object, language: str) -> str:
+    if isinstance(value, str):
+        return _moment(value, language) if name.endswith("_at") else value[: VALUE_CHARACTERS + 1]
+    if isinstance(value, int) and abs(value) < 10**18:
+        return number(value / 1_000_000, language, ROUGH) if name.endswith("bytes") else str(value)
+    if isinstance(value, float):
+        return number(value, language, ROUGH if name in ROUGHLY else EXACT)
+    # Null in a report is a number that is none.
+    return "NaN" if value is None and name in ("actual", "expected") else "?"
+
+
+def _moment(value: str, language: str) -> str:
+    try:
+        return moment(value, language)
+    except ValueError:
+        return value[: VALUE_CHARACTERS + 1]
+
+
+def _printable(text: str) -> str:
+    if len(text) > VALUE_CHARACTERS:
+        kept = text[: VALUE_CHARACTERS - 1]
+        space = kept.rfind(" ")  # not inside a word, if there is a place near the end
+        text = f"{kept[: space if space > VALUE_CHARACTERS * 3 // 4 else None]}…"
+    return "".join(
+        char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text
+    )

@@ -1,0 +1,81 @@
+"""The report as others read it: its JSON Schema, and the way back from that form to a `Report`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from grader.invalid import sentence_of
+from grader.report.model import Report
+
+#: What `grader.report.messages.render` adds, by the model it is added to.
+SENTENCES = {
+    "Check": ("title", "message", "hint"),
+    "Diagnosis": ("message", "hint"),
+    "Advisory": ("message",),
+    "SkippedCell": ("message",),
+}
+
+
+class NotAReport(ValueError):
+    """The text is no report of this schema version."""
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema of a report with its sentences. Other keys are allowed: there may be more of them one day."""
+    schema = Report.model_json_schema(mode="serialization")
+    schema |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Report of lstm-grader"}
+    for model in (schema, *schema["$defs"].values()):
+        model.pop("additionalProperties", None)
+    for name, keys in SENTENCES.items():
+        model = schema["$defs"][name]
+        for key in keys:
+            text: dict[str, Any] = {"type": "string", "description": "for people; may be reworded"}
+            model["properties"][key] = {"anyOf": [text, {"type": "null"}]} if key == "hint" else text
+        model["required"] = [*model.get("required", []), *keys]
+    return schema
+
+
+def read_report(text: str | bytes) -> Report:
+    """A report out of its JSON: with sentences or as it is stored, alone or in an answer of the HTTP API.
+
+    Raises:
+        NotAReport: it is none, or holds what this version does not know.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise NotAReport(f"not JSON: {exc}") from exc
+    if isinstance(data, dict) and isinstance(data.get("report"), dict):
+        data = data["report"]
+    if not isinstance(data, dict):
+        raise NotAReport("the JSON is no object")
+    try:
+        return Report.model_validate(_without_sentences(data))
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "report"
+        raise NotAReport(f"{where}: {sentence_of(first)}") from exc
+
+
+def _without_sentences(data: dict[str, Any]) -> dict[str, Any]:
+    def stripped(parts: Any, model: str) -> Any:
+        if not isinstance(parts, list):
+            return parts
+        return [
+            {key: value for key, value in part.items() if key not in SENTENCES[model]}
+            if isinstance(part, dict)
+            else part
+            for part in parts
+        ]
+
+    stored = dict(data)
+    for key, model in (("checks", "Check"), ("diagnoses", "Diagnosis"), ("advisories", "Advisory")):
+        if key in stored:
+            stored[key] = stripped(stored[key], model)
+    extraction = stored.get("extraction")
+    if isinstance(extraction, dict) and "cells_skipped" in extraction:
+        stored["extraction"] = {**extraction, "cells_skipped": stripped(extraction["cells_skipped"], "SkippedCell")}
+    return stored

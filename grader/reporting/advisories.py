@@ -1,0 +1,107 @@
+"""The remarks of a report: what costs no points, and is for the student or the teacher to know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.reaching import attacks, worth_a_look
+from grader.execution.reading import Reading
+from grader.report.model import HELD, Advisory, Diagnosis, Params
+from grader.report.server_paths import in_brief
+from grader.sandbox.protocol import Parts
+
+# Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
+MOST_ADVISORIES = 50
+# What makes the name of the exercise's cell.
+MAKES_CELL = re.compile(
+    r"^[ \t]*class[ \t]+LSTMCell\b|^LSTMCell[ \t]*=|\bimport[ \t][^\n]{0,200}\bLSTMCell\b", re.MULTILINE
+)
+# How TensorFlow calls a tensor that a call has left behind; what it says more means nothing to a student.
+OUT_OF_SCOPE = "is out of scope and cannot be used here"
+# The package that is Keras 2 whatever TensorFlow's own Keras is.
+KERAS2_BY_NAME = "tf_keras"
+# Of the CPU time that a run may take: beyond it another machine may end it.
+SLOW_SHARE = 0.5
+
+
+def advisories_of(reading: Reading, filename: str) -> list[Advisory]:
+    """The remarks on a submission of which nothing ran."""
+    found = reading.advisories[:MOST_ADVISORIES]
+    return [_advisory(advisory.code, advisory.params, advisory.line, reading, filename) for advisory in found]
+
+
+def _advisory(code: str, params: Params, line: int | None, reading: Reading, filename: str) -> Advisory:
+    if line is None:
+        return Advisory(code=code, params=params)
+    frame = reading.frame(line, filename)
+    return Advisory(code=code, params={**params, "line": frame.line, "file": frame.file}, line=frame.line)
+
+
+def advisories_on(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
+    """The remarks on a submission that was run."""
+    reading, execution = evidence.reading, evidence.execution
+    found = [(HELD, params, line) for params, line in attacks(execution, reading.source)]
+    found += [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
+    found += [("global_x_shape", {}, use.line) for use in reading.global_x if use.shape_only]
+    diagnosed = {diagnosis.code for diagnosis in diagnoses}
+    found += [(code, params, line) for code, params, line in worth_a_look(execution) if code not in diagnosed]
+    advisories = [_advisory(code, params, line, reading, filename) for code, params, line in found[:MOST_ADVISORIES]]
+    limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
+    if execution.complete and spent > SLOW_SHARE * limit:
+        advisories.append(Advisory(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
+    if evidence.instead_of is not None:
+        params = {"generation": execution.generation, **_stopped_by(evidence.instead_of)}
+        advisories.append(Advisory(code="keras_generation_used", params=params))
+    if execution.parts is not None and execution.parts.untracked and execution.answers:
+        advisories.append(Advisory(code="untracked_weights", params=_by_kind(execution.parts)))
+    if execution.answers and (lost := _lost_cell(evidence)) is not None:
+        advisories.append(_advisory("supplied_cell", *lost, reading, filename))
+    if execution.fresh_only:
+        advisories.append(Advisory(code="not_fresh_instance"))
+    return advisories
+
+
+def _lost_cell(evidence: Evidence) -> tuple[Params, int | None] | None:
+    """Why the exercise's own cell stood in for the student's, and the line; None where it did not."""
+    source = evidence.reading.source
+    if not re.search(r"\bLSTMCell\(", source):
+        return None
+    made = len(MAKES_CELL.findall(source))
+    failed = [
+        statement
+        for statement in evidence.execution.statements_failed
+        if "LSTMCell" in statement.binds or (not made and "*" in statement.binds)
+    ]
+    if failed and made <= len(failed):
+        last = failed[-1]
+        return {"variant": "failed", "type": last.type, "message": in_brief(last.message)}, last.line
+    unread = any(skipped.code == "syntax_error" for skipped in evidence.reading.skipped)
+    return ({"variant": "unread"}, None) if unread and not made else None
+
+
+def _stopped_by(evidence: Evidence) -> Params:
+    """Say what stood in the way of the other generation of Keras."""
+    for lost in evidence.execution.lost_imports()[:1]:
+        if KERAS2_BY_NAME in lost.message:
+            return {"variant": "by_name"}
+        return {"type": lost.type, "message": in_brief(lost.message)}
+    for raised in evidence.execution.raised[:1]:
+        if OUT_OF_SCOPE in raised.message:
+            return {"variant": "scope"}
+        return {"type": raised.type, "message": in_brief(raised.message)}
+    if evidence.execution.outcome.killed_for in ("cpu", "wall", "budget"):
+        return {"variant": "slow"}
+    return {"variant": "notebook"}
+
+
+def _by_kind(parts: Parts) -> Params:
+    """Weights that Keras does not know of, by how they are held."""
+    params: Params = {"variant": "all"} if parts.knows_none else {}
+    for kind in ("holder", "variable"):
+        if found := [name for name, k in parts.untracked.items() if k == kind]:
+            params[kind + "s"] = found
+    if parts.more_untracked:
+        params[next(reversed(params))].append("…")
+    return params

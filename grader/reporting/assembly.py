@@ -1,0 +1,240 @@
+"""What is said of a submission: from the evidence to a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from grader.assignment import Assignment
+from grader.checks.registry import not_run
+from grader.diagnosis.diagnosis import diagnose
+from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.exceptions import indentation, is_out_of_memory, once
+from grader.diagnosis.outcomes import LIMITS_AT_IMPORT, ending_problem, missing_class
+from grader.execution.reading import Reading
+from grader.execution.stages import Stages
+from grader.numerics.comparison import NO_ANSWER
+from grader.report.artefacts import Sink, pack
+from grader.report.model import (
+    AssignmentRef,
+    CaseResult,
+    Check,
+    CheckStatus,
+    Diagnosis,
+    Environment,
+    ErrorInfo,
+    Output,
+    Receipt,
+    Report,
+    Status,
+    SubmissionRef,
+)
+from grader.report.reproduction import reproduction
+from grader.report.server_paths import clean_message, without_server_paths
+from grader.reporting.advisories import advisories_of, advisories_on
+from grader.reporting.consequences import with_causes
+from grader.reporting.extraction import extraction, extraction_of_unreadable
+from grader.submission import Submission
+from grader.version import grader_version
+from reference import Case
+
+Located = TypeVar("Located", Check, Diagnosis)
+
+
+def points_of(checks: Sequence[Check]) -> float:
+    return sum(check.points for check in checks)
+
+
+def _status(evidence: Evidence, checks: Sequence[Check]) -> Status:
+    execution = evidence.execution
+    if ending := ending_problem(execution):
+        return ending[0]
+    found = execution.class_found
+    if found is None or not found.found:
+        code, _ = missing_class(execution)
+        return LIMITS_AT_IMPORT.get(code, Status.INVALID_SUBMISSION)
+    if not found.is_class:
+        return Status.INVALID_SUBMISSION
+    if any(is_out_of_memory(raised) for raised in execution.raised):
+        return Status.MEMORY_LIMIT
+    if evidence.exercise not in execution.answers:
+        return Status.RUNTIME_ERROR
+    return Status.PASSED if all(check.status == CheckStatus.PASSED for check in checks) else Status.FAILED
+
+
+def report_on(
+    submission: Submission,
+    evidence: Evidence,
+    checks: list[Check],
+    cases: Sequence[Case],
+    stages: Stages,
+    artefacts: Sink | None,
+) -> Report:
+    """The report on a submission that was run.
+
+    Args:
+        checks: with lines of the module text, as they come out of `run_checks`.
+        cases: the assignment's, in its order.
+    """
+    reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
+    outcome = execution.outcome
+    points = points_of(checks)
+    diagnoses = diagnose(evidence, cases)
+    return _sealed(
+        submission,
+        assignment,
+        status=_status(evidence, checks),
+        points=points,
+        checks=_localised(with_causes(checks, diagnoses, evidence, cases), reading, submission.filename),
+        format=reading.format,
+        cases=_case_results(evidence, cases, artefacts),
+        diagnoses=_localised(diagnoses, reading, submission.filename),
+        advisories=advisories_on(evidence, diagnoses, submission.filename),
+        extraction=extraction(evidence, diagnoses),
+        environment=Environment(**outcome.facts, wall=outcome.wall),
+        timing=stages.timing(outcome.cpu_seconds, execution.phases),
+        output=Output(
+            stdout=without_server_paths(outcome.stdout.decode("utf-8", "replace")),
+            stderr=without_server_paths(outcome.stderr.decode("utf-8", "replace")),
+            truncated=outcome.truncated,
+        ),
+        error=_error(evidence, submission.filename),
+        reproduction=reproduction(assignment, execution.generation, execution.parts.roles if execution.parts else {}),
+    )
+
+
+def _case_results(evidence: Evidence, cases: Sequence[Case], artefacts: Sink | None) -> list[CaseResult]:
+    tolerance = evidence.assignment.tolerance
+    verdict = evidence.verdicts.get("equivalence")
+    # Without the weights of Keras any number differs from any other.
+    comparable = verdict is None or verdict.code != "parts_not_found"
+    results = [
+        (found if comparable else found.without_numbers()).result(
+            id=case.id,
+            visibility=case.visibility,
+            category=case.category,
+            atol=tolerance.atol,
+            rtol=tolerance.rtol,
+        )
+        for case in evidence.assignment.cases
+        for found in [evidence.execution.comparisons.get(case.id, NO_ANSWER)]
+    ]
+    if not comparable:
+        artefacts = None
+    return [
+        result.model_copy(update={"arrays": _stored_arrays(evidence, case, artefacts)}) if artefacts else result
+        for result, case in zip(results, cases, strict=True)
+    ]
+
+
+def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | None:
+    """The name under which the arrays of a public case are kept now; of another shape they make no picture."""
+    answer = evidence.execution.answers.get(case.spec.id)
+    if case.spec.visibility != "public" or answer is None or answer.array is None:
+        return None
+    if answer.array.shape != case.expected.shape:
+        return None
+    name, content = pack(answer.array, case.expected)
+    artefacts(name, content)
+    return name
+
+
+def _localised(items: Sequence[Located], reading: Reading, filename: str) -> list[Located]:
+    """Lines of the joined module text become lines the student knows."""
+    localised = []
+    for item in items:
+        line = item.params.get("line")
+        if isinstance(line, int) and not isinstance(line, bool):
+            frame = reading.frame(line, filename)
+            params = {**item.params, "line": frame.line, "file": frame.file}
+            item = item.model_copy(update={"params": params})
+        localised.append(item)
+    return localised
+
+
+def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
+    """The exception that kept the exercise's own case from an answer, else the first one of another case."""
+    # A gradient that cannot be taken is our own question, and a check says what came of it.
+    raised = [event for event in evidence.execution.raised if event.lines or event.phase != "gradients"]
+    first = next((event for event in raised if event.case == evidence.exercise), raised[0] if raised else None)
+    if first is None:
+        return None
+    frames = [evidence.reading.frame(line, filename) for line in once(first.lines)]
+    return ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
+
+
+def unreadable(submission: Submission, assignment: Assignment, reading: Reading, stages: Stages) -> Report:
+    """The report on a submission with nothing in it that could be run: `reading.error` says why."""
+    error = reading.error
+    assert error is not None
+    params = {**error.params, **({"line": error.line} if error.line is not None else {})}
+    if error.code == "syntax_error":
+        params |= indentation(str(error.params.get("message")))
+    diagnosis = Diagnosis(code=error.code, params=params, confidence="exact")
+    return _sealed(
+        submission,
+        assignment,
+        status=Status.INVALID_SUBMISSION,
+        points=0.0,
+        checks=not_run(assignment.points, "not_run"),
+        format=reading.format,
+        diagnoses=_localised([diagnosis], reading, submission.filename),
+        advisories=advisories_of(reading, submission.filename),
+        extraction=extraction_of_unreadable(reading),
+        timing=stages.timing(),
+    )
+
+
+def internal_error(submission: Submission, assignment_id: str, assignment: Assignment | None, exc: Exception) -> Report:
+    """The report on our own failure: without points, so that nobody can mistake it for the student's zero.
+
+    It names the class of `exc` and nothing else: a message may hold paths and settings of the server; the log has it in
+    full.
+
+    Args:
+        assignment: None when the failure is that there is none any more.
+    """
+    return _sealed(
+        submission,
+        assignment,
+        assignment_id=assignment_id,
+        status=Status.INTERNAL_ERROR,
+        points=None,
+        checks=not_run(assignment.points, "internal_error") if assignment else [],
+        format=None,
+        error=ErrorInfo(type=type(exc).__name__, message=""),
+    )
+
+
+def _sealed(
+    submission: Submission,
+    assignment: Assignment | None,
+    *,
+    assignment_id: str | None = None,
+    status: Status,
+    points: float | None,
+    format: str | None,
+    **parts: object,
+) -> Report:
+    max_points = assignment.max_points if assignment else 0.0
+    digest = assignment.digest if assignment else ""
+    return Report.model_validate(
+        {
+            "status": status,
+            "points": points,
+            "max_points": max_points,
+            "score": None if points is None else round(points / max_points, 6),
+            "assignment": AssignmentRef(id=assignment.id if assignment else assignment_id or "", digest=digest),
+            "submission": SubmissionRef.model_validate(
+                {"filename": submission.filename, "sha256": submission.sha256, "format": format}
+            ),
+            "receipt": Receipt(
+                submission_sha256=submission.sha256,
+                assignment_digest=digest,
+                grader_version=grader_version(),
+                created_at=datetime.now(UTC),
+            ),
+            **parts,
+        }
+    ).sealed()

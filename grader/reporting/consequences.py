@@ -1,0 +1,132 @@
+"""One cause, one message: which checks fail only because of what a diagnosis, or another check, says already.
+
+Such a check keeps its code and gets the parameter `follows_from`: the code of the cause, or ``equivalence`` where
+nobody knows the cause of the numbers; `follows_also` names further causes. `report.messages` then says this and nothing
+else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.outcomes import HARD_CODED
+from grader.diagnosis.returned import steps_problem
+from grader.numerics.explanation import idle_arrays
+from grader.report.model import Check, CheckStatus, Diagnosis, Params
+from reference import GATES, Case
+from reference.misconceptions import RECURRENCE, Mistake, replay
+
+#: Mistakes that make another answer of every call.
+CHANGING = frozenset({"state_init_random", "dropout_active", "new_cell_each_step", "state_kept_between_calls"})
+#: Mistakes that no number shows.
+OF_FORM = frozenset({"wrong_base_class", "returns_numpy", "dtype_float64", "wrong_dtype"})
+
+
+def with_causes(
+    checks: Sequence[Check], diagnoses: Sequence[Diagnosis], evidence: Evidence, cases: Sequence[Case]
+) -> list[Check]:
+    """The checks, with `follows_from` where one says no more than a diagnosis or another check.
+
+    Args:
+        cases: the assignment's.
+    """
+    failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
+    causes = {id: list(_causes(check, failed, diagnoses, evidence, cases)) for id, check in failed.items()}
+    told = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
+    named = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
+    if "equivalence" in failed and named:
+        # Where a cause is told, it is not unknown; and one that changes the answer from call to call says that it does.
+        doubled = ("unexplained", "wrong", *(("changes", "variant") if named & CHANGING else ()))
+        told.setdefault("equivalence", _without(failed["equivalence"].params, *doubled))
+    return [check.model_copy(update={"params": told[check.id]}) if check.id in told else check for check in checks]
+
+
+def _without(params: Params, *names: str) -> Params:
+    return {name: value for name, value in params.items() if name not in names}
+
+
+def _follows(causes: Sequence[str]) -> Params:
+    first, *others = dict.fromkeys(causes)
+    return {"follows_from": first, **({"follows_also": others} if others else {})}
+
+
+def _causes(
+    check: Check,
+    failed: dict[str, Check],
+    diagnoses: Sequence[Diagnosis],
+    evidence: Evidence,
+    cases: Sequence[Case],
+) -> Iterable[str]:
+    contract = failed.get("contract")
+    codes = {other.code for other in failed.values()}
+    execution = evidence.execution
+    named = [diagnosis.code for diagnosis in diagnoses if diagnosis.code not in OF_FORM]
+    # What a form explains alone has no mistake in the formulas.
+    mistakes = [mistake.code for mistake in execution.explanation.mistakes] if execution.explanation else []
+    mistakes = [code for code in mistakes if code in named]
+    cause = [*mistakes, *named[:1]][:1]
+    match check.code:
+        case "own_work_failed":
+            return [str(failed["own_work"].code)]
+        case "parts_not_found":
+            return cause  # such as layers that nobody calls, or that are made anew in every call
+        case "wrong_values" | "wrong_on_hidden_cases" if contract and contract.params.get("variant") == "integers":
+            return [str(contract.code)]
+        case "wrong_on_hidden_cases" if contract and _lacks_steps(evidence):
+            lacking = steps_problem(execution.form)
+            return [str(contract.code), *([lacking[0]] if lacking else []), *mistakes]
+        case "wrong_on_hidden_cases" if not execution.right_numbers(evidence.exercise):
+            return [*(mistakes or cause or ["equivalence"]), *(code for code in named if code in HARD_CODED.values())]
+        case "wrong_shape" | "no_numbers" if check.id == "equivalence" and contract is not None:
+            return [str(contract.code)]
+        case "gradient_failed" if "second_call_failed" in codes:
+            return ["second_call_failed"]  # it is the one that is recorded
+        case "gradient_failed" | "gradient_missing" if "returns_numpy" in codes:
+            return ["returns_numpy"]
+        case "differs_on_second_call" if CHANGING.intersection(cause):
+            return cause
+        case "gradient_missing" | "gradient_truncated":
+            return _behind_gradient(check, contract, evidence, cases)
+    return []
+
+
+def _lacks_steps(evidence: Evidence) -> bool:
+    """Whether steps are not there, of which the others do not tell that they are right."""
+    form = evidence.execution.form
+    return form is not None and bool(form.wrong)
+
+
+def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, cases: Sequence[Case]) -> Sequence[str]:
+    """Why a gradient is missing: mistakes that give the numbers, or else the steps that are not there."""
+    explanation = evidence.execution.explanation
+    mistakes = explanation.mistakes if explanation else ()
+    # What is rounded has no slope.
+    if coarse := [mistake.code for mistake in mistakes if mistake.quantum]:
+        return coarse
+    lost: frozenset[str]
+    if check.code == "gradient_truncated":
+        lost = RECURRENCE
+    else:
+        roles = check.details["roles"] if check.params.get("variant") == "all" else check.params.get("roles", [])
+        arrays = idle_arrays(dict.fromkeys(roles))
+        if mistakes and arrays and all(_is_idle(array, mistakes, cases) for array in arrays):
+            return [mistake.code for mistake in mistakes if mistake.code not in OF_FORM]
+        lost = frozenset(array.rpartition(" ")[2] for array in arrays)
+    if explanation is None or not lost or lost & explanation.right_parts:
+        return []
+    named = [mistake.code for mistake in mistakes if lost & mistake.wrong]
+    return named or ([str(contract.code)] if contract and _lacks_steps(evidence) else [])
+
+
+def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> bool:
+    """Whether an answer with these mistakes does not depend on an array of a gate: ``kernel f``."""
+    name, gate = array.split()
+    case = min(cases, key=lambda case: case.expected.size)
+    columns = np.repeat([each == gate for each in GATES], case.weights.units)
+    halved = np.where(columns, np.float32(0.5), np.float32(1.0)) * getattr(case.weights, name)
+    other = replace(case, weights=replace(case.weights, **{name: halved}))
+    return np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)
