@@ -1,7 +1,7 @@
-"""Assignments: what is asked, what it is worth, and what a run may use. A TOML file each, so that a teacher changes
+"""Assignments: the questions, the points, and the limits of a run. Each is a TOML file, so that a teacher changes
 points, sizes, tolerances, limits, the Keras generation and the language without touching code.
 
-The JSON Schema of such a file is printed by ``lstm-grader assignments schema`` and kept in docs/assignment.schema.json.
+``lstm-grader assignments schema`` prints the JSON Schema of such a file; docs/assignment.schema.json is a copy.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from grader.sandbox.outcome import Use
 from reference import CaseSpec
 
 BUILT_IN = Path(__file__).parent / "assignments"
-# Keys that assignment files had not at first.
+# Keys that the first assignment files did not have.
 LATER_KEYS = ("budget",)
-# A submission's runs may use as much as so many that go to the limits of one.
+# All runs of one submission together may use this many times the limits of one run.
 RUNS_IN_BUDGET = 3
 CheckId = Literal[
     "contract",
@@ -92,7 +92,7 @@ class Budget(AssignmentModel):
 
 
 class Attempts(AssignmentModel):
-    """How often a student may try, and which try is the grade. The service sees to it; reports say nothing of it."""
+    """The number of attempts, and which one is the grade. The service applies it; reports do not mention it."""
 
     limit: int | None = Field(None, ge=1, le=1000, description="most attempts; one that we failed to grade is none")
     cooldown_seconds: int = Field(0, ge=0, le=30 * 86400, description="from one attempt to the next")
@@ -100,12 +100,12 @@ class Attempts(AssignmentModel):
 
     @property
     def are_limited(self) -> bool:
-        """Whether earlier attempts decide if there may be another."""
+        """Return whether earlier attempts decide if another one is allowed."""
         return self.limit is not None or self.cooldown_seconds > 0
 
 
 class Deadline(AssignmentModel):
-    """Until when attempts are taken, and what late ones cost. The service sees to it; reports say nothing of it."""
+    """The last time for attempts, and the cost of late ones. The service applies it; reports do not mention it."""
 
     due: AwareDatetime | None = Field(None, description="later attempts are late")
     closes: AwareDatetime | None = Field(None, description="from here on nothing is accepted")
@@ -175,9 +175,9 @@ class Assignment(AssignmentModel):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 in hex of all that a report depends on (RFC 8785): a changed title or deadline keeps it.
+        """Return the SHA-256, in hex, of all that a report depends on (RFC 8785). Titles and deadlines do not count.
 
-        So does a key that came later, as long as it is left out.
+        Nor does a key that was added later, as long as it is left out.
         """
         unasked = {name for name in LATER_KEYS if getattr(self, name) == type(self).model_fields[name].default}
         graded = self.model_dump(mode="json", exclude={"title", "language", "attempts", "deadline"} | unasked)
@@ -188,7 +188,7 @@ def read_assignment(path: Path) -> Assignment:
     """Read one file.
 
     Raises:
-        AssignmentError: it cannot be read; the message names the file, the key and what was wrong with it.
+        AssignmentError: the file cannot be read; the message names the file, the key and the mistake.
     """
     try:
         data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -219,10 +219,10 @@ def _in_words(error: ErrorDetails) -> str:
 
 
 def load_assignments(folder: Path | None = None) -> dict[str, Assignment]:
-    """All assignments by id: the built-in ones, and over them those of `folder`.
+    """Load all assignments by id: the built-in ones, overridden by those of `folder`.
 
     Raises:
-        AssignmentError: a file is wrong, or two files of one folder have the same id.
+        AssignmentError: a file has a mistake, or two files of one folder have the same id.
     """
     found: dict[str, Assignment] = {}
     for place in [BUILT_IN, *([folder] if folder else [])]:
@@ -239,11 +239,11 @@ def load_assignments(folder: Path | None = None) -> dict[str, Assignment]:
 
 
 def pick_assignment(assignments: dict[str, Assignment], wanted: str) -> Assignment:
-    """The assignment with the id `wanted`, or in the file that `wanted` names.
+    """Return the assignment with the id `wanted`, or the one in the file that `wanted` names.
 
     Raises:
-        UnknownAssignment: there is none; the message lists those there are.
-        AssignmentError: the named file is wrong.
+        UnknownAssignment: there is none; the message lists the known ones.
+        AssignmentError: the named file has a mistake.
     """
     if wanted in assignments:
         return assignments[wanted]
@@ -253,5 +253,5 @@ def pick_assignment(assignments: dict[str, Assignment], wanted: str) -> Assignme
 
 
 def assignment_schema() -> dict[str, Any]:
-    """The JSON Schema of an assignment file."""
+    """Return the JSON Schema of an assignment file."""
     return Assignment.model_json_schema()

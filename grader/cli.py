@@ -52,7 +52,7 @@ from grader.shell import (
 )
 from grader.submission import Submission
 
-# Of `diff`, as of other tools of that name.
+# The exit code of `diff`, as in other tools of that name.
 DIFFERENT = 1
 
 cli = typer.Typer(
@@ -133,7 +133,7 @@ def grade_command(
                 sandbox=sandbox,
                 references=references,
                 progress=progress,
-                # Elsewhere a report would name what nobody has kept.
+                # Other formats would name files that nobody has kept.
                 artefacts=artefacts.__setitem__ if format == "html" else None,
             )
     _write(View.of(report, language, artefacts), format, output)
@@ -198,7 +198,7 @@ def assignments_schema() -> None:
 
 
 def _submission(file: Path, assignment: Assignment) -> Submission:
-    # One byte more than allowed: enough to know that it is too large, whatever is behind it.
+    # One byte more than allowed is enough to know that the file is too large.
     limit = assignment.upload.upload_bytes + 1
     try:
         if str(file) == "-":
@@ -220,7 +220,7 @@ def _report(file: Path) -> Report:
 
 @contextlib.contextmanager
 def _progress(language: str) -> Iterator[Progress | None]:
-    """A spinner with the stage on a terminal, nothing in a pipe."""
+    """Show a spinner with the stage on a terminal, nothing in a pipe."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None

@@ -1,4 +1,4 @@
-"""The command that says what this host can do."""
+"""The command that shows whether this host can grade."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from reference.cases import cases_from_arrays
 from reference.misconceptions import mutation_score
 from reference.store import build_with_keras
 
-#: What else is looked at, where more than the engine is installed: each shows what it finds, and returns what is wrong
-#: with it, or None.
+#: Further sections, added where more than the engine is installed. Each shows what it finds, and returns the problem
+#: or None.
 sections: list[Callable[[Console], str | None]] = []
 
 
@@ -81,7 +81,7 @@ def _cannot_grade(
 ) -> str | None:
     """Show what the host has, and grade a known answer on it.
 
-    Returns: why it cannot be graded; None: it got all its points.
+    Returns: the reason why this host cannot grade; None: the answer got all its points.
     Raises: one of `OUR_FAILURES`.
     """
     assignment = load_assignments()["lstm-layer"]

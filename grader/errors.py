@@ -1,11 +1,11 @@
-"""What can stop us from grading, sorted by who can fix it.
+"""Errors that stop us from grading, sorted by who can fix them.
 
 What the student's code did is a value (`grader.report.model.Status`); what stopped *us* is an exception::
 
     GraderError
       SubmissionError         the student
         RunnerOutputInvalid   the box answered with other bytes than it was asked for
-          RunnerOutputForged  ... though somebody wrote them in the form of answers
+          RunnerOutputForged  ... and somebody wrote them in the form of answers
       AssignmentError         the author of the assignment file
         UnknownAssignment     no assignment has this id
       SandboxError            the operator; worth another try
@@ -32,7 +32,7 @@ class RunnerOutputInvalid(SubmissionError):
 
 
 class RunnerOutputForged(RunnerOutputInvalid):
-    """The bytes have the form of an answer, and the runner does not send such a thing there: who knew the form did."""
+    """The bytes have the form of an answer, but the runner never sends it there. The writer knew the form."""
 
 
 class AssignmentError(GraderError):
@@ -52,7 +52,7 @@ class SandboxUnavailable(SandboxError):
 
 
 class SandboxClosed(SandboxError):
-    """The box was closed, because this process stops."""
+    """The box is closed because this process is stopping."""
 
 
 class SandboxStartFailed(SandboxError):
@@ -60,4 +60,4 @@ class SandboxStartFailed(SandboxError):
 
 
 class RunLost(SandboxError):
-    """A run that says nothing about the submission: its warm process died or failed under it, or it had no core."""
+    """A run that says nothing about the submission: its warm process died or failed, or it had no core."""

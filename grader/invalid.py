@@ -1,4 +1,4 @@
-"""Turns pydantic's findings on data of others into our words."""
+"""Puts pydantic's errors about other people's data into our words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-# Pydantic writes it before the message of a ValueError.
+# Pydantic puts this before the message of a ValueError.
 PREFIX = "Value error, "
 
 
@@ -16,7 +16,7 @@ def without_prefix(message: str) -> str:
 
 
 def sentence_of(error: ErrorDetails) -> str:
-    """Say what was wrong with the value."""
+    """Describe the mistake in the value."""
     match error["type"]:
         case "missing":
             return "is missing"

@@ -41,12 +41,12 @@ def grade(
     """Grade one submission.
 
     Args:
-        artefacts: takes what pictures are drawn from and a report is too small for; None: nothing is kept.
+        artefacts: takes the arrays for pictures, which are too large for a report; None: nothing is kept.
         progress: called with ``reading``, ``reference``, ``running``, ``notebook``, ``running_keras2``,
             ``checking`` as each begins.
 
     Returns:
-        A report, whatever the submission does. What stops *us* is a report too, `internal_error` without points, so
+        A report, whatever the submission does. Our own failure is a report too: `internal_error` without points, so
         that nobody can mistake it for the student's zero.
     """
     stages = Stages(progress)
@@ -78,7 +78,7 @@ def grade(
 def _run(
     run: Run, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: Stages
 ) -> tuple[Evidence, list[Check]]:
-    """Run under the assignment's Keras; under Keras 2 too for ``auto``, when Keras 3 may be what is in the way."""
+    """Run under the assignment's Keras. For ``auto``, run under Keras 2 too when Keras 3 may be the problem."""
     stages.begin("running")
     best = _checked(run, "2" if assignment.keras == "2" else "3", reading, assignment, sandbox, stages)
     if assignment.keras == "auto" and _may_be_keras(best[0]):
@@ -92,7 +92,7 @@ def _run(
 def better_run(
     first: tuple[Evidence, list[Check]], other: tuple[Evidence, list[Check]]
 ) -> tuple[Evidence, list[Check]]:
-    """The run that earns more. Of two that earn the same, the one that came further says more about the mistake."""
+    """Choose the run that earns more. Of equal ones, the run that got further says more about the mistake."""
 
     def worth(run: tuple[Evidence, list[Check]]) -> tuple[float, tuple[bool, bool, bool, int]]:
         return points_of(run[1]), run[0].execution.came()
@@ -115,6 +115,6 @@ def _checked(
 
 
 def _may_be_keras(evidence: Evidence) -> bool:
-    """Whether Keras 3 may be what was in the way, of the class or of the notebook's own copying."""
+    """Return whether Keras 3 may have stopped the class, or the notebook's own copying."""
     notebook = evidence.notebook
     return evidence.execution.failed_early() or (notebook is not None and notebook.raised)

@@ -22,5 +22,5 @@ class LSTM(tf.keras.Model):
 
 
 def correct_submission() -> Submission:
-    """A correct answer; it gets all points wherever grading works."""
+    """Return a correct answer; it gets all points wherever grading works."""
     return Submission("selftest.py", SOURCE.encode())

@@ -1,4 +1,4 @@
-"""What commands have in common with the shell they are run in: the environment, wrong usage, exit codes.
+"""Code that all commands share: the environment, wrong usage, exit codes.
 
 This is the only module of `grader` that reads the environment.
 """
@@ -27,7 +27,7 @@ from grader.sandbox import CAN_BE_MISSING, DEVICE_CHOICES, DeviceChoice
 from reference import ReferenceStore, ReferenceUnavailable
 
 GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
-# The locale of a system that nobody has told a language: its messages are English.
+# Locales without a language: their messages are English.
 NO_LANGUAGE = ("c", "posix")
 EMPTY_OPTION = re.compile("--[a-z-]+=")
 
@@ -38,10 +38,10 @@ class Language(StrEnum):
 
 
 class Commands(TyperGroup):
-    """The commands of a program, with what is the same for all of their arguments."""
+    """The commands of a program. They refuse an empty argument."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Raises: typer.Exit: one is empty. As a path it would mean the current folder."""
+        """Refuse empty arguments: as a path, one would mean the current folder. Raises: typer.Exit: one is empty."""
         if any(arg == "" or EMPTY_OPTION.fullmatch(arg) for arg in args):
             raise usage("an argument is empty; perhaps a variable of your shell is not set")
         return super().parse_args(ctx, args)
@@ -55,13 +55,13 @@ class Commands(TyperGroup):
 
 
 def usage(message: str) -> typer.Exit:
-    """Say what was wrong with a command; to be raised."""
+    """Print the mistake in a command; the caller raises the result."""
     typer.echo(f"lstm-grader: {message}", err=True)
     return typer.Exit(USAGE)
 
 
 def failure(error: Exception) -> str:
-    """Say in words what went wrong; of the system's errors without their number."""
+    """Describe an error in words; an error of the system without its number."""
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
     return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
@@ -69,7 +69,7 @@ def failure(error: Exception) -> str:
 
 @contextlib.contextmanager
 def our_failure_is_exit_3() -> Iterator[None]:
-    """What keeps us from grading becomes a sentence and `OUR_FAILURE`."""
+    """Turn an error that keeps us from grading into a sentence and `OUR_FAILURE`."""
     try:
         yield
     except OUR_FAILURES as exc:
@@ -77,23 +77,23 @@ def our_failure_is_exit_3() -> Iterator[None]:
         raise typer.Exit(OUR_FAILURE) from exc
 
 
-#: What keeps us from grading on this host.
+#: Errors that keep us from grading on this host.
 OUR_FAILURES = (SandboxError, ReferenceUnavailable)
 
 
 def why_not(failure: Exception) -> str:
-    """One of `OUR_FAILURES` in words."""
+    """Put one of `OUR_FAILURES` into words."""
     return f"the sandbox cannot be used here: {failure}" if isinstance(failure, SandboxError) else str(failure)
 
 
 def check_threshold(fail_under: float) -> None:
-    """Raises: typer.Exit: no grade could be compared with it."""
-    if not 0 <= fail_under < math.inf:  # NaN is neither: every grade would pass it
+    """Refuse a threshold that no grade can be compared with. Raises: typer.Exit."""
+    if not 0 <= fail_under < math.inf:  # NaN fails too: every grade would pass it
         raise usage(f"--fail-under is {fail_under:g}; a number of points is needed")
 
 
 def check_output(output: Path | None) -> None:
-    """Look whether a file can be written there, before the work is done that it is to hold.
+    """Check that a file can be written there, before the work that fills it.
 
     Raises: typer.Exit: it cannot.
     """
@@ -106,25 +106,25 @@ def check_output(output: Path | None) -> None:
         if not folder.is_dir():
             raise usage(f"{output} cannot be written: there is no folder {folder}")
         exists = output.exists()
-    except OSError as exc:  # Such as a name that is too long.
+    except OSError as exc:  # For example, a name that is too long.
         raise usage(f"{failure(exc)}; it cannot be written") from exc
     if not os.access(output if exists else folder, os.W_OK):
         raise usage(f"{output} cannot be written: permission denied, or the disk is read-only")
 
 
 def write_everything() -> None:
-    """Let output hold what the terminal's encoding cannot express, such as Russian in Latin-1, as question marks."""
+    """Print question marks for characters that the terminal's encoding lacks, such as Russian in Latin-1."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def make_folder(folder: Path, variable: str) -> None:
-    """Make a folder of ours where it is not there yet.
+    """Make one of our folders if it does not exist.
 
     Args:
-        variable: names another one.
-    Raises: typer.Exit: nothing can be written there.
+        variable: the environment variable that chooses another folder.
+    Raises: typer.Exit: the folder cannot be written.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def make_folder(folder: Path, variable: str) -> None:
 
 
 def known_assignments() -> dict[str, Assignment]:
-    """All assignments there are, by id. Raises: typer.Exit: a file of the operator's has a mistake."""
+    """Return all assignments by id. Raises: typer.Exit: one of the operator's files has a mistake."""
     folder = os.environ.get("LSTM_GRADER_ASSIGNMENTS_DIR")
     try:
         return load_assignments(Path(folder) if folder else None)
@@ -145,7 +145,7 @@ def known_assignments() -> dict[str, Assignment]:
 
 
 def wanted_assignment(wanted: str) -> Assignment:
-    """By its id, or from a TOML file. Raises: typer.Exit: there is none, or it has a mistake."""
+    """Find an assignment by its id or its TOML file. Raises: typer.Exit: there is none, or it has a mistake."""
     try:
         return pick_assignment(known_assignments(), wanted)
     except AssignmentError as exc:
@@ -153,7 +153,7 @@ def wanted_assignment(wanted: str) -> Assignment:
 
 
 def reference_store() -> ReferenceStore:
-    """Where right answers are kept. Raises: typer.Exit: nothing can be kept there."""
+    """Open the store of right answers. Raises: typer.Exit: its folder cannot be written."""
     named = os.environ.get("LSTM_GRADER_CACHE_DIR")
     folder = Path(named) if named else user_cache_path("lstm-grader", appauthor=False)
     make_folder(folder, "LSTM_GRADER_CACHE_DIR")
@@ -161,7 +161,7 @@ def reference_store() -> ReferenceStore:
 
 
 def accepted_missing() -> list[str]:
-    """Parts of the wall that the operator agrees to run without. Raises: typer.Exit: something else was named."""
+    """List the parts of the wall that the operator agrees to run without. Raises: typer.Exit: a name is unknown."""
     accepted = [name.strip() for name in os.environ.get("LSTM_GRADER_ACCEPT_MISSING", "").split(",") if name.strip()]
     if unknown := set(accepted) - set(CAN_BE_MISSING):
         possible = ", ".join(CAN_BE_MISSING)
@@ -170,7 +170,7 @@ def accepted_missing() -> list[str]:
 
 
 def wanted_device() -> DeviceChoice:
-    """What submissions run on. Raises: typer.Exit: nothing that there is was named."""
+    """Read the operator's choice of device. Raises: typer.Exit: there is no such choice."""
     device = os.environ.get("LSTM_GRADER_DEVICE") or "cpu"
     if device not in DEVICE_CHOICES:
         raise usage(f"LSTM_GRADER_DEVICE is {device}; possible are cpu, gpu and auto")
@@ -178,12 +178,12 @@ def wanted_device() -> DeviceChoice:
 
 
 def reading_language(lang: Language | None, otherwise: str) -> str:
-    """The language that was asked for, else the locale's.
+    """Return the language that was asked for, else the locale's.
 
     Source: the GNU gettext manual, "Locale Environment Variables": the first of LC_ALL, LC_MESSAGES and LANG that is
         set names the locale; where that is not C, LANGUAGE lists languages that are preferred to it.
     Args:
-        otherwise: where no locale is set, or it has a language that we do not write.
+        otherwise: used when no locale is set, or when its language is not one of ours.
     """
     if lang is not None:
         return lang.value
@@ -196,5 +196,5 @@ def reading_language(lang: Language | None, otherwise: str) -> str:
 
 
 def _language_of(locale: str) -> str:
-    """``ru`` of ``ru_RU.UTF-8``."""
+    """Return ``ru`` for ``ru_RU.UTF-8``."""
     return re.split(r"[_.@-]", locale, maxsplit=1)[0].lower()

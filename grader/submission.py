@@ -1,4 +1,4 @@
-"""What a student handed in: bytes under a name."""
+"""A student's file: bytes under a name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Submission:
-    """One uploaded file. Nothing in here parses it: that is for the box."""
+    """One uploaded file. Only the box parses it."""
 
     filename: str
     content: bytes
@@ -19,10 +19,10 @@ class Submission:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the bytes as they came, in hex."""
+        """Return the SHA-256, in hex, of the bytes as they came."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 def readable_name(name: str) -> str:
-    """A name from a file system that can be written as UTF-8: bytes that are none are surrogates in Python."""
+    """Make a file name valid UTF-8: Python shows a file system's other bytes as surrogates."""
     return name.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Which code graded: a version alone says nothing of a change that was made between two releases."""
+"""The identity of the code that grades. A version number alone misses changes between two releases."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pathlib import Path
 import reference
 
 OURS = (Path(__file__).parent, Path(reference.__path__[0]))
-#: They read submissions, and compute what answers are compared with. TensorFlow and Keras have a place of their own in
+#: They read submissions and compute the expected answers. TensorFlow and Keras have their own place in
 #: a report.
 LIBRARIES = ("ipython", "nbformat", "numpy")
 
 
 @functools.cache
 def grader_version() -> str:
-    """The version of this package and, behind a plus, the beginning of a digest of what grades.
+    """Return the version of this package and, behind a plus, the start of a digest of the grading code.
 
-    That is the code of `grader` and `reference`, Python, and `LIBRARIES`: ``0.1.0+3f2a9c01d4e5``.
+    The digest covers the code of `grader` and `reference`, Python, and `LIBRARIES`: ``0.1.0+3f2a9c01d4e5``.
     """
     others = {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
     return f"{version('lstm-grader')}+{code_digest(OURS, others)[:12]}"
 
 
 def code_digest(packages: Iterable[Path], others: dict[str, str]) -> str:
-    """SHA-256 in hex of all Python files below these folders, and of names with versions."""
+    """Return the SHA-256, in hex, of all Python files below these folders, and of names with versions."""
     digest = hashlib.sha256(repr(sorted(others.items())).encode())
     for package in packages:
         for path in sorted(package.rglob("*.py")):

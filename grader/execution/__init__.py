@@ -1,1 +1,1 @@
-"""Questions to the box, and what came back. Nothing in here judges."""
+"""Questions to the box, and its answers. Nothing in here judges."""

@@ -1,4 +1,4 @@
-"""One answer of the student's model: what kind of thing it is, and its numbers."""
+"""One answer of the student's model: its kind and its numbers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from grader.sandbox.protocol import Arrays, CaseOutput
 
 Array = NDArray[np.floating]
 
-# What float32 may make of the same sums in another order.
+# float32 may change equal sums by this much when their order changes.
 SAME = 1e-5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model returned for one case.
+    """The model's answer to one case.
 
     Args:
         array: its numbers, when it is one array.
-        inside: what lies in it, if it is a container.
+        inside: its content, if it is a container.
     """
 
     output: CaseOutput
@@ -36,17 +36,17 @@ class Answer:
 
     @property
     def arrays(self) -> list[Array]:
-        """All of its numbers; none where it holds none."""
+        """Return all of its numbers; an empty list if it holds none."""
         return [self.array] if self.array is not None else [items.array for items in self.inside]
 
     def equals(self, other: Answer) -> bool:
-        """Whether all numbers are the same, bit for bit."""
+        """Return whether all numbers are the same, bit for bit."""
         return len(self.arrays) == len(other.arrays) and all(
             np.array_equal(one, another, equal_nan=True) for one, another in zip(self.arrays, other.arrays, strict=True)
         )
 
     def difference(self, other: Answer) -> float | None:
-        """The largest difference between two answers, NaN where only one has a number; None: they differ in form."""
+        """Return the largest difference of two answers, NaN where only one has a number; None: the forms differ."""
         if [array.shape for array in self.arrays] != [array.shape for array in other.arrays] or not self.arrays:
             return None
         largest = 0.0
@@ -58,18 +58,18 @@ class Answer:
         return largest
 
     def repeats(self, other: Answer) -> bool:
-        """Whether a model that was called twice said the same, as far as float32 can tell."""
+        """Return whether two calls of a model gave the same answer, up to float32 rounding."""
         difference = self.difference(other)
-        # Written with <= so that NaN is a difference; a magnitude may be none as well.
+        # Written with <= so that NaN counts as a difference; the magnitude may be NaN as well.
         return difference is not None and (difference == 0.0 or difference <= SAME * (1.0 + self.magnitude))
 
     @property
     def magnitude(self) -> float:
-        """The largest of its numbers."""
+        """Return the largest of its numbers."""
         return max((float(np.max(np.abs(array), initial=0.0)) for array in self.arrays), default=0.0)
 
 
 def items_of(arrays: Arrays, places: Sequence[Sequence[str]]) -> tuple[Items, ...]:
-    """What lay in a container: arrays ``inside/k``, and where the items of each were."""
+    """Return the content of a container: arrays ``inside/k``, and the place of each item."""
     held = [(arrays.get(f"inside/{k}"), tuple(named)) for k, named in enumerate(places)]
     return tuple(Items(array, named) for array, named in held if array is not None)

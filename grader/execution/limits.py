@@ -1,4 +1,4 @@
-"""Says which limit ended a run."""
+"""The limit that ended a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from grader.sandbox import Outcome
 
 
 def limit_status(outcome: Outcome) -> tuple[Status, tuple[str, Params]] | None:
-    """The status of a run that was ended from outside."""
+    """Return the status of a run that was ended from outside."""
     match outcome.killed_for:
         case "cpu" | "wall":
             return Status.TIME_LIMIT, ("timeout", {"cpu_seconds": round(outcome.cpu_seconds, 1)})

@@ -1,11 +1,11 @@
-"""The questions of one run: what is asked, in which order, and which answer belongs to which question.
+"""The questions of one run, their order, and the matching of answers to questions.
 
-The box gets one list. The order and the names of its questions are drawn from a seed, the same at every grading of a
-submission, and say nothing. Besides the assignment's cases there are a second call of the smallest one, which is a
-question like any other and comes somewhere after the first, and the same shape with numbers that are drawn from the
-seed too: nobody can know their answer by heart, because a file that held it would have another seed.
+The box gets one list. A seed decides the order and the names of its questions. The seed is the same at every grading
+of a submission, and says nothing. Besides the assignment's cases there are two more questions. One is a second call of
+the smallest case, somewhere after the first. The other has the same shape and numbers drawn from the seed: nobody can
+know its answer by heart, because a file that held it would have another seed.
 
-A run can still tell the sizes and the numbers themselves: the published ones are known, and a second call has those of
+A run can still recognise sizes and numbers: the published ones are known, and a second call has those of
 the first.
 """
 
@@ -25,22 +25,22 @@ from grader.sandbox.protocol import Arrays, CaseOutput, Gradients, Raised, Trial
 from reference import Case, probes, search_case
 
 SIZES = ("batch", "timesteps", "features", "units")
-# A number that is known to the tolerance takes two bytes that no compression shortens; half of that is enough to ask.
+# A number known to the tolerance takes two bytes that no compression shortens. Half of that is reason enough to ask.
 LEAST_BYTES_OF_A_NUMBER = 1
 Told = tuple[Any, Arrays]
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """One question, as it is put to the box.
+    """One question to the box.
 
     Args:
         call: 1 for the second of two equal questions.
-        fresh: put it to a model that was built for it.
+        fresh: ask a model that was built for it.
         trial: where names do not settle which weight is which, look for it here.
         measure: take gradients of the answer.
-        main: the exercise's own; its model is built first.
-        follows: name of a question without whose answer this one says nothing; the same model gets both.
+        main: the exercise's own question; its model is built first.
+        follows: name of a question whose answer this one needs for comparison; the same model gets both.
     """
 
     name: str
@@ -77,9 +77,9 @@ class Questions:
     Args:
         asked: in the order of asking.
         probes: asked afterwards, for partial points.
-        cases: that answers are compared with, in the order of the assignment.
+        cases: the cases that answers are compared with, in the order of the assignment.
         others: counterparts of cases, with other numbers.
-        with_factors: names of those that gradients may be taken of.
+        with_factors: names of the questions that gradients may be taken of.
     """
 
     asked: tuple[Question, ...]
@@ -90,11 +90,11 @@ class Questions:
 
     @property
     def all_cases(self) -> tuple[Case, ...]:
-        """Everything that an answer can be to."""
+        """Return all cases that an answer can belong to."""
         return (*self.cases, *self.others, *(probe.case for probe in self.probes))
 
     def of_the_main_model(self) -> list[Question]:
-        """Those that are asked whatever became of others."""
+        """Return the questions that are asked even if others fail."""
         main = next(question for question in self.asked if question.main)
         return [question for question in self.asked if not question.follows and _model(question) == _model(main)]
 
@@ -113,10 +113,10 @@ class Questions:
         return found
 
     def understood(self, events: Sequence[Told]) -> list[Told]:
-        """Give events the ids of cases for the names of questions, and what was said of cases in their order.
+        """Replace names of questions in events by ids of cases, and put the events of cases in the cases' order.
 
         Raises:
-            RunnerOutputForged: there is no question of this name.
+            RunnerOutputForged: an event names an unknown question.
         """
         named = {question.name: question for question in (*self.asked, *self.probes)}
         told = [(_named(event, named), arrays) for event, arrays in events]
@@ -145,9 +145,9 @@ class Examiner:
     """Makes the lists of questions for one submission.
 
     Args:
-        source: what the box gets of the submission.
-        digest: of the assignment.
-        gradients_of: id of the case that gradients are taken of; None: of the smallest.
+        source: the submission's code, as the box gets it.
+        digest: the assignment's digest.
+        gradients_of: id of the case that gradients are taken of; None: the smallest.
     """
 
     def __init__(self, cases: Sequence[Case], source: str, digest: str, gradients_of: str | None) -> None:
@@ -157,19 +157,19 @@ class Examiner:
         self.exercise = cases[0]
         self.smallest = min(cases, key=lambda case: case.expected.size)
         self._measured = gradients_of or self.smallest.spec.id
-        # Counterparts with other numbers: of the smallest case always, for it costs little; of the exercise's own where
-        # the file is large enough to hold the answer.
+        # Counterparts with other numbers: always one of the smallest case, which costs little; one of the exercise's
+        # own case only if the file is large enough to hold its answer.
         self.others = {self.smallest.spec.id: self.otherwise(self.smallest)}
         held = len(zlib.compress(source.encode("utf-8", "replace")))
         if held >= LEAST_BYTES_OF_A_NUMBER * self.exercise.expected.size:
             self.others[self.exercise.spec.id] = self.otherwise(self.exercise)
 
     def otherwise(self, case: Case) -> Case:
-        """The same sizes with other numbers."""
+        """Make a case of the same sizes with other numbers."""
         return probes.other_numbers(case, [*self._seed, self._cases.index(case)])
 
     def everything(self) -> Questions:
-        """All questions that a grade takes."""
+        """List all questions that a grade needs."""
         random = np.random.default_rng(self._seed)
         names = _names(random)
         searched = search_case(self._cases)
@@ -177,12 +177,12 @@ class Examiner:
         for case in self._cases:
             id = case.spec.id
             measured, twice = id == self._measured, case is self.smallest
-            # Of two equal questions either may be the one that is recorded.
+            # Either of two equal questions may be the recorded one.
             recorded = int(random.integers(1 + twice))
             first = Question(
                 next(names),
                 case,
-                # Built on its own shape: what is right only on a fresh model shows here.
+                # Built on its own shape: a mistake that a fresh model hides shows here.
                 fresh=twice,
                 trial=case is searched,
                 measure=measured and recorded == 0,
@@ -199,7 +199,7 @@ class Examiner:
         return Questions(order, self._cases, tuple(self.others.values()), probes_asked, with_factors)
 
     def only(self, cases: Sequence[Case], fresh: Collection[Case]) -> Questions:
-        """Put these cases and nothing else, some of them to models of their own, and take no gradients."""
+        """Ask these cases and nothing else, some of them of their own models, and take no gradients."""
         random = np.random.default_rng([*self._seed, len(cases)])
         names, searched = _names(random), search_case(cases)
         asked = [
@@ -219,9 +219,9 @@ def _names(random: np.random.Generator) -> Iterator[str]:
 
 
 def _shuffled(asked: Sequence[Question], random: np.random.Generator) -> list[Question]:
-    """Draw an order: each question after the one it follows, and first to its model what wants a fresh one.
+    """Draw an order: each question after the one it follows, and a question that needs a fresh model first to it.
 
-    All that follow one question come to its model with no other in between: what one leaves behind, the next one shows.
+    Questions that follow one come to its model with no other in between, so that any leftover shows in the next one.
     """
     left, order = list(asked), list[Question]()
     while left:

@@ -1,8 +1,8 @@
-"""The trusted half of reading: sends a file to the limited reader child and checks what comes back.
+"""The trusted half of reading: sends a file to the limited reader child and checks its reply.
 
-Decoding, notebook parsing, magics and `ast` are the first place where an upload can hurt, so none of it happens in this
-process. What the reader says about the file is used to grade it, and to show the student where something is; it is
-checked for form here, since a parser that was taken over would speak through it.
+Decoding, notebook parsing, magics and `ast` are the first places where an upload can do harm, so none of them happens
+in this process. The reader's reply is used to grade the file, and to show the student where something is. Its form is
+checked here, because an attacker who took over the parser could write it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.submission import Submission
 
-# Characters: twice what the class of the exercise takes with its cell as the course gives it.
+# In characters. The class of the exercise takes half of this, with its cell as the course gives it.
 LEAST_CODE = 3000
 SHOWN_CODE = 300  # characters of a line of code
 
@@ -37,7 +37,7 @@ class ReadError(ReadingModel):
 
 
 class NotebookCell(ReadingModel):
-    """Where a code cell lies in `Reading.source`; lines count from 1."""
+    """The place of a code cell in `Reading.source`; lines count from 1."""
 
     index: int
     first_line: int
@@ -45,7 +45,7 @@ class NotebookCell(ReadingModel):
 
 
 class Statement(ReadingModel):
-    """One top-level statement, whether it is run, and the rule that says so."""
+    """One top-level statement, whether it is run, and the rule that decides."""
 
     first_line: int
     last_line: int
@@ -72,7 +72,7 @@ class Skipped(ReadingModel):
 
 
 class CallSite(ReadingModel):
-    """How the student's own code constructs the class, as source text."""
+    """The arguments with which the student's own code constructs the class, as source text."""
 
     args: list[str]
     kwargs: dict[str, str]
@@ -96,7 +96,7 @@ class ReadAdvisory(ReadingModel):
 
 
 class Reading(ReadingModel):
-    """What is in a submission, found without running it."""
+    """The content of a submission, found without running it."""
 
     format: Literal["py", "ipynb"] | None
     error: ReadError | None
@@ -120,7 +120,7 @@ class Reading(ReadingModel):
         return self.source.split("\n")
 
     def frame(self, line: int, filename: str) -> Frame:
-        """A line of `source` as the student knows it: in a cell of the notebook, or in the file."""
+        """Convert a line of `source` to the student's place: in a cell of the notebook, or in the file."""
         code = self._lines[line - 1].strip()[:SHOWN_CODE] if 0 < line <= len(self._lines) else ""
         for cell in self.cells:
             if self.format == "ipynb" and cell.first_line <= line <= cell.last_line:
@@ -129,15 +129,15 @@ class Reading(ReadingModel):
 
     @property
     def code_sha256(self) -> str | None:
-        """Equal for code that is equal to the letter, comments included, but for space and empty lines.
+        """Return a hash that is equal for equal code, comments included, apart from spaces and empty lines.
 
-        None for so little code that two people write the same.
+        None for code so short that two people could write the same.
         """
         text = "\n".join(filter(None, (" ".join(line.split()) for line in self._lines)))
         return hashlib.sha256(text.encode()).hexdigest() if len(text) >= LEAST_CODE else None
 
     def cell_of(self, line: int) -> int:
-        """Index of the cell that holds a line of `source`; 0 for a file."""
+        """Return the index of the cell that holds a line of `source`; 0 for a file."""
         return next((cell.index for cell in self.cells if cell.first_line <= line <= cell.last_line), 0)
 
 
@@ -160,7 +160,7 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
     request = encode({"filename": submission.filename, "canonical": canonical, "bytes": len(submission.content)})
     outcome = sandbox.run(Kind.READER, request + submission.content, READER_LIMITS)
     if outcome.killed_for or outcome.exit_code != 0:
-        # Reading is linear in the file's size: only a file that was made to be slow or huge ends here.
+        # Reading is linear in the file's size: only a file made to be slow or huge ends here.
         return _failed("too_complex", {"reason": outcome.killed_for or f"exit code {outcome.exit_code}"})
     try:
         frames, cut_off = split_frames(outcome.result)

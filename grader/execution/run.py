@@ -1,7 +1,7 @@
-"""Runs a submission that was read, and gathers what happened as evidence for the checks.
+"""Runs a submission that was read, and collects evidence for the checks.
 
-Usually that is one child. Another is needed when names do not say which weight is which (with the candidate that fits),
-and when a model that had seen another shape is wrong where a fresh one is right (with fresh models).
+Usually one child is enough. Another is needed when names do not say which weight is which (with the candidate that
+fits), and when a reused model is wrong where a fresh one is right (with fresh models).
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ from reference.misconceptions import Table
 Array = NDArray[np.floating]
 
 
-# An answer that is nearer to the expected one than this is no mistake in the formulas.
+# An answer closer to the expected one than this has no mistake in the formulas.
 RIGHT = 1e-3
-# Among answers that change from call to call, one is nearest by chance, so it must be this many times nearer.
+# Among answers that change from call to call, one is nearest by chance. So it must be this many times nearer.
 FAR_NEARER = 10.0
-# So many ways to construct a class are tried by their numbers.
+# At most this many ways to construct a class are tried by their numbers.
 MOST_CONSTRUCTIONS = 4
-# What a statement raises that asks a module for something it does not have.
+# Errors of a statement that asks a module for something it does not have.
 NOT_IN_MODULE = ("ModuleNotFoundError", "ImportError", "AttributeError")
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which of the possible assignments of roles to take, where names do not settle it; see runner/roles.py."""
+    """The chosen assignment of roles, where names do not settle it; see runner/roles.py."""
 
     candidate: int | None = None
     pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Execution:
-    """Everything one child said, and how it ended."""
+    """All events of one child, and how it ended."""
 
     generation: str
     outcome: Outcome
@@ -76,69 +76,69 @@ class Execution:
     phase: str | None = None
     class_found: ClassFound | None = None
     constructed: Constructed | None = None
-    # The size that a class which failed for the exercise needs: ``{"batch": 10}``.
+    # The size that a class needs if it failed for the exercise: ``{"batch": 10}``.
     hard_coded: Mapping[str, int] = field(default_factory=dict)
     parts: Parts | None = None
     roles_from: Literal["names", "numbers"] | None = None
-    # Which reading of the weights the numbers chose, where names did not say.
+    # The reading of the weights that the numbers chose, where names did not say.
     roles: Roles = Roles()
     statements_failed: tuple[StatementFailed, ...] = ()
-    # What the student's code reached for, with the phase of the run in which it did.
+    # Forbidden things that the student's code tried, each with the phase of the run.
     attempts: tuple[tuple[Attempt, str | None], ...] = ()
-    # Functions of libraries that it replaced.
+    # Library functions that the student's code replaced.
     patched: tuple[str, ...] = ()
     answers: dict[str, Answer] = field(default_factory=dict)
     repeats: dict[str, Answer] = field(default_factory=dict)
     gradients: Gradients | None = None
-    # The gradients of a right answer, compared; None: the answer is wrong, or there are none.
+    # The comparison of a right answer's gradients; None: the answer is wrong, or there are none.
     backpropagation: Backpropagation | None = None
     raised: tuple[Raised, ...] = ()
     phases: dict[str, float] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
-    # Counterparts of cases, which have other numbers, and the answers to them; see `grader.execution.questions`.
+    # Counterparts of cases, with other numbers, and their answers; see `grader.execution.questions`.
     others: tuple[tuple[Case, Answer], ...] = ()
-    # Cases whose own numbers are right, and others of the same sizes wrong, on a fresh model too.
+    # Cases that are right with their own numbers and wrong with others of the same sizes, even on a fresh model.
     known_by_heart: frozenset[str] = frozenset()
     # Cases that are right on a fresh model only.
     fresh_only: tuple[str, ...] = ()
-    # Built-in recurrent code that was asked for during graded calls; where there is none any more.
+    # Uses of built-in recurrent code during graded calls, where that code is gone.
     built_in: tuple[BuiltIn, ...] = ()
-    # Answers to the questions of `reference.probes`, by their ids.
+    # Answers to the questions of `reference.probes`, by id.
     probed: dict[str, Answer] = field(default_factory=dict)
     # The known mistakes that give the numbers of a wrong answer.
     explanation: Explanation | None = None
-    # The parts of a wrong answer to the exercise's own case that are right all the same.
+    # The parts of a wrong answer to the exercise's own case that are still right.
     right_parts: frozenset[str] = frozenset()
-    # What would make answers right that nothing explains; as `grader.numerics.repairs.repair` gives it.
+    # A repair of unexplained answers, as `grader.numerics.repairs.repair` returns it.
     repair: Params = field(default_factory=dict)
-    # How the answers are read that are not one tensor of the right shape; None: in no way.
+    # The form of answers that are not one tensor of the right shape; None: they cannot be read.
     form: Form | None = PLAIN
-    # In that form: what came of comparing the numbers that there are.
+    # The comparisons of the available numbers, read in that form.
     as_read: dict[str, Comparison] = field(default_factory=dict)
 
     def right_numbers(self, case_id: str) -> bool:
-        """Whether a case is right, or would be in the right form."""
+        """Return whether a case is right, or would be in the right form."""
         return any(found.get(case_id, NO_ANSWER).close for found in (self.comparisons, self.as_read))
 
     @property
     def depends_on_built_in(self) -> bool:
-        """Whether numbers are missing from the answers, and built-in code, which gives none, was asked for them."""
+        """Return whether numbers are missing from the answers because disabled built-in code was asked for them."""
         arrays = [array for answer in (*self.answers.values(), *self.probed.values()) for array in answer.arrays]
         return bool(self.built_in) and not all(np.isfinite(array).all() for array in arrays)
 
     def failed_early(self) -> bool:
-        """Whether Keras 3 may be the reason: it raised or timed out before an answer to the exercise's own case."""
+        """Return whether Keras 3 may be the reason: an error or a time limit before the exercise's own answer."""
         timed_out = self.outcome.killed_for in ("cpu", "wall", "budget")
         return not self.answers and (bool(self.raised) or timed_out or self.lost_imports() != ())
 
     def lost_imports(self) -> tuple[StatementFailed, ...]:
-        """What the class needs and did not get from a module that this Keras does not have, such as ``tf_keras``."""
+        """Return failed imports that the class needs, from modules that this Keras lacks, such as ``tf_keras``."""
         if self.class_found is None or self.class_found.found:
             return ()
         return tuple(failed for failed in self.statements_failed if failed.type in NOT_IN_MODULE)
 
     def came(self) -> tuple[bool, bool, bool, int]:
-        """How far it came: to a class, to a model, to knowing its weights, and to how many answers."""
+        """Return how far the run got: to a class, a model, known weights, and the number of answers."""
         return (
             self.class_found is not None and self.class_found.found,
             self.constructed is not None,
@@ -159,12 +159,12 @@ class Runner:
         table_of: Callable[[Case], Table],
         prepared: bool = True,
     ) -> None:
-        """Prepared runs take short ways around Keras where nobody can tell; the others are there to compare with."""
+        """Take the submission. Prepared runs use shortcuts around Keras that make no difference; others check them."""
         self._reading = reading
         self._assignment = assignment
         self._cases = cases
-        # Gradients are taken of the smallest case, which costs least. What cuts them every so many steps shows on many
-        # only, so where the source holds anything that could, they are taken of the exercise.
+        # Gradients of the smallest case cost least. Code that cuts them every so many steps shows only on many steps.
+        # So if the source holds anything that could cut them, gradients are taken of the exercise's own case.
         long = None if reading.lets_gradients_through else cases[0].spec.id
         self._examiner = Examiner(cases, reading.source, assignment.digest, gradients_of=long)
         self._sandbox = sandbox
@@ -173,9 +173,9 @@ class Runner:
         self._prepared = prepared
 
     def run(self, generation: str) -> Execution:
-        """Everything that there is to know for the checks.
+        """Collect everything that the checks need.
 
-        When the constructor's arguments had to be guessed and the answer is wrong, other arguments are tried.
+        When the constructor's arguments were guessed and the answer is wrong, other arguments are tried.
 
         Raises:
             SandboxError: the box failed.
@@ -208,7 +208,7 @@ class Runner:
         return self._ask_otherwise(self._retry_fresh(execution, roles), roles)
 
     def _retry_fresh(self, execution: Execution, roles: Roles) -> Execution:
-        """A model that had seen another shape is wrong, one that had not is right: ask again with fresh models."""
+        """Ask again with fresh models, when a reused model is wrong and a fresh one is right."""
         right = [
             id for id, answer in execution.answers.items() if self._close(execution, id) and not answer.output.reused
         ]
@@ -231,9 +231,9 @@ class Runner:
         )
 
     def _ask_otherwise(self, execution: Execution, roles: Roles) -> Execution:
-        """Right on the numbers of a case and wrong on others of its sizes: ask those once more, of a fresh model.
+        """Ask a fresh model again, when a case's own numbers are right and others of its sizes are wrong.
 
-        What is wrong there too was known by heart, and what is right there shows that something was kept.
+        If the fresh model is wrong too, the answer was known by heart; if it is right, the old model kept something.
         """
         others = self._examiner.others
         right_others = {case.spec.id for case, answer in execution.others if self._compare(case, answer).close}
@@ -247,7 +247,7 @@ class Runner:
         if not doubtful:
             return execution
         asked = [others[case.spec.id] for case in doubtful]
-        # What answered the exercise's own in time does so once more, but not on a model that is built on all its steps.
+        # The exercise's own case was answered in time, so it can be again, but not on a model built on all its steps.
         fresh = asked if doubtful[0].spec.id in execution.fresh_only else asked[1:]
         again, _ = self._once(execution.generation, roles, self._examiner.only(asked, fresh))
         right = {case.spec.id: self._close(again, other.spec.id) for case, other in zip(doubtful, asked, strict=True)}
@@ -263,10 +263,10 @@ class Runner:
         return comparison is not None and comparison.close
 
     def _choose(self, trial: Trial, arrays: protocol.Arrays) -> Roles | None:
-        """The candidate whose answer is right; else the one that is most plainly wrong, else the one that is nearest.
+        """Choose the candidate whose answer is right, else the one most plainly wrong, else the nearest.
 
-        The first one when none has the expected shape. None when the answers change from call to call and none of them
-        is right except for dropped values.
+        Take the first one when none has the expected shape. Return None when the answers change from call to call and
+        none is right except for dropped values.
         """
         case = next(case for case in self._cases if case.spec.id == trial.case)
         contents = list(_candidates(trial, arrays))
@@ -323,9 +323,9 @@ class Runner:
         comparisons: Mapping[str, Comparison],
         repeats: Mapping[str, Answer],
     ) -> tuple[Gradients | None, Backpropagation | None]:
-        """The gradients, and what they are worth where the answer is right that they were taken of.
+        """Return the gradients, and their comparison if the answer they were taken of is right.
 
-        Without numbers, nothing is believed of the gradients of a right answer.
+        Without numbers, the gradients of a right answer prove nothing.
         """
         found = next(((event, arrays) for event, arrays in events if isinstance(event, Gradients)), None)
         case = next((case for case in cases if found and case.spec.id == found[0].case), None)
@@ -352,7 +352,7 @@ class Runner:
             forged = isinstance(exc, RunnerOutputForged)
             return Execution(generation, outcome, garbled=str(exc), forged=forged), None
         cases, exercise = questions.cases, self._cases[0].spec.id
-        if exercise in repeats:  # asked because the answer to the smallest case was of no use
+        if exercise in repeats:  # asked because the answer to the smallest case was unusable
             repeats = {exercise: repeats[exercise]}
         others, probed = (
             {each.spec.id: answers.pop(each.spec.id) for each in group if each.spec.id in answers}
@@ -394,7 +394,7 @@ class Runner:
 
 
 def _candidates(trial: Trial, arrays: protocol.Arrays) -> Iterable[Content]:
-    """What a model answered under each of the candidates."""
+    """Yield a model's answers under each of the candidates."""
     if "output" in arrays:
         yield from arrays["output"]
     elif arrays:
@@ -403,9 +403,9 @@ def _candidates(trial: Trial, arrays: protocol.Arrays) -> Iterable[Content]:
 
 
 def _dropped_from(case: Case, contents: Sequence[Content]) -> int | None:
-    """Index of the answer that is right except for randomly dropped values, or None.
+    """Return the index of the answer that is right except for randomly dropped values, or None.
 
-    Where a state is kept from call to call instead, the right answer is far nearer than all others.
+    If a state is kept from call to call instead, the right answer is far nearer than all others.
     """
     expected = case.expected
     whole = [
@@ -425,7 +425,7 @@ def _dropped_from(case: Case, contents: Sequence[Content]) -> int | None:
 
 
 def _distance(content: Content, expected: Array) -> float:
-    """How far an answer is from the right one, in the form in which it is nearest."""
+    """Return the distance of an answer from the right one, in the form in which it is nearest."""
     with np.errstate(invalid="ignore", over="ignore"):
         errors = [
             float(np.abs(read - expected)[form.known(content, expected.shape)].max())
@@ -435,7 +435,7 @@ def _distance(content: Content, expected: Array) -> float:
 
 
 def repeats_itself(execution: Execution) -> bool:
-    """Whether the second call of a case, where there was one, gave what the first one gave."""
+    """Return whether the second call of a case, if there was one, gave the same answer as the first."""
     return all(
         (first := execution.answers.get(case_id)) is not None and first.repeats(second)
         for case_id, second in execution.repeats.items()
@@ -445,8 +445,8 @@ def repeats_itself(execution: Execution) -> bool:
 def _answers(
     events: Iterable[tuple[Any, protocol.Arrays]], *, call: int, asked: Sequence[Case]
 ) -> Iterable[tuple[str, Answer]]:
-    """Raises: RunnerOutputForged: an answer to a case that was not asked, or more answers than the driver gives."""
-    # A case is answered again only when a model that had seen another shape is replaced by a fresh one.
+    """Check the answers' cases. Raises: RunnerOutputForged: a case was not asked, or was answered too often."""
+    # A case is answered twice only when a fresh model replaces a reused one.
     may_answer = {case.spec.id: True for case in asked}
     for event, arrays in events:
         if isinstance(event, CaseOutput) and event.call == call:
@@ -457,11 +457,11 @@ def _answers(
 
 
 def _refuse_silence(events: Sequence[tuple[Any, protocol.Arrays]], questions: Questions) -> None:
-    """Raises: RunnerOutputForged: nothing was said to a question that the driver never passes over."""
+    """Check that answers came. Raises: RunnerOutputForged: a question that the driver never skips has none."""
     told = {event.case for event, _ in events if isinstance(event, CaseOutput | Raised)}
     kinds = {type(event): event for event, _ in events}
     found, parts = kinds.get(ClassFound), kinds.get(Parts)
-    # Where nobody knows which weight is which, answers wait for a trial.
+    # Where it is unknown which weight is which, answers wait for a trial.
     if Trial in kinds or (parts is not None and parts.candidates > 1):
         return
     must = questions.of_the_main_model() if Constructed in kinds else []

@@ -1,4 +1,4 @@
-"""The stages of one grade, as they begin."""
+"""The stages of one grade, announced as they start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Progress = Callable[[str], None]
 
 
 class Stages:
-    """Tells about the stages of one grade as they begin, and knows how long each took."""
+    """Announces the stages of one grade as they start, and measures how long each takes."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress or (lambda stage: None)
@@ -22,7 +22,7 @@ class Stages:
         self._progress(stage)
 
     def timing(self, cpu_seconds: float = 0.0, run: Mapping[str, float] | None = None) -> Timing:
-        """All that has passed until now, with the phases of a run in place of the stage that it was run in."""
+        """Return the time passed until now, with the phases of a run in place of the stage that held the run."""
         now = time.monotonic()
         ends = [*(began for _, began in self._began[1:]), now]
         phases: dict[str, float] = {}

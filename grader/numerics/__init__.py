@@ -1,1 +1,1 @@
-"""Numbers of answers, and nothing else: compared, read in other forms, explained by known mistakes."""
+"""Work on the numbers of answers alone: compare them, read them in other forms, explain them by known mistakes."""

@@ -1,7 +1,7 @@
-"""Whether the gradients of a right answer are those of an LSTM: trainability as a number.
+"""Comparison of a right answer's gradients with those of an LSTM: trainability as a number.
 
-The run is asked for the gradients of a sum of its answer times given factors. The oracle's backpropagation through time
-says what they must be. A gradient that is stopped somewhere, or that leaves TensorFlow, is another number.
+The run returns the gradients of a sum of its answer times given factors. The oracle's backpropagation through time
+gives the expected ones. A gradient that is stopped somewhere, or that leaves TensorFlow, has other numbers.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from reference import GATES, Case, lstm_gradients, split_gates
 
 Array = NDArray[np.floating]
 
-# Of the largest gradient in an array. Right answers are off by at most 4.1e-7 over a hundred
-# steps; one state cut once, between whichever two steps, by 2.2e-2 and more.
+# Share of the largest gradient in an array. Right answers are off by at most 4.1e-7 over a hundred
+# steps; one state cut once, between any two steps, is off by at least 2.2e-2.
 TOLERANCE = 1e-4
 SEED = 17
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")
@@ -25,13 +25,13 @@ WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 
 @dataclass(frozen=True)
 class Backpropagation:
-    """How the gradients of an answer compare with the oracle's.
+    """A comparison of an answer's gradients with the oracle's.
 
     Args:
         error: the largest difference, as a share of the largest gradient in its array.
-        wrong: which gradients differ, such as ``kernel i``, or ``kernel`` for all gates; ``x`` for the input.
+        wrong: the gradients that differ, such as ``kernel i``, or ``kernel`` for all gates; ``x`` for the input.
         stopped: the state through which no gradient goes from step to step, if that explains all: ``h`` or ``c``.
-        steps: how many of the last steps the gradient of the last output reaches, if it does not reach the first.
+        steps: number of last steps that the gradient of the last output reaches, if it does not reach the first.
     """
 
     error: float
@@ -41,7 +41,7 @@ class Backpropagation:
 
 
 def factors(case: Case) -> Array:
-    """Make the factors of a case's answer, of its shape. In the first row only the last step counts."""
+    """Make the factors for a case's answer, in its shape. In the first row only the last step counts."""
     random = np.random.default_rng((SEED, case.spec.seed))
     drawn = random.uniform(0.5, 1.5, case.expected.shape) * random.choice([-1, 1], case.expected.shape)
     drawn[0, :-1] = 0
@@ -63,7 +63,7 @@ def judge(case: Case, found: Mapping[str, Array]) -> Backpropagation:
 
 
 def _steps_reached(expected: Array, found: Array) -> int | None:
-    """How many of the last steps the gradient of the last output reaches; None: all that it should."""
+    """Count the last steps that the gradient of the last output reaches; None: all that it should."""
     if found.shape != expected.shape:
         return None
     reached = (found[0] != 0).any(axis=-1)

@@ -1,4 +1,4 @@
-"""Compares a student's array with the expected one: shape first, then numbers, and NaN is never close."""
+"""Comparison of a student's array with the expected one: shape first, then numbers. NaN is never close."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of one comparison. Error fields are None when the shapes differ: there is nothing to subtract."""
+    """The result of one comparison. Error fields are None when the shapes differ: there is nothing to subtract."""
 
     close: bool
     same_shape: bool
@@ -28,11 +28,11 @@ class Comparison:
     errors_by_unit: tuple[float, ...] = ()
 
     def without_numbers(self) -> Comparison:
-        """The shape alone, where nothing was to be compared."""
+        """Return the shape alone, for cases without numbers to compare."""
         return Comparison(close=False, same_shape=False, shape=self.shape)
 
     def result(self, *, id: str, visibility: str, category: str, atol: float, rtol: float) -> CaseResult:
-        """The case as the report shows it; a hidden one keeps its values to itself."""
+        """Return the case as the report shows it; a hidden case does not show its values."""
         public = visibility == "public"
         return CaseResult.model_validate(
             {
@@ -59,7 +59,7 @@ def compare(actual: Array, expected: Array, *, atol: float, rtol: float) -> Comp
     """Compare element by element: close is ``|actual - expected| <= atol + rtol * |expected|``.
 
     Args:
-        actual: what the student's model returned, any shape.
+        actual: the answer of the student's model, any shape.
         expected: ``(batch, timesteps, units)``, finite.
     """
     nan, inf = int(np.isnan(actual).sum()), int(np.isinf(actual).sum())
@@ -80,14 +80,14 @@ def compare(actual: Array, expected: Array, *, atol: float, rtol: float) -> Comp
         nan=nan,
         inf=inf,
         first_divergence=_first_divergence(close, actual, expected),
-        # Not those of `counted`: where an element is no number, the largest error is none either, and surely not 0.
+        # Not those of `counted`: an element that is NaN makes the largest error NaN, and certainly not 0.
         errors_by_timestep=tuple(error.max(axis=(0, 2)).tolist()),
         errors_by_unit=tuple(error.max(axis=(0, 1)).tolist()),
     )
 
 
 def _first_divergence(close: NDArray[np.bool_], actual: Array, expected: Array) -> Divergence | None:
-    """The first element that is not close: earliest timestep, then row, then unit."""
+    """Find the first element that is not close: earliest timestep, then row, then unit."""
     if close.all():
         return None
     timestep, batch, unit = (int(index) for index in np.argwhere(~close.transpose(1, 0, 2))[0])

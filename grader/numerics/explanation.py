@@ -1,7 +1,7 @@
-"""Which known mistakes explain the numbers that came back.
+"""The known mistakes that explain wrong numbers.
 
-A mistake that computes something definite gives definite numbers. One case is looked up in a table of everything that
-the bank of `reference.misconceptions` answers there, alone and in pairs; what fits is replayed on every case and
+A definite mistake gives definite numbers. One case is looked up in a table of all answers that the bank of
+`reference.misconceptions` gives there, with one mistake and with two. A match is replayed on every case and
 believed only if it explains all of them.
 """
 
@@ -23,16 +23,16 @@ from reference.weights import DENSE_LETTERS
 
 Array = NDArray[np.floating]
 
-# What may be off, for values up to 1, besides a multiple of what float32 rounding does to the mistake itself.
+# Allowed error, for values up to 1, besides a multiple of what float32 rounding does to the mistake itself.
 TOLERANCE = 3e-5
 ROUNDING = 8.0
 # The share of values that a rounding mistake may round to the other side.
 OTHER_SIDE = 0.02
-# In each case so many wrong numbers must be explained, or all there are.
+# In each case, at least this many wrong numbers must be explained, or all if there are fewer.
 FEWEST_EXPLAINED = 8
 LOOKUP_TOLERANCE = 1e-4
 MOST_CONFIRMED = 60
-# In so many forms a wrong answer is looked up, which costs some milliseconds each.
+# A wrong answer is looked up in this many forms at most; each costs some milliseconds.
 MOST_READINGS = 6
 
 #: The letters of the exercise's layers -> gates.
@@ -45,11 +45,11 @@ class Explanation:
 
     Args:
         residual: the largest difference that is left.
-        right_parts: those of `PARTS` that they leave right and that the numbers show; of mistakes with equal numbers,
-            what the mildest leaves.
+        right_parts: those of `PARTS` that the mistakes leave right and that the numbers show; among mistakes with equal
+            numbers, the mildest decides.
         also: codes of other mistakes with the same numbers.
-        runner_up: the nearest single mistake that does not fit, and how far it is.
-        form: in which the answers are read.
+        runner_up: the nearest single mistake that does not fit, and its distance.
+        form: the form in which the answers are read.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -62,7 +62,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Asked:
-    """A case and the answer to it, ``(batch, timesteps, units)``, which may be known in some places only."""
+    """A case and the answer to it, ``(batch, timesteps, units)``; parts of the answer may be unknown."""
 
     case: Case
     answer: Array
@@ -76,22 +76,22 @@ def explain(
     idle: frozenset[str] = frozenset(),
     form: Form | None = None,
 ) -> Explanation | None:
-    """Find what explains wrong answers.
+    """Find an explanation of wrong answers.
 
     Args:
-        answers: case id -> what the student's model returned.
+        answers: case id -> the answer of the student's model.
         table_of: gives the table of a case.
         idle: arrays that an answer does not depend on; see `Mistake.idle`.
-        form: how to read them, where that is known.
+        form: how to read them, if known.
     Returns:
-        None when no known mistake, and no two of them, explain every answer. No mistakes where the form is all that is
-        wrong and is one that a mistake of its own gives.
+        None when no known mistake, and no two of them, explain every answer. An explanation without mistakes when only
+        the form is wrong, in a way that a mistake of its own gives.
     """
     candidates = [(each, asked) for each, asked in _readings(answers, cases) if form in (None, each)]
-    # A form that fits fewer of the answers than another one fits by chance; to look it up would take seconds.
+    # A form that fits fewer answers than another one fits by chance. To look it up would take seconds.
     most = max((len(asked) for _, asked in candidates), default=0)
     looked_up = [each for each in candidates if each[0].taken is None and len(each[1]) == most][:MOST_READINGS]
-    # Loops that skip steps are not looked up, and give the shortest cases no answer.
+    # Loops that skip steps are not looked up, and leave the shortest cases without an answer.
     candidates = [*looked_up, *[each for each in candidates if each[0].taken is not None][:MOST_READINGS]]
     if any(_residual((), asked) is not None for _, asked in candidates):
         return None
@@ -100,12 +100,12 @@ def explain(
         for each, asked in candidates
         if (explanation := _explained_as(each, asked, table_of, idle)) is not None
     ]
-    # Where a form can have come about in several ways, the way that needs fewest other mistakes is believed.
+    # Where a form has several possible causes, believe the one that needs the fewest other mistakes.
     return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
 
 
 def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tuple[Form, list[Asked]]]:
-    """The ways to read the answers, those of whole answers if there are any; of each the smallest case first."""
+    """List the ways to read the answers, only those of whole answers if there are any. The smallest case is first."""
     shapes = {case.spec.id: case.expected.shape for case in cases}
     found = list(readings(answers, shapes))
     return [
@@ -122,11 +122,11 @@ def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tup
 
 
 def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
-    """Which arrays of which gates no gradient can reach, as `Mistake.idle` has them.
+    """Find the arrays, by gate, that no gradient can reach, in the form of `Mistake.idle`.
 
     Args:
         reach: ``path (array GATES)``, with the letters of the exercise's layers -> the largest gradient; None where the
-            output does not depend on it at all.
+            output does not depend on the array at all.
     """
     idle = set()
     for name, largest in reach.items():
@@ -148,16 +148,16 @@ def _explained(asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: 
     table, question = table_of(searched), next(each for each in asked if each.case is searched)
     entries = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
     found = _confirmed([tuple(bank()[index] for index in entry) for entry in entries], asked, idle)
-    # One case alone, or a part of an answer, could be met by some number or other.
+    # One case alone, or a part of an answer, could be matched by some number or other.
     whole = len(asked) > 1 and all(each.known.all() and not _is_constant(each.answer) for each in asked)
     if whole and (found is None or len(found.mistakes) > 1):
-        # One mistake inside a gate is likelier than two known ones with the same numbers.
+        # One mistake inside a gate is more likely than two known ones with the same numbers.
         longest = max(asked, key=lambda each: each.case.expected.size)
         inside = (_confirmed([suspect], asked, idle) for suspect in suspects(longest.case, longest.answer))
         found = next((fit for fit in inside if fit is not None), found)
     if found is None and whole:
         answers = {each.case.spec.id: each.answer for each in asked}
-        # Fits hold on all cases or not at all, so the first one is as good as any.
+        # Fits hold on all cases or not at all, so the first one is as good as any other.
         fits = (
             _confirmed([suspect], asked, idle)
             for suspect in fitted([each.case for each in asked], answers, searched, table)
@@ -184,7 +184,7 @@ def _explained_as(
 
 
 def _without_skipped(asked: Asked, taken: tuple[int, int]) -> Asked | None:
-    """What a loop was really asked that takes only some steps of x, and its answer to that; None: too few of them."""
+    """Return the question that a loop over some steps of x really answered, and its answer; None: too few steps."""
     x = np.ascontiguousarray(asked.case.x[:, taken[0] :: taken[1]])
     try:
         spec = replace(asked.case.spec, timesteps=x.shape[1])
@@ -205,11 +205,11 @@ def explain_changing(
     cases: Sequence[Case],
     others: Sequence[tuple[Case, Content]] = (),
 ) -> Explanation | None:
-    """Find what explains wrong answers that are others at a second call.
+    """Find an explanation of wrong answers that change at a second call.
 
     Args:
-        repeats: case id -> what the second call of some case gave.
-        others: questions of the same shape that may have come in between, and what was answered.
+        repeats: case id -> the answer to the second call of some case.
+        others: questions of the same shape that may have come in between, and their answers.
     """
     form, asked = next(iter(_readings(answers, cases)), (PLAIN, []))
     if not asked or not form.is_whole or any(_is_constant(each.answer) for each in asked):
@@ -236,7 +236,7 @@ def explain_changing(
 def _confirmed(
     candidates: Iterable[tuple[Mistake, ...]], asked: Sequence[Asked], idle: frozenset[str]
 ) -> Explanation | None:
-    """The best of the suspects that hold on all cases. A single mistake is believed before any pair."""
+    """Return the best suspect that holds on all cases. A single mistake is believed before any pair."""
     matching: list[tuple[float, tuple[Mistake, ...]]] = []
     for mistakes in candidates:
         if matching and (len(mistakes) > len(matching[0][1]) or len(matching) >= MOST_CONFIRMED):
@@ -263,7 +263,7 @@ def _confirmed(
 
 
 def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:
-    """An LSTM without g that adds its input to h is an echo of that input, which is nearer to the truth."""
+    """Return whether the weights matter. An LSTM without g that adds its input to h is better called an echo of it."""
     other = replace(case, weights=case.weights.scaled(0.5))
     return not np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)
 
@@ -273,7 +273,7 @@ def _left_right(mistakes: Sequence[Mistake]) -> frozenset[str]:
 
 
 def _residual(mistakes: Sequence[Mistake], asked: Sequence[Asked]) -> float | None:
-    """The largest difference over all cases; None when there is one that cannot be explained."""
+    """Return the largest difference over all cases; None when one case cannot be explained."""
     worst = 0.0
     for each in asked:
         residual = _fits(mistakes, each)
@@ -290,10 +290,10 @@ def _fits(mistakes: Sequence[Mistake], asked: Asked) -> float | None:
         difference = np.abs(exact - asked.answer) / scale
         comparable = asked.known & ~np.isnan(exact)
         wrong = asked.known & ~(np.abs(asked.answer - asked.case.expected) <= TOLERANCE)
-        # What a mistake cannot be compared with, it does not explain.
+        # A mistake does not explain numbers that it cannot be compared with.
         if (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
             return None
-        # Rounding grows in a mistake that has no bounds: the same in float32 says by how much here.
+        # Rounding grows in a mistake without bounds; the same mistake in float32 shows by how much here.
         rounding = np.nan_to_num(np.abs(exact - replay(mistakes, asked.case, np.float32)) / scale, nan=np.inf)
         off = comparable & ~(difference <= TOLERANCE + ROUNDING * rounding)
         quantum = max((mistake.quantum for mistake in mistakes), default=0.0)

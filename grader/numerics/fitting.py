@@ -1,8 +1,8 @@
-"""Mistakes with a number in them that only the student knows: it is read off the answers.
+"""Mistakes that contain a number only the student knows: it is computed from the answers.
 
-What is read off one case, or off each case by itself where the student's model has numbers of its own for every size,
-is a suspicion like those out of the table: whoever believes it replays it on all cases first. There are many more
-answers than numbers, so that nothing else fits.
+A fit to one case is a suspicion, like a match in the table. So is a fit to each case by itself, where the student's
+model has its own numbers for every size. The caller replays it on all cases before believing it. There are many more
+answers than numbers, so nothing else fits.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ Function = Callable[[Any], Any]
 Suspect = tuple[Mistake, ...]
 
 RECURRENCE = frozenset({"recurrence"})
-# What a fit may leave, to be worth a replay.
+# Largest difference after a fit that is worth a replay.
 CLOSE = 1e-4
 # Factors nearer to 1, and constants nearer to 0, are rounding.
 LEAST_CHANGE = 1e-5
 LEAST_FACTOR = 0.01
-# What saturates is worked out backwards as if it were so far from it.
+# A saturated value is inverted as if it were this far from the limit.
 EDGE = 1e-6
-# Starting states are known from float32 answers to 1e-3.
+# Starting states are recovered from float32 answers to 1e-3.
 ALIKE = 1e-2
-# Fewer rows would be met by any map.
+# With fewer rows, any map would fit.
 ROWS_PER_UNKNOWN = 1.5
 
 
 def fitted(cases: Sequence[Case], answers: Mapping[str, Array], searched: Case, table: Table) -> Iterator[Suspect]:
-    """Suspects for answers that are the same at every call, the likelier kinds first.
+    """Yield suspects for answers that are the same at every call, the more likely kinds first.
 
     Args:
-        cases: those with answers of their own shape, `searched` among them.
-        table: of `searched`.
+        cases: the cases with answers of their own shape, `searched` among them.
+        table: the table of `searched`.
     """
     yield from _scaled_and_moved(searched, answers[searched.spec.id], table)
     yield from _started_elsewhere(cases, answers)
@@ -54,7 +54,7 @@ def fitted(cases: Sequence[Case], answers: Mapping[str, Array], searched: Case, 
 
 
 def _scaled_and_moved(case: Case, answer: Array, table: Table) -> Iterator[Suspect]:
-    """The right answer, or that of one mistake, times a factor and plus a constant."""
+    """Fit the right answer, or the answer of one mistake, times a factor and plus a constant."""
     places = places_of(answer.shape)
     singles = table.entries[:, 1] == NOBODY
     keys = np.vstack([case.expected.ravel()[places], table.keys[:, singles].T]).astype(np.float64)
@@ -70,7 +70,7 @@ def _scaled_and_moved(case: Case, answer: Array, table: Table) -> Iterator[Suspe
 
 
 def _straight_line(x: Array, y: Array) -> tuple[Array, Array]:
-    """Factors and constants that make `y` of each row of `x`, by least squares."""
+    """Return factors and constants that map each row of `x` to `y`, by least squares."""
     centred = x - x.mean(axis=1, keepdims=True)
     factors = centred @ (y - y.mean()) / (centred**2).sum(axis=1)
     return factors, y.mean() - factors * x.mean(axis=1)
@@ -111,9 +111,9 @@ class Start:
 
 
 def _started_elsewhere(cases: Sequence[Case], answers: Mapping[str, Array]) -> Iterator[Suspect]:
-    """The right steps from another start: one number for h and one for c, or the same state in all rows.
+    """Fit the right steps from another start: one number for h and one for c, or the same state in all rows.
 
-    Any first two steps come from some start: only one that does not depend on the input is worth to be suspected.
+    Any first two steps come from some start. Only a start that does not depend on the input is suspect.
     """
     starts = {case.x.shape: find_start(case, answers[case.spec.id]) for case in cases}
     plain = next(start for case in cases if case.spec.values == "usual" for start in [starts[case.x.shape]])
@@ -129,11 +129,11 @@ def started_anew(
     repeats: Mapping[str, Array],
     before: Sequence[tuple[Case, Array]],
 ) -> Mistake:
-    """A suspect for answers that are others at every call: a start that is random, or where an earlier call ended.
+    """Explain answers that change at every call: the start is random, or continues an earlier call.
 
     Args:
-        repeats: what the second call of one of the cases gave.
-        before: what may have been asked before that, and what was answered.
+        repeats: the answer to the second call of one of the cases.
+        before: questions that may have come before that, and their answers.
     """
     starts = {case.x.shape: find_start(case, answers[case.spec.id]) for case in cases}
     kept = any(
@@ -157,7 +157,7 @@ def _started_at(code: str, starts: Mapping[tuple[int, ...], Start]) -> Mistake:
 def _started_at_numbers(h: float, c: float) -> Mistake:
     named = {state: value for state, value in {"h": h, "c": c}.items() if abs(value) > CLOSE}
     params: dict[str, Any] = {"state": ", ".join(named)}
-    shown = {round(value, 4) for value in named.values()}  # they are known to 1e-5
+    shown = {round(value, 4) for value in named.values()}  # precise to 1e-5
     if len(shown) == 1:
         params["value"] = shown.pop()
     changes: dict[str, Callable[[Inputs], Inputs]] = {
@@ -168,10 +168,10 @@ def _started_at_numbers(h: float, c: float) -> Mistake:
 
 
 def find_start(case: Case, answer: Array) -> Start:
-    """The h and c before the first step from which the right steps give this answer, worked out backwards.
+    """Work out, backwards, the h and c before the first step from which the right steps give this answer.
 
-    The second answer tells c after the first step; c and the first answer tell the output gate, and that one h.
-    Nonsense where no start gives the answer: replaying tells.
+    The second answer gives c after the first step; c and the first answer give the output gate, and that one gives h.
+    The result is nonsense when no start gives the answer; a replay shows it.
     """
     with np.errstate(all="ignore"):
         first, second = answer[:, 0].astype(np.float64), answer[:, 1].astype(np.float64)
@@ -187,7 +187,7 @@ def find_start(case: Case, answer: Array) -> Start:
 
 
 def _sums(case: Case, gate: str, step: int, h: Array) -> Array:
-    """What goes into the function of a gate, with `h` from the step before."""
+    """Return the argument of a gate's activation, with `h` from the step before."""
     kernel, recurrent, bias = (
         split_gates(array)[gate] for array in (case.weights.kernel, case.weights.recurrent_kernel, case.weights.bias)
     )
@@ -199,7 +199,7 @@ def _within(value: Array, low: float) -> Array:
 
 
 def _goes_on(case: Case, answer: Array, following: Start) -> bool:
-    """Whether a second call begins with the h or the c that an earlier one, with this answer, ended with."""
+    """Return whether a second call starts with the h or the c at the end of an earlier one with this answer."""
     *_, before, h = answer.astype(np.float64).swapaxes(0, 1)
     c = np.arctanh(_within(h / sigmoid(_sums(case, "o", -1, before)), -1.0))
     return any(
@@ -219,7 +219,7 @@ ACTIVATIONS: dict[str, tuple[Function, Function]] = {
 
 
 def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) -> Iterator[Suspect]:
-    """The right answer through a linear map and perhaps an activation; every model has a map of its own."""
+    """Fit the right answer through a linear map and perhaps an activation; every model has its own map."""
     for activation, is_passed_on in itertools.product(ACTIVATIONS, (False, True)):
         function, inverse = ACTIVATIONS[activation]
         maps: dict[tuple[int, ...], Array] = {}
@@ -229,7 +229,7 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
                 h = _step_by_step(case, answer) if is_passed_on else case.expected
                 found = _linear_map(h, inverse(answer.astype(np.float64)))
             if found is None:
-                # Too short to tell: the map of a longer case of the same model must do.
+                # Too short to tell: use the map of a longer case of the same model.
                 sizes = (case.spec.features, case.spec.units)
                 found = next((map for shape, map in maps.items() if (shape[2], map.shape[1]) == sizes), None)
             if found is None:
@@ -240,7 +240,7 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
 
 
 def _linear_map(h: Array, z: Array) -> Array | None:
-    """``(units + 1, units)``, the last row a bias, that makes `z` of `h`; None where there is none, or no telling."""
+    """Return the ``(units + 1, units)`` map from `h` to `z`, the last row a bias; None if none can be proved."""
     units = h.shape[-1]
     inputs, outputs = h.reshape(-1, units).astype(np.float64), z.reshape(-1, units)
     if len(inputs) < ROWS_PER_UNKNOWN * (units + 1) or not np.isfinite(z).all():
@@ -251,7 +251,7 @@ def _linear_map(h: Array, z: Array) -> Array | None:
 
 
 def _mixes_units(map: Array) -> bool:
-    """Whether an output comes of more than one unit: other maps are an order or a scale."""
+    """Return whether an output depends on more than one unit: other maps are an order or a scale."""
     return bool(((np.abs(map[:-1]) > ALIKE).sum(axis=0) > 1).any())
 
 
@@ -277,7 +277,7 @@ def _dense(activation: str, function: Function, maps: Mapping[tuple[int, ...], A
 
 
 def dropout(cases: Sequence[Case], answers: Mapping[str, Array]) -> tuple[Mistake, float] | None:
-    """Right answers with zeros in them, the rest multiplied by one factor; and the largest difference that is left."""
+    """Find right answers with zeros in them, the rest scaled by one factor; and the largest remaining difference."""
     found = [_dropped(case, answers[case.spec.id]) for case in cases]
     factors = [each[1] for each in found if each is not None]
     if len(factors) < len(cases) or np.ptp(factors) > CLOSE or not any(each[0] for each in found if each is not None):
@@ -289,9 +289,9 @@ def dropout(cases: Sequence[Case], answers: Mapping[str, Array]) -> tuple[Mistak
 
 
 def _dropped(case: Case, answer: Array) -> tuple[bool, float, float] | None:
-    """Whether there are zeros, what the others are multiplied by, and the largest difference that is left.
+    """Return whether there are zeros, the factor of the other values, and the largest remaining difference.
 
-    Dropout may act on the answer alone, or on the h that goes on as well: then each step follows from the answer to the
+    Dropout may act on the answer alone, or on the carried h as well: then each step follows from the answer to the
     one before.
     """
     for right in (case.expected, _step_by_step(case, answer)):
@@ -308,7 +308,7 @@ def _dropped(case: Case, answer: Array) -> tuple[bool, float, float] | None:
 
 
 def _step_by_step(case: Case, answer: Array) -> Array:
-    """What each step should be, if the h that it starts from is the answer to the one before."""
+    """Compute each step from the answer to the one before, used as its h."""
     weights = case.weights
     before = np.concatenate([np.zeros_like(answer[:, :1]), answer[:, :-1]], axis=1).astype(np.float64)
     z = split_gates(case.x @ weights.kernel + before @ weights.recurrent_kernel + weights.bias)

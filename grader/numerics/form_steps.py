@@ -1,4 +1,4 @@
-"""Which steps of a sequence an answer has: all, some, more than there are, or those of a loop that skips some."""
+"""The steps of a sequence that an answer has: all, some, too many, or those of a loop that skips some."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from reference.misconceptions import PARTS, RECURRENCE
 
 NOTHING: frozenset[str] = frozenset()
-#: A step of an answer that is none of the sequence's.
+#: Marks a step of an answer that belongs to no step of the sequence.
 NO_STEP = -1
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Which steps an answer has.
+    """The steps that an answer has.
 
     Args:
-        there: number of timesteps, and of steps in the answer -> which step each of these is, or `NO_STEP`; None: an
-            answer of so many steps does not have these.
-        code: how the form is called; None for all steps, and where a code of its own says it.
-        wrong: the `PARTS` that such an answer has wrong, or does not show.
-        implied: a mistake of the bank that gives these steps, and is no other mistake then.
+        there: number of timesteps, and of steps in the answer -> the step that each of these is, or `NO_STEP`; None: an
+            answer with this number of steps has another form.
+        code: the code of the form; None for all steps, and where a code of its own names it.
+        wrong: the `PARTS` that such an answer has wrong or does not show.
+        implied: a mistake of the bank that gives these steps; then it is not a further mistake.
         whole: all steps are there.
-        taken: where a loop skips steps, with which one it begins, and its stride: the answer is that to these alone.
+        taken: for a loop that skips steps, its first step and its stride: the answer is to these steps alone.
     """
 
     there: Callable[[int, int], Sequence[int] | None]
@@ -35,7 +35,7 @@ class Steps:
 
     @property
     def may_be_joined(self) -> bool:
-        """Whether a shape of fewer axes is enough to suspect these steps: any number of entries may be too many."""
+        """Return whether fewer axes are enough to suspect these steps: any number of entries may be too many."""
         return self.whole and self.code in (None, "extra_first_step", "extra_last_step")
 
 
@@ -45,7 +45,7 @@ FIRST = Steps(lambda n, k: [0] if k == 1 else None, "first_step", frozenset(PART
 
 
 def _looped(start: int, stride: int) -> Steps:
-    """Of a loop over ``range(start, timesteps, stride)``, which skips the other steps of x."""
+    """Make the steps of a loop over ``range(start, timesteps, stride)``, which skips the other steps of x."""
 
     def there(n: int, k: int) -> Sequence[int] | None:
         return range(k) if 1 < k == len(range(start, n, stride)) else None
@@ -54,7 +54,7 @@ def _looped(start: int, stride: int) -> Steps:
 
 
 def _among_others(each: int, at: int) -> Steps:
-    """So many entries for each step, of which the one at this place is the step's own."""
+    """Make the steps of an answer with `each` entries for each step; the entry at place `at` is the step's own."""
 
     def there(n: int, k: int) -> Sequence[int] | None:
         return [place // each if place % each == at else NO_STEP for place in range(k)] if k == each * n else None
@@ -62,7 +62,7 @@ def _among_others(each: int, at: int) -> Steps:
     return Steps(there, "among_others", whole=True)
 
 
-# Loops over other steps, `taken`, than the bank of mistakes has.
+# Loops over steps, `taken`, that the bank of mistakes does not have.
 LOOPED = (*(_looped(start, 1) for start in range(2, 11)), *(_looped(start, 2) for start in (1, 2)))
 LOOPED = (*LOOPED, *(_looped(start, stride) for stride in (3, 4, 5) for start in (0, 1)))
 MOST_ENTRIES = 4
@@ -73,7 +73,7 @@ STEPS = (
     FIRST,
     Steps(lambda n, k: range(k) if 1 < k == n - 1 else None, "all_but_last"),
     Steps(lambda n, k: range(1, n) if 1 < k == n - 1 else None, "all_but_first"),
-    # The loop begins with the second step, and what it answers there is the first answer.
+    # The loop starts with the second step, and its answer there comes first.
     Steps(lambda n, k: range(k) if 1 < k == n - 1 else None, wrong=RECURRENCE, implied="next x, the last twice"),
     Steps(lambda n, k: range(0, n, 2) if 1 < k == -(-n // 2) else None, "every_second_step"),
     Steps(

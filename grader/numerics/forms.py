@@ -1,8 +1,8 @@
-"""Answers of another form than the one asked for, read as what they were meant to be.
+"""Answers in a form that was not asked for, read as they were meant.
 
-One tensor ``(batch, timesteps, units)`` is asked for. An answer may have its axes in another order, an axis too many,
-fewer steps, or be a container that holds the sequence, or its steps one by one. The form is a mistake by itself; the
-numbers, put where they belong, may be right all the same or show another one.
+The exercise asks for one tensor ``(batch, timesteps, units)``. An answer may have its axes in another order, an axis
+too many or fewer steps. It may be a container that holds the sequence, or its steps one by one. The form is a mistake
+by itself; the numbers, put where they belong, may still be right, or show another mistake.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from grader.numerics.form_steps import ALL, FIRST, LAST, NO_STEP, STEPS, Steps
 
 Array = NDArray[np.floating]
 Shape = tuple[int, ...]
-# Of a container with more items of one shape, no single one is taken for the whole answer.
+# If a container has more items of one shape, no single one is taken for the whole answer.
 MOST_ELEMENTS = 10
 #: Types with fewer digits than float32 -> the largest relative error of a number rounded to them.
 ROUNDING = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -30,30 +30,30 @@ class Items:
 
     Args:
         array: ``(n, *shape)``.
-        places: where each of them lies in the container, such as ``[0]`` or ``[3][1]``.
+        places: the position of each item in the container, such as ``[0]`` or ``[3][1]``.
     """
 
     array: Array
     places: tuple[str, ...]
 
 
-#: What a model returned: one array, or what a container held.
+#: A model's answer: one array, or the content of a container.
 Content = Array | tuple[Items, ...]
 
 
 IN_ORDER = (0, 1, 2)
-# Of so many things that are stacked, such as h and c, the answer may be one.
+# If this many things are stacked, such as h and c, the answer may be one of them.
 MOST_STACKED = 4
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Where in an array the answer stands among other numbers, as h beside c.
+    """The position of the answer in an array that holds other numbers too, such as h beside c.
 
     Args:
-        axis: of the array.
+        axis: the axis of the array that is cut.
         at: 0: the answer stands first; -1: last.
-        stacked: the axis is one of its own; else it is longer than it should be.
+        stacked: the axis is an additional one; otherwise it is longer than it should be.
     """
 
     axis: int
@@ -61,14 +61,14 @@ class Cut:
     stacked: bool
 
     def taken(self, answer: Array, axes: Sequence[int], sizes: Sequence[int]) -> Array | None:
-        """The answer, whose axes then are those of these `sizes`; None when it does not stand so."""
+        """Cut out the answer, with these `sizes` along `axes`; None when this cut does not fit."""
         if answer.ndim != len(axes) + self.stacked or self.axis >= answer.ndim:
             return None
         there = answer.shape[self.axis]
         if self.stacked:
             return np.take(answer, self.at, self.axis) if 1 < there <= MOST_STACKED else None
         size = sizes[axes[self.axis]]
-        # Steps too many are another matter.
+        # Too many steps are another case.
         if axes[self.axis] == 1 or not size < there <= MOST_STACKED * size:
             return None
         return np.take(answer, np.arange(size) if self.at == 0 else np.arange(there - size, there), self.axis)
@@ -79,14 +79,14 @@ CUTS = tuple(Cut(axis, at, stacked) for stacked in (True, False) for axis in ran
 
 @dataclass(frozen=True)
 class Layout:
-    """One way in which the numbers of an answer may stand in an array.
+    """One order in which the numbers of an answer may lie in an array.
 
     Args:
-        order: of the axes batch, time and unit, as the answer has them.
-        joined: axes were joined, or cut at other places.
+        order: the axes batch, time and unit, in the order of the answer.
+        joined: axes were joined, or split at other places.
         without_time: there is one step and no axis for it.
-        bare: axes of length 1 are too many.
-        cut: where it stands among other numbers.
+        bare: there are additional axes of length 1.
+        cut: the position of the answer among other numbers.
     """
 
     order: tuple[int, ...] = IN_ORDER
@@ -97,7 +97,7 @@ class Layout:
     cut: Cut | None = None
 
     def read(self, answer: Array, shape: Shape) -> Array | None:
-        """The answer as ``(batch, timesteps, units)``, NaN where there is none; None when it does not stand so."""
+        """Return the answer as ``(batch, timesteps, units)``, NaN where there is none; None if it does not fit."""
         found = self._found(answer, shape)
         if found is None:
             return None
@@ -109,7 +109,7 @@ class Layout:
         return filled
 
     def steps_of(self, answer: Array, shape: Shape) -> list[int]:
-        """Which step each step of an answer is that stands so."""
+        """Return the step of the sequence that each step of an answer in this layout is."""
         found = self._found(answer, shape)
         return [] if found is None else found[1]
 
@@ -140,7 +140,7 @@ class Layout:
 
     @property
     def codes(self) -> list[str]:
-        """What is to be changed, in words of the catalogue."""
+        """Return the codes of the changes to make, as in the catalogue."""
         order = None if self.order == IN_ORDER else "time_major" if self.order == (1, 0, 2) else "axes"
         cut = None if self.cut is None else "stacked" if self.cut.stacked else "beside"
         named = ("extra_axis" if self.bare else None, cut, "joined" if self.joined else order, self.steps.code)
@@ -166,11 +166,11 @@ LAYOUTS = tuple(_layouts())
 
 @dataclass(frozen=True)
 class Form:
-    """How an answer is read.
+    """A way to read an answer.
 
     Args:
-        place: where in a container the sequence lies, or the first of its steps or rows; None: it is no container.
-        each: so many items of the container make one step or row; 0: the sequence is one item.
+        place: the position in a container of the sequence, or of its first step or row; None: it is no container.
+        each: number of items of the container that make one step or row; 0: the sequence is one item.
         rows: the items are the rows of the batch, not the steps.
         all: all items are used, however many there are.
     """
@@ -182,7 +182,7 @@ class Form:
     all: bool = False
 
     def read(self, content: Content, shape: Shape) -> Array | None:
-        """As `Layout.read`."""
+        """Read an answer in this form, as `Layout.read` does."""
         array = self._taken(content, shape)
         return None if array is None else self.layout.read(array, shape)
 
@@ -202,24 +202,24 @@ class Form:
         return None
 
     def known(self, content: Content, shape: Shape) -> NDArray[np.bool_]:
-        """Where an answer of this form has numbers."""
+        """Return where an answer of this form has numbers."""
         known = np.zeros(shape, bool)
         known[:, [step for step in self.steps_of(content, shape) if step != NO_STEP]] = True
         return known
 
     def steps_of(self, content: Content, shape: Shape) -> list[int]:
-        """As `Layout.steps_of`."""
+        """Return the steps of an answer in this form, as `Layout.steps_of` does."""
         array = self._taken(content, shape)
         return [] if array is None else self.layout.steps_of(array, shape)
 
     @property
     def is_whole(self) -> bool:
-        """Whether all steps are there."""
+        """Return whether all steps are there."""
         return self.layout.steps.whole
 
     @property
     def is_plain(self) -> bool:
-        """Whether a shape alone shows that an answer has this form: beside other numbers, any may stand."""
+        """Return whether a shape alone proves this form. It does not where the answer lies among other numbers."""
         return self.layout.cut is None or self.layout.cut.stacked
 
     @property
@@ -232,19 +232,19 @@ class Form:
 
     @property
     def taken(self) -> tuple[int, int] | None:
-        """With which step the loop begins, and its stride, where it skips some."""
+        """Return the first step of a loop that skips steps, and its stride; None for other forms."""
         return self.layout.steps.taken
 
     @property
     def codes(self) -> list[str]:
-        """What is to be changed, in words of the catalogue."""
+        """Return the codes of the changes to make, as in the catalogue."""
         layout = self.layout.codes
         if self.place is None:
             return layout
         if not self.each:
             return [*(["element"] if self.place else []), *layout]
         kind = "rows_apart" if self.rows else "steps_apart"
-        # Steps that nobody has stacked have no axis of time that could stand at the wrong place.
+        # Steps that were never stacked have no axis of time that could be in the wrong place.
         return [kind, *(code for code in layout if code != "time_major")]
 
 
@@ -252,9 +252,9 @@ PLAIN = Form()
 
 
 def forms_of(content: Content, shape: Shape) -> Iterator[tuple[Form, Array]]:
-    """Every form in which a content can be read as an answer of this shape, the plainest first, and what it reads."""
+    """Yield every form in which a content can be an answer of this shape, the plainest first, with the numbers read."""
     if isinstance(content, np.ndarray):
-        # What has the right shape has the right form: numbers at wrong places are another kind of mistake.
+        # The right shape is the right form: numbers in wrong places are another kind of mistake.
         layouts = LAYOUTS[:1] if _is_plain(content, shape) else LAYOUTS
         yield from _read(content, shape, [Form(layout) for layout in layouts])
         return
@@ -263,7 +263,7 @@ def forms_of(content: Content, shape: Shape) -> Iterator[tuple[Form, Array]]:
         if array is not None:
             layouts = LAYOUTS[:1] if array.shape == shape else LAYOUTS
             if any(picked.place in items.places and len(items.places) > 2 for items in content):
-                # A list of steps has the first one, whatever else is in it.
+                # A list of steps contains the first one, whatever else is in it.
                 layouts = tuple(layout for layout in layouts if layout.steps is not FIRST)
             yield from _read(content, shape, [replace(picked, layout=layout) for layout in layouts])
 
@@ -280,7 +280,7 @@ def _read(content: Content, shape: Shape, forms: Sequence[Form]) -> Iterator[tup
 
 
 def _picks(content: tuple[Items, ...], shape: Shape) -> Iterator[Form]:
-    """What of a container may be the answer: whole sequences first, then steps and rows, then whatever there is."""
+    """Yield parts of a container that may be the answer: whole sequences first, then steps and rows, then the rest."""
     batch, timesteps, units = shape
     lists = [items for items in content if _is_list_of_steps(items, timesteps)]
     every = [(items, Form(place=items.places[0], each=1, all=True)) for items in lists]
@@ -289,19 +289,19 @@ def _picks(content: tuple[Items, ...], shape: Shape) -> Iterator[Form]:
     for (rows, count), items in itertools.product(((False, timesteps), (True, batch)), content):
         if rows and items.array[0].size < timesteps * units:
             continue
-        # One of each pair and so on, all items being used; or as many in a row as are needed.
+        # One of each pair and so on, if all items are used; or as many in a row as are needed.
         for each in sorted({1, len(items.places) // count} - {0}, reverse=True):
             starts = range(len(items.places) - (count - 1) * each)
             likely = [*starts[:1], *starts[1:][-1:], *starts[1:-1][:MOST_ELEMENTS]]
             yield from (Form(place=items.places[start], each=each, rows=rows) for start in likely)
-    # Two of a shape may be h and c of the last step as well.
+    # Two items of a shape may also be h and c of the last step.
     yield from (form for items, form in every if len(items.places) > 2)
     yield from (form for items, form in elements if items.array[0].size < np.prod(shape))
     yield from (form for items, form in every if len(items.places) == 2)
 
 
 def _is_list_of_steps(items: Items, timesteps: int) -> bool:
-    """Whether items may be steps, more or fewer than there should be: all lie in one list and have no axis of time."""
+    """Return whether items may be steps, too many or too few: all lie in one list and have no axis of time."""
     together = len({place.rpartition("[")[0] for place in items.places}) == 1
     number_fits = len(items.places) > 1 and len(items.places) != timesteps
     return together and number_fits and timesteps not in items.array.shape[1:]
@@ -313,7 +313,7 @@ class Reading:
 
     Args:
         numbers: case id -> ``(batch, timesteps, units)``, NaN where there is no answer. Cases whose answers have
-            another form are not among them.
+            another form are missing.
     """
 
     form: Form
@@ -321,10 +321,10 @@ class Reading:
 
 
 def readings(contents: Mapping[str, Content], shapes: Mapping[str, Shape]) -> Iterator[Reading]:
-    """Every way to read the answers, which is a way to read the first of them.
+    """Yield every way to read the answers that is a way to read the first of them.
 
     Args:
-        contents: case id -> what the model returned; the exercise's own case first.
+        contents: case id -> the answer of the model; the exercise's own case first.
         shapes: case id -> ``(batch, timesteps, units)``.
     """
     first = next(iter(contents), None)

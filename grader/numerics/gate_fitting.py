@@ -1,8 +1,8 @@
-"""Mistakes inside a gate or a state that have a number in them, or another value in the place of h.
+"""Mistakes inside a gate or a state that contain a number, or that use another value instead of h.
 
-Where the rest is right, one gate can be worked out of the answers: each answer is the h that the next step starts from,
-so the other three gates are known at every step, and c follows from h and o. What the gate gave is then compared with
-what its layers gave. As in `grader.numerics.fitting`, what fits is a suspicion; whoever believes it replays it first.
+Where the rest is right, one gate can be computed from the answers: each answer is the h that the next step starts from,
+so the other three gates are known at every step, and c follows from h and o. The gate's values are then compared with
+those of its layers. As in `grader.numerics.fitting`, a fit is a suspicion; the caller replays it before believing it.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ Array = NDArray[Any]
 Suspect = tuple[Mistake, ...]
 
 RECURRENCE = frozenset({"recurrence"})
-# What a fit may leave, to be worth a replay; a gate is known from float32 answers to 1e-4 and better.
+# Largest difference after a fit that is worth a replay; float32 answers give a gate to 1e-4 and better.
 CLOSE = 1e-3
 # Factors nearer to 1, and constants nearer to 0, are rounding.
 LEAST_CHANGE = 1e-3
-# Divided by less, a gate is not known well; and of so many values a share must be left.
+# Division by less makes a gate imprecise. This share of the values must remain.
 LEAST_DIVISOR, MOST_OF_ONE = 0.05, 0.97
 FEWEST = 50
 FEWEST_AT_LIMIT = 5
-# Numbers that are so near to a short one are meant to be that.
+# A number this close to a short one stands for it.
 SHORT = 1e-4
 EPSILONS = (1e-3, 1e-5, 1e-6)
 SETS = ("ifgo", "ifo")
-# Where a number for all gates is looked for.
+# Candidates for a number in all gates.
 TRIED = np.concatenate([-np.geomspace(10, 0.05, 24), [0.0], np.geomspace(0.05, 10, 24)])
 
 
 @dataclass(frozen=True)
 class Steps:
-    """All steps of a right cell that starts each from the answer before; arrays ``(batch, timesteps, units)``."""
+    """All steps of a right cell, each started from the answer before; arrays ``(batch, timesteps, units)``."""
 
     from_x: Mapping[str, Array]
     from_h: Mapping[str, Array]
@@ -62,7 +62,7 @@ class Steps:
         return cls(from_x, from_h, gates, h, answer)
 
     def c_from_answers(self) -> Array:
-        """The new c of every step, if o and the formula of h are right; NaN where that is not known well."""
+        """Compute the new c of every step, if o and the formula of h are right; NaN where it would be imprecise."""
         share = self.answer / self.gates["o"]
         return np.arctanh(np.where(np.abs(share) <= MOST_OF_ONE, share, np.nan))
 
@@ -74,7 +74,7 @@ class Steps:
         return c
 
     def gate(self, gate: str) -> Array:
-        """The values that a gate must have had, if everything else is right; NaN where that is not known well."""
+        """Compute the values that a gate must have had, if all else is right; NaN where they would be imprecise."""
         if gate == "o":
             return self._divided(self.answer, np.tanh(self.c_from_gates()))
         c = self.c_from_answers()
@@ -103,10 +103,10 @@ def _before(c: Array) -> Array:
 
 
 def suspects(case: Case, answer: Array) -> Iterator[Suspect]:
-    """Suspects for the answer to one case, the likelier kinds first.
+    """Yield suspects for the answer to one case, the more likely kinds first.
 
     Args:
-        case: with many steps: the exercise's own.
+        case: a case with many steps: the exercise's own.
         answer: ``(batch, timesteps, units)``, the same at every call.
     """
     with np.errstate(all="ignore"):
@@ -193,7 +193,7 @@ def _outside(gate: str, factor: float, constant: float) -> Mistake:
         variant = {"variant": "constant", "value": constant}
         factor = 0.0
     elif abs(constant) <= LEAST_CHANGE:
-        # Of i and ch only the product shows.
+        # Only the product of i and ch is visible.
         variant, constant = {"variant": "written" if gate in "ig" else "factor", "value": factor}, 0.0
     elif abs(factor - 1) <= LEAST_CHANGE:
         variant, factor = {"variant": "added", "value": constant}, 1.0
@@ -232,19 +232,19 @@ def _activated(gate: str, function: Callable[[Array], Array], variant: str, para
 
 
 def _limited(gate: str, z: Array, inner: Array, value: Array) -> Iterator[Mistake]:
-    """Limits of the sum, or of what the activation makes of it, which is the same."""
+    """Find limits on the sum, or on its activation, which is equivalent."""
     function, known = function_of(gate), inner[np.isfinite(inner)]
     if len(known) < FEWEST:
         return
     low, high = float(known.min()), float(known.max())
     if not _agree(function(np.clip(z, low, high)), value):
         return
-    # Many values lie at a limit, and one at the end of what has none.
+    # Many values lie at a limit; without a limit, only one lies at the end.
     low = low if (np.abs(known - low) <= CLOSE).sum() >= FEWEST_AT_LIMIT else -np.inf
     high = high if (np.abs(known - high) <= CLOSE).sum() >= FEWEST_AT_LIMIT else np.inf
     inside = [_short(limit) for limit in (low, high)]
     outside = [_short(float(function(np.asarray(limit)))) for limit in (low, high)]
-    # The limits that were meant have fewer digits than what the activation makes of them.
+    # The student's own limits have fewer digits than their activations.
     if np.isfinite(inside).all() and _digits(inside) < _digits(outside):
         params = {"low": inside[0], "high": inside[1]}
         yield _activated(gate, lambda z: function(np.clip(z, inside[0], inside[1])), "limits_inside", params)
@@ -278,7 +278,7 @@ def _part_of_h(name: str) -> Heard:
     return lambda moment: np.asarray(getattr(moment, name) * moment.h)
 
 
-#: What an h layer may be given in the place of h.
+#: Values that an h layer may get instead of h.
 HEARD: dict[str, Heard] = {
     "tanh(h)": lambda moment: np.tanh(moment.h),
     "sigmoid(h)": lambda moment: sigmoid(moment.h),
@@ -306,7 +306,7 @@ def _hears(gate: str, heard: str, choose: Heard) -> Mistake:
 
 # --- the same in all gates ------------------------------------------------------------------------------------------
 
-#: Gate, sum, number -> what the gate gives then; and the variant that says so.
+#: Gate, sum, number -> the gate's value then; keyed by the variant for the message.
 FOR_ALL: dict[str, Callable[[str, Array, float], Array]] = {
     "inside_factor": lambda gate, z, number: function_of(gate)(number * z),
     "inside_added": lambda gate, z, number: function_of(gate)(z + number),
@@ -316,7 +316,7 @@ NEUTRAL = {"inside_factor": 1.0, "inside_added": 0.0, "factor": 1.0}
 
 
 def _of_all_gates(steps: Steps) -> Iterator[Mistake]:
-    """One number for all gates, which the first step alone tells: h and c are 0 before it."""
+    """Find one number for all gates from the first step alone: h and c are 0 before it."""
     z = {gate: steps.from_x[gate][:, 0] for gate in GATES}
     first = steps.answer[:, 0]
 
@@ -330,7 +330,7 @@ def _of_all_gates(steps: Steps) -> Iterator[Mistake]:
             def off(number: float, gates: str = gates, changed: Any = changed) -> float:
                 return float(np.abs(answered(gates, lambda gate, z: changed(gate, z, number)) - first).max())
 
-            # A factor with the other sign gives i and o, and so h, the same numbers.
+            # A factor with the other sign gives i and o, and so h, the same values.
             number = _nearest(off, TRIED[TRIED > 0] if variant == "factor" else TRIED)
             if number is not None and abs(number - NEUTRAL[variant]) > LEAST_CHANGE:
                 yield _in_all(gates, variant, changed, number)
@@ -354,7 +354,7 @@ def _in_all(gates: str, variant: str, changed: Callable[[str, Array, float], Arr
 
 
 def _nearest(off: Callable[[float], float], tried: Array) -> float | None:
-    """The number for which a difference is next to nothing: the best of a row, and then between its neighbours."""
+    """Find the number that makes a difference vanish: the best of a row, refined between its neighbours."""
     best = int(np.argmin([off(float(number)) for number in tried]))
     low, high = float(tried[max(0, best - 1)]), float(tried[min(len(tried) - 1, best + 1)])
     for _ in range(40):
@@ -368,13 +368,13 @@ def _nearest(off: Callable[[float], float], tried: Array) -> float | None:
 
 
 def _agree(one: Array, other: Array) -> bool:
-    """Whether two arrays agree where both are known, nearly everywhere: at its edge a value may be far off."""
+    """Return whether two arrays agree nearly everywhere both are known: values at an edge may be far off."""
     known = np.isfinite(one) & np.isfinite(other)
     return bool(known.sum() >= FEWEST and (np.abs(one - other)[known] <= CLOSE).mean() >= 0.99)
 
 
 def _line(values: list[Array], result: Array) -> tuple[float, ...]:
-    """Factors and a constant that make the result of the values, by least squares."""
+    """Fit factors and a constant that make the result from the values, by least squares."""
     known = np.isfinite(result)
     columns = np.stack([*(value[known] for value in values), np.ones(known.sum())], axis=1)
     found = np.linalg.lstsq(columns, result[known], rcond=None)[0]
@@ -387,7 +387,7 @@ def _middle(values: Array) -> float:
 
 
 def _short(number: float) -> float:
-    """The short number that is meant, where there is one near by: 0.5 for 0.500003."""
+    """Return the short number close by that was meant, if any: 0.5 for 0.500003."""
     if not np.isfinite(number):
         return number
     short = float(f"{number:.3g}")

@@ -1,7 +1,7 @@
-"""What would repair a wrong answer that no known mistake explains: where to look, when there is no name for it.
+"""Repairs of a wrong answer that no known mistake explains: a place to look, without a name for the mistake.
 
-Only what is done to the answers after the cell can be seen like that: another order along one axis, a function, a
-factor for every unit. It is told only where it makes the answers to all cases right, none of which is right already.
+Only changes to the answers after the cell are visible this way: another order along one axis, a function, a
+factor for every unit. A repair is reported only if it makes all answers right and none is right already.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from reference import Case
 Array = NDArray[Any]
 
 CLOSE = 1e-4
-# Less than this any repair could leave.
+# Any repair could leave a smaller difference.
 VISIBLE = 1e-3
-# A function may be that steep. It is straight between right numbers that are so near to each other, but for corners.
+# Steepest slope of a function. It is straight between right numbers this close to each other, except at corners.
 STEEPEST, DENSE = 100.0, 1e-3
 FEWEST_BETWEEN, CORNERS, FEW = 200, 0.002, 0.02
-# Slices are told apart by so many of their elements before they are compared.
+# Number of elements by which slices are told apart before they are compared.
 TELLING = 8
 AXES = ("batch", "time", "unit")
 
 
 def repair(answers: Mapping[str, Array], cases: Sequence[Case]) -> Params:
-    """What makes wrong answers right, as parameters of a report's code: `repair` names it, other keys are its numbers.
+    """Find the change that makes wrong answers right, as parameters of a code: its name, `repair`, and its numbers.
 
     Args:
-        answers: case id -> what the student's model returned, ``(batch, timesteps, units)``.
+        answers: case id -> the answer of the student's model, ``(batch, timesteps, units)``.
     Returns:
-        nothing where nothing does, or where an answer is right or as good as right; the simplest where several do.
+        nothing if no repair works, or if an answer is right or nearly right; the simplest if several work.
     """
     pairs = [(answers[case.spec.id], case.expected) for case in cases if case.spec.id in answers]
     if not pairs or not all(np.isfinite(answer).all() and _is_wrong(answer, expected) for answer, expected in pairs):
@@ -47,7 +47,7 @@ def repair(answers: Mapping[str, Array], cases: Sequence[Case]) -> Params:
 
 
 def _is_wrong(answer: Array, expected: Array) -> bool:
-    """Far more than what a repair may leave, so that nothing seems to repair it by chance."""
+    """Return whether the error is far larger than a repair may leave, so that none works by chance."""
     return bool(np.abs(answer - expected).max() >= VISIBLE and np.ptp(answer))
 
 
@@ -64,7 +64,7 @@ def _close(answer: Array, expected: Array) -> bool:
 
 
 def _other_order(answer: Array, expected: Array, axis: str) -> Iterator[Params]:
-    """Slices of the right answer along the first axis, in another order."""
+    """Find slices of the right answer along the first axis, in another order."""
     count = len(answer)
     answer, expected = answer.reshape(count, -1), expected.reshape(count, -1)
     telling = np.linspace(0, answer.shape[1] - 1, TELLING).astype(int)
@@ -83,7 +83,7 @@ def _other_order(answer: Array, expected: Array, axis: str) -> Iterator[Params]:
 
 
 def _scaled_by_unit(answer: Array, expected: Array) -> bool:
-    """Whether every unit has a factor and a constant of its own; ``(rows, units)``."""
+    """Return whether every unit has its own factor and constant; arrays ``(rows, units)``."""
     if len(answer) < 2 * 2:
         return False
     centred = expected - expected.mean(axis=0)
@@ -93,7 +93,7 @@ def _scaled_by_unit(answer: Array, expected: Array) -> bool:
 
 
 def _is_function(pairs: Sequence[tuple[Array, Array]]) -> bool:
-    """Whether the wrong numbers are a function of the right ones: what lies between two others follows from them."""
+    """Return whether wrong numbers are a function of right ones: values between two others follow from them."""
     answer = np.concatenate([answer.ravel() for answer, _ in pairs]).astype(np.float64)
     expected = np.concatenate([expected.ravel() for _, expected in pairs]).astype(np.float64)
     order = np.argsort(expected)
@@ -106,6 +106,6 @@ def _is_function(pairs: Sequence[tuple[Array, Array]]) -> bool:
     share = before[between] / (before + after)[between]
     line = answer[:-2][between] * (1 - share) + answer[2:][between] * share
     off = np.abs(answer[1:-1][between] - line) > CLOSE
-    # A function may have corners; what is wrong in a few places is none.
+    # A function may have corners; an answer that is wrong in a few places only is not one.
     wrong = np.abs(answer - expected) >= VISIBLE
     return bool(len(off) >= FEWEST_BETWEEN and off.sum() <= CORNERS * len(off) and off.sum() <= FEW * wrong.sum())

@@ -1,7 +1,7 @@
-"""Which parts an answer with known mistakes shows to be right.
+"""The parts that an answer with known mistakes shows to be right.
 
-A part that a mistake does not touch is right only as far as the numbers tell: where ``c = i*g`` forgets the term with
-f, whatever f is gives the same answer. So every part is changed in turn, and what makes no difference earns nothing.
+A part that a mistake does not touch is right only as far as the numbers show. Where ``c = i*g`` forgets the term with
+f, every f gives the same answer. So every part is changed in turn, and a part that makes no difference earns nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEAST = 1e-6
 
 
 def parts_used(mistakes: Sequence[Mistake], case: Case) -> frozenset[str]:
-    """Those of `PARTS` without which the answer would be another one, right or wrong."""
+    """Return those of `PARTS` that affect the answer, right or wrong."""
     answer = replay(mistakes, case)
     return frozenset(part for part in PARTS if _makes_a_difference(part, mistakes, case, answer))
 

@@ -1,6 +1,6 @@
-"""What belongs to a report and is too large for it: the arrays of public cases, which pictures are drawn from.
+"""Data that belongs to a report but is too large for it: the arrays of public cases, for the pictures.
 
-An artefact is bytes under a name made of their hash: whoever stores it can store it twice, and the report that names it
+An artefact is bytes under a name made of their hash. Storing it twice is harmless, and the report that names it
 vouches for its content.
 """
 
@@ -20,17 +20,17 @@ Floats = NDArray[np.float32]
 
 
 def pack(actual: NDArray[np.floating], expected: NDArray[np.floating]) -> tuple[str, bytes]:
-    """An artefact of both arrays of a case, each ``(batch, timesteps, units)``: its name and its content."""
+    """Pack both arrays of a case, each ``(batch, timesteps, units)``, into an artefact: its name and its content."""
     arrays = {"actual": actual, "expected": expected}
     content = safetensors.numpy.save({key: np.ascontiguousarray(array, np.float32) for key, array in arrays.items()})
     return f"{hashlib.sha256(content).hexdigest()[:32]}.safetensors", content
 
 
 def unpack(content: bytes) -> tuple[Floats, Floats]:
-    """The arrays `actual` and `expected`.
+    """Return the arrays `actual` and `expected`.
 
     Raises:
-        ValueError: the bytes are no artefact.
+        ValueError: the bytes are not an artefact.
     """
     try:
         arrays = safetensors.numpy.load(content)

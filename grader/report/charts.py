@@ -1,8 +1,8 @@
 """The pictures of a report: the error over time, by unit, and over both. One definition each, in Vega-Lite.
 
-`drawing` makes an SVG of one without a browser and without a network. A definition holds numbers and our own
-words, and nothing that a student wrote. Every picture has a text that says the same: for those who do not see it, and
-for places that show none.
+`drawing` turns one into an SVG without a browser or a network. A definition holds numbers and our own
+words, and nothing that a student wrote. Every picture has a text that says the same, for blind readers and for
+places that show no pictures.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from grader.report import artefacts
 from grader.report.messages import translate
 
-#: The scale is logarithmic and has no zero: smaller errors are drawn here, far below every tolerance.
+#: The scale is logarithmic and has no zero. Smaller errors are drawn here, far below every tolerance.
 FLOOR = 1e-9
-# A cell of the heat map is a rectangle in the SVG: more steps than this are drawn together.
+# A cell of the heat map is a rectangle in the SVG. Longer sequences are drawn with several steps to a cell.
 HEAT_STEPS = 50
 WIDTH, HEIGHT = 620, 190
 GREY, LINE, GOOD, BAD = "#7a8291", "#4f62d6", "#1d8a52", "#d0392e"
 CONFIG: dict[str, Any] = {
-    # Transparent and grey: legible on a light page and on a dark one.
+    # Transparent and grey: readable on a light page and on a dark one.
     "background": None,
-    # `Picture.text` says it better than a label on each of a thousand rectangles.
+    # `Picture.text` is clearer than a label on each of a thousand rectangles.
     "aria": False,
     "font": "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
     "view": {"stroke": None},
@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
     "legend": {"labelColor": GREY, "titleColor": GREY, "titleFontWeight": "normal"},
 }  # fmt: skip
 
-# The rest of what Vega wants to know of a language's numbers; none of ours is grouped or money.
+# Vega also needs these for a language's numbers; we group no digits and show no money.
 NUMBERS: dict[str, Any] = {"thousands": "", "grouping": [3], "currency": ["", ""]}
 
 Case = Mapping[str, Any]
@@ -48,7 +48,7 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart of one case, and what it shows in words."""
+    """A chart of one case, and a text that says the same."""
 
     id: str
     title: str
@@ -57,7 +57,7 @@ class Picture:
 
 
 def pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> list[Picture]:
-    """The pictures of a case of a rendered report, none where there is nothing to see: a hidden case, another shape.
+    """Return the pictures of a case of a rendered report. A hidden case, or an answer of another shape, has none.
 
     Args:
         stored: artefacts by name; the heat map needs the one that the case names in `arrays`.
@@ -66,7 +66,7 @@ def pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> list[Pic
 
 
 def _pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> Iterator[Picture]:
-    # Outputs stay below 1, so that nothing is allowed to be further off than this.
+    # Outputs stay below 1, so this is the largest error that is ever allowed.
     words = _Words(language, tolerance=case["atol"] + case["rtol"])
     if case["errors_by_timestep"]:
         yield _picture("over_time", words, case["errors_by_timestep"], "timestep", mark="line")
@@ -81,7 +81,7 @@ class _Words:
     def __init__(self, language: str, tolerance: float) -> None:
         self._language = language
         self.tolerance = tolerance
-        #: `CONFIG`, with the decimal sign of the language.
+        #: `CONFIG`, with the language's decimal sign.
         self.config = CONFIG | {"locale": {"number": NUMBERS | {"decimal": get_decimal_symbol(language)}}}
 
     def __call__(self, id: str, **params: object) -> str:
@@ -89,7 +89,7 @@ class _Words:
 
 
 def _shown(error: float | None) -> float | None:
-    """Where an error stands on the logarithmic scale, in four digits, as one reads it; None, for NaN, is a gap."""
+    """Place an error on the logarithmic scale, rounded to four digits; NaN becomes None, which is a gap."""
     return None if error is None or not math.isfinite(error) else float(f"{max(error, FLOOR):.3e}")
 
 
@@ -104,7 +104,7 @@ def _y(words: _Words, largest: float) -> Spec:
 
 
 def _tooltip(words: _Words, *axes: str) -> list[Spec]:
-    """What one reads when pointing at a value, where that can be done."""
+    """Describe the value under the pointer, in charts that can be pointed at."""
     return [
         *({"field": axis, "title": words(axis)} for axis in axes),
         {"field": "error", "title": words("error"), "format": ".3~g"},
@@ -117,7 +117,7 @@ def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, 
     # Outputs of an LSTM stay below 1: with the same scale two pictures can be compared.
     y = _y(words, largest=max((error for error in shown if error is not None), default=1.0))
     x: Spec = {"field": axis, "title": words(axis)}
-    # The domain is said, because Vega leaves out what has no error, and an axis without it would look whole.
+    # Set the domain: Vega leaves out steps without a number, and the axis would look complete.
     if mark == "bar":
         x |= {
             "type": "ordinal",
@@ -155,7 +155,7 @@ def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, 
 
 
 def _no_number_label(y: Spec) -> Spec:
-    """What red means, at the right edge."""
+    """Label the red colour, at the right edge."""
     mark = {"type": "text", "align": "left", "dx": 4, "color": BAD, "text": "NaN, ∞"}
     return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"value": "width"}, "y": y}}
 
@@ -225,7 +225,7 @@ def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.f
         layers += [{"data": {"values": no_number}, "mark": {"type": "rect", "color": BAD}, "encoding": place}]
         layers += [_no_number_label({"value": HEIGHT - 6})]
     spec = {"config": words.config, "width": WIDTH - 70, "height": HEIGHT, "layer": layers}
-    # Written with <= so that NaN is beyond.
+    # Written with <= so that NaN counts as too large.
     bad = int((~(error <= words.tolerance)).sum())
     text = words("heat_text", bad=bad, count=error.size, steps=steps, units=units)
     untouched = int((error <= words.tolerance).all(axis=0).sum())

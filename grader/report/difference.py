@@ -1,7 +1,7 @@
-"""Two reports of one submission: what changed, and what can be the reason.
+"""Two reports of one submission: the changes, and the possible reasons.
 
-A grade depends on the submission, the assignment, the grader and what it runs on, and on nothing else. So where two
-reports differ, one of these differs too; where none does, that is worth knowing.
+A grade depends on the submission, the assignment, the grader and its platform, and on nothing else. So where two
+reports differ, one of these must differ too. Where none does, we want to know.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Change:
 
 @dataclass(frozen=True)
 class ReportDiff:
-    """What differs between an earlier report and a later one.
+    """The differences between an earlier report and a later one.
 
     Attributes:
         same_submission: whether both are about the same bytes.
-        causes: what went into the grade.
-        changes: what came out of it.
+        causes: differences in what the grade depends on.
+        changes: differences in the result.
     """
 
     same_submission: bool
@@ -41,7 +41,7 @@ class ReportDiff:
 
     @property
     def unexplained(self) -> bool:
-        """Something changed, and nothing that decides a grade did."""
+        """Return whether something changed although nothing that decides a grade did."""
         return self.same_submission and bool(self.changes) and not self.causes
 
     def as_json(self) -> dict[str, Any]:
@@ -49,10 +49,10 @@ class ReportDiff:
 
 
 def diff_reports(before: Report, after: Report) -> ReportDiff:
-    """Compare the parts that decide a grade, and the grade. Times, output and wording are left out."""
+    """Compare the grades and everything that decides them. Times, output and wording are left out."""
     return ReportDiff(
         same_submission=before.receipt.submission_sha256 == after.receipt.submission_sha256,
-        # A submission that never ran has no environment: that is no reason, and no difference either.
+        # A submission that never ran has no environment: that is neither a reason nor a difference.
         causes=tuple(change for change in _changes(_causes(before), _causes(after)) if None not in _values(change)),
         changes=tuple(change for change in _changes(_results(before), _results(after)) if not _is_missing_case(change)),
     )
@@ -69,7 +69,7 @@ def _values(change: Change) -> tuple[Any, Any]:
 
 
 def _is_missing_case(change: Change) -> bool:
-    """A case that one of the two never got to."""
+    """Return whether one of the two never reached this case."""
     return change.key.startswith("cases.") and None in _values(change)
 
 
@@ -104,12 +104,12 @@ def _results(report: Report) -> dict[str, Any]:
 
 
 def _is_close(case: CaseResult) -> bool:
-    """On which side of the tolerance an answer is: how far differs with rounding. Outputs stay below 1."""
+    """Return whether an answer is within the tolerance. The exact error varies with rounding. Outputs stay below 1."""
     return case.max_abs_error is not None and case.max_abs_error <= case.atol + case.rtol
 
 
 def diff_text(before: Report, after: Report, language: str) -> str:
-    """The difference for people: a warning, the reasons, the changes."""
+    """Write the difference for people: a warning, the reasons, the changes."""
     diff = diff_reports(before, after)
     name = _Names(before, after, language)
     lines = []
@@ -170,5 +170,5 @@ class _Names:
             return ", ".join(self._title(code) if named else str(code) for code in value)
         if key.endswith(".code"):
             return self._title(value)
-        # Digests are told apart by their beginning.
+        # The first characters are enough to tell digests apart.
         return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -1,6 +1,6 @@
-"""What vl-convert makes of a chart: an SVG document, and the JavaScript that draws charts in a browser.
+"""Drawing by vl-convert: an SVG document of a chart, and the JavaScript that draws charts in a browser.
 
-vl-convert runs a JavaScript engine in the process and holds Python's interpreter lock meanwhile, so that all threads
+vl-convert runs a JavaScript engine in the process. Meanwhile it holds Python's interpreter lock, so that all threads
 stand still: for half a second of CPU time at the first picture, some 50 ms at the next ones, more than a second for the
 JavaScript. A service therefore draws in a process of its own. It starts this file by path (so that nothing else of ours
 is imported) and speaks lines of JSON with it: a chart, or null for the JavaScript, is answered by ``{"text": ...}`` or
@@ -17,28 +17,28 @@ VEGA_LITE = "6.4"
 
 
 def svg(spec: dict[str, Any]) -> str:
-    """The chart as an SVG document of its own. Raises: ValueError: it is no chart in Vega-Lite."""
-    # Imported here: 80 MB that only what draws should load.
+    """Draw the chart as a standalone SVG document. Raises: ValueError: it is not a Vega-Lite chart."""
+    # Imported here: it takes 80 MB, and only drawing needs it.
     import vl_convert
 
-    # Nothing in a chart has an address, and none would be followed.
+    # Charts contain no addresses, and none would be fetched.
     return vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[])
 
 
 def javascript() -> str:
-    """A module that draws charts in a browser; it makes `window.vegaEmbed`. 900 kB, made anew each time."""
+    """Make the module that draws charts in a browser (`window.vegaEmbed`). 900 kB, made anew each time."""
     import vl_convert
 
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
 
 
 def answer_lines(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer each line until there are no more."""
+    """Answer each line until the input ends."""
     for line in requests:
         try:
             spec = json.loads(line)
             answer = {"text": javascript() if spec is None else svg(spec)}
-        except Exception as exc:  # A chart that cannot be drawn says so, and the next one is drawn.
+        except Exception as exc:  # Report a chart that cannot be drawn, and go on with the next.
             answer = {"error": f"{type(exc).__name__}: {exc}"}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()

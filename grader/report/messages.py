@@ -1,15 +1,15 @@
 """The sentences of a report, in the reader's language.
 
-What is stored is a code and its parameters; this module makes text of them when a report is read. The texts are gettext
-catalogues keyed by id: ``CODE.title``, ``CODE.message`` and ``CODE.hint`` for a code of the report, single words and
-sentences for the rest. ``CODE.message.PARAMETER`` is a sentence that follows the message when that parameter is known
-and the message does not hold it already; several follow in the order of the catalogue. Where the parameter `variant`
-says which case of a code it is, ``CODE/VARIANT.message`` stands in place of ``CODE.message``, if there is one, and
+Reports store codes and parameters; this module makes text of them when a report is read. The texts are gettext
+catalogues keyed by id: ``CODE.title``, ``CODE.message`` and ``CODE.hint`` for a code of the report, other ids for
+single words and sentences. ``CODE.message.PARAMETER`` is a sentence that follows the message when that parameter is
+known and not in the message already; several follow in the order of the catalogue. Where the parameter `variant`
+names a special case of a code, ``CODE/VARIANT.message`` replaces ``CODE.message``, if it exists, and
 ``any/VARIANT.hint`` is a hint for all codes. Above each code the catalogue says which parameters may come with it.
 
-Parameters are the student's data: an exception's message, a name out of the code, megabytes of either. They are filled
-in by one pass over ``{name}`` placeholders that knows no attributes, indices or formats; values are cut, and characters
-that do not print (terminal colours, line breaks, reversed text) are replaced. A page still has to escape what it gets.
+Parameters are the student's data: an exception's message, a name from the code, megabytes of either. One pass fills
+them into ``{name}`` placeholders; it knows no attributes, indices or formats. Values are cut, and characters that do
+not print (terminal colours, line breaks, reversed text) are replaced. A page must still escape the text.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from grader.report.numbers import EXACT, ROUGH, moment, number
 
 LANGUAGES = ("ru", "en")
 
-# As `grader.report.model.Frame` calls a notebook's cell.
+# The form of a notebook's cell in `grader.report.model.Frame`.
 CELL = re.compile(r"cell (\d{1,9})")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 VALUE_CHARACTERS = 200
-# A sentence that is quoted at the end of one of ours brings its own end.
+# A sentence quoted at the end of ours brings its own final mark.
 ENDED = re.compile(r"([?!…])\.(?=\s|$)")
-#: Parameters that hold names of things which have other names in each language -> where those stand in the catalogue.
+#: Parameters whose values have a name in each language -> where the names stand in the catalogue.
 NAMED = {
     "categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form", "of": "of",
     "gates": "gate", "kernel": "gate", "recurrent_kernel": "gate", "function": "function",
 }  # fmt: skip
-# A list of gates that has a name of its own.
+# Lists of gates with a name of their own.
 ALL_GATES = {"FIO": "gates.three", "CFIO": "gates.all"}
-#: Parameters that are the size of an error.
+#: Parameters that give the size of an error.
 ROUGHLY = frozenset({"max_abs_error", "difference", "first", "last", "largest"})
 # One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.
 LANGUAGE_RANGE = re.compile(
@@ -51,11 +51,11 @@ LANGUAGE_RANGE = re.compile(
 
 
 class Catalogue:
-    """Texts by id and language, out of a folder that holds one ``<language>.po`` for each of `LANGUAGES`.
+    """Texts by id and language, from a folder that holds one ``<language>.po`` for each of `LANGUAGES`.
 
     Raises:
         OSError: a language has no file.
-        babel.messages.pofile.PoFileError: a file is no gettext catalogue.
+        babel.messages.pofile.PoFileError: a file is not a gettext catalogue.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +67,7 @@ class Catalogue:
                 self._added.setdefault(code, []).append(parameter)
 
     def find(self, id: str, language: str, /, **params: object) -> str | None:
-        """The text with its placeholders filled in; a parameter that is missing shows as "?". None for an unknown id.
+        """Fill in a text's placeholders; a missing parameter shows as "?". Return None for an unknown id.
 
         Raises:
             KeyError: `language` is not one of `LANGUAGES`.
@@ -79,11 +79,11 @@ class Catalogue:
         return ENDED.sub(r"\1", filled)
 
     def find_variant(self, code: str, part: str, language: str, /, **params: object) -> str | None:
-        """A part of a code, ``title``, ``message`` or ``hint``, as it is said in the case that `variant` names."""
+        """Find a code's ``title``, ``message`` or ``hint``, in the variant that `variant` names."""
         return self.find(self._variant(code, part, language, params), language, **params)
 
     def added(self, code: str, language: str, /, **params: object) -> list[str]:
-        """The sentences that follow the message of a code: about parameters that are known and not in it."""
+        """Return the sentences that follow a code's message: about known parameters that the message leaves out."""
         message = self._texts[language].get(self._variant(code, "message", language, params), "")
         told = set(PLACEHOLDER.findall(message))
         texts = (
@@ -101,13 +101,13 @@ class Catalogue:
         return f"{code}.{part}"
 
     def text(self, id: str, language: str, /, **params: object) -> str:
-        """As `find`; an unknown id gives the code itself, so that a newer report still says something."""
+        """Find a text; an unknown id gives the code itself, so that a newer report still says something."""
         text = self.find(id, language, **params)
         return _printable(re.sub(r"\.(title|message|hint)$", "", id)) if text is None else text
 
 
 def translate(id: str, language: str, /, **params: object) -> str:
-    """A text of the grader's own catalogue.
+    """Return a text of the grader's own catalogue.
 
     Raises:
         KeyError: `language` is not one of `LANGUAGES`.
@@ -116,9 +116,9 @@ def translate(id: str, language: str, /, **params: object) -> str:
 
 
 def render(report: Report, language: str) -> dict[str, Any]:
-    """The report as a reader gets it: its JSON form with `title`, `message` and `hint`.
+    """Return the JSON form of the report for a reader, with `title`, `message` and `hint`.
 
-    A `hint` is None where there is nothing to try: a plain pass, or a code that this version does not know.
+    A `hint` is None where there is nothing to try: a plain pass, or an unknown code.
 
     Raises:
         KeyError: `language` is not one of `LANGUAGES`.
@@ -143,12 +143,12 @@ def render(report: Report, language: str) -> dict[str, Any]:
 
 
 def negotiate(accept_language: str | None, default: str) -> str:
-    """The one of `LANGUAGES` that an Accept-Language header likes best, else `default`."""
+    """Choose the one of `LANGUAGES` that an Accept-Language header prefers, else `default`."""
     wanted = []
     for element in (accept_language or "").split(","):
         if (match := LANGUAGE_RANGE.fullmatch(element.strip())) and (quality := float(match[2] or 1)) > 0:
             wanted.append((quality, match[1]))
-    # The sort is stable: among equals the first one counts.
+    # The sort is stable: among equals the first one wins.
     preferred = [name for _, name in sorted(wanted, key=lambda pair: -pair[0])]
     found = negotiate_locale(preferred, LANGUAGES, sep="-")
     return found.lower() if found else default
@@ -167,12 +167,12 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def title_of(code: str, language: str, variant: object = None) -> str | None:
-    """What a code is called in a few words."""
+    """Return the short name of a code."""
     return _own().find_variant(code, "title", language, variant=variant)
 
 
 def message_of(check: Mapping[str, Any], language: str, without: frozenset[str] = frozenset()) -> str:
-    """The message of a rendered check, without the sentences that some of its parameters add."""
+    """Return the message of a rendered check, without the sentences that some of its parameters add."""
     if check["code"] is None or "follows_from" in check["params"]:
         return str(check["message"])
     params = {name: value for name, value in check["params"].items() if name not in without}
@@ -194,7 +194,7 @@ def _check(check: dict[str, Any], variants: Mapping[str, object], language: str)
 
 
 def _same_cause(causes: list[str], variants: Mapping[str, object], language: str) -> str:
-    """That a check fails for reasons which are told elsewhere, by the titles that they have there."""
+    """Say that a check fails for reasons explained elsewhere, named by their titles there."""
     titles = [title for code in causes if (title := title_of(code, language, variants.get(code)))]
     if not titles:
         return translate("check.follows_unknown", language)
@@ -214,7 +214,7 @@ def _message(code: str, language: str, params: Mapping[str, object]) -> str:
 
 
 def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
-    """The parameters, with those that are themselves a matter of language: where something is, and kinds of cases."""
+    """Add the parameters that depend on the language: places, and kinds of cases."""
     derived = {**params, "place": _place(language, params.get("line"), params.get("file"))}
     if isinstance(found_in := params.get("found_in"), str):
         derived["found_in"] = _own().find(f"found_in.{found_in}", language) or found_in
@@ -234,7 +234,7 @@ def _named(kind: str, name: object, language: str, params: Mapping[str, object])
 
 
 def place_of(frame: Mapping[str, Any], language: str) -> str:
-    """Where a frame of a traceback is: in a cell of the notebook, or in the file."""
+    """Name the place of a traceback's frame: a cell of the notebook, or the file."""
     if CELL.fullmatch(frame["file"]):
         return _place(language, frame["line"], frame["file"])
     return _own().text("report.frame", language, file=frame["file"], line=frame["line"])
@@ -250,9 +250,9 @@ def _place(language: str, line: object, file: object) -> str:
 
 
 def _shown(name: str, value: object, language: str) -> str:
-    """A parameter as it stands in a sentence."""
+    """Format a parameter for a sentence."""
     if isinstance(value, list | tuple):
-        # A comma may be part of a number.
+        # A number may contain a comma.
         between = "; " if any(isinstance(item, float) for item in value) else ", "
         items = [_printable(_scalar(name, item, language)) for item in islice(value, VALUE_CHARACTERS)]
         return _joined(items, between, len(value)) or "—"
@@ -260,7 +260,7 @@ def _shown(name: str, value: object, language: str) -> str:
 
 
 def _joined(items: list[str], between: str, count: int) -> str:
-    """As many of `count` items as there is room for, and a sign of it where some are left out."""
+    """Join as many of `count` items as fit, and mark what is left out."""
     while len(between.join(items)) > VALUE_CHARACTERS and len(items) > 1:
         items.pop()
     return between.join(items if len(items) == count else [*items, "…"])
@@ -273,7 +273,7 @@ def _scalar(name: str, value: object, language: str) -> str:
         return number(value / 1_000_000, language, ROUGH) if name.endswith("bytes") else str(value)
     if isinstance(value, float):
         return number(value, language, ROUGH if name in ROUGHLY else EXACT)
-    # Null in a report is a number that is none.
+    # Null in a report stands for NaN or infinity.
     return "NaN" if value is None and name in ("actual", "expected") else "?"
 
 
@@ -287,7 +287,7 @@ def _moment(value: str, language: str) -> str:
 def _printable(text: str) -> str:
     if len(text) > VALUE_CHARACTERS:
         kept = text[: VALUE_CHARACTERS - 1]
-        space = kept.rfind(" ")  # not inside a word, if there is a place near the end
+        space = kept.rfind(" ")  # not inside a word, if a space is near the end
         text = f"{kept[: space if space > VALUE_CHARACTERS * 3 // 4 else None]}…"
     return "".join(
         char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text

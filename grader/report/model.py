@@ -38,12 +38,12 @@ class CheckStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-# What a student's names and lists are cut to: a report is read by people and kept for ever.
+# Limits for a student's names and lists: people read a report, and it is kept for ever.
 MAX_TEXT, MAX_KEY, MAX_ITEMS = 4000, 200, 200
 
 
 def _bounded(value: Any) -> Any:
-    """Texts and lists cut to what people read; and null for NaN and infinity, which JSON does not have."""
+    """Cut texts and lists to a readable size. Replace NaN and infinity, which JSON lacks, by null."""
     match value:
         case dict():
             return {key[:MAX_KEY]: _bounded(item) for key, item in itertools.islice(value.items(), MAX_ITEMS)}
@@ -57,7 +57,7 @@ def _bounded(value: Any) -> Any:
 
 
 Number = Annotated[float | None, BeforeValidator(_bounded)]
-#: JSON values by name; what a code's sentence is filled with.
+#: JSON values by name; they fill in a code's sentence.
 Params = Annotated[dict[str, Any], BeforeValidator(_bounded)]
 
 
@@ -150,7 +150,7 @@ class SkippedCell(ReportModel):
 
 
 class Extraction(ReportModel):
-    """What was taken from the file, and how the student's parts got their roles."""
+    """The parts taken from the file, and the roles of the student's layers and weights."""
 
     cells_used: list[int] = []
     cells_skipped: list[SkippedCell] = []
@@ -231,16 +231,16 @@ class Report(ReportModel):
 
     @property
     def is_held(self) -> bool:
-        """Whether a teacher should look at it before it counts."""
+        """Return whether a teacher should look at it before it counts."""
         return any(advisory.code == HELD for advisory in self.advisories)
 
     def sealed(self) -> Report:
-        """The same report with `receipt.report_sha256` filled in."""
+        """Return the same report with `receipt.report_sha256` filled in."""
         receipt = self.receipt.model_copy(update={"report_sha256": self.digest()})
         return self.model_copy(update={"receipt": receipt})
 
     def digest(self) -> str:
-        """SHA-256 in hex of the stored form without `receipt.report_sha256`, canonicalised by RFC 8785."""
+        """Return the SHA-256, in hex, of the stored form without `receipt.report_sha256`, canonicalised by RFC 8785."""
         stored = self.model_dump(mode="json")
         del stored["receipt"]["report_sha256"]
         return hashlib.sha256(rfc8785.dumps(stored)).hexdigest()

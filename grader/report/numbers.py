@@ -1,4 +1,4 @@
-"""Numbers and moments as people write them in each language: 0.257 and 0,257; 26 November 2026 and 26 ноября 2026."""
+"""Numbers and times as people write them in each language: 0.257 and 0,257; 26 November 2026 and 26 ноября 2026."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import datetime
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_scientific
 
-#: For a size of an error, whose order is what matters; and for a number that is compared with another.
+#: Digits for the size of an error, whose magnitude matters; and for a number that is compared with another.
 ROUGH, EXACT = 3, 6
-# Smaller and larger ones are written with an exponent.
+# Numbers outside this range are written with an exponent.
 SMALLEST, LARGEST = 1e-4, 1e7
 MOMENT = "d MMMM y, HH:mm"
 
 
 def number(value: float, language: str, digits: int = EXACT) -> str:
-    """A number with at most so many significant digits. NaN and infinity are named as Python names them.
+    """Format a number with at most so many significant digits. NaN and infinity get Python's names.
 
     Raises:
-        babel.core.UnknownLocaleError: there is no such language.
+        babel.core.UnknownLocaleError: the language does not exist.
     """
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else str(value)
@@ -32,15 +32,15 @@ def number(value: float, language: str, digits: int = EXACT) -> str:
 
 
 def points(value: float, language: str) -> str:
-    """Points, with at most two decimals."""
+    """Format points, with at most two decimals."""
     return format_decimal(round(value, 2), format="0.##", locale=language)
 
 
 def moment(value: datetime | str, language: str) -> str:
-    """A moment in its own time zone, or in UTC where it has none.
+    """Format a time in its own time zone, or in UTC if it has none.
 
     Raises:
-        ValueError: a text is no moment of ISO 8601.
+        ValueError: the text is not an ISO 8601 time.
     """
     when = datetime.fromisoformat(value) if isinstance(value, str) else value
     zone = f"{when:%z}" if when.utcoffset() else ""

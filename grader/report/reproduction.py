@@ -1,7 +1,7 @@
 """A short script for Colab that asks the student's class the exercise's own question, with the same numbers.
 
-The weights go where the grader found their places. A place is text out of the box: it gets into the script only when it
-reads as attributes and indices and nothing else, because somebody is going to run it.
+The weights go where the grader found their places. A place is text from the box, and somebody will run the script. So
+it is used only when it consists of attributes and indices and nothing else.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ ROLES = [f"fc{array}{gate}" for array in "XH" for gate in GATES]
 
 
 def reproduction(assignment: Assignment, generation: str, roles: Mapping[str, str]) -> Reproduction:
-    """The public case as a script: the same seeded layer and input as `reference.keras_lstm` makes.
+    """Write the public case as a script: the same seeded layer and input as `reference.keras_lstm` makes.
 
     Args:
-        roles: where the student keeps which weights, as in the report.
+        roles: which of the student's attributes holds which weights, as in the report.
     """
     case = assignment.cases[0]
     legacy = 'import os\nos.environ["TF_USE_LEGACY_KERAS"] = "1"  # Keras 2\n' if generation == "2" else ""
@@ -30,7 +30,7 @@ def reproduction(assignment: Assignment, generation: str, roles: Mapping[str, st
 
 
 def _places(roles: Mapping[str, str]) -> str:
-    """The dictionary of the student's parts, as source."""
+    """Write the dictionary of the student's parts, as source."""
     places = [roles.get(role, "") for role in ROLES]
     if len(set(places)) == len(ROLES) and all(PLACE.fullmatch(place) for place in places):
         note = "# where the grader found them"

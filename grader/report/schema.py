@@ -1,4 +1,4 @@
-"""The report as others read it: its JSON Schema, and the way back from that form to a `Report`."""
+"""The report for other programs: its JSON Schema, and reading a `Report` back from JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from grader.invalid import sentence_of
 from grader.report.model import Report
 
-#: What `grader.report.messages.render` adds, by the model it is added to.
+#: The keys that `grader.report.messages.render` adds to each model.
 SENTENCES = {
     "Check": ("title", "message", "hint"),
     "Diagnosis": ("message", "hint"),
@@ -20,11 +20,11 @@ SENTENCES = {
 
 
 class NotAReport(ValueError):
-    """The text is no report of this schema version."""
+    """The text is not a report of this schema version."""
 
 
 def report_schema() -> dict[str, Any]:
-    """The JSON Schema of a report with its sentences. Other keys are allowed: there may be more of them one day."""
+    """Return the JSON Schema of a report with its sentences. Other keys are allowed: later versions may add some."""
     schema = Report.model_json_schema(mode="serialization")
     schema |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Report of lstm-grader"}
     for model in (schema, *schema["$defs"].values()):
@@ -39,10 +39,10 @@ def report_schema() -> dict[str, Any]:
 
 
 def read_report(text: str | bytes) -> Report:
-    """A report out of its JSON: with sentences or as it is stored, alone or in an answer of the HTTP API.
+    """Read a report from JSON: with sentences or as stored, alone or inside an answer of the HTTP API.
 
     Raises:
-        NotAReport: it is none, or holds what this version does not know.
+        NotAReport: it is not a report, or holds something that this version does not know.
     """
     try:
         data = json.loads(text)

@@ -1,30 +1,30 @@
-"""Takes out of a student's texts what is not his: places on this server, and colours of a terminal."""
+"""Removes this server's paths and terminal colours from a student's texts."""
 
 from __future__ import annotations
 
 import re
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# "{{function_node __wrapped__MatMul_device_/job:localhost/...CPU:0}}", before what TensorFlow has to say.
+# "{{function_node __wrapped__MatMul_device_/job:localhost/...CPU:0}}", before TensorFlow's own message.
 GRAPH_NODE = re.compile(r"\{\{function_node [^{}]*\}\} ?")
-# "[Op:AddV2] name: lstm/add/", behind it.
+# "[Op:AddV2] name: lstm/add/", after it.
 OPERATION = re.compile(r" ?\[Op:\w{1,60}\](?: name:[^\n]*)?")
-# What Keras puts around a message: which layer was called, and with what.
+# Keras puts this around a message: the layer that was called, and its arguments.
 AROUND = "Exception encountered when calling "
-# In two steps: one expression for a whole path would be tried anew from every slash, which takes hours for a megabyte.
+# Used in two steps: one expression for a whole path would start anew at every slash, which takes hours for a megabyte.
 PATH = re.compile(r"/[^\s:'\"<>]+")
 PLACE_OF_OURS = re.compile(
     r"/(?:site-packages|dist-packages|lib/python3\.\d++|grader/runner|lstm-grader-[^\s/]++/[^\s/]++)(?=/)"
 )
 
 
-# Characters of a message in a sentence of ours; the error of the report has more.
+# Longest message inside one of our sentences; the report's error holds more.
 MOST_CHARACTERS = 200
 SENTENCE_END = re.compile(r"[.!?](?= )")
 
 
 def clean_message(message: str) -> str:
-    """An exception's own message: without terminal colours, what Keras and TensorFlow add, and paths of the server."""
+    """Return an exception's own message, without terminal colours, server paths, and what Keras and TensorFlow add."""
     message = OPERATION.sub("", GRAPH_NODE.sub("", ANSI.sub("", message)))
     if message.startswith(AROUND) and message.count("\n\n") >= 2:
         message = message.split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
@@ -32,9 +32,9 @@ def clean_message(message: str) -> str:
 
 
 def in_brief(message: str) -> str:
-    """An exception's message as part of a sentence: clean, in one line, and without the tensors that Keras prints.
+    """Return an exception's message for use in a sentence: clean, in one line, and without Keras' tensors.
 
-    Of a long one the first sentences; where the first is too long, its beginning.
+    Shorten a long one to its first sentences, or to the start of the first.
     """
     text = " ".join(clean_message(message).split(" Inputs received:")[0].split())
     if len(text) > MOST_CHARACTERS:
@@ -45,7 +45,7 @@ def in_brief(message: str) -> str:
 
 
 def without_server_paths(text: str) -> str:
-    """Paths into Python, its packages and the run's folder, cut to what is below: ``keras/src/layers/layer.py``."""
+    """Cut paths into Python, its packages and the run's folder to what is below: ``keras/src/layers/layer.py``."""
     return PATH.sub(_below_place_of_ours, text)
 
 
@@ -58,5 +58,5 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud
 
 
 def clean(text: object) -> str:
-    """Untrusted text without characters that a terminal obeys and that XML forbids."""
+    """Remove characters that control a terminal and those that XML forbids."""
     return CONTROL.sub("�", str(text))
