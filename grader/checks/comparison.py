@@ -1,4 +1,4 @@
-"""`comparison`: what the notebook shows depends on both answers, and sees errors of either sign."""
+"""`comparison`: the notebook's result depends on both answers, and shows errors of either sign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts that several checks have in common."""
+"""Verdicts that several checks share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from grader.task2 import Finding, Notebook
 
 
 def equivalence_missing(evidence: Evidence) -> Verdict | None:
-    """The verdict of a check that counts only with `equivalence`, where that earned nothing or was not reached."""
+    """Return the verdict of a check that needs `equivalence`, where that earned nothing or was not reached."""
     if evidence.earned("equivalence"):
         return None
     equivalence = evidence.verdicts.get("equivalence")
@@ -19,7 +19,7 @@ def equivalence_missing(evidence: Evidence) -> Verdict | None:
 
 
 def task2_verdict(evidence: Evidence, half: Callable[[Notebook], Finding]) -> Verdict:
-    """The verdict on one half of Task 2. A model whose answer is one constant has nothing to copy or to compare."""
+    """Return the verdict on one half of Task 2. A model whose answer is constant has nothing to copy or to compare."""
     if evidence.notebook is None:
         return Verdict.skipped("not_run")
     answer = evidence.execution.answers.get(evidence.exercise)

@@ -1,7 +1,7 @@
 """`equivalence`: equals Keras on the exercise's own input.
 
-A wrong answer earns up to half of the points: an equal share for each of the `PARTS` that is right all the same, which
-an exact diagnosis tells, or else the probes. Right numbers in a wrong form have all of them right.
+A wrong answer earns up to half of the points: an equal share for each of the `PARTS` that is still right. An exact
+diagnosis tells which parts are right, or else the probes. If only the form is wrong, all parts are right.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def equivalence(evidence: Evidence) -> Verdict:
 
 
 def form_params(execution: Execution, answer: Answer) -> Params:
-    """In which form the numbers are, as parameters of a report's code."""
+    """Describe the form of the numbers, as parameters of a report's code."""
     form = execution.form
     if form is None:
         return {}
@@ -86,7 +86,7 @@ def form_params(execution: Execution, answer: Answer) -> Params:
 
 
 def _joined(shape: Sequence[int]) -> str:
-    """Which axes of an answer are one."""
+    """Name the axes of an answer that were joined into one."""
     if len(shape) == 1:
         return "joined_all"
     if len(shape) == 2:
@@ -95,7 +95,7 @@ def _joined(shape: Sequence[int]) -> str:
 
 
 def _found(weights: list[str], output: CaseOutput) -> Params:
-    """What the model has for weights; a layer that was never called has a path and no shape."""
+    """List the weights that the model has; a layer that was never called has a path and no shape."""
     if weights and all(weight.endswith(NO_SHAPE) for weight in weights):
         return {"found": [weight.removesuffix(NO_SHAPE) for weight in weights], "variant": "unbuilt"}
     counted = {"kernels": output.kernels, "recurrent_kernels": output.recurrent_kernels}
@@ -105,7 +105,7 @@ def _found(weights: list[str], output: CaseOutput) -> Params:
 
 
 def _localised(evidence: Evidence, right: list[str]) -> Params:
-    """Where to look when no known mistake gives the numbers."""
+    """Say where to look when no known mistake gives the numbers."""
     if not repeats_itself(evidence.execution):
         return {"changes": True, "variant": "changes"}
     if evidence.execution.parts is not None and evidence.execution.parts.misshapen:

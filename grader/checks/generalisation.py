@@ -9,7 +9,7 @@ from grader.diagnosis.outcomes import hard_coded_size
 from grader.execution.reading import Reading
 from reference.misconceptions import PARTS
 
-# The exercise's sizes, as its notebook writes them, and others to try.
+# The exercise's sizes, as its notebook writes them, and other sizes to try.
 OTHERS = {"H_SIZE": "11", "32": "11", "EMB_SIZE": "7", "16": "7"}
 SIZES = re.compile(r"\b(?:" + "|".join(OTHERS) + r")\b")
 
@@ -18,7 +18,7 @@ def generalisation(evidence: Evidence) -> Verdict:
     hidden = evidence.assignment.cases[1:]
     if not evidence.execution.answers:
         return Verdict.skipped("not_run")
-    # What is right on these numbers alone is no answer to the case.
+    # An answer that is right for these numbers only is not an answer to the case.
     right = {case.id for case in hidden if evidence.comparison(case.id).close} - evidence.execution.known_by_heart
     categories = {case.category: case.id in right for case in hidden}
     wrong = [case for case in hidden if case.id not in right]
@@ -26,7 +26,7 @@ def generalisation(evidence: Evidence) -> Verdict:
         return Verdict.passed(categories=categories)
     details = {"categories": categories}
     if evidence.execution.right_numbers(evidence.exercise):
-        # What is wrong with the form was said before: only wrong numbers are another mistake.
+        # The form was reported before: only wrong numbers are another mistake.
         different = [case for case in hidden if not evidence.execution.right_numbers(case.id)]
         if not different and evidence.execution.right_parts == frozenset(PARTS):
             return Verdict.failed("same_form_on_hidden_cases", {}, details)
@@ -44,7 +44,7 @@ def generalisation(evidence: Evidence) -> Verdict:
 
 
 def _own_call(reading: Reading) -> str:
-    """The class called as the student calls it, with other sizes."""
+    """Write the student's own call of the class with other sizes."""
     if reading.call_site is None:
         return "LSTM(11)"
     named = (f"{name}={value}" for name, value in reading.call_site.kwargs.items())

@@ -1,7 +1,8 @@
 """`own_work`: the answer is not computed by a built-in recurrent layer or operation.
 
 Built-in code computes nothing where a class is graded: an answer that depends on it has no numbers, whatever the run
-says of itself. Here that gets its words. What merely ran beside a right answer convicts nobody.
+says of itself. This check puts that into words. Built-in code that merely ran beside a right answer is not held
+against anybody.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ def own_work(evidence: Evidence) -> Verdict:
 
 
 def _computes(execution: Execution) -> bool:
-    """Whether there are numbers that layers or weights of the model can have had a part in."""
+    """Return whether there are numbers that layers or weights of the model can have contributed to."""
     found = execution.parts.found if execution.parts is not None else []
     unused = bool(found) and all(weight.endswith(NO_SHAPE) for weight in found)
-    # A model that makes its layers anew in every call uses none of those that it has.
+    # A model that makes new layers in every call uses none of those it holds.
     unused = unused and repeats_itself(execution)
     return not unused and any(
         any(array.size and np.ptp(array) for array in answer.arrays) for answer in execution.answers.values()

@@ -1,7 +1,7 @@
 """The checks by name, in the order in which they run and are reported.
 
-`own_work` is a gate, so it runs first; the others read its verdict. `statelessness` and `trainability` read that of
-`equivalence`.
+`own_work` is a gate, so it runs first; the others read its verdict. `statelessness` and `trainability` also read
+the verdict of `equivalence`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ CHECKS: dict[CheckId, CheckFunction] = {
     "weights_copied": weights_copied,
     "comparison": comparison,
 }
-#: A failed `own_work` leaves these without points.
+#: These earn no points when `own_work` fails.
 GATED = ("equivalence", "generalisation", "statelessness", "trainability", "weights_copied", "comparison")
 #: The checks that need a run of the notebook itself.
 TASK2 = ("weights_copied", "comparison")
 
 
 def run_checks(evidence: Evidence) -> list[Check]:
-    """All checks of the assignment, in the assignment's own order."""
+    """Run all checks of the assignment, in the assignment's own order."""
     verdicts = evidence.verdicts
     for name, check in CHECKS.items():
         if name in evidence.assignment.points:
@@ -51,7 +51,7 @@ def run_checks(evidence: Evidence) -> list[Check]:
 
 
 def not_run(points: Mapping[CheckId, float], code: str) -> list[Check]:
-    """All checks, skipped for one reason."""
+    """Return all checks as skipped for one reason."""
     return [_as_check(name, value, Verdict.skipped(code)) for name, value in points.items()]
 
 

@@ -10,7 +10,7 @@ def statelessness(evidence: Evidence) -> Verdict:
     if (skipped := equivalence_missing(evidence)) is not None:
         return skipped
     if evidence.execution.fresh_only:
-        # Right on a model that was never called before, and wrong after: something was kept.
+        # Right on a model that was never called before, and wrong later: the model kept something.
         return Verdict.failed("state_kept_between_calls")
     tolerance = evidence.assignment.tolerance
     for case_id, second in evidence.execution.repeats.items():
@@ -18,7 +18,7 @@ def statelessness(evidence: Evidence) -> Verdict:
         difference = first.difference(second) if first is not None else None
         if first is None or difference is None:
             return Verdict.failed("state_kept_between_calls")
-        # Written with <= so that NaN is a difference.
+        # Written with <= so that NaN counts as a difference.
         if not difference <= tolerance.atol + tolerance.rtol * first.magnitude:
             return Verdict.failed("differs_on_second_call", {"difference": difference})
         return Verdict.passed(difference=difference)

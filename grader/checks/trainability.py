@@ -1,6 +1,6 @@
 """`trainability`: gradients are those of an LSTM on every kernel, recurrent kernel and bias, back through time.
 
-Those of a right answer are compared as numbers. Those of a wrong one cannot be: they have to reach all of these.
+Gradients of a right answer are compared as numbers. Those of a wrong answer cannot be: they must reach all of these.
 """
 
 from __future__ import annotations

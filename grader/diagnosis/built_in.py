@@ -7,7 +7,7 @@ from grader.report.model import Params
 
 
 def conviction(execution: Execution) -> tuple[str, Params]:
-    """Which code names the use of built-in code best, with the layer that was asked and the line that asked for it."""
+    """Choose the best code for the use of built-in code, with the layer asked for and the line that asked."""
     first = next((noted for noted in execution.built_in if noted.line is not None), execution.built_in[0])
     params: Params = {"functions": names_of(execution)}
     params |= {key: value for key in ("layer", "line") if (value := getattr(first, key)) is not None}

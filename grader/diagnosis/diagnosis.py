@@ -1,7 +1,7 @@
-"""Which known mistake explains what came back, if any.
+"""The known mistake that explains the result of a run, if any.
 
-First what the run itself shows (an exception, a wrong shape, built-in code), then the numbers (`numerics.explanation`).
-`exact` means that it explains every case to within the tolerance. Never a guess: no diagnosis is an answer too.
+The run's own signs come first (an exception, a wrong shape, built-in code), then the numbers (`numerics.explanation`).
+`exact` means that a mistake explains every case to within the tolerance. Never guess: no diagnosis is an answer too.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ from reference import GATES, Case
 
 Array = NDArray[np.floating]
 
-# Other mistakes give these shapes too: numbers must agree.
+# Other mistakes give these shapes too, so the numbers must agree.
 GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
-# So many weights of the wrong shape are listed.
+# At most this many weights of a wrong shape are listed.
 MOST_WEIGHTS = 4
-# What TensorFlow, NumPy and Keras raise where shapes do not fit.
+# Errors that TensorFlow, NumPy and Keras raise for shapes that do not fit.
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 
 
 def diagnose(evidence: Evidence, cases: Sequence[Case]) -> list[Diagnosis]:
-    """Diagnoses, the most telling one first. Empty for a correct answer, and where nothing matches."""
+    """Return the diagnoses, the most telling one first. None for a correct answer, or where nothing matches."""
     if evidence.verdicts and all(verdict.status == "passed" for verdict in evidence.verdicts.values()):
         return []
     return list(_unique(itertools.chain(_candidates(evidence, cases), _from_task2(evidence))))
 
 
 def _from_task2(evidence: Evidence) -> Iterator[Diagnosis]:
-    """Mistakes in the notebook's own copying and comparing; a consequence of what is wrong with the class is none."""
+    """Find mistakes in the notebook's own copying and comparing, apart from consequences of mistakes in the class."""
     for check in ("weights_copied", "comparison"):
         verdict = evidence.verdicts.get(check)
         if verdict is not None and verdict.code is not None and verdict.code.startswith("t2_"):
@@ -72,7 +72,7 @@ def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
 def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis]:
     execution, reading = evidence.execution, evidence.reading
     if "own_work" in evidence.verdicts and evidence.verdicts["own_work"].status == "failed":
-        # Where the built-in layer was looked for says more than that it was found.
+        # The search for the built-in layer says more than the layer itself.
         yield from (found for found in _reached_for(execution) if found.code in NEVER_NEEDED)
         code, params = conviction(execution)
         yield Diagnosis(code=code, params=params, confidence="exact")
@@ -87,7 +87,7 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     exercise = evidence.assignment.cases[0]
     answer = execution.answers.get(exercise.id)
     if answer is None:
-        # The exception only follows from these.
+        # The exception is only a consequence of these.
         if size := size_that_works(execution, exercise):
             yield Diagnosis(code=size[0], params=size[1], confidence="exact")
             return
@@ -135,7 +135,7 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
         if found := _misshapen(execution, answer) or (_without_weights(execution) if nothing_known else None):
             yield found
     yield from rest
-    # What keeps other sizes from an answer is a mistake beside one that is understood.
+    # Failing on other sizes is a separate mistake, beside one that is understood.
     unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
     if execution.explanation and (size := hard_coded_size(execution, exercise, unanswered, reading)):
         yield Diagnosis(code=size[0], params=size[1], confidence="exact")
@@ -149,10 +149,10 @@ def _three_gates(execution: Execution, answer: Answer, exercise: CaseEntry) -> P
 
 
 def _follows(raised: Raised, problem: Problem | None, reading: Reading) -> bool:
-    """Whether an exception is a consequence of what is said already.
+    """Return whether an exception is a consequence of a reported problem.
 
-    Where something is wrong with the class as such, that is what Keras stumbles over, outside of the student's lines. A
-    name with a foreign letter is a name that does not exist.
+    If something is wrong with the class itself, Keras fails on it outside the student's lines. A name with a foreign
+    letter is a name that does not exist.
     """
     if any(f"'{homoglyph.name}'" in raised.message for homoglyph in reading.homoglyphs):
         return True
@@ -175,9 +175,9 @@ def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
 
 
 def _without_weights(execution: Execution) -> Diagnosis | None:
-    """Gates that have no weights.
+    """Report gates that have no weights.
 
-    Where something is known of the answer itself, that says more: the loop was not entered, the cell is made anew.
+    A finding about the answer itself says more: the loop was not entered, or the cell is made anew.
     """
     if execution.parts is None or not execution.parts.without_weights:
         return None
@@ -188,7 +188,7 @@ def _without_weights(execution: Execution) -> Diagnosis | None:
 
 
 def _misshapen(execution: Execution, answer: Answer | None = None) -> Diagnosis | None:
-    """Weights that do not fit; not where all are as wide as the answer, whose shape says so."""
+    """Report weights that do not fit, unless all are as wide as the answer, whose shape shows it already."""
     if execution.parts is None or not execution.parts.misshapen:
         return None
     widths = {(found.shape[-1], found.expected[-1]) for found in execution.parts.misshapen}
@@ -211,7 +211,7 @@ def _reached_for(execution: Execution) -> Iterator[Diagnosis]:
 
 
 def _beyond_the_exercise(evidence: Evidence) -> Iterator[Diagnosis]:
-    """The exercise's own case is right; what does another check say?"""
+    """Report what other checks find when the exercise's own case is right."""
     execution, assignment = evidence.execution, evidence.assignment
     wrong = [case for case in assignment.cases[1:] if not execution.right_numbers(case.id)]
     if problem := hard_coded_size(execution, assignment.cases[0], wrong, evidence.reading):
@@ -231,7 +231,7 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
         and answer.array.shape == case.expected.shape
     }
     if any(np.isnan(array).any() for array in answers.values()):
-        # What the notebook's own Keras layer had answered, nobody can return here: it answers nothing.
+        # NaN is expected if the answer is a module's variable: the notebook's own Keras layer gives no numbers here.
         if not any(answer.output.global_name for answer in evidence.execution.answers.values()):
             yield Diagnosis(code="nan", confidence="exact")
         return
@@ -241,7 +241,7 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
         yield Diagnosis(code="constant_output", params={"value": values[0]}, confidence="exact")
         return
     if not repeats_itself(evidence.execution):
-        # A model that stands creates nothing any more.
+        # A finished model creates no more variables.
         if any(answer.output.created for answer in evidence.execution.repeats.values()):
             yield Diagnosis(code="new_cell_each_step", confidence="likely")
         elif _drops_values(evidence.execution):
@@ -253,7 +253,7 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
 
 
 def _drops_values(execution: Execution) -> bool:
-    """Whether other values are exactly 0 at every call, or the student's code calls something dropout."""
+    """Return whether different values are 0 at every call, or the student's code calls something dropout."""
     if execution.parts is not None and execution.parts.drops:
         return True
     for case_id, second in execution.repeats.items():
@@ -273,7 +273,7 @@ def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
     parts = evidence.execution.parts
     for code in dict.fromkeys(mistake.code for mistake in found.mistakes):
         if code == "gate_layers_mixed" and parts is not None and parts.without_weights:
-            continue  # a gate that has no layers got those of another one: nothing was mixed up
+            continue  # a gate without layers got those of another one: nothing was mixed up
         mistakes = [mistake for mistake in found.mistakes if mistake.code == code]
         params = _merged([dict(mistake.params) for mistake in mistakes])
         told = variant(mistakes) or _variant(code, params, evidence.reading)
@@ -281,7 +281,7 @@ def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
             code=code,
             params={**params, **({"variant": told} if told else {})},
             confidence="exact",
-            # What is no number equals nothing.
+            # NaN equals nothing.
             residual=None if code == "nan" else found.residual,
             runner_up=runner_up,
             also=list(found.also),
@@ -289,7 +289,7 @@ def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
 
 
 def _merged(params: Sequence[Params]) -> Params:
-    """What is said of two mistakes with one name: their gates together, and what both have in common."""
+    """Combine the parameters of two mistakes with one name: all their gates, and the parameters they share."""
     first, *others = params
     merged: Params = {}
     for name, value in first.items():
@@ -302,7 +302,7 @@ def _merged(params: Sequence[Params]) -> Params:
 
 
 def _variant(code: str, params: Params, reading: Reading) -> str | None:
-    # Who adds weights one by one has no `use_bias` to look for.
+    # A class that adds weights one by one has no `use_bias`.
     if code == "bias_missing" and "use_bias" not in reading.source:
         return "weights"
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):

@@ -1,4 +1,4 @@
-"""What a check looks at, and what it says."""
+"""The evidence that a check looks at, and its verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from grader.numerics.comparison import NO_ANSWER, Comparison
 from grader.report.model import CheckStatus, Params
 from grader.task2 import Notebook
 
-# As the driver writes a weight that does not exist yet.
+# The driver's ending for a weight that does not exist yet.
 NO_SHAPE = " None"
 
 
@@ -19,7 +19,7 @@ NO_SHAPE = " None"
 class Verdict:
     """One check's result: the share of its points that is earned, and why.
 
-    `code` is None for a plain pass; the report's reader gets the check's own sentence for it.
+    `code` is None for a plain pass; the reader of the report then sees the check's own sentence.
     """
 
     status: CheckStatus
@@ -51,20 +51,20 @@ class Evidence:
     reading: Reading
     execution: Execution
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    # What the notebook itself does, where the assignment asks for it.
+    # The notebook's own copying and comparing, if the assignment asks for them.
     notebook: Notebook | None = None
-    # What Keras 3 had made of it, where Keras 2 is graded because that is worth more.
+    # The evidence under Keras 3, where Keras 2 is graded because it earned more.
     instead_of: Evidence | None = None
 
     @property
     def exercise(self) -> str:
-        """Id of the exercise's own case."""
+        """Return the id of the exercise's own case."""
         return self.assignment.cases[0].id
 
     def comparison(self, case_id: str) -> Comparison:
         return self.execution.comparisons.get(case_id, NO_ANSWER)
 
     def earned(self, check: str) -> float:
-        """Share of points that an earlier check earned; 0 when the assignment does not have it."""
+        """Return the share of points that an earlier check earned; 0 when the assignment does not have it."""
         verdict = self.verdicts.get(check)
         return verdict.earned if verdict else 0.0

@@ -1,7 +1,7 @@
-"""Which code an exception of the student's code gets, and which advice fits it.
+"""Codes for exceptions of the student's code, and advice that fits each.
 
 Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md; ``variant`` in `params` says
-which of the sentences of a code fits (see `grader.report.messages`).
+names the matching sentence of a code (see `grader.report.messages`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from grader.report.server_paths import clean_message, in_brief
 from grader.sandbox.protocol import Raised
 
 OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
-# What Python and TensorFlow say where the kernel refuses another thread.
+# The messages of Python and TensorFlow when the kernel refuses another thread.
 NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
 TF1_NAMES = re.compile(
@@ -30,30 +30,30 @@ RESERVED = re.compile(
     r"|`Model\.(\w+)` attribute is reserved"
     r"|Can't set the attribute \"(\w+)\", likely because it conflicts"
 )
-# Attributes of Keras' that hold something else after such a line, and fail later, in Keras' own code.
+# Keras' own attributes that such a line overwrites; Keras' code then fails later.
 OVERWRITES = re.compile(
     r"^[ \t]*self\.(call|build|name|get_config|compute_output_shape|compute_mask)[ \t]*=[^=]", re.MULTILINE
 )
 NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
-#: Types of objects of which people ask attributes of others -> which advice fits.
+#: Types of objects that students ask for attributes of other objects -> the matching advice.
 OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
 # A method that gets more arguments than it has parameters. Keras binds the arguments of `call` without naming it.
 TOO_MANY = re.compile(r"(\w+)\(\) takes \d+ positional arguments? but|(too many positional arguments)$")
-# As Keras 3 calls a model or a layer without a method `call`.
+# Keras 3's message about a model or a layer without a method `call`.
 NO_CALL = re.compile(r"^(?:Model|Layer) (\w+) does not have a `call\(\)` method")
 NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")
-# One row of a batch where the whole was meant: a line took the rows of a tensor apart.
+# One row of a batch instead of the whole batch: a line split a tensor into its rows.
 ONE_ROW = re.compile(r"found ndim=1\b|must be >= 2|at least rank 2")
 # A product of matrices where two shapes are equal, as those of a gate and a state are.
 MATRIX_PRODUCT = re.compile(r"\bmatmul\(|[\w)\]] *@")
 UNFIT = re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]")
 TAKES_TWO = re.compile(r"\w+\s*,\s*\w+\s*=[^=]")
-# What Keras' constructor would have made.
+# Attributes that Keras' constructor would have made.
 BEFORE_SUPER = re.compile(
     r"super\(\)\.__init__\(\)|forgot to call `super|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
     r"_is_graph_network|_call_spec|_auto_track_sub_layers|_obj_reference_counts_dict|_layers|_self_\w+)'"
 )
-#: kind of error -> how to know it from its type and message. The first one that matches counts.
+#: Kind of error -> how to recognise it by its type and message. The first match wins.
 VARIANTS = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
@@ -87,10 +87,10 @@ def is_out_of_memory(raised: Raised) -> bool:
 
 
 def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem:
-    """Which code an exception of the student's code gets.
+    """Choose the code for an exception of the student's code.
 
     Args:
-        reading: where its lines can be looked up.
+        reading: for looking up its lines.
     """
     message = clean_message(raised.message)
     kinds = {raised.type, *raised.bases}
@@ -102,7 +102,7 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem
         return "reserved_name", {**params, "name": overwritten[1], "line": line}
     if match := MISSING_ARGUMENT.search(message):
         params["argument"] = match[1]
-        # Without a frame of the student's it is our own call of the class or of the model that lacks an argument.
+        # Without one of the student's frames, our own call of the class or of the model lacks an argument.
         if not raised.lines:
             return ("init_signature" if raised.in_init else "call_signature"), params
         return "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
@@ -145,10 +145,10 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem
 
 
 def error_variant(type: str, message: str, lines: Sequence[str] = (), source: str = "") -> Params:
-    """Which advice fits an error.
+    """Choose the advice that fits an error.
 
     Args:
-        lines: of the student's code, the last one raised it.
+        lines: lines of the student's code; the last one raised the error.
     """
     if lines and OWN_ERROR.match(lines[-1]):
         return {"variant": "own"}
@@ -164,19 +164,19 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
 
 
 def indentation(message: str) -> Params:
-    """Whether a syntax error is one of indentation."""
+    """Return whether a syntax error is one of indentation."""
     if "inconsistent use of tabs" in message:
         return {"variant": "tabs"}
     return {"variant": "indent"} if INDENTATION.search(message) else {}
 
 
 def once(lines: Sequence[int]) -> list[int]:
-    """The lines that an exception passed through, without those that an endless recursion comes by again and again."""
+    """List the lines that an exception passed through, without the repetitions of an endless recursion."""
     return list(dict.fromkeys(lines))
 
 
 def _missing_self(raised: Raised, message: str, source: str) -> Params | None:
-    """The method that does not know `self`, or is given one argument more than it has parameters."""
+    """Find the method that does not know `self`, or gets one argument more than it has parameters."""
     unknown, too_many = UNKNOWN_NAME.search(message), TOO_MANY.search(message)
     if unknown and unknown[1] == "self" and raised.lines:
         return without_self(source, at=raised.lines[-1])

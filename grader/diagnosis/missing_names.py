@@ -1,7 +1,7 @@
-"""Why something that the class needs is not there: the statement that was to bring it failed.
+"""Reasons why something that the class needs is missing: the statement that defines it failed.
 
-A class that uses what an import of a missing module was to bring raises a `NameError`, and so does one that uses a
-class whose own statement failed. What is wrong is that statement.
+A class raises a `NameError` if it uses a name from an import of a missing module. So does a class that uses a
+class whose own statement failed. The real mistake is that statement.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from grader.sandbox.protocol import Raised, StatementFailed
 
 UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
-# What somebody else's answer, and the grader itself, may be called.
+# Possible module names of somebody else's answer, and of the grader itself.
 OTHER_WORK = re.compile(r"(?:.*[._])?(?:solutions?|answers?|expected|grader|reference|app)(?:[._].*)?$", re.IGNORECASE)
-#: Packages that people import for such an exercise; what is named otherwise is mostly a file of the student's own.
+#: Packages that people import for such an exercise; other names are mostly the student's own files.
 FAMILIAR = frozenset(
     """
     torch torchvision torchaudio torchtext pytorch_lightning lightning jax jaxlib flax haiku optax mxnet theano lasagne
@@ -34,16 +34,16 @@ FAMILIAR = frozenset(
 
 
 def behind_missing_name(raised: Raised, execution: Execution) -> Problem | None:
-    """Why a name does not exist that the class uses; None where nothing failed that was to bring it."""
+    """Explain why a name that the class uses does not exist; None where no statement that defines it failed."""
     found = UNKNOWN_NAME.search(raised.message)
     return _behind(found[1], execution) if found else None
 
 
 def behind_missing_module(failed: StatementFailed | Raised, name: str | None = None) -> Problem | None:
-    """What is missing where an import failed for want of a module.
+    """Say what is missing when an import fails for want of a module.
 
     Args:
-        name: what the import was to bring.
+        name: the name that the import would define.
     """
     where: Params = {} if name in (None, "*") else {"name": name}
     if isinstance(failed, StatementFailed):
@@ -63,7 +63,7 @@ def behind_missing_module(failed: StatementFailed | Raised, name: str | None = N
 
 
 def behind_failure(failed: StatementFailed, execution: Execution, name: str | None = None) -> Problem | None:
-    """Why a statement failed that was to bring something; None where nothing but its own error says so."""
+    """Explain why a defining statement failed; None where only its own error gives a reason."""
     if problem := behind_missing_module(failed, name):
         return problem
     if tried := at_import(failed.line, execution):
@@ -73,7 +73,7 @@ def behind_failure(failed: StatementFailed, execution: Execution, name: str | No
 
 
 def follows_from_another(failed: StatementFailed, execution: Execution) -> bool:
-    """Whether a statement failed for want of a name that an earlier one was to bring, and failed."""
+    """Return whether a statement failed for want of a name that an earlier, failed statement would define."""
     missing = UNKNOWN_NAME.search(failed.message)
     return missing is not None and _bringer(missing[1], execution, failed.line) is not None
 
@@ -91,9 +91,9 @@ def _behind(name: str, execution: Execution, before: int | None = None) -> Probl
 
 
 def _bringer(name: str, execution: Execution, before: int | None) -> StatementFailed | None:
-    """The last statement that failed and was to bring a name."""
+    """Find the last failed statement that would define a name."""
     failures = [failed for failed in execution.statements_failed if before is None or failed.line < before]
     named = [failed for failed in failures if name in failed.binds]
-    # A star may have stood for anything.
+    # A star import may have meant any name.
     found = named or [failed for failed in failures if "*" in failed.binds]
     return found[-1] if found else None

@@ -1,4 +1,4 @@
-"""Which of the sentences of a code fits a mistake of the bank, where those with one code differ in what they do."""
+"""The sentence of a code that fits a mistake of the bank, where mistakes with one code differ in what they do."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ VARIANTS = {
 
 
 def variant(mistakes: Sequence[Mistake]) -> str | None:
-    """The variant of mistakes with one code, where they all have the same one."""
+    """Return the variant of mistakes with one code, if they all have the same one."""
     found = {VARIANTS.get(mistake.name) for mistake in mistakes}
     return found.pop() if len(found) == 1 else None

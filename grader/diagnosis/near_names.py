@@ -1,6 +1,6 @@
-"""Which name was probably meant where one does not exist, and which method forgot `self`.
+"""The name that was probably meant in place of a missing one, and the method that forgot `self`.
 
-The source is searched by expressions and never parsed: parsing strange code costs more than this process may spend.
+Regular expressions search the source. It is never parsed: parsing odd code costs more than this process may spend.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})[ \t]*(?::[^=\n]{0,80})?=(?!=)")
 WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")
 METHODS = re.compile(r"^[ \t]+def[ \t]+(\w{1,60})[ \t]*\([ \t\n]*(?:(\*{0,2}\w{1,60})|\))", re.MULTILINE)
 LAYER = re.compile(r"fc[XH][IFCO]")
-#: What the exercise needs of TensorFlow, and where it is.
+#: Names that the exercise needs from TensorFlow, and their places.
 IN_TENSORFLOW = {
     name: prefix + name
     for prefix, names in {
@@ -29,10 +29,10 @@ IN_TENSORFLOW = {
     }.items()
     for name in names.split()
 }
-# Two names this much alike are probably meant to be one.
+# Two names this similar are probably meant to be one.
 ALIKE = 0.75
 MOST_WORDS = 5000
-# So many characters above a def may be its decorator.
+# A decorator may stand this many characters above its def.
 DECORATOR = 200
 
 
@@ -49,7 +49,7 @@ def meant(name: str, source: str) -> Params:
 
 
 def meant_attribute(owner: str, name: str, source: str) -> Params:
-    """As `meant`, for an attribute that an object does not have.
+    """Guess a missing attribute of an object, as `meant` does for names.
 
     Args:
         owner: name of its class, or of the module.
@@ -59,7 +59,7 @@ def meant_attribute(owner: str, name: str, source: str) -> Params:
     if re.search(rf"\bclass[ \t]+{re.escape(owner)}\b", source):
         methods = {method for method, _ in METHODS.findall(source)}
         names = {*SET_ON_SELF.findall(source), *methods} - {name}
-        if LAYER.fullmatch(name):  # one of the eight is no misspelling of another
+        if LAYER.fullmatch(name):  # one of the eight is not a misspelling of another
             names = {other for other in names if not LAYER.fullmatch(other)}
         return _similar(name, names) or {"variant": "own"}
     return {}
@@ -74,7 +74,7 @@ def _similar(name: str, names: set[str]) -> Params:
 
 
 def without_self(source: str, *, method: str | None = None, at: int | None = None) -> Params | None:
-    """The def of a method of that name, or the one that a line is in, if its first parameter is not `self`."""
+    """Find the def of a method by name or by a line in it, if its first parameter is not `self`."""
     if at is not None:
         end = sum(len(line) + 1 for line in source.split("\n")[:at])
         defs = deque(METHODS.finditer(source, 0, end), maxlen=1)

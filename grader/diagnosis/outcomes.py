@@ -1,4 +1,4 @@
-"""Reads the structural outcome of a run: which code names what happened, before any number is looked at.
+"""Names the structural outcome of a run, before any number is looked at.
 
 Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md.
 """
@@ -20,13 +20,13 @@ from grader.numerics.forms import PLAIN
 from grader.report.model import Params, Status
 from grader.report.server_paths import in_brief
 
-# What stands in brackets after the name of the class.
+# The text in brackets after the name of the class.
 BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
 PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
 
 
 def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
-    """How a run ended that did not come to its own end."""
+    """Name the ending of a run that did not finish."""
     outcome = execution.outcome
     if limit := limit_status(outcome):
         return limit
@@ -46,7 +46,7 @@ def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
 
 
 def structural_problem(execution: Execution, reading: Reading) -> Problem | None:
-    """What is wrong with the class as such."""
+    """Name what is wrong with the class itself."""
     found = execution.class_found
     if found is None:
         return None
@@ -64,7 +64,7 @@ def structural_problem(execution: Execution, reading: Reading) -> Problem | None
 
 
 def _base(bases: Sequence[str], reading: Reading) -> Params:
-    """What the class is derived from, in the student's own words where they can be read off its line."""
+    """Name the base of the class, in the student's own words if its line shows them."""
     line = reading.frame(reading.class_line, "").code if reading.class_line is not None else ""
     written = BASES.search(line)
     base = written[1].strip() if written else (bases[1] if len(bases) > 1 else "").rpartition(".")[2]
@@ -75,7 +75,7 @@ def _base(bases: Sequence[str], reading: Reading) -> Params:
     return {"base": base}
 
 
-#: What a run that never came to a class may have run into, and the status that this is.
+#: Limits that a run may hit before it gets to a class, and the resulting status.
 LIMITS_AT_IMPORT = {
     "timeout": Status.TIME_LIMIT,
     "memory": Status.MEMORY_LIMIT,
@@ -84,10 +84,10 @@ LIMITS_AT_IMPORT = {
 
 
 def missing_class(execution: Execution, class_line: int | None = None) -> Problem:
-    """Why the name LSTM does not exist after all statements ran.
+    """Explain why the name LSTM does not exist after all statements ran.
 
     Args:
-        class_line: where the submission binds the class.
+        class_line: the line where the submission binds the class.
     """
     failures = execution.statements_failed
     for failed in failures:
@@ -109,7 +109,7 @@ def missing_class(execution: Execution, class_line: int | None = None) -> Proble
     return "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
 
 
-#: A size that does not follow the case -> the code of the mistake.
+#: A size that should follow the case and does not -> the code of the mistake.
 HARD_CODED = {
     "batch": "hardcoded_batch",
     "units": "hardcoded_units",
@@ -125,11 +125,11 @@ LEAST_SIZE = 10
 
 
 def size_that_works(execution: Execution, exercise: CaseEntry) -> Problem | None:
-    """What a class that failed for the exercise expects of a size: another number, or more steps than there are."""
+    """Find a size that a class which failed for the exercise expects: another number, or more steps than there are."""
     for name, size in execution.hard_coded.items():
         return HARD_CODED[name], {"works": size, "needed": getattr(exercise, name)}
     beyond = PAST_THE_END.search(execution.raised[0].message) if execution.raised else None
-    # Steps are the only thing that a class counts one after the other.
+    # A class counts only steps one after the other.
     if beyond and int(beyond[1]) == exercise.timesteps not in (exercise.batch, exercise.units):
         lines = execution.raised[0].lines[-1:]
         params: Params = {"index": exercise.timesteps, "last": exercise.timesteps - 1}
@@ -140,9 +140,9 @@ def size_that_works(execution: Execution, exercise: CaseEntry) -> Problem | None
 def hard_coded_size(
     execution: Execution, exercise: CaseEntry, wrong: Sequence[CaseEntry], reading: Reading
 ) -> Problem | None:
-    """Right on the exercise's shape and wrong on another: which size of the exercise does the answer keep?"""
+    """Find the exercise's size that an answer keeps, when it is right on the exercise's shape and wrong on another."""
     if execution.form is not None and not execution.form.is_whole:
-        return None  # the loop counts something else than the steps, wherever that may end
+        return None  # the loop counts something other than steps, wherever that ends
     for case in wrong:
         answer = execution.answers.get(case.id)
         if execution.form != PLAIN or answer is None or answer.output.shape is None or len(answer.output.shape) != 3:
@@ -166,7 +166,7 @@ def hard_coded_size(
         for code, here, there in sizes:
             if here != there and str(here) in numbers and str(there) in numbers:
                 return code, {}
-            # The first index that this case does not have and the exercise has: the sizes of a case are all different.
+            # The first index that exists in the exercise but not in this case. The sizes of a case are all different.
             if beyond and int(beyond[1]) == there < here:
                 return code, {}
         for (code, here, there), constant in zip(sizes, CONSTANTS.values(), strict=True):
@@ -176,7 +176,7 @@ def hard_coded_size(
 
 
 def _class_text(reading: Reading) -> str:
-    """The source from the class on."""
+    """Return the source from the class on."""
     return "\n".join(reading.source.split("\n")[(reading.class_line or 1) - 1 :])
 
 

@@ -1,8 +1,8 @@
-"""What a submission reached for that the exercise has no use for, and what is to be said about it.
+"""Forbidden things that a submission tried and that the exercise does not need, and how to report them.
 
-The box says what was tried and where (`grader/runner/attempts.py`). Alone it costs nobody anything: reading a data set
-or installing a package is honest. Where the class fails *because of it*, it is the diagnosis; where the answer is wrong
-and nothing else explains it, likewise; beside a right answer it is for the teacher to see.
+The box reports each attempt and its line (`grader/runner/attempts.py`). By itself an attempt costs nothing: reading a
+data set or installing a package is honest. If the class fails *because of it*, it is the diagnosis. So it is if the
+answer is wrong and nothing else explains that. Beside a right answer, it is for the teacher to see.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ from grader.sandbox.protocol import Attempt, Raised
 
 Problem = tuple[str, Params]
 
-#: While these run, nothing is at work but the class itself.
+#: During these phases only the class itself runs.
 OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradients"})
-#: Nothing honest needs these, whenever they are tried.
+#: No honest code needs these, in any phase.
 NEVER_NEEDED = frozenset({"frame_walk", "gc_reference"})
-#: What touches the grader itself; it is told as that and as nothing else.
+#: Attempts on the grader itself; they are reported as such and as nothing else.
 OF_THE_GRADER = frozenset({"result_pipe", "grader_module"})
-#: Keras' own recurrent code, written into the submission. Who may copy what is for the teacher to say.
+#: Keras' own recurrent code, written into the submission. The teacher decides who may copy it.
 COPIED = "copied_source"
-# Logging looks at a caller's name and line, and helpers that print a variable's name at the caller's variables. Looking
-# into frames further up, or at what only the grader has, is something else.
+# Logging reads a caller's name and line, and helpers that print a variable's name read the caller's variables. It is
+# different to look into frames further up, or at objects that only the grader has.
 INTO_FRAMES = re.compile(r"\bf_(?:locals|globals)\b")
 FURTHER_UP = re.compile(
     r"\bf_back\s*\.\s*f_back\b|\b(\w+)\s*=\s*\1\.f_back\b|\b_getframe\(\s*[2-9]|['\"](?:f_back|self)['\"]"
 )
 ALL_FRAMES = re.compile(r"\b(?:_current_frames|f_builtins)\b")
-# Names by which somebody knows the grader's objects in memory.
+# Names that show knowledge of the grader's objects in memory.
 OUR_OBJECTS = re.compile(
     r"['\"](?:Driver|Channel|StudentModule|Phases)['\"]"
     r"|\b(?:_channel|_phases|no_recurrence|recurrent_stubs|student_module|lockdown)\b"
 )
-# How somebody asks for a module by its name.
+# Ways to ask for a module by its name.
 ASKED_FOR = (
     r"^[ \t]*import\b[^\n#]{{0,200}}\b{0}\b|\bfrom\s+{0}\s+import\b"
     r"|\bmodules\s*(?:\[|\.\w+\()\s*['\"]{0}['\"]|\b(?:import_module|__import__)\(\s*['\"]{0}['\"]"
 )
-# Keras makes this folder before it downloads anything.
+# Keras makes this folder before any download.
 DOWNLOADS = "/.keras"
 
 
 def behind(raised: Raised, execution: Execution) -> Problem | None:
-    """What was tried on the very line that raised; a library asks for settings before it does what it was told to."""
+    """Find the attempt on the very line that raised; a library reads settings before it does its real work."""
     tried = [
         attempt
         for attempt, phase in execution.attempts
@@ -57,7 +57,7 @@ def behind(raised: Raised, execution: Execution) -> Problem | None:
 
 
 def at_import(line: int, execution: Execution) -> Problem | None:
-    """What was tried by the statement that begins on `line` and failed."""
+    """Find the attempt by the failed statement that begins on `line`."""
     failed = [statement.line for statement in execution.statements_failed]
     for attempt, phase in execution.attempts:
         begun = [start for start in failed if start <= attempt.line]
@@ -67,7 +67,7 @@ def at_import(line: int, execution: Execution) -> Problem | None:
 
 
 def reached_for(execution: Execution) -> Iterator[Problem]:
-    """What the class tried, in order, and the functions of libraries that were replaced."""
+    """Yield what the class tried, in order, and the library functions that were replaced."""
     if execution.patched:
         yield "monkeypatch", {"functions": list(execution.patched)}
     for attempt, phase in execution.attempts:
@@ -76,10 +76,10 @@ def reached_for(execution: Execution) -> Iterator[Problem]:
 
 
 def attacks(execution: Execution, source: str) -> Iterator[tuple[Params, int | None]]:
-    """Find signs of an attack on the grader itself: parameters and line. Numbers decide, and a teacher.
+    """Find signs of an attack on the grader itself: parameters and line. The numbers and a teacher decide.
 
     Args:
-        source: of the submission. What was done may be honest; what it was done for stands there.
+        source: the submission's code. An attempt may be honest; the code shows its purpose.
     """
     if execution.forged:
         yield {"variant": "forged"}, None
@@ -101,14 +101,14 @@ def _looks_into_others(source: str) -> bool:
 
 
 def _means_us(attempt: Attempt, source: str) -> bool:
-    """Whether the source itself says so: a look at all modules, or at all objects, meets ours too."""
+    """Return whether the source itself names our objects: a look at all modules, or all objects, meets ours too."""
     if attempt.code == "grader_module":
         return re.search(ASKED_FOR.format(re.escape(attempt.what)), source, re.MULTILINE) is not None
     return attempt.code == "result_pipe" or OUR_OBJECTS.search(source) is not None
 
 
 def worth_a_look(execution: Execution) -> Iterator[tuple[str, Params, int | None]]:
-    """What a teacher is told where it is no diagnosis: code, parameters and line. Asking for a setting is honest."""
+    """Yield attempts for the teacher, no diagnoses: code, parameters and line. Asking for a setting is honest."""
     if execution.patched:
         yield "monkeypatch", {"functions": list(execution.patched)}, None
     for attempt, phase in execution.attempts:

@@ -14,16 +14,16 @@ from grader.numerics.forms import IN_ORDER, Form
 from grader.report.model import Params
 from grader.sandbox.protocol import CaseOutput
 
-# NumPy's names of the types of numbers.
+# NumPy's names for types of numbers.
 NUMBERS = re.compile(r"u?int|b?float|bool|complex")
 WHOLE_NUMBERS = re.compile(r"u?int|bool")
-#: What a container is called -> its code; others have `wrong_kind`.
+#: Name of a container -> its code; others have `wrong_kind`.
 CONTAINERS = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns_dict", "NoneType": "returns_none"}
 
-#: Of the axes batch, time and unit -> the code of the mistake.
+#: Order of the axes batch, time and unit -> the code of the mistake.
 ORDERS: dict[tuple[int, ...], str] = {(1, 0, 2): "time_major", (0, 2, 1): "wrong_stack_axis"}
 
-#: What an answer of this form lacks, by the code or the implied mistake of its `Steps`.
+#: The missing part of an answer of this form, by the code or the implied mistake of its `Steps`.
 LACKING: dict[str, Problem] = {
     "last_step": ("returns_last_only", {}),
     "first_step": ("return_inside_loop", {}),
@@ -36,7 +36,7 @@ LACKING: dict[str, Problem] = {
     "next x, the last twice": ("missing_step", {"variant": "late"}),
 }
 
-#: What an answer has too much -> the variant of its shape's code.
+#: The surplus part of an answer -> the variant of its shape's code.
 EXTRA = {
     "extra_first_step": "one_more",
     "extra_last_step": "one_more",
@@ -54,12 +54,12 @@ def output_problem(
 
     Args:
         expected: ``(batch, timesteps, units)``.
-        form: in which its numbers are right, or are explained by something else; where shapes alone would be a guess.
-        features: of the input.
+        form: the form in which the numbers are right, or have another explanation; a shape alone would be a guess.
+        features: number of features of the input.
     """
     params: Params = {"expected": list(expected), "actual": output.shape, "kind": output.kind}
     if output.kind in CONTAINERS:
-        # The last h and c have no axis of time.
+        # The last h and c have no time axis.
         states = output.kind == "tuple" and output.parts and all(len(part) == 2 for part in output.parts)
         return CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
     if output.shape is None or not NUMBERS.match(output.dtype or ""):
@@ -125,7 +125,7 @@ def _shape_problem(
 
 
 def three_gates(output: CaseOutput, found: Sequence[str], features: int, units: int) -> Problem | None:
-    """A model whose weights are those of three gates, as a GRU has them.
+    """Recognise a model whose weights are those of three gates, as in a GRU.
 
     Args:
         found: paths of its weights with their shapes.
@@ -137,11 +137,11 @@ def three_gates(output: CaseOutput, found: Sequence[str], features: int, units: 
 
 
 def steps_problem(form: Form | None) -> Problem | None:
-    """Which steps an answer lacks, of which the numbers that are there are understood."""
+    """Name the steps that an answer lacks, if its other numbers are understood."""
     if form is None or form.is_whole:
         return None
     if form.layout.steps.code == "first_step" and form.place is not None:
-        return None  # a list of steps has the first one, whatever else is in it
+        return None  # a list of steps contains the first one, whatever else is in it
     if form.taken is not None:
         first, stride = form.taken
         if stride == 1:
@@ -154,14 +154,14 @@ def other_number_of_weights(output: CaseOutput, timesteps: int) -> Problem | Non
     """Name the mistake behind more or fewer weights than one cell needs."""
     if output.kernels >= 4 * timesteps:
         return "cell_per_step", {"cells": output.kernels // 4}
-    # The second layer's input has as many numbers as the state, so all its weights look like recurrent ones.
+    # The second layer's input is as wide as the state, so all its weights look recurrent.
     if output.kernels == 4 and output.recurrent_kernels >= 12 and output.recurrent_kernels % 8 == 4:
         return "two_layers", {"layers": (output.recurrent_kernels + 4) // 8}
     return None
 
 
 def default_as_width(execution: Execution, output: CaseOutput, units: int) -> Params:
-    """``default_of``: the constructor's parameter whose default is the width of the answer, if that is wrong."""
+    """Name the constructor's parameter (``default_of``) whose default is the answer's width, if that is wrong."""
     width = output.shape[-1] if output.shape else None
     if execution.constructed is None or width is None or width == units:
         return {}

@@ -1,4 +1,4 @@
-"""What is behind wrong answers: a wrong form, known mistakes, and which parts are right all the same."""
+"""Explanation of wrong answers: a wrong form, known mistakes, and the parts that are still right."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def understood(
     table_of: Callable[[Case], Table],
     tolerance: Tolerance,
 ) -> Execution:
-    """With what explains the numbers, and what is right about them, where they are wrong and the student's own.
+    """Add the explanation of the numbers, and the right parts, where the numbers are wrong and the student's own.
 
     Args:
-        cases: the assignment's, the exercise's own first.
+        cases: the assignment's cases, the exercise's own first.
     """
     answers = {id: answer for id, answer in execution.answers.items() if answer.arrays}
     if execution.depends_on_built_in or all(execution.comparisons[id].close for id in answers):
@@ -47,17 +47,17 @@ def understood(
     as_read = {case.spec.id: _compared(form, answers, case, tolerance) for case in answered}
     execution = replace(execution, as_read=as_read)
     right_parts = _right_parts(execution, cases[0], numbers) - form.wrong
-    # Repairs are looked for in answers that are wrong, and in nothing else.
+    # Repairs are only searched for in wrong answers.
     is_open = execution.explanation is None and form.is_whole and not any(each.close for each in as_read.values())
     return replace(execution, right_parts=right_parts, repair=repair(numbers, cases) if is_open else {})
 
 
 def _right_form(answers: Mapping[str, Answer], exercise: Case, tolerance: Tolerance) -> Form | None:
-    """The form in which the numbers of the exercise's own case are right."""
+    """Find the form in which the numbers of the exercise's own case are right."""
     if exercise.spec.id not in answers:
         return None
     forms = [form for form, _ in forms_of(answers[exercise.spec.id].content, exercise.expected.shape)]
-    # Where there is a whole sequence, a single step beside it is not the answer.
+    # If there is a whole sequence, a single step beside it is not the answer.
     forms = [form for form in forms if form.is_whole] or sorted(forms, key=lambda form: bool(form.wrong))
     return next((form for form in forms if _compared(form, answers, exercise, tolerance).close), None)
 
@@ -67,12 +67,12 @@ def _read(form: Form, answers: Mapping[str, Answer], case: Case) -> Array | None
 
 
 def _compared(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: Tolerance) -> Comparison:
-    """The comparison of what there is: where an answer of this form has no number, it differs in nothing."""
+    """Compare the available numbers: where an answer of this form has none, nothing differs."""
     answer, read = answers[case.spec.id], _read(form, answers, case)
     if read is None:
         return Comparison(close=False, same_shape=False, shape=None)
     filled = np.where(form.known(answer.content, case.expected.shape), read, case.expected)
-    # A type of few digits is a matter of form as well.
+    # A type with few digits is a matter of form too.
     rounding = 1.01 * ROUNDING.get(answer.output.dtype or "", 0.0)
     return compare(filled, case.expected, atol=tolerance.atol, rtol=tolerance.rtol + rounding)
 
@@ -80,7 +80,7 @@ def _compared(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: 
 def _explained(
     execution: Execution, answers: Mapping[str, Answer], cases: Sequence[Case], table_of: Callable[[Case], Table]
 ) -> Execution:
-    """With the mistakes that give these numbers, and the form in which they give them."""
+    """Add the mistakes that give these numbers, and the form of the answers."""
     contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
     if repeats_itself(execution):
         idle = idle_arrays(execution.gradients.reach) if execution.gradients else frozenset()
@@ -106,12 +106,12 @@ def _right_parts(execution: Execution, exercise: Case, numbers: Mapping[str, Arr
         return frozenset(PARTS)
     if execution.explanation is not None:
         return execution.explanation.right_parts
-    # What is the same everywhere, or another at every call, is no answer, whatever the probes may say.
+    # An answer that is constant, or changes at every call, earns nothing, whatever the probes say.
     if not form.is_whole or not np.ptp(answer) or not repeats_itself(execution):
         return frozenset()
     asked = probes.questions(exercise.spec.features, exercise.spec.units)
     shapes = {question.spec.id: question.expected.shape for question in asked}
     read = {id: form.read(probed.content, shapes[id]) for id, probed in execution.probed.items()}
     right = probes.right_parts(asked, {id: array for id, array in read.items() if array is not None})
-    # The probes hear h and c where they are small. What is right there and wrong elsewhere is how they are used later.
+    # The probes test h and c at small values. A part that is right there and wrong elsewhere is used wrongly later.
     return right if len(right) < len(PARTS) else right - RECURRENCE

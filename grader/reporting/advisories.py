@@ -1,4 +1,4 @@
-"""The remarks of a report: what costs no points, and is for the student or the teacher to know."""
+"""The remarks of a report: facts for the student or the teacher that cost no points."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from grader.report.model import HELD, Advisory, Diagnosis, Params
 from grader.report.server_paths import in_brief
 from grader.sandbox.protocol import Parts
 
-# Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
+# Honest files come nowhere near. Without a limit, the report of a hostile file would be a hundred times its size.
 MOST_ADVISORIES = 50
-# What makes the name of the exercise's cell.
+# Code that makes the name of the exercise's cell.
 MAKES_CELL = re.compile(
     r"^[ \t]*class[ \t]+LSTMCell\b|^LSTMCell[ \t]*=|\bimport[ \t][^\n]{0,200}\bLSTMCell\b", re.MULTILINE
 )
-# How TensorFlow calls a tensor that a call has left behind; what it says more means nothing to a student.
+# TensorFlow's phrase for a tensor left over from a call; the rest of the message means nothing to a student.
 OUT_OF_SCOPE = "is out of scope and cannot be used here"
-# The package that is Keras 2 whatever TensorFlow's own Keras is.
+# The package that is always Keras 2, whatever TensorFlow's own Keras is.
 KERAS2_BY_NAME = "tf_keras"
-# Of the CPU time that a run may take: beyond it another machine may end it.
+# Share of a run's CPU limit: a run beyond it may hit the limit on another machine.
 SLOW_SHARE = 0.5
 
 
 def advisories_of(reading: Reading, filename: str) -> list[Advisory]:
-    """The remarks on a submission of which nothing ran."""
+    """Return the remarks on a submission of which nothing ran."""
     found = reading.advisories[:MOST_ADVISORIES]
     return [_advisory(advisory.code, advisory.params, advisory.line, reading, filename) for advisory in found]
 
@@ -40,7 +40,7 @@ def _advisory(code: str, params: Params, line: int | None, reading: Reading, fil
 
 
 def advisories_on(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
-    """The remarks on a submission that was run."""
+    """Return the remarks on a submission that was run."""
     reading, execution = evidence.reading, evidence.execution
     found = [(HELD, params, line) for params, line in attacks(execution, reading.source)]
     found += [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
@@ -64,7 +64,7 @@ def advisories_on(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: 
 
 
 def _lost_cell(evidence: Evidence) -> tuple[Params, int | None] | None:
-    """Why the exercise's own cell stood in for the student's, and the line; None where it did not."""
+    """Explain why the exercise's own cell replaced the student's, with the line; None where it did not."""
     source = evidence.reading.source
     if not re.search(r"\bLSTMCell\(", source):
         return None
@@ -82,7 +82,7 @@ def _lost_cell(evidence: Evidence) -> tuple[Params, int | None] | None:
 
 
 def _stopped_by(evidence: Evidence) -> Params:
-    """Say what stood in the way of the other generation of Keras."""
+    """Name the problem under the other generation of Keras."""
     for lost in evidence.execution.lost_imports()[:1]:
         if KERAS2_BY_NAME in lost.message:
             return {"variant": "by_name"}
@@ -97,7 +97,7 @@ def _stopped_by(evidence: Evidence) -> Params:
 
 
 def _by_kind(parts: Parts) -> Params:
-    """Weights that Keras does not know of, by how they are held."""
+    """Group the weights that Keras does not know of by how they are held."""
     params: Params = {"variant": "all"} if parts.knows_none else {}
     for kind in ("holder", "variable"):
         if found := [name for name, k in parts.untracked.items() if k == kind]:

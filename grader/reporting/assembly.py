@@ -1,4 +1,4 @@
-"""What is said of a submission: from the evidence to a report."""
+"""The report on a submission, made from the evidence."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ def report_on(
     stages: Stages,
     artefacts: Sink | None,
 ) -> Report:
-    """The report on a submission that was run.
+    """Return the report on a submission that was run.
 
     Args:
-        checks: with lines of the module text, as they come out of `run_checks`.
-        cases: the assignment's, in its order.
+        checks: the result of `run_checks`, with lines of the module text.
+        cases: the assignment's cases, in its order.
     """
     reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
     outcome = execution.outcome
@@ -107,7 +107,7 @@ def report_on(
 def _case_results(evidence: Evidence, cases: Sequence[Case], artefacts: Sink | None) -> list[CaseResult]:
     tolerance = evidence.assignment.tolerance
     verdict = evidence.verdicts.get("equivalence")
-    # Without the weights of Keras any number differs from any other.
+    # Without the weights of Keras, no comparison means anything.
     comparable = verdict is None or verdict.code != "parts_not_found"
     results = [
         (found if comparable else found.without_numbers()).result(
@@ -129,7 +129,7 @@ def _case_results(evidence: Evidence, cases: Sequence[Case], artefacts: Sink | N
 
 
 def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | None:
-    """The name under which the arrays of a public case are kept now; of another shape they make no picture."""
+    """Store the arrays of a public case and return their name; arrays of another shape make no picture."""
     answer = evidence.execution.answers.get(case.spec.id)
     if case.spec.visibility != "public" or answer is None or answer.array is None:
         return None
@@ -141,7 +141,7 @@ def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | Non
 
 
 def _localised(items: Sequence[Located], reading: Reading, filename: str) -> list[Located]:
-    """Lines of the joined module text become lines the student knows."""
+    """Convert lines of the joined module text to lines that the student knows."""
     localised = []
     for item in items:
         line = item.params.get("line")
@@ -154,8 +154,8 @@ def _localised(items: Sequence[Located], reading: Reading, filename: str) -> lis
 
 
 def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
-    """The exception that kept the exercise's own case from an answer, else the first one of another case."""
-    # A gradient that cannot be taken is our own question, and a check says what came of it.
+    """Return the exception that kept the exercise's own case from an answer, else the first one of another case."""
+    # A gradient is our own question. If it fails, a check says so.
     raised = [event for event in evidence.execution.raised if event.lines or event.phase != "gradients"]
     first = next((event for event in raised if event.case == evidence.exercise), raised[0] if raised else None)
     if first is None:
@@ -165,7 +165,7 @@ def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
 
 
 def unreadable(submission: Submission, assignment: Assignment, reading: Reading, stages: Stages) -> Report:
-    """The report on a submission with nothing in it that could be run: `reading.error` says why."""
+    """Return the report on a submission without any runnable code: `reading.error` gives the reason."""
     error = reading.error
     assert error is not None
     params = {**error.params, **({"line": error.line} if error.line is not None else {})}
@@ -187,13 +187,13 @@ def unreadable(submission: Submission, assignment: Assignment, reading: Reading,
 
 
 def internal_error(submission: Submission, assignment_id: str, assignment: Assignment | None, exc: Exception) -> Report:
-    """The report on our own failure: without points, so that nobody can mistake it for the student's zero.
+    """Return the report on our own failure: it has no points, so nobody can mistake it for the student's zero.
 
-    It names the class of `exc` and nothing else: a message may hold paths and settings of the server; the log has it in
-    full.
+    It names the class of `exc` and nothing else: a message may contain paths and settings of the server. The log has
+    the full message.
 
     Args:
-        assignment: None when the failure is that there is none any more.
+        assignment: None when the failure is that the assignment no longer exists.
     """
     return _sealed(
         submission,

@@ -1,7 +1,7 @@
-"""One cause, one message: which checks fail only because of what a diagnosis, or another check, says already.
+"""One cause, one message: finds checks that fail only because of a diagnosis, or because of another check.
 
 Such a check keeps its code and gets the parameter `follows_from`: the code of the cause, or ``equivalence`` where
-nobody knows the cause of the numbers; `follows_also` names further causes. `report.messages` then says this and nothing
+the cause of the numbers is unknown. `follows_also` names further causes. `report.messages` then says this and nothing
 else.
 """
 
@@ -20,7 +20,7 @@ from grader.report.model import Check, CheckStatus, Diagnosis, Params
 from reference import GATES, Case
 from reference.misconceptions import RECURRENCE, Mistake, replay
 
-#: Mistakes that make another answer of every call.
+#: Mistakes that change the answer at every call.
 CHANGING = frozenset({"state_init_random", "dropout_active", "new_cell_each_step", "state_kept_between_calls"})
 #: Mistakes that no number shows.
 OF_FORM = frozenset({"wrong_base_class", "returns_numpy", "dtype_float64", "wrong_dtype"})
@@ -29,17 +29,17 @@ OF_FORM = frozenset({"wrong_base_class", "returns_numpy", "dtype_float64", "wron
 def with_causes(
     checks: Sequence[Check], diagnoses: Sequence[Diagnosis], evidence: Evidence, cases: Sequence[Case]
 ) -> list[Check]:
-    """The checks, with `follows_from` where one says no more than a diagnosis or another check.
+    """Return the checks, with `follows_from` where one says no more than a diagnosis or another check.
 
     Args:
-        cases: the assignment's.
+        cases: the assignment's cases.
     """
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
     causes = {id: list(_causes(check, failed, diagnoses, evidence, cases)) for id, check in failed.items()}
     told = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
     named = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
     if "equivalence" in failed and named:
-        # Where a cause is told, it is not unknown; and one that changes the answer from call to call says that it does.
+        # A named cause is not unknown. One that changes the answer from call to call says so itself.
         doubled = ("unexplained", "wrong", *(("changes", "variant") if named & CHANGING else ()))
         told.setdefault("equivalence", _without(failed["equivalence"].params, *doubled))
     return [check.model_copy(update={"params": told[check.id]}) if check.id in told else check for check in checks]
@@ -65,7 +65,7 @@ def _causes(
     codes = {other.code for other in failed.values()}
     execution = evidence.execution
     named = [diagnosis.code for diagnosis in diagnoses if diagnosis.code not in OF_FORM]
-    # What a form explains alone has no mistake in the formulas.
+    # If the form explains everything, the formulas have no mistake.
     mistakes = [mistake.code for mistake in execution.explanation.mistakes] if execution.explanation else []
     mistakes = [code for code in mistakes if code in named]
     cause = [*mistakes, *named[:1]][:1]
@@ -73,7 +73,7 @@ def _causes(
         case "own_work_failed":
             return [str(failed["own_work"].code)]
         case "parts_not_found":
-            return cause  # such as layers that nobody calls, or that are made anew in every call
+            return cause  # such as layers that are never called, or made anew in every call
         case "wrong_values" | "wrong_on_hidden_cases" if contract and contract.params.get("variant") == "integers":
             return [str(contract.code)]
         case "wrong_on_hidden_cases" if contract and _lacks_steps(evidence):
@@ -95,16 +95,16 @@ def _causes(
 
 
 def _lacks_steps(evidence: Evidence) -> bool:
-    """Whether steps are not there, of which the others do not tell that they are right."""
+    """Return whether steps are missing that the other steps do not prove right."""
     form = evidence.execution.form
     return form is not None and bool(form.wrong)
 
 
 def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, cases: Sequence[Case]) -> Sequence[str]:
-    """Why a gradient is missing: mistakes that give the numbers, or else the steps that are not there."""
+    """Explain a missing gradient: by mistakes that give the numbers, or else by missing steps."""
     explanation = evidence.execution.explanation
     mistakes = explanation.mistakes if explanation else ()
-    # What is rounded has no slope.
+    # A rounded value has no slope.
     if coarse := [mistake.code for mistake in mistakes if mistake.quantum]:
         return coarse
     lost: frozenset[str]
@@ -123,7 +123,7 @@ def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, c
 
 
 def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> bool:
-    """Whether an answer with these mistakes does not depend on an array of a gate: ``kernel f``."""
+    """Return whether an answer with these mistakes does not depend on an array of a gate, such as ``kernel f``."""
     name, gate = array.split()
     case = min(cases, key=lambda case: case.expected.size)
     columns = np.repeat([each == gate for each in GATES], case.weights.units)

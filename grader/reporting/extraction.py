@@ -1,7 +1,7 @@
-"""What was taken from a file, what of it was left out, and what of it did not work.
+"""The parts taken from a file, the parts left out, and the parts that failed.
 
-Each thing is said once: what a diagnosis names is not listed again, nor is a statement that failed for want of a name
-that an earlier failure was to bring. All packages that are missing make one entry.
+Each fact is reported once. What a diagnosis names is not listed again, and neither is a statement that failed for want
+of a name that an earlier, failed one would define. All missing packages share one entry.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from grader.report.model import Diagnosis, Extraction, SkippedCell
 from grader.report.server_paths import in_brief
 from grader.sandbox.protocol import StatementFailed
 
-# Honest files come nowhere near; without a bound the report of a hostile one would be a hundred times its size.
+# Honest files come nowhere near. Without a limit, the report of a hostile file would be a hundred times its size.
 MOST_CELLS = 1000
-#: Codes of what did not work; the others were left out on purpose.
+#: Codes of parts that failed; the others were left out on purpose.
 FAILURES = frozenset({"syntax_error", "cell_failed", "cell_timed_out", "input_call", "missing_packages"})
 
 
@@ -47,7 +47,7 @@ def extraction(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Extraction
 
 
 def extraction_of_unreadable(reading: Reading) -> Extraction:
-    """Of a file of which nothing is run; what `reading.error` says is not repeated."""
+    """Describe a file of which nothing is run, without repeating `reading.error`."""
     error = reading.error
     said = (error.code, error.params.get("text")) if error else None
     skipped = [
@@ -81,7 +81,7 @@ def _failures(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Iterator[Sk
 
 
 def _ranges(lines: Sequence[int]) -> list[list[int]]:
-    """Lines in order as ranges of first and last."""
+    """Convert sorted lines to ranges of first and last line."""
     ranges: list[list[int]] = []
     for line in lines:
         if ranges and line == ranges[-1][1] + 1:

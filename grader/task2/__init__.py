@@ -1,8 +1,8 @@
 """Task 2 of the exercise: the student's own copying of the weights, and the student's own comparison.
 
-The notebook is run in the box as it stands. What its models hold and what it shows come back as data (`runs.py`).
-`copying.py` compares the weights; `comparing.py` has the notebook run again with one of the two answers spoiled: what a
-real comparison shows must move, whichever of them it is.
+The notebook runs unchanged in the box. Its models' weights and everything it shows come back as data (`runs.py`).
+`copying.py` compares the weights. `comparing.py` has the notebook run again with one of the two answers spoiled: the
+result of a real comparison must change, whichever answer it is.
 """
 
 from grader.task2.finding import Finding, Notebook

@@ -1,12 +1,12 @@
-"""Whether the notebook compares the two answers: what it shows must move when either of them is spoiled.
+"""Judges whether the notebook compares the two answers: its output must change when either of them is spoiled.
 
 The notebook runs again with the student's answer shifted, and again with the answer of Keras changed. A number that
-moves both times was computed from both; two arrays that are shown, of which each moves once, are a comparison by eye.
-The two changes have different signs in different places, so a measure that lets errors cancel gives itself away.
-Only calls with the copied weights are spoiled: what was computed before the copying does not move.
+moves both times was computed from both. Two displayed arrays, of which each moves once, are a comparison by eye.
+The two changes have different signs in different places, which exposes a measure that lets errors cancel.
+Only calls with the copied weights are spoiled: a result from before the copying does not move.
 
-Where nothing moves, more runs tell why: with every call spoiled (an old answer is compared), with both answers made
-equal (exact equality was asked for), with each call spoiled by another amount (an answer is compared with itself).
+Where nothing moves, more runs find the reason: with every call spoiled (an old answer is compared), with both answers
+made equal (exact equality was asked for), with each call spoiled differently (an answer is compared with itself).
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ Ask = Callable[[Spoils], NotebookRun]
 
 
 def judge_comparison(clean: NotebookRun, pair: Pair | None, ask: Ask) -> Finding:
-    """What the notebook's comparison is worth.
+    """Judge the notebook's comparison.
 
     Args:
-        clean: the notebook as it stands.
-        pair: the two models that it is about; None when no two have equal sizes.
-        ask: has it run again with answers spoiled.
+        clean: the run of the unchanged notebook.
+        pair: the two models to compare; None when no two have equal sizes.
+        ask: runs the notebook again with spoiled answers.
     """
     return _Comparison(clean, pair, ask).finding()
 
@@ -70,7 +70,7 @@ class _Comparison:
     # --- runs ------------------------------------------------------------------------------------------------
 
     def _copied(self, calls: list[Called]) -> list[Called]:
-        """The calls of the pair with the weights that it has at its best moment; all calls where there is no pair."""
+        """Return the pair's calls with its weights at the best moment; all calls where there is no pair."""
         pair = self._pair
         if pair is None:
             return calls
@@ -109,7 +109,7 @@ class _Comparison:
     # --- a comparison that is real ---------------------------------------------------------------------------
 
     def _of_copied(self, base: NotebookRun | None = None) -> Finding | None:
-        """The verdict, where what is shown depends on the answers with the copied weights."""
+        """Return a verdict if the output depends on the answers with the copied weights."""
         base = base or self._clean
         student, keras = self._student_spoiled, self._keras_spoiled
         if student is None or keras is None:
@@ -119,10 +119,10 @@ class _Comparison:
         measures = {place: measures_of(place, base, student, keras) for place in both}
         hidden: set[Place] = set()
         if any(abs(measure[0]) > SMALL for found in measures.values() for measure in found):
-            # Either no measure of errors, or there are errors: what is it where there are none?
+            # Either this does not measure errors, or there are errors. Look at it without errors.
             equal = self._made_equal() or base
             measures = {place: measures_of(place, equal, student, keras) for place in both}
-            # The errors that are there may hide what the spoiled answers would show.
+            # Existing errors may hide the effect of the spoiled answers.
             hidden = {place for place, found in measures.items() if any(abs(m[0]) <= SMALL for m in found)}
         proper = {place for place, found in measures.items() if any(is_proper(*measure) for measure in found)}
         signed = {place for place, found in measures.items() if any(is_like_signed(*m) for m in found)} - proper
@@ -142,7 +142,7 @@ class _Comparison:
         return self._verdict(base, by_student, by_keras)
 
     def _never_negative(self, places: set[Place]) -> set[Place]:
-        """Those whose number stays above zero when the student's answer errs in the other direction."""
+        """Return the places whose number stays positive when the student's answer errs in the other direction."""
         other_sign = self._spoiled(self._copied(self._student), by="shift", amount=-SHIFT)
         if other_sign is None:
             return set()
@@ -150,7 +150,7 @@ class _Comparison:
         return {place for place, found in numbers.items() if found and min(found) > 0}
 
     def _both_ends(self, measures: dict[Place, list[Measure]]) -> bool:
-        """Whether measures that miss errors of one sign each do not miss any together: the largest and the smallest
+        """Return whether measures that each miss errors of one sign miss none together: the largest and the smallest
         difference. Then the worst of them is the same for errors and for their opposites, most of which have one sign.
         """
         found = [measure for numbers in measures.values() for measure in numbers]
@@ -162,7 +162,7 @@ class _Comparison:
         return of_keras > 0.05 * of_student and abs(reversed_ - of_keras) <= 0.1 * of_keras
 
     def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Finding | None:
-        """A yes or no that depends on both answers: does it see errors of either sign?"""
+        """Judge a yes or no that depends on both answers: does it see errors of either sign?"""
         other_sign = self._spoiled(self._copied(self._student), by="shift", amount=-SHIFT)
         by_other = places_moved(base, other_sign) if other_sign is not None else set()
         if by_keras & by_student & by_other:
@@ -172,7 +172,7 @@ class _Comparison:
         return None
 
     def _exact(self, places: Iterable[Place]) -> Finding | None:
-        """Whether what is shown would be another if the answers agreed to the last bit."""
+        """Check whether the output would change if the answers agreed to the last bit."""
         asked = set(places)
         equal = self._made_equal() if asked else None
         if equal is None or self._pair is None or not self._pair.complete:
@@ -185,7 +185,7 @@ class _Comparison:
         return use is not None and use.equality
 
     def _on_equal_inputs(self, found: Finding) -> Finding:
-        """A comparison is none where no input was given to both; but where the answers agree, it was (a part of it)."""
+        """Require a common input for both answers. If the answers agree, they had one (or a part of it)."""
         students = {call.input for call in self._copied(self._student)}
         keras = {call.input for call in self._keras}
         different = None not in students | keras and not students & keras
@@ -217,23 +217,23 @@ class _Comparison:
         return self._by_source()
 
     def _stale(self, places: set[Place]) -> Finding:
-        """An answer from before the copying: compared before it too, or after."""
+        """Report an answer from before the copying, and whether the comparison itself also came before it."""
         copied_at = self._clean.changed_by[self._pair.moment] if self._pair is not None else 0
         before = all(place[0] < copied_at for place in places)
         code = "t2_compare_before_copy" if before else "t2_stale_output"
         return Finding(False, code, self._where(places))
 
     def _unlike(self, calls: list[Called]) -> NotebookRun:
-        """Every call of one side is spoiled, each by another amount."""
+        """Spoil every call of one side, each by another amount."""
         return self._ask({call.call: {"by": "shift", "amount": SHIFT * (1 + n)} for n, call in enumerate(calls)})
 
     def _compared_with_itself(self, unlike: NotebookRun, alike: NotebookRun | None) -> set[Place]:
-        """What depends on how two calls of one side differ, and not on what they have in common."""
+        """Return the places that depend on the difference of two calls of one side, and not on what they share."""
         places = places_moved(self._clean, unlike) - (places_moved(self._clean, alike) if alike is not None else set())
         return {place for place in places if place[1] != "call" and kind_of(self._clean, place) != "array"}
 
     def _by_source(self) -> Finding:
-        """Nothing moves whatever is spoiled: what was it, then, that the notebook shows as the result?"""
+        """Find in the source what the notebook shows as the result, when nothing moves whatever is spoiled."""
         first = min(call.statement for call in self._student or self._keras)
         shapes = False
         for place, item in self._clean.by_place.items():
@@ -257,7 +257,7 @@ class _Comparison:
             yield use.shape_only and len(use.sides) == 2
 
     def _without_both(self) -> Finding:
-        """Only one of the two models was called, or none."""
+        """Report that one of the two models was not called, or neither was."""
         calls = self._keras or self._student
         if len(calls) > 1:
             alike = self._spoiled(calls, by="shift", amount=SHIFT)
@@ -266,7 +266,7 @@ class _Comparison:
         return self._by_source() if calls else Finding(False, "comparison_not_found")
 
     def _where(self, places: Iterable[Place]) -> Params:
-        """The line of the statement that shows it."""
+        """Give the line of the statement that shows it."""
         statements = self._clean.reading.statements
         lines = [statements[place[0]].first_line for place in places if place[0] < len(statements)]
         return {"line": min(lines)} if lines else {}

@@ -1,8 +1,8 @@
-"""Whether the notebook copied the weights: the student's parts against slices of the Keras layer's arrays.
+"""Judges whether the notebook copied the weights: the student's parts against slices of the Keras layer's arrays.
 
-Both directions count, and any moment counts: who trains the model afterwards has copied all the same. Where something
-is wrong, each part is looked for in the Keras arrays, at the place of every gate and at every other place, and what is
-found there names the mistake.
+Both directions count, and any moment counts: training the model afterwards does not undo the copying. A wrong part is
+looked for in the Keras arrays, at the place of every gate and at every other place. The place where it is found names
+the mistake.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ PARTS = [Part(array, gate) for array in ("kernel", "recurrent_kernel", "bias") f
 
 @dataclass(frozen=True)
 class Pair:
-    """A model of the student's beside a layer of Keras, at the moment when they agree best."""
+    """A student's model beside a Keras layer, at the moment when they agree best."""
 
     student: int
     keras: int
@@ -70,7 +70,7 @@ class Pair:
 
 
 def best_pair(run: NotebookRun) -> Pair | None:
-    """The two models that agree in most parts, at the last moment when they do; None where no two have equal sizes."""
+    """Find the two models that agree in most parts, at the last such moment; None where no two have equal sizes."""
     best: Pair | None = None
     for moment, models in enumerate(run.moments):
         for student in run.models("student"):
@@ -105,7 +105,7 @@ def _equal(first: Array, second: Array) -> bool:
 
 
 def judge_copying(run: NotebookRun) -> Finding:
-    """What the notebook's copying is worth."""
+    """Judge the notebook's copying."""
     pair = best_pair(run)
     failure = _failure(run)
     if pair is None:
@@ -146,7 +146,7 @@ def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: tuple[str
 
 
 def _anything_copied(pair: Pair) -> bool:
-    """Whether a kernel came over; parts that a layer without a bias cannot have do not count."""
+    """Return whether a kernel was copied; parts that a layer without a bias cannot have do not count."""
     return any(part.array != "bias" for part in pair.right)
 
 
@@ -155,7 +155,7 @@ def _layers(parts: Iterator[Part] | list[Part]) -> list[str]:
 
 
 def _place_of(part: Part, student: ModelWeights, keras: ModelWeights) -> str | None:
-    """Where in the Keras arrays a wrong part came from, as a code; None where it came from none of them."""
+    """Return a code for the place in the Keras arrays that a wrong part came from; None if it came from none."""
     values = part.of(student)
     if not np.isfinite(values).all() or float(np.ptp(values)) == 0.0:
         return None
@@ -173,7 +173,7 @@ def _place_of(part: Part, student: ModelWeights, keras: ModelWeights) -> str | N
         transposed = [gate.T for gate in gates if gate.ndim == 2 and gate.T.shape == values.shape]
         if any(_equal(values, piece) for piece in [*strided, *pieces, *rows, *transposed]):
             return "t2_slices_wrong"
-        # Most columns from one gate and some from elsewhere: a border that is off by a few.
+        # Most columns come from one gate and some from elsewhere: the border is off by a few.
         shared = [_shared_columns(values, whole) for whole in (whole,)]
         if max(shared) >= units // 2:
             return "t2_slices_wrong"
@@ -181,13 +181,13 @@ def _place_of(part: Part, student: ModelWeights, keras: ModelWeights) -> str | N
 
 
 def _shared_columns(values: Array, whole: Array) -> int:
-    """How many columns of a part stand somewhere in an array."""
+    """Count the columns of a part that occur somewhere in an array."""
     columns = {np.ascontiguousarray(whole[..., k]).tobytes() for k in range(whole.shape[-1])}
     return sum(np.ascontiguousarray(values[..., k]).tobytes() in columns for k in range(values.shape[-1]))
 
 
 def _failure(run: NotebookRun) -> tuple[str, Params] | None:
-    """The statement that was to copy and failed, as a code."""
+    """Return a code for the copying statement that failed."""
     for statement, failed in run.failed.items():
         use = run.use(statement)
         if use is None or not use.sides:
@@ -213,7 +213,7 @@ def _both_called(run: NotebookRun, before: int) -> bool:
 
 
 def _kernel_and_recurrent(shapes: set[tuple[int, ...]]) -> bool:
-    """Two shapes (features, units) and (units, units)."""
+    """Return whether two shapes are (features, units) and (units, units)."""
     return any(
         a != b and len(a) == len(b) == 2 and a[1] == b[1] and b[0] == b[1] and a[0] != a[1]
         for a in shapes

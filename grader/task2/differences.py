@@ -1,4 +1,4 @@
-"""How two runs of a notebook differ in what they show, and what kind of measure a number that moved is."""
+"""Differences between the outputs of two runs of a notebook, and the kind of measure that a moved number is."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from grader.sandbox.protocol import Shown
 from grader.task2.runs import NotebookRun
 
 Place = tuple[int, str, int]
-#: A number in three runs: as the notebook stands, with the student's answer spoiled, and with that of Keras.
+#: A number in three runs: unchanged, with the student's answer spoiled, and with that of Keras.
 Measure = tuple[float, float, float]
 
 SHIFT = 0.25
-# What a maximum without abs shows: the most that a shift of runner/watch.py adds, and that its pattern takes away.
+# Values of a maximum without abs: the most that a shift of runner/watch.py adds, and that its pattern subtracts.
 SHIFT_UP, PATTERN_DOWN = 1.4 * SHIFT, 0.15
-# Numbers that differ by less are the same: rounding of 1e-7 and what is made of it.
+# Numbers that differ by less are the same: rounding of 1e-7, and its consequences.
 MOVED = 1e-4
-# What a measure of errors shows at most where there are none but those of rounding.
+# The most that a measure of errors shows if rounding is the only error.
 SMALL = 1e-3
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\bnan\b|\binf\b")
 CLAIM = re.compile(
@@ -27,10 +27,10 @@ CLAIM = re.compile(
 
 
 def places_moved(base: NotebookRun, spoiled: NotebookRun) -> set[Place]:
-    """What is shown otherwise in the second run, or not at all, if that run came to its end."""
+    """List the places whose output changed or vanished in the second run, if that run came to its end."""
     places = base.by_place if spoiled.complete else base.by_place.keys() & spoiled.by_place.keys()
     return {place for place in places if _differ(base.by_place[place], spoiled.by_place.get(place))} | {
-        # A statement that fails only now: ``assert``.
+        # A statement that fails only now, such as ``assert``.
         place
         for place in spoiled.by_place.keys() - base.by_place.keys()
         if place[1] == "raised"
@@ -71,7 +71,7 @@ def _in_text(item: Shown) -> list[float]:
 
 
 def measures_of(place: Place, *runs: NotebookRun) -> list[Measure]:
-    """Single numbers that moved: as they are, with the student's answer spoiled, and with that of Keras."""
+    """List single numbers that moved: unchanged, with the student's answer spoiled, and with that of Keras."""
     values = [numbers_in(run.by_place.get(place)) for run in runs]
     if len(set(map(len, values))) != 1:
         return []
@@ -85,7 +85,7 @@ def numbers_in(item: Shown | None) -> list[float]:
 
 
 def is_proper(base: float, student: float, keras: float) -> bool:
-    """Whether a measure sees errors of either sign; `keras` comes from errors whose mean is next to nothing."""
+    """Return whether a measure sees errors of either sign; `keras` comes from errors with a mean of nearly zero."""
     if not all(map(math.isfinite, (base, student, keras))) or abs(base) > SMALL:
         return True
     if min(student, keras) < 0 or min(student, keras) < 0.05 * max(student, keras):
@@ -94,12 +94,12 @@ def is_proper(base: float, student: float, keras: float) -> bool:
 
 
 def is_like_signed(base: float, student: float, keras: float) -> bool:
-    """Whether these are the numbers of a maximum without abs, or of a place that happens to have the same."""
+    """Return whether these numbers fit a maximum without abs, or a place that happens to have the same ones."""
     return abs(base) <= SMALL and student > 0 and abs(keras * SHIFT_UP - student * PATTERN_DOWN) <= 1e-3 * student
 
 
 def shows_numbers(run: NotebookRun, places: set[Place]) -> bool:
-    """Whether numbers of an answer are shown, so that somebody can look at them."""
+    """Return whether numbers of an answer are shown, so that somebody can look at them."""
     return any(
         place[1] in ("print", "value", "call") and (item := run.by_place.get(place)) is not None and item.kind != "bool"
         for place in places
@@ -107,7 +107,7 @@ def shows_numbers(run: NotebookRun, places: set[Place]) -> bool:
 
 
 def is_claim(item: Shown) -> bool:
-    """Whether something that never moves reads like the result of a comparison."""
+    """Return whether something that never moves reads like the result of a comparison."""
     if item.kind == "bool":
         return True
     if item.kind == "number":

@@ -1,4 +1,4 @@
-"""What is found out about Task 2."""
+"""The findings about Task 2."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from grader.report.model import Params
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether one half of Task 2 is right; `code` says what is wrong, and `not_run` that there was nothing to judge."""
+    """The result of one half of Task 2; `code` names the mistake, and `not_run` means there was nothing to judge."""
 
     passed: bool
     code: str | None = None

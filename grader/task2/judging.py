@@ -10,7 +10,7 @@ from grader.task2.runs import NotebookRunner
 
 
 def run_notebook(runner: NotebookRunner) -> Notebook:
-    """What the notebook's own copying and comparison are worth.
+    """Run the notebook, and judge its own copying and comparison.
 
     Raises:
         SandboxError: the box failed.
@@ -21,7 +21,7 @@ def run_notebook(runner: NotebookRunner) -> Notebook:
     copying = judge_copying(clean)
     comparison = judge_comparison(clean, best_pair(clean), runner.run)
     if limit := limit_status(clean.outcome):
-        # What it did not come to is not what is wrong with it.
+        # A part that the notebook did not reach is not wrong.
         copying, comparison = (half if half.passed else Finding(False, *limit[1]) for half in (copying, comparison))
     right = copying.passed and comparison.passed
     return Notebook(copying, comparison, raised=(raised or killed) and not right)

@@ -1,4 +1,4 @@
-"""Has the notebook run in the box, and gathers what it showed, called and held."""
+"""Runs the notebook in the box, and collects what it showed, called and held."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import Called, Shown, StatementFailed
 
 Array = NDArray[np.floating]
-#: The weights of one model by Keras' names of them; a model of the student's has NaN where it has none.
+#: The weights of one model by their Keras names; a student's model has NaN where it has none.
 ModelWeights = dict[str, Array]
-#: How answers are spoiled: number of the call -> what is done.
+#: Ways to spoil answers, by the number of the call.
 Spoils = Mapping[int, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class NotebookRun:
-    """What one run of the notebook did. `moments` are the weights of all models, each time that some changed."""
+    """The events of one run of the notebook. `moments` are the weights of all models, each time that some changed."""
 
     reading: Reading
     outcome: Outcome
     complete: bool = False
     calls: tuple[Called, ...] = ()
     moments: tuple[dict[int, ModelWeights], ...] = ()
-    # The statement that brought each of them about.
+    # The statement behind each of these changes.
     changed_by: tuple[int, ...] = ()
     shown: tuple[Shown, ...] = ()
-    # By the statement that failed.
+    # Keyed by the statement that failed.
     failed: dict[int, StatementFailed] = field(default_factory=dict)
 
     def models(self, side: str) -> list[int]:
@@ -44,7 +44,7 @@ class NotebookRun:
 
     @cached_property
     def by_place(self) -> dict[tuple[int, str, int], Shown]:
-        """What was shown by statement, way and order; the same thing has the same place in every run."""
+        """Index the output by statement, way and order; the same thing has the same place in every run."""
         found: dict[tuple[int, str, int], Shown] = {}
         counts: dict[tuple[int, str], int] = {}
         for item in self.shown:
@@ -57,7 +57,7 @@ class NotebookRun:
         return next((use for use in self.reading.uses if use.statement == statement), None)
 
     def line(self, number: int) -> str:
-        """A line of the notebook's code, counted from 1."""
+        """Return a line of the notebook's code, counted from 1."""
         lines = self.reading.source.split("\n")
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
@@ -66,8 +66,8 @@ class NotebookRunner:
     """Runs one submission's notebook under one Keras generation.
 
     Args:
-        roles: which reading of weights without telling names proved right for the class.
-        prepared: whether runs take short ways around Keras, as those of `grader.execution.run.Runner` do.
+        roles: the reading of weights without telling names that proved right for the class.
+        prepared: take shortcuts around Keras, as the runs of `grader.execution.run.Runner` do.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class NotebookRunner:
         self._prepared = prepared
 
     def run(self, spoils: Spoils | None = None) -> NotebookRun:
-        """One run.
+        """Run the notebook once.
 
         Raises:
             SandboxError: the box failed.
@@ -98,7 +98,7 @@ class NotebookRunner:
             "task": "notebook",
             "source": reading.source,
             "statements": [use.statement for use in reading.uses],
-            # One statement may be the whole notebook, in a function.
+            # The whole notebook may be one statement, in a function.
             "statement_seconds": max(
                 self._assignment.upload.statement_seconds, self._assignment.limits.cpu_seconds / 2
             ),

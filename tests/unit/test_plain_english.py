@@ -10,7 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # The packages that keep to it.
-PACKAGES = ("app", "grader/execution", "grader/numerics", "grader/report")
+PACKAGES = (
+    "app",
+    "grader/checks",
+    "grader/diagnosis",
+    "grader/execution",
+    "grader/numerics",
+    "grader/report",
+    "grader/reporting",
+    "grader/task2",
+)
 RELATIVE = re.compile(r"(How|That|Those|What|When|Where|Which|Who|Whoever|Whom|Whose|Why)\b")
 
 
