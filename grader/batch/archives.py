@@ -1,8 +1,8 @@
-"""Reads ZIP archives of strangers: nothing is ever written to disk, and nothing is read without a limit.
+"""Reads ZIP archives from strangers: writes nothing to disk, and reads nothing without a limit.
 
-An archive may be a bomb (42 kB that unpack to petabytes, a directory of a million entries, entries that overlap), may
-name its entries ``../../etc/passwd``, hold links, need a password, be cut off. Entries are read one at a time, up to a
-number of bytes; their names are only shown.
+An archive may be a bomb (42 kB that unpack to petabytes, a directory of a million entries, entries that overlap). It
+may name its entries ``../../etc/passwd``, contain links, need a password, or be cut off. Entries are read one at a
+time, up to a number of bytes; their names are only shown.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from typing import IO
 
 #: An entry takes some 100 bytes: tens of thousands of them.
 DIRECTORY_BYTES = 4_000_000
-# APPNOTE 6.3.10, sections 4.3.14 to 4.3.16: signature, and where the size of the central directory stands.
+# APPNOTE 6.3.10, sections 4.3.14 to 4.3.16: the signature, and the position of the central directory's size.
 END, END_SIZE_AT = b"PK\x05\x06", 12
 LOCATOR, LOCATOR_BYTES = b"PK\x06\x07", 20
 END64, END64_BYTES, END64_SIZE_AT = b"PK\x06\x06", 56, 40
 COMMENT_BYTES = 0xFFFF
 ENCRYPTED_FLAG, UTF8_FLAG = 0x1, 0x800
-# The other methods unpack as much as a block holds, whatever number of bytes is asked for.
+# Other methods unpack a whole block, however few bytes are asked for.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 TWO_ALPHABETS = re.compile("[A-Za-z][\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]")
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
 class Unreadable(Exception):
-    """A file that cannot be had out of an archive or a folder; `code` names the reason, texts are under ``batch.``."""
+    """A file that cannot be read from an archive or a folder; `code` names the reason, texts are under ``batch.``."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -42,7 +42,7 @@ class Unreadable(Exception):
 
 @contextlib.contextmanager
 def open_archive(source: Path | bytes) -> Iterator[zipfile.ZipFile]:
-    """Raises: Unreadable: it is none, it is damaged, or its directory is absurdly large."""
+    """Open an archive. Raises: Unreadable: it is not one, it is damaged, or its directory is absurdly large."""
     with contextlib.ExitStack() as stack:
         try:
             file: IO[bytes] = stack.enter_context(source.open("rb") if isinstance(source, Path) else io.BytesIO(source))
@@ -58,7 +58,7 @@ def open_archive(source: Path | bytes) -> Iterator[zipfile.ZipFile]:
 
 
 def _directory_bytes(file: IO[bytes]) -> int:
-    """What the end of the archive says about its directory; `ZipFile` reads exactly as much."""
+    """Read the directory's size at the end of the archive; `ZipFile` reads exactly as much."""
     file.seek(0, io.SEEK_END)
     size = file.tell()
     file.seek(max(0, size - COMMENT_BYTES - 22 - LOCATOR_BYTES - END64_BYTES))
@@ -77,12 +77,12 @@ def _directory_bytes(file: IO[bytes]) -> int:
 
 
 def entries(archive: zipfile.ZipFile) -> list[tuple[PurePosixPath, zipfile.ZipInfo]]:
-    """The files in it, with names that lead nowhere but down."""
+    """List the files in an archive, under names that cannot lead out of it."""
     return [(_path(info), info) for info in archive.infolist() if not info.is_dir()]
 
 
 def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
-    """The first `limit` bytes of one entry.
+    """Return the first `limit` bytes of one entry.
 
     Raises:
         Unreadable: it needs a password, is a link, is packed in an unusual way, or is damaged.
@@ -109,8 +109,8 @@ def _path(info: zipfile.ZipInfo) -> PurePosixPath:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """Without the flag for UTF-8 a name is in the code page of whoever packed it: of Windows in Russian (cp866) or in a
-    language of Western Europe (cp437, which is what `zipfile` takes it for).
+    """Decode an entry's name. Without the UTF-8 flag it is in the packer's code page: that of Windows in Russian
+    (cp866) or in a language of Western Europe (cp437, which `zipfile` assumes).
     """
     if info.flag_bits & UTF8_FLAG or info.filename.isascii():
         return info.filename
@@ -118,5 +118,5 @@ def _name(info: zipfile.ZipInfo) -> str:
     with contextlib.suppress(UnicodeDecodeError):
         return raw.decode("utf-8")
     russian = raw.decode("cp866")
-    # "M\u00fcller" would read "M\u0411ller": no word is written in two alphabets.
+    # "M\u00fcller" would read "M\u0411ller": no word mixes two alphabets.
     return info.filename if TWO_ALPHABETS.search(russian) else russian

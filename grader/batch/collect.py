@@ -1,13 +1,13 @@
-"""Finds the submissions of a course in folders, files and archives, and whose they are.
+"""Finds the submissions of a course in folders, files and archives, and their owners.
 
-What the "download all" of a platform makes is recognised by its names:
+A platform's "download all" archive is recognised by its names:
 
     Moodle   ``Name Surname_12345_assignsubmission_file_/LSTM.ipynb``, or the same without a folder
              (mod/assign/locallib.php, ``download_submissions``); 12345 is Moodle's "Participant 12345"
     Canvas   ``surnamename_12345_67890_LSTM.ipynb``, ``surnamename_LATE_12345_67890_LSTM.ipynb``
              (app/models/content_zipper.rb in canvas-lms); 12345 is the user's id, 67890 the attachment's
 
-Anywhere else a file is a student of its own, and its path without the suffix is the student's name.
+Any other file is a student of its own, and its path without the suffix is the student's name.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ ARCHIVE_SUFFIX = ".zip"
 #: An archive in an archive is one student's folder; a notebook rarely comes with more files than this.
 NESTED_FILES = 200
 NESTED_BYTES = 50_000_000
-# Of those between which nobody can choose, so many are named.
+# At most this many files are named when it is unclear which one to grade.
 NAMED_FILES = 5
-# What systems and editors leave behind.
+# Files left behind by systems and editors.
 NOISE = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
 
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?", re.DOTALL)
@@ -40,7 +40,7 @@ CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_late)?_(?P<id>\d+)_\d+_(?P<file>.
 
 @dataclass(frozen=True)
 class Student:
-    """Who handed in. `id` is what the platform calls them; without a platform there is none."""
+    """The owner of a submission. `id` is the platform's id; without a platform there is none."""
 
     name: str
     platform: Literal["moodle", "canvas"] | None = None
@@ -53,8 +53,8 @@ class Found:
     """One file to grade.
 
     Attributes:
-        path: where it lies, for people; unique.
-        read: its first so many bytes; raises `Unreadable`.
+        path: its place, for people; unique.
+        read: returns its first bytes, as many as asked for; raises `Unreadable`.
     """
 
     path: str
@@ -68,11 +68,11 @@ class _File:
     """One file that was found.
 
     Attributes:
-        changed: when, as its archive says it.
-        archive: the one it lies in, if another one or a folder holds that.
+        changed: the time of its last change, from its archive.
+        archive: the archive that contains it, if that lies in another one or in a folder.
     """
 
-    parts: tuple[str, ...]  # below the folder or archive that was given
+    parts: tuple[str, ...]  # below the given folder or archive
     read: Callable[[int], bytes]
     changed: tuple[int, ...] = ()
     archive: tuple[str, ...] = ()
@@ -84,9 +84,9 @@ class _File:
 
 @contextlib.contextmanager
 def collect(paths: Sequence[Path]) -> Iterator[list[Found]]:
-    """What is to be graded, in the order of `paths` and below that by name; readable while the context lasts.
+    """Find the files to grade, in the order of `paths` and below that by name; readable while the context lasts.
 
-    An archive or entry that cannot be read is found, too: its `read` says why.
+    An archive or entry that cannot be read is included: its `read` gives the reason.
     """
     with contextlib.ExitStack() as stack:
         found: list[Found] = []
@@ -98,7 +98,7 @@ def collect(paths: Sequence[Path]) -> Iterator[list[Found]]:
 
 
 def _natural(file: _File) -> list[tuple[int, int, str]]:
-    """As people count: ``lab2`` before ``lab10``."""
+    """Sort as people count: ``lab2`` before ``lab10``."""
     pieces = re.split(r"(\d+)", "/".join(file.parts).casefold())
     return [(0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces]
 
@@ -110,7 +110,7 @@ def _is_noise(parts: Iterable[str]) -> bool:
 def _in_folder(folder: Path, stack: contextlib.ExitStack) -> Iterator[_File]:
     for path in folder.rglob("*"):
         parts = tuple(map(readable_name, path.relative_to(folder).parts))
-        # Links are not followed: what they lead to is nobody's submission.
+        # Links are not followed: their targets are nobody's submission.
         if _is_noise(parts) or any(part.is_symlink() for part in (path, *path.parents[: len(parts) - 1])):
             continue
         if path.is_file():
@@ -120,7 +120,7 @@ def _in_folder(folder: Path, stack: contextlib.ExitStack) -> Iterator[_File]:
 def _on_disk(
     path: Path, parts: tuple[str, ...], inside: tuple[str, ...], stack: contextlib.ExitStack
 ) -> Iterator[_File]:
-    """A file, or the files of an archive; these are called by their names below `inside`."""
+    """Yield a file, or the files of an archive, with `inside` before their names."""
     if path.suffix.lower() != ARCHIVE_SUFFIX:
         yield _File(parts, lambda limit: _read_file(path, limit))
         return
@@ -162,7 +162,7 @@ def _in_archive(archive: ZipFile, info: ZipInfo, parts: tuple[str, ...], inside:
 
 
 def _nested_reader(archive: ZipFile, info: ZipInfo, number: int) -> Callable[[int], bytes]:
-    """Unpacks the inner archive again: keeping those of a whole course in memory would take gigabytes."""
+    """Unpack the inner archive again for each read: keeping those of a whole course in memory would take gigabytes."""
 
     def read(limit: int) -> bytes:
         with open_archive(read_entry(archive, info, NESTED_BYTES)) as nested:
@@ -187,17 +187,17 @@ def _broken(parts: tuple[str, ...], reason: Unreadable) -> _File:
 
 
 def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[Found]:
-    """Say whose each file is, and leave out what is nobody's answer."""
+    """Find the owner of each file, and leave out files that are nobody's answer."""
     from_canvas = _canvas_folders(files)
     groups: dict[Student, list[tuple[_File, str]]] = {}
     for file in files:
         student, filename, depth = _owner(file, from_canvas)
         if depth >= len(file.archive):
-            file = replace(file, archive=())  # Of a whole course.
+            file = replace(file, archive=())  # The archive of a whole course.
         groups.setdefault(student, []).append((file, filename))
     for student, handed_in in groups.items():
         code = [(file, name) for file, name in handed_in if file.is_code]
-        # Whoever handed in only a picture or a Word file gets an answer, too, and a row in the grade book.
+        # A student who handed in only a picture or a Word file still gets an answer, and a row in the grade book.
         is_asked = student.platform is not None or alone
         kept = code or (handed_in if is_asked else [pair for pair in handed_in if _is_archive(pair[0])])
         for file, filename in _one_per_archive(kept):
@@ -206,7 +206,7 @@ def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[F
 
 
 def _one_per_archive(files: Sequence[tuple[_File, str]]) -> Iterator[tuple[_File, str]]:
-    """A student's archive is one answer: its notebooks, or else its modules, and of these the newest."""
+    """Choose one answer from a student's archive: its notebooks, or else its modules, and of these the newest."""
     archives: dict[tuple[str, ...], list[tuple[_File, str]]] = {}
     for file, name in files:
         if file.archive and file.is_code:
@@ -234,14 +234,14 @@ def _is_archive(file: _File) -> bool:
 
 
 def _handed_in(parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What may be named by a platform, and the folder it lies in: the file, and the archives it came out of."""
+    """Yield the names that a platform may have given, with their folders: the file's, and those of its archives."""
     for number, part in enumerate(parts):
         if number == len(parts) - 1 or part.lower().endswith(ARCHIVE_SUFFIX):
             yield parts[:number], part
 
 
 def _canvas_folders(files: Iterable[_File]) -> set[tuple[str, ...]]:
-    """Folders in which every file is named as Canvas names them: a single one may be called so by accident."""
+    """Find folders in which every file is named as in Canvas: a single file may fit by accident."""
     fits: dict[tuple[str, ...], bool] = {}
     for folder, name in {pair for file in files for pair in _handed_in(file.parts)}:
         fits[folder] = fits.get(folder, True) and CANVAS.fullmatch(name) is not None
@@ -249,7 +249,7 @@ def _canvas_folders(files: Iterable[_File]) -> set[tuple[str, ...]]:
 
 
 def _owner(file: _File, from_canvas: set[tuple[str, ...]]) -> tuple[Student, str, int]:
-    """Whose a file is, what they called it, and how many folders and archives lead to what names them."""
+    """Return a file's owner, the owner's name for it, and the number of folders and archives above the telling name."""
     parts = file.parts
     filename = parts[-1]
     for number, part in enumerate(parts):
@@ -265,7 +265,7 @@ def _owner(file: _File, from_canvas: set[tuple[str, ...]]) -> tuple[Student, str
 
 
 def _told_apart(found: list[Found]) -> list[Found]:
-    """Archives may hold the same name twice."""
+    """Number the paths that occur twice: archives may contain the same name twice."""
     seen: Counter[str] = Counter()
     apart = []
     for file in found:

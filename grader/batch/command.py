@@ -78,7 +78,7 @@ def batch_command(
         if not found:
             raise usage(f"{translate('batch.nothing_found', language)} {', '.join(map(str, paths))}")
         stack.enter_context(our_failure_is_exit_3())
-        # Opened before the first is graded: an hour later would be late to learn that it cannot be.
+        # Opened before the first file is graded: an hour later is too late to learn that it cannot be.
         stream = _open_output(output, stack, bom=format is BatchFormat.CSV)
         sandbox = stack.enter_context(ForkSandbox(slots=jobs, accept_missing=accepted, device=device))
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
@@ -106,7 +106,7 @@ def batch_command(
 
 
 def _open_output(output: Path | None, stack: contextlib.ExitStack, *, bom: bool) -> TextIO:
-    """Standard output, or a new file; a spreadsheet needs the mark at its beginning to see that it is UTF-8."""
+    """Open standard output, or a new file; a spreadsheet needs the mark at its start to recognise UTF-8."""
     if output is None:
         return sys.stdout
     try:
@@ -118,7 +118,7 @@ def _open_output(output: Path | None, stack: contextlib.ExitStack, *, bom: bool)
 
 @contextlib.contextmanager
 def _progress_bar(total: int, language: str) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, nothing in a pipe; what it gives is called when one more is done."""
+    """Show a bar on a terminal, nothing in a pipe; call the result after each file."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda: None

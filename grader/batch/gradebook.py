@@ -1,7 +1,7 @@
-"""The grade book as CSV, as Moodle and Canvas import it.
+"""The grade book as CSV for import into Moodle and Canvas.
 
-Where everything came out of a Canvas download the file is Canvas' gradebook, else Moodle's grading worksheet with a few
-columns of ours behind (Moodle ignores what it does not know, Canvas would make an assignment of it).
+If everything came from a Canvas download, the file is Canvas' gradebook. Otherwise it is Moodle's grading worksheet
+with a few columns of ours at the end (Moodle ignores unknown columns, Canvas would make assignments of them).
 
 Sources: mod/assign/feedback/offline/importgradeslib.php in moodle (columns by their English names, the participant's
 number out of ``Identifier``); "How do I import grades in the Gradebook?" in the Canvas instructor guide (``Student``,
@@ -24,9 +24,9 @@ from grader.report.messages import translate
 MOODLE_COLUMNS = ("Identifier", "Full name", "Status", "Grade", "Maximum grade", "Feedback comments")
 OWN_COLUMNS = ("Diagnosis", "File", "SHA-256", "Grader version")
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
-# A spreadsheet takes what begins like this for a formula, and formulas can read files and call programs. It passes over
-# blanks and control characters before it; and where it takes something else than our comma for the end of a cell (lists
-# are separated by semicolons in Russian), a cell can begin in the middle of one of ours, quoted or not.
+# A spreadsheet takes a cell that begins like this for a formula, and formulas can read files and call programs. It
+# skips blanks and control characters before it. If its separator is not our comma (a semicolon in Russian), a cell
+# can begin in the middle of one of ours, quoted or not.
 # Source: OWASP, "CSV Injection".
 SEPARATORS = r";\t\r\n|"
 INVISIBLE = r"\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u2060\u3000\ufeff\""
@@ -36,10 +36,10 @@ BLANK_START = ("\t", "\r", "\n")
 
 @dataclass(frozen=True)
 class GradeBook:
-    """A file of CSV.
+    """A CSV file.
 
     Attributes:
-        changed: how many cells could have been taken for a formula, and have an apostrophe now.
+        changed: number of cells that looked like a formula and now have an apostrophe.
     """
 
     text: str
@@ -47,7 +47,7 @@ class GradeBook:
 
 
 def gradebook(rows: Iterable[Row], assignment: Assignment, language: str) -> GradeBook:
-    """One line per student, with the best of their files; students without a grade have an empty one."""
+    """Write one line per student, with the best of their files; students without a grade have an empty one."""
     best = best_rows(rows)
     if best and all(row.found.student.platform == "canvas" for row in best):
         return _csv(_canvas(best, assignment, language))
@@ -104,6 +104,6 @@ def _csv(lines: Iterable[Sequence[str]]) -> GradeBook:
 
 
 def as_text(cell: str) -> str:
-    """The cell with an apostrophe wherever a spreadsheet could see the beginning of a formula in it."""
+    """Add an apostrophe wherever a spreadsheet could see the start of a formula."""
     apart = FORMULA.sub(lambda match: f"{match[1]}'{match[2]}", cell)
     return f"'{apart}" if apart.startswith(BLANK_START) else apart

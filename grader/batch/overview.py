@@ -1,4 +1,4 @@
-"""All results of a course on one page that needs nothing else, for a teacher's eyes."""
+"""All results of a course for the teacher, on one page that needs nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grades what was found, as many at a time as there are slots, and gives the rows out in the order they were found."""
+"""Grades the files found, one in each slot at a time, and returns the rows in the order of the files."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from grader.submission import Submission
 
 logger = logging.getLogger(__name__)
 
-# Reports hold megabytes of output: this many per slot may wait for a slow one before them.
+# Reports contain megabytes of output: at most this many per slot wait for a slow one before them.
 AHEAD = 4
 
 
 @dataclass(frozen=True)
 class Row:
-    """One file and what came of it: a report, or the code of a problem that kept its bytes from us."""
+    """One file and its result: a report, or the code of the problem that made it unreadable."""
 
     found: Found
     report: Report | None
     problem: str | None = None
-    # The path of an earlier one of another student with the same code.
+    # The path of an earlier file with the same code, by another student.
     same_code_as: str | None = None
 
     @property
     def is_held(self) -> bool:
-        """Whether a teacher has to look at it before it can be a grade."""
+        """Return whether a teacher must look at it before it can be a grade."""
         return self.report is not None and self.report.is_held
 
     @property
     def points(self) -> float | None:
-        """None where there is no grade, or none yet."""
+        """Return the points; None where there is no grade, or none yet."""
         return self.report.points if self.report and not self.is_held else None
 
     @property
     def has_grade(self) -> bool:
-        """Whether we did not fail."""
+        """Return whether there are points: not if the file is unreadable or we failed."""
         return self.report is not None and self.report.points is not None
 
     def without_texts(self) -> Row:
-        """What counts and sums need of it: the output of two hundred submissions can be half a gigabyte."""
+        """Keep only what counts and sums need: the output of two hundred submissions can be half a gigabyte."""
         if self.report is None:
             return self
         return replace(self, report=self.report.model_copy(update={"output": Output(), "reproduction": None}))
@@ -73,11 +73,11 @@ def grade_all(
     slots: int,
     done: Callable[[], None] = lambda: None,
 ) -> Iterator[Row]:
-    """One row per file, in the order of `found`, whatever is in the files.
+    """Yield one row per file, in the order of `found`, whatever is in the files.
 
     Args:
         grade_one: called in `slots` threads.
-        done: called whenever a file is done, in one of these threads.
+        done: called in one of these threads after each file.
     """
 
     def row(file: Found) -> Row:
@@ -96,14 +96,14 @@ def grade_all(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            # Interrupted, or nobody wants more rows.
+            # Interrupted, or the caller wants no more rows.
             for future in waiting:
                 future.cancel()
 
 
 def _row(file: Found, assignment: Assignment, grade_one: Callable[[Submission], Report]) -> Row:
     try:
-        # One byte more than allowed: enough to know that it is too large, whatever is behind it.
+        # One byte more than allowed is enough to know that the file is too large.
         submission = Submission(file.filename, file.read(assignment.upload.upload_bytes + 1))
     except Unreadable as exc:
         return Row(file, None, exc.code)
@@ -115,7 +115,7 @@ def _row(file: Found, assignment: Assignment, grade_one: Callable[[Submission], 
 
 
 def with_equal_code(rows: Iterable[Row]) -> Iterator[Row]:
-    """The same rows, where code that another student handed in before is pointed out."""
+    """Mark rows whose code another student handed in before."""
     earlier: dict[str, Row] = {}
     for row in rows:
         digest = row.report.extraction.code_sha256 if row.report else None
@@ -132,7 +132,7 @@ def with_equal_code(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def best_rows(rows: Iterable[Row]) -> list[Row]:
-    """One row per student, the one with the most points; the first one of equals. In the order of the students."""
+    """Return one row per student, the one with the most points, the first of equals. In the order of the students."""
     best: dict[tuple[str | None, str], Row] = {}
     for row in rows:
         key = _student_of(row)
@@ -142,7 +142,7 @@ def best_rows(rows: Iterable[Row]) -> list[Row]:
 
 
 def _student_of(row: Row) -> tuple[str | None, str]:
-    """Without a platform nobody knows that two files are the same person's."""
+    """Identify a row's student. Without a platform, nobody knows that two files belong to the same person."""
     student = row.found.student
     return (student.platform, student.id) if student.id else (None, row.found.path)
 
@@ -152,7 +152,7 @@ def _rank(row: Row) -> float:
 
 
 def summary(rows: Iterable[Row]) -> dict[str, int]:
-    """How many rows there are of each status; ``unreadable`` are those without a report."""
+    """Count the rows of each status; ``unreadable`` are those without a report."""
     counts: dict[str, int] = {}
     for row in rows:
         status = row.report.status.value if row.report else "unreadable"
@@ -162,5 +162,5 @@ def summary(rows: Iterable[Row]) -> dict[str, int]:
 
 
 def status_name(status: str, language: str) -> str:
-    """The words for a key of `summary`."""
+    """Return the words for a key of `summary`."""
     return translate("batch.no_report" if status == "unreadable" else f"status.{status}", language)

@@ -1,6 +1,6 @@
 """The forms in which a report leaves the grader: one registry for the command line and for the service.
 
-A writer gets a `View` and returns the whole document as text. docs/formats.md says what each form holds.
+A writer gets a `View` and returns the whole document as text. docs/formats.md describes each form.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from grader.report.model import Report
 
 @dataclass(frozen=True)
 class Format:
-    """One form of a report: how it is named on the web, and what writes it."""
+    """One form of a report: its name on the web, and its writer."""
 
     media_type: str
     suffix: str
@@ -42,11 +42,11 @@ def write_report(
     artefacts: Mapping[str, bytes] | None = None,
     draw: Callable[[dict[str, Any]], str] = drawing.svg,
 ) -> str:
-    """The report as a document, in one of `FORMATS`.
+    """Return the report as a document, in one of `FORMATS`.
 
     Args:
-        artefacts: stored arrays by name, as `grader.grade` gives them out; pictures show more detail with them.
-        draw: makes an SVG document of a chart's definition.
+        artefacts: stored arrays by name, from `grader.grade`; pictures show more detail with them.
+        draw: makes an SVG document from a chart's definition.
     Raises:
         KeyError: there is no such format or language.
     """

@@ -13,7 +13,7 @@ from typing import Any
 
 from grader.formats.view import View
 
-# "We'll trim/truncate grader feedback string to 64 KB": better at a letter of ours.
+# "We'll trim/truncate grader feedback string to 64 KB": we cut it ourselves, between letters.
 FEEDBACK_BYTES = 64 * 1024
 
 

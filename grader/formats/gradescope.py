@@ -1,7 +1,7 @@
 """``results.json`` of a Gradescope autograder.
 
-Without a grade there is no ``score``, neither above nor in a test: Gradescope then shows the run as failed to the
-teacher, where a 0 would be the student's.
+Without a grade there is no ``score``, neither at the top nor in a test: Gradescope then shows the teacher a failed
+run, where a 0 would count as the student's.
 
 Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
 """

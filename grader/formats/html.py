@@ -1,7 +1,7 @@
-"""The report as one HTML file that needs nothing else: style and pictures are in it, scripts are not.
+"""The report as one HTML file that needs nothing else: it contains style and pictures, but no scripts.
 
-The service shows the same body in pages of its own. Everything that is put into a template is escaped: names, messages
-and output are a student's.
+The service shows the same body in its own pages. Templates escape every value: names, messages and output are a
+student's.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from grader.report.messages import place_of, translate
 from grader.report.server_paths import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
-#: What the service has to serve for `report_body.html`.
+#: The files that the service must serve for `report_body.html`.
 STATIC_FILES = Path(__file__).parent / "static"
-#: Should anything of a student's ever get through: no script runs, and nothing is fetched.
+#: A second defence, if anything of a student's ever gets through: no script runs, and nothing is fetched.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -49,13 +49,13 @@ def write(view: View) -> str:
 
 
 def fill(template: str, language: str, **context: object) -> str:
-    """A self-contained page out of one of our templates."""
+    """Make a self-contained page from one of our templates."""
     return _environment().get_template(template).render(**_page_context(language), **context)
 
 
 def _page_context(language: str) -> dict[str, Any]:
     style = (STATIC_FILES / "report.css").read_text(encoding="utf-8")
-    # Ours, and the only thing that is not escaped.
+    # Ours, and the only value that is not escaped.
     return {"language": language, "name": partial(_name, language), "style": Markup(style), "policy": POLICY}  # noqa: S704
 
 
@@ -64,9 +64,9 @@ def _name(language: str, id: str, /, **params: object) -> str:
 
 
 def pictures_of(view: View) -> dict[str, Picture]:
-    """The pictures of a report, by a name that is unique in it.
+    """Return the pictures of a report, under names that are unique in it.
 
-    Those of public cases that went wrong: of a right answer there is only noise to see.
+    Only wrong public cases have pictures: those of a right answer would show only noise.
     """
     shown = [case for case in view.report["cases"] if case["first_divergence"]]
     drawn = ((case["id"], picture) for case in shown for picture in pictures(case, view.language, view.artefacts))
@@ -74,10 +74,10 @@ def pictures_of(view: View) -> dict[str, Picture]:
 
 
 def drawn_by_script(picture: Picture, address: str) -> dict[str, str | None]:
-    """A picture as the template takes it, with its definition for a script.
+    """Prepare a picture for the template, with its definition for a script.
 
     Args:
-        address: of its SVG, for readers without scripts.
+        address: the address of its SVG, for readers without scripts.
     """
     definition = htmlsafe_json_dumps(picture.spec, separators=(",", ":"))
     return {"title": picture.title, "text": picture.text, "address": address, "definition": definition}
@@ -94,7 +94,7 @@ def _environment() -> Environment:
 
 
 def environment(*folders: Path) -> Environment:
-    """Templates that escape everything, with the filters of `report_body.html`; our own folder is the last."""
+    """Make an environment for templates: it escapes everything, has our filters, and searches our own folder last."""
     made = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
@@ -113,12 +113,12 @@ def environment(*folders: Path) -> Environment:
 
 
 def _in_language(function: Callable[[Any, str], Any]) -> Callable[[Context, Any], Any]:
-    """A filter that gets the language of the page."""
+    """Make a filter that gets the language of the page."""
     return pass_context(lambda context, value: function(value, context["language"]))
 
 
 def _without_control_characters(value: object) -> object:
-    # Markup is ours, and knows that it is escaped.
+    # Markup is ours, and already escaped.
     return clean(value) if type(value) is str else value
 
 
@@ -127,7 +127,7 @@ def _points(value: float | None, language: str) -> str:
 
 
 def _number(value: float | None, language: str) -> str:
-    """A number of a comparison; null in a report stands for NaN and infinity."""
+    """Format a number of a comparison; null in a report stands for NaN and infinity."""
     return "NaN" if value is None else numbers.number(value, language)
 
 
@@ -145,5 +145,5 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
 
 
 def _untinted(value: str) -> str:
-    """The output without the escape sequences that colour a terminal, and without other characters it obeys."""
+    """Remove terminal colours and other control characters from the output."""
     return clean(ANSI_COLOURS.sub("", value))

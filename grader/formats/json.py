@@ -1,4 +1,4 @@
-"""The report itself, with its sentences: what docs/report.md describes."""
+"""The report itself, with its sentences, as docs/report.md describes it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""JUnit XML, which every continuous integration reads: a suite per submission, a test case per check.
+"""JUnit XML, which every continuous integration system reads: a suite per submission, a test case per check.
 
-A failed check is a ``failure``, one that could not be tried is ``skipped``, and a failure of ours is an ``error``.
+A failed check is a ``failure``, a check that could not be tried is ``skipped``, and our own failure is an ``error``.
 
 Source: the elements and attributes common to the schemas of Ant (JUnit.xsd of Windy Road) and Jenkins (junit-10.xsd).
 """
@@ -38,7 +38,7 @@ def _suite(view: View) -> ET.Element:
         errors=str(errors),
         skipped=str(statuses.count("skipped")),
         time=seconds,
-        # The schemas want whole seconds and no time zone.
+        # The schemas require whole seconds and no time zone.
         timestamp=datetime.fromisoformat(report["receipt"]["created_at"]).strftime("%Y-%m-%dT%H:%M:%S"),
         hostname="localhost",
     )
@@ -70,7 +70,7 @@ def _properties(report: dict[str, Any]) -> dict[str, object]:
 
 
 def _case(suite: ET.Element, report: dict[str, Any], check: dict[str, Any]) -> None:
-    # How long one check took is not known: all of them read one run.
+    # The time of one check is not known: all checks read one run.
     case = ET.SubElement(suite, "testcase", classname=report["assignment"]["id"], name=check["id"], time="0.000")
     if check["status"] == "failed":
         failure = ET.SubElement(case, "failure", message=clean(check["message"]), type=check["code"] or "failed")

@@ -1,7 +1,7 @@
 """``results.json`` of a PrairieLearn external grader.
 
-What could not be graded is ``"gradable": false``: a file with nothing in it to run, which costs the student no attempt,
-and a failure of ours. PrairieLearn then wants no ``score``.
+Without a grade the result is ``"gradable": false``: either the file contains nothing to run, which costs the student no
+attempt, or the failure is ours. PrairieLearn then wants no ``score``.
 
 Source: https://prairielearn.readthedocs.io/en/latest/externalGrading/, "Grading results".
 """
@@ -15,7 +15,7 @@ from grader.formats.view import View
 from grader.report.server_paths import clean
 
 NOT_GRADABLE = ("invalid_submission", "internal_error")
-# The whole file may have 1 MB, and JSON takes up to six characters for one.
+# The whole file may have 1 MB, and JSON takes up to six characters for one of the output.
 OUTPUT_CHARACTERS = 50_000
 
 

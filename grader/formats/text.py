@@ -1,6 +1,6 @@
 """The report for a terminal or a pipe.
 
-Names, messages and output come from the student: they are shown as text, never as markup, and without the control
+Names, messages and output come from the student. They are shown as text, never as markup, and without control
 characters that could repaint a terminal.
 """
 
@@ -27,7 +27,7 @@ WIDTH = 120
 
 
 def write(view: View) -> str:
-    """As for a pipe: no colours, lines of `WIDTH` characters."""
+    """Write the report for a pipe: no colours, lines of `WIDTH` characters."""
     console = Console(file=io.StringIO(), highlight=False, width=WIDTH)
     print_report(view, console)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
@@ -101,7 +101,7 @@ def _hint(check: dict[str, Any], view: View) -> list[str]:
 
 
 def _divergence(view: View) -> list[RenderableType]:
-    """Where the first wrong case goes wrong, and what its pictures show."""
+    """Show the first difference of the first wrong case, and the texts of its pictures."""
     case = next((case for case in view.report["cases"] if case["first_divergence"]), None)
     if case is None:
         return []
@@ -117,7 +117,7 @@ def _divergence(view: View) -> list[RenderableType]:
 
 
 def _error(report: dict[str, Any], view: View) -> list[RenderableType]:
-    """The exception. Where none of the student's lines led to it, what it says is in a diagnosis."""
+    """Show the exception. Without one of the student's lines in its traceback, a diagnosis quotes it."""
     error = report["error"]
     if not shows_error(report):
         return []

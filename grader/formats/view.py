@@ -1,4 +1,4 @@
-"""What every writer of a report starts from: the report with its sentences, and the reader's language."""
+"""The starting point of every writer of a report: the report with its sentences, and the reader's language."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from grader.report.numbers import points
 from grader.report.server_paths import clean
 from grader.reporting.extraction import FAILURES
 
-#: The parameter whose sentence says where the first difference is.
+#: The parameter whose sentence gives the place of the first difference.
 FIRST_DIFFERENCE = frozenset({"timestep"})
 #: The checks that diagnoses explain.
 EXPLAINED = frozenset({"contract", "equivalence"})
-# Of an exception, by which it is recognised in a message, which shows no more than twice as many.
+# The first characters of an exception, by which a message is known to quote it. Messages show at most twice as many.
 WORDS = 80
 
 
 def root_failures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The failed checks of a rendered report that do not follow from another one."""
+    """Return the failed checks of a rendered report that do not follow from another one."""
     return [check for check in report["checks"] if check["status"] == "failed" and not _follows(check)]
 
 
 def causes(report: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
-    """What is wrong, for a page: the diagnoses, or without any the root failures."""
+    """Return the causes for a page: the diagnoses, or without any the root failures."""
     failed = root_failures(report)
     return report["diagnoses"] or [{**check, "message": _beside_numbers(check, report, language)} for check in failed]
 
 
 def rows(report: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
-    """The checks for a table below the causes: what was said there is only named, and the same words are said once."""
+    """Return the checks for a table below the causes. Repeat nothing: a message shown above is only named."""
     said = {part["message"] for part in causes(report, language)}
     shown = []
     for check in report["checks"]:
         message = _beside_numbers(check, report, language)
-        # The diagnoses say what to do about the class and its numbers.
+        # The diagnoses give the advice on the class and its numbers.
         advises = check["status"] == "failed" and report["diagnoses"] and check["id"] not in EXPLAINED
         hint = check["hint"] if advises else None
         if message in said:
@@ -49,13 +49,13 @@ def rows(report: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
 
 
 def summary(report: Mapping[str, Any], language: str) -> str:
-    """The sentence under the verdict."""
+    """Return the sentence under the verdict."""
     nothing = report["status"] == "failed" and not report["points"]
     return translate("summary.nothing" if nothing else f"summary.{report['status']}", language)
 
 
 def _named(check: Mapping[str, Any], language: str) -> str:
-    """Instead of the words that were said before: of what failed what it is, of the rest nothing."""
+    """Replace a message that was already shown: by its title for a failed check, by nothing for others."""
     if check["status"] != "failed":
         return ""
     if _follows(check):
@@ -69,13 +69,13 @@ def _follows(check: Mapping[str, Any]) -> bool:
 
 
 def _beside_numbers(check: Mapping[str, Any], report: Mapping[str, Any], language: str) -> str:
-    """A check's message where the first difference is shown too."""
+    """Return a check's message for a page that also shows the first difference."""
     shown = any(case["first_divergence"] for case in report["cases"])
     return message_of(check, language, FIRST_DIFFERENCE if shown else frozenset())
 
 
 def left_out(report: Mapping[str, Any], language: str) -> dict[str, list[tuple[str, str]]]:
-    """What was skipped, and what did not work (``skipped`` and ``failed``): message and places, once per message."""
+    """Group the ``skipped`` and the ``failed`` parts: message and places, once per message."""
     found: dict[str, dict[str, list[str]]] = {"failed": {}, "skipped": {}}
     is_notebook = report["submission"]["format"] == "ipynb"
     for cell in report["extraction"]["cells_skipped"]:
@@ -85,7 +85,7 @@ def left_out(report: Mapping[str, Any], language: str) -> dict[str, list[tuple[s
         if not is_notebook:
             where += lines
         elif lines and cell["index"] in report["extraction"]["cells_used"]:
-            # Something of this cell was run: which of it was not?
+            # Part of this cell ran, so name the lines that did not.
             id = "report.line_in_cell" if len(lines) == 1 and "–" not in lines[0] else "report.lines_in_cell"
             where.append(translate(id, language, cell=cell["index"] + 1, lines=lines))
         else:
@@ -97,7 +97,7 @@ def left_out(report: Mapping[str, Any], language: str) -> dict[str, list[tuple[s
 
 
 def _lines(params: Mapping[str, Any]) -> list[str]:
-    """Ranges of lines: ``3``, ``12–20``."""
+    """Format ranges of lines: ``3``, ``12–20``."""
     ranges = params.get("lines")
     if isinstance(ranges, list) and ranges:
         return [f"{first}" if first == last else f"{first}–{last}" for first, last in ranges]
@@ -115,7 +115,7 @@ def _places(where: list[str], is_notebook: bool, language: str) -> str:
 
 
 def remark_place(advisory: Mapping[str, Any], language: str) -> str:
-    """Where a remark belongs: `` (cell 3, line 8)``; nothing where it belongs to no line."""
+    """Format the place of a remark: `` (cell 3, line 8)``; empty for a remark without a line."""
     if not advisory["line"]:
         return ""
     file = advisory["params"].get("file")
@@ -125,14 +125,14 @@ def remark_place(advisory: Mapping[str, Any], language: str) -> str:
 
 
 def stopped_elsewhere(report: Mapping[str, Any]) -> bool:
-    """Whether the exception came of another input than the exercise's own."""
+    """Return whether the exception came from another input than the exercise's own."""
     return bool(report["cases"]) and report["cases"][0]["shape"] is not None
 
 
 def shows_error(report: Mapping[str, Any]) -> bool:
-    """Whether the exception says more than the diagnoses do, of which it may be all that there is to say.
+    """Return whether to show the exception: it says more than the diagnoses, or there are none.
 
-    Where the exercise's own input was answered wrongly, that comes first.
+    A wrong answer to the exercise's own input comes first.
     """
     error = report["error"]
     if error is None or not (error["traceback"] or (not report["diagnoses"] and error["message"])):
@@ -143,7 +143,7 @@ def shows_error(report: Mapping[str, Any]) -> bool:
 
 
 def says_error(report: Mapping[str, Any]) -> bool:
-    """Whether a diagnosis tells the words of the exception already."""
+    """Return whether a diagnosis already quotes the exception."""
     words = " ".join(report["error"]["message"].split())[:WORDS].rstrip(".")
     return any(words in " ".join(diagnosis["message"].split()) for diagnosis in report["diagnoses"])
 
@@ -153,7 +153,7 @@ class View:
     """A rendered report (`messages.render`) in one language, and the artefacts that belong to it, by name.
 
     Attributes:
-        draw: makes an SVG document of a chart's definition.
+        draw: makes an SVG document from a chart's definition.
     """
 
     report: dict[str, Any]
@@ -172,11 +172,11 @@ class View:
         return cls(render(report, language), language, artefacts or {}, draw)
 
     def ui(self, name: str, **params: object) -> str:
-        """A word or a sentence that is not the report's own."""
+        """Return a word or a sentence that does not belong to the report."""
         return translate(f"ui.{name}", self.language, **params)
 
     def name(self, id: str, **params: object) -> str:
-        """The name of a value, for example ``status.passed`` or ``category.exercise``."""
+        """Return the name of a value, for example ``status.passed`` or ``category.exercise``."""
         return translate(id, self.language, **params)
 
     @property
@@ -187,7 +187,7 @@ class View:
         return points(value, self.language)
 
     def verdict(self) -> str:
-        """The status and the points in one line."""
+        """Return the status and the points in one line."""
         status = self.name(f"status.{self.report['status']}")
         if not self.is_graded:
             return f"{status}: {self.ui('no_grade')}"
@@ -196,7 +196,7 @@ class View:
         return f"{status}: {of}"
 
     def advice(self) -> list[str]:
-        """What is wrong and what to do, a paragraph each: the diagnoses, or without any what the failed checks say."""
+        """Return the mistakes and the advice, a paragraph each: the diagnoses, or without any the failed checks."""
         return [self._with_hint(part) for part in self.report["diagnoses"] or root_failures(self.report)]
 
     def _with_hint(self, part: dict[str, Any]) -> str:
@@ -207,9 +207,9 @@ class View:
         return summary(self.report, self.language)
 
     def remarks(self) -> list[str]:
-        """The advisories."""
+        """Return the advisories."""
         return [clean(advisory["message"]) for advisory in self.report["advisories"]]
 
     def feedback(self) -> str:
-        """The whole answer to the student as plain text, for places that show nothing else."""
+        """Return the whole answer to the student as plain text, for places that show nothing else."""
         return "\n\n".join([self.verdict(), *self.advice(), *self.remarks()])

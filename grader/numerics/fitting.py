@@ -199,7 +199,7 @@ def _within(value: Array, low: float) -> Array:
 
 
 def _goes_on(case: Case, answer: Array, following: Start) -> bool:
-    """Return whether a second call starts with the h or the c at the end of an earlier one with this answer."""
+    """Return whether a second call starts with the h or the c that an earlier one, with this answer, ended with."""
     *_, before, h = answer.astype(np.float64).swapaxes(0, 1)
     c = np.arctanh(_within(h / sigmoid(_sums(case, "o", -1, before)), -1.0))
     return any(

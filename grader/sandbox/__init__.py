@@ -1,4 +1,4 @@
-"""The trusted half of the wall: starts the warm processes, sends them requests, reads back bytes."""
+"""The trusted half of the wall: starts the warm processes, sends them requests, and reads bytes back."""
 
 from grader.sandbox.budget import BudgetedSandbox
 from grader.sandbox.device import DEVICE_CHOICES, Device, DeviceChoice, choose_device

@@ -9,8 +9,8 @@ from grader.sandbox.outcome import Kind, Outcome, Sandbox, Use
 class BudgetedSandbox:
     """A sandbox for the runs of one submission: tries, both generations of Keras, and runs that only help.
 
-    Each run may use what is left. One that ends for want of it, or for which nothing is left, was killed for its
-    ``budget``; `Outcome.earlier` then says what the runs before it used.
+    Each run may use what is left. A run that uses it up, or finds nothing left, is reported as killed for its
+    ``budget``; `Outcome.earlier` then gives the use of the runs before it.
     """
 
     def __init__(self, sandbox: Sandbox, budget: Use) -> None:
@@ -19,7 +19,7 @@ class BudgetedSandbox:
         self._used = Use()
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
-        """As `Sandbox.run`."""
+        """Run as `Sandbox.run` does, within the budget."""
         granted = limits.within(*self._budget.less(self._used))
         if granted is None:
             return Outcome(result=b"", killed_for="budget", earlier=self._used)

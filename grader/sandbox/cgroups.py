@@ -1,7 +1,7 @@
-"""What this host's control groups could give a run: limits on memory, processes and CPU by the kernel itself.
+"""This host's control groups: the kernel's own limits on memory, processes and CPU that a run could have.
 
-Runs are put into no group of their own. Their limits are counted by the supervisor, which needs no rights for it.
-`lstm-grader doctor` says by this module what the host would have.
+Runs get no group of their own. The supervisor counts their use, which needs no rights.
+`lstm-grader doctor` uses this module to show what the host offers.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ ROOT = Path("/")
 
 
 def describe(root: Path = ROOT) -> str:
-    """One sentence on the group that this process is in, and whether it could make others in it.
+    """Say in one sentence which group this process is in, and whether it could make others in it.
 
-    Args: root: of the file system, for tests.
+    Args: root: the root of the file system, for tests.
     """
     try:
         mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""How many cores this process may use: a container's or a service's quota is often less than what the host has."""
+"""The number of cores for this process: a container's or a service's quota is often less than what the host has."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 
 def available_cores(root: Path = Path("/")) -> int:
-    """Whole cores, at least 1: those of the affinity mask, or the smallest CPU quota of a cgroup above this process.
+    """Count the whole cores, at least 1: the affinity mask, or the smallest CPU quota of a cgroup above this process.
 
     Args:
-        root: where ``proc`` and ``sys`` are.
+        root: the folder that holds ``proc`` and ``sys``.
     Source: the kernel's admin-guide/cgroup-v2 ("cpu.max") and scheduler/sched-bwc (version 1).
     """
     return max(1, int(min(len(os.sched_getaffinity(0)), *map(_quota, _groups(root)), math.inf)))
 
 
 def _groups(root: Path) -> Iterator[Path]:
-    """This process' CPU group in both cgroup versions, and those above it as far as they can be seen.
+    """List this process's CPU group in both cgroup versions, and its parents as far as they are visible.
 
-    A container often sees its own group as the top one; its path, as the host knows it, then leads nowhere.
+    A container often sees its own group as the top one. Its path on the host then leads nowhere.
     """
     try:
         memberships = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
@@ -40,7 +40,7 @@ def _groups(root: Path) -> Iterator[Path]:
 
 
 def _quota(group: Path) -> float:
-    """In cores; infinite where the group has none."""
+    """Return the quota in cores; infinite where the group has none."""
     try:
         try:
             quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
@@ -48,6 +48,6 @@ def _quota(group: Path) -> float:
             quota = (group / "cpu.cfs_quota_us").read_text(encoding="ascii")
             period = (group / "cpu.cfs_period_us").read_text(encoding="ascii")
         cores = float(quota) / float(period)
-    except (OSError, ValueError, ZeroDivisionError):  # no such file, "max", or nothing that a kernel writes
+    except (OSError, ValueError, ZeroDivisionError):  # no such file, "max", or something that no kernel writes
         return math.inf
     return cores if cores > 0 else math.inf

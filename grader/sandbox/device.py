@@ -1,6 +1,6 @@
-"""On what submissions run: the CPU, or a GPU that the box can use.
+"""The device that runs submissions: the CPU, or a GPU that the box can use.
 
-The choice looks at files only. Starting CUDA to ask it would be expensive here, and fatal in a warm process, because
+The choice only looks at files. Starting CUDA to ask it would be expensive here, and fatal in a warm process, because
 CUDA does not survive a fork.
 """
 
@@ -19,41 +19,41 @@ from grader.errors import SandboxUnavailable
 DeviceChoice = Literal["cpu", "gpu", "auto"]
 DEVICE_CHOICES: tuple[str, ...] = get_args(DeviceChoice)
 
-# Without these two and one /dev/nvidiaN there is no CUDA; the others are used where they exist.
+# CUDA needs these two and one /dev/nvidiaN; the others are used where they exist.
 CONTROL_NODES = ("nvidiactl", "nvidia-uvm")
 OTHER_NODES = ("nvidia-uvm-tools", "nvidia-caps")
 DRIVER_LIBRARY = "libcuda.so.1"
 LIBRARY_FOLDERS = ("usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib", "lib64", "lib/x86_64-linux-gnu")
-# Mounted there by some container runtimes, where the loader does not look by itself.
+# Some container runtimes mount libraries there; the loader does not look there by itself.
 EXTRA_LIBRARY_FOLDERS = ("usr/local/nvidia/lib64", "usr/lib/wsl/lib")
 
-#: What a process that computes on the GPU has in its environment, beside where its libraries are.
+#: The environment of a process that computes on the GPU, apart from the place of its libraries.
 CUDA_ENVIRONMENT = {
     # The first card by bus number, as /proc/driver/nvidia/gpus lists them.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     "CUDA_VISIBLE_DEVICES": "0",
-    # Slots share the card: take memory as it is needed, not all of it at the start.
+    # Slots share the card: take memory as it is needed, not all of it at once.
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    # TF32 keeps 10 bits of the mantissa; this is for libraries that TensorFlow's own switch does not reach.
+    # TF32 keeps 10 bits of the mantissa. This is for libraries that TensorFlow's own switch does not reach.
     "NVIDIA_TF32_OVERRIDE": "0",
-    # Equal numbers every time, as far as no operation refuses: TF_DETERMINISTIC_OPS would make honest code fail.
+    # The same numbers every time, without refusing operations: TF_DETERMINISTIC_OPS would make honest code fail.
     "TF_CUDNN_DETERMINISTIC": "1",
     "TF_CUDNN_USE_AUTOTUNE": "0",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    # What one run compiles for the card, another one must not load.
+    # A run must not load what another run compiled for the card.
     "CUDA_CACHE_DISABLE": "1",
 }
 
 
 @dataclass(frozen=True)
 class Device:
-    """What submissions run on.
+    """The device that runs submissions.
 
     Args:
-        model: of the card, where the driver says it.
+        model: the card's name, if the driver tells it.
         nodes: device files that a run may open; none: it runs on the CPU.
-        library_folder: where the driver's libraries are, when the loader does not look there by itself.
-        reason: why it is the CPU, when that was not asked for.
+        library_folder: the folder of the driver's libraries, when the loader does not look there by itself.
+        reason: the reason for the CPU, when it was not asked for.
     """
 
     model: str = ""
@@ -66,13 +66,13 @@ class Device:
         return bool(self.nodes)
 
     def __str__(self) -> str:
-        """What reports show."""
+        """Return the text for reports."""
         if not self.is_gpu:
             return "cpu"
         return f"gpu ({self.model})" if self.model else "gpu"
 
     def environment(self) -> dict[str, str]:
-        """Environment variables of a process that computes on it."""
+        """Return the environment variables of a process that computes on it."""
         if not self.is_gpu:
             return {}
         return CUDA_ENVIRONMENT | ({"LD_LIBRARY_PATH": self.library_folder} if self.library_folder else {})
@@ -85,9 +85,9 @@ def choose_device(wanted: str, *, root: Path = Path("/"), packages: Path | None 
     """Settle what ``LSTM_GRADER_DEVICE`` asks for.
 
     Args:
-        wanted: one of `DEVICE_CHOICES`; ``auto``: the GPU where there is one that the box can use.
+        wanted: one of `DEVICE_CHOICES`; ``auto``: the GPU if there is one that the box can use.
         root: the file system; tests put another one here.
-        packages: the folder that holds TensorFlow; None: where Python would import it from.
+        packages: the folder that holds TensorFlow; None: the one that Python would import it from.
     Raises:
         ValueError: `wanted` is something else.
         SandboxUnavailable: ``gpu`` was asked for and cannot be had; the message names everything that is missing.
@@ -110,7 +110,7 @@ def choose_device(wanted: str, *, root: Path = Path("/"), packages: Path | None 
 
 
 def _nodes(dev: Path) -> tuple[list[str], list[str]]:
-    """Device files to open, and what is missing."""
+    """Find the device files to open, and the missing ones."""
     cards = sorted(dev.glob("nvidia[0-9]*"))
     wanted = [dev / name for name in CONTROL_NODES] + (cards or [dev / "nvidia0"])
     missing = [f"/dev/{node.name}" for node in wanted if not node.exists()]
@@ -120,9 +120,9 @@ def _nodes(dev: Path) -> tuple[list[str], list[str]]:
 
 
 def _usable(node: Path) -> bool:
-    """Whether a run may read and write it: root gives each run a user of its own, who is in no group."""
+    """Return whether a run may read and write it: under root, each run has its own user, who is in no group."""
     if not node.exists():
-        return True  # which is said once
+        return True  # the caller reports it as missing
     if os.geteuid() == 0:
         everybody = stat.S_IROTH | stat.S_IWOTH
         return node.stat().st_mode & everybody == everybody
@@ -130,7 +130,7 @@ def _usable(node: Path) -> bool:
 
 
 def _library_folder(root: Path) -> str | None:
-    """Where the driver's library is: a folder to be named to the loader, "" when it looks there, None when nowhere."""
+    """Find the driver's library: a folder for the loader, "" if the loader finds it by itself, None if missing."""
     cache = root / "etc/ld.so.cache"
     if cache.exists() and DRIVER_LIBRARY.encode() in cache.read_bytes():
         return ""
@@ -141,7 +141,7 @@ def _library_folder(root: Path) -> str | None:
 
 
 def _is_cuda_build(packages: Path | None) -> bool:
-    """What TensorFlow says of itself, without importing it: that takes seconds."""
+    """Read TensorFlow's own description, without importing it: an import takes seconds."""
     if packages is None:
         spec = importlib.util.find_spec("tensorflow")
         if spec is None or not spec.submodule_search_locations:
@@ -155,7 +155,7 @@ def _is_cuda_build(packages: Path | None) -> bool:
 
 
 def _model(root: Path) -> str:
-    """Name of the first card."""
+    """Read the name of the first card."""
     for information in sorted(root.glob("proc/driver/nvidia/gpus/*/information")):
         try:
             text = information.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""A sandbox for everybody's tests: replays recorded outcomes and never runs code."""
+"""A sandbox for tests: replays recorded outcomes and never runs code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class InMemorySandbox:
 
     Args:
         outcomes: per kind, the outcomes (or functions from the request's bytes to one) in the order of use; the last
-            one is used again when they run out.
+            one is repeated.
     """
 
     def __init__(self, outcomes: dict[Kind, list[Outcome | Callable[[bytes], Outcome]]]) -> None:

@@ -31,12 +31,12 @@ class ForkSandbox:
     """The real sandbox: one zygote per kind, started on first need and replaced when it dies.
 
     Args:
-        slots: how many runs may hold a core at once; None: as many as there are cores for this process.
+        slots: number of runs that may hold a core at once; None: one for each core of this process.
         accept_missing: parts of the wall that the operator agrees to run without (`CAN_BE_MISSING`). Namespaces are
-            then not even tried: a host without them needs no such word.
-        device: what submissions run on, see `choose_device`.
+            then not even tried, so a host without them is no problem.
+        device: the device that runs submissions, see `choose_device`.
     Raises:
-        SandboxUnavailable: this host does not have the device, or no user ids that are free.
+        SandboxUnavailable: this host lacks the device, or free user ids.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ForkSandbox:
         self._folder = SandboxFolder()
         self._directory = self._folder.path
         if self._users:
-            self._directory.chmod(0o711)  # runs have users of their own, and enter their folders by name
+            self._directory.chmod(0o711)  # runs have their own users, and enter their folders by name
         unwanted = namespaces.NAME in accept_missing
         self._ring = without_ring("the operator does without") if unwanted else find_ring(self._directory)
 
@@ -70,7 +70,7 @@ class ForkSandbox:
         self.close()
 
     def warm_up(self, *kinds: Kind) -> None:
-        """Start these warm processes, side by side, and wait until they are ready."""
+        """Start these warm processes side by side, and wait until they are ready."""
         try:
             for zygote in [self._zygote(kind) for kind in kinds]:
                 zygote.wait_ready()
@@ -79,7 +79,7 @@ class ForkSandbox:
             raise
 
     def start(self, *kinds: Kind) -> None:
-        """Start these warm processes and do not wait."""
+        """Start these warm processes without waiting."""
         for kind in kinds:
             self._zygote(kind)
 
@@ -90,7 +90,7 @@ class ForkSandbox:
         return zygote.wall
 
     def opens(self) -> dict[str, str]:
-        """What the device makes the wall leave open for submissions, and why; nothing for the CPU."""
+        """List the parts of the wall that the device opens for submissions, with reasons; nothing for the CPU."""
         if not self.device.is_gpu:
             return {}
         zygote = self._zygote(Kind.KERAS3)
@@ -98,7 +98,7 @@ class ForkSandbox:
         return zygote.opens
 
     def pids(self) -> list[int]:
-        """Process ids of the warm processes."""
+        """Return the process ids of the warm processes."""
         with self._lock:
             return [zygote.pid for zygote in self._zygotes.values()]
 
@@ -114,10 +114,10 @@ class ForkSandbox:
             self._users.close()
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
-        """As `Sandbox.run`.
+        """Run a request as `Sandbox.run` does.
 
-        A run that was lost says nothing about the submission, and has no outcome however often that happens. One that
-        somebody killed may have killed itself: what kills it every time is taken for its own doing.
+        A lost run says nothing about the submission, and never has an outcome, even if that happens again. A killed run
+        may have killed itself: if it is killed every time, that counts as its own doing.
         """
         lost = killed = 0
         used = Use()
@@ -158,7 +158,7 @@ class ForkSandbox:
                     logger.warning("zygote_replaced", extra={"kind": kind.value})
                     zygote.close()
                 device = self._device_of(kind)
-                # What CUDA needs to see in there is not known well enough.
+                # It is not known well enough which files CUDA needs in the ring.
                 ring = without_ring("submissions run on a GPU") if device.is_gpu else self._ring
                 try:
                     zygote = self._zygotes[kind] = Zygote(kind, ring, self._accept_missing, device)
@@ -171,5 +171,5 @@ class ForkSandbox:
             raise SandboxClosed("the sandbox is closed")
 
     def _device_of(self, kind: Kind) -> Device:
-        """Files are read on the CPU, without what a GPU opens."""
+        """Choose the CPU for reading files, so that they get none of the access that a GPU needs."""
         return CPU if kind is Kind.READER else self.device

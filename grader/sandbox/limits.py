@@ -1,4 +1,4 @@
-"""What one run may use. Zero, negative and absent limits do not exist: each is refused when the limits are made."""
+"""Limits of one run. There are no zero, negative or absent limits: each is refused when the limits are made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MIB = 1024 * 1024
 
-# What a run on a GPU takes to start CUDA. Generous guesses, not measurements.
+# The cost of starting CUDA in a run on a GPU. Generous guesses, not measurements.
 CUDA_CPU_SECONDS, CUDA_WALL_SECONDS = 15, 20.0
 
 
@@ -32,14 +32,14 @@ class Limits(BaseModel):
     flood_bytes: int = Field(16 * MIB, gt=0, description="printed bytes after which the run is ended: `output_limit`")
 
     def within(self, cpu_seconds: float, wall_seconds: float) -> Limits | None:
-        """The same, with no more time than this; None: there is none."""
+        """Return the same limits with no more time than this; None: no time is left."""
         if cpu_seconds <= 0 or wall_seconds <= 0:
             return None
         cpu, wall = min(self.cpu_seconds, math.ceil(cpu_seconds)), min(self.wall_seconds, wall_seconds)
         return self.model_copy(update={"cpu_seconds": cpu, "wall_seconds": wall})
 
     def with_cuda(self) -> Limits:
-        """The same for a run on a GPU: what CUDA itself takes is not the submission's use.
+        """Return the limits for a run on a GPU, with time for CUDA's own start, which is not the submission's use.
 
         Each run starts CUDA anew and loads its libraries.
         """

@@ -1,13 +1,13 @@
-"""The outer ring: where the host allows it, a warm process and its runs see a small system of their own.
+"""The outer ring: where the host allows it, a warm process and its runs see their own small system.
 
 Bubblewrap starts the warm process in new namespaces: no other process, no network device but its own loopback, and a
-file system that holds Python, the system's libraries, `grader/runner` and the run folders. A run that found a hole in
-Landlock or seccomp would find no file of the service and nobody to talk to behind it.
+file system that holds Python, the system's libraries, `grader/runner` and the run folders. A run that escaped
+Landlock or seccomp would find no file of the service and no other process behind it.
 
-An ordinary container allows no namespaces, and the wall must hold without them (`grader/runner/lockdown.py`). So the
-ring refuses nobody: `find_ring` tries it once, and says why there is none. One that was found is kept, though: a warm
-process that does not start in it is not started outside of it, or else a submission that leaves the host short of
-memory could take the ring away from the next one.
+An ordinary container allows no namespaces, and the wall must hold without them (`grader/runner/lockdown.py`). So a
+missing ring stops nothing: `find_ring` tries it once, and gives the reason if there is none. But once a ring is found,
+it is kept: a warm process that fails to start in it is never started outside. Otherwise a submission that exhausts the
+host's memory could take the ring away from the next one.
 """
 
 from __future__ import annotations
@@ -31,35 +31,35 @@ PROBE_SECONDS = 20.0
 
 GRADER = Path(__file__).resolve().parent.parent
 RUNNER = GRADER / "runner"
-# What stays out where it is installed among Python's packages; `runner` is put back.
+# Left out where it is installed among Python's packages; `runner` is put back.
 OURS = [str(GRADER.parent / name) for name in ("app", "grader", "reference")]
-# Those of `grader/runner/lockdown.py`, whose rules are for what exists in here.
+# The libraries of `grader/runner/lockdown.py`; its rules are for files that exist in the ring.
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/sys/devices/system/cpu")
 DEVICES = ("/dev/null", "/dev/urandom")
-# Where the service is root, each run becomes a user of its own (SETUID, SETGID), which its supervisor may end (KILL)
-# and whose folder it can look into (DAC_READ_SEARCH).
+# Where the service is root, each run becomes its own user (SETUID, SETGID). The supervisor may end it (KILL)
+# and look into its folder (DAC_READ_SEARCH).
 ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_READ_SEARCH")
-# Elsewhere runs are the same user, and no run may trace another: by this alone the warm process sees what they use. It
-# is one over processes of its own user namespace.
+# Elsewhere runs have the same user, and no run may trace another. With this alone the warm process sees what they use.
+# It covers processes of its own user namespace only.
 USER_CAPABILITIES = ("CAP_SYS_PTRACE",)
-# Given up before anything else happens, when /proc is mounted (`grader/runner/own_proc.py`).
+# Dropped before anything else, once /proc is mounted (`grader/runner/own_proc.py`).
 AT_FIRST = ("CAP_SYS_ADMIN",)
 
 
 class Ring(NamedTuple):
-    """How to start a process in the ring; without a ring `prefix` is empty."""
+    """A way to start a process in the ring; without a ring `prefix` is empty."""
 
     mechanism: Mechanism
     prefix: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
-        """For the message about a process that did not start: where that was, and how to do without."""
+        """Return a phrase for the message about a failed start: its place, and the setting that avoids it."""
         return f" in its namespaces (LSTM_GRADER_ACCEPT_MISSING={NAME} does without them)" if self.prefix else ""
 
     def start(self, command: list[str], fd: int, environment: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
-        """Start a command with this environment alone that keeps the descriptor `fd` and has a pipe for its errors.
+        """Start a command with only this environment, the inherited descriptor `fd`, and a pipe for its errors.
 
         Returns: the process that ends when the command ends, and the command's own process id. They differ in the
             ring, where bubblewrap waits outside.
@@ -79,39 +79,39 @@ class Ring(NamedTuple):
             finally:
                 os.close(writer)
             told = info.read()
-        # Bubblewrap that failed says nothing here; why, it prints.
+        # If bubblewrap failed, this is empty; it prints the reason.
         return process, json.loads(told)["child-pid"] if told else process.pid
 
 
 def without_ring(reason: str) -> Ring:
-    """No ring, and why."""
+    """Return the absence of a ring, with the reason."""
     return Ring(Mechanism(False, f"{STOPS}. Not here: {reason}"))
 
 
 def find_ring(directory: Path) -> Ring:
-    """The ring of this host, tried once with the very arguments that warm processes get.
+    """Return this host's ring, tried once with the same arguments as the warm processes.
 
     Args:
-        directory: the one folder in which something can be written; it holds the run folders.
+        directory: the only writable folder; it holds the run folders.
     """
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         return without_ring("bubblewrap is not installed")
     as_root = os.geteuid() == 0
     problem: str | None = None
-    # One that is set-uid root gives an ordinary user no capability, even in a user namespace.
+    # A set-uid root bubblewrap gives an ordinary user no capability, even in a user namespace.
     for own_proc in (True, False):
         prefix = command_prefix(bubblewrap, directory, as_root=as_root, own_proc=own_proc)
         problem = _problem(prefix, directory)
         if problem is None:
-            # Nothing that is compiled in there can be kept, and each start would compile it again: a tenth of its time.
+            # Nothing compiled in the ring can be kept, and each start would compile it again: a tenth of its time.
             compileall.compile_dir(RUNNER, quiet=2)
             return Ring(Mechanism(True, STOPS), tuple(prefix))
     return without_ring(problem or "")
 
 
 def _problem(prefix: list[str], directory: Path) -> str | None:
-    """Why a process cannot be started so; None: it can."""
+    """Return the reason why a process cannot be started so; None: it can."""
     look = [sys.executable, "-I", "-S", "-c", "import os, sys; os.listdir(sys.argv[1])", str(directory)]
     try:
         probe = subprocess.run(
@@ -130,26 +130,26 @@ def _problem(prefix: list[str], directory: Path) -> str | None:
 
 
 def command_prefix(bubblewrap: str, directory: Path, *, as_root: bool, own_proc: bool = True) -> list[str]:
-    """What stands before the command of a warm process, up to ``--``.
+    """Return the words before the command of a warm process, up to ``--``.
 
-    Not ``--die-with-parent``: its parent is the thread that started it, and threads of the service come and go. The
+    ``--die-with-parent`` is left out: the parent is the thread that started it, and the service's threads end. The
     warm process ends when its control socket is closed, and when bubblewrap dies (`lockdown.prepare`).
 
     Args:
-        own_proc: with what the warm process needs to hide other processes from its runs.
+        own_proc: add what the warm process needs to hide other processes from its runs.
     """
     links, trees = _minimal([*_needed_paths(), str(directory)])
     folder = str(directory.resolve())
     read_only = [tree for tree in trees if tree != folder]
     arguments = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    # The first process of the namespace takes all others with it, however it ends.
+    # When the first process of the namespace ends, however it ends, all others end too.
     arguments += ["--as-pid-1", "--hostname", "box", "--cap-drop", "ALL"]
-    if not as_root:  # as root without a user namespace, in which other users would not exist
+    if not as_root:  # root needs no user namespace: other users would not exist in it
         arguments += ["--unshare-user"]
     capabilities = ROOT_CAPABILITIES if as_root else USER_CAPABILITIES if own_proc else ()
     for capability in (*capabilities, *(AT_FIRST if own_proc else ())):
         arguments += ["--cap-add", capability]
-    # Left to itself bubblewrap makes folders that only we may enter, and each run is another user.
+    # By itself, bubblewrap makes folders that only we may enter, but each run is another user.
     made = {str(parent) for path in (*links, *trees, *DEVICES, str(RUNNER)) for parent in Path(path).parents}
     for parent in sorted(made - {"/"}):
         if not _inside(parent, trees):
@@ -165,12 +165,12 @@ def command_prefix(bubblewrap: str, directory: Path, *, as_root: bool, own_proc:
     for device in DEVICES:
         arguments += ["--dev-bind", device, device]
     arguments += ["--bind", folder, folder, "--remount-ro", "/"]
-    # Libraries look for a folder for temporary files when they are imported, and take the working directory.
+    # Libraries look for a temporary folder when they are imported, and take the working directory.
     return [bubblewrap, *arguments, "--chdir", folder]
 
 
 def _needed_paths() -> list[str]:
-    """Python with its packages, the system's libraries, and what these look at."""
+    """List Python with its packages, the system's libraries, and the files that these read."""
     paths = sysconfig.get_paths()
     python = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     python += [str(Path(sys.base_prefix, "lib")), sys.executable, str(Path(sys.prefix, "pyvenv.cfg"))]
@@ -178,7 +178,7 @@ def _needed_paths() -> list[str]:
 
 
 def _minimal(paths: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """The links (and their targets) and the real files and folders that make these paths exist, none inside another."""
+    """Find the links (with their targets) and the real files and folders that these paths need, none inside another."""
     links: dict[str, str] = {}
     real = set()
     for path in paths:
@@ -190,7 +190,7 @@ def _minimal(paths: Iterable[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _follow(path: str) -> tuple[dict[str, str], str]:
-    """The links that are met on the way of an existing path, and where it ends."""
+    """Return the links on the way of an existing path, and its end."""
     links = {}
     reached = Path("/")
     pending = list(reversed(Path(path).absolute().parts[1:]))

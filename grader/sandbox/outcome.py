@@ -1,4 +1,4 @@
-"""How a run ended, as the trusted side saw it from outside; and the interface of anything that can run one."""
+"""The end of a run as the trusted side sees it from outside, and the interface of everything that can run one."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from grader.sandbox.limits import Limits
 
 
 class Kind(StrEnum):
-    """Which warm process a request goes to."""
+    """A warm process that a request can go to."""
 
     READER = "reader"
-    # Without any recurrent code of Keras and TensorFlow.
+    # Without Keras' and TensorFlow's recurrent code.
     KERAS2 = "keras2"
     KERAS3 = "keras3"
-    # With it: for what a notebook does beside its own class.
+    # With it, for a notebook's code outside its own class.
     NOTEBOOK2 = "notebook2"
     NOTEBOOK3 = "notebook3"
 
 
 class Use(NamedTuple):
-    """The use of runs: CPU time, and wall time less what they missed of it for want of a core."""
+    """The use of runs: CPU time, and wall time without the time spent waiting for a core."""
 
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -38,14 +38,14 @@ class Use(NamedTuple):
 
 
 class Mechanism(NamedTuple):
-    """One mechanism of the wall: is it in force, and what does it stop?"""
+    """One mechanism of the wall: whether it is in force, and what it stops."""
 
     enforced: bool
     stops: str
 
 
 class Outcome(BaseModel):
-    """The bytes a run left on its pipes and what its supervisor said of its end. Nothing here is believed yet."""
+    """The bytes that a run left on its pipes, and its supervisor's account of its end. Nothing here is trusted yet."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,11 +57,11 @@ class Outcome(BaseModel):
     killed_for: str | None = None  # wall, cpu, memory, threads, disk, output, starved, budget
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
-    # Of them, those in which the run was paused or had no core.
+    # The part of them in which the run was paused or had no core.
     missed_seconds: float = 0.0
-    # What earlier tries of the same run used, and with BudgetedSandbox earlier runs too.
+    # The use of earlier tries of the same run and, with BudgetedSandbox, of earlier runs too.
     earlier: Use = Use()
-    # What the device takes to start, which is not the submission's use.
+    # The cost of starting the device, which is not the submission's use.
     overhead: Use = Use()
     peak_memory_bytes: int = 0
     facts: dict[str, str] = {}  # versions, from the warm process
@@ -69,12 +69,12 @@ class Outcome(BaseModel):
 
     @property
     def use(self) -> Use:
-        """Of this try alone."""
+        """Return the use of this try alone."""
         return Use(self.cpu_seconds, self.wall_seconds).less(self.overhead).less(Use(0.0, self.missed_seconds))
 
     @property
     def killed_by_others(self) -> bool:
-        """Whether a SIGKILL that was not ours ended it: by the kernel for want of memory, an operator, or itself."""
+        """Return whether a SIGKILL that was not ours ended it: by the kernel (memory), an operator, or itself."""
         return self.killed_for is None and self.exit_code == -signal.SIGKILL
 
 
@@ -82,9 +82,9 @@ class Sandbox(Protocol):
     """Runs one request in a process of its own."""
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
-        """Run `request` to its end, whatever that is. It may take more than one try; each has these limits.
+        """Run `request` to its end. This may take more than one try; each has these limits.
 
         Raises:
-            SandboxError: the box itself failed; nothing can be said about the submission.
+            SandboxError: the box itself failed; this says nothing about the submission.
         """
         ...

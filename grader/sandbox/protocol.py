@@ -1,8 +1,8 @@
-"""Turns what we ask into bytes, and bytes from the box into data.
+"""Turns our questions into bytes, and bytes from the box into data.
 
-Everything that comes back is the student's: it may be cut off, forged or garbage. Frames are taken apart by hand (see
-runner/channel.py for the layout), their JSON is checked against the models below, and arrays are read by safetensors,
-which parses and never executes. Whatever does not fit raises `RunnerOutputInvalid`.
+Everything that comes back is the student's: it may be cut off, forged or garbage. Our own code splits the frames (see
+runner/channel.py for the layout) and checks their JSON against the models below. safetensors reads the arrays: it
+parses and never executes. Anything that does not fit raises `RunnerOutputInvalid`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ HEADER = struct.Struct("<II")
 MAX_FRAMES = 20_000
 # An honest `Done` is shorter.
 LARGEST_DONE = 16384
-# One event of the driver: 40 times what the largest honest one takes, and little enough to become Python objects.
+# One event of the driver: 40 times the largest honest one, and small enough to become Python objects.
 MAX_EVENT_BYTES = 1 << 20
-# The names, types and shapes before arrays, of which an event carries one: safetensors makes an object of each.
+# An event carries one header with the names, types and shapes of arrays; safetensors makes an object of each.
 MAX_ARRAYS_HEADER_BYTES = 1 << 12
 ARRAYS_HEADER = struct.Struct("<Q")
 
-#: Names of the arrays of a `Weights`: number of the model, and what a Keras LSTM calls the weight.
+#: Names of the arrays of a `Weights`: the model's number, and the weight's name in a Keras LSTM.
 WEIGHT = re.compile(r"(\d{1,3})/(kernel|recurrent_kernel|bias)")
 
 #: Names of the arrays of a `Gradients`.
@@ -41,13 +41,13 @@ GRADIENTS = frozenset({"x", "kernel", "recurrent_kernel", "bias"})
 
 T = TypeVar("T", bound="Event")
 Arrays = dict[str, NDArray[Any]]
-# Twice what the driver cuts them to.
+# Twice the length that the driver cuts them to.
 Name = Annotated[str, Field(max_length=400)]
 Message = Annotated[str, Field(max_length=8000)]
 Gate = Literal["I", "F", "C", "O"]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Lines = Annotated[list[Count], Field(max_length=50)]
-Shape = Annotated[list[Count], Field(max_length=64)]  # as many axes as NumPy knows
+Shape = Annotated[list[Count], Field(max_length=64)]  # NumPy's largest number of axes
 Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 PhaseName = Literal[
     "lockdown", "import", "build", "inject", "trial", "call", "repeat", "gradients", "probe", "notebook"
@@ -55,7 +55,7 @@ PhaseName = Literal[
 
 
 class Event(BaseModel):
-    # Fields that a later runner may add are refused: both halves are always of one version.
+    # Unknown fields are refused: both halves always have one version.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -65,7 +65,7 @@ class Phase(Event):
 
 
 class Attempt(Event):
-    """Something that the exercise has no use for was tried, on this line of the student's."""
+    """An attempt at something that the exercise does not need, on this line of the student's."""
 
     event: Literal["attempt"]
     code: (
@@ -82,7 +82,7 @@ class StatementFailed(Event):
     code: Literal["cell_failed", "cell_timed_out", "input_call"]
     type: Name
     message: Message
-    # Names that it was to bring, "*" for all that a module has, and the module that it imports them from.
+    # Names that it would define, "*" for all that a module has, and the module that it imports them from.
     binds: Annotated[list[Name], Field(max_length=200)] = []
     module: Name | None = None
 
@@ -100,7 +100,7 @@ class ClassFound(Event):
 
 
 class Constructed(Event):
-    """How the student's class was built: the arguments as texts, and parameters with a number as their default."""
+    """The construction of the student's class: arguments as texts, and parameters with a number as their default."""
 
     event: Literal["constructed"]
     arguments: Annotated[list[Name], Field(max_length=50)]
@@ -109,7 +109,7 @@ class Constructed(Event):
 
 
 class Misshapen(BaseModel):
-    """A weight that is named after a gate and has another shape than it needs."""
+    """A weight that is named after a gate but has the wrong shape for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -126,16 +126,16 @@ class Parts(Event):
     candidates: Count
     found: Annotated[list[Name], Field(max_length=100)]
     misshapen: Annotated[list[Misshapen], Field(max_length=20)] = []
-    # Letters of the gates that have no weight for the input, or for the hidden state.
+    # Letters of the gates without a weight for the input, or for the hidden state.
     without_weights: dict[Literal["kernel", "recurrent_kernel"], Name] = {}
-    drops: bool = False  # the code has something called dropout
+    drops: bool = False  # the code calls something dropout
     # Weights that the model does not know of, and objects that hold such weights.
     untracked: Annotated[dict[Name, Literal["variable", "holder"]], Field(max_length=20)] = {}
-    more_untracked: bool = False  # than are named
+    more_untracked: bool = False  # there are more than these
     knows_none: bool = False  # the model knows of no weight at all
 
 
-# Of each array of what a container held: where its items lie.
+# For each array of a container: the places of its items.
 Place = Annotated[str, Field(max_length=40)]
 Places = Annotated[list[Annotated[list[Place], Field(max_length=4096)]], Field(max_length=8)]
 
@@ -149,12 +149,12 @@ class Trial(Event):
 
 
 class BuiltIn(BaseModel):
-    """Built-in recurrent code that was asked for while an answer was computed, or when its graph was made."""
+    """Built-in recurrent code that was asked for while an answer was computed, or while its graph was made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
-    layer: Name | None  # the class of Keras on whose behalf it ran
+    layer: Name | None  # the Keras class that it ran for
     line: Count | None
     is_global: bool  # that layer is a variable of the module
 
@@ -165,21 +165,21 @@ class CaseOutput(Event):
     call: Literal[0, 1]
     reused: bool
     built_in: Annotated[list[BuiltIn], Field(max_length=50)] = []
-    created: Count = 0  # variables, while it was called
+    created: Count = 0  # variables created during the call
     kind: Name
     dtype: Name | None
     shape: Shape | None
     parts: Annotated[list[Shape], Field(max_length=20)] | None
     inside: Places = []
-    own: bool = False  # of a class that the student wrote
-    global_name: Name | None = None  # the variable of the module that it is
-    # Weights of a gate for the input, and for the hidden state, that the model has; 0 where nobody counted.
+    own: bool = False  # an instance of a class that the student wrote
+    global_name: Name | None = None  # the variable of the module that holds it
+    # The model's gate weights for the input, and for the hidden state; 0 where nobody counted.
     kernels: Count = 0
     recurrent_kernels: Count = 0
 
 
 class Gradients(Event):
-    """Of a sum of the answer times factors; comes with the arrays of `GRADIENTS` where the answer has a right shape."""
+    """Gradients of a sum of the answer times factors, with the arrays of `GRADIENTS` if the answer's shape is right."""
 
     event: Literal["gradients"]
     case: Name
@@ -195,18 +195,18 @@ class Raised(Event):
     bases: Annotated[list[Name], Field(max_length=50)]
     message: Message
     lines: Lines
-    in_init: bool = False  # while the model was constructed
+    in_init: bool = False  # raised while the model was constructed
 
 
 class HardCoded(Event):
-    """A class that failed for the exercise's own case answers where this size is that number."""
+    """A size that a class needs: it failed for the exercise's own case, and answers where this size is that number."""
 
     event: Literal["hard_coded"]
     sizes: dict[Literal["batch", "units"], Count]
 
 
 class Called(Event):
-    """A call of one of the notebook's models; `moment` says which `Weights` it had."""
+    """A call of one of the notebook's models; `moment` names the `Weights` that it had."""
 
     event: Literal["called"]
     call: Count
@@ -226,7 +226,7 @@ class Weights(Event):
 
 
 class Shown(Event):
-    """Something that the notebook showed, or a number that it bound to a name."""
+    """An output of the notebook, or a number that it bound to a name."""
 
     event: Literal["shown"]
     statement: Count
@@ -240,7 +240,7 @@ class Shown(Event):
 class Done(Event):
     event: Literal["done"]
     phases: dict[PhaseName, Seconds]
-    # Functions of libraries that the student's code replaced.
+    # Library functions that the student's code replaced.
     patched: Annotated[list[Name], Field(max_length=20)] = []
 
 
@@ -264,8 +264,8 @@ AnyEvent = Annotated[
 ]
 _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
-# Most events of a kind in one run. The driver names so many statements that failed, and no more; what is said once for
-# each case leaves room for twenty.
+# Most events of a kind in one run. For failed statements this is the driver's own limit. Kinds that come once for
+# each case have room for twenty.
 MAX_EVENTS: dict[type[Event], int] = {
     Phase: 1000,
     Attempt: 25,
@@ -286,14 +286,14 @@ MAX_EVENTS: dict[type[Event], int] = {
 
 
 def encode(body: dict[str, Any], arrays: Arrays | None = None) -> bytes:
-    """One frame."""
+    """Encode one frame."""
     text = json.dumps(body).encode()
     block = safetensors.numpy.save(arrays) if arrays else b""
     return HEADER.pack(len(text), len(block)) + text + block
 
 
 def split_frames(raw: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
-    """The frames in `raw` as pairs of JSON and arrays, still unread, and whether the last one was cut off.
+    """Split `raw` into frames, as pairs of JSON and arrays, still unread. Tell whether the last one was cut off.
 
     Raises:
         RunnerOutputInvalid: more frames than any run sends.
@@ -316,7 +316,7 @@ def split_frames(raw: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
 
 
 def has_ended(raw: bytes | bytearray) -> bool:
-    """Whether the last frame, and a whole one, is that of `Done`."""
+    """Return whether the last frame is complete and is that of `Done`."""
     if b'"done"' not in raw[-LARGEST_DONE:]:
         return False
     try:
@@ -327,10 +327,10 @@ def has_ended(raw: bytes | bytearray) -> bool:
 
 
 def decode_json(text: bytes) -> Any:
-    """JSON from the box.
+    """Decode JSON from the box.
 
     Raises:
-        RunnerOutputInvalid: it is none, or is nested too deeply.
+        RunnerOutputInvalid: it is not JSON, or is nested too deeply.
     """
     try:
         return json.loads(text)
@@ -346,7 +346,7 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
     Returns:
         the events in order, each with its arrays, and whether the answer is complete (``done`` came, and came last).
     Raises:
-        RunnerOutputInvalid: something in it is not what the driver sends.
+        RunnerOutputInvalid: the driver does not send something that is in it.
     """
     frames, cut_off = split_frames(raw)
     events: list[tuple[AnyEvent, Arrays]] = []
@@ -399,5 +399,5 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
 
 
 def select(events: Iterable[tuple[AnyEvent, Arrays]], kind: type[T]) -> list[T]:
-    """The events of one kind, in order."""
+    """Return the events of one kind, in order."""
     return [event for event, _ in events if isinstance(event, kind)]

@@ -1,22 +1,22 @@
-"""Tells a warm process that is stuck from one that has no core: neither says anything."""
+"""Tells a warm process that is stuck from one that has no core: both are silent."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-# One that runs says so every second.
+# A running process speaks every second.
 SILENT_SECONDS = 5.0
-# One that waits for a core, for a page from disk or for a fork to end is not stuck.
+# A process that waits for a core, a page from disk or a fork is not stuck.
 BUSY_SECONDS = 60.0
 LONGEST_STEP = 1.5
 
 
 class Pulse:
-    """How long a process has been silent, as far as this one was there to listen.
+    """The time that a process has been silent while this process could listen.
 
     Args:
-        pid: of the process; its main thread is the one that speaks.
+        pid: the process; its main thread is the one that speaks.
     """
 
     def __init__(self, pid: int) -> None:
@@ -25,9 +25,9 @@ class Pulse:
         self._looked = time.monotonic()
 
     def beats(self, heard: bool) -> bool:
-        """To be called every second: is it well?"""
+        """Return whether the process is alive. Call this every second."""
         now = time.monotonic()
-        # Where both are stopped and go on (a container that is paused), this one may be the first to wake up.
+        # If both are stopped and continued (a paused container), this one may wake up first.
         self._silent = 0.0 if heard else self._silent + min(now - self._looked, LONGEST_STEP)
         self._looked = now
         if self._silent < SILENT_SECONDS:
@@ -35,7 +35,7 @@ class Pulse:
         return self._silent < BUSY_SECONDS and self._state() in ("R", "D")
 
     def _state(self) -> str:
-        """Source: proc_pid_stat(5); the name of the process, in brackets, may hold anything."""
+        """Read the process's state. Source: proc_pid_stat(5); the name, in brackets, may hold anything."""
         try:
             return (
                 Path(f"/proc/{self._pid}/stat")
@@ -43,5 +43,5 @@ class Pulse:
                 .rpartition(")")[2]
                 .split()[0]
             )
-        except OSError:  # gone, which whoever waits for it will notice
+        except OSError:  # gone; the caller that waits for it will notice
             return ""

@@ -1,7 +1,7 @@
-"""The folder that a run may write to: made before its child starts, removed when that has ended.
+"""The folder that a run may write to: made before its child starts, removed after the child has ended.
 
-In between nothing of ours opens, changes or writes anything in it: a trusted process that follows a run into its folder
-can be led out of it. The supervisor alone counts what lies there, and reads nothing.
+In between, none of our code opens, changes or writes anything in it: a trusted process that follows a run into its
+folder can be led out of it. Only the supervisor counts the files there, and reads nothing.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ PREFIX = "lstm-grader-runs-"
 class SandboxFolder:
     """A new folder in the temporary directory, for the folders of one sandbox's runs.
 
-    It is locked until it is removed or this process ends, however it ends. Those of this user that nobody has locked
-    were left by processes that were killed, and are removed first.
+    It is locked until it is removed or this process ends, however it ends. This user's unlocked folders were left by
+    killed processes, and are removed first.
     """
 
     def __init__(self) -> None:
         parent = Path(tempfile.gettempdir())
         for left in parent.glob(f"{PREFIX}????????"):
-            with contextlib.suppress(OSError):  # no folder, gone meanwhile, or locked: somebody works in it
+            with contextlib.suppress(OSError):  # no folder, gone meanwhile, or locked because it is in use
                 if left.lstat().st_uid == os.geteuid():
                     with _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
                         remove_folder(left)
         self._lock = contextlib.ExitStack()
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-            # Until it is locked, a sandbox that starts at the same time takes it for one that was left.
+            # Until it is locked, another sandbox that starts now may take it for a leftover.
             with contextlib.suppress(FileNotFoundError):
                 self._lock.enter_context(_locked(self.path, fcntl.LOCK_EX))
                 if self.path.exists():
@@ -54,7 +54,7 @@ class SandboxFolder:
 
 @contextlib.contextmanager
 def _locked(folder: Path, operation: int) -> Iterator[None]:
-    """Raises: OSError: it cannot be opened, or somebody else has locked it."""
+    """Hold a lock on the folder. Raises: OSError: it cannot be opened, or another process has locked it."""
     lock = os.open(folder, OPEN_FOLDER)
     try:
         fcntl.flock(lock, operation)
@@ -65,10 +65,10 @@ def _locked(folder: Path, operation: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def run_folder(parent: Path, uid: int | None) -> Iterator[str]:
-    """A new folder in `parent` that belongs to user `uid` (None: to us), gone afterwards.
+    """Make a new folder in `parent` that belongs to user `uid` (None: to us), and remove it afterwards.
 
     Raises:
-        SandboxUnavailable: it cannot be made, or not be given to that user.
+        SandboxUnavailable: it cannot be made, or cannot be given to that user.
     """
     try:
         folder = Path(tempfile.mkdtemp(dir=parent))
@@ -86,9 +86,9 @@ def run_folder(parent: Path, uid: int | None) -> Iterator[str]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder with all that is in it, however deep: thousands of levels must not end in a RecursionError.
+    """Remove a folder with everything in it, however deep: thousands of levels must not end in a RecursionError.
 
-    Folders in it are moved up beside each other and emptied there. What cannot be removed is left, and logged.
+    Nested folders are moved up beside each other and emptied there. What cannot be removed is left, and logged.
     """
     try:
         top = os.open(folder, OPEN_FOLDER)
@@ -106,7 +106,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def _remove_files(folder: int) -> list[str]:
-    """Remove what is no folder; returns the names of the folders."""
+    """Remove everything but folders; return the folders' names."""
     with os.scandir(folder) as entries:
         listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in listed:
@@ -116,7 +116,7 @@ def _remove_files(folder: int) -> list[str]:
 
 
 def _flatten(name: str, top: int) -> None:
-    """Move the folders in the folder `name` of `top` to `top`, and remove what is left."""
+    """Move the folders inside `name`, a folder of `top`, to `top`, and remove the rest."""
     inner = os.open(name, OPEN_FOLDER, dir_fd=top)
     try:
         for deeper in _remove_files(inner):

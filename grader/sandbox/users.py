@@ -1,4 +1,4 @@
-"""User ids for runs: where the service is root, each run is a user that nobody else is."""
+"""User ids for runs: where the service is root, each run has a user of its own."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 from grader.errors import SandboxUnavailable
 
-# Users that no account has: systemd leaves these to nobody. Below 65536, so that they exist in user namespaces too.
+# Ids that no account has: systemd leaves them unused. Below 65536, so that they exist in user namespaces too.
 UIDS = range(60706, 61184)
 
 
 class UserPool:
-    """User ids for runs, none of them in use by another sandbox on this host.
+    """User ids for runs that no other sandbox on this host uses.
 
-    The name of an abstract socket is the lock: the kernel gives it back when this process ends, however it ends.
+    An abstract socket's name is the lock: the kernel frees it when this process ends, however it ends.
     """
 
     def __init__(self, size: int) -> None:

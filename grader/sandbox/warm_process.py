@@ -1,9 +1,9 @@
-"""The trusted end of one warm process: starts it, sends it requests, drains what comes back.
+"""The trusted end of one warm process: starts it, sends it requests, and drains its output.
 
-Not to be confused with ``grader/runner/zygote.py``, which is that process. A run has pipes of its own for result,
-stdout, stderr and for its supervisor's verdict, so runs never wait for one another and no message has to be routed. A
-zygote that dies closes the verdict pipes of its runs: they are lost, which says nothing about the submissions. One that
-falls silent on them, or loses one run after another, is killed.
+``grader/runner/zygote.py`` is that process itself. A run has its own pipes for its result, stdout, stderr and its
+supervisor's verdict, so runs never wait for one another and no message has to be routed. A zygote that dies closes the
+verdict pipes of its runs: they are lost, which says nothing about the submissions. A zygote that falls silent on them,
+or loses one run after another, is killed.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ START_SECONDS = 120.0
 DYING_SECONDS = 2.0
 MOST_FAILURES = 3
 READ_SIZE = 65536
-# A run that has given its last answer is over. What it does in the time that it has to say more, counts against it.
+# A run is over after its last answer. This is its time to say more; it counts against the run.
 ENDING_SECONDS = 1.0
 ENDED = "ended"
 STATUS_BYTES = 2**20
 
 
 class Zygote:
-    """One warm process. Started by the constructor, ready after `wait_ready`."""
+    """One warm process. The constructor starts it; it is ready after `wait_ready`."""
 
     def __init__(self, kind: Kind, ring: Ring, accept_missing: Collection[str] = (), device: Device = CPU) -> None:
         self.kind = kind
@@ -73,7 +73,7 @@ class Zygote:
 
         Raises:
             SandboxUnavailable: a part of the wall does not work on this host.
-            SandboxStartFailed: it ended or did not answer in time; the message ends with what it printed.
+            SandboxStartFailed: it ended or did not answer in time; the message ends with its output.
         """
         with self._ready_lock:
             if self._start_error:
@@ -103,7 +103,7 @@ class Zygote:
             self.wall = {name: Mechanism(*state) for name, state in greeting["wall"].items()}
             self.wall[namespaces.NAME] = self._ring.mechanism
             self._ready = True
-            # Nobody needs what a warm process prints from here on, but a full pipe would stop it.
+            # Nobody needs the warm process's output from here on, but a full pipe would stop it.
             threading.Thread(target=_discard, args=[self._process.stderr], daemon=True).start()
 
     @property
@@ -113,14 +113,14 @@ class Zygote:
     def _kill(self) -> None:
         """End it and its runs."""
         if self.alive:
-            with contextlib.suppress(ProcessLookupError):  # bubblewrap, which outlives it by a moment, has buried it
+            with contextlib.suppress(ProcessLookupError):  # bubblewrap outlives it briefly and has reaped it
                 os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(DYING_SECONDS)
 
     def close(self) -> None:
-        """Close the control socket: the zygote ends its runs and itself. One that is still importing is ended."""
-        # First, because a thread that waits for the greeting would not hear of a descriptor that is gone.
+        """Close the control socket: the zygote ends its runs and itself. A zygote that is still importing is killed."""
+        # First, because a thread that waits for the greeting would not notice a closed descriptor.
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
@@ -131,12 +131,12 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._kill()
             self._process.wait()
-        with self._ready_lock:  # Another thread may be reading what it has printed.
+        with self._ready_lock:  # Another thread may be reading its output.
             if not self._ready and self._process.stderr:
                 self._process.stderr.close()
 
     def run(self, request: bytes, limits: Limits, directory: str, uid: int | None) -> Outcome:
-        """One request in one child, which works in `directory` as user `uid` (None: as we are).
+        """Run one request in one child, which works in `directory` as user `uid` (None: as we are).
 
         Raises:
             RunLost: the zygote died, or the child never got as far as the student's code.
@@ -170,8 +170,8 @@ class Zygote:
             raise self._lost(f"is gone: {exc}") from exc
 
     def _lost(self, what: str) -> RunLost:
-        """The exception for a run that never was."""
-        # A process that dies is silent a moment before it counts as dead; the next attempt must not meet it again.
+        """Make the exception for a lost run."""
+        # A dying process is silent a moment before it counts as dead; the next attempt must not meet it again.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(DYING_SECONDS)
         self._failures += 1
@@ -194,7 +194,7 @@ class Zygote:
         with selectors.DefaultSelector() as selector:
             for pipe, fd in readers.items():
                 selector.register(fd, selectors.EVENT_READ, pipe)
-            # A grandchild may hold the log pipes open: the verdict is the end, and what is in the pipes then is read.
+            # A grandchild may hold the log pipes open: the verdict is the end, and the pipes are then read as they are.
             verdict_in = False
             while selector.get_map():
                 events = selector.select(0 if verdict_in else 1.0 if ended is None else ENDING_SECONDS)
@@ -226,10 +226,10 @@ class Zygote:
         if not kept["status"].strip():
             raise self._lost("gave no verdict on a run")
         verdict = json.loads(kept["status"])
-        # Anyone can end with that exit code; what says that the wall was closed is that the runner spoke.
+        # Any code can end with that exit code. But the runner speaks only once the wall is closed.
         refused = verdict.pop("refused")
         if self.device.is_gpu and not kept["result"]:
-            # The runner speaks before it looks at a submission: what ended here was the start of CUDA.
+            # The runner speaks before it looks at a submission, so it was CUDA's start that failed.
             raise SandboxUnavailable(
                 f"CUDA did not start (killed for {verdict['killed_for']}, exit code {verdict['exit_code']}): "
                 f"{bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
@@ -251,7 +251,7 @@ class Zygote:
 
 
 def _readable(fd: int) -> bool:
-    poll = select.poll()  # select() knows no descriptors above 1023
+    poll = select.poll()  # select() cannot handle descriptors above 1023
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(0))
 
@@ -263,7 +263,7 @@ def _discard(stream: IO[bytes]) -> None:
 
 
 def _as_file(data: bytes) -> int:
-    """The bytes in an anonymous file: unlike a pipe it has no limit and needs no writer."""
+    """Put the bytes in an anonymous file: unlike a pipe it has no limit and needs no writer."""
     fd = os.memfd_create("request", os.MFD_CLOEXEC)
     with open(fd, "wb", closefd=False) as file:
         file.write(data)

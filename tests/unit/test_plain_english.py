@@ -12,12 +12,15 @@ ROOT = Path(__file__).parents[2]
 # The packages that keep to it.
 PACKAGES = (
     "app",
+    "grader/batch",
     "grader/checks",
     "grader/diagnosis",
     "grader/execution",
+    "grader/formats",
     "grader/numerics",
     "grader/report",
     "grader/reporting",
+    "grader/sandbox",
     "grader/task2",
 )
 RELATIVE = re.compile(r"(How|That|Those|What|When|Where|Which|Who|Whoever|Whom|Whose|Why)\b")
