@@ -1,6 +1,6 @@
 """Errors that stop us from grading, sorted by who can fix them.
 
-What the student's code did is a value (`grader.report.model.Status`); what stopped *us* is an exception::
+A fault of the student's code is a value (`grader.report.model.Status`); an error that stops *us* is an exception::
 
     GraderError
       SubmissionError         the student

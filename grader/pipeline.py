@@ -1,4 +1,4 @@
-"""From a submission to a report, top to bottom."""
+"""Grades a submission: from the file to the report, top to bottom."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From numbers and outcomes to named mistakes."""
+"""Names the mistakes behind numbers and outcomes."""

@@ -47,7 +47,7 @@ SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 
 
 def diagnose(evidence: Evidence, cases: Sequence[Case]) -> list[Diagnosis]:
-    """Return the diagnoses, the most telling one first. None for a correct answer, or where nothing matches."""
+    """Return the diagnoses, the most telling one first. Empty for a correct answer, or where nothing matches."""
     if evidence.verdicts and all(verdict.status == "passed" for verdict in evidence.verdicts.values()):
         return []
     return list(_unique(itertools.chain(_candidates(evidence, cases), _from_task2(evidence))))
@@ -166,7 +166,7 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading) ->
 
 
 def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
-    """Read from the sizes in a message: do rows for steps meet rows for sequences, or all steps come at once?"""
+    """Tell from the sizes in a message whether rows for steps meet rows for sequences, or all steps come at once."""
     if f"[{exercise.batch},{exercise.timesteps}," in raised.message:
         return "all_steps"
     if f"[{exercise.timesteps}," in raised.message and f"[{exercise.batch}," in raised.message:

@@ -1,4 +1,4 @@
-"""Forbidden things that a submission tried and that the exercise does not need, and how to report them.
+"""A submission's attempts at things that the exercise does not need, and how to report them.
 
 The box reports each attempt and its line (`grader/runner/attempts.py`). By itself an attempt costs nothing: reading a
 data set or installing a package is honest. If the class fails *because of it*, it is the diagnosis. So it is if the

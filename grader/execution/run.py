@@ -83,7 +83,7 @@ class Execution:
     # The reading of the weights that the numbers chose, where names did not say.
     roles: Roles = Roles()
     statements_failed: tuple[StatementFailed, ...] = ()
-    # Forbidden things that the student's code tried, each with the phase of the run.
+    # The code's attempts at things that the exercise does not need, each with the phase of the run.
     attempts: tuple[tuple[Attempt, str | None], ...] = ()
     # Library functions that the student's code replaced.
     patched: tuple[str, ...] = ()

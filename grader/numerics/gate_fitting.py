@@ -29,7 +29,7 @@ RECURRENCE = frozenset({"recurrence"})
 CLOSE = 1e-3
 # Factors nearer to 1, and constants nearer to 0, are rounding.
 LEAST_CHANGE = 1e-3
-# Division by less makes a gate imprecise. This share of the values must remain.
+# A gate is imprecise after division by less than the first, or after inverting a tanh above the second.
 LEAST_DIVISOR, MOST_OF_ONE = 0.05, 0.97
 FEWEST = 50
 FEWEST_AT_LIMIT = 5

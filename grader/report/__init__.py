@@ -1,1 +1,1 @@
-"""The report: what it says, in which words, and with which pictures."""
+"""The report: its contents, its words and its pictures."""

@@ -1,4 +1,4 @@
-"""The report: what one submission is worth and why.
+"""The report: the points of one submission, and the reasons.
 
 These models are the *stored* form. They hold codes and parameters, never sentences: `messages.render` adds
 `title`, `message` and `hint` in the reader's language when a report is read, so that a better sentence reaches old

@@ -1,1 +1,1 @@
-"""From the evidence to a report."""
+"""Turns the evidence into a report."""

@@ -84,7 +84,7 @@ class ForkSandbox:
             self._zygote(kind)
 
     def wall(self, kind: Kind = Kind.READER) -> dict[str, Mechanism]:
-        """List the mechanisms around a child of this kind on this host: is each in force, and what does it stop?"""
+        """List the mechanisms around a child of this kind on this host: whether each is in force, and what it stops."""
         zygote = self._zygote(kind)
         zygote.wait_ready()
         return zygote.wall

@@ -162,7 +162,7 @@ class _Comparison:
         return of_keras > 0.05 * of_student and abs(reversed_ - of_keras) <= 0.1 * of_keras
 
     def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Finding | None:
-        """Judge a yes or no that depends on both answers: does it see errors of either sign?"""
+        """Judge whether a yes or no that depends on both answers sees errors of either sign."""
         other_sign = self._spoiled(self._copied(self._student), by="shift", amount=-SHIFT)
         by_other = places_moved(base, other_sign) if other_sign is not None else set()
         if by_keras & by_student & by_other:
