@@ -84,7 +84,7 @@ class Ring(NamedTuple):
 
 
 def without_ring(reason: str) -> Ring:
-    """Return the absence of a ring, with the reason."""
+    """Return a `Ring` that starts processes without a ring, for this reason."""
     return Ring(Mechanism(False, f"{STOPS}. Not here: {reason}"))
 
 
