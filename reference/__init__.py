@@ -1,4 +1,4 @@
-"""What a correct answer is. Importing this package does not import TensorFlow."""
+"""Correct answers and the ways to miss them. Importing this package does not import TensorFlow."""
 
 from reference.cases import Case, CaseSpec, search_case
 from reference.errors import ReferenceMismatch, ReferenceUnavailable

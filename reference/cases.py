@@ -1,8 +1,8 @@
 """A case is one question put to a student's LSTM, together with Keras' answer.
 
 Weights and inputs are random because equal numbers hide mistakes: with constant weights every wrong order of the gates
-gives the right answer, and with Keras' default biases a forgotten bias is not seen. For the same reason the four sizes
-of a case differ (a mixed-up axis then has the wrong shape), and no case is a single row or a step or two long.
+gives the right answer, and with Keras' default biases a forgotten bias goes unnoticed. For the same reason the four
+sizes of a case differ (a mixed-up axis then has the wrong shape), and every case has at least 2 rows and 3 steps.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import numpy as np
 
 from reference.weights import Float32Array, LSTMWeights
 
-# Rounding grows with the values. At ten times the unit scale a correct float32 answer is up to 9e-6 away from the
-# exact one, as much as students are allowed to be.
+# Rounding grows with the values. At ten times the unit scale a correct float32 answer is up to 9e-6 away from the exact
+# one, which is all the tolerance that students have.
 MAX_SCALE = 3.0
 
 
 @dataclass(frozen=True)
 class CaseSpec:
-    """What a case is made from.
+    """The recipe of a case.
 
     Args:
         id: unique among the cases of one assignment.
         visibility: whether a student may see values of this case.
-        category: what the case tries, for example ``larger_values``; shown for hidden cases too.
+        category: the aspect that the case tests, for example ``larger_values``; shown for hidden cases too.
         batch, timesteps, features, units: all different; at least 2 rows and 3 steps.
         seed: of the input and the weights.
-        scale: the input and all weights are multiplied by it; more than 0, at most `MAX_SCALE`.
+        scale: factor on the input and all weights; more than 0, at most `MAX_SCALE`.
         values: ``usual`` are Keras' own initial kernels and a bias of standard deviation 0.5. ``wide`` are normal
-            weights so large that gates saturate and the cell state passes 1: what clips, rounds or squeezes it shows,
-            and so do mistakes that are next to nothing on small numbers.
+            weights so large that gates saturate and the cell state passes 1. They reveal code that clips, rounds or
+            squeezes, and mistakes that hardly show on small numbers.
     Raises:
         ValueError: sizes that would hide mistakes, or a scale at which rounding would look like one.
     """
@@ -68,9 +68,9 @@ class Case:
     Args:
         x: ``(batch, timesteps, features)``.
         weights: with the features and units of the spec.
-        expected: ``(batch, timesteps, units)``, what Keras answers.
+        expected: ``(batch, timesteps, units)``, the answer of Keras.
     Raises:
-        ValueError: an array does not have the shape that `spec` asks for, or is not float32.
+        ValueError: an array does not have the shape that `spec` requires, or is not float32.
     """
 
     spec: CaseSpec
@@ -90,7 +90,7 @@ class Case:
 
 
 def search_case(cases: Sequence[Case]) -> Case:
-    """The case on which wrong answers are looked up: the smallest one with wide values, else the smallest."""
+    """Return the case on which wrong answers are looked up: the smallest one with wide values, else the smallest."""
     return min(cases, key=lambda case: (case.spec.values != "wide", case.expected.size))
 
 
@@ -100,7 +100,7 @@ def specs_to_json(specs: Iterable[CaseSpec]) -> str:
 
 
 def specs_from_json(text: str) -> tuple[CaseSpec, ...]:
-    """Read what `specs_to_json` wrote.
+    """Read the output of `specs_to_json`.
 
     Raises:
         ValueError, TypeError: `text` is something else.
@@ -124,11 +124,11 @@ def cases_to_arrays(cases: Iterable[Case]) -> dict[str, Float32Array]:
 
 
 def cases_from_arrays(specs: Sequence[CaseSpec], arrays: Mapping[str, Float32Array]) -> tuple[Case, ...]:
-    """Read what `cases_to_arrays` wrote, for the same specs. The arrays become read-only.
+    """Read the output of `cases_to_arrays`, for the same specs. The arrays become read-only.
 
     Raises:
         KeyError: an array is missing.
-        ValueError: an array has another shape or dtype than its spec asks for.
+        ValueError: an array has another shape or dtype than its spec requires.
     """
     for array in arrays.values():
         array.setflags(write=False)

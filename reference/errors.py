@@ -1,4 +1,4 @@
-"""What can stop us from having a correct answer. None of it is ever the student's fault, so none becomes a grade."""
+"""Reasons for having no correct answer. None of them is ever the student's fault, so none becomes a grade."""
 
 
 class ReferenceMismatch(Exception):
@@ -10,4 +10,4 @@ class ReferenceUnavailable(Exception):
 
 
 class ReferenceClosed(ReferenceUnavailable):
-    """It is not built any more, because this process stops."""
+    """This process stops, so no more answers are built."""

@@ -1,4 +1,4 @@
-"""The answers of Keras itself: the one module here that imports TensorFlow, so it runs in a process of its own.
+"""Keras' own answers. Only this module imports TensorFlow, so it runs in a process of its own.
 
 ``python -m reference.keras_lstm [gpu]`` reads specs as JSON from stdin and writes the cases as safetensors to stdout.
 All cases of one call share the import, which takes longer than everything else. `reference.store` is the caller.
@@ -18,7 +18,7 @@ def build_case(spec: CaseSpec) -> Case:
     """Make a seeded Keras LSTM and a seeded input, and let the layer answer.
 
     Input and bias are normal, with standard deviations 1 and 0.5; the kernels are initialised as Keras does by default.
-    Values that are ``wide`` are all normal; see `CaseSpec`.
+    ``wide`` values are all normal; see `CaseSpec`.
     """
     initializers = tf.keras.initializers
     wide = spec.values == "wide"
@@ -45,11 +45,11 @@ def build_case(spec: CaseSpec) -> Case:
 
 
 def main() -> None:
-    """Build every case that stdin asks for."""
-    # TF32 keeps 10 bits of the mantissa: on a GPU that has it the answers would be wrong by far more than 1e-5.
+    """Build every case in the specs on stdin."""
+    # TF32 keeps 10 bits of the mantissa: on a GPU that uses it the answers would be wrong by far more than 1e-5.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if sys.argv[1:] == ["gpu"] and not tf.config.list_physical_devices("GPU"):
-        sys.exit("TensorFlow finds no GPU")  # and would compute on the CPU without a word
+        sys.exit("TensorFlow finds no GPU")  # and would silently compute on the CPU
     cases = [build_case(spec) for spec in specs_from_json(sys.stdin.read())]
     sys.stdout.buffer.write(safetensors.numpy.save(cases_to_arrays(cases)))
 

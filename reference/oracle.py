@@ -1,4 +1,4 @@
-"""What an LSTM computes, in float64 NumPy, one timestep at a time.
+"""The formulas of an LSTM in float64 NumPy, one timestep at a time.
 
 For input x_t, and h_0 = c_0 = 0, with * the elementwise and @ the matrix product::
 
@@ -11,8 +11,8 @@ For input x_t, and h_0 = c_0 = 0, with * the elementwise and @ the matrix produc
 
 Their gradients follow by the chain rule, from the last timestep to the first (`lstm_gradients`).
 
-W is the kernel, U the recurrent kernel and b the bias. Keras computes the same in float32 with other code; each is the
-check of the other (`reference.store`).
+W is the kernel, U the recurrent kernel and b the bias. Keras computes the same in float32 with other code; each checks
+the other (`reference.store`).
 
 Source: Gers, Schmidhuber and Cummins, "Learning to Forget" (2000); keras.layers.LSTMCell.call for the weights' layout.
 """
@@ -59,7 +59,7 @@ def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
 
 @dataclass(frozen=True, eq=False)
 class LSTMGradients:
-    """Gradients of one number with respect to the input and the weights, each of the shape of what it belongs to."""
+    """Gradients of one number with respect to the input and the weights, each in the shape of its array."""
 
     x: Float64Array
     kernel: Float64Array
@@ -75,8 +75,8 @@ def lstm_gradients(
     Args:
         x: ``(batch, timesteps, features)``.
         factors: ``(batch, timesteps, units)``.
-        through: the states that gradients go back through from step to step; without one of them these are the
-            gradients of a layer that stops them there.
+        through: the states that gradients go back through from step to step; leaving one out gives the gradients of a
+            layer that stops them there.
     Source: the chain rule on the formulas above; with dh and dc the gradients of the states after a timestep and z the
         sums inside the gates::
 

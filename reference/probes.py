@@ -1,12 +1,11 @@
 """Questions that isolate one part of an LSTM at a time, for answers that are wrong without a known mistake.
 
-The first features of the input are *switches*: through them a gate is driven so far open or shut that nothing else in
-its sum matters, or a small candidate, or none, is written into c. Through the bias that could not be done: one missing
-bias would look like four wrong gates. What is left free stands alone in the answer, as a ratio: f is what is left of c
-after a step, divided by what was there before. So a gate is judged by itself, whatever the others, the formula of h or
-a factor on the whole answer may be.
+The first features of the input are *switches*: they drive a gate so far open or shut that nothing else in its sum
+matters, or write a small candidate, or none, into c. The bias could not do this: one missing bias would look like four
+wrong gates. The free gate stands alone in the answer, as a ratio: f is the c left after a step, divided by the c
+before. So a gate is judged by itself, whatever the others, the formula of h or a factor on the whole answer may be.
 
-The rows of a batch are independent experiments and hear the same input besides their switches, so two calls of three
+The rows of a batch are independent experiments and have the same input apart from their switches, so two calls of three
 steps ask everything.
 """
 
@@ -24,7 +23,7 @@ from reference.oracle import lstm_forward, sigmoid
 from reference.weights import GATES, LSTMWeights
 
 Array = NDArray[np.float64]
-#: What the switches of i, f, g and o say in one step.
+#: Settings of the switches of i, f, g and o in one step.
 Step = tuple[float, float, float, float]
 Place = tuple[str, int]
 
@@ -32,30 +31,31 @@ TIMESTEPS = 3
 FEWEST_FEATURES, FEWEST_UNITS = len(GATES) + 2, TIMESTEPS + 1
 # A hand-written tanh by exp(2 * z) overflows from 44 on.
 SATURATING = 30.0
-# The largest c that is written, as far as it shall be next to its own tanh.
+# The largest c that is written where it must be close to its own tanh.
 SMALL = 0.02
-# What a gate may be off. Wrong functions are off by far more, tanh of a small c by 1.3e-4, correct answers by 1e-5.
+# The error allowed in a gate. Wrong functions are off by far more, tanh of a small c by 1.3e-4, correct answers by
+# 1e-5.
 TOLERANCE = 1e-3
-# Less than this, of what is divided by, is nothing.
+# A divisor smaller than this counts as zero.
 LEAST = 1e-5
-# A c whose tanh is smaller than that can be read off it.
+# A c whose tanh is smaller than this can be computed from it.
 BOUNDED = 0.9
-# A wrong candidate may be 0 where it should be -1: the share of units that must be left.
+# A wrong candidate may be 0 where it should be -1: the share of units that must be usable.
 FEWEST_USABLE = 0.3
 
 OPEN, SHUT, FREE = 1.0, -1.0, 0.0
-# Opens the input gate so far that it lets `SMALL` through.
+# Opens the input gate just far enough to let `SMALL` through.
 AJAR = float(np.log(SMALL / (1 - SMALL))) / SATURATING
-NOTHING = 0.0  # of a g that does not hear anything but its switch
+NOTHING = 0.0  # for a g that depends on its switch alone
 LARGE = 1.0 / SMALL  # drives a small candidate to a large one
 
 ERASE: Step = (SHUT, SHUT, NOTHING, OPEN)
 ERASE_UNSEEN: Step = (SHUT, SHUT, OPEN, SHUT)
 KEEP: Step = (SHUT, OPEN, NOTHING, OPEN)
-# A large c that h does not show: who sees c all the same, gives another answer in the next step.
+# A large c that h does not show: a gate that sees c anyway gives another answer in the next step.
 FILL_UNSEEN: dict[str, Step] = {"if": (OPEN, SHUT, LARGE, SHUT), "go": (OPEN, SHUT, OPEN, SHUT)}
 
-#: Gates that hear more than their switch -> the rows of the question, with what their switches say at each step.
+#: Gates that depend on more than their switch -> the rows of the question, with their switches at each step.
 QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
     "if": {
         "i": (ERASE, (FREE, SHUT, OPEN, OPEN), (FREE, SHUT, OPEN, OPEN)),
@@ -84,14 +84,14 @@ QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
 }
 ROWS = {row: (free, at) for free, rows in QUESTIONS.items() for at, row in enumerate(rows)}
 
-#: gate -> where it is seen while h is 0, and what that is divided by; the same where h is not 0.
+#: gate -> the place that shows it while h is 0, and its divisor; the same where h is not 0.
 SEEN: dict[str, tuple[tuple[Place, Place], tuple[Place, Place]]] = {
     "i": ((("i", 1), ("i open", 1)), (("i", 2), ("i open", 1))),
     "f": ((("f", 2), ("i", 1)), (("f with h", 2), ("f with h", 1))),
     "g": ((("g", 1), ("g open", 1)), (("g", 2), ("g open", 1))),
     "o": ((("o", 1), ("g open", 1)), (("g open", 2), ("g open", 1))),
 }
-#: gate -> where it is seen with a large c before, or in the h of a large c, and what that is divided by.
+#: gate -> the place that shows it after a large c, or in the h of a large c, and its divisor.
 SEEN_BESIDE_C: dict[str, tuple[tuple[Place, Place], ...]] = {
     "i": ((("i after c", 2), ("i open", 1)),),
     "f": ((("f after c", 2), ("c kept", 2)),),
@@ -102,7 +102,7 @@ SEEN_BESIDE_C: dict[str, tuple[tuple[Place, Place], ...]] = {
 
 @cache
 def questions(features: int, units: int) -> tuple[Case, ...]:
-    """The questions for a layer of this size, with the oracle's answers; none where there is no room for switches."""
+    """Return the questions for a layer of this size, with the oracle's answers; none without room for switches."""
     if features < FEWEST_FEATURES or units < FEWEST_UNITS:
         return ()
     return tuple(_probe(free, features, units) for free in QUESTIONS)
@@ -110,7 +110,7 @@ def questions(features: int, units: int) -> tuple[Case, ...]:
 
 def _probe(free: str, features: int, units: int) -> Case:
     rows = list(QUESTIONS[free].values())
-    # All calls have one shape, or a `tf.function` would be traced anew; and all sizes of a case differ.
+    # All calls have one shape, so that a `tf.function` is not traced anew; and all sizes of a case differ.
     most = max(map(len, QUESTIONS.values()))
     batch = next(n for n in range(most, most + 3) if n not in (features, units))
     seed = 1 + list(QUESTIONS).index(free)
@@ -124,7 +124,7 @@ def _probe(free: str, features: int, units: int) -> Case:
 
 
 def _weights(free: str, features: int, units: int, random: np.random.Generator) -> LSTMWeights:
-    """Every gate hears its switch, and those that may be free everything else too."""
+    """Make weights by which every gate depends on its switch, and the free ones on everything else too."""
     kernel = np.zeros((features, len(GATES), units))
     recurrent_kernel = np.zeros((units, len(GATES), units))
     bias = np.zeros((len(GATES), units))
@@ -132,7 +132,7 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
         if gate in free:
             heard = features - len(GATES)
             kernel[len(GATES) :, at] = random.standard_normal((heard, units)) / heard**0.5
-            # h is as small as c, and is to be felt all the same.
+            # h is as small as c, and must have an effect all the same.
             recurrent_kernel[:, at] = random.standard_normal((units, units)) / (SMALL * units**0.5)
             bias[at] = random.standard_normal(units)
         kernel[at, at] = SATURATING
@@ -144,9 +144,9 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
 
 
 def other_numbers(case: Case, seed: Sequence[int]) -> Case:
-    """A case of the same sizes, with an input and weights drawn from `seed` and the oracle's answer.
+    """Return a case of the same sizes, with an input and weights drawn from `seed` and the oracle's answer.
 
-    They are drawn as those of usual values are: see `reference.keras_lstm`.
+    They are drawn like ``usual`` values: see `reference.keras_lstm`.
     """
     random, spec = np.random.default_rng(seed), case.spec
     features, units = spec.features, spec.units
@@ -157,7 +157,7 @@ def other_numbers(case: Case, seed: Sequence[int]) -> Case:
         orthogonal.T,
         random.normal(0, 0.5, 4 * units),
     )
-    # In the order of C: safetensors writes the bytes as they lie.
+    # In C order: safetensors writes the bytes as they lie in memory.
     weights = LSTMWeights(*(np.ascontiguousarray(array, np.float32) for array in drawn))
     x = random.standard_normal(case.x.shape).astype(np.float32)
     other = replace(spec, id=f"{spec.id}_otherwise", visibility="hidden", category="probe", values="usual", scale=1.0)
@@ -165,11 +165,11 @@ def other_numbers(case: Case, seed: Sequence[int]) -> Case:
 
 
 def right_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> frozenset[str]:
-    """Which of the `PARTS` of an answer do what they should, each for itself.
+    """Find the `PARTS` of an answer that are right, each tested by itself.
 
     Args:
-        asked: what `questions` gave.
-        answers: id -> what the model returned; a missing one, or one of another shape, leaves nothing right.
+        asked: the result of `questions`.
+        answers: id -> the model's output; if one is missing or has another shape, no part is right.
     """
     if not asked:
         return frozenset()
@@ -182,12 +182,12 @@ def right_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating
 
 
 class _Observed:
-    """One model's answers to all questions. Comparisons are written with <= so that NaN is never right."""
+    """One model's answers to all questions. Comparisons use <= so that NaN is never right."""
 
     def __init__(self, asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> None:
         self._questions = dict(zip(QUESTIONS, asked, strict=True))
         self._answers = {free: answers[case.spec.id].astype(np.float64) for free, case in self._questions.items()}
-        # The answer while c is 0, and how much of c is in it: 0 and 1, if nothing is done to h afterwards.
+        # The answer while c is 0, and the factor of c in it: 0 and 1, if nothing is done to h afterwards.
         self._nothing = self._at(("i", 0))
         written = (self._at(("i open", 1)) - self._nothing) / self._expected(("i open", 1))
         self._factor = float(written[0]) if _close(written, written[:1], TOLERANCE) else 1.0
@@ -214,17 +214,17 @@ class _Observed:
         alone = {gate: self._right(gate, *seen) for gate, (seen, _) in SEEN.items()}
         alone["o"] = alone["o"] and self._output_is_tanh()
         with_h = {gate: self._right(gate, *seen) for gate, (_, seen) in SEEN.items()}
-        # What comes with h says nothing against a gate where h does not come to any of them, where it is not as small
-        # as it should be, and where c is not erased before.
+        # Results with h count against a gate only where h reaches some gate, where it is as small as it should be, and
+        # where c is erased before.
         heard = any(with_h.values())
         erases = self._same(("i at once", 1), ("i", 0))
         small = {gate: np.abs(self._before(place)).max() <= 2 * SMALL for gate, (_, (place, _)) in SEEN.items()}
         told = {gate: heard and small[gate] and (erases or gate == "f") for gate in GATES}
         found = {gate for gate in GATES if alone[gate] and (with_h[gate] or not told[gate])}
-        # The same for a large c, where it is erased and does not come out as h before it should.
+        # The same for a large c, where it is erased and does not show in h too early.
         erased = self._same(("c erased", 2), ("i", 0)) and self._same(("c erased unseen", 2), ("i", 0))
         hidden = self._same(("c kept", 1), ("i", 0)) and self._same(("o after c", 1), ("i", 0))
-        # What an input gate that opens too far has written cannot be read off its tanh.
+        # When an input gate opens too far, the c it writes cannot be computed from its tanh.
         bounded = np.abs(self._at(("c kept", 2))).max() <= BOUNDED
         asked = found - (set() if bounded else {"f"}) if erased and hidden else set()
         found -= {gate for gate in asked if not all(self._right(gate, *seen) for seen in SEEN_BESIDE_C[gate])}
@@ -243,21 +243,21 @@ class _Observed:
         usable = np.abs(whole) >= LEAST
         if usable.mean() < FEWEST_USABLE:
             return False
-        # The answer is in proportion to c, as it is while c is small, or to its tanh.
+        # The answer is proportional to c, while c is small, or to its tanh.
         ratios = [value / whole]
         for factor in (1.0, self._factor):
             ratios.append(np.arctanh(value / factor) / np.arctanh(whole / factor))
         answered = self._before(place)
         for h in (answered, (answered - self._nothing) / self._factor):
             z = from_x + h @ weights.recurrent_kernel[:, columns]
-            # g is divided by an open one, which is 1 or -1.
+            # g is divided by an open candidate, which is 1 or -1.
             expected = np.tanh(z) * np.sign(weights.kernel[column, columns]) if gate == "g" else sigmoid(z)
             if any(_close(ratio[usable], expected[usable], TOLERANCE) for ratio in ratios):
                 return True
         return False
 
     def _output_is_tanh(self) -> bool:
-        """tanh(2c) follows from tanh(c), whatever the gates made c to be."""
+        """Check that tanh(2c) follows from tanh(c), whatever c the gates made."""
         for factor in (1.0, self._factor):  # which may be the candidate's own
             once, twice = ((self._at(place) - self._nothing) / factor for place in (("large", 1), ("twice", 2)))
             if _close(once, np.tanh(np.sign(once)), TOLERANCE) or _close(twice, 2 * once / (1 + once**2), TOLERANCE):
@@ -265,7 +265,7 @@ class _Observed:
         return False
 
     def _carries(self, hears: bool, gates: set[str]) -> bool:
-        """Whether c and h go from step to step as they should, as far as wrong gates let one see that."""
+        """Return whether c and h go from step to step as they should, as far as wrong gates let this be seen."""
         felt = not self._same(("f", 2), ("f with h", 2))
         kept = self._same(("i open", 1), ("i open", 2)) and not self._same(("i open", 1), ("start", 2))
         starts = self._same(("start", 0), ("i at once", 1))

@@ -1,12 +1,12 @@
-"""Where the correct answers are kept.
+"""The store of correct answers.
 
 A case is built once, by Keras in a process of its own, because importing TensorFlow takes seconds and hundreds of
 megabytes and this process has other things to do. It is then checked against the oracle, written to one safetensors
-file per assignment and pair of TensorFlow and Keras versions, and kept in memory. Whoever comes at the same time,
-thread or process, waits for the lock of the cache folder and then finds the file.
+file per assignment and pair of TensorFlow and Keras versions, and kept in memory. Concurrent callers, threads or
+processes, wait for the lock of the cache folder and then find the file.
 
-The file is trusted no further than it deserves: specs, shapes and the agreement with the oracle are checked again when
-it is read, and a file that fails is built again.
+The file is not trusted: specs, shapes and the agreement with the oracle are checked again when it is read, and a file
+that fails is built again.
 """
 
 import contextlib
@@ -48,10 +48,10 @@ def check_against_oracle(case: Case) -> float:
     Raises:
         ReferenceMismatch: it is more than `MAX_DIFFERENCE` times the scale, or not a number.
     """
-    with np.errstate(invalid="ignore"):  # A damaged file may hold NaNs of the kind that warn when they are used.
+    with np.errstate(invalid="ignore"):  # A damaged file may hold NaNs that raise a warning when they are used.
         difference = float(np.max(np.abs(case.expected - lstm_forward(case.x, case.weights).h)))
     limit = MAX_DIFFERENCE * max(1.0, case.spec.scale)
-    if difference <= limit:  # This way round, NaN is a mismatch.
+    if difference <= limit:  # Written so that NaN is a mismatch.
         return difference
     raise ReferenceMismatch(f"case {case.spec.id!r}: Keras and the oracle differ by {difference:.1e} (limit {limit:g})")
 
@@ -65,9 +65,9 @@ def build_with_keras(
     """Run `reference.keras_lstm` in a new process and return the arrays it writes.
 
     Args:
-        gpu: environment variables of a process that computes on a GPU; None: on the CPU, as all answers are that
-            submissions are compared with.
-        started: called with the process, so that somebody can end it.
+        gpu: environment variables of a process that computes on a GPU; None: compute on the CPU, as for all answers
+            that submissions are compared with.
+        started: called with the process, so that the caller can end it.
     Raises:
         ReferenceUnavailable: the process failed, took longer than `BUILD_TIMEOUT_SECONDS`, or wrote something else.
     """
@@ -127,7 +127,7 @@ class ReferenceStore:
 
     Args:
         cache_dir: made with mode 0700 if it does not exist: it holds the answers.
-        build: makes the arrays of new cases; tests put something faster here.
+        build: makes the arrays of new cases; tests pass a faster one.
     """
 
     def __init__(self, cache_dir: Path, *, build: Builder | None = None) -> None:
@@ -139,7 +139,7 @@ class ReferenceStore:
         self._tables: dict[str, Table] = {}
 
     def close(self) -> None:
-        """End the build that runs, because this process stops; nothing is built any more."""
+        """End the running build, because this process stops; no more answers are built."""
         self._closed = True
         if self._building is not None:
             self._building.kill()
@@ -178,11 +178,11 @@ class ReferenceStore:
         return self._loaded[key]
 
     def prepare(self, specs: Sequence[CaseSpec], *, digest: str) -> None:
-        """Build everything that grading this assignment may need. Raises what `load` and `table` raise."""
+        """Build everything that grading this assignment may need. Raises the exceptions of `load` and `table`."""
         self.table(search_case(self.load(specs, digest=digest)))
 
     def table(self, case: Case) -> Table:
-        """Return what all known mistakes answer on `case`. Built when first asked for, which takes about 6 s of CPU.
+        """Return the answers of all known mistakes on `case`. Built when first asked for, which takes about 6 s of CPU.
 
         Raises:
             ReferenceUnavailable: the cache folder cannot be used.
@@ -225,7 +225,7 @@ class ReferenceStore:
         worst = max(map(check_against_oracle, cases), default=0.0)
         logger.info("reference_built", extra={"path": str(path), "cases": len(cases), "worst_difference": worst})
 
-        # The lock makes one name enough for the unfinished file; what a crash leaves there is overwritten.
+        # The lock makes one name enough for the unfinished file; a file left by a crash is overwritten.
         unfinished = path.with_suffix(".unfinished")
         unfinished.touch(mode=0o600)
         unfinished.write_bytes(safetensors.numpy.save(arrays, {"specs": specs_to_json(specs), "recipe": _recipe()}))
@@ -234,7 +234,7 @@ class ReferenceStore:
 
 
 def _read(path: Path, specs: tuple[CaseSpec, ...]) -> tuple[Case, ...] | None:
-    """Return the cases of a cache file, or None if there is none or it is not what was asked for."""
+    """Return the cases of a cache file, or None if there is none or it is not the wanted one."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             stored = file.metadata()

@@ -1,4 +1,4 @@
-"""Wrong-on-purpose forward passes: what an LSTM answers when one or two things in it are not what they should be."""
+"""Wrong-on-purpose forward passes: the answer of an LSTM in which one or two things are wrong."""
 
 from reference.misconceptions.bank import bank
 from reference.misconceptions.mistake import PARTS, RECURRENCE, Mistake, replay

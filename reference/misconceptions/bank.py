@@ -17,13 +17,13 @@ from reference.misconceptions.treatments import treatment_mistakes
 
 @cache
 def bank() -> tuple[Mistake, ...]:
-    """Every single mistake; the likelier of two that give the same numbers comes first."""
+    """Return every single mistake; the likelier of two that give the same numbers comes first."""
     families = (input_mistakes, gate_mistakes, loop_mistakes, state_mistakes, order_mistakes, treatment_mistakes)
     return tuple(mistake for family in families for mistake in family())
 
 
 def pairs() -> Iterator[tuple[int, int]]:
-    """Indices into `bank` of every two mistakes that do not speak about the same thing."""
+    """Yield indices into `bank` of every two mistakes that touch different slots."""
     singles = bank()
     for first, second in itertools.combinations(range(len(singles)), 2):
         one, other = singles[first], singles[second]

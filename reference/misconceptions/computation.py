@@ -1,9 +1,9 @@
-"""An LSTM whose every choice can be made otherwise, in NumPy.
+"""An LSTM in NumPy, in which every choice can be made differently.
 
-A mistake is a set of choices: what goes in (`BEFORE`), what a step does (`STEP`), what comes of the outputs (`AFTER`).
-Choices that are not named are the right ones, so two mistakes that touch different slots can be made together.
+A mistake is a set of choices: about the inputs (`BEFORE`), the steps (`STEP`) and the outputs (`AFTER`). Choices that
+are not named are the right ones, so two mistakes that touch different slots can be made together.
 
-Several variants of what goes in run at once, along a leading axis.
+Several variants of the inputs run at once, along a leading axis.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ BEFORE = (
     "x_time",
     "x_step",
     "x_batch",
-    # What is wrong with a gate's layers, then which gate's layers a gate gets; all of them at once, so that exchanges
-    # can be combined.
+    # First faults in a gate's layers, then the exchange of layers between gates; exchanges happen all at once, so that
+    # they can be combined.
     *(f"{array}.{gate}" for array in ARRAYS for gate in GATES),
     *(f"{array}_of.{gate}" for array in ARRAYS for gate in GATES),
     "forget_bias",
@@ -51,13 +51,13 @@ STEP = (
 )
 AFTER = ("out_time", "out_batch", "layout", "values", "coarse")
 
-# Beyond this a mistake without bounds is chaotic, and float32 and float64 go separate ways.
+# Beyond this a mistake without bounds is chaotic, and float32 and float64 diverge.
 MAX_MAGNITUDE = 100.0
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What goes in: x ``(batch, timesteps, features)``, fused weights, initial states ``(batch, units)``."""
+    """Inputs of a run: x ``(batch, timesteps, features)``, fused weights, initial states ``(batch, units)``."""
 
     x: Array
     kernel: Array
@@ -84,7 +84,7 @@ class Inputs:
         return int(self.recurrent.shape[-2])
 
     def changed(self, changes: Changes) -> Inputs:
-        """With the choices of `BEFORE` that `changes` holds."""
+        """Return the inputs with the choices of `BEFORE` that `changes` holds."""
         inputs = self
         for slot in BEFORE:
             if slot in changes and "_of." not in slot and slot != "forget_bias":
@@ -106,7 +106,7 @@ class Inputs:
         return slice(start, start + self.units)
 
     def with_columns(self, array: str, gate: str, change: Callable[[Array], Array]) -> Inputs:
-        """With one gate's columns of one array changed."""
+        """Return the inputs with one gate's columns of one array changed."""
         values = getattr(self, array).copy()
         columns = self.columns(gate)
         values[..., columns] = change(values[..., columns])
@@ -122,7 +122,7 @@ Index = slice | NDArray[np.intp]
 
 @dataclass(slots=True)
 class Moment:
-    """One step under way, every array ``(variants, batch, units)``: gates, old and new states.
+    """A step in progress, every array ``(variants, batch, units)``: gates, old and new states.
 
     Not frozen: tens of thousands are made, and a step fills one in as it goes.
     """
@@ -137,7 +137,7 @@ class Moment:
     new_h: Array
 
     def of(self, index: Index) -> Moment:
-        """The same moment of some variants."""
+        """Return the same moment of some variants."""
         return Moment(
             self.i[index],
             self.f[index],
@@ -151,7 +151,7 @@ class Moment:
 
 
 class _Choices:
-    """Which of the variants that run together make which choice."""
+    """The choices of variants that run together."""
 
     def __init__(self, changes: Sequence[Changes]) -> None:
         self._count = len(changes)
@@ -166,7 +166,7 @@ class _Choices:
         }
 
     def apply(self, slot: str, usual: Callable[[], Array], chosen: Callable[[Any, Index], Array]) -> Array:
-        """What is usual, and in the place of it what ``chosen(choice, variants)`` gives to those who choose."""
+        """Return the usual value, replaced by ``chosen(choice, variants)`` for the variants that make a choice."""
         groups = self._groups.get(slot)
         if groups is None:
             return usual()
@@ -182,7 +182,7 @@ class _Choices:
         return slot in self._groups
 
     def common(self, slot: str) -> Any:
-        """The choice that all make, or None."""
+        """Return the choice that all make, or None."""
         return next((choice for _, choice in self._groups.get(slot, ())), None)
 
 
@@ -193,10 +193,10 @@ def _as_slice(numbers: list[int]) -> Index:
 
 
 def forward(variants: Sequence[Inputs], changes: Sequence[Changes], dtype: type[np.floating] = np.float64) -> Array:
-    """Run steps over inputs of equal shapes, each in the way that its own changes describe.
+    """Run steps over inputs of equal shapes, each as its own changes describe.
 
     Args:
-        changes: one for each of the variants; all of them have the same choice of `calls`, or none.
+        changes: one for each of the variants; all of them make the same choice of `calls`, or none.
     Returns:
         ``(variants, batch, timesteps, units)``; NaN from the step on at which a variant outgrows `MAX_MAGNITUDE`.
     """
@@ -235,7 +235,7 @@ def _stacked(variants: Sequence[Inputs]) -> Inputs:
 
 
 class _Step:
-    """The right step, but for what the variants choose."""
+    """The right step, except for the choices of the variants."""
 
     def __init__(self, choices: _Choices, recurrent: Array, units: int) -> None:
         self._choices, self._units = choices, units
@@ -282,7 +282,7 @@ class _Step:
 
 
 def finished(changes: Changes, outputs: Array, x: Array) -> Array:
-    """What `AFTER` makes of outputs ``(variants, batch, timesteps, units)``; `x` is the case's own."""
+    """Apply `AFTER` to outputs ``(variants, batch, timesteps, units)``; `x` is the case's own."""
     for slot in AFTER:
         if slot in changes:
             outputs = changes[slot](outputs, x)

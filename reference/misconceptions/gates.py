@@ -1,4 +1,4 @@
-"""Mistakes in the gates: how the two layers are put together, and what function follows."""
+"""Mistakes in the gates: the sum of the two layers, and the function applied to it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _activations() -> Iterator[Mistake]:
             named = {**params, "function": name}
             yield Mistake("wrong_gate_activation", f"{name} in {gates}", _acts(gates, function), wrong, named)
         yield Mistake("missing_gate_activation", f"no sigmoid in {gates}", _acts(gates, linear), wrong, params)
-    # exp(z) for exp(-z) in a sigmoid of one's own. In one gate alone it is 1 - that gate, which `state` has.
+    # exp(z) for exp(-z) in a hand-written sigmoid. In one gate alone it is 1 - that gate, which `state` has.
     mirrored, named = _acts("ifo", lambda z: sigmoid(-z)), {"gates": letters("ifo"), "function": "1 - sigmoid"}
     yield Mistake("wrong_gate_activation", "1 - sigmoid in ifo", mirrored, frozenset("ifo"), named)
 
@@ -91,7 +91,7 @@ def _first(function: Function) -> Callable[[Array, Array, Array], Array]:
 
 
 def _double_activations() -> Iterator[Mistake]:
-    """The activation once more: around the gate, or inside the layers (``Dense(..., activation=...)``)."""
+    """Yield the activation applied twice: around the gate, or inside the layers (``Dense(..., activation=...)``)."""
     inner = {"its own": None, "sigmoid": sigmoid, "tanh": np.tanh, "relu": FUNCTIONS["relu"]}
     for gates in ("ifgo", "ifo", "i", "f", "g", "o"):
         wrong, params = frozenset(gates), {"gates": letters(gates)}
@@ -116,7 +116,7 @@ def _double_activations() -> Iterator[Mistake]:
 
 
 def _sums() -> Iterator[Mistake]:
-    # Not in g: it would be 0 for ever.
+    # Not in g: it would always be 0.
     for gates in ("ifo", "if", "i", "f", "o"):
         wrong, params = frozenset(gates), {"gates": letters(gates)}
         products = {f"sum.{gate}": lambda from_x, from_h, c: from_x * from_h for gate in gates}
@@ -131,7 +131,7 @@ def _with_c(from_x: Array, from_h: Array, c: Array) -> Array:
 
 
 def _peepholes(name: str, total: Callable[[Array, Array, Array], Array], others: Sequence[str]) -> Iterator[Mistake]:
-    """Any of i, f and o see c, and o either the old one or the new one."""
+    """Yield peepholes: any of i, f and o see c, and o either the old one or the new one."""
     late: dict[str, Any] = {"late_output": lambda m: (m.h, m.new_c), "seen.o": None}
     for gates in (*others, *("".join(some) for count in (3, 2, 1) for some in itertools.combinations("ifo", count))):
         changes: dict[str, Any] = {f"sum.{gate}": total for gate in gates}

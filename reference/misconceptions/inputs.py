@@ -1,4 +1,4 @@
-"""Mistakes in what goes in: weights of another gate, biases, the input and the initial state."""
+"""Mistakes in the inputs: weights of another gate, biases, the input and the initial state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SWAPPED = {"if": "gates_swapped_if", "io": "gates_swapped_io", "fo": "gates_swap
 
 
 def letters(gates: Sequence[str]) -> list[str]:
-    """Gates as the exercise calls them."""
+    """Return gates by the exercise's names."""
     return [DENSE_LETTERS[gate] for gate in gates]
 
 
@@ -34,14 +34,14 @@ X_LAYER, H_LAYER = ("kernel", "bias"), ("recurrent",)
 
 
 def _mixed(arrays: Sequence[str], sources: Mapping[str, str], code: str, name: str) -> Mistake:
-    """Some gates get the columns that belong to others: gate -> the gate whose columns it gets."""
+    """Give some gates the columns that belong to others: gate -> the gate whose columns it gets."""
     changes = {f"{array}_of.{gate}": source for array in arrays for gate, source in sources.items()}
     gates = sorted({*sources, *sources.values()}, key=GATES.index)
     return Mistake(code, name, changes, frozenset(sources), {"gates": letters(gates)})
 
 
 def _gate_orders() -> Iterator[Mistake]:
-    """The layers of gates exchanged. Two exchanges at once are a pair of mistakes."""
+    """Yield exchanges of gates' layers. Two exchanges at once are a pair of mistakes."""
     parts = (
         ("layers", (*X_LAYER, *H_LAYER)),
         ("x layers", X_LAYER),
@@ -67,7 +67,7 @@ def _gate_orders() -> Iterator[Mistake]:
 
 
 def _layers_taken_twice() -> Iterator[Mistake]:
-    """A gate computed with another gate's layer, its own unused: what copying a line and not changing it gives."""
+    """Yield gates that use another gate's layer, their own unused: a line copied and not changed."""
     for gate, other in itertools.permutations(GATES, 2):
         for part, arrays in (("x layer", X_LAYER), ("h layer", H_LAYER), ("layers", (*X_LAYER, *H_LAYER))):
             yield _mixed(arrays, {gate: other}, "gate_layers_mixed", f"{gate} has the {part} of {other}")
@@ -90,7 +90,7 @@ def _weights_missing() -> Iterator[Mistake]:
         lost = wrong | RECURRENCE if len(gates) == 4 else wrong
         idle = frozenset(f"recurrent_kernel {gate}" for gate in gates)
         yield Mistake("recurrent_missing", f"no h layer in {gates}", changes, lost, params, idle=idle)
-        # Not in g: it would be 0 for ever, and so would the answer.
+        # Not in g: it would always be 0, and so would the answer.
         if "g" not in gates:
             changes = _scaled("kernel", gates, 0.0) | _scaled("bias", gates, 0.0)
             yield Mistake("x_not_used", f"no x layer in {gates}", changes, wrong, params)
@@ -117,7 +117,7 @@ def _on_x(change: Callable[[Array], Array]) -> Callable[[Inputs], Inputs]:
 
 
 def _taken(steps: Callable[[int], Sequence[int]]) -> Callable[[Inputs], Inputs]:
-    """x at other steps; a step of -1 before the first is zeros."""
+    """Take x at other steps; a step of -1 before the first is zeros."""
 
     def change(x: Array) -> Array:
         padded = np.concatenate([x, np.zeros_like(x[:, :1])], axis=1)
@@ -184,5 +184,5 @@ def _initial_states() -> Iterator[Mistake]:
 
 
 def _first_input(inputs: Inputs) -> Array:
-    """x of step 0, repeated or cut to the number of units."""
+    """Return x of step 0, repeated or cut to the number of units."""
     return np.resize(inputs.x[:, 0].T, (inputs.units, inputs.x.shape[0])).T

@@ -1,4 +1,4 @@
-"""Mistakes in the loop around the cell: what is collected, what is passed on; and other cells altogether."""
+"""Mistakes in the loop around the cell: the outputs collected, the states passed on; and other cells altogether."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from reference.misconceptions.computation import Array, Moment
 from reference.misconceptions.mistake import RECURRENCE, Mistake
 
-#: The moment and the first h and c to the h, or the c, of the next step.
+#: Maps the moment and the first h and c to the h, or the c, of the next step.
 Pass = Callable[[Moment, Array, Array], Array]
 
 
@@ -105,7 +105,7 @@ def _twice_first_collected(step: Any, z: Array, h: Array, c: Array) -> Moment:
 
 
 def _other_cells() -> Iterator[Mistake]:
-    """Another cell under the name of an LSTM."""
+    """Yield other cells that go by the name of an LSTM."""
 
     def gru(update: str, reset: str, keeps_old: bool, reset_inside: bool) -> Any:
         def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
@@ -130,7 +130,7 @@ def _other_cells() -> Iterator[Mistake]:
     yield _cell("simple_rnn", "h = tanh(g)", lambda step, z, h, c: _simple(step(z, h, c)), everything)
     for code, name, formula in (
         ("simple_rnn", "h = g", lambda m: m.g),
-        # A GRU that resets nothing.
+        # A GRU without a reset.
         ("gru", "h = f*h + (1 - f)*g", lambda m: m.f * m.h + (1 - m.f) * m.g),
         ("gru", "h = (1 - f)*h + f*g", lambda m: (1 - m.f) * m.h + m.f * m.g),
         ("gru", "h = i*h + (1 - i)*g", lambda m: m.i * m.h + (1 - m.i) * m.g),

@@ -1,4 +1,4 @@
-"""One mistake: what it is called, the choices it makes, and what it leaves right."""
+"""One mistake: its name, its choices, and the parts that it leaves right."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from reference.cases import Case
 from reference.misconceptions.computation import Array, Inputs, finished, forward
 
 RECURRENCE = frozenset({"recurrence"})
-#: What an answer consists of: the four gates and what carries them from step to step.
+#: Parts of an answer: the four gates and the recurrence that carries them from step to step.
 PARTS = ("i", "f", "g", "o", "recurrence")
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong-on-purpose choice or several that belong together.
+    """A wrong-on-purpose choice, or several that belong together.
 
     Args:
         code: of the report.
-        name: says which of the mistakes with this code it is; unique in the bank.
+        name: tells apart the mistakes with this code; unique in the bank.
         changes: slot of `computation` -> choice.
         wrong: the `PARTS` that it spoils.
         params: of the report's code.
-        quantum: for what rounds: the step of the rounding, relative to values above 1. Rounding up where float64 rounds
-            down is no difference then.
+        quantum: for mistakes that round: the step of the rounding, relative to values above 1. It excuses a value
+            rounded up where float64 rounds down.
         idle: ``array gate`` for the arrays of `reference.LSTMWeights` that an answer with this mistake does not touch.
-            Of two mistakes with the same numbers it may be what tells them apart.
+            It may be the only difference between two mistakes with the same numbers.
     """
 
     code: str
@@ -45,12 +45,12 @@ class Mistake:
 
 
 def merged(mistakes: Sequence[Mistake]) -> dict[str, Any]:
-    """The choices of several mistakes."""
+    """Merge the choices of several mistakes."""
     return {slot: choice for mistake in mistakes for slot, choice in mistake.changes.items()}
 
 
 def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = np.float64) -> Array:
-    """What a model with these mistakes answers, ``(batch, timesteps, units)``; NaN where that cannot be compared."""
+    """Return the answer of a model with these mistakes, ``(batch, timesteps, units)``; NaN where not comparable."""
     changes = merged(mistakes)
     with np.errstate(all="ignore"):
         outputs = forward([Inputs.of(case, dtype).changed(changes)], [changes], dtype)

@@ -1,7 +1,7 @@
-"""How well the cases of an assignment tell the mistakes of the bank from the right answer and from each other.
+"""Measures how well an assignment's cases tell the bank's mistakes from the right answer and from each other.
 
 Wrong answers can be told apart only where they differ. The score is of the bank and the cases together: a mistake that
-no case shows, or that looks like another one on all of them, is a hole in either.
+case shows, or that looks like another one on all of them, is a gap in either.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from reference.misconceptions.computation import Array
 from reference.misconceptions.mistake import replay
 
 RIGHT = "the right answer"
-# Below this two of them compute the same, and differ by rounding.
+# Mistakes closer than this compute the same, and differ by rounding.
 EQUAL = 1e-6
-# So far apart are two mistakes, a thousand times the tolerance of the exercise; rounding is small by nature.
+# Mistakes this far apart are distinct: a thousand times the tolerance of the exercise. Rounding is small by nature.
 FAR, FAR_FOR_ROUNDING = 1e-2, 1e-4
 
 
 @dataclass(frozen=True)
 class MutationScore:
-    """What `mutation_score` found.
+    """The result of `mutation_score`.
 
     Args:
         entries: how many mistakes the bank has.
         equal: groups of names that answer the same on all cases, as they would on any other.
-        near: pairs of names that are closer than they should be, with their distance. Empty if all is well.
-        nearest, nearest_rounding: the smallest distance that is left, and the same where one of the two rounds.
+        near: pairs of names that are closer than they should be, with their distance. Should be empty.
+        nearest, nearest_rounding: the smallest distance among the rest, and the same where one of the two rounds.
     """
 
     entries: int
@@ -42,7 +42,7 @@ class MutationScore:
 
     @property
     def told_apart(self) -> int:
-        """How many mistakes are far from everything that is not their equal."""
+        """Count the mistakes that are far from everything except their equals."""
         return self.entries - len({name for *names, _ in self.near for name in names} - {RIGHT})
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class MutationScore:
 
 
 def mutation_score(cases: Sequence[Case]) -> MutationScore:
-    """Compare everything with everything; the cases that show most come first, for most pairs are settled there."""
+    """Compare everything with everything; the cases that show most come first, since most pairs are settled there."""
     mistakes = bank()
     names = [RIGHT, *(mistake.name for mistake in mistakes)]
     rounds = np.array([False, *(mistake.quantum > 0 for mistake in mistakes)])
@@ -79,7 +79,7 @@ def mutation_score(cases: Sequence[Case]) -> MutationScore:
 
 
 def _distances(answer: Array, others: Array) -> Array:
-    """The largest difference; places where one of the two has grown out of bounds, and is NaN, say nothing."""
+    """Return the largest difference; places where one of the two is out of bounds, and NaN, are ignored."""
     differences = np.abs(others - answer)
     return np.asarray(np.where(np.isnan(differences), 0.0, differences).max(axis=1))
 

@@ -1,4 +1,4 @@
-"""Mistakes in the order of what comes out, the cell being right: steps, rows and axes."""
+"""Mistakes in the order of the outputs of a right cell: steps, rows and axes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from reference.misconceptions.computation import Array, Inputs
 from reference.misconceptions.mistake import RECURRENCE, Mistake
 
-#: Outputs ``(variants, batch, timesteps, units)`` and the case's x ``(batch, timesteps, features)`` to outputs.
+#: Maps outputs ``(variants, batch, timesteps, units)`` and the case's x ``(batch, timesteps, features)`` to outputs.
 After = Callable[[Array, Array], Array]
 
 

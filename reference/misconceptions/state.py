@@ -1,4 +1,4 @@
-"""Mistakes in what a step does with its gates: the update of c and the output h."""
+"""Mistakes in a step's use of its gates: the update of c and the output h."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _transposed(array: Array) -> Array:
     return array.swapaxes(-1, -2)
 
 
-#: code, formula as the student would write it, the parts it spoils, and the formula.
+#: code, formula as the student would write it, the parts it spoils, and the formula as a function.
 UPDATES: tuple[tuple[str, str, str, Formula], ...] = (
     ("c_grouping", "c = f*(c + i*g)", "ir", lambda m: m.f * (m.c + m.i * m.g)),
     ("c_grouping", "c = i*(f*c + g)", "fr", lambda m: m.i * (m.f * m.c + m.g)),
@@ -140,6 +140,6 @@ def _outputs() -> Iterator[Mistake]:
         # The same as ``c = g``, which leaves o right.
         wrong = _wrong("r") if name == "h = o*tanh(g)" else frozenset("o")
         yield Mistake(code, name, {"show": formula}, wrong)
-    # The names of g and o exchanged, and so not only their layers but their activations.
+    # The names of g and o exchanged, so their activations as well as their layers.
     exchanged: dict[str, Any] = {"update": lambda m: m.f * m.c + m.i * m.o, "show": lambda m: m.g * np.tanh(m.new_c)}
     yield Mistake("gates_swapped_co", "c = f*c + i*o, h = g*tanh(c)", exchanged, _wrong("go"))

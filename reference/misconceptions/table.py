@@ -1,8 +1,8 @@
-"""What every mistake and every pair of mistakes answers on one case, so that an answer can be looked up.
+"""A table of the answers of every mistake and every pair of mistakes on one case, to look an answer up.
 
-Replaying all pairs, more than a hundred thousand, takes seconds, so it is done once per case: of every answer the table
-keeps the numbers in a few fixed places, and looking up compares one place after the other, each time with what has
-fitted so far. What is found is a suspicion; replaying it on all cases confirms it.
+Replaying all pairs, more than a hundred thousand, takes seconds, so it is done once per case. The table keeps the
+numbers of every answer in a few fixed places. A lookup compares one place after the other, each time among the entries
+that still fit. A match is a suspicion; replaying it on all cases confirms it.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from reference.misconceptions.bank import bank, pairs
 from reference.misconceptions.computation import AFTER, BEFORE, STEP, Array, Inputs, finished, forward
 from reference.misconceptions.mistake import Mistake, merged
 
-# Of these places so many are in the first step, and as many in the last: some answers have nothing else.
+# Of these places, this many are in the first step, and as many in the last: some answers have nothing else.
 PLACES, AT_AN_END = 24, 6
-# At least so many places must be comparable, or nothing is said.
+# At least this many places must be comparable for a result.
 FEWEST_PLACES = 4
-# In so many places an entry that rounds may have rounded to the other side, or have been led away by one that has.
+# In this many places an entry that rounds may have rounded the other way, or carry on such a difference.
 MOST_ROUNDED = 6
 CHUNK = 2048
 NOBODY = -1
 
-#: What one computation depends on: indices of the mistakes before the steps, and of those in a step.
+#: Key of one computation: indices of the mistakes before the steps, and of those in a step.
 Run = tuple[tuple[int, ...], tuple[int, ...]]
 
 
@@ -43,9 +43,9 @@ class Table:
     """Answers in a few places each.
 
     Args:
-        entries: ``(n, 2)`` indices into the bank; `NOBODY` in the place of a second mistake.
+        entries: ``(n, 2)`` indices into the bank; `NOBODY` in place of a second mistake.
         keys: ``(PLACES, n)``; NaN where a place cannot be compared.
-        quanta: ``(n,)``: what an entry that rounds may be off, besides the tolerance for everybody.
+        quanta: ``(n,)``: the extra tolerance of an entry that rounds, besides the common one.
     """
 
     entries: NDArray[np.int16]
@@ -53,7 +53,7 @@ class Table:
     quanta: NDArray[np.float32]
 
     def lookup(self, answer: Array, known: NDArray[np.bool_], tolerance: float) -> list[tuple[int, ...]]:
-        """Entries that fit an answer in the places that the table has, singles and nearest ones first.
+        """Return entries that fit an answer in the places of the table, singles and nearest ones first.
 
         Args:
             answer: ``(batch, timesteps, units)``. A NaN that is known fits only where the entry has no number.
@@ -87,7 +87,7 @@ class Table:
     def nearest_single(
         self, answer: Array, known: NDArray[np.bool_], besides: Collection[str]
     ) -> tuple[str, float] | None:
-        """The nearest single mistake with a code that is not among `besides`, and its largest difference."""
+        """Return the nearest single mistake with a code that is not among `besides`, and its largest difference."""
         places = places_of(answer.shape)
         singles = bank()
         rows = np.flatnonzero(self.entries[:, 1] == NOBODY)
@@ -104,11 +104,11 @@ class Table:
 
 
 def places_of(shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Flat indices of `PLACES` elements of an answer, spread over steps, rows and units."""
+    """Return flat indices of `PLACES` elements of an answer, spread over steps, rows and units."""
     batch, timesteps, units = shape
     index = np.arange(PLACES)
     between = np.linspace(0, timesteps - 1, PLACES - 2 * AT_AN_END).round().astype(np.int64)
-    # The last step first: most differ there, and what differs is left out of the search.
+    # The last step first: most entries differ there, and those that differ leave the search.
     steps = np.concatenate([np.full(AT_AN_END, timesteps - 1), between[::-1], np.zeros(AT_AN_END, np.int64)])
     return np.ravel_multi_index((index % batch, steps, (index * 3 + 1) % units), shape)
 
@@ -129,7 +129,7 @@ def build_table(case: Case) -> Table:
 def _replayed(
     case: Case, singles: Sequence[Mistake], rows: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[list[int], Array]]:
-    """Row numbers and their keys. What is alike is computed together: one kind of step with many inputs."""
+    """Compute row numbers and their keys. Like rows run together: one kind of step with many inputs."""
     touches = [[bool(mistake.changes.keys() & set(stage)) for stage in (BEFORE, STEP, AFTER)] for mistake in singles]
 
     def at_stage(row: tuple[int, int], stage: int) -> tuple[int, ...]:
@@ -140,7 +140,7 @@ def _replayed(
 
     question = Inputs.of(case)
     prepared: dict[tuple[int, ...], Inputs] = {}
-    # Rows that differ only in what comes after share a run; runs whose arrays have equal shapes are computed together.
+    # Rows that differ only after the steps share a run; runs whose arrays have equal shapes are computed together.
     runs: dict[Run, list[int]] = defaultdict(list)
     alike: dict[Hashable, list[Run]] = defaultdict(list)
     for number, row in enumerate(rows):
@@ -163,7 +163,7 @@ def _replayed(
 
 
 def table_name(case: Case) -> str:
-    """Names the table of a case: another case, or another bank, has another name."""
+    """Name the table of a case: another case, or another bank, gives another name."""
     digest = hashlib.sha256(_recipe())
     for array in (case.x, case.weights.kernel, case.weights.recurrent_kernel, case.weights.bias):
         digest.update(json.dumps(array.shape).encode() + np.ascontiguousarray(array).tobytes())
@@ -172,13 +172,13 @@ def table_name(case: Case) -> str:
 
 @cache
 def _recipe() -> bytes:
-    """Everything that the numbers of a table come from."""
+    """Return everything that determines the numbers of a table."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).digest()
 
 
 def write_table(table: Table, path: Path) -> None:
-    """Raises: OSError: the file cannot be written."""
+    """Write a table. Raises: OSError: the file cannot be written."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.touch(mode=0o600)
     unfinished.write_bytes(safetensors.numpy.save(vars(table)))
@@ -186,7 +186,7 @@ def write_table(table: Table, path: Path) -> None:
 
 
 def read_table(path: Path) -> Table | None:
-    """The table in a file; None when there is none, or something else."""
+    """Read the table in a file; None when there is none, or something else."""
     try:
         table = Table(**safetensors.numpy.load_file(path))
     except (FileNotFoundError, safetensors.SafetensorError, TypeError):

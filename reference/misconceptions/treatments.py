@@ -1,4 +1,4 @@
-"""A whole array changed where it should have been left alone: the input, a state, or the answer."""
+"""Mistakes that change a whole array which should be left alone: the input, a state, or the answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reference.misconceptions.mistake import PARTS, RECURRENCE, Mistake
 
 Change = Callable[[Array], Array]
 
-#: Where a change can be made, as a student sees it, and what it is in the slots of `computation`.
+#: Places for a change, as a student sees them, and their slots in `computation`.
 PLACES: dict[str, Callable[[Change], dict[str, Any]]] = {
     "x": lambda change: {"x_values": lambda inputs: replace(inputs, x=change(inputs.x))},
     "c": lambda change: {"keep": change},
@@ -26,7 +26,7 @@ PLACES: dict[str, Callable[[Change], dict[str, Any]]] = {
     # Last of all, so that it can be made together with another change of the answer.
     "the answer in the end": lambda change: {"coarse": lambda y, x: change(y)},
 }
-# What a report calls them.
+# Names in a report.
 NAMES = {
     "x": "x",
     "c": "c",
@@ -60,7 +60,7 @@ def _made(
     params: Mapping[str, Any] | None = None,
     quantum: float = 0.0,
 ) -> Iterator[Mistake]:
-    """The same change in several places. Changes of the input have a code of their own, but for what is coarse."""
+    """Make the same change in several places. Changes of the input have their own code, except coarse ones."""
     for place in places:
         own = code if place != "x" or quantum else "input_transformed"
         wrong = RECURRENCE if place != "x" else frozenset("ifgo")
@@ -76,7 +76,7 @@ def _functions() -> Iterator[Mistake]:
             code = "tanh_on_state" if name == "tanh" and place.startswith("c") else "extra_activation"
             yield from _made(code, f"{name} of", function, (place,), {"function": name})
     for name, undefined in (("log", np.log), ("sqrt", np.sqrt)):
-        # What is no number is right in nothing.
+        # NaN is right in no part.
         yield Mistake("nan", f"{name} of the answer", PLACES["the answer"](undefined), frozenset(PARTS))
 
 
@@ -128,7 +128,7 @@ def _norm(array: Array, eps: float) -> Array:
 
 
 def _unit_length(array: Array) -> Array:
-    # As tf.math.l2_normalize does it, which divides 0 by 1e-6.
+    # As tf.math.l2_normalize does, which divides 0 by 1e-6.
     squares = np.square(array).sum(-1, keepdims=True)
     return np.asarray(array / np.sqrt(np.maximum(squares, 1e-12)))
 
@@ -159,7 +159,7 @@ def as_float16(array: Array) -> Array:
 
 
 def as_bfloat16(array: Array) -> Array:
-    """Rounded to 8 bits of mantissa, ties to even, as a cast to bfloat16 and back."""
+    """Round to 8 bits of mantissa, ties to even, as a cast to bfloat16 and back does."""
     bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
     return np.where(np.isfinite(array), rounded.astype(np.uint32).view(np.float32), array).astype(array.dtype)
@@ -181,7 +181,7 @@ def _of_x() -> Iterator[Mistake]:
 
 
 def _with_x() -> Iterator[Mistake]:
-    """x added to the answer, which is possible where the units are a multiple of the features."""
+    """Yield x added to the answer, which is possible where the units are a multiple of the features."""
     for name, spread in (("tiled", _tiled), ("repeated", _repeated)):
         yield Mistake("residual", f"h + x, {name}", {"values": _adding(spread)}, RECURRENCE)
     yield Mistake("residual", "sum of h so far", {"values": lambda y, x: np.cumsum(y, axis=2)}, RECURRENCE)
