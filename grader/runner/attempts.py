@@ -1,8 +1,8 @@
 """Notices what a submission reaches for that the exercise has no use for.
 
 The network, other programs, files elsewhere, the stack, the memory of the process, functions that are not its own. The
-wall stops what must be stopped; this only tells what was tried and on which line, so that a student reads why it failed
-and a teacher what was looked for. Python says most of it by itself, to audit hooks, which nothing can remove.
+wall stops what must be stopped. This module only reports each attempt with its line: the student reads why it failed,
+and the teacher sees what was tried. Python reports most of it to audit hooks, which nothing can remove.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ CODES = {
     "reads_files": ("os.listdir", "os.scandir", "glob.glob", "sqlite3.connect"),
 }
 CODE_OF = {event: code for code, events in CODES.items() for event in events}
-# These mean something only where the student's own code does them: libraries look at frames and objects all the time.
+# Reported only where the student's own code does them: libraries look at frames and objects all the time.
 ONLY_BY_HAND = frozenset({"gc_reference", "frame_walk", "env_read", "result_pipe", "grader_module"})
-# Told once however much else was told before, so that noise hides none of them.
+# Reported once each, past the limit on other attempts too, so that noise hides none of them.
 NEVER_HIDDEN = frozenset({"gc_reference", "frame_walk", "result_pipe", "grader_module"})
-# Who looks for a place to write, or for a module, was not asked for a file.
+# A search for a place to write, or for a module, is no attempt to read a file.
 OTHER_ERRANDS = ("/tempfile.py", "<frozen importlib")
-# Where libraries find what they need.
+# Files that libraries need.
 SYSTEM = ("/usr/", "/lib", "/etc/", "/dev/", "/proc/", "/sys/", "/nonexistent")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 INTERNET = (2, 10)  # AF_INET and AF_INET6, without importing socket
 MOST_TOLD = 20
 
-# Where functions live that somebody may replace, so that every difference is nothing.
+# Where functions live that a submission may replace to make every difference zero.
 PATCHABLE_MODULES = (
     *("builtins", "numpy", "numpy.linalg", "numpy.testing", "numpy.random", "tensorflow"),
     *("tensorflow.math", "tensorflow.nn", "tensorflow.linalg", "tensorflow.debugging", "tensorflow.keras.layers"),
@@ -61,9 +61,9 @@ PATCHABLE_CLASSES = ("Tensor", "Variable", "Module", "keras.Model", "keras.layer
 
 
 def watch() -> Callable[[str, str, int], None]:
-    """From now on every attempt is told, once for each code and line. Nothing takes that back.
+    """Report every attempt from now on, once for each code and line. Nothing can undo this.
 
-    Returns: what tells of others: code, what it was, and the line.
+    Returns: a function that reports other attempts: code, what it was, and the line.
     """
     folder = os.getcwd() + os.sep
     libraries = tuple({sys.prefix + os.sep, sys.base_prefix + os.sep, *SYSTEM})
@@ -95,7 +95,7 @@ def watch() -> Callable[[str, str, int], None]:
         if isinstance(path, str | bytes):  # else it is a file that is open already, or the folder that one is in
             try:
                 full = os.path.abspath(os.fsdecode(path))
-            except OSError:  # nothing but its own folder is so deep that the working directory has no path any more
+            except OSError:  # the working directory is too deep to have a path, so it is in the run's own folder
                 return
             if full + os.sep != folder and not full.startswith(folder):
                 tell(code, os.fsdecode(path), elsewhere=full)
@@ -129,14 +129,14 @@ BETWEEN = {
 
 
 def _asked_by(frame: types.FrameType | None) -> tuple[bool, int | None]:
-    """Whether the student's code itself is at work, and its line that led here; None where it is not about that."""
+    """Return whether the student's own code asks, and its line that led here; None where that does not matter."""
     by_hand, near = False, True
     while frame is not None:
         name = frame.f_code.co_filename
         if name.endswith(OTHER_ERRANDS[:1]) or name.startswith(OTHER_ERRANDS[1:]):
             return False, None
         if near and name not in BETWEEN:
-            # What a student's exec() runs has a name of its own, such as <string>.
+            # Code run by a student's exec() has a file name of its own, such as <string>.
             by_hand, near = name == FILE_NAME or (name[:1] == "<" and not name.startswith("<frozen")), False
         if name == FILE_NAME:
             return by_hand, frame.f_lineno
@@ -145,7 +145,7 @@ def _asked_by(frame: types.FrameType | None) -> tuple[bool, int | None]:
 
 
 def _watch_environment(tell: Callable[[str, str], None]) -> None:
-    """Python tells hooks who changes the environment, not who reads it."""
+    """Report changes of the environment. Python tells hooks of changes, not of reads."""
     kind: Any = type(os.environ)
     original = kind.__getitem__
 
@@ -157,13 +157,13 @@ def _watch_environment(tell: Callable[[str, str], None]) -> None:
 
 
 class Patches:
-    """Functions of libraries as they are now, to see later which of them the student's code replaced."""
+    """Functions of libraries as they are now, to find later the ones that the student's code replaced."""
 
     def __init__(self) -> None:
         self._before = {name: (owner, dict(vars(owner))) for name, owner in _owners()}
 
     def replaced(self) -> list[str]:
-        """Names of what is another function now. ``np.bool = bool``, for old code, replaces a type and is none."""
+        """List names that now stand for another function. ``np.bool = bool``, for old code, replaces a type."""
         return [
             f"{owner_name}.{name}"
             for owner_name, (owner, before) in self._before.items()

@@ -1,7 +1,7 @@
 """Notices a submission that touches what belongs to the grader in this process: the result pipe and our modules.
 
-Nothing is guarded here, and ctypes gets past it. Honest code has no reason to touch either, so a teacher is told where
-one does. Libraries are left alone, and so is code that lists the names of all modules.
+Nothing is guarded here, and ctypes gets past it. Honest code has no reason to touch either, so a teacher is told when a
+submission does. Libraries are left alone, and so is code that lists the names of all modules.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lockdown import RESULT
 
 Tell = Callable[[str, str], None]
 
-#: Functions that act on descriptors -> how many of their first arguments are some.
+#: Functions that act on descriptors -> how many of their first arguments are descriptors.
 ON_DESCRIPTORS = {
     **dict.fromkeys(("write", "writev", "pwrite", "close", "dup", "fdopen", "set_blocking", "sendfile"), 1),
     "dup2": 2,
@@ -27,7 +27,7 @@ ON_DESCRIPTORS = {
 
 
 def watch(tell: Tell) -> None:
-    """Tell of both from now on. The grader keeps the modules that it has imported, and pays nothing for this."""
+    """Report both from now on. Modules that the grader has already imported work as before, at no cost."""
     for owner in (os, posix):
         for name, count in ON_DESCRIPTORS.items():
             if hasattr(owner, name):
@@ -61,7 +61,7 @@ def _noticing_range(function: Any, tell: Tell) -> Any:
 
 
 class _StandIn(types.ModuleType):
-    """Stands in `sys.modules` for one of our modules; the grader has imported them before, and never asks here."""
+    """A stand-in in `sys.modules` for one of our modules. The grader imported them earlier and never asks here."""
 
     def __init__(self, module: types.ModuleType, tell: Tell) -> None:
         super().__init__(module.__name__)

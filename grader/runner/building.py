@@ -1,4 +1,4 @@
-"""Builds the student's model by the plan that fits: what a name leaves open, the model that comes out decides."""
+"""Builds the student's model by the plan that fits. Where names leave a choice, the resulting model decides."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from weight_shapes import count_gates
 # CPU seconds for trying other plans. The likeliest one is not limited.
 SECONDS = 2.0
 MOST_TOLD = 40
-# Numbers out of the student's code that are tried as a size.
+# Numbers from the student's code that are tried as a size.
 MOST_TRIED, LARGEST_TRIED = 8, 256
 SUPPLIED_SIZES = ("BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE")
 # A model that fits has the right width, and the gates of one cell.
 WIDTH, GATES = 1, 1
 FITS = WIDTH + GATES
-# What Python and TensorFlow call a number that shall be indexed, unpacked or asked for its shape, or settings of ours
-# that shall be text; the last is what opening a number as a file gives.
+# Parts of error messages: Python and TensorFlow name a number that was indexed, unpacked or asked for its shape, or
+# settings of ours that should be text. The last comes from opening a number as a file.
 NOT_MEANT = re.compile(r"\bint\b|\bConfiguration\b|must be a string|Bad file descriptor")
 
 
@@ -36,11 +36,11 @@ class NoOther(Exception):
 
 
 class Builder:
-    """Models of one class. What fitted one case is tried first for the next.
+    """Builds models of one class. The plan that fitted one case is tried first for the next.
 
     Args:
         names: the module's namespace.
-        passed_over: skip so many plans that fit: their numbers were wrong.
+        passed_over: skip this many plans that fit: their numbers were wrong.
         only_computes: whether calls of the class leave nothing behind, so that Keras 3 need not trace them first.
     """
 
@@ -59,19 +59,19 @@ class Builder:
         self._key: tuple[int, ...] | None = None
         self._passed_over = passed_over
         self._only_computes = only_computes
-        # Whether other plans were as likely as the one that was taken.
+        # True when other plans were as likely as the chosen one.
         self.is_open = False
         self.constructed = False
-        # Whether the last attempt was still in the constructor.
+        # True while the last attempt was still in the constructor.
         self.constructing = False
         self.plan: Plan | None = None
         # The last model that was constructed and raised when it was called.
         self.unfinished: Any = None
 
     def build(self, sizes: Sizes, x: tf.Tensor) -> Any:
-        """A model of these sizes that has been called on `x`, ``(batch, timesteps, features)``.
+        """Return a model of these sizes that has been called on `x`, ``(batch, timesteps, features)``.
 
-        Functions run eagerly meanwhile: a graph traced now would keep the weights, or the length, of now.
+        Functions run eagerly meanwhile: a graph traced now would keep today's weights or length.
 
         Raises:
             BaseException: what the student's code raised, when no plan gives a model that answers.
@@ -116,9 +116,9 @@ class Builder:
         return model
 
     def size_that_works(self, sizes: Sizes, x: tf.Tensor) -> dict[str, int]:
-        """Find the batch size or the number of units for which a class answers that failed for the case.
+        """Find a batch size or number of units for which a class that failed for the case gives an answer.
 
-        Tries the numbers that stand in the student's code and constants. Empty when none works.
+        Tries the numbers in the student's code and constants. Empty when none works.
         """
         numbers = [n for n in _numbers(self._names) if 1 < n <= LARGEST_TRIED and n not in sizes.values()]
         started = time.process_time()
@@ -131,7 +131,7 @@ class Builder:
                     output = self._answer(
                         other, tf.zeros((other["batch"], other["timesteps"], other["features"])) + x[:1, :1]
                     )
-                except Exception:  # noqa: S112  # not that number
+                except Exception:  # noqa: S112  # this number does not work
                     continue
                 if describe(output)[1]["shape"] == [other["batch"], other["timesteps"], other["units"]]:
                     return {name: number}
@@ -146,7 +146,7 @@ class Builder:
             return call_eagerly(model, x)
 
     def _plans(self, sizes: Sizes) -> Iterator[Plan]:
-        """Give the plan that was right before, then numbers for sizes, then other kinds of values."""
+        """Yield the plan that was right before, then numbers for sizes, then other kinds of values."""
         if self._key is not None:
             yield from self._constructor.plans(sizes, only=self._key)
         for other_kind in (False, True):
@@ -161,7 +161,7 @@ class Builder:
         return fit + (GATES if fit and set(counted.values()) == {4} else 0)
 
     def _telling(self, sizes: Sizes, failed: list[tuple[bool, Exception]]) -> BaseException:
-        """The first exception of the plans that came furthest."""
+        """Return the first exception of the plans that came furthest."""
         self.constructing = not any(constructed for constructed, _ in failed)
         no_numbers = all(NOT_MEANT.search(text_of(exc)) for _, exc in failed[:1])
         if self.constructing and (no_numbers or self._constructor.unexplained()):
@@ -173,7 +173,7 @@ class Builder:
         return max(failed, key=lambda each: each[0])[1]
 
     def description(self) -> dict[str, Any]:
-        """The arguments by which the last model was built, as texts, and numbers that are defaults."""
+        """Return the arguments that built the last model, as texts, and defaults that are numbers."""
         positional = [("", value) for value in self.plan.positional] if self.plan else []
         keywords = list(self.plan.keywords.items()) if self.plan else []
         return {
@@ -186,13 +186,13 @@ class Builder:
 
 
 def _takes_numbers(failed: tuple[bool, Exception]) -> bool:
-    """Whether a plan failed for another reason than that a number was given."""
+    """Return whether a plan failed for a reason other than being given a number."""
     constructed, exc = failed
     return constructed and not NOT_MEANT.search(text_of(exc))
 
 
 def _numbers(names: dict[str, Any]) -> list[int]:
-    """Whole numbers in the module's functions and classes, and its constants."""
+    """List whole numbers in the module's functions, classes and constants."""
     found = [value for name, value in names.items() if name not in SUPPLIED_SIZES]
     for code in own_codes(names):
         for constant in code.co_consts:

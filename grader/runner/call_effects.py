@@ -1,9 +1,9 @@
-"""Whether calling the student's layers leaves anything behind but the answer, as far as the source shows.
+"""Decides from the source whether calling the student's layers leaves anything behind but the answer.
 
 Before the first call of a model Keras 3 traces its `call` symbolically, twice, to build the layers in it. Where a call
-only computes, that trace can be left out: the layers build themselves in the call that follows. Where it writes an
-attribute, makes a layer, draws a random number or prints, one call more or less can be seen, and Keras has its way. In
-doubt the answer is no, which costs time and nothing else.
+only computes, that trace can be left out: the layers build themselves in the call that follows. Where a call writes an
+attribute, makes a layer, draws a random number or prints, an extra call can be noticed, so Keras traces as usual. In
+doubt the answer is no, which costs only time.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from statement_plan import Plan
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
-# What these write belongs to the making of a layer. Keras calls `build` itself, and does not trace it.
+# Writes in these belong to setting up a layer. Keras calls `build` itself, and does not trace it.
 SETTING_UP = frozenset({"__init__", "build"})
 DECORATORS = frozenset({"property", "staticmethod", "classmethod", "tf.function"})
-# The only classes that may be named: they draw nothing, count nothing and keep nothing between calls.
+# The only classes that may be named: they draw no random numbers, count nothing and keep nothing between calls.
 HARMLESS_CLASSES = frozenset(
     {
         *("LSTM", "LSTMCell", "Model", "Layer", "Module", "Dense", "Activation", "Add", "Multiply", "Concatenate"),
         *("TensorArray", "TensorShape", "Tensor", "Any", "Dict", "List", "Optional", "Sequence", "Tuple", "Union"),
     }
 )
-# Names that tell a trace from a call, count calls, or change what outlives them.
+# Names that tell a trace from a call, count calls, or change state that outlives them.
 TELLING = re.compile(
     r"\w*(?:random|shuffle|dropout|noise|print)\w*|executing_eagerly|inside_function|is_keras_tensor|is_symbolic\w*|layers"
     r"|seed|perf_counter\w*|time_ns|process_time|datetime|build|built|__(?!init__|call__)\w+__|(?:numpy|py)_function|variables?"
     r"|(?:add|load|set)_\w+|get_weights|assign\w*|compat|copyto|tf1",
     re.IGNORECASE,
 )
-# Likewise, unless the function has something of its own by that name.
+# Likewise, unless the function binds that name itself.
 TELLING_BUILTINS = frozenset(
     {
         *("input", "open", "exec", "eval", "compile", "id", "next", "iter", "getattr", "setattr", "delattr"),
@@ -59,7 +59,7 @@ STATEMENTS = (
 
 
 def only_computes(plan: Plan) -> bool:
-    """Whether no function of the student's that a call may reach has an effect that could be seen afterwards."""
+    """Return whether no function of the student's that a call may reach has an effect visible afterwards."""
     nodes = [node for statement in plan.core_statements() for node in ast.walk(statement.node)]
     own = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
     return all(_is_harmless(name, own) for node in nodes for name in _names(node)) and all(
@@ -81,14 +81,14 @@ def _names(node: ast.AST) -> list[str]:
 
 
 def _of_a_library(name: str) -> str:
-    """``keras.layers.LSTM`` is not the student's ``LSTM``."""
+    """Return a library's name for something: ``keras.layers.LSTM`` is not the student's ``LSTM``."""
     return "RNN" if name in ("LSTM", "LSTMCell") else name
 
 
 def _is_harmless(name: str, own: set[str]) -> bool:
-    """Whether a name is that of no class that may keep something of its own. In capitals alone it is a constant.
+    """Return whether a name cannot be a class that keeps state. A name all in capitals is a constant.
 
-    A variable that is made in a trace takes its `trainable` from later on than one that is made in a call.
+    A variable made in a trace reads its `trainable` from a later moment than one made in a call.
     """
     if name == "trainable":
         return False
@@ -97,7 +97,7 @@ def _is_harmless(name: str, own: set[str]) -> bool:
 
 
 def _functions(statement: ast.stmt) -> Iterator[Function]:
-    """The functions of a statement, but those that set up. What these define may be called later."""
+    """Yield the functions of a statement except those that set up; functions defined in these may be called later."""
     waiting: list[ast.AST] = [statement]
     while waiting:
         node = waiting.pop()
@@ -119,7 +119,7 @@ def _computes(function: Function) -> bool:
 
 
 class _Names:
-    """What the names of one function are bound to: `fresh` to containers made in it, `own` to values computed in it."""
+    """Names that one function binds: `fresh` to containers made in it, `own` to values computed in it."""
 
     def __init__(self, function: Function, nodes: list[ast.AST]) -> None:
         made: dict[str, int] = defaultdict(int)
@@ -142,7 +142,7 @@ class _Names:
 
 
 def _pairs(targets: list[ast.expr], value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    """Names and what is assigned to each; for ``h, c = cell(x)`` that is the call."""
+    """Yield names and the value assigned to each; for ``h, c = cell(x)`` that is the call."""
     for target in targets:
         if isinstance(target, ast.Name):
             yield target.id, value

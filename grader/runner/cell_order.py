@@ -1,4 +1,4 @@
-"""Cells that were run in another order than they stand in: imports at the bottom, a base class below its use."""
+"""Reorders cells that were run in another order than they stand: imports at the bottom, a base class below its use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from statement_rules import CLASS
 
 
 def better_order(plan: Plan, cell_of: Sequence[int]) -> list[int] | None:
-    """An order of the cells in which what is run finds its names, None when theirs is one.
+    """Return an order of the cells in which the code to run finds its names; None when the present order does.
 
     Args:
         cell_of: for each statement of the plan the place of its cell in the present order, from 0.
@@ -28,7 +28,7 @@ def better_order(plan: Plan, cell_of: Sequence[int]) -> list[int] | None:
 
 
 def _with_needs_first(present: Sequence[int], needs: Mapping[int, list[int]]) -> list[int]:
-    """The present order, but each cell after what it needs; a circle is broken where it closes."""
+    """Return the present order, but each cell after the cells it needs; a cycle is broken where it closes."""
     order: dict[int, None] = {}
     entered: set[int] = set()
     for cell in present:
@@ -46,7 +46,7 @@ def _with_needs_first(present: Sequence[int], needs: Mapping[int, list[int]]) ->
 
 
 def _late_binders(plan: Plan, cell_of: Sequence[int]) -> list[tuple[int, int]]:
-    """Pairs of cells (must come first, second): the second reads what only a later one binds."""
+    """List pairs of cells (must come first, second): the second reads names that only a later one binds."""
     binders: dict[str, list[int]] = {}
     for index in sorted(plan.reasons):
         for name in plan.statements[index].uses.binds:
@@ -61,7 +61,7 @@ def _late_binders(plan: Plan, cell_of: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _needed_but_hiding(plan: Plan, cell_of: Sequence[int]) -> list[tuple[int, int]]:
-    """Imports that would take the class away where they stand, and bring something else that it needs."""
+    """List imports that would hide the class where they stand, and bring something else that it needs."""
     first_binding = next(
         (i for i, s in enumerate(plan.statements) if CLASS in s.uses.binds and i not in plan.hiding), None
     )

@@ -23,7 +23,7 @@ HEADER = struct.Struct("<II")
 
 
 def decode(raw: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Take apart a request, which is one whole frame."""
+    """Decode a request, which is one whole frame."""
     json_length, arrays_length = HEADER.unpack_from(raw)
     start = HEADER.size + json_length
     arrays = safetensors.numpy.load(raw[start : start + arrays_length]) if arrays_length else {}
@@ -36,11 +36,11 @@ def frame(body: dict[str, Any], block: bytes = b"") -> bytes:
 
 
 class Channel:
-    """Writes frames to the result pipe. Unbuffered: what was sent survives whatever the student's code does next."""
+    """Writes frames to the result pipe. Unbuffered: a sent frame survives whatever the student's code does next."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        # The function as it is before anybody's code runs.
+        # The function as it is before any student code runs.
         self._write = os.write
         self._printed = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
 
@@ -51,7 +51,7 @@ class Channel:
             remaining = remaining[self._write(self._fd, remaining) :]
 
     def end(self, **fields: Any) -> None:
-        """Send the last event. The run is over then, so what was printed goes before, past hooks of the student's."""
+        """Send the last event. Printed text is flushed first, past hooks of the student's, since the run is over."""
         for stream in self._printed:
             io.TextIOWrapper.flush(stream)
         self.send("done", **fields)

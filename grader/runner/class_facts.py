@@ -1,4 +1,4 @@
-"""What the source says about the class: how it is constructed, where it reads the global ``x``, near misses."""
+"""Finds facts about the class in the source: how it is constructed, where it reads the global ``x``, near misses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Call:
 
 
 def find_call_site(statements: Sequence[Statement], source: str, sizes: Iterable[int]) -> CallSite | None:
-    """The call that builds the exercise's model: the last one whose arguments name one of its sizes, else the last one.
+    """Find the call that builds the exercise's model: the last whose arguments name one of its sizes, else the last.
 
     Args:
         sizes: the exercise's own numbers; ``LSTM(8)`` in a training cell is not how the model is built.
@@ -66,7 +66,7 @@ def find_call_site(statements: Sequence[Statement], source: str, sizes: Iterable
 
 
 def _aliases(statements: Sequence[Statement]) -> set[str]:
-    """Names of the class: ``LSTM``, and what is assigned to it or from it."""
+    """Collect names of the class: ``LSTM``, and names assigned to it or from it."""
     same: dict[str, set[str]] = defaultdict(set)
     for statement in statements:
         match statement.node:
@@ -90,7 +90,7 @@ def _calls(statements: Sequence[Statement], names: set[str]) -> Iterator[_Call]:
         binds = not names.isdisjoint(statement.uses.binds)
         own_seen = own_seen or (binds and not statement.binds_by_import())
         for call in _calls_in(statement.node, names):
-            # Where Keras' own LSTM has been imported, the name means that one.
+            # After an import of Keras' own LSTM the name means that one.
             if call.function is not None or (own_seen and index < after_hiding):
                 yield call
 
@@ -118,7 +118,7 @@ def _names_a_size(call: ast.Call, numbers: set[int]) -> bool:
 
 
 def _constants_in(function: ast.AST | None) -> dict[str, str]:
-    """Local names of a function that stand for one number: the module has no such names."""
+    """Map local names of a function that stand for one number: the module has no such names."""
     found: dict[str, str] = {}
     for node in ast.walk(function) if function is not None else ():
         match node:
@@ -128,10 +128,10 @@ def _constants_in(function: ast.AST | None) -> dict[str, str]:
 
 
 def global_x(plan: Plan) -> list[dict[str, object]]:
-    """Lines on which a function that the class uses reads the module's ``x``, and whether only its shape."""
+    """List lines on which a function that the class uses reads the module's ``x``, and whether only its shape."""
     for statement in plan.statements:
         if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) and "x" in statement.uses.binds:
-            return []  # something else by that name
+            return []  # another thing by that name
     lines: dict[int, bool] = {}
     for statement in plan.core_statements():
         reads = statement.uses.late_reads.get("x", [])
@@ -157,7 +157,7 @@ def _reads_shape(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
 
 
 def near_class(tree: ast.Module) -> tuple[str, int] | None:
-    """A class that was probably meant to be ``LSTM``, and its line."""
+    """Find a class that was probably meant to be ``LSTM``, and its line."""
     best: tuple[float, str, int] | None = None
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):

@@ -1,4 +1,4 @@
-"""What is seen of a class before it is built: its parameters, their annotations, the names that its code reads."""
+"""Inspects a class before it is built: its parameters, their annotations, the names that its code reads."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def hints(called: Any, names: dict[str, Any]) -> dict[str, Any]:
     function = _function(called)
     try:
         return typing.get_type_hints(function, names)
-    except Exception:  # it names what does not exist
+    except Exception:  # it names something that does not exist
         return dict(getattr(function, "__annotations__", {}))
 
 
 def bases(called: Any, names: dict[str, Any]) -> list[type]:
-    """The student's own classes among the bases of a class that have a constructor, itself first."""
+    """List the class itself and those of its bases that the student wrote and that have a constructor."""
     found = [base for base in getattr(called, "__mro__", ()) if base.__module__ == names.get("__name__")]
     return [base for base in found if "__init__" in vars(base)]
 
@@ -52,7 +52,7 @@ def codes(function: Any) -> Iterator[types.CodeType]:
 
 
 def own_codes(names: dict[str, Any]) -> Iterator[types.CodeType]:
-    """The code of all functions of the module, and of its classes."""
+    """Yield the code of all functions of the module, and of its classes."""
     for value in list(names.values()):
         if getattr(value, "__module__", None) == names["__name__"]:
             for function in vars(value).values() if isinstance(value, type) else [value]:
@@ -60,14 +60,14 @@ def own_codes(names: dict[str, Any]) -> Iterator[types.CodeType]:
 
 
 def strings_read(called: Any) -> list[str]:
-    """Texts in a constructor that may be names of arguments."""
+    """List texts in a constructor that may be names of arguments."""
     function = _function(called)
     texts = [text for code in codes(function) for text in code.co_consts if isinstance(text, str)]
     return [text for text in dict.fromkeys(texts) if text.isidentifier()]
 
 
 def names_read(called: Any, names: dict[str, Any]) -> list[str]:
-    """Names and texts in all functions of a class: some are settings that it reads."""
+    """List names and texts in all functions of a class: some are settings that it reads."""
     own = [base for base in getattr(called, "__mro__", ()) if base.__module__ == names.get("__name__")]
     functions = [value for base in own for value in vars(base).values()] or [called]
     found: list[str] = []

@@ -1,8 +1,8 @@
-"""How to build the student's model: which arguments its constructor may want.
+"""Plans how to build the student's model: which arguments its constructor may want.
 
 Sources, in this order: the parameter's name (parameter_names.py), the student's own call of the constructor, its
-default, its annotation. Where these leave a question there are several plans, the likeliest first: the model that comes
-out decides, see building.py.
+default, its annotation. Where these leave a choice there are several plans, the likeliest first: the resulting model
+decides, see building.py.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from settings_read import settings_read
 
 STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 SIZES = ("batch", "timesteps", "features", "units")
-# Weights from here on mean: tried only when nothing likelier fits.
+# Choices of this weight or more are tried only when nothing likelier fits.
 LAST_RESORT = 10
 MOST_PLANS = 200
-# What a parameter may be given of which only the type is known.
+# Values for a parameter of which only the type is known.
 PLAIN: dict[type, list[Any]] = {float: [0.0, 1.0, 0.5], bool: [False, True], str: ["tanh", "lstm"]}
 
 
 class Left:
-    """Stands for an argument that is not given, so that the default holds."""
+    """A marker for an argument that is not given, so that the default holds."""
 
 
 LEFT = Left()
@@ -44,9 +44,9 @@ class Plan:
     """One way to call the constructor.
 
     Args:
-        key: which choice was made for each parameter; the same for cases of other sizes.
-        unlikely: it gives some parameter what its name, its default or the student's own call speak against.
-        other_kind: it gives something else than a number where a size is expected.
+        key: the choice made for each parameter; the same for cases of other sizes.
+        unlikely: it contradicts the name, the default or the student's own call of some parameter.
+        other_kind: it gives something other than a number where a size is expected.
     """
 
     positional: list[Any]
@@ -58,7 +58,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Choice:
-    """A value that a parameter may be given, and how much speaks against it. Skipped when `make` raises."""
+    """A value for a parameter, and how much speaks against it. Skipped when `make` raises."""
 
     make: Callable[[], Any]
     against: int
@@ -82,30 +82,30 @@ class Constructor:
         self._call_site = call_site
         self._names = names
         self._depth = depth
-        # While a call only notes what is read, no second one is made within it.
+        # While one call only notes which settings are read, it starts no second one.
         self._is_noting = False
         self._parameters = parameters(called)
         self._hints = hints(called, names)
-        # Parameters that need a value and whose name says no more than that it may be a size.
+        # Parameters that need a value and whose name says only that it may be a size.
         needed = [p.name for p in self._parameters if p.default is p.empty and p.kind not in STARRED]
         self._unnamed = [name for name in needed if role_of(name) is None and setting(name) is None]
 
     def defaults(self) -> dict[str, int]:
-        """Parameters whose default is a number that could be a size."""
+        """Return parameters whose default is a number that could be a size."""
         return {p.name: p.default for p in self._parameters if type(p.default) is int and p.default > 1}
 
     def unexplained(self) -> list[str]:
-        """Parameters without a default whose name, annotation and call give no clue to the value."""
+        """List parameters without a default whose name, annotation and call give no clue to the value."""
         return [p.name for p in self._parameters if p.default is p.empty and not _is_known(p) and not self._hint(p)]
 
     def plans(
         self, sizes: Sizes, *, other_kind: bool | None = None, only: tuple[int, ...] | None = None
     ) -> Iterator[Plan]:
-        """Ways to call it for a case of these sizes, the likeliest first. What is not asked for is not made.
+        """Yield ways to call it for a case of these sizes, the likeliest first. Plans are made on demand.
 
         Args:
-            other_kind: with something else than a number for a size, or without; None: both.
-            only: the key of the one that is meant.
+            other_kind: only plans with something other than a number for a size, or only plans without; None: both.
+            only: the key of the one wanted plan.
         """
         choices = self._choices(sizes)
         for key in _by_rank([[choice.against for choice in group] for group in choices]):
@@ -115,16 +115,17 @@ class Constructor:
                 continue
             try:
                 values = [choice.make() for choice in chosen]
-            except Exception:  # noqa: S112  # an object of the student's own cannot be made like that
+            except Exception:  # noqa: S112  # an object of the student's own cannot be made this way
                 continue
             unlikely = any(choice.against >= LAST_RESORT for choice in chosen)
             yield Plan(*self._arguments(values), key, unlikely, is_other)
 
     def without_unexplained(self, sizes: Sizes, *, no_numbers: bool = False) -> Plan:
-        """The first plan without unexplained arguments, so that Python's own message names the missing one.
+        """Return the first plan without unexplained arguments, so that Python's own message names the missing one.
 
         Args:
-            no_numbers: numbers did not fit: what is not named like the units and got one is unexplained too.
+            no_numbers: numbers did not fit, so a parameter that got one is unexplained too, unless it is named like
+                the units.
         """
         plan = next(self.plans(sizes), None) or Plan([], {}, (), unlikely=True)
         units_given = any(role_of(p.name) == "units" for p in self._parameters)
@@ -153,7 +154,7 @@ class Constructor:
                 keywords[parameter.name] = value
         return positional, keywords
 
-    # --- what each parameter may be given ---------------------------------------------------------------------
+    # --- values for each parameter ----------------------------------------------------------------------------
 
     def _choices(self, sizes: Sizes) -> list[list[Choice]]:
         call_site = self._call_site or {"args": [], "kwargs": {}}
@@ -178,11 +179,11 @@ class Constructor:
     def _of_parameter(
         self, parameter: inspect.Parameter, source: str | None, sizes: Sizes, *, units_given: bool, other: bool
     ) -> list[Choice]:
-        """The likeliest value first; those from `LAST_RESORT` on are tried when no likelier one fits."""
+        """List the likeliest value first; values from `LAST_RESORT` on are tried when no likelier one fits."""
         name, role = parameter.name, role_of(parameter.name)
         kind = self._hint(parameter)
         if kind is not None and self._is_own(kind):
-            role = None  # settings of the student's own, whatever they are called
+            role = None  # settings of the student's own, whatever their name
         has_default = parameter.default is not parameter.empty
         first: list[Any] = []
         rest: list[Any] = []
@@ -191,7 +192,7 @@ class Constructor:
             first = [True]  # the exercise asks for all steps
         elif role is not None and isinstance(parameter.default, str | bool | float | dict | list | tuple):
             size = in_kind_of(parameter.default, sizes[role])
-            first = [] if size is None else [size]  # else it is named like a size, and none
+            first = [] if size is None else [size]  # else it is named like a size, but is none
         elif role is not None:
             first = [LEFT] if role == "units" and units_given and has_default else [sizes[role]]
         if not first and source is not None:
@@ -209,7 +210,7 @@ class Constructor:
                 rest = self._configurations(name, sizes)
         else:
             first = self._by_kind(parameter, sizes, units_elsewhere=other)
-            if not other and self._unnamed == [name]:  # nothing else can take the units
+            if not other and self._unnamed == [name]:  # no other parameter can take the units
                 first, rest = first[:1], first[1:]
         if role is not None or self._may_be_size(parameter, source):
             sized = [sizes["units"]] if role == "units" else [sizes["units"], sizes["features"]]
@@ -236,7 +237,7 @@ class Constructor:
         return is_size or parameter.default is None
 
     def _by_kind(self, parameter: inspect.Parameter, sizes: Sizes, *, units_elsewhere: bool) -> list[Any]:
-        """Values for a parameter without a default that is not named like a size, and that no call gives."""
+        """List values for a parameter without a default that is not named like a size and that no call gives."""
         known = setting(parameter.name)
         if known is not None:
             return [self._as_function(value) for value in known]
@@ -265,7 +266,7 @@ class Constructor:
         return [*whole[:3], 0.0, "tanh", *self._configurations(parameter.name, sizes), *whole[3:], False, None]
 
     def _hint(self, parameter: inspect.Parameter) -> Any:
-        """The class that an annotation names; of ``Optional[int]`` and the like the first that is one."""
+        """Return the class that an annotation names; of ``Optional[int]`` and the like the first that is a class."""
         hint = self._hints.get(parameter.name)
         is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
         kinds = [typing.get_origin(kind) or kind for kind in (typing.get_args(hint) if is_union else [hint])]
@@ -280,7 +281,7 @@ class Constructor:
         return kind.__module__ == self._names.get("__name__") and kind is not self._called
 
     def _made(self, kind: type, sizes: Sizes) -> list[Any]:
-        """Objects of a class of the student's own, made anew whenever they are asked for."""
+        """Make objects of a class of the student's own, new ones on each call."""
         if self._depth > 1:
             return []
         if typing.is_typeddict(kind):
@@ -305,7 +306,7 @@ class Constructor:
         return [*classes, *made] if CELL_CLASS.fullmatch(name) else [*made, *classes, sizes["units"]]
 
     def _configurations(self, name: str, sizes: Sizes) -> list[Any]:
-        """Objects of settings: the module's own by that name, one of a class of the module, or one of ours."""
+        """List settings objects: the module's own by that name, one of a class of the module, or one of ours."""
         own = [
             value
             for key, value in self._names.items()
@@ -314,7 +315,7 @@ class Constructor:
         found = [self._names[name]] if isinstance(self._names.get(name), dict) or self._is_settings(name) else []
         made = [instance for kind in own for instance in self._made(kind, sizes)]
         known = {name: _value_of(name, sizes) for name in names_read(self._called, self._names)}
-        # What a class of the module is made of, for ``Settings(**config)``.
+        # Arguments of the module's class, for ``Settings(**config)``.
         fields = [self._fields(kind, sizes) for kind in own]
         return [
             *map(_constant, found),
@@ -331,7 +332,7 @@ class Constructor:
         return {p.name: _value_of(p.name, sizes) for p in parameters(kind) if p.kind not in STARRED}
 
     def _read_out_of(self, name: str, sizes: Sizes, *, as_text: bool) -> Callable[[], Any]:
-        """Make settings of what the class reads out of this parameter, the others having their likeliest values."""
+        """Make settings from the names read out of this parameter, the others having their likeliest values."""
 
         def make() -> Any:
             if self._is_noting:
@@ -366,7 +367,7 @@ class Constructor:
         return _unique([(value, at) for at, value in enumerate([*values, (features, units), (units, features)])])
 
     def _double_starred(self, sources: dict[str, str], sizes: Sizes) -> list[Choice]:
-        """Nothing; or what the constructor reads out of ``**kwargs``; or what the base class needs that gets them."""
+        """Fill ``**kwargs``: nothing; the names the constructor reads; or the needs of the base class."""
         given: dict[str, Any] = {}
         for name, source in sources.items():
             role = role_of(name)
@@ -399,13 +400,13 @@ class Constructor:
         return _unique([(value, at) for at, value in enumerate(values)])
 
     def _evaluated(self, source: str, sizes: Sizes) -> list[Any]:
-        """The value that the student's own call gives, for the sizes of a case; none where it cannot be told."""
+        """Return the value that the student's own call gives, for the sizes of a case; none where it is unknown."""
         replacement = {self._canonical[role]: sizes[role] for role in SIZES}
         try:
             tree = ast.fix_missing_locations(_Sizes(replacement).visit(ast.parse(source, mode="eval")))
             code = compile(tree, "call of LSTM", "eval")
             value = eval(code, dict(self._names))
-        except Exception:  # names that only the part of the notebook that was not run defines
+        except Exception:  # a name defined only in a part of the notebook that was not run
             return []
         if type(value) is int and value not in sizes.values():
             return [resized(value, sizes, self._canonical)]
@@ -429,7 +430,7 @@ class _Sizes(ast.NodeTransformer):
 
 
 def _by_rank(weights: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
-    """One place of each list, the combinations with the smallest sum first."""
+    """Yield one place of each list, the combinations with the smallest sum first."""
     first = (0,) * len(weights)
     waiting, seen = [(sum(group[0] for group in weights), first)], {first}
     for _ in range(MOST_PLANS):
@@ -458,7 +459,7 @@ def _unique(weighted: Sequence[tuple[Any, int]]) -> list[Choice]:
 
 
 def _value(value: Any) -> Any:
-    """The value itself; one of our functions makes a new object for every model."""
+    """Return the value itself; one of our functions makes a new object for every model."""
     return value() if isinstance(value, types.FunctionType) else value
 
 
@@ -486,7 +487,7 @@ def _value_of(name: str, sizes: Sizes) -> Any:
 
 
 def _value_at(path: tuple[str, ...], sizes: Sizes) -> Any:
-    """The value of a setting in settings; a name that is only a measure means one of what it lies in."""
+    """Return the value of a nested setting; a name that is only a measure refers to the setting around it."""
     *outer, name = path
     if outer and is_measure(name) and (role := role_of(outer[-1])) is not None:
         return sizes[role]

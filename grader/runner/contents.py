@@ -1,6 +1,6 @@
-"""What lies in an answer that is not one tensor: tensors in tuples, lists and dicts, however nested.
+"""Tensors inside an answer that is not one tensor: in tuples, lists and dicts, however nested.
 
-Only shapes are looked at here. Which of the numbers are right, and in which form, the trusted side finds out.
+Only shapes are looked at here. The trusted side finds out which of the numbers are right, and in which form.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import tensorflow as tf
 # A pair for each of a thousand steps, and some more.
 MOST_LEAVES = 4096
 MOST_SHAPES = 8
-# In all of them: many times what an honest answer holds.
+# For all of them together: many times the size of an honest answer.
 MOST_NUMBERS = 500_000
 MAX_DEPTH, MAX_PLACE = 6, 40
 NO_NUMBERS = "OSUMmc"
 
 
 def opened(output: Any) -> Any:
-    """What a kind of tensor that is no array holds: the dense tensor that it stands for, or its elements."""
+    """Return the content of a tensor kind that is no array: the dense tensor that it stands for, or its elements."""
     if isinstance(output, tf.RaggedTensor):
         return [output.to_tensor()]
     if isinstance(output, tf.SparseTensor):
@@ -35,13 +35,13 @@ def opened(output: Any) -> Any:
 
 
 class Drained(list[Any]):
-    """The items of an iterator, of a `kind` such as a generator."""
+    """Items of an iterator, of a `kind` such as a generator."""
 
     kind: str = ""
 
 
 def drained(output: Any) -> Any:
-    """An answer itself; of a generator, whose code runs only while it is read, all that it yields."""
+    """Return an answer itself, or all items of a generator, whose code runs only while it is read."""
     if not isinstance(output, Iterator):
         return output
     items = Drained(itertools.islice(output, MOST_LEAVES))
@@ -55,7 +55,7 @@ def is_container(output: Any) -> bool:
 
 
 def leaves(output: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Tensors, arrays and lists of plain numbers, each with its place, such as ``[0][1]`` or ``['h']``."""
+    """Yield tensors, arrays and lists of plain numbers, each with its place, such as ``[0][1]`` or ``['h']``."""
     opaque = not isinstance(output, Sequence | Mapping)
     output = opened(output)
     if not is_container(output) or _is_of_numbers(output):
@@ -75,7 +75,7 @@ def _is_of_numbers(output: Any) -> bool:
 
 
 def arrays_inside(output: Any) -> tuple[dict[str, np.ndarray], list[list[str]]]:
-    """The leaves, those of one shape together: arrays ``inside/k`` of shape ``(n, ...)``, and the n places in each."""
+    """Collect the leaves by shape: arrays ``inside/k`` of shape ``(n, ...)``, and the n places in each."""
     found: dict[tuple[int, ...], tuple[list[np.ndarray], list[str]]] = defaultdict(lambda: ([], []))
     numbers = 0
     for place, leaf in itertools.islice(leaves(output), MOST_LEAVES):
@@ -94,7 +94,7 @@ def arrays_inside(output: Any) -> tuple[dict[str, np.ndarray], list[list[str]]]:
 
 
 def last_step(output: Any, sizes: Mapping[str, int]) -> list[tf.Tensor]:
-    """Of each tensor of an answer what belongs to the last step, as far as shapes say it; else all of it."""
+    """Return the last step of each tensor of an answer, as far as shapes show it; else the whole tensor."""
     tensors = [
         tf.cast(leaf, tf.float32)
         for _, leaf in leaves(output)

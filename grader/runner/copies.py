@@ -1,7 +1,7 @@
-"""Knows recurrent code of Keras by its instructions, wherever a submission executes it under whatever names.
+"""Recognises recurrent code of Keras by its instructions, wherever and under whatever name a submission executes it.
 
-A cell of Keras that somebody pasted computes right numbers: whose code may be handed in is for a teacher to say, and
-all this does is point at it. Python tells audit hooks of all code that is executed, so an honest run pays nothing.
+A pasted Keras cell computes the right numbers. A teacher decides whose code may be handed in; this module only points
+at it. Python tells audit hooks of all code that is executed, so an honest run pays nothing.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import Any
 
 from student_module import FILE_NAME
 
-# So many instructions: two short functions are easily the same by chance.
+# At least this many instructions: two short functions are easily the same by chance.
 SHORTEST = 100
-# Whether a name is known to be a module when code is compiled makes a difference in these.
+# These instructions differ by whether the compiler knows that a name is a module.
 INCIDENTAL = frozenset({"EXTENDED_ARG", "PRECALL", "PUSH_NULL", "CACHE", "RESUME", "NOP", "COPY_FREE_VARS"})
 
-# Sizes, which are cheap to compare, and what has these sizes: nothing of the code itself is kept.
+# Sizes, which are cheap to compare, and digests by size: the code itself is not kept.
 _names: dict[tuple[int, ...], dict[tuple[str, ...], str]] = {}
 
 
 def learn(name: str, code: types.CodeType) -> None:
-    """Remember what a recurrent function looks like."""
+    """Remember the instructions of a recurrent function."""
     if len(instructions := _instructions(code)) >= SHORTEST:
         _names.setdefault(_sizes(code), {}).setdefault(instructions, name)
 
 
 def watch(pasted: Callable[[str, int], None]) -> None:
-    """From now on tell `pasted` of recurrent code that the submission executes: its name, and the line that does."""
+    """Tell `pasted` from now on of recurrent code that the submission executes: its name, and the line that does it."""
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "exec" and isinstance(args[0], types.CodeType):

@@ -1,12 +1,12 @@
-"""What CUDA needs of the wall, and nothing of it is open unless submissions run on a GPU.
+"""Access that CUDA needs through the wall. None of it is open unless submissions run on a GPU.
 
-NVIDIA's driver is closed source and names no list. What stands here was put together from the open part of the driver
+NVIDIA's driver is closed source and publishes no list. This one was put together from the open part of the driver
 (open-gpu-kernel-modules: nv-ioctl-numbers.h, nv_escape.h, uvm_ioctl.h), from the calls that gVisor's nvproxy forwards
-for CUDA, and from public traces of sandboxed CUDA programs. Where these leave a doubt the call stays closed; a driver
-that misses one fails to start, and the run is refused rather than graded.
+for CUDA, and from public traces of sandboxed CUDA programs. Where these leave a doubt the call stays closed. A driver
+that needs a closed call fails to start, and the run is refused rather than graded.
 
-CUDA does not survive a fork: the warm process must never start it. `start` does, in each child, behind the wall and
-before the first byte of a submission.
+CUDA does not survive a fork: the warm process must never start it. Each child calls `start` behind the wall and before
+the first byte of a submission.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ UVM_NUMBERS = (
 )
 # CUDA's pinned memory is shared anonymous memory.
 MMAP_SHARED_ANONYMOUS = 0x21
-# CUDA listens on an abstract Unix socket, for peers that share memory with it, and does not start without. It may be
-# made and named; connecting, accepting, sending and receiving stay closed, so that nothing can go through it.
+# CUDA listens on an abstract Unix socket, for peers that share memory with it, and does not start without it. The
+# socket may be made and named. Connecting, accepting, sending and receiving stay closed, so that nothing can go through
+# it.
 AF_UNIX, SOCK_SEQPACKET, SOCK_TYPE_MASK = 1, 5, 0x0F
 SOL_SOCKET, SO_PASSCRED = 1, 16
 
-# The driver reads these on its way up: is the module loaded, how is memory laid out, on which node is the card.
+# The driver reads these at start: is the module loaded, how is memory laid out, on which node is the card.
 READABLE_FILES = (
     "/proc/cpuinfo",
     "/proc/devices",
@@ -59,10 +60,10 @@ READABLE_TREES = (
     "/usr/local/nvidia",
     "/usr/lib/wsl",
 )
-# It names its threads through /proc/self/task/NUMBER/comm and ends when it cannot. Only the process itself lies there.
+# CUDA names its threads through /proc/self/task/NUMBER/comm and aborts when it cannot. That folder shows only itself.
 OWN_THREADS = "/proc/self/task"
 
-#: What a GPU opens -> why. `lstm-grader doctor` shows it.
+#: Paths that a GPU needs open -> why. `lstm-grader doctor` shows them.
 OPENINGS = {
     "ioctl": f"{len(FRONTEND_NUMBERS)} calls of NVIDIA's driver and {len(UVM_NUMBERS)} of its memory manager: a large "
     "part of the kernel that no Landlock or seccomp rule looks into",
@@ -74,7 +75,7 @@ OPENINGS = {
 
 
 def trees() -> Iterator[str]:
-    """Trees that CUDA reads, as far as this host has them."""
+    """Yield trees that CUDA reads, as far as this host has them."""
     yield from filter(os.path.isdir, READABLE_TREES)
     for card in sorted(glob.glob("/proc/driver/nvidia/gpus/*")):
         device = os.path.realpath(f"/sys/bus/pci/devices/{os.path.basename(card)}")

@@ -1,4 +1,4 @@
-"""From the bytes of an upload to text with ``\\n`` line ends, and what kind of file it is."""
+"""Turns the bytes of an upload into text with ``\\n`` line ends, and tells what kind of file it is."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 class Unreadable(Exception):
-    """The upload has nothing in it that could be graded; `code` says why, `line` counts from 1."""
+    """The upload has nothing in it to grade; `code` says why, `line` counts from 1."""
 
     def __init__(self, code: str, line: int | None = None, **params: Any) -> None:
         super().__init__(code)
         self.code, self.line, self.params = code, line, params
 
 
-# The first bytes of what is handed in by mistake.
+# First bytes of files that are handed in by mistake.
 BINARY_KINDS = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
@@ -46,7 +46,7 @@ LOWER = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэ�
 COMMON = frozenset("оеаинтсрвл")
 UPPER = frozenset("АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ")
 URL = re.compile(r"(?:https?://|(?<!\S)(?:colab\.research|drive|docs)\.google\.com/)\S+")
-# A page, or what an LMS makes of a text that was pasted into a field of its own.
+# A web page, or the page that an LMS makes of text pasted into its field.
 HTML = re.compile(
     r"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|(?:html|head|body|p|div|span|pre|code|br|h[1-6]|font)(?=[\s/>]))",
     re.IGNORECASE | re.DOTALL,
@@ -56,13 +56,13 @@ INVISIBLE_SPACE = " \t\n\r\f\v\u00a0\u200b\u2060\ufeff\x1a"
 
 
 def binary_kind(content: bytes) -> str | None:
-    """The name of a format that is not text, told by its first bytes."""
+    """Return the name of a format that is not text, told by its first bytes."""
     kind = next((kind for start, kind in BINARY_KINDS if content.startswith(start)), None)
     return "docx" if kind == "zip" and b"word/" in content[:65536] else kind
 
 
 def decode(content: bytes) -> tuple[str, str | None]:
-    """Text, and the encoding when it had to be guessed.
+    """Return the text, and the encoding when it had to be guessed.
 
     Raises:
         Unreadable: ``not_text``, ``empty_file``.
@@ -89,7 +89,7 @@ def _decode(content: bytes) -> tuple[str, str | None]:
     except UnicodeDecodeError:
         pass
     else:
-        # Bytes above 127 that happen to be UTF-8 are UTF-8, whatever an editor left in the first line.
+        # Bytes above 127 that are valid UTF-8 are UTF-8, whatever an editor left in the first line.
         return text, "utf-8" if declared not in (None, "utf-8") and not content.isascii() else None
     if declared is not None and declared != "utf-8":
         try:
@@ -100,7 +100,7 @@ def _decode(content: bytes) -> tuple[str, str | None]:
 
 
 def _utf16_without_mark(content: bytes) -> str | None:
-    """Code is mostly ASCII, so every other byte is zero, and no byte between them."""
+    """Decode UTF-16 without a byte order mark: code is mostly ASCII, so exactly every other byte is zero."""
     zeros = [content[first:4096:2].count(0) for first in (0, 1)]
     for empty, full, encoding in ((0, 1, "utf-16-le"), (1, 0, "utf-16-be")):
         if zeros[empty] == 0 and 4 * zeros[full] > min(len(content), 4096):
@@ -109,7 +109,7 @@ def _utf16_without_mark(content: bytes) -> str | None:
 
 
 def _declared_encoding(content: bytes) -> str | None:
-    """The codec named by a coding line.
+    """Return the codec named by a coding line.
 
     Raises:
         Unreadable: ``not_text``: there is no such codec, or it does not make text.
@@ -121,7 +121,7 @@ def _declared_encoding(content: bytes) -> str | None:
             if name.lower().replace("_", "-").startswith(("utf-8", "utf8")):
                 return "utf-8"
             try:
-                if b"#".decode(name) == "#":  # of bytes, and one in which the coding line itself can be read
+                if b"#".decode(name) == "#":  # a codec of bytes that can read its own coding line
                     return codecs.lookup(name).name
             except (LookupError, UnicodeError):
                 pass
@@ -144,7 +144,7 @@ def _guess(content: bytes) -> tuple[str, str]:
 
 
 def _plausibility(text: str) -> int:
-    """How much a text reads like Russian: lower-case letters count most, what is no letter counts against it."""
+    """Score how much a text reads like Russian: lower-case letters count most, non-letters count against."""
     score = 0
     for char, count in Counter(text).items():
         if char > "\x7f":
@@ -158,7 +158,7 @@ def is_html(text: str) -> bool:
 
 
 def is_link(text: str) -> bool:
-    """Whether the file holds a link and at most a few words beside it."""
+    """Return whether the file holds a link and at most a few words beside it."""
     if len(text) > 4000:
         return False
     rest, links = URL.subn(" ", text.replace("[InternetShortcut]", "").replace("URL=", ""))

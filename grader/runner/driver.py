@@ -1,8 +1,8 @@
-"""Runs one submission inside the box: imports it, builds the model, injects weights, asks it the questions of a list.
+"""Runs one submission inside the box: imports it, builds the model, injects weights, asks it a list of questions.
 
-Order and names in the list say nothing (`execution/questions.py`); `case` in an event is such a name.
-It answers questions with raw arrays and never judges: it has no expected value, and the process it runs in belongs to
-the student's code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
+The order and names in the list carry no meaning (`execution/questions.py`); `case` in an event is such a name. The
+driver answers with raw arrays and never judges: it has no expected value, and its process belongs to the student's
+code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
 
 Order of events: ``phase`` (begins a phase), ``attempt`` (see attempts.py),
 ``statement_failed``, ``class``, ``constructed``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and
@@ -47,7 +47,7 @@ from weight_shapes import count_gates, gaps
 
 Sizes = dict[str, int]
 SEED = 20
-# A notebook that loops over something missing may have thousands; nobody reads on.
+# A notebook that loops over something missing may have thousands; nobody reads that many.
 MOST_FAILURES_TOLD = 100
 MOST_PATCHES_TOLD = 10
 MOST_HOLDERS_TOLD = 10
@@ -82,7 +82,7 @@ def _found(leaves: list[Leaf]) -> list[str]:
 
 @contextlib.contextmanager
 def _created() -> Iterator[list[str]]:
-    """Collects the names of variables as they are created: in a model that stands, there should be none any more."""
+    """Collect the names of variables as they are created. A model that is already built should create none."""
     names: list[str] = []
 
     def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
@@ -95,7 +95,7 @@ def _created() -> Iterator[list[str]]:
 
 @dataclass
 class Built:
-    """A model with weights, what they may be, and whether it has been called on another shape than the case's."""
+    """A model, its weights' possible assignments, and whether it was called on another shape than the case's."""
 
     model: Any
     reused: bool
@@ -105,7 +105,7 @@ class Built:
 class Driver:
     """One submission. Questions of equal `features` and `units` share a model, unless `fresh` asks otherwise.
 
-    One that `follows` another is put to the model that answered that one, and to no other.
+    A question that `follows` another goes to the model that answered that one, and to no other.
     """
 
     def __init__(self, request: dict[str, Any], arrays: dict[str, np.ndarray], channel: Channel) -> None:
@@ -113,16 +113,16 @@ class Driver:
         self._arrays = arrays
         self._channel = channel
         self._models: dict[tuple[int, int], Built] = {}
-        # The exercise's own question, and the model built for it, until somebody calls that.
+        # The exercise's own question, and the model built for it, until that model is called.
         self._main: dict[str, Any] = next(question for question in request["questions"] if question["main"])
         self._unused: Built | None = None
-        # Which model answered a question.
+        # The model that answered each question.
         self._answered: dict[str, Built] = {}
-        # Cases that a model which had seen another shape answered with a wrong shape.
+        # Cases answered with a wrong shape by a model that had seen another shape.
         self._doubtful: list[dict[str, Any]] = []
         self._shape_right = self._fresh_shape_right = False
         self._measured = False
-        # A call that was recorded and has a wrong shape: its gradients are taken where there are no better ones.
+        # A recorded call with a wrong shape: its gradients are taken when there are no better ones.
         self._recorded: Recorded | None = None
         self._tried = False
         self._construction_told = False
@@ -184,7 +184,7 @@ class Driver:
             has_call=is_class and bool(own_attributes(found) & {"call", "__call__"}),
             is_stub=is_class and is_stub(getattr(found, "call", None)),
         )
-        # A function that builds the model is no class, but its answers can be graded; a model that exists already
+        # A function that builds the model is no class, but its answers can be graded. A model that exists already
         # cannot take the sizes of the cases.
         is_factory = callable(found) and not isinstance(found, tf.keras.layers.Layer)
         self._class: Any = found if is_class or is_factory else None
@@ -200,13 +200,13 @@ class Driver:
     # --- one question ----------------------------------------------------------------------------------------
 
     def _begin(self) -> bool:
-        """Build the exercise's own model, before anything is asked. False: no question is worth asking."""
+        """Build the exercise's own model, before any question. False: no question is worth asking."""
         main = self._main
         try:
             self._unused = self._build(main, _sizes(main), self._input(main))
         except Failed:
             if not self._builder.constructed:
-                return False  # not even for the exercise: the other questions would only say the same again
+                return False  # it fails even for the exercise: other questions would only repeat that
             self._tell_construction()
             self._look_for_hard_coded_size(main)
             self._tell_gaps(_sizes(main))
@@ -220,11 +220,11 @@ class Driver:
             self._channel.send("hard_coded", sizes=found)
 
     def _ask_again(self) -> None:
-        """What the first round left open.
+        """Ask again what the first round left open.
 
         A wrong shape from a model that had seen another one is asked of a fresh model, but only where a fresh model was
         right elsewhere: building on a hundred steps costs seconds. Gradients are taken from the exercise's own question
-        when the small one had no answer to take them from; so is a trial of candidates.
+        when the small one gave no answer to take them from. A trial of candidates works the same way.
         """
         if self._fresh_shape_right:
             for case in self._doubtful:
@@ -245,7 +245,7 @@ class Driver:
             self._ask(question)
 
     def _probe(self) -> None:
-        """Short questions to a model that stands. They are our idea, not the exercise's: what they raise is dropped."""
+        """Put short questions to a built model. They are our idea, not the exercise's: exceptions are dropped."""
         self._phases.begin("probe")
         for probe in self._request["probes"]:
             built = self._models.get((probe["features"], probe["units"]))
@@ -262,7 +262,8 @@ class Driver:
         sizes, x = _sizes(case), self._input(case)
         if case["follows"] is not None:
             if case["follows"] in self._answered:
-                # It has been called on the same shape before, so whatever it raises now is what that call left behind.
+                # It has been called on the same shape before, so an exception now comes from the state that call left
+                # behind.
                 built = replace(self._answered[case["follows"]], reused=True)
                 self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, built))
             return
@@ -273,7 +274,7 @@ class Driver:
             if not built.reused:
                 self._phases.report(exc, case["id"])
                 raise Failed from exc
-            # It has seen another shape before: only a fresh instance can say whether this one is the trouble.
+            # It has seen another shape before: only a fresh instance shows whether that is the cause.
             fresh = self._build({**case, "fresh": True}, sizes, x)
             self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, fresh))
 
@@ -292,11 +293,11 @@ class Driver:
         return tf.constant(self._arrays[f"{case['id']}/x"])
 
     def _build(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> Built:
-        """A built model.
+        """Build a model.
 
-        Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps: so it is built on the
-        first step alone, where the case allows it. A loop that leaves out some steps may need more of them to come to
-        all of its layers.
+        Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps, so the model is built
+        on the first step alone, where the case allows it. A loop that leaves out some steps may need more of them to
+        reach all of its layers.
         """
         self._phases.begin("build")
         built = None
@@ -308,7 +309,7 @@ class Driver:
                     self._phases.report(exc, case["id"], constructing=True)
                     raise Failed from exc
         if built is not None and not self._has_all_gates(sizes, built.model):
-            with contextlib.suppress(Exception):  # so many are our idea too
+            with contextlib.suppress(Exception):  # this number of steps is our idea too
                 steps = x[:, :STEPS_OF_ALL_PATHS]
                 built = Built(self._model(sizes | {"timesteps": steps.shape[1]}, steps), reused=True)
         if built is None:
@@ -336,7 +337,7 @@ class Driver:
             self._channel.send("constructed", **self._builder.description())
 
     def _tell_gaps(self, sizes: Sizes) -> None:
-        """Tell of misshapen weights of a model that raised when it was called."""
+        """Report misshapen weights of a model that raised when it was called."""
         model = self._builder.unfinished
         if model is not None and not self._models:
             leaves = find_leaves(model, self._module.names)
@@ -347,7 +348,7 @@ class Driver:
                 )
 
     def _find_parts(self, sizes: Sizes, built: Built) -> None:
-        """Find the weights of a new model, and say what they are for the first one."""
+        """Find the weights of a new model, and report their roles for the first one."""
         leaves = find_leaves(built.model, self._module.names)
         built.candidates, evidence = roles.candidates(
             leaves, sizes["features"], sizes["units"], self._request["unpack_names"], self._pairing
@@ -385,7 +386,7 @@ class Driver:
         try:
             found = untracked(built.model, [leaf for leaf, *_ in assignment.slots] if assignment else [])
             knows_none = not built.model.trainable_variables
-        except Exception:  # the student's own `trainable_weights` may do anything
+        except Exception:  # the student's own `trainable_weights` may raise anything
             return {}
         told = list(found.items())[:MOST_HOLDERS_TOLD]
         return {
@@ -395,7 +396,7 @@ class Driver:
         }
 
     def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: Built) -> tuple[list[Leaf], list[Leaf]]:
-        """The weights through which gates see c, and those behind the cell, where names say what the others are."""
+        """Find the weights through which gates see c, and those behind the cell, where names settle all others."""
         if len(built.candidates) != 1:
             return [], []
 
@@ -411,7 +412,7 @@ class Driver:
             self._module.follow(sizes)
 
     def _assignment(self, built: Built) -> roles.Assignment | None:
-        # Which one was chosen holds for a model with as many: one of a width that is none of the case's has its own.
+        # The choice holds for models with as many candidates: a model of a width outside the cases has its own.
         chosen = self._request["candidate"] or 0
         return next((found for found in (built.candidates[chosen:], built.candidates) if found), [None])[0]
 
@@ -478,7 +479,7 @@ class Driver:
         return output
 
     def _built_in(self) -> list[dict[str, Any]]:
-        """Built-in recurrent code that ran since the last call: on whose behalf, and where the student asked for it."""
+        """List built-in recurrent code that ran since the last call: for which layer, and the student's line."""
         layers = {id(value) for value in self._module.names.values() if isinstance(value, tf.keras.layers.Layer)}
         noted = [*no_recurrence.ran.values(), *no_recurrence.traced.values()]
         return [
@@ -492,7 +493,7 @@ class Driver:
         ]
 
     def _trial(self, case: dict[str, Any], x: tf.Tensor, built: Built) -> None:
-        """Names do not say which weight is which: answer under every candidate and let the trusted side choose."""
+        """Answer under every candidate, because names do not settle the weights, and let the trusted side choose."""
         if self._tried or not case["trial"]:
             return
         self._phases.begin("trial")
@@ -503,7 +504,7 @@ class Driver:
         few_steps = tf.abs(x[:, :2]) + 0.5
         repeats = self._repeats(built, x)
         self._pairing = {}
-        if repeats:  # else what changes with a weight is told from nothing
+        if repeats:  # else a change cannot be traced to a weight
             with contextlib.suppress(Exception):  # two steps are our idea, not the exercise's
                 self._pairing = roles.find_pairing(leaves, features, units, lambda: np.array(built.model(few_steps)))
         candidates, _ = roles.candidates(leaves, features, units, self._request["unpack_names"], self._pairing)
@@ -520,7 +521,7 @@ class Driver:
 
     @staticmethod
     def _repeats(built: Built, x: tf.Tensor) -> bool:
-        """Whether two calls give the same answer, bit for bit, as they do where nothing is random."""
+        """Return whether two calls give the same answer, bit for bit, as they do where nothing is random."""
         first, second = (describe(built.model(x))[0] for _ in range(2))
         return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
@@ -532,7 +533,7 @@ class Driver:
         try:
             told, arrays = recorded.gradients(recorded.assignment)
         except Exception as exc:
-            if student_module.student_frames(exc):  # else it is none of the student's code
+            if student_module.student_frames(exc):  # else the student's code had no part in it
                 self._phases.report(exc, recorded.case["id"])
             return
         self._channel.send("gradients", arrays, case=recorded.case["id"], **told)

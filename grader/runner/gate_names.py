@@ -1,4 +1,4 @@
-"""Which gate a weight belongs to, which its name says, read against the names of its siblings.
+"""Tells from a weight's name which gate it belongs to, read against the names of its siblings.
 
 ``fcXI fcXF fcXC fcXO``, ``Wi Wf Wg Wo``, ``gates["forget"].wx``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it imports TensorFlow, which no name needs
+if TYPE_CHECKING:  # it imports TensorFlow, which names do not need
     from leaves import Leaf
 
 GATES = "IFCO"  # columns of a Keras kernel, in order
@@ -20,7 +20,7 @@ WORDS = {
     "O": ("o", "out", "outgate"),
 }
 GATE_OF_WORD = {word: gate for gate, words in WORDS.items() for word in words}
-# What words of any ending begin with.
+# Beginnings of words, whatever their ending.
 STEMS = {"inp": "I", "вход": "I", "forg": "F", "забы": "F", "cand": "C", "канд": "C", "outp": "O", "выход": "O"}
 # Letters that stand beside the gate's letter in short names such as Wi, U_f, fcXO, x2c, whi, bo.
 GLUED = re.compile(
@@ -29,9 +29,9 @@ GLUED = re.compile(
 
 
 def gates_by_name(leaves: list[Leaf], unbuilt: list[Leaf]) -> dict[str, Leaf]:
-    """gate -> leaf, as far as names say; four of them when they give each gate exactly once."""
+    """Map gate -> leaf as far as names say; four of them when they give each gate exactly once."""
     gates = _read_names(leaves)
-    # A gate that `call` leaves out: its layer exists by name only.
+    # A gate that `call` leaves out: only the name of its layer exists.
     return {**_read_names(unbuilt), **gates} if unbuilt and len(gates) < 4 else gates
 
 
@@ -56,7 +56,7 @@ def _read_names(leaves: list[Leaf]) -> dict[str, Leaf]:
 
 
 def _strip_common(names: list[str]) -> list[str]:
-    """``gi_wx gf_wx gc_wx go_wx`` -> ``i f c o``."""
+    """Strip common parts: ``gi_wx gf_wx gc_wx go_wx`` -> ``i f c o``."""
     for _ in range(2):
         while len(set(map(len, names)) - {0}) and all(len(n) > 1 for n in names) and len({n[0] for n in names}) == 1:
             names = [name[1:] for name in names]
@@ -65,7 +65,7 @@ def _strip_common(names: list[str]) -> list[str]:
 
 
 def gate_of_path(path: str) -> str | None:
-    """The gate that the last telling part of a path names."""
+    """Return the gate that the last telling part of a path names."""
     for part in reversed(re.findall(r"[^\W_]\w*|_\w+", path)):
         if part in ("kernel", "bias", "_kernel", "w", "x", "h"):
             continue

@@ -1,4 +1,4 @@
-"""The order in which a fused product is taken apart: the names that four parts of one array are given."""
+"""Finds the order in which a fused product is split: the names given to the four parts of one array."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZES = frozenset({"shape", "range", "int_shape", "get_shape", "as_list", "size"
 
 
 def unpack_names(plan: Plan) -> list[list[str]]:
-    """Names of four-way splits in the class and what it uses, each in the order of the parts."""
+    """List names of four-way splits in the class and the code it uses, each in the order of the parts."""
     functions = [
         node
         for statement in plan.core_statements()
@@ -37,7 +37,7 @@ def unpack_names(plan: Plan) -> list[list[str]]:
 
 
 def _unpacked(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
-    """``i, f, g, o = tf.split(z, 4, axis=1)``, and any other right side that can be four parts of something."""
+    """Yield names of ``i, f, g, o = tf.split(z, 4, axis=1)``, and of any right side that can be four parts."""
     for node in assignments:
         for target in node.targets:
             if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 4 and _is_in_parts(node.value):
@@ -60,7 +60,7 @@ def _is_in_parts(value: ast.expr) -> bool:
 
 
 def _sliced(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
-    """``i = tf.sigmoid(z[:, :n])`` and its three siblings, in the order of the slices."""
+    """Yield names of ``i = tf.sigmoid(z[:, :n])`` and its three siblings, in the order of the slices."""
     parts: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for node in assignments:
         if len(node.targets) == 1 and (name := _name_of(node.targets[0])):
@@ -73,7 +73,7 @@ def _sliced(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
 
 
 def _part(value: ast.expr) -> tuple[str, float] | None:
-    """The array and the place of the one part of it that a value is made of."""
+    """Return the array and the place of the one part of it that a value is made of."""
     subscripts = [
         node for node in ast.walk(value) if isinstance(node, ast.Subscript) and _place(node.slice) is not None
     ]
@@ -92,7 +92,7 @@ def _place(index: ast.expr) -> float | None:
 
 
 def _number(node: ast.expr | None) -> float | None:
-    """What a bound such as ``2 * n`` comes to with every name as 1: enough to put four of them in order."""
+    """Evaluate a bound such as ``2 * n`` with every name as 1: enough to put four of them in order."""
     match node:
         case ast.Constant(value=int(number)):
             return float(number)
@@ -108,7 +108,7 @@ def _number(node: ast.expr | None) -> float | None:
 
 
 def _activated(assignments: Iterable[ast.Assign]) -> dict[str, str]:
-    """``i = tf.sigmoid(z0)``: what an opaque name becomes."""
+    """Map opaque names to the names that replace them: ``i = tf.sigmoid(z0)``."""
     found: dict[str, str] = {}
     for node in assignments:
         match node:

@@ -1,10 +1,10 @@
-"""Whether nothing in a submission can keep a gradient from going back, as far as the source shows.
+"""Decides from the source whether nothing in a submission can keep a gradient from going back.
 
 Gradients of a right answer are compared with exact ones on few steps, which is cheap. A gradient that is cut every so
-many steps is right there, and cutting it takes something besides plain differentiable operations: a detour through
-NumPy or a variable, a gradient of one's own, a tape that stops recording. So there is a list of what certainly does not
-cut, and where a source names anything else it is looked at on as many steps as the exercise has. In doubt the answer is
-no, which costs time and nothing else.
+many steps is right there. Cutting it takes something besides plain differentiable operations: a detour through NumPy or
+a variable, a custom gradient, a tape that stops recording. So this module lists operations that certainly do not cut.
+Where a source names anything else, gradients are compared on as many steps as the exercise has. In doubt the answer is
+no, which costs only time.
 """
 
 from __future__ import annotations
@@ -61,25 +61,25 @@ BUILTINS = frozenset(
         *("Union", "Callable", "annotations", "typing", "sorted", "min", "max", "abs", "__name__"),
     }
 )
-# What makes weights and says how they begin; where a layer is set up it cuts nothing.
+# Makers of weights and their initial values; in the set-up of a layer they cut nothing.
 SETTING_UP = frozenset({"__init__", "build"})
 WEIGHTS = re.compile(
     r"Variable|add_weight|Parameter|initializers?|random|(?:random_)?(?:normal|uniform)|truncated_normal|constant"
     r"|\w*[iI]nitializer|(?:Glorot|He|Lecun|Random)\w+|Orthogonal|Zeros|Ones|Constant|Identity|get_config|from_config"
     r"|get|update|pop|setdefault|int|float|regularizers?|constraints?|Activation|activations|InputSpec"
 )
-# Never excused because the student has something of that name.
+# Never excused by a student's own thing of that name.
 DETACHING = re.compile(r"_?numpy\w*|eval|item|tolist|value|read_value|assign\w*|\w*(?:gradient|recording)\w*|__\w+__")
 OWN_METHODS = frozenset({"__init__", "__call__"})
 DECORATORS = frozenset({"property", "staticmethod", "classmethod", "tf.function", "tf.Module.with_name_scope"})
 
 
 def lets_gradients_through(plan: Plan) -> bool:
-    """Whether what the class needs is made of differentiable operations alone."""
+    """Return whether everything the class needs is made of differentiable operations alone."""
     statements = [plan.statements[index].node for index in plan.core | _others(plan)]
     own = {name for statement in statements for node in ast.walk(statement) for name in _bound(node)}
     own = {name for name in own if not DETACHING.fullmatch(name)} | SUPPLIED
-    # setattr(self, f"fcX{gate}", Dense(units)): what is read of self later is the student's own, whatever its name.
+    # setattr(self, f"fcX{gate}", Dense(units)): later reads from self are the student's own, whatever the name.
     if any(_is_setattr(node) for statement in statements for node in ast.walk(statement)):
         own |= {
             node.attr
@@ -98,12 +98,12 @@ def _is_setattr(node: ast.AST) -> bool:
 
 
 def _others(plan: Plan) -> set[int]:
-    """Statements that may change what the class uses, though it does not need them."""
+    """Collect statements that may change things the class uses, though it does not need them."""
     return {index for index, reason in plan.reasons.items() if reason not in ("definition", "import", "configuration")}
 
 
 def _bound(node: ast.AST) -> list[str]:
-    """Names that the student gives to something of his own; not those that only rename something of a library."""
+    """List names that the student gives to things of their own; not new names for something of a library."""
     match node:
         case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
             return [name]
@@ -122,7 +122,7 @@ def _passes(node: ast.AST, own: set[str], *, setting_up: bool) -> bool:
             if not {ast.unparse(each).partition("(")[0] for each in decorators} <= DECORATORS:
                 return False
             setting_up = name in SETTING_UP
-            # Decorators were just looked at, and annotations compute nothing.
+            # Decorators were checked above, and annotations compute nothing.
             inner: list[ast.AST] = [*node.body, *node.args.defaults, *filter(None, node.args.kw_defaults)]
             return all(_passes(each, own, setting_up=setting_up) for each in inner)
         case ast.AnnAssign(target=target, value=value):
@@ -157,7 +157,7 @@ def _is_known(name: str, names: frozenset[str], setting_up: bool) -> bool:
 
 
 def _imported(alias: ast.alias, statement: ast.Import | ast.ImportFrom) -> bool:
-    """Whether an import brings what its name says, out of TensorFlow or Keras."""
+    """Return whether an import brings the thing its name says, out of TensorFlow or Keras."""
     module = statement.module if isinstance(statement, ast.ImportFrom) else alias.name
     parts = (module or "").split(".")
     if isinstance(statement, ast.Import):

@@ -1,4 +1,4 @@
-"""What the names of a module stand for, as far as its imports say: ``tf`` is ``tensorflow``."""
+"""Resolves the names of a module by its imports: ``tf`` is ``tensorflow``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Imported:
         return name in self._dotted
 
     def dotted(self, node: ast.AST) -> str | None:
-        """``tensorflow.config.set_visible_devices`` for what is written ``tf.config.set_visible_devices``."""
+        """Return ``tensorflow.config.set_visible_devices`` for ``tf.config.set_visible_devices``."""
         attributes = []
         while isinstance(node, ast.Attribute):
             attributes.append(node.attr)
@@ -59,7 +59,7 @@ class Imported:
 
 
 def may_bring(node: ast.AST, name: str) -> bool:
-    """Whether an import can bind `name`: by listing it, or by a star."""
+    """Return whether an import can bind `name`: by listing it, or by a star."""
     if not isinstance(node, ast.ImportFrom):
         return False
     module = node.module or ""

@@ -1,10 +1,11 @@
-"""A filter that keeps a range of memory as it is, where `mseal` does not (before Linux 6.10).
+"""A filter that protects a range of memory from changes, where `mseal` cannot (before Linux 6.10).
 
 It refuses every call that could change the pages or put others there: mprotect, munmap, madvise, mremap, and mmap at a
-fixed address. libseccomp compares an argument with a constant; where a mapping ends is a sum of two arguments, so the
-program is written here, in the instructions of classic BPF. They calculate in 32 bits: an address takes two of them.
+fixed address. libseccomp compares an argument with a constant, but the end of a mapping is a sum of two arguments. So
+the program is written here, in the instructions of classic BPF. They calculate in 32 bits: an address takes two of
+them.
 
-It stands beside the filter of `seccomp_filter`, as one of its own. Both are asked, and the stricter answer counts.
+It stands beside the filter of `seccomp_filter`, as a second one. Both are asked, and the stricter answer counts.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ EQUAL, EQUAL_X, GREATER, GREATER_X, AT_LEAST, ANY_BIT, RETURN = 0x15, 0x1D, 0x25
 FIRST_ARGUMENT = 16
 ALLOWED, REFUSED = 0x7FFF0000, 0x00050000 | errno.EPERM
 MAP_FIXED, MREMAP_FIXED = 0x10, 0x2
-# The upper byte of an address may be a tag, where processors leave it alone.
+# The upper byte of an address may be a tag, which processors ignore.
 UNTAGGED = 0x00FFFFFF
 LOW = 0xFFFFFFFF
 
-# Which two arguments are a place and how long it is: (call, place, length, index of the flags, flag that must be set).
+# The two arguments that give a place and its length: (call, place, length, index of the flags, flag that must be set).
 CHANGES = (
     ("mprotect", 0, 1, None, 0),
     ("munmap", 0, 1, None, 0),
@@ -41,7 +42,7 @@ CHANGES = (
 
 
 class _Jump(NamedTuple):
-    """An instruction that goes to a label if its comparison holds, else to another one or on."""
+    """An instruction that goes to a label if its comparison holds, else to another label or the next instruction."""
 
     code: int
     operand: int
@@ -50,7 +51,7 @@ class _Jump(NamedTuple):
 
 
 def compile_filter(first: int, last: int) -> Program:
-    """A filter for the range of whole pages from the address `first` up to `last`."""
+    """Compile a filter for the range of whole pages from the address `first` up to `last`."""
     lines: list[str | tuple[int, int] | _Jump] = []
     for index, (name, place, length, flags, flag) in enumerate(CHANGES):
         number, end = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name), f"after {index}"
@@ -72,7 +73,7 @@ def _reaches(first: int, last: int, place: int, length: int, outside: str) -> It
     yield from _not_below(last, low, high, outside, f"begins before the end: {outside}")
     yield f"begins before the end: {outside}"
     yield from _not_below(first, low, high, inside, f"begins before: {outside}")
-    # It begins before the range, so it must not be longer than the way to it: first - place, in two halves.
+    # It begins before the range, so its length must not exceed the distance: first - place, in two halves.
     yield f"begins before: {outside}"
     yield from ((LOAD, high), (AND, UNTAGGED), (TO_X, 0), (LOAD_NUMBER, first >> 32), (SUBTRACT_X, 0), (KEEP, 1))
     yield from ((LOAD, low), (TO_X, 0), (LOAD_NUMBER, first & LOW), (SUBTRACT_X, 0), (KEEP, 0), (FROM_X, 0))

@@ -1,4 +1,4 @@
-"""The weights that can be reached from the student's model, under whatever names and in whatever containers."""
+"""Finds the weights that can be reached from the student's model, under any names and in any containers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Leaf:
     path: str
     variable: Any
     shape: tuple[int, ...] | None
-    layer: str | None = None  # where the Dense layer is that it belongs to
+    layer: str | None = None  # path of the Dense layer that it belongs to
     built_in: bool = False  # whether it belongs to a recurrent layer of Keras
     holder: str | None = None  # the outermost object around it that is no layer: Keras does not look inside
     layout: str = "plain"  # how its axes stand, see `sort_by_shape`
@@ -31,12 +31,12 @@ class Leaf:
 
     @property
     def bare(self) -> tuple[int, ...]:
-        """Its shape without axes of length 1."""
+        """Return its shape without axes of length 1."""
         return tuple(length for length in self.shape or () if length != 1)
 
 
 def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
-    """Every weight reachable from the model; if there is none, from the module's global layers."""
+    """List every weight reachable from the model; if there is none, from the module's global layers."""
     leaves = list(_walk(model, "", set()))
     if not leaves:
         seen: set[int] = set()
@@ -49,14 +49,14 @@ def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
 
 
 def _is_variable(value: Any) -> bool:
-    # Keras 3 variables are no tf.Variable. What an object of the student's own says of itself may be anything.
+    # Keras 3 variables are no tf.Variable. Attributes of a student's own object may hold anything.
     if is_plain(value) and not isinstance(value, tf.Variable):
         return False
     return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
-    """Find what is below `value`, which something must hold: `seen` has ids, and those of freed objects come again."""
+    """Find weights below `value`, which something must hold: `seen` has ids, and ids of freed objects are reused."""
     if id(value) in seen:
         return
     if is_recurrent(value):
@@ -70,7 +70,7 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     if _is_variable(value):
         yield Leaf(path, value, tuple(value.shape))
     elif isinstance(value, tf.keras.layers.Dense):
-        # A Dense that was built has a kernel; one that `call` never uses has none, and still has a name.
+        # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
         kernel = getattr(value, "kernel", None) if value.built else None
         yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
         if kernel is not None and value.bias is not None:
@@ -83,7 +83,7 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
             yield from _walk(item, f"{path}[{index}]", seen)
     elif isinstance(value, types.FunctionType):
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            if cell != types.CellType():  # else nothing has been bound to that name yet
+            if cell != types.CellType():  # else that name is not bound yet
                 yield from _held(path, _walk(cell.cell_contents, f"{path}.{name}", seen))
     elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
         internal = _internal_names(value)
@@ -107,8 +107,8 @@ def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:
 def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
     """Find weights that ``model.trainable_weights`` does not list, so that `fit` would not train them.
 
-    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``. They
-        are written as in the model's own methods.
+    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``.
+    Names are written as in the model's own methods.
     """
     tracked = {id(variable) for variable in model.trainable_variables}
     lost = [leaf for leaf in leaves if leaf.variable is not None and id(leaf.variable) not in tracked]
@@ -121,7 +121,7 @@ def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:
-    """What an object holds, a student's own in slots too. Nothing that computes an attribute is called."""
+    """List what an object holds, in a student's slots too. Nothing that computes an attribute is called."""
     held = dict(getattr(value, "__dict__", {}))
     slots = {
         name: slot
@@ -130,7 +130,7 @@ def _attributes(value: Any) -> list[tuple[str, Any]]:
         if isinstance(slot, types.MemberDescriptorType) and base.__module__ == MODULE_NAME
     }
     for name, slot in slots.items():
-        with contextlib.suppress(AttributeError):  # nothing was put in
+        with contextlib.suppress(AttributeError):  # the slot is empty
             held[name] = slot.__get__(value)
     return list(held.items())
 
@@ -139,7 +139,7 @@ _INTERNAL: dict[type, frozenset[str]] = {}
 
 
 def _internal_names(value: Any) -> frozenset[str]:
-    """Attributes that Keras itself puts on every model or layer, read off one that holds nothing else of ours."""
+    """Return attributes that Keras itself puts on every model or layer, read off a sample without any of ours."""
     base = next((kind for kind in (tf.keras.Model, tf.keras.layers.Layer) if isinstance(value, kind)), None)
     if base is None:
         return frozenset()

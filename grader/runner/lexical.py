@@ -1,7 +1,7 @@
 """Cuts Python text into code, strings and comments, in one pass and without needing it to be valid.
 
-Cells with magics are not Python, so neither `ast` nor `tokenize` can say where a string ends in them. IPython asks
-`tokenize` again for every magic it finds, which is quadratic; here each character is looked at once.
+Cells with magics are not Python, so neither `ast` nor `tokenize` can say where a string ends in them. IPython runs
+`tokenize` again for every magic it finds, which is quadratic; this module looks at each character once.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ STRING_REST = {
     '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*+"""', re.DOTALL),
 }
 LINE_REST = re.compile(r"[^\n]*")
-# A line and what backslashes join to it.
+# A line and the lines that backslashes join to it.
 JOINED_LINE = re.compile(r"(?:[^\n]*\\\n)*[^\n]*")
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Pieces joined are the text again. ``line`` is a logical line that `rewrite` replaced."""
+    """A piece of text; the pieces joined are the whole text. ``line`` is a logical line that `rewrite` replaced."""
 
     kind: Literal["code", "string", "comment", "line"]
     text: str
@@ -36,8 +36,8 @@ def pieces(text: str, rewrite: Callable[[str], str | None] | None = None) -> lis
     """Cut a text into pieces.
 
     Args:
-        rewrite: asked for every line that begins a logical line (so never inside a string or brackets, nor after a
-            backslash), with what backslashes join to it; its answer replaces the line, None leaves it alone.
+        rewrite: called for every line that begins a logical line (so never inside a string or brackets, nor after a
+            backslash), with the lines that backslashes join to it. Its answer replaces the line; None leaves it alone.
     """
     found: list[Piece] = []
     position = code_start = depth = 0
@@ -56,7 +56,7 @@ def pieces(text: str, rewrite: Callable[[str], str | None] | None = None) -> lis
             assert joined is not None
             if (replacement := rewrite(joined[0])) is not None:
                 take("line", joined.start(), joined.end(), replacement)
-                position = min(position + 1, len(text))  # its line end is code, and the next line begins afresh
+                position = min(position + 1, len(text))  # its line end is code, and the next line starts fresh
                 continue
         at_start = False
         token = TOKEN.search(text, position)

@@ -1,11 +1,11 @@
-"""What a child does to itself before the first byte of a submission is looked at.
+"""Locks down a child before it looks at the first byte of a submission.
 
-One sitting, top to bottom: `apply` is the order. File descriptors first, because nothing may be inherited by accident;
-then limits and identity; then what cannot be undone: Landlock for files, seccomp for everything else. Every step works
-or ends the child: student code never runs behind a wall that is only partly there.
+One sequence, top to bottom: `apply` is the order. File descriptors first, so that none is inherited by accident; then
+limits and identity; then the steps that cannot be undone: Landlock for files, seccomp for everything else. Every step
+works or ends the child: student code never runs behind a wall that is only partly there.
 
 `prepare` runs once in the warm process. It finds out what this host offers, refuses to start where Landlock or seccomp
-are missing (unless the operator accepts that by name), and builds what all children share.
+is missing (unless the operator accepts that by name), and builds the parts that all children share.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ STDOUT, STDERR, RESULT, REQUEST = 1, 2, 3, 4
 
 READ_FILE = AccessFS.READ_FILE
 READ_TREE = AccessFS.READ_FILE | AccessFS.READ_DIR
-# No links, sockets, pipes or devices: what stays in there after a run is plain files and folders. None of them can be
-# removed or renamed, so that what a run has written can be counted (seccomp_filter.py says more).
+# No links, sockets, pipes or devices: a run leaves only plain files and folders there. None of them can be removed or
+# renamed, so that everything a run has written can be counted (seccomp_filter.py says more).
 WRITE_TREE = READ_TREE | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.MAKE_REG | AccessFS.MAKE_DIR
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
-# TensorFlow aborts without /proc/self/cmdline. By schedstat a run knows how long it had no core; from the last three it
-# knows how many cores there are. What the machine is doing (free memory, speeds of cores, how long each was idle) is
-# not to be read: it changes by what other runs do.
+# TensorFlow aborts without /proc/self/cmdline. schedstat tells a run how long it had no core, and the last three tell
+# how many cores there are. The state of the machine (free memory, speeds of cores, how long each was idle) must stay
+# unreadable: other runs change it.
 CPU_TREE = "/sys/devices/system/cpu"
 SINGLE_FILES = (
     *("/etc/ld.so.cache", "/proc/self/cmdline", "/proc/self/schedstat", "/dev/urandom"),
     *(f"{CPU_TREE}/{name}" for name in ("online", "possible", "present")),
 )
 QUEUED_SIGNALS = 64  # the kernel counts them per user, so a run could take those of the service
-# A third of the share of a process that asks for no less. With 10, a tenth, runs on a host that is busy with other
-# things hardly ever had a core and were given up. What a run waits for a core is not counted as its time.
+# A third of the share of a process with the default weight. With 10, a tenth, runs on a busy host hardly ever got a
+# core and were given up. Time that a run waits for a core does not count as its own.
 NICENESS = 5
 DEVICE = READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
 
-# mechanism -> (is it enforced, what it stops); completed by `prepare`
+# mechanism -> (is it enforced, the attacks it stops); completed by `prepare`
 STATE: dict[str, tuple[bool, str]] = {
     "descriptors": (True, "files, sockets and pipes of the service and of other runs"),
     "empty environment": (True, "secrets in environment variables"),
@@ -81,14 +81,14 @@ seconds = 0.0
 
 
 class Refused(OSError):
-    """A step of the lockdown did not work; the child must end before any student code runs."""
+    """A step of the lockdown failed; the child must end before any student code runs."""
 
 
 def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) -> None:
-    """Find out what this host offers and build what all children share. Called once, in the warm process.
+    """Find out what this host offers and build the parts that all children share. Called once, in the warm process.
 
     Args:
-        accepted_missing: ``landlock``, ``seccomp`` or both: what the operator agrees to run without.
+        accepted_missing: ``landlock``, ``seccomp`` or both: the operator agrees to run without these.
         gpu_nodes: device files of the GPU that submissions run on; none: they run on the CPU.
     Raises:
         Refused: one of them does not work here and was not accepted.
@@ -132,7 +132,7 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
 
 
 def _lacks(abi: int) -> str:
-    """What this version of Landlock does not know, and seccomp stops in every case."""
+    """Describe what this version of Landlock does not restrict; seccomp stops it in every case."""
     younger = {3: "truncating", 4: "TCP", 5: "ioctl", 6: "signals and abstract sockets"}
     lacking = [what for since, what in younger.items() if abi < since]
     if not lacking:
@@ -153,7 +153,7 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
 
     Args:
         descriptors: number that the child shall have -> number it was received under.
-        directory: the run's own directory, the only place it may write to.
+        directory: the run's own directory, the only place where it may write.
         limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``,
             ``open_files``, ``threads``.
         uid: user and group that no other run has; None when the warm process is not root.
@@ -193,8 +193,8 @@ def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], u
 
 
 def _arrange_descriptors(wanted: dict[int, int]) -> None:
-    """Standard input from /dev/null, the wanted descriptors at their numbers, everything else closed."""
-    # To free numbers first: a received number may be one of the wanted ones.
+    """Connect standard input to /dev/null, put the wanted descriptors at their numbers, and close everything else."""
+    # To free numbers first: a received number may be a wanted one too.
     moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(wanted) + 1) for number, fd in wanted.items()}
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, fd in moved.items():
@@ -203,15 +203,15 @@ def _arrange_descriptors(wanted: dict[int, int]) -> None:
 
 
 def _die_first() -> None:
-    """Where memory runs out, the kernel shall take the run, not the service. A wish, and no part of the wall."""
+    """Ask the kernel to kill the run, not the service, when memory runs out. A wish, and no part of the wall."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as adjustment:
         adjustment.write("1000")
 
 
 def _yield_cores() -> None:
-    """Let the service answer first where both want a core. A wish, too.
+    """Let the service run first where both want a core. A wish, too.
 
-    Linux may divide cores among sessions before it looks at their processes, so the session yields as well.
+    Linux may divide cores among sessions before it compares their processes, so the session yields as well.
     """
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
@@ -220,9 +220,10 @@ def _yield_cores() -> None:
 
 
 def _become(uid: int) -> None:
-    """Another user, without capabilities.
+    """Become another user, without capabilities.
 
-    One is kept where root's Python lies in a folder that only root may enter: to read what Landlock allows to be read.
+    One capability is kept where root's Python lies in a folder that only root may enter: it reads the files that
+    Landlock allows.
     """
     if _keeps_reading:
         _prctl(PR_SET_KEEPCAPS, 1)
@@ -242,7 +243,7 @@ def _keep_capabilities(kept: int) -> None:
 
 
 def _open_to_all(path: str) -> bool:
-    """Whether every user may enter all folders down to `path`, and read it."""
+    """Return whether every user may enter all folders down to `path`, and read it."""
     folders = [path] if os.path.isdir(path) else []
     while (path := os.path.dirname(path)) != "/":
         folders.append(path)
@@ -251,14 +252,14 @@ def _open_to_all(path: str) -> bool:
 
 def _limit_resources(limits: dict[str, Any], *, private_uid: bool) -> None:
     # RLIMIT_AS would abort TensorFlow; RLIMIT_DATA counts private writable memory, threads' stacks included.
-    # Above what the supervisor ends a run for, because programs that meet this one end in crashes of many kinds.
+    # Higher than the supervisor's own limit, because programs that hit this one crash in many ways.
     _set_limit(resource.RLIMIT_DATA, _data_bytes() + limits["memory_bytes"] * 5 // 4)
-    # The supervisor decides on CPU time; this is for the case that it cannot. Soft and hard are equal, so that the
-    # kernel kills at once and there is no SIGXCPU to ignore.
+    # The supervisor enforces CPU time; this is a fallback for when it cannot. Soft and hard limits are equal, so that
+    # the kernel kills at once and there is no SIGXCPU to ignore.
     _set_limit(resource.RLIMIT_CPU, 2 * limits["cpu_seconds"])
     _set_limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
     _set_limit(resource.RLIMIT_NOFILE, limits["open_files"])
-    if private_uid:  # counts all processes of a user: only with a user of its own is that this run
+    if private_uid:  # counts all processes of a user, so it fits only a run with its own user
         _set_limit(resource.RLIMIT_NPROC, most_threads(limits))
     _set_limit(resource.RLIMIT_SIGPENDING, QUEUED_SIGNALS)
     for none_of in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
@@ -266,7 +267,7 @@ def _limit_resources(limits: dict[str, Any], *, private_uid: bool) -> None:
 
 
 def most_threads(limits: dict[str, Any]) -> int:
-    """What the limit says, and what libraries start for each core without being asked (XLA: up to two)."""
+    """Add to the limit the threads that libraries start for each core by themselves (XLA: up to two)."""
     return int(limits["threads"]) + 2 * (os.cpu_count() or 1)
 
 
@@ -288,7 +289,7 @@ def _data_bytes() -> int:
 def keep(first: int, last: int) -> bool:
     """Let no child change the pages from one address up to another.
 
-    Returns: False: there is no seccomp here, and the operator accepted that.
+    Returns: False when there is no seccomp here, and the operator accepted that.
     """
     global _keeping
     if _filter is None:
@@ -302,15 +303,15 @@ def keep(first: int, last: int) -> bool:
 def hide(paths: Iterable[str]) -> None:
     """Make files and folders unreadable for this process and its children, for good.
 
-    Called once, in the warm process, when it has read them. A child inherits it, however many rules it takes.
+    Called once, in the warm process, after it has read them. A child inherits this, however many rules it takes.
     """
     if not STATE["landlock"][0]:
         return
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    # Rights can only be granted, so they are granted to all that lies beside; reading files is all that is ruled here.
+    # Landlock only grants rights, so everything beside the hidden paths is granted. Only reading files is ruled here.
     with landlockpy.Ruleset(handled_fs=READ_FILE, handled_net=AccessNet.NONE) as rules:
         for path in _without("/", {os.path.realpath(path) for path in paths}):
-            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+            with contextlib.suppress(FileNotFoundError):  # removed in the meantime
                 rules.allow_path(path, READ_FILE)
         rules.restrict()
 
@@ -340,7 +341,7 @@ def _allow_cuda(rules: landlockpy.Ruleset) -> None:
 
 
 def _python_trees() -> Iterator[str]:
-    """Python's own trees and the system's libraries, without ours: a submission has no business with the grader."""
+    """Yield Python's own trees and the system's libraries, without ours: a submission needs nothing of the grader."""
     ours = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
     packages = [os.path.join(ours, name) for name in ("app", "grader", "reference")]
     paths = sysconfig.get_paths()
@@ -351,7 +352,7 @@ def _python_trees() -> Iterator[str]:
 
 
 def _without(tree: str, excluded: Collection[str]) -> Iterator[str]:
-    """`tree`, or what is in it beside `excluded` where it holds one of them: Landlock can only grant."""
+    """Yield `tree`, or its entries other than `excluded` where it holds one of them: Landlock can only grant."""
     if tree in excluded:
         return
     inside = [path for path in excluded if path.startswith(tree.rstrip(os.sep) + os.sep)]
@@ -360,7 +361,7 @@ def _without(tree: str, excluded: Collection[str]) -> Iterator[str]:
         return
     try:
         entries = sorted(entry.path for entry in os.scandir(tree) if not entry.is_symlink())
-    except PermissionError:  # may be entered, and not listed
+    except PermissionError:  # may be entered, but not listed
         depth = tree.rstrip(os.sep).count(os.sep) + 2
         entries = sorted({os.sep.join(path.split(os.sep)[:depth]) for path in inside})
     for entry in entries:

@@ -1,7 +1,7 @@
-"""IPython's magics and shell lines, turned into Python one logical line at a time.
+"""Turns IPython's magics and shell lines into Python, one logical line at a time.
 
-IPython's own transformer says what a magic is and what it becomes; it only ever sees one line, because its time grows
-with the square of their number (400 magics in one cell: 87 s). Lines keep their numbers.
+IPython's own transformer decides what a magic is and what it becomes. It only ever sees one line, because its time
+grows with the square of their number (400 magics in one cell: 87 s). Lines keep their numbers.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from IPython.core.inputtransformer2 import (
 )
 from lexical import pieces
 
-# Cheap and generous: IPython decides about what passes.
+# Cheap and generous: IPython decides about the lines that match.
 CANDIDATE = re.compile(r"\s*[%!?,;/]|.*\?\s*$|.*=\s*[%!]", re.DOTALL)
-# Commands that a notebook takes without their percent sign. Followed by a word, none of them is Python.
+# Commands that a notebook accepts without a percent sign. Followed by a word, none of them is Python.
 AUTOMAGIC = re.compile(r"(?:pip|conda|cd|ls|cat|mkdir|cp|mv|rm)[ \t]+[-\w./~]")
-# `%time` runs the statement behind it in the notebook's own namespace: the statement is what counts.
+# `%time` runs the statement behind it in the notebook's own namespace, so only the statement counts.
 TIMED_STATEMENT = re.compile(r"(%time[ \t]+)(?=\S)")
 CELL_MAGIC = re.compile(r"%%(\w[\w.]*)")
 # Cell magics whose cell is Python for the notebook (`%%python3`: for a process beside it, but it is code to read).
@@ -38,17 +38,17 @@ _MANAGER: Any = TransformerManager
 
 
 def strip_prompts(text: str) -> str:
-    """Without ``>>>`` or ``In [1]:`` and without an indentation that all lines share, as IPython does first."""
+    """Strip ``>>>`` or ``In [1]:`` and an indentation that all lines share, as IPython does first."""
     lines = text.splitlines(keepends=True)
     if len(lines) != text.count("\n") + (not text.endswith("\n")):
-        return text  # other line separators: not what was pasted from a prompt
+        return text  # other line separators: not pasted from a prompt
     for transform in _PROMPTS:
         lines = transform(lines)
     return "".join(lines)
 
 
 def take_cell_magics(text: str) -> tuple[str | None, str]:
-    """The cell magic that makes a cell something else than Python, if any, and the text without the others."""
+    """Return the cell magic that makes a cell something other than Python, if any, and the text without the others."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -63,7 +63,7 @@ def take_cell_magics(text: str) -> tuple[str | None, str]:
 
 
 def to_python(text: str) -> str:
-    """The text with every magic and shell line replaced by the call that IPython makes of it."""
+    """Replace every magic and shell line by the call that IPython makes of it."""
     return "".join(piece.text for piece in pieces(text, _rewrite))
 
 
@@ -80,7 +80,7 @@ def _rewrite(line: str) -> str | None:
 
 @functools.lru_cache(maxsize=1024)
 def _transform(line: str) -> str | None:
-    """What IPython makes of a line that stands alone; None when that is the line itself."""
+    """Return IPython's version of a line that stands alone; None when it leaves the line as it is."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""From the text of a file to one module text, cell below cell, parsed and planned."""
+"""Turns the text of a file into one module text, cell below cell, parsed and planned."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from statement_plan import Plan, make_plan
 from statement_rules import Statement, statements_of
 
 CLASS_TEXT = re.compile(r"^[ \t#>]*class[ \t]+LSTM\b", re.MULTILINE)
-# Each time some cells move; a circle of cells would move for ever.
+# Each round moves some cells; a cycle of cells would move for ever.
 MAX_ORDERINGS = 4
 
 
 @dataclass(frozen=True)
 class CodeCell:
-    """A code cell, or the whole of a ``.py`` file. `python` is what is left of it to run: blank lines if nothing is."""
+    """A code cell, or a whole ``.py`` file. `python` is the part left to run: blank lines if there is none."""
 
     index: int
     text: str
@@ -37,7 +37,7 @@ class CodeCell:
 
 @dataclass(frozen=True)
 class Module:
-    """All cells one below the other, each from its line in `first_lines`, with what was found out about the whole."""
+    """All cells one below the other, each from its line in `first_lines`, with the facts found about the whole."""
 
     cells: list[CodeCell]
     first_lines: list[int]
@@ -55,12 +55,12 @@ class Module:
         return _joined([cell.text for cell in self.cells])
 
     def places(self) -> list[int]:
-        """For each statement the place of its cell in `cells`."""
+        """Return for each statement the place of its cell in `cells`."""
         return _places(self.plan.statements, self.first_lines)
 
 
 def notebook_code(text: str) -> tuple[list[CodeCell], str | None]:
-    """The code cells, and where else the class stands, if it does.
+    """Return the code cells, and where else the class stands, if it does.
 
     Raises:
         Unreadable: as `notebook_cells.parse_notebook`; ``empty_file``, ``link_only``.
@@ -83,7 +83,7 @@ def notebook_code(text: str) -> tuple[list[CodeCell], str | None]:
 
 
 def _from_file(cell: CodeCell) -> CodeCell:
-    """A cell that only writes the class into a file, to import it from there: its code is what was handed in."""
+    """Unpack a cell that only writes the class into a file, to import it from there: that code was handed in."""
     if cell.foreign_magic not in ("writefile", "file") or not CLASS_TEXT.search(cell.text):
         return cell
     header, _, code = cell.text.partition("\n")
@@ -91,7 +91,7 @@ def _from_file(cell: CodeCell) -> CodeCell:
 
 
 def _clean(source: str) -> str:
-    """A cell's text with ``\\n`` line ends and without halves of characters, which no file can hold."""
+    """Return a cell's text with ``\\n`` line ends and without lone surrogates, which no file can hold."""
     source = source.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
     return source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -113,7 +113,7 @@ def _joined(texts: Sequence[str]) -> str:
 
 
 def understood(cells: list[CodeCell], sizes: Iterable[int], *, is_script: bool) -> Module:
-    """Join the cells, in an order in which what is run finds its names, and plan what to run.
+    """Join the cells in an order in which the code to run finds its names, and plan what to run.
 
     Args:
         sizes: the exercise's own numbers.
@@ -147,7 +147,7 @@ def _parse(source: str) -> ast.Module:
 
 
 def _with_open_guards(source: str, plan: Plan) -> str:
-    """Where the class stands under ``if __name__ == "__main__":``, the condition becomes one that holds."""
+    """Make the condition true where the class stands under ``if __name__ == "__main__":``."""
     lines = source.split("\n")
     for index in plan.reasons:
         statement = plan.statements[index]
@@ -159,7 +159,7 @@ def _with_open_guards(source: str, plan: Plan) -> str:
 
 
 def _without_coding_line(source: str) -> str:
-    """The text is written as UTF-8 later, whatever encoding it came in."""
+    """Blank out the coding line: the text is written as UTF-8 later, whatever encoding it came in."""
     lines = source.split("\n", 2)
     for number, line in enumerate(lines[:2]):
         if match := CODING_LINE.match(line.encode("utf-8", "replace")):

@@ -1,11 +1,11 @@
 """Wipes TensorFlow's recurrent kernels out of a warm process: the machine code below the functions of `no_recurrence`.
 
-`libtensorflow_cc` holds whole LSTMs and GRUs of its own and of oneDNN, which anybody can call by name or address. Their
-code is found by the symbols that the library exports, copied to anonymous memory (so that giving a page back brings
-zeros, not the file) and overwritten: a function returns at once (on x86), and what lies behind its first byte ends the
-process. Then the pages are sealed, by `mseal` where the kernel has it (Linux 6.10); elsewhere a filter in every run
-keeps them (`kept_pages`). Changing them would win nothing: what they held is nowhere in the process, and the library's
-file cannot be read in the box (`lockdown.hide`).
+`libtensorflow_cc` holds whole LSTMs and GRUs of its own and of oneDNN, which any code can call by name or address.
+Their code is found by the symbols that the library exports, copied to anonymous memory (so that giving a page back
+brings zeros, not the file) and overwritten: a function returns at once (on x86), and running the bytes behind its first
+one ends the process. Then the pages are sealed, by `mseal` where the kernel has it (Linux 6.10); elsewhere a filter in
+every run keeps them (`kept_pages`). Changing them would gain nothing: their old content is nowhere in the process, and
+the library's file cannot be read in the box (`lockdown.hide`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIBRARY = "libtensorflow_cc.so.2"
 WIPED = re.compile(
     rb"_ZNK?10tensorflow\d+(?:functor\d+)?"
     rb"(?:BlockLSTM|LSTMBlockCell|GRUBlockCell|GRUCellBlock|CudnnRNN)\w*(?:Compute|clE|WithEigen|DoForward|DoBackward)\w*"
-    # oneDNN's own LSTM and GRU, which no operation of TensorFlow uses: everything that runs one goes through these.
+    # oneDNN's own LSTM and GRU, which no operation of TensorFlow uses: every run of one goes through these.
     rb"|_ZZ?NK?4dnnl4impl3cpu\d+(?:_ref_rnn_(?:common|fwd|bwd)_t|lstm_(?:fwd|bwd)_postgemm_template)\w*"
 )
 KEYWORDS = (
@@ -56,7 +56,7 @@ SHT_DYNSYM, STT_FUNC = 11, 2
 
 
 class Wiped(NamedTuple):
-    """What was wiped: the number of functions, the addresses around all of them, and whether their pages are sealed."""
+    """Wiped code: the number of functions, the addresses around all of them, and whether their pages are sealed."""
 
     functions: int
     first: int
@@ -84,7 +84,7 @@ def wipe(path: str) -> Wiped:
 
 
 def find_functions(path: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, offset from the library's base in bytes, and size in bytes of every recurrent kernel that it exports."""
+    """Yield name, offset from the library's base in bytes, and size in bytes of every recurrent kernel it exports."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image:
         sections_at, count = np.frombuffer(image, "<u8", 1, 40)[0], np.frombuffer(image, "<u2", 1, 60)[0]
         sections = np.frombuffer(image, SECTION, count, sections_at).copy()
@@ -93,7 +93,7 @@ def find_functions(path: str) -> Iterator[tuple[bytes, int, int]]:
         symbols = np.frombuffer(image, SYMBOL, dynsym["sh_size"] // SYMBOL.itemsize, dynsym["sh_offset"]).copy()
         text = image[names["sh_offset"] : names["sh_offset"] + names["sh_size"]]
     functions = symbols[(symbols["st_info"] & 0xF == STT_FUNC) & (symbols["st_size"] > 0)]
-    # Symbols may share the end of a longer name; the names of functions begin after a zero.
+    # Symbols may share the end of a longer name; names of functions start after a zero byte.
     starts = {text.rfind(b"\0", 0, place) + 1 for keyword in KEYWORDS for place in _places(text, keyword)}
     for symbol in functions[np.isin(functions["st_name"], list(starts))]:
         name = text[symbol["st_name"] : text.find(b"\0", int(symbol["st_name"]))]
@@ -115,7 +115,7 @@ def _address(library: ctypes.CDLL, name: bytes) -> int:
 
 
 def _pages(functions: list[tuple[bytes, int, int]]) -> list[tuple[int, int]]:
-    """Ranges of whole pages that hold the functions, apart from one another."""
+    """Merge the functions into ranges of whole pages that do not touch."""
     ranges: list[tuple[int, int]] = []
     for _, at, size in sorted(functions, key=lambda function: function[1]):
         first, last = at // PAGE * PAGE, -(-(at + size) // PAGE) * PAGE
@@ -151,6 +151,6 @@ def _call(name: str, address: int, length: int, *rest: int) -> None:
 
 
 def _seal(address: int, length: int) -> bool:
-    """Whether no later mprotect, mremap, madvise, munmap or fixed map can change these pages."""
+    """Seal these pages; return whether no later mprotect, mremap, madvise, munmap or fixed map can change them."""
     _libc.syscall.restype = ctypes.c_long
     return bool(_libc.syscall(SYS_MSEAL, ctypes.c_void_p(address), ctypes.c_size_t(length), ctypes.c_ulong(0)) == 0)

@@ -1,6 +1,6 @@
 """Keeps TensorFlow Lite out of a warm process: it has recurrent kernels of its own, and nothing here needs it.
 
-TensorFlow imports it with itself. What it gets instead has every name that is asked for, and none does anything.
+TensorFlow imports it by itself. It gets a stand-in that has every name asked for, none of which does anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PACKAGE = "tensorflow.lite"
 
 
 class Absent:
-    """Stands for a class or function that is not there."""
+    """A stand-in for a class or function that is not there."""
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         raise NotImplementedError("TensorFlow Lite is not there while the exercise is graded")
@@ -49,5 +49,5 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def install() -> None:
-    """Called once, in the warm process, before TensorFlow is imported."""
+    """Install the stand-in. Called once, in the warm process, before TensorFlow is imported."""
     sys.meta_path.insert(0, _Finder())

@@ -1,14 +1,14 @@
 """Takes recurrent code out of a warm process, before its first fork and for good.
 
-No gate can stand in the interpreter that it guards, so the process that runs submissions holds nothing worth reaching:
-the *leaf* functions of recurrent code, those that compute a cell's step or repeat one, return NaN in the right
-structure (recurrent_stubs.py), and what they did before is gone. Keras' own glue above them (layers, wrappers, masks,
-states) stays. It is the same for every alias, subclass and `getattr` trick, since the code inside the function objects
-is replaced.
+No check can hold inside the interpreter that it guards, so the process that runs submissions holds nothing worth
+reaching. The *leaf* functions of recurrent code, which compute a cell's step or repeat one, return NaN in the right
+structure (recurrent_stubs.py), and their original code is gone. Keras' own glue above them (layers, wrappers, masks,
+states) stays. Every alias, subclass and `getattr` trick meets the same, since the code inside the function objects is
+replaced.
 
-There is nothing to switch back: no original is kept, not here and not in any closure. That a function of these ran is
-noted for the words of the report alone. The kernels below Python are the business of `no_kernels`, the files that all
-of this came from that of `lockdown.hide`.
+There is nothing to switch back: no original is kept, not here and not in any closure. A run of one of these functions
+is noted for the words of the report alone. `no_kernels` handles the kernels below Python, and `lockdown.hide` the files
+that all of this came from.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ KERAS2_CELLS = tuple(
     f"tf_keras.src.layers.rnn.{name}"
     for name in ("lstm", "gru", "simple_rnn", "base_conv_lstm", "lstm_v1", "gru_v1", "legacy_cells")
 )
-# TensorFlow still holds the Keras it once was, which anybody can import under either generation.
+# TensorFlow still ships its old Keras, which any code can import under either generation.
 OLD_CELLS = tuple(
     f"tensorflow.python.keras.layers.{name}"
     for name in ("recurrent", "convolutional_recurrent", "legacy_rnn.rnn_cell_impl")
 )
-# These only hand on to another cell, or have no step at all.
+# These only call another cell, or have no step at all.
 GLUE_CELLS = frozenset({"RNNCell", "AbstractRNNCell", "LayerRNNCell", "MultiRNNCell", "DropoutRNNCell"})
 
 
@@ -51,14 +51,14 @@ OPERATIONS = ("tensorflow.python.ops.gen_rnn_ops", "tensorflow.python.ops.gen_cu
 
 @dataclass(frozen=True)
 class Ran:
-    """A function of these that ran: its name, the layer it ran for, and the student's line that led there."""
+    """A run of a replaced function: its name, the layer it ran for, and the student's line that led there."""
 
     name: str
     layer: Any
     line: int | None
 
 
-#: What ran since it was last cleared, and what went into a graph, where nobody sees it run.
+#: Runs since it was last cleared, and functions traced into a graph, where nobody sees them run.
 ran: dict[tuple[str, int, int | None], Ran] = {}
 traced: dict[tuple[str, int, int | None], Ran] = {}
 
@@ -66,7 +66,7 @@ traced: dict[tuple[str, int, int | None], Ran] = {}
 def remove(generation: str) -> list[str]:
     """Replace everything recurrent that this Keras generation and TensorFlow offer. Called once, in the warm process.
 
-    Returns: the files that the functions came from which were replaced, one for each.
+    Returns: the files of the replaced functions, each once.
     """
     replaced: dict[int, str] = {}
     for name, function, behaviour in _leaves(generation):
@@ -129,7 +129,7 @@ def _functions(
 
 
 def _operations(module: types.ModuleType) -> Iterator[tuple[str, types.FunctionType, Behaviour]]:
-    """The Python functions of the kernels, under both of their names, and what these call where the fast way fails."""
+    """Yield the kernels' Python functions, under both of their names, and the fallbacks these call."""
     for name, function in list(vars(module).items()):
         if isinstance(function, types.FunctionType) and function.__module__ == module.__name__:
             yield f"raw_ops.{name}", inspect.unwrap(function), stubs.operation(module, name)
@@ -161,7 +161,7 @@ def _stub(name: str, signature: inspect.Signature, behaviour: Behaviour) -> Call
 
 
 def _calling(stub: Callable[..., Any], function: types.FunctionType) -> types.CodeType:
-    """Code that only calls `stub`, and fits into `function` (same free variables)."""
+    """Make code that only calls `stub`, and fits into `function` (same free variables)."""
 
     def template(*args: Any, **kwargs: Any) -> Any:
         call: Any = "stub"  # the constant is replaced below
@@ -177,7 +177,7 @@ def _calling(stub: Callable[..., Any], function: types.FunctionType) -> types.Co
 
 
 def _answer_by_name() -> None:
-    """Kernels that are asked for by name, below all functions. There is nothing left of them; this makes it NaN."""
+    """Answer NaN for kernels that are asked for by name, below all functions: their code is gone."""
     modules = [importlib.import_module(f"tensorflow.python.{name}") for name in ("pywrap_tfe", "_pywrap_tfe")]
     execute = modules[0].TFE_Py_Execute
     kernels = {

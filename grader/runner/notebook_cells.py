@@ -1,7 +1,7 @@
-"""From the JSON of a notebook, of any format that was ever written, to the text of its cells.
+"""Reads the text of cells from the JSON of a notebook, in any format that ever existed.
 
-The JSON is cut down to cell kinds and sources as soon as it is parsed: outputs can be huge, and nothing in them is
-code. What is left goes through nbformat's own converters, which need not meet a malformed cell that way.
+The JSON is cut down to cell kinds and sources as soon as it is parsed: outputs can be huge, and hold no code. The rest
+goes through nbformat's own converters, which then never meet a malformed cell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import nbformat
 from decoding import Unreadable
 
 NOTEBOOK_KEY = re.compile(r'"(?:nbformat|cell_type|worksheets)"\s*:')
-# Kernels whose specification often comes without its language.
+# Kernels whose specification often lacks its language.
 OTHER_KERNELS = re.compile(
     r"ir|r|julia.*|xcpp.*|c\+\+.*|scala|almond|javascript|jslab|bash|octave|matlab|rust|evcxr|sql|\.net.*",
     re.IGNORECASE,
@@ -27,7 +27,7 @@ CURRENT = 4
 
 @dataclass(frozen=True)
 class Cell:
-    """`index` is its place among all cells of the notebook, from 0; `kind` is ``code``, ``markdown`` or ``raw``."""
+    """A cell: `index` is its place in the notebook, from 0; `kind` is ``code``, ``markdown`` or ``raw``."""
 
     index: int
     kind: str
@@ -35,12 +35,12 @@ class Cell:
 
 
 def looks_like_notebook(text: str) -> bool:
-    """Whether a file that does not say so by its name is the JSON of a notebook, perhaps a broken one."""
+    """Return whether a file without a notebook's name is the JSON of a notebook, perhaps a broken one."""
     return text.lstrip().startswith("{") and NOTEBOOK_KEY.search(text) is not None
 
 
 def parse_notebook(text: str) -> list[Cell]:
-    """All cells, in order.
+    """Return all cells, in order.
 
     Raises:
         Unreadable: ``invalid_notebook_json``, ``invalid_notebook``, ``not_python``, ``link_only``.
@@ -64,7 +64,7 @@ def _load(text: str) -> Any:
             return json.loads(text, strict=False)
         except json.JSONDecodeError:
             raise
-        except ValueError:  # a number of more digits than Python converts
+        except ValueError:  # a number with more digits than Python converts
             return json.loads(text, strict=False, parse_int=float)
     except json.JSONDecodeError as exc:
         raise Unreadable("invalid_notebook_json", line=exc.lineno, column=exc.colno, message=exc.msg) from None
@@ -73,9 +73,9 @@ def _load(text: str) -> Any:
 
 
 def _cells(notebook: dict[str, Any]) -> tuple[int, list[dict[str, str]]]:
-    """The major version that the structure shows, and kind, source and language of each cell.
+    """Return the major version that the structure shows, and kind, source and language of each cell.
 
-    The structure, not the number in ``nbformat``, which editing by hand and merging leave wrong.
+    The number in ``nbformat`` does not decide: editing by hand and merging leave it wrong.
     """
     declared = notebook.get("nbformat")
     worksheets = notebook.get("worksheets")
@@ -85,7 +85,7 @@ def _cells(notebook: dict[str, Any]) -> tuple[int, list[dict[str, str]]]:
         sheets = [sheet.get("cells") for sheet in worksheets if isinstance(sheet, dict)]
         cells = [_slim(cell) for sheet in sheets if isinstance(sheet, list) for cell in sheet]
         return (2 if declared == 2 else 3), cells
-    if isinstance(notebook.get("url"), str):  # what Google Drive leaves in the place of a document
+    if isinstance(notebook.get("url"), str):  # Google Drive's stand-in for a document
         raise Unreadable("link_only")
     raise Unreadable("invalid_notebook", found="dict")
 
@@ -97,7 +97,7 @@ def _slim(cell: Any) -> dict[str, str]:
     text = next((cell[key] for key in ("source", "input", "code", "text") if cell.get(key)), "")
     if isinstance(text, list):
         lines = [line for line in text if isinstance(line, str)]
-        # Lines are to bring their own line ends; some tools leave them out.
+        # Lines should bring their own line ends; some tools leave them out.
         text = ("" if any(line.endswith("\n") for line in lines) else "\n").join(lines)
     slim = {
         "cell_type": kind if kind in ("code", "markdown") else "raw",
@@ -124,7 +124,7 @@ def _require_python(metadata: dict[str, Any], cells: list[dict[str, str]]) -> No
 
 
 def _converted(version: int, cells: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """Through nbformat's converters, from a format whose cells had other keys."""
+    """Convert cells with nbformat, from a format whose cells had other keys."""
     body = [_in_version(version, cell) for cell in cells]
     whole: dict[str, Any] = {"nbformat": version, "nbformat_minor": 0, "metadata": {"name": ""}}
     whole.update({"cells": body} if version == 1 else {"worksheets": [{"cells": body, "metadata": {}}]})

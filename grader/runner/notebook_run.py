@@ -1,7 +1,7 @@
 """Runs the notebook itself, for Task 2: its own copying of weights and its own comparison.
 
-Which statements that are was decided when the file was read. What they show, which models they call and which weights
-these have is sent as data; nothing is judged. Which answers to spoil, the request says.
+The reader decided which statements these are. The results they show, the models they call and the weights of these are
+sent as data; nothing is judged. The request says which answers to spoil.
 
 Order of events: ``called``, ``weights``, ``shown`` and ``statement_failed`` as they happen, ``done`` last.
 """
@@ -25,7 +25,7 @@ from watch import Watch
 
 SEED = 20
 MAX_FAILURES = 50
-# The course's own layer, for a student who hands in only what is below it.
+# The course's own layer, for a student who hands in only the code below it.
 SUPPLIED = """
 lstm = tf.keras.layers.LSTM(H_SIZE, return_sequences=True, recurrent_activation="sigmoid")
 y = lstm(x)
@@ -33,11 +33,11 @@ y = lstm(x)
 
 
 class NotebookModule(StudentModule):
-    """A module that says what its statements show and bind, and runs what stands under ``if __name__ == ...``."""
+    """A module that reports what its statements show and bind, and runs code under ``if __name__ == ...``."""
 
     def __init__(self, request: dict[str, Any], channel: Channel) -> None:
         super().__init__(request["source"], request["canonical"])
-        # Where ``unittest.main()`` looks for tests.
+        # ``unittest.main()`` looks for tests here.
         sys.modules["__main__"] = self.module
         self.shown = Shown(lambda **record: channel.send("shown", **record))
         self.watch = Watch(channel, self.shown, self.names, request)
@@ -70,7 +70,7 @@ def run(request: dict[str, Any], channel: Channel) -> None:
     started = time.monotonic()
     tf.keras.utils.set_random_seed(SEED)
     _seed_generators()
-    # Nothing is traced: a graph would keep the answer that was spoiled, or not spoiled, when it was made.
+    # Nothing is traced: a graph would keep the answer as it was, spoiled or not, when the graph was made.
     tf.config.run_functions_eagerly(True)
     channel.send("phase", name="notebook")
     module = NotebookModule(request, channel)
@@ -98,7 +98,7 @@ def run(request: dict[str, Any], channel: Channel) -> None:
 
 
 def _seed_generators() -> None:
-    """Generators that are made without a seed get one: a run that is spoiled must differ by that alone."""
+    """Seed generators that are made without a seed: a spoiled run must differ by the spoiling alone."""
     make = np.random.default_rng
 
     def default_rng(seed: Any = None) -> np.random.Generator:

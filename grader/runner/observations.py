@@ -1,4 +1,4 @@
-"""What is seen from outside of the student's objects: a class, an output, a gradient. Nothing here judges."""
+"""Observations of the student's objects from outside: a class, an output, a gradient. Nothing here judges."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import student_module
 import tensorflow as tf
 from contents import Drained, arrays_inside, is_container, opened
 
-#: Names are the student's, and may be of any length.
+#: Names are the student's, and may have any length.
 MAX_NAME = 200
-# Instructions of a body that is empty, in any version of Python.
+# Instructions of an empty body, in any version of Python.
 DOING_NOTHING = frozenset({"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"})
 
 
 def text_of(exc: BaseException) -> str:
-    """The message of an exception, whose own code makes it."""
+    """Return the message of an exception, whose own code makes it."""
     try:
         return str(exc)
     except Exception as failed:
@@ -26,7 +26,7 @@ def text_of(exc: BaseException) -> str:
 
 
 def _shape(value: Any) -> list[int]:
-    """A shape, as far as an object has one that makes sense."""
+    """Return a shape, as far as an object has one that makes sense."""
     try:
         return [min(max(int(size), 0), 2**31 - 1) for size in tuple(value.shape)[:64]]
     except Exception:
@@ -34,24 +34,24 @@ def _shape(value: Any) -> list[int]:
 
 
 def own_attributes(cls: type) -> set[str]:
-    """Names that the student's own classes define, bases of a library left out."""
+    """Collect names that the student's own classes define, bases of a library left out."""
     own = [base for base in cls.__mro__ if base.__module__ == student_module.MODULE_NAME]
     return {name for base in own for name in vars(base)}
 
 
 def is_stub(function: Any) -> bool:
-    """Whether a function's body is only ``...``, ``pass`` or a docstring."""
+    """Return whether a function's body is only ``...``, ``pass`` or a docstring."""
     code = getattr(function, "__code__", None)
     if code is None or code.co_filename != student_module.FILE_NAME:
         return False
-    # It looks at nothing, not even at its arguments.
+    # It reads nothing, not even its arguments.
     return all(constant in (None, ..., function.__doc__) for constant in code.co_consts) and all(
         instruction.opname in DOING_NOTHING for instruction in dis.get_instructions(code)
     )
 
 
 def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The output as data: one array where it is one, or those that are inside, and what kind of thing it is."""
+    """Describe the output as data: one array where it is one, or the arrays inside it, and its kind."""
     container = next((base.__name__ for base in (tuple, list, dict) if isinstance(output, base)), None)
     is_open = is_container(output) or output is None
     name = output.kind if isinstance(output, Drained) else container or type(output).__name__
@@ -74,12 +74,12 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def watchable(variable: Any) -> Any:
-    """What a tape watches: Keras 3 variables wrap a tf.Variable."""
+    """Return the variable that a tape watches: Keras 3 variables wrap a tf.Variable."""
     return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
 
 
 def to_array(gradient: Any) -> np.ndarray:
-    """A gradient in float32, one of looked-up rows in full."""
+    """Return a gradient in float32, one of looked-up rows in full."""
     return np.asarray(tf.convert_to_tensor(gradient), np.float32)
 
 

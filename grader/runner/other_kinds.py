@@ -13,7 +13,7 @@ from settings_objects import Sizes
 
 
 def other_kinds(size: int, sizes: Sizes, tf: Any) -> list[Callable[[], Any]]:
-    """List values that may stand where a number is expected, the likeliest first. Each makes a new object.
+    """List values that may replace an expected number, the likeliest first. Each call makes a new object.
 
     Args:
         size: the number that the parameter would be given.
@@ -37,7 +37,7 @@ def other_kinds(size: int, sizes: Sizes, tf: Any) -> list[Callable[[], Any]]:
 
 
 def in_kind_of(default: Any, size: int) -> Any:
-    """A size in the kind of a default that is one, as ``32.0`` or ``"32"`` are; None where it is none.
+    """Return a size in the type of a default that is one, such as ``32.0`` or ``"32"``; None where it is none.
 
     >>> in_kind_of("32", 8), in_kind_of(32.0, 8), in_kind_of(0.5, 8)
     ('8', 8.0, None)

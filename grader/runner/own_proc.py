@@ -1,11 +1,11 @@
 """A /proc in the outer ring that shows a run nothing but itself.
 
-Landlock does not rule `stat`. Of any process it tells how many files and threads that has open, and so two runs could
-talk to each other: one opens files, the other counts them. The kernel can hide processes from those that may not trace
-them, and no run may trace another. The warm process watches its runs through /proc, so it is let in: as root by its
+Landlock does not restrict `stat`. For any process `stat` shows how many files and threads it has open, so two runs
+could communicate: one opens files, the other counts them. The kernel can hide processes from those that may not trace
+them, and no run may trace another. The warm process watches its runs through /proc, so it gets access: as root by its
 group, which no run has, and otherwise by the right to trace, which runs give up (`lockdown.apply`).
 
-Mounting takes a right (CAP_SYS_ADMIN) that the warm process of the ring has for this alone, and gives up here.
+Mounting takes a right (CAP_SYS_ADMIN) that the warm process of the ring has only for this, and gives up here.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ MNT_DETACH = 2
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_SYS_ADMIN = 21
-# Parts that are no process. Root could write to them; bubblewrap covers them in its own /proc, too.
+# Entries that are no process. Root could write to them; bubblewrap covers them in its own /proc, too.
 OF_THE_SYSTEM = ("sys", "sysrq-trigger", "irq", "bus")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def enter() -> str | None:
-    """Put such a /proc over the one that is there, if the kernel lets us, and give up the right to mount anything.
+    """Mount such a /proc over the present one, if the kernel allows it, and give up the right to mount anything.
 
-    Returns: why there is none; None: there is.
+    Returns: why there is none; None on success.
     Raises: OSError: the right could not be given up.
     """
     try:
@@ -56,7 +56,7 @@ def _mount() -> None:
 
 
 def _shows_runs() -> bool:
-    """Whether this process sees a child that is like a run: of another user where it can be, and not to be traced."""
+    """Return whether this process sees a child like a run: of another user where possible, and not traceable."""
     ready, tell = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,7 +1,7 @@
 """Shows the warnings that the submission itself gives, and no others.
 
-What Keras and TensorFlow warn of is mostly the way in which we call a model: it would stand in the report as something
-that the student printed.
+Warnings of Keras and TensorFlow are mostly about the way in which we call a model. In the report they would look like
+something that the student printed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    # `filename` is where a library says the fault lies, which may be the submission: who called `warn` is on the stack.
+    # `filename` is where a library places the fault, which may be the submission. The caller of `warn` is on the stack.
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename == warnings.__file__:
         frame = frame.f_back

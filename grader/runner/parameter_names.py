@@ -1,6 +1,6 @@
-"""What a constructor's parameter stands for, which its name says: the one table of such names.
+"""The one table of names of constructor parameters: it tells from a name what the parameter stands for.
 
-A name is words: nouns, which say what is counted, and measures, which say that something is. ``num_hiddens``,
+A name is words: nouns, which say what is counted, and measures, which say that something is counted. ``num_hiddens``,
 ``hiddenSize``, ``nhid``, ``razmer_x``, ``число_нейронов``. Students write them in English, in Russian, and in Russian
 with Latin letters.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-#: Words of parameter names, by what they say: how much of something, or of what. All names that are known stand here.
-#: When a name has several nouns, the one that stands higher decides: ``input_units`` means features.
+#: Words of parameter names, by meaning: how much of something, or of what. All known names stand here. When a name has
+#: several nouns, the one that stands higher decides: ``input_units`` means features.
 TABLE = """
 measure    n num number nb nr cnt count amount total of d dim dims dimension dimensions dimensionality size sizes sz
 measure    len length maxlen maxlength width w s m k shape the layer vector model max maximum fan
@@ -44,13 +44,13 @@ def _table(text: str) -> dict[str, frozenset[str]]:
 NOUNS = _table(TABLE)
 MEASURES = NOUNS.pop("measure")
 ALL_NOUNS = frozenset(word for words in NOUNS.values() for word in words)
-# A measure before a noun, or behind it, without anything between: ``nhid``, ``hsize``, ``numhiddens``, ``maxlen``.
+# A measure joined to a noun, before or behind it: ``nhid``, ``hsize``, ``numhiddens``, ``maxlen``.
 GLUED = re.compile(
     rf"(n|nb|num|number|kol|kolvo|chislo)?({'|'.join(sorted(ALL_NOUNS, key=len, reverse=True))})"
     r"(size|dim|dims|len|length|width|num|count|n)?"
 )
 
-#: Names of parameters that are no sizes -> what the exercise's own LSTM has there, the best guess first.
+#: Names of parameters that are no sizes -> the value in the exercise's own LSTM, the best guess first.
 SETTINGS: tuple[tuple[re.Pattern[str], tuple[object, ...]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), values)
     for pattern, values in (
@@ -90,9 +90,10 @@ CELL_CLASS = re.compile(r"\w*(fn|class|cls|type)", re.IGNORECASE)
 
 
 def role_of(name: str) -> str | None:
-    """The size of a case that a name stands for: ``units``, ``features``, ``timesteps``, ``batch``, or None.
+    """Return the size of a case that a name stands for: ``units``, ``features``, ``timesteps``, ``batch``, or None.
 
-    None for a name of measures alone (``n``, ``razmer``, ``dim``), which does not say of what: see `is_measure`.
+    None for a name of measures alone (``n``, ``razmer``, ``dim``), which does not say what is counted: see
+    `is_measure`.
     """
     if setting(name) is not None or CELL.fullmatch(name):
         return None
@@ -102,17 +103,17 @@ def role_of(name: str) -> str | None:
     if not nouns and LENGTHS.intersection(_words(name)):
         return "timesteps"
     role = next((role for role, known in NOUNS.items() if nouns & known), None)
-    # ``in_features``, ``out_features``: they say which.
+    # ``in_features``, ``out_features``: the prefix decides.
     return "features" if role == "weak" else role
 
 
 def is_measure(name: str) -> bool:
-    """Whether a name says that something is counted, and not what."""
+    """Return whether a name says that something is counted, but not what."""
     return role_of(name) is None and all(word in MEASURES for word in _words(name))
 
 
 def setting(name: str) -> tuple[object, ...] | None:
-    """What a parameter of this name may be given, if it is no size; ``function:tanh`` means the function itself."""
+    """List values for a parameter of this name, if it is no size; ``function:tanh`` means the function itself."""
     return next((values for pattern, values in SETTINGS if pattern.fullmatch(name)), None)
 
 
@@ -123,11 +124,12 @@ def _words(name: str) -> list[str]:
 
 
 def _nouns(word: str) -> set[str | None]:
-    """The nouns in one word; None in it where the word is none that is known."""
+    """Collect the nouns in one word; None among them when the word is not a known noun."""
     if word in ALL_NOUNS:
         return {word}
     if word in MEASURES:
         return set()
     match = GLUED.fullmatch(word)
-    # One letter is a noun behind ``n`` (``nh``) or before a measure (``hsize``), where the rest is long enough to tell.
+    # One letter is a noun behind ``n`` (``nh``) or before a measure (``hsize``), where the rest is long enough to be
+    # clear.
     return {match[2]} if match and (match[1] or match[3]) else {None}

@@ -1,9 +1,10 @@
-"""Weights that a plain LSTM does not have: those through which a gate sees the memory c.
+"""Finds weights that a plain LSTM does not have: those through which a gate sees the memory c.
 
-By shape they look like recurrent kernels and biases, so they would be given values of those, or be set to zero like a
-second bias, and then a peephole LSTM would give the right numbers. An experiment tells them apart. In its first step
-something is written into c and the output gate is shut, so that h is zero; in the second step what multiplies h is not
-felt, and what multiplies c is. Rows with c, with -c and with no c at all tell it from what is only added.
+By shape they look like recurrent kernels and biases. They would be given values of those, or be set to zero like a
+second bias, and then a peephole LSTM would give the right numbers. An experiment tells them apart. In its first step a
+value is written into c and the output gate is shut, so that h is zero. In the second step a weight that multiplies h
+has no effect, and one that multiplies c has. Rows with c, with -c and with no c at all tell it from a weight that is
+only added.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ def find_peepholes(
     units: int,
     call: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[list[Leaf], list[Leaf]]:
-    """The weights that multiply c, and those behind the cell, which an answer is nothing without.
+    """Find the weights that multiply c, and those behind the cell, without which an answer is zero.
 
     Args:
-        assignment: of the weights whose names say what they are.
+        assignment: of the weights whose names settle their roles.
         call: the model's answer to an input of `ROWS` rows and `TIMESTEPS` steps.
     """
     matrices, vectors = _suspects(leaves, features, units)
@@ -62,7 +63,8 @@ def find_peepholes(
         difference = answer - without
         with_c, against_c = difference[:2, 1]
         unfelt = np.abs(difference[:, 0]).max() <= SAME and np.abs(difference[2]).max() <= SAME
-        # Its sign goes with that of c, where a bias has one sign: then the answers to c and to -c are no mirror images.
+        # A peephole's term changes sign with c, a bias does not: only with a peephole do answers to c and -c differ in
+        # size.
         felt = with_c + against_c if leaf in vectors else with_c
         return "sees c" if unfelt and np.abs(felt).max() > FELT and np.abs(without[:2, 1]).min() > 0 else None
 
@@ -73,7 +75,7 @@ def find_peepholes(
             _assign(leaf, value)
     found = [leaf for leaf in suspects if kinds[leaf.path] == "sees c"]
     behind = [leaf for leaf in suspects if kinds[leaf.path] == "behind"]
-    # Where more than one layer's worth is left, these are other layers.
+    # More than one layer's worth of weights are other layers.
     left = sort_by_shape([leaf for leaf in leaves if leaf not in (*found, *behind)], features, units)
     if _recurrent_gates(left) <= len(GATES):
         return found, behind
@@ -85,7 +87,7 @@ def _assign(leaf: Leaf, value: np.ndarray) -> None:
 
 
 def _suspects(leaves: Sequence[Leaf], features: int, units: int) -> tuple[list[Leaf], list[Leaf]]:
-    """Matrices and vectors that may multiply c: there are more of them than a plain LSTM needs."""
+    """Collect matrices and vectors that may multiply c: there are more of them than a plain LSTM needs."""
     found = sort_by_shape(leaves, features, units)
     loose = [leaf for leaf in leaves if leaf.layer is None and leaf.variable is not None]
     matrices = [leaf for leaf in leaves if leaf.variable is not None and leaf.bare == (units, 3 * units)]
@@ -104,7 +106,7 @@ def _recurrent_gates(found: Sorted) -> int:
 
 
 def _weights(features: int, units: int) -> dict[str, np.ndarray]:
-    """The first feature is written into c, the second one opens or shuts the output gate."""
+    """Make weights that write the first feature into c and let the second one open or shut the output gate."""
     kernel = np.zeros((features, len(GATES) * units), np.float32)
     for feature, gate in enumerate("CO"):
         start = GATES.index(gate) * units

@@ -1,4 +1,4 @@
-"""The phases of a run: when each begins, how long it takes, and what the student's code raises in it."""
+"""The phases of a run: when each begins, how long it takes, and which exceptions the student's code raises in it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Failed(Exception):
 
 
 class Phases:
-    """Tells of one phase after the other.
+    """Reports one phase after the other.
 
     Args:
-        seconds: of what was done before; what each phase takes is added to it.
+        seconds: of earlier phases; the time of each phase is added.
     """
 
     def __init__(self, channel: Channel, seconds: dict[str, float]) -> None:
@@ -29,7 +29,7 @@ class Phases:
         self._started = 0.0
 
     def begin(self, name: str) -> None:
-        """The phase before ends here, unless it is the same."""
+        """End the phase before, unless it is the same, and begin this one."""
         if name != self._name:
             self.end()
             self._name, self._started = name, time.monotonic()
@@ -42,7 +42,7 @@ class Phases:
             self._name = None
 
     def guarded(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
-        """Run the student's code; report what it raises (SystemExit too) and raise `Failed` instead."""
+        """Run the student's code; report its exceptions (SystemExit too) and raise `Failed` instead."""
         try:
             return what()
         except BaseException as exc:
@@ -50,7 +50,7 @@ class Phases:
             raise Failed from exc
 
     def report(self, exc: BaseException, case: str, *, constructing: bool = False) -> None:
-        """Tell of an exception of the student's code, with the lines in it that led there."""
+        """Report an exception of the student's code, with the lines in it that led there."""
         names = [cls.__name__[:MAX_NAME] for cls in type(exc).__mro__[:-1]][:20]
         frames = student_frames(exc)
         self._channel.send(

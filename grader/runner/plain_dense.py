@@ -1,9 +1,9 @@
 """Computes a plain `Dense` on its variables, past Keras' bookkeeping around the call.
 
-A student's LSTM calls eight Dense layers at each step, and Keras spends most of such a call on looking up scopes, masks
-and policies that a plain layer has none of. Where every clause below holds, what is left of the call is one MatMul and
-one BiasAdd: the operations that Keras would run, on the same variables, so that numbers, tapes and gradients are equal
-bit for bit. Everywhere else the call goes Keras' own way.
+A student's LSTM calls eight Dense layers at each step. Keras spends most of such a call on looking up scopes, masks and
+policies that a plain layer does not have. Where every clause below holds, the call comes down to one MatMul and one
+BiasAdd: the operations that Keras would run, on the same variables, so that numbers, tapes and gradients are equal bit
+for bit. Everywhere else the call goes Keras' own way.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ Weights = tuple[ResourceVariable, ResourceVariable | None] | None
 IsPlain = Callable[[dict[str, Any], Any], Weights]
 
 _short = True
-# What a student's code may replace, by owner and name: the owner's attributes, the name, and the value that is Keras'
-# own.
+# Code that a student may replace: the owner's attributes, the name, and Keras' own value, by owner and name.
 _expected: dict[tuple[Any, str], tuple[Mapping[str, Any], str, Any]] = {}
-# How many attributes classes have.
+# Number of attributes of each class.
 _sizes: dict[type, int] = {}
 
 
@@ -67,7 +66,7 @@ def install(generation: str) -> None:
 
 
 def uninstall() -> None:
-    """Leave this process with Keras' own way alone: for runs that are compared with it."""
+    """Restore Keras' own way in this process: for runs that are compared with it."""
     global _short
     _short = False
 
@@ -78,9 +77,9 @@ def _thread_is_eager() -> bool:
 
 
 def expect(*names: tuple[Any, str]) -> None:
-    """Take attributes of classes and modules as they are now for Keras' own: a short way must not pass a change by.
+    """Record the present attributes of classes and modules as Keras' own, so that the short way notices every change.
 
-    Called again for those that we replace by something that leaves a plain Dense alone.
+    Called again for attributes that we replace by code that leaves a plain Dense alone.
     """
     for owner, name in names:
         _expected[owner, name] = vars(owner), name, vars(owner).get(name)
@@ -89,7 +88,7 @@ def expect(*names: tuple[Any, str]) -> None:
 
 def _untouched() -> bool:
     for owner, size in _sizes.items():
-        if len(vars(owner)) != size:  # what is new on a class may stand before an attribute of the layer
+        if len(vars(owner)) != size:  # a new attribute of a class may hide one of the layer
             return False
     for names_now, name, value in _expected.values():  # noqa: SIM110  # all() takes three times as long
         if names_now.get(name) is not value:
@@ -98,7 +97,7 @@ def _untouched() -> bool:
 
 
 def _any_width(spec: Any, width: int | None) -> bool:
-    """Whether an `InputSpec` asks for nothing but what every built Dense asks for: this width, two axes at least."""
+    """Return whether an `InputSpec` asks only what every built Dense asks: this width, two axes at least."""
     return (
         spec is not None
         and spec.axes == {-1: width}
@@ -169,7 +168,7 @@ def _keras3(dense: Any) -> IsPlain:
             return kernel._value, None
         if type(bias) is not variable_type or type(bias._value) is not ResourceVariable:
             return None
-        # Keras adds a bias of one number with another operation.
+        # Keras adds a one-number bias with another operation.
         if (
             bias._value.dtype is not FLOAT32
             or bias._value.shape != (kernel._value.shape[1],)
@@ -205,7 +204,7 @@ def _keras2(dense: Any) -> IsPlain:
             or get("activation") is not linear
             or get("_activity_regularizer") is not None
             or not get("_called")
-            or get("_saved_model_inputs_spec") is None  # the first call writes it down
+            or get("_saved_model_inputs_spec") is None  # the first call records it
             or not attributes.keys().isdisjoint(OVERRIDABLE)
             or vars(x).get("_keras_mask") is not None
         ):

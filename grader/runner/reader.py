@@ -1,7 +1,7 @@
-"""Reads an upload without running any of it: which file it is, its code as one module text, and what to run of that.
+"""Reads an upload without running any of it: which file it is, its code as one module text, and which part to run.
 
 Runs in a short-lived child with limits on CPU, memory and time, because decoding, JSON, IPython and `ast` are the first
-place where a file made for it can hurt. What comes back is data; the docstring of `read` lists its keys.
+place where a malicious file can do harm. The result is data; the docstring of `read` lists its keys.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(request_fd: int) -> None:
 
 
 def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
-    """Everything that is known about an upload without running it. Never raises for anything in `content`.
+    """Find out everything about an upload without running it. Never raises for anything in `content`.
 
     Args:
         canonical: the exercise's own sizes by name; a call of the class that uses one of them is how it is constructed.
@@ -188,7 +188,7 @@ def _reason_not_run(statement: Statement, *, hides: bool) -> str:
 
 
 def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
-    """One entry for each cell and code, with its ranges of lines. Lines count within the cell."""
+    """Make one entry for each cell and code, with its ranges of lines. Lines count within the cell."""
     found: dict[tuple[int, str], Fact] = {}
     for place, cell in enumerate(module.cells):
         if cell.problem is not None:
@@ -223,7 +223,7 @@ def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
 
 
 def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
-    """The error when nothing binds the class, or only an import of Keras' own while one with a near name exists."""
+    """Return the error when nothing binds the class, or only an import of Keras' own while a near name exists."""
     near = near_class(module.tree)
     if module.plan.is_bound and not (near and "cell" not in near[0].lower() and _only_keras_binds(module.plan)):
         return None

@@ -12,14 +12,14 @@ import tensorflow as tf
 from contents import last_step
 from observations import MAX_NAME, largest, to_array, watchable
 
-# Where weights are missing, or a gradient is, it is tried again on so many steps: a loop may begin late, and a path
+# Where weights or a gradient are missing, it is tried again on this many steps: a loop may begin late, and a path
 # through an old c or an older h needs more than the three of the shortest case.
 STEPS_OF_ALL_PATHS = 8
 
 
 @dataclass
 class Recorded:
-    """One call, with what its gradients are asked for."""
+    """One call, with the data needed for its gradients."""
 
     case: dict[str, Any]
     x: tf.Tensor
@@ -32,8 +32,8 @@ class Recorded:
     def gradients(self, assignment: roles.Assignment) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Take the gradients: how far they reach, and numbers.
 
-        Those of the last step's output should reach every weight, and back to the first input. Those of the whole
-        answer times given factors are numbers for the trusted side.
+        Gradients of the last step's output should reach every weight, and back to the first input. Gradients of the
+        whole answer times given factors are numbers for the trusted side.
         """
         reach, first = _reach(self.tape, self.x, self.output, self.case, assignment)
         arrays: dict[str, np.ndarray] = {}
@@ -41,7 +41,7 @@ class Recorded:
             arrays = self._numbers(self.factors, assignment)
         steps = self.x.shape[1]
         if steps != STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
-            # On fewer there are not all paths, and over a hundred a wrong answer's gradient may become too small.
+            # Fewer steps do not show all paths, and over a hundred a wrong answer's gradient may become too small.
             other = tf.concat([self.x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)[:, :STEPS_OF_ALL_PATHS]
             try:
                 with tf.GradientTape() as tape:
@@ -49,12 +49,12 @@ class Recorded:
                     output = self.model(other)
                 case = {**self.case, "timesteps": STEPS_OF_ALL_PATHS}
                 reach, first = _reach(tape, other, output, case, assignment)
-            except Exception:  # so many steps are our idea, not the exercise's
+            except Exception:  # this number of steps is our idea, not the exercise's
                 pass
         return {"reach": reach, "first_timestep": first}, arrays
 
     def _numbers(self, factors: np.ndarray, assignment: roles.Assignment) -> dict[str, np.ndarray]:
-        """The gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
+        """Return the gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
         variables = [watchable(leaf.variable) for leaf, *_ in assignment.slots]
         with self.tape:
             answer = tf.cast(self.output, tf.float32)
@@ -69,13 +69,14 @@ class Recorded:
 def _reach(
     tape: tf.GradientTape, x: tf.Tensor, output: Any, case: dict[str, Any], assignment: roles.Assignment
 ) -> tuple[dict[str, float | None], float | None]:
-    """How large the gradient of each weight is at most, and that of the first step of the input."""
+    """Return the largest size of the gradient of each weight, and of the first step of the input."""
     slots = assignment.slots
     with tape:
         parts = last_step(output, case)
     if not parts:
         raise ValueError("there is no tensor in the answer")
-    # Unequal factors: equal ones could cancel. NumPy makes them, since each operation costs a kernel that is used once.
+    # Unequal factors: equal ones could cancel. NumPy makes them, since each operation of TensorFlow would cost a kernel
+    # used once.
     unequal = [np.linspace(0.5, 1.5, math.prod(part.shape), dtype=np.float32).reshape(part.shape) for part in parts]
     of_x, *of_weights = tape.gradient(
         parts,

@@ -1,7 +1,7 @@
-"""Stubs in the place of recurrent code: NaN, in the structure and of the shapes that the code itself would give.
+"""Stubs for recurrent code: NaN, in the structure and of the shapes that the code itself would give.
 
 NaN rather than an exception, so that code around a built-in layer, which may be honest (it may ask for a shape), runs
-on. What comes out depends on the inputs and weights, as gradients see it.
+on. For gradients the result depends on the inputs and weights.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 Arguments = dict[str, Any]
-#: Takes what a function was called with, by the names of its parameters.
+#: Takes a function's arguments, by the names of its parameters.
 Behaviour = Callable[[Arguments], Any]
 
 NAN = float("nan")
@@ -24,7 +24,7 @@ def _flat(structure: Any) -> list[tf.Tensor]:
 
 
 def _nan(like: Any, *sources: Any) -> tf.Tensor:
-    """NaN of the shape and type of `like`, which depends on `sources` as gradients see it."""
+    """Return NaN of the shape and type of `like`, which for gradients depends on `sources`."""
     value = tf.convert_to_tensor(like)
     if not value.dtype.is_floating:
         return value
@@ -38,7 +38,7 @@ def _nan_structure(structure: Any, *sources: Any) -> Any:
 
 
 def step(arguments: Arguments) -> Any:
-    """A cell's step: the output, which is its first state (of old cells the last), and the new states."""
+    """Stand in for a cell's step: the output, which is its first state (of old cells the last), and the new states."""
     is_old = "state" in arguments
     states = arguments["state" if is_old else "states"]
     inputs = arguments.get("inputs", arguments.get("sequence"))
@@ -55,12 +55,12 @@ def carry(arguments: Arguments) -> Any:
 
 
 def repeats(arguments: Arguments) -> bool:
-    """Whether a call of `backend.rnn` carries a state. Without one it maps, which is what TimeDistributed wants."""
+    """Return whether a call of `backend.rnn` carries a state. Without one it maps, as TimeDistributed needs."""
     return bool(tf.nest.flatten(arguments["initial_states"]))
 
 
 def repeat(arguments: Arguments) -> Any:
-    """`backend.rnn`: the first step for all of them; where it only maps, every step as it is."""
+    """Stand in for `backend.rnn`: the first step for all of them; where it only maps, every step as it is."""
     step_function, inputs = arguments["step_function"], arguments["inputs"]
     axis = 0 if arguments.get("time_major") else 1
     constants = tuple(arguments.get("constants") or ())
@@ -71,7 +71,7 @@ def repeat(arguments: Arguments) -> Any:
         return tf.nest.map_structure(lambda part: tf.gather(tf.convert_to_tensor(part), t, axis=axis), inputs)
 
     if not repeats(arguments):
-        # Each step once more in the place of a loop: of a graph that is traced without a length, by TensorFlow's own.
+        # Runs the step function at each step. A graph traced without a length needs TensorFlow's own loop.
         if length is None:
             steps = tf.range(tf.shape(first)[axis])
             dtypes = tf.nest.map_structure(lambda part: part.dtype, step_function(at(0), constants)[0])
@@ -104,7 +104,7 @@ def _tiled(step: tf.Tensor, axis: int, times: Any) -> tf.Tensor:
 
 
 def whole_sequence(arguments: Arguments) -> Any:
-    """`standard_lstm` of Keras 2 and its kin: last output, outputs, the states, where it ran."""
+    """Stand in for `standard_lstm` of Keras 2 and its kin: last output, outputs, the states, where it ran."""
     inputs, h, c = arguments["inputs"], arguments["init_h"], arguments.get("init_c")
     weights = [arguments[name] for name in ("kernel", "recurrent_kernel", "bias") if arguments.get(name) is not None]
     last = _nan(h, *map(tf.convert_to_tensor, (inputs, *weights)))
@@ -115,7 +115,7 @@ def whole_sequence(arguments: Arguments) -> Any:
 
 
 def fused(arguments: Arguments) -> Any:
-    """A whole sequence in one kernel, as Keras 3 asks for it: last output, outputs, the states."""
+    """Stand in for a whole sequence in one kernel, as Keras 3 calls it: last output, outputs, the states."""
     states = [value for name, value in arguments.items() if name.startswith("initial_state")]
     inputs = tf.convert_to_tensor(arguments["inputs"])
     weights = [arguments[name] for name in ("kernel", "recurrent_kernel", "bias") if arguments[name] is not None]
@@ -127,7 +127,7 @@ def fused(arguments: Arguments) -> Any:
 
 
 def process_batch(arguments: Arguments) -> Any:
-    """A layer that has only cuDNN's kernel: the answer and the states."""
+    """Stand in for a layer that has only cuDNN's kernel: the answer and the states."""
     layer, inputs = arguments["self"], tf.convert_to_tensor(arguments["inputs"])
     states = [_nan(state) for state in arguments["initial_state"]]
     last = _nan(states[0], inputs)
@@ -135,7 +135,7 @@ def process_batch(arguments: Arguments) -> Any:
 
 
 def dynamic_rnn(arguments: Arguments) -> Any:
-    """The loops of `tf.compat.v1` over a tensor: outputs and the last state."""
+    """Stand in for the loops of `tf.compat.v1` over a tensor: outputs and the last state."""
     inputs, state = arguments["inputs"], arguments.get("initial_state")
     is_major = arguments.get("time_major", True)  # the inner loop has no other way
     first = tf.nest.map_structure(lambda part: part[0] if is_major else part[:, 0], inputs)
@@ -152,7 +152,7 @@ def dynamic_rnn(arguments: Arguments) -> Any:
 
 
 def static_rnn(arguments: Arguments) -> Any:
-    """The loop of `tf.compat.v1` over a list: a list of outputs and the last state."""
+    """Stand in for the loop of `tf.compat.v1` over a list: a list of outputs and the last state."""
     cell, inputs, state = arguments["cell"], arguments["inputs"], arguments.get("initial_state")
     if state is None:
         state = cell.zero_state(tf.shape(_flat(inputs[0])[0])[0], arguments.get("dtype") or tf.float32)
@@ -161,7 +161,7 @@ def static_rnn(arguments: Arguments) -> Any:
 
 
 def operation(module: types.ModuleType, name: str) -> Behaviour:
-    """The outputs of a kernel, each of the shape that the kernel would give it."""
+    """Stand in for a kernel: its outputs, each of the shape that the kernel would give it."""
     plain = name.lower().replace("_eager_fallback", "").replace("_", "")
     output = next((t for n, t in vars(module).items() if n.lower() == f"_{plain}output"), None)
     if output is None or "grad" in plain or "backprop" in plain or "params" in plain:

@@ -1,4 +1,4 @@
-"""Makes the text of a cell or a file compile, where that takes no guess about what was meant."""
+"""Makes the text of a cell or a file compile, where that takes no guess about the student's intent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import magics
 from lexical import pieces
 
-# What editors, messengers and web pages put in the place of a space, and what they add that nobody sees.
+# Replacements for a space made by editors, messengers and web pages, and invisible characters that they add.
 SPACES = "\u00a0\u1680\u202f\u205f\u3000\u2028\u2029\x85\x0b" + "".join(map(chr, range(0x2000, 0x200B)))
 NOTHING = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\x1a"
 INVISIBLE = str.maketrans({**dict.fromkeys(SPACES, " "), **dict.fromkeys(NOTHING, "")})
@@ -20,7 +20,7 @@ TAB_WIDTHS = (8, 4)
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a text is not Python. `line` counts from 1 within the text."""
+    """The reason why a text is not Python. `line` counts from 1 within the text."""
 
     message: str
     line: int
@@ -28,7 +28,7 @@ class Problem:
 
 
 def problem_of(text: str) -> Problem | None:
-    """None when the text compiles as a cell does, where ``await`` may stand outside functions."""
+    """Return None when the text compiles as a cell does, where ``await`` may stand outside functions."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -45,7 +45,7 @@ def problem_of(text: str) -> Problem | None:
 
 
 def repair(text: str) -> tuple[str, Problem | None]:
-    """The text as Python with the same number of lines, or the text as it was and what is wrong with it."""
+    """Return the text as Python with the same number of lines, or the text as it was and its problem."""
     if problem_of(text) is None:
         return text, None
     python = visible(magics.to_python(text))
@@ -60,19 +60,19 @@ def repair(text: str) -> tuple[str, Problem | None]:
 
 
 def visible(text: str) -> str:
-    """Without invisible characters in code; strings and comments keep theirs."""
+    """Return the text without invisible characters in code; strings and comments keep theirs."""
     if text.isascii() and not {"\x0b", "\x1a"} & set(text):
         return text
     return "".join(p.text.translate(INVISIBLE) if p.kind in ("code", "line") else p.text for p in pieces(text))
 
 
 def _expand_indents(text: str, width: int) -> str:
-    """Tabs that indent a line become spaces; a line that begins inside a string keeps its own."""
+    """Turn tabs that indent a line into spaces; a line that begins inside a string keeps its own."""
     expanded, line_start = [], True
     for piece in pieces(text):
         code = piece.text
         if piece.kind == "code":
-            head = "" if line_start else "-"  # stands for what is before the piece in its line
+            head = "" if line_start else "-"  # stands for the text before the piece in its line
             code = INDENT.sub(lambda match: match[0].expandtabs(width), head + code)[len(head) :]
         line_start = piece.text.endswith("\n")
         expanded.append(code)

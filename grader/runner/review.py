@@ -1,4 +1,4 @@
-"""What a teacher may want to look at: code of a kind that the exercise has no use for, words and files for a grader.
+"""Finds things a teacher may want to look at: code that the exercise has no use for, words and files for a grader.
 
 None of it proves anything or costs points: the numbers decide.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from statement_plan import Plan
 from statement_rules import Statement
 
-# Python's own functions that run text; as methods they are something else (``model.compile``, ``tensor.eval``).
+# Python's own functions that run text; methods of these names are something else (``model.compile``, ``tensor.eval``).
 RUNS_TEXT = frozenset({"exec", "eval", "compile"})
 # Names and attributes that reach behind the code: into other frames, other objects' memory, or Keras' own source.
 UNUSUAL = frozenset(
@@ -25,7 +25,7 @@ UNUSUAL = frozenset(
     }
 )
 MOST_NAMED = 5
-# Commands to whoever reads, in the same breath as what they are to do with the grade.
+# Commands to a reader, in the same breath as an action on the grade.
 COMMAND = (
     r"(?:ignore|disregard|forget)\W+(?:\w+\W+){0,4}(?:instructions?|prompts?|rules)"
     r"|(?:игнорируй\w*|забудь\w*|не\s+учитывай\w*)\W+(?:\w+\W+){0,4}(?:инструкц\w+|указани\w+|правил\w*)"
@@ -46,14 +46,14 @@ WRITING = frozenset({"dump", "write", "write_text", "writelines", "savetxt", "to
 
 
 def advisories(plan: Plan, source: str) -> list[dict[str, Any]]:
-    """Advisories ``review_suggested`` and ``prompt_injection``, each at most once, with the first line concerned."""
+    """List advisories ``review_suggested`` and ``prompt_injection``, each at most once, with its first line."""
     found = []
     named = _unusual_names(plan)
     if named:
         evidence = ", ".join(list(named)[:MOST_NAMED])
         found.append({"code": "review_suggested", "params": {"evidence": evidence}, "line": min(named.values())})
     for number, line in enumerate(source.split("\n"), start=1):
-        # In code such words are names; addressed to somebody they stand in a comment or in a text.
+        # In code such words are names; words addressed to somebody stand in a comment or in a text.
         if ("#" in line or '"' in line or "'" in line) and TO_A_GRADER.search(line[:LONGEST_LINE]):
             found.append({"code": "prompt_injection", "params": {}, "line": number})
             break
@@ -61,7 +61,7 @@ def advisories(plan: Plan, source: str) -> list[dict[str, Any]]:
 
 
 def result_files(statements: Sequence[Statement]) -> list[int]:
-    """Lines with the name of a file such as graders write, in statements that write files."""
+    """List lines with the name of a file such as graders write, in statements that write files."""
     lines = []
     for statement in statements:
         nodes = list(ast.walk(statement.node))
@@ -76,7 +76,7 @@ def result_files(statements: Sequence[Statement]) -> list[int]:
 
 
 def _unusual_names(plan: Plan) -> dict[str, int]:
-    """name -> first line, in what the class uses."""
+    """Map name -> first line, in the code the class uses."""
     named: dict[str, int] = {}
     for statement in plan.core_statements():
         for node in ast.walk(statement.node):

@@ -1,10 +1,10 @@
 """Pairs the student's weights with their roles: which slice of the Keras weights goes where.
 
-What a weight multiplies, its shape says (weight_shapes.py); which gate it belongs to, its name (gate_names.py). A fused
-weight of four gates takes the order in which the student's own code unpacks it.
+The shape of a weight says what it multiplies (weight_shapes.py); its name says which gate it belongs to
+(gate_names.py). A fused weight of four gates takes the order in which the student's own code unpacks it.
 
 Names are never overruled: a student who calls the forget gate ``Wi`` has swapped two gates, and trying other orders
-would absolve every such mistake. Only where names say nothing is there more than one candidate, and numbers decide.
+would excuse every such mistake. Only where names say nothing is there more than one candidate, and numbers decide.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from gate_names import GATES, gate_of_name, gate_of_path, gates_by_name
 from leaves import Leaf
 from weight_shapes import Sorted, as_columns, laid_out, open_to_c, sort_by_shape
 
-# Drives a gate so far that nothing else in its sum matters any more.
+# Drives a gate so far that the rest of its sum has no effect.
 SATURATING = 100.0
 
 
 @dataclass
 class Assignment:
-    """Which slice of the Keras weights goes where: (leaf, array, gates in column order, order of the rows).
+    """Slices of the Keras weights and their targets: (leaf, array, gates in column order, order of the rows).
 
     `zeros` are second biases of gates that have one already. `peepholes` multiply c, for which Keras has no weights:
     they are set so that the gate sees c as it is.
@@ -37,7 +37,7 @@ class Assignment:
     peepholes: list[Leaf] = field(default_factory=list)
 
     def roles(self) -> dict[str, str]:
-        """The exercise's names of the weights -> where they were found."""
+        """Map the exercise's names of the weights -> where they were found."""
         found: dict[str, str] = {}
         for leaf, array, gates, _ in self.slots:
             letter = {"kernel": "X", "recurrent_kernel": "H", "both": "XH", "bias": "B"}[array]
@@ -55,13 +55,13 @@ def candidates(
     unpack_names: Sequence[Sequence[str]],
     pairing: dict[str, list[int]] | None = None,
 ) -> tuple[list[Assignment], str | None]:
-    """All assignments of roles that the evidence allows, and which evidence that was.
+    """List all assignments of roles that the evidence allows, and the kind of that evidence.
 
     Args:
         pairing: as `find_pairing` returns it, for weights whose names say nothing.
     Returns:
-        one assignment and ``"names"`` when they settle it; several and ``"numbers"`` when a trial has to; none and None
-        when there is nothing to assign.
+        one assignment and ``"names"`` when names settle it; several and ``"numbers"`` when a trial must decide; none
+        and None when there is nothing to assign.
     """
     found = sort_by_shape(leaves, features, units)
     if any(found.fused.values()):
@@ -100,10 +100,10 @@ def _single_candidates(found: Sorted, pairing: dict[str, list[int]]) -> tuple[li
     named = {array: gates_by_name(leaves, found.unbuilt) for array, leaves in groups.items()}
     opaque = opaque_groups(found)
     if not (opaque.keys() >= {array for array, gates in named.items() if len(gates) < 4}):
-        opaque, evidence = {}, None  # too few weights, or too many: as far as names go
+        opaque, evidence = {}, None  # too few weights, or too many: go by names alone
     else:
         evidence = "names"
-    # What stands in the same order, whichever that is, takes the same gates.
+    # Weights in the same order, whichever that is, take the same gates.
     ordered = {array: [leaves[place] for place in pairing.get(array, range(4))] for array, leaves in opaque.items()}
     choices = [
         named | {array: dict(zip(order, leaves, strict=True)) for array, leaves in ordered.items()}
@@ -117,14 +117,14 @@ def _single_candidates(found: Sorted, pairing: dict[str, list[int]]) -> tuple[li
 
 
 def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
-    """Groups of four weights whose names do not say which gate each belongs to."""
+    """Group weights by fours whose names do not say which gate each belongs to."""
     groups = {
         array: leaves
         for array, leaves in found.single.items()
         if len(leaves) == 4 and len(gates_by_name(leaves, found.unbuilt)) < 4
     }
     loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
-    # A bias that stands alone beside one kernel goes with that one.
+    # A bias that stands alone beside one kernel belongs to that kernel.
     owners = [_owner(leaf.path) for array in ("kernel", "both") for leaf in found.single[array]]
     beside = {_owner(leaf.path) for leaf in loose} <= {owner for owner in owners if owners.count(owner) == 1}
     if len(loose) == 4 and not beside and len(gates_by_name(loose, [])) < 4:
@@ -135,7 +135,7 @@ def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
 def find_pairing(
     leaves: Sequence[Leaf], features: int, units: int, call: Callable[[], np.ndarray]
 ) -> dict[str, list[int]]:
-    """Which weights of opaque groups belong to the same gate: the places in each group, in the order of the first one.
+    """Pair weights of opaque groups that belong to the same gate: places in each group, in the first one's order.
 
     A gate that its first weight drives into saturation does not feel its other weights: the one whose change leaves the
     answer as it is, bit for bit, is its partner. Nothing is compared with a right answer here.
@@ -143,7 +143,7 @@ def find_pairing(
     Args:
         call: the model's answer to a few steps of positive numbers, with the weights as they are.
     Returns:
-        nothing where that does not tell, and where there is only one group.
+        nothing where the experiment does not tell, or where there is only one group.
     """
     found = sort_by_shape(leaves, features, units)
     groups = opaque_groups(found)
@@ -192,7 +192,7 @@ def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], s
     gate_of_loose = {id(leaf): gate for gate, leaf in named.items()}
 
     def gate_of(leaf: Leaf) -> str | None:
-        # A bias goes with the kernel beside it; one of several biases in one object is named for itself.
+        # A bias goes with the kernel beside it; when one object has several biases, names decide.
         beside = gates_of_owner.get(leaf.layer or _owner(leaf.path), [])
         if leaf.layer is not None or len(set(beside)) == 1:
             return beside[-1] if beside else None
@@ -205,7 +205,7 @@ def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], s
 def _assign_biases(
     assignment: Assignment, biases: list[Leaf], input_paths: list[str], gates_of: Callable[[Leaf], str | None]
 ) -> None:
-    """A gate's bias goes to the one beside its input weights, else to the first there is; others become zero."""
+    """Give each gate the bias beside its input weights, else its first one; the other biases become zero."""
     owners = {_owner(path) for path in input_paths}
     taken: set[str] = set()
     for leaf in sorted(biases, key=lambda leaf: _owner(leaf.path) not in owners):
@@ -249,10 +249,10 @@ def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
 def collect(
     assignment: Assignment, features: int, units: int, gradients: Sequence[np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
-    """The reverse of `inject`: the student's weights as a Keras LSTM would hold them, NaN where there is none.
+    """Reverse `inject`: return the student's weights as a Keras LSTM would hold them, NaN where there is none.
 
     Args:
-        gradients: what is to be laid out so in the place of the weights, one for each of the slots.
+        gradients: laid out in place of the weights, one for each of the slots.
     """
     shapes = {"kernel": (features, 4 * units), "recurrent_kernel": (units, 4 * units), "bias": (4 * units,)}
     weights = {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}

@@ -1,7 +1,7 @@
-"""Which names of the module a statement reads and binds, by Python's own rules for scopes.
+"""Finds the names of the module that a statement reads and binds, by Python's own rules for scopes.
 
-`symtable` knows the same, but refuses what a notebook allows (``await`` outside functions) and does not say where a
-name is read. Everything here walks with lists of its own, so that deep nesting cannot exhaust Python's stack.
+`symtable` knows the same, but refuses code that a notebook allows (``await`` outside functions) and does not say where
+a name is read. Every walk here keeps its own lists, so that deep nesting cannot exhaust Python's stack.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Reads = dict[str, list[ast.Name]]
 
 @dataclass
 class NameUses:
-    """How one top-level statement uses the names of its module.
+    """Uses of the module's names by one top-level statement.
 
     `late_reads` and `late_binds` happen when a function of the statement is called, the others when it is run. `nodes`
     are the nodes that run with it in the module's own scope: no bodies of functions, classes or comprehensions.
@@ -56,14 +56,14 @@ def name_uses(statement: ast.stmt) -> NameUses:
 
 
 def _resolve(scope: _Scope, nodes: list[ast.AST], inner: list[ast.AST], uses: NameUses) -> list[_Scope]:
-    """Record what a scope does to the module's names; the scopes inside it are the answer."""
+    """Record a scope's effects on the module's names, and return the scopes inside it."""
     as_global = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
     bound = bound_names(nodes) | {name for node in inner for name in _walrus_names(node)}
     if scope.kind == "comprehension":
         bound -= {n.target.id for n in nodes if isinstance(n, ast.NamedExpr) and isinstance(n.target, ast.Name)}
     reads = uses.late_reads if scope.late else uses.reads
     if scope.kind in ("module", "class"):
-        # A class body looks in the module for what it has not bound yet.
+        # A class body looks in the module for names it has not bound yet.
         local: set[str] = set()
         to_module = bound if scope.kind == "module" else bound & as_global
     else:
@@ -89,7 +89,7 @@ def _scope_of(node: ast.AST, enclosing: frozenset[str], late: bool) -> _Scope:
     assert isinstance(node, COMPREHENSIONS)
     first = node.generators[0]
     elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-    # The first iterable is computed outside, with the names that hold there.
+    # The first iterable is computed outside, with the names of that scope.
     roots = [*elements, first.target, *first.ifs, *node.generators[1:]]
     return _Scope("comprehension", roots, frozenset(), enclosing, late)
 
@@ -100,7 +100,7 @@ def _parameters(arguments: ast.arguments) -> frozenset[str]:
 
 
 def _nodes_of(roots: Iterable[ast.AST]) -> tuple[list[ast.AST], list[ast.AST]]:
-    """The nodes of one scope, in no order, and those of them that open another one."""
+    """Return the nodes of one scope, in no order, and the ones among them that open another scope."""
     nodes: list[ast.AST] = []
     inner: list[ast.AST] = []
     stack = list(roots)
@@ -130,7 +130,7 @@ def _nodes_of(roots: Iterable[ast.AST]) -> tuple[list[ast.AST], list[ast.AST]]:
 
 
 def _walrus_names(node: ast.AST) -> set[str]:
-    """Names that ``:=`` inside a comprehension binds around it."""
+    """Collect names that ``:=`` inside a comprehension binds around it."""
     if not isinstance(node, COMPREHENSIONS):
         return set()
     names, stack = set(), list(ast.iter_child_nodes(node))
@@ -145,7 +145,7 @@ def _walrus_names(node: ast.AST) -> set[str]:
 
 
 def bound_names(nodes: Iterable[ast.AST]) -> set[str]:
-    """Names that the nodes of one scope bind (deleting one does not)."""
+    """Collect names that the nodes of one scope bind (deleting one does not)."""
     return {name for node in nodes for name in names_bound_by(node)}
 
 
@@ -165,7 +165,7 @@ def names_bound_by(node: ast.AST) -> list[str]:
 
 
 def root_name(node: ast.AST) -> str | None:
-    """``a`` of ``a.b[0].c``; None when the chain does not begin with a name."""
+    """Return ``a`` of ``a.b[0].c``; None when the chain does not begin with a name."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None

@@ -4,12 +4,12 @@ Everything else answers EPERM, as if the rights were missing: no sockets, no exe
 to another process, no chmod, links or attributes, no kind of memory that RLIMIT_DATA does not count. Calls younger than
 this list answer ENOSYS, so that libc falls back to an older one. Another architecture's calls (x32, int 0x80) kill.
 
-Numbers that all runs move are not told: free memory and room on the disk, load, what the kernel has read of a file
-(sysinfo, statfs, mincore). By them one run could tell another something, exactly and thousands of times a second.
+Numbers that all runs influence stay hidden: free memory and room on the disk, load, the parts of a file that the kernel
+has read (sysinfo, statfs, mincore). Through them one run could signal another, exactly and thousands of times a second.
 
 Nothing is removed or renamed either. A file that is open or mapped and then removed takes room on the disk that nobody
-can count; what stays in its folder can be counted, and goes with the folder. Honest code removes temporary files:
-removing answers that it worked, and does nothing. So do waiting for the disk and locking a file.
+can count; a file that stays in its folder can be counted, and is deleted with the folder. Honest code removes temporary
+files: removing reports success, and does nothing. So do waiting for the disk and locking a file.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 import cuda
 
-# pyseccomp asks for two libraries whose names are known. The answer runs ldconfig or a compiler: under bubblewrap there
-# are none, and elsewhere the warm process starts no programs either.
+# pyseccomp looks for two libraries whose names are known. Python's own search runs ldconfig or a compiler: bubblewrap
+# has none, and elsewhere the warm process starts no programs either.
 _find_library = ctypes.util.find_library
 ctypes.util.find_library = {"c": "libc.so.6", "seccomp": "libseccomp.so.2"}.get  # type: ignore[assignment]
 try:
@@ -36,7 +36,7 @@ finally:
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
 INSTRUCTION = "=HBBI"  # struct sock_filter: code, two jumps, operand
-# Stands in the program for the process that loads it, whose number is known only then. No process can have it.
+# A placeholder for the process that loads the program, whose number is known only then. No process can have it.
 OWN_PID = 0x7FFFFFF1
 
 NOT_ALLOWED = ERRNO(errno.EPERM)
@@ -72,24 +72,24 @@ IOCTL = (
 # Shared anonymous memory, memory that grows down, huge pages and locked pages escape RLIMIT_DATA.
 MMAP_MASK = 0x0F | 0x20 | 0x100 | 0x2000 | 0x40000
 MMAP = (0x02, 0x22, 0x01)  # private file, private anonymous, shared file
-# Advice on memory of its own, as allocators give it. Other advice pushes pages out to swap, has equal pages of several
-# runs share memory, or makes holes in files.
+# Advice on the process's own memory, as allocators give it. Other advice pushes pages out to swap, makes several runs
+# share equal pages, or makes holes in files.
 MADVICE = (0, 1, 2, 3, 4, 8, 10, 14, 15, 16, 17, 22, 23)
-# O_DIRECT makes a pipe hand over byte by byte what is written byte by byte, and the trusted side work ten times as much
-# as the run does; with O_SYNC, and with it too, every write keeps the disk busy that the service's database is on.
+# O_DIRECT makes a pipe pass on data in the same pieces, byte by byte, so that the trusted side works ten times as much
+# as the run. With O_SYNC, and with O_DIRECT too, every write keeps the disk of the service's database busy.
 UNBUFFERED = os.O_DIRECT | os.O_SYNC | os.O_ASYNC
 SET_FLAGS = 4  # of fcntl(), index 2
-# Opening for reading and truncating at once is not stopped by Landlock before ABI 3. A file without a name (O_TMPFILE,
-# whose value includes O_DIRECTORY's) cannot be counted.
+# Landlock before ABI 3 allows opening for reading and truncating at once. A file without a name (O_TMPFILE, whose value
+# includes O_DIRECTORY's) cannot be counted.
 OPEN_MASK = os.O_TRUNC | os.O_ACCMODE | (os.O_TMPFILE & ~os.O_DIRECTORY) | UNBUFFERED
 OPEN = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_RDWR | os.O_TRUNC)
-# A folder that its owner may not read, enter or empty would hide what is in it from a supervisor of the same user.
+# A folder that its owner may not read, enter or empty would hide its content from a supervisor of the same user.
 # umask() is not allowed for the same reason.
 FOLDER_MODE = 0o700
-# Of a thread or process of its own, or of the machine: others are numbered by process, and say what time that has used.
+# Clocks of its own thread or process, or of the machine. Others are numbered by process, and show its CPU time.
 CLOCK_MASK = 0xFFFFFFF0
-# The flags of a thread as pthread_create() makes it, and no others: with them a clone is no process and no namespace,
-# and shares its files and folders with the thread that made it.
+# The exact flags that pthread_create() uses for a thread: with them a clone is no process and no namespace, and shares
+# its files and folders with the thread that made it.
 THREAD = 0x003D0F00
 ARGUMENTS = (
     ("mmap", 3, MMAP_MASK, MMAP),
@@ -106,17 +106,17 @@ ARGUMENTS = (
     ("clock_getres", 0, CLOCK_MASK, (0,)),
     ("clock_nanosleep", 0, CLOCK_MASK, (0,)),
 )
-# What is allowed besides where submissions run on a GPU; cuda.py says why.
+# Also allowed where submissions run on a GPU; cuda.py says why.
 GPU_PLAIN = ("sysinfo", "statfs", "fstatfs", "mincore")
 GPU_ARGUMENTS = (
     ("ioctl", 1, cuda.FRONTEND_MASK, tuple(cuda.FRONTEND | number for number in cuda.FRONTEND_NUMBERS)),
     ("ioctl", 1, 0xFFFFFFFF, cuda.UVM_NUMBERS),
     ("mmap", 3, MMAP_MASK, (cuda.MMAP_SHARED_ANONYMOUS,)),
 )
-# Nothing of a run's folder is kept, so there is nothing to wait for the disk for.
+# A run's folder is not kept, so there is no reason to wait for the disk.
 SYNCHRONISE = ("fsync", "fdatasync", "msync")
 REMOVE = ("unlink", "unlinkat", "rmdir")
-# Locks on files are seen by other runs and take memory of the kernel that nobody counts. A run is alone with its files.
+# Locks on files are visible to other runs and take kernel memory that nobody counts. A run is alone with its files.
 LOCK = ("flock",)
 LOCK_COMMANDS = (6, 7)  # of fcntl(), with and without waiting
 # libc tries these first and falls back only on ENOSYS. Numbers from 424 on are the same on all architectures.
@@ -125,13 +125,13 @@ YOUNGEST_KNOWN, BEYOND = 462, 600
 
 
 class Program(NamedTuple):
-    """A compiled filter, and where in it the number of the process belongs that it is for."""
+    """A compiled filter, and the places in it for the number of the process that loads it."""
 
     code: bytes
     own_pid_at: tuple[int, ...]
 
     def load(self) -> None:
-        """Put this thread, and all that it will start, behind it for good.
+        """Put this thread, and all that it will start, behind the filter for good.
 
         Raises: OSError: the kernel refused.
         """
@@ -148,18 +148,18 @@ class _SocketFilterProgram(ctypes.Structure):
 
 
 def _set_filter(filter_: Any) -> int:
-    """Returns: the number of the error, or 0."""
+    """Load a filter. Returns: the number of the error, or 0."""
     libc = ctypes.CDLL(None, use_errno=True)
     return ctypes.get_errno() if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_, 0, 0) != 0 else 0
 
 
 def compile_filter(*, gpu: bool = False) -> Program:
-    """The allow list. Compiled once in the warm process: in a child it would take two milliseconds.
+    """Compile the allow list. Done once in the warm process: in a child it would take two milliseconds.
 
-    Args: gpu: with what CUDA needs.
+    Args: gpu: also allow the calls that CUDA needs.
     Raises: OSError: libseccomp or the kernel cannot do it here.
     """
-    # A kernel with filters looks for the program at that address; one without does not know what is wanted.
+    # A kernel with filters reads the program at that address; one without rejects the request.
     if (number := _set_filter(None)) != errno.EFAULT:
         raise OSError(number, f"the kernel has no filters: {os.strerror(number)}")
     allowed = pyseccomp.SyscallFilter(NOT_ALLOWED)
@@ -174,7 +174,7 @@ def compile_filter(*, gpu: bool = False) -> Program:
         _allow_socket_of_cuda(allowed)
     for name in ("kill", "tgkill"):
         _add(allowed, ALLOW, name, Arg(0, EQ, OWN_PID))
-    # Reading limits of its own, never setting them.
+    # Reading its own limits, never setting them.
     _add(allowed, ALLOW, "prlimit64", Arg(0, EQ, 0), Arg(2, EQ, 0))
     _add(allowed, ALLOW, "fcntl", Arg(1, MASKED_EQ, 0xFFFFFFFF, SET_FLAGS), Arg(2, MASKED_EQ, UNBUFFERED, 0))
     for name in (*REMOVE, *SYNCHRONISE, *LOCK):

@@ -25,19 +25,19 @@ class Configuration(dict):  # type: ignore[type-arg]
             raise AttributeError(name) from None
 
     def __repr__(self) -> str:
-        return type(self).__name__  # in a message, what nobody but us gave would only confuse
+        return type(self).__name__  # in a message, values that only we gave would confuse
 
 
 def snake(name: str) -> str:
-    """``LSTMConfig`` -> ``lstm_config``."""
+    """Convert ``LSTMConfig`` to ``lstm_config``."""
     return re.sub(r"(?<=[^_])([A-Z][a-z])", r"_\1", name).lower()
 
 
 def resized(value: Any, sizes: Sizes, canonical: Sizes, name: str = "", *, is_own: bool = False) -> Any:
-    """A value of the student's own with the sizes of a case in the place of its own sizes.
+    """Return a value of the student's own with the sizes of a case in place of its own sizes.
 
     Args:
-        is_own: it is an object of a class that the student wrote, so its attributes are settings.
+        is_own: an object of a class that the student wrote, so its attributes are settings.
     """
     if type(value) is int:
         role = role_of(name) or next((role for role in ("units", "features") if value == canonical[role]), None)
@@ -62,7 +62,7 @@ def resized(value: Any, sizes: Sizes, canonical: Sizes, name: str = "", *, is_ow
 
 
 def _resized_settings(settings: dict[Any, Any], sizes: Sizes, canonical: Sizes) -> dict[Any, Any]:
-    """Settings by name. Where none is named like the units or has their number, one named like a measure is meant."""
+    """Resize settings by name. If none is named like the units or has their number, one named like a measure is."""
     names = {key: str(key) for key in settings}
     numbers = [key for key, value in settings.items() if type(value) is int]
     if not any(role_of(names[key]) == "units" or settings[key] == canonical["units"] for key in numbers):

@@ -1,7 +1,7 @@
-"""Settings that a constructor reads somewhere in others: ``params["lstm"]["units"]``, ``json.loads(cfg)["units"]``.
+"""Finds settings that a constructor reads inside others: ``params["lstm"]["units"]``, ``json.loads(cfg)["units"]``.
 
-The constructor is called once with an object that notes what it is asked for. What it noted is then made as plain
-settings, for the call that counts.
+The constructor is called once with an object that notes which names are read. These are then made as plain settings,
+for the call that counts.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any
 
 from settings_objects import Configuration
 
-#: Gives the value of a setting by its name, and by those of what it lies in, the outermost first.
+#: Gives the value of a setting by its name and the names of the settings around it, the outermost first.
 ValueOf = Callable[[tuple[str, ...]], Any]
-# A list that is read at a later place than this is no list of sizes.
+# A list read at a later place than this is no list of sizes.
 LONGEST = 8
 #: JSON that stands for a text whose content is not known yet.
 TEXT = '{"settings": "noted"}'
 
 
 class Notes:
-    """What was asked for, of settings that lie somewhere in others.
+    """The settings that were read, some of them inside others.
 
     Args:
-        value_of: gives what is answered.
+        value_of: gives the answers.
         path: names of the settings that these lie in.
     """
 
@@ -41,7 +41,7 @@ class Notes:
         return self.under[key]
 
     def settings(self) -> Any:
-        """What was asked for, as a dictionary, as a list where it was asked by number, or as the number it is."""
+        """Return what was read as a dictionary, as a list where it was read by number, or as the number it is."""
         made = {key: value.notes.settings() if isinstance(value, Noted) else value for key, value in self.under.items()}
         places = [key for key in made if isinstance(key, int)]
         if not made:
@@ -53,7 +53,7 @@ class Notes:
 
 
 class Noted(int):
-    """A number that can be asked for settings of its own."""
+    """A number that can be asked for settings inside it."""
 
     notes: Notes
 
@@ -81,7 +81,7 @@ class Noted(int):
 
 
 class NotedSettings(Configuration):
-    """A dictionary that answers whatever it is asked for."""
+    """A dictionary that answers every key."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__()
@@ -98,13 +98,13 @@ class NotedSettings(Configuration):
 
 
 def settings_read(construct: Callable[[Any], object], units: int, value_of: ValueOf, *, as_text: bool) -> Any:
-    """Settings that hold what a constructor reads.
+    """Return settings that hold everything a constructor reads.
 
     Args:
-        construct: calls it with the settings.
-        as_text: it gets JSON, and parses it.
+        construct: calls the constructor with the settings.
+        as_text: the constructor gets JSON, and parses it.
     Raises:
-        LookupError: it reads nothing out of them.
+        LookupError: the constructor reads nothing out of them.
     """
     notes = Notes(units, value_of)
     noted = NotedSettings(notes)
@@ -117,7 +117,7 @@ def settings_read(construct: Callable[[Any], object], units: int, value_of: Valu
 
 @contextlib.contextmanager
 def _parsed_as(noted: NotedSettings) -> Iterator[None]:
-    """Let `json` read `TEXT` as what notes, and other texts as ever."""
+    """Let `json` read `TEXT` as the noting object, and other texts as usual."""
     original: Any = json._default_decoder  # type: ignore[attr-defined]
 
     class Decoder:

@@ -1,6 +1,6 @@
-"""What a notebook shows: everything printed, displayed, plotted or left as a statement's value, as numbers.
+"""Records everything a notebook shows: printed, displayed, plotted or left as a statement's value, as numbers.
 
-Nobody judges here. The trusted side runs the notebook again with one answer spoiled, and looks at which of these
+Nothing is judged here. The trusted side runs the notebook again with one answer spoiled, and looks at which of these
 numbers move.
 """
 
@@ -22,7 +22,7 @@ MAX_SHOWN = 400
 MAX_VALUES = 32
 MAX_TEXT = 500
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
-# What notebooks draw or tabulate with.
+# Packages that notebooks draw or tabulate with.
 OPTIONAL = frozenset(
     {
         "matplotlib",
@@ -43,7 +43,7 @@ Record = Callable[..., None]
 
 
 def numbers_of(value: Any) -> dict[str, Any]:
-    """A value as data: ``kind`` (number, bool, array, text, other), ``size``, ``values`` (evenly picked), ``text``."""
+    """Describe a value: ``kind`` (number, bool, array, text, other), ``size``, ``values`` (evenly picked), ``text``."""
     if isinstance(value, str):
         return {"kind": "text", "size": 0, "values": [], "text": ADDRESS.sub("", value)[:MAX_TEXT]}
     array = _array(value)
@@ -57,7 +57,7 @@ def numbers_of(value: Any) -> dict[str, Any]:
 
 
 def _array(value: Any) -> np.ndarray | None:
-    """The numbers in a value, also those in lists and dictionaries of arrays."""
+    """Return the numbers in a value, also those in lists and dictionaries of arrays."""
     try:
         if isinstance(value, dict):
             value = list(value.values())
@@ -75,7 +75,7 @@ def _array(value: Any) -> np.ndarray | None:
 
 
 class Shown:
-    """Listens to what is shown, and passes it on as records.
+    """A listener that passes on everything shown as records.
 
     Args:
         record: called with ``statement``, ``via`` and the fields of `numbers_of`.
@@ -96,9 +96,9 @@ class Shown:
         self._record(statement=self.statement, via=via, **numbers_of(value))
 
     def listen(self, names: dict[str, Any]) -> None:
-        """Listen to the code of a module: its ``print`` and ``display``, what it writes, what it draws with.
+        """Listen to the code of a module: its ``print`` and ``display``, its writing to streams, its drawing.
 
-        The module gets builtins of its own, so that libraries print and import as ever.
+        The module gets builtins of its own, so that libraries print and import as usual.
         """
         names["__builtins__"] = {**vars(builtins), "print": self._printing, "__import__": self._importing}
         names["display"] = self._printing
@@ -107,7 +107,7 @@ class Shown:
         _stop_clocks()
 
     def _importing(self, name: str, *where: Any, **more: Any) -> Any:
-        """Import; where a package for pictures or tables is missing, a stand-in notes what it is given."""
+        """Import; where a package for pictures or tables is missing, a stand-in notes its arguments."""
         top = name.partition(".")[0]
         try:
             if top != "IPython":
@@ -130,20 +130,20 @@ class Shown:
                 self._printing_now = False
 
     def written(self, text: str) -> None:
-        """Something was written to a stream, by `print` or by other means: ``unittest``, ``logging``."""
+        """Record text written to a stream, by `print` or by other means: ``unittest``, ``logging``."""
         if not self._printing_now and text.strip():
             self.note("write", text)
 
 
 def _stop_clocks() -> None:
-    """A time that is shown must not look like a number that depends on the models."""
+    """Stop the clocks: a time that is shown must not look like a number that depends on the models."""
     ticks = iter(range(1 << 62))
     for name in ("time", "perf_counter", "process_time"):
         setattr(time, name, lambda: next(ticks) * 1e-3)
 
 
 class _Stream(io.TextIOBase):
-    """Standard output or error, which tells what is written to it."""
+    """Standard output or error, which reports text written to it."""
 
     def __init__(self, stream: Any, shown: Shown) -> None:
         self._stream = stream
@@ -161,7 +161,7 @@ class _Stream(io.TextIOBase):
 
 
 class StandIn(types.ModuleType):
-    """Stands for a package that is not here, or for anything made with one: calls are noted, and give another one."""
+    """A stand-in for a missing package, or for anything made with one: calls are noted and return another stand-in."""
 
     def __init__(self, name: str, shown: Shown) -> None:
         super().__init__(name)

@@ -1,7 +1,8 @@
-"""Letters that look Latin and are not: where one keeps a name from being the name that was meant.
+"""Finds letters that look Latin but are not, where one keeps a name from being the intended name.
 
-A Russian keyboard has ``с``, ``х`` and ``о`` that no eye tells from their Latin twins. Russian names are fine; what is
-reported is a read that nothing answers under its own spelling while something beside it is bound under the other one.
+A Russian keyboard has ``с``, ``х`` and ``о``, which look exactly like their Latin twins. Russian names are fine.
+Reported is a read that has nothing to find under its own spelling, while something beside it is bound under the other
+one.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ METHODS = frozenset({"call", "build"})
 
 
 def skeleton(name: str) -> str:
-    """The Latin name that a name looks like."""
+    """Return the Latin name that a name looks like."""
     return name if name.isascii() else name.translate(CYRILLIC).translate(GREEK)
 
 
 def homoglyphs(plan: Plan) -> list[dict[str, object]]:
-    """``name``, ``looks_like`` and the first ``line``, of what the class and what it uses mix up."""
+    """List ``name``, ``looks_like`` and the first ``line`` of names mixed up in the class and the code it uses."""
     roots = [statement.node for statement in plan.core_statements()]
     nodes = [node for root in roots for node in ast.walk(root)]
     lines = _first_lines(nodes)
@@ -50,14 +51,14 @@ def _first_lines(nodes: Iterable[ast.AST]) -> dict[str, int]:
 
 
 def _pair(first: str, second: str) -> tuple[str, str] | None:
-    """The two as (odd one, what it looks like), when they only look the same."""
+    """Return the two as (odd one, what it looks like), when they only look the same."""
     if first == second or skeleton(first) != skeleton(second):
         return None
     return (second, first) if first.isascii() else (first, second)
 
 
 def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
-    """Reads that leave the function though a local name looks the same, and reads of what nothing in the file binds."""
+    """Yield reads that leave the function though a local name looks the same, and reads of unbound names."""
     from_module = {
         id(read)
         for statement in plan.core_statements()
@@ -84,7 +85,7 @@ def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
 
 
 def _mixed_attributes(nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
-    """Attributes that are stored under one spelling and read under the other, and methods that Keras will not find."""
+    """Yield attributes stored under one spelling and read under the other, and methods that Keras will not find."""
     attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
     stored = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
     read = {node.attr for node in attributes if isinstance(node.ctx, ast.Load)}
@@ -100,7 +101,7 @@ def _mixed_attributes(nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
 
 
 def _mixed_keywords(nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
-    """Keyword arguments of other people's functions, which have no Russian names."""
+    """Yield keyword arguments of other people's functions, which have no Russian names."""
     own = {node.arg for node in nodes if isinstance(node, ast.arg)}
     for node in nodes:
         name = node.arg if isinstance(node, ast.keyword) else None

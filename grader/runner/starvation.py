@@ -1,8 +1,8 @@
-"""How long a run wanted a core and had none: time that the host owes it.
+"""Measures how long a run wanted a core and had none: time that the host owes it.
 
-The kernel counts for each thread how long it stood in the queue for a core. Their sum says little: threads that are
+The kernel counts for each thread how long it waited in the queue for a core. Their sum says little: threads that are
 started on purpose queue behind one another, a hundred times a second, while the process as a whole misses nothing. So
-the longest wait of one thread counts, and of that no more than the process left of the time that passed.
+the longest wait of one thread counts, and at most the part of the elapsed time that the process did not compute.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ CPUCLOCK_SCHED = 2
 
 
 class Starvation:
-    """The time that one process has missed so far. It is looked at now and then; two looks bound one span."""
+    """Time that one process has missed so far. It is sampled now and then; two samples bound one span."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -23,7 +23,7 @@ class Starvation:
         self._waits: dict[str, float] = {}
 
     def look(self, elapsed: float, cpu: float, waits: dict[str, float]) -> None:
-        """Add what was missed since the last look.
+        """Add the time missed since the last look.
 
         Args:
             elapsed: seconds since the process began, without those in which it was paused.
@@ -37,14 +37,14 @@ class Starvation:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of all threads of a process."""
-    return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)  # what clock_getcpuclockid(3) makes of a pid
+    """Return the CPU time of all threads of a process."""
+    return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)  # as clock_getcpuclockid(3) computes it from a pid
 
 
 def waits(pid: int) -> dict[str, float]:
-    """By thread of a process: how many seconds it was ready to run and had no core.
+    """Map each thread of a process to the seconds it was ready to run and had no core.
 
-    Empty where the kernel does not say. A thread that has ended takes what it waited along.
+    Empty where the kernel does not say. A thread that has ended takes its count with it.
     """
     seconds = {}
     try:

@@ -1,8 +1,8 @@
-"""Decides which top-level statements are run: what the class needs, and nothing that merely uses it.
+"""Decides which top-level statements are run: those the class needs, and none that merely uses it.
 
 A notebook is full of training, plots, downloads and `input()`. None of it may cost the student the grade, and most of
-it costs time. So the plan starts at the name ``LSTM`` and follows the names that its functions read, through everything
-that binds or changes them; what configures a library or patches a class is run as well.
+it costs time. So the plan starts at the name ``LSTM`` and follows the names that its functions read, through all
+statements that bind or change them. Statements that configure a library or patch a class are run as well.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from statement_rules import (
     script_effect,
 )
 
-# What the module starts with. These follow the case at hand whatever the student's own values were.
+# Names the module starts with. These follow the case at hand whatever the student's own values were.
 SUPPLIED = frozenset({"x", "BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE"})
 
 
 @dataclass
 class Plan:
-    """`reasons` says for each statement to run which rule chose it; `core` are those that the class itself needs.
+    """The statements to run. `reasons` says for each which rule chose it; the class itself needs those in `core`.
 
     `hiding` are imports that would take the class away (`hiding_imports`).
     """
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def is_bound(self) -> bool:
-        """Whether anything that is run may bind the class."""
+        """Return whether any statement that is run may bind the class."""
         return self.class_line is not None or "cannot_tell" in self.reasons.values()
 
     def core_statements(self) -> list[Statement]:
@@ -58,7 +58,7 @@ class Plan:
 def make_plan(
     tree: ast.Module, statements: list[Statement], *, is_script: bool, also_needed: Iterable[str] = ()
 ) -> Plan:
-    """Choose what to run.
+    """Choose the statements to run.
 
     Args:
         statements: those of `tree`, as `statements_of` gives them.
@@ -71,7 +71,7 @@ def make_plan(
 
 
 def plan_with(tree: ast.Module, statements: list[Statement], also: Iterable[int], *, is_script: bool) -> set[int]:
-    """What to run when some statements are wanted too that the class does not need: these and all that they read."""
+    """Plan to run some statements too that the class does not need: these and everything they read."""
     planner = _Planner(tree, statements, is_script)
     planner.choose([CLASS])
     for index in also:
@@ -121,12 +121,12 @@ class _Planner:
         self._select_definitions()
 
     def add(self, index: int) -> None:
-        """Select a statement that the class does not need, and what it reads."""
+        """Select a statement that the class does not need, and everything it reads."""
         self._select(index, "use")
         self._follow(self.plan.statements[index].uses.all_reads())
 
     def _class_line(self) -> int | None:
-        """The last line that binds the class; an import only where nothing else does."""
+        """Return the last line that binds the class; an import only where nothing else does."""
         lines: dict[bool, list[int]] = {True: [], False: []}
         for index in self._binders[CLASS]:
             statement = self.plan.statements[index]
@@ -151,7 +151,7 @@ class _Planner:
             self.plan.core.add(index)
 
     def _follow(self, names: Iterable[str]) -> None:
-        """Select all that binds or changes `names`, and what that reads in turn."""
+        """Select all statements that bind or change `names`, and everything those read in turn."""
         waiting = list(names)
         while waiting:
             name = waiting.pop()
@@ -172,7 +172,7 @@ class _Planner:
                         waiting += self.plan.statements[caller].uses.all_reads()
 
     def _only_calls_bind(self, name: str) -> bool:
-        """Whether nothing but functions with ``global`` bind a name, so that their calls are needed too."""
+        """Return whether only functions with ``global`` bind a name, so that their calls are needed too."""
         return all(name not in self.plan.statements[index].uses.binds for index in self._binders[name])
 
     def _may_run_for(self, name: str, statement: Statement) -> bool:
@@ -180,7 +180,7 @@ class _Planner:
             return True
         binds = name in statement.uses.binds
         if statement.is_main_guard():
-            # What only the guard binds has no other place to come from.
+            # Names that only the guard binds come from nowhere else.
             return binds and name not in SUPPLIED and len(self._binders[name]) == 1
         if name in SUPPLIED:
             # The module has it already: run what is as simple as the course's own line, not a loop that reads batches.
@@ -196,14 +196,14 @@ class _Planner:
         return name in SUPPLIED or name in self.plan.imported or name not in self._binders
 
     def _names_in_strings(self, statement: Statement) -> list[str]:
-        """Names of the module in the strings of a statement that looks names up while it runs."""
+        """List names of the module in the strings of a statement that looks names up while it runs."""
         strings = (
             n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant) and isinstance(n.value, str)
         )
         return [word for text in strings for word in re.findall(r"\w+", text) if word in self._binders]
 
     def _select_dynamic(self) -> bool:
-        """Select what ``exec`` and the like may bind of what is needed; whether that was anything new."""
+        """Select statements with ``exec`` and the like that may bind needed names; return whether any was new."""
         found = False
         for index in self._runs_anyway:
             statement = self.plan.statements[index]
@@ -216,7 +216,7 @@ class _Planner:
         return found
 
     def _select_definitions(self) -> None:
-        """Definitions that the class does not need are run too, unless they need something that is not."""
+        """Select definitions that the class does not need too, unless they need something that is not run."""
         statements = self.plan.statements
         rest = [
             index

@@ -1,4 +1,4 @@
-"""What kind of thing a top-level statement is, before anybody asks whether the class needs it."""
+"""Classifies top-level statements, before the plan decides whether the class needs them."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ TF1_ONLY = re.compile(
     r"tensorflow\.(?:placeholder|Session|InteractiveSession|get_variable|variable_scope|global_variables_initializer"
     r"|ConfigProto|contrib|layers|app)(?:\..*)?"
 )
-# Where a notebook's own files live; writing anywhere else is not about the exercise.
+# Folders of a notebook's own files; writing anywhere else is not about the exercise.
 OWN_FOLDERS = ("/content", "/kaggle", "/root", "/home", "/drive", "/gdrive", "/mnt")
 
 
 @dataclass
 class Statement:
-    """One top-level statement with what the rules need to know about it."""
+    """One top-level statement with the facts that the rules need."""
 
     node: ast.stmt
     uses: NameUses
@@ -59,7 +59,7 @@ class Statement:
         return self.node.end_lineno or self.node.lineno
 
     def is_import(self) -> bool:
-        """An import, or an ``if`` or ``try`` around one."""
+        """Return whether it is an import, or an ``if`` or ``try`` around one."""
         if isinstance(self.node, ast.If | ast.Try):
             return not self.is_main_guard() and any(isinstance(node, IMPORTS) for node in self.uses.nodes)
         return isinstance(self.node, IMPORTS)
@@ -75,7 +75,7 @@ class Statement:
         return isinstance(self.node, ast.Pass)
 
     def binds_by_import(self) -> bool:
-        """Whether imports are all that bind the class here."""
+        """Return whether only imports bind the class here."""
         binding = [node for node in self.uses.nodes if CLASS in names_bound_by(node) or may_bring(node, CLASS)]
         return bool(binding) and all(isinstance(node, IMPORTS) for node in binding)
 
@@ -83,7 +83,7 @@ class Statement:
         return self.binds_by_import() and any(is_from_keras(node) for node in self.uses.nodes if may_bring(node, CLASS))
 
     def shell_code(self) -> tuple[str, str] | None:
-        """``shell_line`` or ``magic``, and its text, when the statement is what IPython makes of one."""
+        """Return ``shell_line`` or ``magic``, and its text, when IPython made the statement from one."""
         value = getattr(self.node, "value", None)
         if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
             return None
@@ -118,9 +118,9 @@ def statements_of(tree: ast.Module) -> list[Statement]:
 
 
 def hiding_imports(statements: Sequence[Statement]) -> set[int]:
-    """Imports of Keras' own LSTM below the student's class: run, they would take the class away.
+    """Find imports of Keras' own LSTM below the student's class: when run, they would hide the class.
 
-    A later cell that trains another model does that, in a notebook where the class was already used.
+    A later cell that trains another model does this, in a notebook where the class was used before.
     """
     own_seen, hiding = False, set()
     for index, statement in enumerate(statements):
@@ -132,11 +132,11 @@ def hiding_imports(statements: Sequence[Statement]) -> set[int]:
 
 
 def _changed_by(call: ast.Call, mutators: set[str], *, alone: bool) -> set[str]:
-    """Names whose objects a call may change: of the object that owns the method, or of the arguments.
+    """Collect names whose objects a call may change: of the object that owns the method, or of the arguments.
 
     Args:
-        mutators: functions of the file that change what they are given.
-        alone: the call is a statement, so its value is not what it is there for.
+        mutators: functions of the file that change their arguments.
+        alone: the call is a statement, so its value is not its purpose.
     """
     function, roots = call.func, {root for argument in call.args if (root := root_name(argument)) is not None}
     if isinstance(function, ast.Attribute):
@@ -170,7 +170,7 @@ def _changes_a_parameter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bo
 
 
 def is_configuration(statement: Statement, imported: Imported) -> bool:
-    """A call of its own that sets something up, and no more."""
+    """Return whether it is a lone call that sets something up, and no more."""
     call = getattr(statement.node, "value", None)
     if not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
         return False
@@ -181,7 +181,7 @@ def is_configuration(statement: Statement, imported: Imported) -> bool:
 
 
 def is_patch(statement: Statement, imported: Imported, defined: set[str]) -> bool:
-    """Whether it stores into a class, a function or a module: ``LSTM.call = f``, ``np.abs = g``."""
+    """Return whether it stores into a class, a function or a module: ``LSTM.call = f``, ``np.abs = g``."""
     if statement.is_main_guard():
         return False
     roots = statement.stores_into | {
@@ -195,7 +195,7 @@ def is_patch(statement: Statement, imported: Imported, defined: set[str]) -> boo
 
 
 def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imported: Imported) -> bool:
-    """Whether ``exec``, ``globals()`` and the like could bind one of `names` in the module."""
+    """Return whether ``exec``, ``globals()`` and the like could bind one of `names` in the module."""
     for node in nodes:
         match node:
             case ast.Call(func=ast.Name(id="exec" | "eval"), args=[first, *_]):
@@ -224,16 +224,16 @@ def _mentions(node: ast.Constant, names: set[str]) -> bool:
 
 
 def _is_module_itself(node: ast.AST, imported: Imported) -> bool:
-    """``sys.modules[...]``, ``import_module(...)`` and what else gives the running module."""
+    """Return whether a node gives the running module: ``sys.modules[...]``, ``import_module(...)`` and others."""
     if isinstance(node, ast.Subscript):
         return imported.dotted(node.value) == "sys.modules" or isinstance(node.value, ast.Name)
     return isinstance(node, ast.Call) or imported.dotted(node) == "__main__"
 
 
 def script_effect(statement: Statement, imported: Imported) -> str | None:
-    """Why a statement of a script is run though the class does not need it: what it does is part of what was handed in.
+    """Return why a script's statement is run though the class does not need it: its effect was handed in too.
 
-    In a notebook every cell stands for itself, and ``exit()`` or ``os.kill`` is how Colab is restarted.
+    In a notebook every cell stands alone, and ``exit()`` or ``os.kill`` is a way to restart Colab.
     """
     node = statement.node
     dotted = {imported.dotted(n) or "" for n in statement.uses.nodes if isinstance(n, ast.Attribute | ast.Name)}

@@ -1,8 +1,8 @@
-"""The module that the student's code runs in: what it starts with, and how its statements are run.
+"""The module that the student's code runs in: its initial names, and the way its statements are run.
 
-A student may paste only ``class LSTM``. The module therefore starts with what the course's notebook supplies, and
-whatever the student defines replaces it. It is a real file and a real module in `sys.modules`, because AutoGraph reads
-the source of functions decorated with ``@tf.function``.
+A student may paste only ``class LSTM``. The module therefore starts with the names that the course's notebook supplies,
+and the student's own definitions replace them. It is a real file and a real module in `sys.modules`, because AutoGraph
+reads the source of functions decorated with ``@tf.function``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from scopes import name_uses
 
 MODULE_NAME = "submission"
 FILE_NAME = "submission.py"
-# Less than this without a core does not matter to a statement.
+# A statement may ignore a shorter time without a core.
 LEAST_SECONDS = 0.1
-# Names that a statement brings, and characters of each.
+# Limits on the names that a statement brings, and on the characters of each.
 MAX_BROUGHT = 100
-# Settings in settings are looked at so deep.
+# Depth to which settings inside settings are searched.
 NESTED = 3
 
-# The exercise's cell as the course hands it out: the student's own definition replaces it.
+# The exercise's cell as the course hands it out. The student's own definition replaces it.
 SUPPLIED_CELL = """
 class LSTMCell(tf.keras.Model):
     def __init__(self, h_size):
@@ -58,15 +58,15 @@ class StatementTimeout(Exception):
 
 
 class InputUnavailable(EOFError):
-    """`input()` was called; nobody is there to answer."""
+    """`input()` was called, and nobody can answer."""
 
 
 class EventLoopUnavailable(RuntimeError):
-    """Something waited for what only an event loop can bring; there is none, because it would need sockets."""
+    """The code waited for something that needs an event loop; there is none, because it would need sockets."""
 
 
 class NotebookShell:
-    """Stands for `get_ipython()`: magics and shell lines do nothing here."""
+    """A stand-in for `get_ipython()`: magics and shell lines do nothing here."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *args, **kwargs: None
@@ -101,8 +101,8 @@ class StudentModule:
     def follow(self, sizes: dict[str, int]) -> None:
         """Give the course's names the sizes of a case, and ``x`` other numbers of that case's shape.
 
-        Uploaded classes read the notebook's ``x.shape`` inside ``call``; that must work. One that reads its *numbers*
-        instead of its argument is wrong, and other numbers show it.
+        Uploaded classes read the notebook's ``x.shape`` inside ``call``; that must work. A class that reads its
+        *numbers* instead of its argument is wrong, and other numbers reveal it.
         """
         shape = (sizes["batch"], sizes["timesteps"], sizes["features"])
         for put, role in self._own_sizes:
@@ -118,10 +118,10 @@ class StudentModule:
             self.names[name] = self._of_size(layer, sizes)
 
     def _of_size(self, layer: Any, sizes: dict[str, int]) -> Any:
-        """The notebook's own Keras layer, for the shapes of a case.
+        """Return the notebook's own Keras layer, for the shapes of a case.
 
-        A class may ask it for a shape inside ``call``, which is honest. Once it has been called on the exercise
-        it can answer nothing else. What it answers in a call is NaN all the same, see no_recurrence.py.
+        A class may ask it for a shape inside ``call``, which is honest. Once it has been called on the exercise it can
+        answer nothing else. Its answer in a call is NaN in any case, see no_recurrence.py.
         """
         same = all(sizes[role] == self._canonical[role] for role in ("features", "units"))
         config = layer.get_config()
@@ -140,8 +140,8 @@ class StudentModule:
         download or a plot must not cost the student the class below it.
 
         Args:
-            statements: which of them, counted from 0.
-            on_failure: called with a statement and what it raised.
+            statements: the ones to run, counted from 0.
+            on_failure: called with a statement and its exception.
         """
         wanted = set(statements)
         signal.signal(signal.SIGALRM, self._on_alarm)
@@ -170,7 +170,7 @@ class StudentModule:
         return {name: value for name, value in self.names.items() if is_recurrent(value) and hasattr(value, "units")}
 
     def _build_layers(self) -> None:
-        """In the notebook the Keras layer was called before the class reads its weights; here that call is left out."""
+        """Build the Keras layer: in the notebook a call, left out here, did that before the class reads its weights."""
         sizes = self._canonical
         for layer in self._layers().values():
             if not layer.built:
@@ -178,7 +178,7 @@ class StudentModule:
                     layer.build((sizes["batch"], sizes["timesteps"], sizes["features"]))
 
     def _sizes_by_other_names(self) -> Iterator[tuple[Callable[[int], None], str]]:
-        """Constants such as ``HIDDEN = 32``, alone or in a dictionary, a class or an object of settings.
+        """Find constants such as ``HIDDEN = 32``, alone or in a dictionary, a class or an object of settings.
 
         They are named like a size of the exercise, and have its value.
         """
@@ -198,7 +198,7 @@ class StudentModule:
         return next(sizes, None) if is_measure(name) else None
 
     def _on_alarm(self, _signum: int, _frame: types.FrameType | None) -> None:
-        """What a statement did not get because others had the core does not count against it."""
+        """Extend the timer by the time the statement had no core: that does not count against it."""
         waited = _seconds_without_core()
         missed, self._waited = waited - self._waited, waited
         if missed < LEAST_SECONDS:
@@ -206,8 +206,8 @@ class StudentModule:
         signal.setitimer(signal.ITIMER_REAL, missed)
 
     def execute(self, index: int, statement: ast.stmt, flags: int) -> Any:
-        """Run one statement, the `index`-th; returns the value of one that is an expression."""
-        del index  # for who listens
+        """Run one statement, the `index`-th; return its value when it is an expression."""
+        del index  # for subclasses that listen
         if isinstance(statement, ast.Expr):
             code = compile(ast.Expression(statement.value), FILE_NAME, "eval", flags, dont_inherit=True)
         else:
@@ -221,7 +221,7 @@ Put = Callable[[Any, Any], None]
 
 
 def _held(value: Any) -> tuple[Put, dict[Any, Any]] | None:
-    """What a dictionary, a class or an object of settings holds, and how to put something else there."""
+    """Return the content of a dictionary, a class or an object of settings, and a function that replaces an item."""
     if isinstance(value, dict):
         return value.__setitem__, value
     if isinstance(value, types.SimpleNamespace) or is_plain(value):
@@ -232,7 +232,7 @@ def _held(value: Any) -> tuple[Put, dict[Any, Any]] | None:
 
 
 def _numbers(put: Put, held: dict[Any, Any], depth: int) -> Iterator[tuple[Put, Any, Any]]:
-    """What is held, and what lies in it: ``CONFIG["lstm"]["units"]``."""
+    """Yield items and the items inside them: ``CONFIG["lstm"]["units"]``."""
     for key, value in held.items():
         inner = _held(value) if depth else None
         yield from _numbers(*inner, depth - 1) if inner else [(put, key, value)]
@@ -250,7 +250,7 @@ def _drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
     except StopIteration as done:
         return done.value
     except (RuntimeError, PermissionError) as exc:
-        # It asked for the running loop, or made one: that takes sockets. (A file that is refused has a name.)
+        # It asked for the running loop, or made one: that takes sockets. (The error of a refused file has a file name.)
         if "event loop" not in str(exc) and not (isinstance(exc, PermissionError) and exc.filename is None):
             raise
         raise EventLoopUnavailable(f"await works here for what need not wait: {exc}") from exc
@@ -259,16 +259,16 @@ def _drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _seconds_without_core() -> float:
-    """How long the main thread was ready to run and could not, so far. Source: sched-stats in the kernel's manual."""
+    """Return how long the main thread was ready but had no core. Source: sched-stats in the kernel's manual."""
     try:
         with open("/proc/self/schedstat", encoding="ascii") as schedstat:
             return int(schedstat.read().split()[1]) / 1e9
-    except (OSError, IndexError):  # a kernel that does not say
+    except (OSError, IndexError):  # this kernel does not say
         return 0.0
 
 
 def student_frames(exc: BaseException) -> list[tuple[str, int]]:
-    """The functions and lines of the submission that the exception passed through, outermost first."""
+    """List the functions and lines of the submission that the exception passed through, outermost first."""
     frames = []
     traceback = exc.__traceback__
     while traceback is not None:
@@ -280,7 +280,7 @@ def student_frames(exc: BaseException) -> list[tuple[str, int]]:
 
 
 def brought_by(statement: ast.stmt) -> dict[str, Any]:
-    """``binds``: names that a statement was to bring, ``*`` for all there are; ``module``: where it imports from."""
+    """Return ``binds``: names that a statement would bring, ``*`` for all; and ``module``: where it imports from."""
     binds = sorted(name_uses(statement).binds)
     module = None
     if isinstance(statement, ast.ImportFrom):
@@ -290,12 +290,12 @@ def brought_by(statement: ast.stmt) -> dict[str, Any]:
 
 
 def is_recurrent(value: Any) -> bool:
-    """Whether an object is a recurrent layer or cell as Keras defines it (a subclass of the student's is his own)."""
+    """Return whether an object is a recurrent layer or cell of Keras' own (not a subclass that the student wrote)."""
     kind = type(value)
     recurrent = ".layers.rnn." in kind.__module__ and not kind.__module__.endswith(".time_distributed")
     return recurrent and isinstance(value, tf.keras.layers.Layer)
 
 
 def is_plain(value: Any) -> bool:
-    """Whether an object is of a class that the student wrote, and not a layer, a tensor or something of a library."""
+    """Return whether an object is of a class that the student wrote, and no layer, tensor or object of a library."""
     return type(value).__module__ == MODULE_NAME

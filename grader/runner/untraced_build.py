@@ -1,7 +1,7 @@
 """Builds a model of Keras 3 in its first call, without the symbolic trace that Keras does before it.
 
-Keras traces `call` to have the layers inside build themselves. They do so in the call that follows just as well; what
-is left to do afterwards is what Keras does after the trace: note the path and the shapes, and lock the layer's state.
+Keras traces `call` so that the layers inside build themselves. They do so in the call that follows just as well.
+Afterwards this module does the rest of Keras' work: note the path and the shapes, and lock the layer's state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _active = False
 
 
 def install() -> None:
-    """Called once, in the warm process. Nothing changes outside of `untraced`."""
+    """Install the short way. Called once, in the warm process. Nothing changes outside of `untraced`."""
     module = importlib.import_module("keras.src.layers.layer")
     current_path = importlib.import_module("keras.src.backend.common.name_scope").current_path
     is_default = module.utils.is_default
@@ -44,7 +44,7 @@ def install() -> None:
 
 @contextlib.contextmanager
 def untraced() -> Iterator[None]:
-    """Within this, a student's layer is built by its own first call. For layers whose calls leave nothing behind."""
+    """Let a student's layer be built by its own first call. For layers whose calls leave nothing behind."""
     global _active
     _active = True
     try:

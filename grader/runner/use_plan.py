@@ -1,8 +1,8 @@
-"""Which top-level statements use the class: what copies weights into it and compares its answers, for Task 2.
+"""Finds top-level statements that use the class: they copy weights into it and compare its answers, for Task 2.
 
 The plan for the class (`statement_plan`) leaves such statements out; a run of the notebook itself needs them, with
-everything they read. Training and downloads stay out. For each statement there are facts that help to name a mistake
-when a result turns out not to depend on the models; none of them decides a point.
+everything they read. Training and downloads stay out. Facts about each statement help to name a mistake when a result
+turns out not to depend on the models; none of them decides a point.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ EQUALITY = frozenset({"array_equal", "equal", "assert_array_equal", "assertEqual
 class Use:
     """A statement that is run for Task 2.
 
-    `sides` say whose values it reads: `STUDENT`, `KERAS`. `shape_only`: nothing of these but shapes. `equality`: it
-    asks for exact equality. `assigns_attribute`: it replaces an attribute or item that holds a weight. `reads_weights`:
-    it looks at weights.
+    `sides` say whose values it reads: `STUDENT`, `KERAS`. `shape_only`: it reads only their shapes. `equality`: it asks
+    for exact equality. `assigns_attribute`: it replaces an attribute or item that holds a weight. `reads_weights`: it
+    looks at weights.
     """
 
     statement: int
@@ -48,7 +48,7 @@ class Use:
 
 
 def find_uses(tree: ast.Module, plan: Plan, *, is_script: bool) -> list[Use]:
-    """The statements to run for Task 2, in order; none when nothing of the file uses the class."""
+    """Return the statements to run for Task 2, in order; none when the file never uses the class."""
     finder = _Finder(plan)
     chosen = finder.chosen()
     if not chosen:
@@ -66,7 +66,7 @@ class _Finder:
         self._sides_of_name: dict[str, set[str]] = defaultdict(set)
         self._sides_of_name[CLASS] = {STUDENT}
         self._sides: list[set[str]] = [set() for _ in plan.statements]
-        # Functions may read what is bound below them.
+        # Functions may read names bound below them.
         for _ in range(2):
             for index, statement in enumerate(plan.statements):
                 self._spread(index, statement)
@@ -83,7 +83,7 @@ class _Finder:
             return
         for name in statement.uses.binds | statement.uses.late_binds:
             self._sides_of_name[name] |= sides
-        # A list that answers are put into; a model that weights are copied into stays what it is.
+        # A list that collects answers carries their values; a model that weights are copied into keeps its side.
         for name in statement.stores_into | statement.changes:
             if not self._sides_of_name[name]:
                 self._sides_of_name[name] |= sides
@@ -97,7 +97,7 @@ class _Finder:
         return False
 
     def chosen(self) -> list[int]:
-        """Statements that read the models, and below the first use of the class those that show anything."""
+        """Choose statements that read the models, and below the first use of the class those that show anything."""
         found: list[int] = []
         used = False
         for index, statement in enumerate(self._plan.statements):
@@ -129,7 +129,7 @@ class _Finder:
         )
 
     def _nodes(self, statement: Statement) -> Iterator[ast.AST]:
-        """The nodes of a statement and of the file's functions that it calls, through others too."""
+        """Yield the nodes of a statement and of the file's functions that it calls, also through others."""
         waiting: list[ast.AST] = [statement.node]
         seen: set[str] = set()
         while waiting:
@@ -158,7 +158,7 @@ def _called(call: ast.Call) -> str | None:
 
 
 def _left_out(statement: Statement) -> bool:
-    """Whether a statement trains, fetches or waits. (``np.load`` and ``tf.keras.models.load_model`` fetch too.)"""
+    """Return whether a statement trains, fetches (``np.load`` and ``tf.keras.models.load_model`` too) or waits."""
     names = {name for call in statement.calls if (name := _called(call)) is not None}
     return any(LEFT_OUT.fullmatch(name) for name in names)
 

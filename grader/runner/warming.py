@@ -31,12 +31,12 @@ HIDDEN_OF_TENSORFLOW = ("tensorflow/lite", "tensorflow/libtensorflow_cc.so*", "t
 
 
 def preload(kind: str) -> dict[str, str]:
-    """Import everything that submissions use, and say what that is.
+    """Import everything that submissions use, and return its versions.
 
     Args:
-        kind: ``keras2`` and ``keras3`` are to have no recurrent code; ``notebook2`` and ``notebook3`` keep it.
+        kind: ``keras2`` and ``keras3`` must have no recurrent code; ``notebook2`` and ``notebook3`` keep it.
     Raises:
-        lockdown.Refused: it cannot be taken out.
+        lockdown.Refused: that code cannot be taken out.
     """
     _fill_tables()
     generation = "2" if os.environ.get("TF_USE_LEGACY_KERAS") else "3"
@@ -48,7 +48,7 @@ def preload(kind: str) -> dict[str, str]:
     tf.debugging.disable_traceback_filtering()
     if generation == "3":
         untraced_build.install()
-        # Who asks for Keras 2 by this name gets it: graded under Keras 2.
+        # A submission that asks for Keras 2 by this name gets it: it is graded under Keras 2.
         sys.modules["tf_keras"] = None  # type: ignore[assignment]
         keras.config.disable_traceback_filtering()
     else:
@@ -63,7 +63,7 @@ def preload(kind: str) -> dict[str, str]:
 
 
 def _alias(package: types.ModuleType, name: str) -> None:
-    """Let a package, as far as it is loaded, be imported by another name too: the other Keras would not fit to it."""
+    """Let a loaded package be imported by another name too: the other Keras would not fit it."""
     prefix = package.__name__
     for full, module in list(sys.modules.items()):
         if full == prefix or (full.startswith(f"{prefix}.") and not full.startswith(f"{prefix}.src")):
@@ -74,7 +74,7 @@ def _take_recurrence_out(generation: str) -> None:
     packages = os.path.dirname(os.path.dirname(tf.__file__))
     library = os.path.join(packages, "tensorflow", no_kernels.LIBRARY)
     try:
-        _load_all(LAYERS[generation])  # what is not loaded now cannot be loaded any more
+        _load_all(LAYERS[generation])  # modules not loaded now cannot be loaded later
         replaced = no_recurrence.remove(generation)
         wiped = no_kernels.wipe(library)
     except (OSError, AttributeError, ImportError, KeyError) as exc:  # another version of Keras or TensorFlow
@@ -109,7 +109,7 @@ def _with_bytecode(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _fill_tables() -> None:
-    """Make what every child would make again on first use. No operation runs, and no thread starts."""
+    """Make tables that every child would otherwise make on first use. No operation runs, and no thread starts."""
     np.random.default_rng()
     np.testing.assert_allclose  # noqa: B018  # loaded on first use, which every run makes
     pywrap_xla_ops.get_cpu_kernel_names()

@@ -1,7 +1,7 @@
 """Watches the models of a notebook: which are called, on what input, and with which weights.
 
-A call counts where the student's code makes it; what a model does inside itself does not. At calls that the request
-names, the answer is spoiled after it was computed.
+A call counts where the student's code makes it; calls inside a model do not. At calls that the request names, the
+answer is spoiled after it was computed.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from untraced_build import untraced
 
 MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 16, 400
 STUDENT, KERAS = "student", "keras"
-# Added to an answer. A shift has one sign everywhere, and not one size: a correlation does not see what is equal
-# everywhere. The pattern takes most elements a little down and one in ten far up, and its mean is next to nothing: a
-# measure that lets signs cancel shows it.
+# Added to an answer. A shift has the same sign everywhere but not the same size: a correlation does not notice a
+# constant. The pattern takes most elements a little down and one in ten far up, and its mean is next to nothing: a
+# measure that lets signs cancel reveals itself.
 SHIFT = np.array([0.6, 1.4, 0.8, 1.2], np.float32)
 PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
 
 
 @dataclass
 class Watched:
-    """A model that was called: the student's with the sizes it was called at, or a layer of Keras."""
+    """A model that was called: the student's with its sizes at that call, or a layer of Keras."""
 
     side: str
     model: Any
@@ -45,7 +45,7 @@ class Watched:
 
 
 class Watch:
-    """Args: spoils: call number -> how its answer is spoiled: ``by`` (shift, pattern, keras) and ``amount``."""
+    """A watch on the calls of models. Args: spoils: call number -> ``by`` (shift, pattern, keras) and ``amount``."""
 
     def __init__(self, channel: Channel, shown: Shown, names: dict[str, Any], request: dict[str, Any]) -> None:
         self._channel = channel
@@ -84,7 +84,7 @@ class Watch:
     def _side(self, layer: Any) -> str | None:
         own: Any = self._names.get("LSTM")
         kind = type(layer)
-        # Until the class is defined, the name may stand for what a star import brought.
+        # Until the class is defined, the name may stand for something from a star import.
         if isinstance(own, type) and own.__module__ == MODULE_NAME:
             if isinstance(layer, own) or (kind.__module__ == MODULE_NAME and kind.__name__ == "LSTM"):
                 return STUDENT
@@ -95,7 +95,7 @@ class Watch:
         return KERAS if _is_recurrent(layer) else None
 
     def _wrap_own_methods(self) -> None:
-        """The class's own ``__call__`` hides the one that is watched, and ``model.call(x)`` goes past it."""
+        """Wrap the class's own ``__call__``, which hides the watched one; and ``call``, for ``model.call(x)``."""
         own: Any = self._names.get("LSTM")
         if not isinstance(own, type) or own.__module__ != MODULE_NAME:
             return
@@ -128,7 +128,7 @@ class Watch:
         finally:
             self._inside = False
         array = _as_array(output)
-        if array is None:  # a symbolic call: a functional model is being put together
+        if array is None:  # a symbolic call: part of building a functional model
             return output
         x = _as_array(args[0] if args else next(iter(kwargs.values()), None))
         model = self._watched(side, layer, x, array)
@@ -148,7 +148,7 @@ class Watch:
         return output if spoil is None else self._spoiled(output, array, spoil, args, kwargs)
 
     def _build(self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Keras 3 traces `call` when it builds a model, which takes seconds for a hundred steps: show it one first."""
+        """Show Keras 3 one step first: it traces `call` when it builds, which takes seconds for a hundred steps."""
         x = _as_array(args[0]) if args else None
         if getattr(layer, "built", True) or x is None or x.ndim != 3 or x.shape[1] < 2:
             return
@@ -181,7 +181,7 @@ class Watch:
         self._inside = True
         try:
             return _as_array(self._models[model].model(args[0] if args else next(iter(kwargs.values()))))
-        except Exception:  # it is called on what the student's model takes
+        except Exception:  # its input is one that the student's model takes
             return None
         finally:
             self._inside = False
@@ -199,7 +199,7 @@ class Watch:
         return len(self._models) - 1
 
     def note_weights(self) -> None:
-        """A new moment whenever a weight of a watched model has changed."""
+        """Note a new moment whenever a weight of a watched model has changed."""
         if self._inside or not self._models:
             return
         arrays: dict[str, np.ndarray] = {}
@@ -214,7 +214,7 @@ class Watch:
     def _weights_of(self, watched: Watched) -> dict[str, np.ndarray]:
         try:
             return _keras_weights(watched.model) if watched.side == KERAS else self._own_weights(watched)
-        except Exception:  # who knows what the student put in the place of a weight
+        except Exception:  # the student may have put anything in place of a weight
             return {}
 
     def _own_weights(self, watched: Watched) -> dict[str, np.ndarray]:
@@ -239,7 +239,7 @@ def _keras_weights(layer: Any) -> dict[str, np.ndarray]:
 
 
 def _randomise_biases() -> None:
-    """A fresh layer has zero biases (forget: one), and one that nobody copied would look copied."""
+    """Give fresh layers random biases: they start at zero (forget: one), and uncopied ones would look copied."""
     cell: Any = tf.keras.layers.LSTMCell
     original = cell.build
 
@@ -256,7 +256,7 @@ def _randomise_biases() -> None:
 
 
 def _as_array(value: Any) -> np.ndarray | None:
-    """The numbers of an answer: of the first part, where a layer returns its states too."""
+    """Return the numbers of an answer: of the first part, where a layer returns its states too."""
     if isinstance(value, (list, tuple)) and value:
         value = value[0]
     try:

@@ -1,4 +1,4 @@
-"""What a weight multiplies, which its shape says.
+"""Tells from a weight's shape what it multiplies.
 
 Sizes are distinct, so ``(features, .)`` takes the input and ``(units, .)`` the hidden state; ``4 * units`` columns are
 those of all gates at once.
@@ -18,7 +18,7 @@ from leaves import Leaf, find_leaves
 
 @dataclass
 class Sorted:
-    """Weights by what they multiply: all gates at once, one gate, a bias of either kind; and layers never built."""
+    """Weights sorted by use: all gates at once, one gate, a bias of either kind; and layers never built."""
 
     fused: dict[str, list[Leaf]]
     single: dict[str, list[Leaf]]
@@ -28,13 +28,13 @@ class Sorted:
 
 
 def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
-    """What each weight multiplies, from its shape; its `layout` is set on the way.
+    """Sort weights by what they multiply, told by their shapes; sets the `layout` of each.
 
     A weight may stand as Keras has it, ``(rows, gates * units)``, transposed, or with an axis of its own for the gates.
-    Where a shape can be read in two ways (a square matrix), the layout that fits most of the weights is meant.
+    Where a shape can be read in two ways (a square matrix), the layout that fits most of the weights is used.
     """
     rows = {"kernel": features, "recurrent_kernel": units, "both": features + units}
-    # What a layer of normalisation has for weights is as long as a bias, and none.
+    # Weights of a normalisation layer are as long as a bias, but are none.
     scaling = {leaf.path.rpartition(".")[0] for leaf in leaves if leaf.path.endswith(".gamma")}
     shaped = [leaf for leaf in leaves if leaf.shape is not None and leaf.path.rpartition(".")[0] not in scaling]
     fused: dict[str, list[Leaf]] = {array: [] for array in rows}
@@ -59,7 +59,7 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
         leaf.layout = max(fits[array], key=lambda layout: popular[layout])
         groups[array].append(leaf)
     taken = {id(leaf) for leaf, _, _ in readings}
-    # The kernel of a Dense layer of one unit, ``(units, 1)``, is none.
+    # The kernel of a Dense layer of one unit, ``(units, 1)``, is no bias.
     biases += [leaf for leaf in shaped if id(leaf) not in taken and not leaf.is_kernel]
     for leaf in biases:
         leaf.layout = "gates_last" if leaf.bare == (units, 4) else "plain"
@@ -73,7 +73,7 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
 
 
 def count_gates(model: Any, names: dict[str, Any], features: int, units: int) -> dict[str, int]:
-    """How many gates' worth of ``kernels`` and ``recurrent_kernels`` a model has; one cell has four of each."""
+    """Count the gates' worth of ``kernels`` and ``recurrent_kernels`` in a model; one cell has four of each."""
     found = sort_by_shape(find_leaves(model, names), features, units)
 
     def gates(array: str) -> int:
@@ -86,7 +86,7 @@ MOST_TOLD = 16
 
 
 def gaps(leaves: Sequence[Leaf], features: int, units: int) -> dict[str, Any]:
-    """Why gates get no weights: `misshapen` ones, and gates `without_weights`."""
+    """Report why gates get no weights: `misshapen` ones, and gates `without_weights`."""
     return {
         "misshapen": misshapen(leaves, features, units)[:MOST_TOLD],
         "without_weights": without_weights(leaves, features, units),
@@ -107,7 +107,7 @@ def misshapen(leaves: Sequence[Leaf], features: int, units: int) -> list[dict[st
         gate = gate_of_path(leaf.layer or leaf.path)
         if gate is None or id(leaf) in known or leaf.shape is None or len(leaf.shape) != 2:
             continue
-        # The first one of a gate with as many rows as x has features takes x. h may have any width.
+        # The first matrix of a gate with as many rows as x has features takes x. h may have any width.
         of_x = leaf.shape[0] in (features, features + units)
         again = any((other["gate"], other["expected"][0]) == (gate, leaf.shape[0]) for other in wrong)
         rows = leaf.shape[0] if of_x and not again else units
@@ -136,7 +136,7 @@ def without_weights(leaves: Sequence[Leaf], features: int, units: int) -> dict[s
 
 
 def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
-    """The ways in which a weight of so many rows and gates can have this shape."""
+    """Return the layouts in which a weight of these rows and gates can have this shape."""
     shapes: dict[str, tuple[int, ...]] = {"plain": (rows, gates * units), "transposed": (gates * units, rows)}
     if gates > 1:
         shapes |= {
@@ -149,7 +149,7 @@ def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
 
 
 def laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
-    """Columns of one or four gates, ``(rows, gates * units)`` or ``(gates * units,)``, in the shape of a weight."""
+    """Put columns of one or four gates, ``(rows, gates * units)`` or ``(gates * units,)``, into a weight's shape."""
     if columns.ndim == 2:
         by_gate = columns.reshape(columns.shape[0], gates, -1)
         columns = {
@@ -166,7 +166,7 @@ def laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
 
 
 def as_columns(values: np.ndarray, leaf: Leaf, array: str, gates: int) -> np.ndarray:
-    """The reverse of `laid_out`."""
+    """Reverse `laid_out`."""
     if array == "bias":
         return values.reshape(-1, gates).T.ravel() if leaf.layout == "gates_last" else values.ravel()
     axes = {"stacked": (1, 0, 2), "stacked_transposed": (2, 0, 1), "split": (0, 1, 2), "gates_last": (0, 2, 1)}

@@ -10,12 +10,12 @@ TensorFlow forks children that work; one that has *run* an operation forks child
 
 It is started by path with an empty environment and one open socket. It never sees a byte of a submission (the child
 reads the request itself), and holds no expected value, no seed, no secret. It supervises its children through pidfds
-and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were left behind. On the
-status pipe of each it says once a second, by a blank before the verdict, that it still does.
+and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were left behind. On each
+child's status pipe it sends a blank once a second before the verdict, as a sign of life.
 
 Started as ``zygote.py KIND FD ACCEPTED NODES``: KIND is one of `PROGRAMS`; FD is the control socket;
-ACCEPTED names what the operator agrees to run without; NODES are the device files of the GPU that submissions run on,
-empty for the CPU. CUDA does not survive a fork either, so it is started in each child.
+ACCEPTED names the mechanisms that the operator agrees to run without; NODES are the device files of the GPU that
+submissions run on, empty for the CPU. CUDA does not survive a fork either, so it is started in each child.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ from starvation import Starvation, cpu_seconds, waits
 
 POLL_SECONDS = 0.02
 BEAT_SECONDS = 1.0
-# Who comes back from a poll this late was stopped itself (a container that was paused), and so were its children.
+# A poll that returns this late means that this process was stopped (a paused container), and its children too.
 PAUSE_SECONDS = 0.5
-# A run that has no core most of the time is ended after so many times its wall limit, to be tried again.
+# A run that has no core most of the time is ended after this many times its wall limit, to be tried again.
 STARVED_FACTOR = 3
 REFUSED_EXIT_CODE = 97
-# In /proc/PID/status, in the kernel's order. What was swapped out counts, and so do page tables: touching one page in
-# every 2 MiB of a mapping that can only be read takes a gigabyte of them in a second, and nothing else shows it.
+# In /proc/PID/status, in the kernel's order. Swapped-out memory counts, and so do page tables: touching one page in
+# every 2 MiB of a read-only mapping takes a gigabyte of them in a second, and nothing else shows it.
 USE = re.compile(
     rb"\nRssAnon:\s*(?P<anonymous>\d+) kB\n.*?\nRssShmem:\s*(?P<shared>\d+) kB\n.*?\nVmPTE:\s*(?P<tables>\d+) kB\n"
     rb"VmSwap:\s*(?P<swapped>\d+) kB\n.*?\nThreads:\s*(?P<threads>\d+)\n",
@@ -62,14 +62,15 @@ USE = re.compile(
 STATUS_BYTES = 4096
 DEEPEST_FOLDER = 15
 
-# What each kind of child runs: the module's `preload()` is called here, its `main(request, channel_fd)` in the child.
+# The program of each kind of child: the module's `preload()` is called here, its `main(request, channel_fd)` in the
+# child.
 PROGRAMS = {"reader": "reader"} | dict.fromkeys(("keras2", "keras3", "notebook2", "notebook3"), "driver")
 DESCRIPTORS = (lockdown.REQUEST, lockdown.RESULT, lockdown.STDOUT, lockdown.STDERR)
 
 
 @dataclass
 class Child:
-    """One running submission, as its supervisor sees it."""
+    """One running submission, from its supervisor's view."""
 
     pid: int
     pidfd: int
@@ -85,21 +86,21 @@ class Child:
     reason: str | None = None
 
     def elapsed(self) -> float:
-        """Seconds since it began, without those in which it was paused."""
+        """Return the seconds since it began, without paused time."""
         return time.monotonic() - self.started - self.paused
 
     def own_seconds(self) -> float:
-        """Seconds that it had for itself, as far as is known."""
+        """Return the seconds in which it had a core, as far as is known."""
         return self.elapsed() - self.starvation.seconds
 
     def miss(self) -> float:
-        """Look what it has missed since the last look. Returns: `own_seconds`, which are exact then."""
+        """Add the time missed since the last look. Returns: `own_seconds`, now exact."""
         self.starvation.look(self.elapsed(), cpu_seconds(self.pid), waits(self.pid))
         return self.own_seconds()
 
 
 class Supervisor:
-    """Forks, watches and buries the children; one per zygote, single-threaded."""
+    """Forks, watches and reaps the children; one per zygote, single-threaded."""
 
     def __init__(self, control: socket.socket, run: Callable[[int], None], begin: Callable[[], None]) -> None:
         self._control = control
@@ -111,7 +112,7 @@ class Supervisor:
         self._next_beat = 0.0
 
     def serve(self) -> None:
-        """Until the trusted side closes its end; then nothing is left running."""
+        """Serve until the trusted side closes its end; then nothing is left running."""
         looked = time.monotonic()
         while True:
             events = self._selector.select(POLL_SECONDS if self._children else None)
@@ -152,7 +153,7 @@ class Supervisor:
         return True
 
     def _start(self, order: dict[str, Any], status_fd: int, descriptors: dict[int, int]) -> None:
-        # What is buffered here would be written once more by every child.
+        # Buffered output would be written once more by every child.
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
@@ -163,11 +164,11 @@ class Supervisor:
                 on_failure.callback(os.close, folder_fd)
                 pid = os.fork()
                 on_failure.pop_all()
-        except OSError:  # no folder, or no process to be had: without a verdict the trusted side takes the run for lost
+        except OSError:  # no folder or no process: without a verdict the trusted side counts the run as lost
             return
         if pid == 0:
             self._become_child(order, descriptors, parent)
-        os.set_blocking(status_fd, False)  # who does not read what it is told shall not stop this process
+        os.set_blocking(status_fd, False)  # a reader that does not read must not block this process
         pidfd = os.pidfd_open(pid)
         proc_fd = os.open(f"/proc/{pid}/status", os.O_RDONLY)
         base_memory, _ = _memory_and_threads(proc_fd) or (0, 0)
@@ -188,7 +189,7 @@ class Supervisor:
             code = 1
             self._run(lockdown.REQUEST)
             code = 0
-        except BaseException:  # whatever it was, the child ends here and never becomes a second supervisor
+        except BaseException:  # in any case the child ends here and never becomes a second supervisor
             traceback.print_exc()
         finally:
             try:
@@ -201,7 +202,7 @@ class Supervisor:
         limits = child.limits
         use = _memory_and_threads(child.proc_fd)
         if use is None:
-            # The main thread has ended. If others go on without it, nobody can see their memory any more.
+            # The main thread has ended. If others go on without it, their memory can no longer be measured.
             self._kill(child, None)
             return
         memory, threads = use
@@ -250,7 +251,7 @@ class Supervisor:
         os.close(child.status_fd)
 
     def _tell(self, child: Child, message: bytes) -> bool:
-        """False when nobody wants to know: the trusted side gave this run up."""
+        """Send a message. Returns: False when the trusted side gave this run up."""
         try:
             os.write(child.status_fd, message)
         except BlockingIOError:
@@ -262,7 +263,8 @@ class Supervisor:
     def _end_strays(self) -> None:
         """Kill what a child started and left behind, which only a run without seccomp can.
 
-        As the nearest subreaper this process became its parent. Who dies slowly is collected after a later run.
+        As the nearest subreaper this process became its parent. Processes that die slowly are collected after a later
+        run.
         """
         known = {child.pid for child in self._children.values()}
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
@@ -273,7 +275,7 @@ class Supervisor:
 
 
 def _memory_and_threads(proc_fd: int) -> tuple[int, int] | None:
-    """Bytes of memory that a process takes, and its threads; None when its main thread has ended.
+    """Return the memory of a process in bytes, and its threads; None when its main thread has ended.
 
     Args:
         proc_fd: its /proc/PID/status. It stays open: opening it takes longer than reading, and this is done fifty times
@@ -287,7 +289,7 @@ def _memory_and_threads(proc_fd: int) -> tuple[int, int] | None:
 
 
 def _fills_disk(folder: int, most_bytes: int, most_files: int) -> bool:
-    """Whether there is more in a folder than a run may write, counted until it is.
+    """Return whether a folder holds more than a run may write; counting stops there.
 
     No link is followed, and there is none: a run can make plain files and folders, and neither move nor remove them.
     """
@@ -299,13 +301,13 @@ def _fills_disk(folder: int, most_bytes: int, most_files: int) -> bool:
                 return True
     except FileNotFoundError:  # only without seccomp: something was removed meanwhile; the next poll counts again
         return False
-    except OSError:  # what cannot be counted is too much
+    except OSError:  # a folder that cannot be counted is too full
         return True
     return False
 
 
 def _written(folder: int) -> Iterator[os.stat_result]:
-    """Everything below an open folder. Raises: OSError: a folder is nested too deeply, or cannot be read."""
+    """Yield everything below an open folder. Raises: OSError: a folder is nested too deeply, or cannot be read."""
     pending = ["."]
     while pending:
         path = pending.pop()
@@ -337,9 +339,9 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
         NUMEXPR_NUM_THREADS="1",
         CUDA_VISIBLE_DEVICES="",  # with a GPU too: nothing may start CUDA here
         MPLBACKEND="Agg",
-        # Nowhere to keep a cache or a configuration: the box may write to its run directory only.
+        # No place for a cache or a configuration: the box may write to its run directory only.
         HOME="/nonexistent",
-        # Without this Keras takes its settings from /tmp/.keras, where anybody can put some.
+        # Without this Keras takes its settings from /tmp/.keras, where any user can put some.
         KERAS_HOME="/nonexistent",
     )
     if kind.endswith("2"):
@@ -347,7 +349,7 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
     no_lite.install()
     program = importlib.import_module(PROGRAMS[kind])
     facts = program.preload(kind)
-    # Our own packages are importable here when they are installed in place; submissions have no business with them.
+    # Our own packages are importable here when they are installed in place; submissions do not need them.
     ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != os.path.realpath(ours)]
     return program, facts
