@@ -13,14 +13,15 @@ from contents import Drained, arrays_inside, is_container, opened
 
 #: Names are the student's, and may have any length.
 MAX_NAME = 200
+MAX_MESSAGE = 4000
 # Instructions of an empty body, in any version of Python.
 DOING_NOTHING = frozenset({"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"})
 
 
 def text_of(exc: BaseException) -> str:
-    """Return the message of an exception, whose own code makes it."""
+    """Return the beginning of an exception's message, which the exception's own code makes."""
     try:
-        return str(exc)
+        return str(exc)[:MAX_MESSAGE]
     except Exception as failed:
         return f"(no message: {type(failed).__name__} while it was made)"
 

@@ -59,7 +59,7 @@ class Phases:
             case=case,
             type=names[0],
             bases=names[1:],
-            message=text_of(exc)[:4000],
+            message=text_of(exc),
             lines=[line for _, line in frames[:10] + frames[10:][-10:]],
             in_init=constructing,
         )
