@@ -136,15 +136,16 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) 
 
 def test_pages_of_waiting_fit_the_screen(browser: Browser, page: Page, server) -> None:
     """Queued, with each stage's words in turn, and cancelled. What is shown is kept as it was: queues go on."""
-    file = (f"{LONG}.py", (CORPUS / "wrong_swap_if" / "submission.py").read_bytes())
+    names = ("broken_infinite_call", "wrong_swap_if")
+    endless, waiting = ((f"{LONG}.py", (CORPUS / name / "submission.py").read_bytes()) for name in names)
     data = {"student": f"{LONG} Anna"}
     context = browser.new_context(storage_state=page.context.storage_state())
     shown = context.new_page()
     shown.route("**/static/waiting.js", lambda route: route.abort())
     kept: dict[str, str] = {}
     with server.client() as client:
-        # Of one student one is graded at a time.
-        for _ in range(4):
+        # Of one student one is graded at a time, and the first of these takes until its limit.
+        for file in (endless, waiting):
             last = client.post("/api/v1/submissions", files={"file": file}, data=data).raise_for_status().json()
         address = f"{server.url}/submissions/{last['id']}"
         for language in ("ru", "en"):
