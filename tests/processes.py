@@ -1,4 +1,4 @@
-"""What other processes are, asked while they may end at any moment."""
+"""Asks about other processes, which may end at any moment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parent(pid: int) -> int:
 
 
 def children(pid: int, *, recursive: bool = False) -> list[int]:
-    """What a process has started and what has not ended; with ``recursive`` also what such have started."""
+    """The living children of a process; with ``recursive`` all its descendants."""
     try:
         return [child.pid for child in psutil.Process(pid).children(recursive=recursive)]
     except psutil.NoSuchProcess:

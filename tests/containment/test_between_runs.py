@@ -1,6 +1,6 @@
 """Two submissions that would talk to each other through the box: what one does, another must not find.
 
-What is left (numbers that the kernel gives out in turn, and time) is in docs/threat-model.md.
+docs/threat-model.md names the rest: numbers that the kernel gives out in turn, and time.
 """
 
 from __future__ import annotations

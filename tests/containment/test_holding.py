@@ -132,7 +132,7 @@ def test_code_that_only_looks_like_it_is_not_held(graded, written, place):
     assert (report.status, report.points) == ("passed", 100), (report.error, report.output.stderr[-2000:])
 
 
-# What is not used is not run.
+# Unused code is not run.
 USES = (
     "(log, here, out, kept_out, saved, null, a, own, names, versions, files, has_own, spaces, objects, tensors, kept)"
 )

@@ -38,7 +38,7 @@ class LSTM(tf.keras.Model):
         return tf.zeros((x.shape[0], x.shape[1], self.h_size)) + 0.0 * tf.reduce_sum(h)
 {after}
 """
-# What the course's layer would say, if this process had one; and what a forger says instead.
+# The course's layer would say this, if this process had one; a forger says it instead.
 ANSWER = """
 def answer(name):
     mine = driver()

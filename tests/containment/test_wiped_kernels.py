@@ -65,7 +65,7 @@ ATTACKS = {
     "System V": "pages('shmat', 0, page, 0o40000)",
     "the memory as a file": "os.open('/proc/self/mem', os.O_RDWR)",
 }
-# What a right answer does all the time.
+# Ordinary operations of a right answer.
 HONEST = {
     "a page of its own": "pages('mprotect', own, 4096, 1)",
     "map over it": "pages('mmap', own, 4096, 3, 0x32, -1, 0)",

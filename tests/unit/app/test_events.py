@@ -35,7 +35,7 @@ async def events(
 
 @pytest.fixture
 def places(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """What the queue has said to those who watch."""
+    """The places in the queue that watchers were told."""
     said: list[int | None] = []
     place = service.services.backlog.place
 

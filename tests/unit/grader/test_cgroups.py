@@ -1,4 +1,4 @@
-"""What doctor says of control groups, against folders that look like those of hosts."""
+"""The words of doctor on control groups, for folders that look like those of hosts."""
 
 from __future__ import annotations
 

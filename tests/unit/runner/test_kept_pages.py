@@ -19,7 +19,7 @@ MASK = 0xFFFFFFFF
 
 
 def _answer(name: str, *arguments: int) -> int:
-    """What the program says of a call: classic BPF, as linux/filter.h describes it."""
+    """The answer of the program to a call: classic BPF, as linux/filter.h describes it."""
     number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)
     data = struct.pack("=IIQ6Q", number, 0, 0, *arguments, *[0] * (6 - len(arguments)))
     code = list(struct.iter_unpack("=HBBI", PROGRAM))
