@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import functools
 import os
+import pathlib
 import posix
 import sys
 import types
@@ -24,6 +25,8 @@ ON_DESCRIPTORS = {
     **dict.fromkeys(("write", "writev", "pwrite", "close", "dup", "fdopen", "set_blocking", "sendfile"), 1),
     "dup2": 2,
 }
+#: The names of our modules. Asking all modules for their files would copy, in every run, the memory that holds them.
+OURS = frozenset(path.stem for path in pathlib.Path(__file__).parent.rglob("*.py"))
 
 
 def watch(tell: Tell) -> None:
@@ -34,10 +37,8 @@ def watch(tell: Tell) -> None:
                 setattr(owner, name, _noticing(getattr(owner, name), count, name, tell))
         setattr(owner, "closerange", _noticing_range(os.closerange, tell))  # noqa: B010  # mypy knows it in one only
     builtins.open = _noticing(builtins.open, 1, "open", tell)
-    folder = os.path.dirname(os.path.abspath(__file__)) + os.sep
-    for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(folder) and name != "__main__":
-            sys.modules[name] = _StandIn(module, tell)
+    for name in OURS & sys.modules.keys():
+        sys.modules[name] = _StandIn(sys.modules[name], tell)
 
 
 def _noticing(function: Any, count: int, name: str, tell: Tell) -> Any:

@@ -30,6 +30,7 @@ import plain_dense
 import roles
 import student_module
 import tensorflow as tf
+import variable_names
 import warming
 from building import Builder, call_eagerly
 from channel import Channel, decode
@@ -66,6 +67,7 @@ def main(request_fd: int) -> None:
     own_warnings.show_only_own()
     if not request["prepared"]:
         plain_dense.uninstall()
+        variable_names.uninstall()
     if request["task"] == "notebook":
         notebook_run.run(request, Channel(lockdown.RESULT))
     else:

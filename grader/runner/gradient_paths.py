@@ -42,7 +42,10 @@ OPERATIONS = frozenset(
         *("reshape", "expand_dims", "squeeze", "concat", "concatenate", "stack", "unstack", "split", "slice", "gather"),
         *("reverse", "pad", "repeat", "tile", "zeros", "zeros_like", "ones", "ones_like", "fill", "shape", "rank"),
         *("range", "reduce_sum", "permute_dimensions", "moveaxis", "swapaxes", "dot", "strided_slice", "identity"),
-        *("write", "read", "mark_used", "unbind"),
+        *("write", "read", "mark_used", "unbind", "pow", "sqrt", "rsqrt", "log", "log1p", "expm1", "abs"),
+        *("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erf"),
+        *("elu", "selu", "gelu", "silu", "swish", "mish", "leaky_relu", "softmax", "log_softmax", "softsign"),
+        *("reciprocal", "reduce_mean", "mean", "sum", "l2_normalize", "normalize", "norm", "moments"),
     }
 )
 # Attributes of tensors, layers and containers, and types.

@@ -18,6 +18,7 @@ import numpy as np
 import plain_dense
 import tensorflow as tf
 import untraced_build
+import variable_names
 from tensorflow.python.framework import kernels, op_def_registry
 from tensorflow.python.util import pywrap_xla_ops
 
@@ -43,6 +44,7 @@ def preload(kind: str) -> dict[str, str]:
     keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
     tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
     plain_dense.install(generation)
+    variable_names.install()
     tf.config.experimental.enable_tensor_float_32_execution(False)
     # Keras' filtering wraps every call and rewrites exceptions; we pick the student's own frames ourselves.
     tf.debugging.disable_traceback_filtering()

@@ -127,6 +127,14 @@ ADVERSARIAL: dict[str, dict[str, str]] = {
     "its call": {"input_gate": "self.fcXI.call(x)"},
     "whole numbers": {"input_gate": "self.fcXI(tf.cast(10 * x, tf.int32))"},
     "ragged rows": {"input_gate": "self.fcXI(tf.RaggedTensor.from_tensor(x))"},
+    "a variable's name": {
+        "setup": "self.own = tf.Variable(tf.zeros(2), name='own')",
+        "before": "print(self.cell.own.name, self.cell.own.handle.dtype, self.cell.own)",
+    },
+    "a variable that is gone": {
+        "setup": "self.own = tf.Variable(tf.zeros(2), name='own')",
+        "step": "tf.raw_ops.DestroyResourceOp(resource=self.own.handle)\n        c = c + self.own[0]",
+    },
     "no rows": {"before": "print(self.cell.fcXI(x[:0, 0]).shape)"},
     "a graph of one layer": {"setup": "self.traced = tf.function(self.fcXI)", "input_gate": "self.traced(x)"},
     "double precision": {"dense": ", dtype='float64'"},

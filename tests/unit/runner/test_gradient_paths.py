@@ -52,6 +52,7 @@ PLAIN = [
     {"top": "from typing import Tuple\ndef sigma(z):\n    return 1 / (1 + tf.exp(-z))", "cell": "h = sigma(h)"},
     {"top": "sigma = lambda z: 1.0 / (1.0 + tf.math.exp(-z))", "cell": "h = sigma(h)"},
     {"setup": "self.act = tf.keras.layers.Activation('sigmoid')", "cell": "h = self.act(h)"},
+    *({"cell": f"h = tf.{name}(h)"} for name in ("sin", "math.erf", "nn.softsign", "nn.softmax", "math.log1p", "sqrt")),
     {"after": "model = LSTM(32)\nmodel.compile(optimizer='adam')\nimport numpy as np\nprint(np.array(model.weights))"},
     {"after": "def plot(history):\n    import matplotlib.pyplot as plt\n    plt.plot(history)"},
 ]
@@ -74,6 +75,8 @@ NOT_PLAIN = [
     {"setup": "self.state = tf.Variable(tf.zeros((2, 4)))", "cell": "self.state.assign(h); h = self.state"},
     {"step": "h = tf.Variable(h)"},
     {"step": "h = tf.cast(tf.cast(h * 1e9, tf.int64), tf.float32) / 1e9"},
+    {"step": "h = tf.round(h * 1e9) / 1e9"},
+    {"step": "h = tf.sign(h) * 0.5"},
     {"step": "h = eval('tf.stop_gradient(h)')"},
     {"step": "h = float(h[0, 0]) + 0 * h"},
     {"step": "with tape.stop_recording(): h = h * 1.0"},
