@@ -1,0 +1,353 @@
+"""A whole grade, from the file to the report, with the box's part played by `StudentClass`.
+
+These tests start no process and load no TensorFlow: a grade takes about 30 ms. They see what `grade` asks of the box,
+and what it makes of the answers.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from grader.assignment import Budget
+from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUnavailable
+from grader.pipeline import grade
+from grader.report.model import Status
+from grader.sandbox import Kind, Limits, Outcome
+from grader.submission import Submission
+from reference import ReferenceMismatch, ReferenceUnavailable
+from reference.errors import ReferenceClosed
+from reference.misconceptions import Table
+from reference.misconceptions.table import PLACES
+from tests.unit.grader.student_class import Asked, StudentClass, box, reading, request_of
+
+#: A table without mistakes: building the real one takes seconds, and tests/unit/grader/test_explanation.py looks at it.
+KNOWN_MISTAKES = Table(np.empty((0, 2), np.int16), np.empty((PLACES, 0), np.float32), np.empty(0, np.float32))
+
+
+class Answers:
+    """The reference store, with the oracle's answers; `failure` is raised instead."""
+
+    def __init__(self, cases, failure=None):
+        self._cases, self._failure = cases, failure
+
+    def load(self, specs, *, digest):
+        if self._failure is not None:
+            raise self._failure
+        return self._cases
+
+    def table(self, case):
+        return KNOWN_MISTAKES
+
+
+@pytest.fixture
+def graded(assignment, cases):
+    """Grade a file in this box, under an assignment with some keys changed."""
+
+    def run(sandbox, content=b"class LSTM: ...", *, failure=None, progress=None, artefacts=None, **changes):
+        return grade(
+            Submission("lstm.py", content),
+            assignment.model_copy(update=changes),
+            sandbox=sandbox,
+            references=Answers(cases, failure),
+            progress=progress,
+            artefacts=artefacts,
+        )
+
+    return run
+
+
+@pytest.fixture
+def is_published(cases):
+    """Return whether a question has the numbers that the assignment publishes."""
+    return lambda asked: any(np.array_equal(asked.case.x, case.x) for case in cases)
+
+
+def wrong(asked: Asked) -> np.ndarray:
+    return np.zeros_like(asked.case.expected)
+
+
+def kinds(sandbox):
+    return [kind for kind, _, _ in sandbox.requests]
+
+
+def check(report, name):
+    [found] = [each for each in report.checks if each.id == name]
+    return found
+
+
+def earned(report):
+    return {each.id: each.points for each in report.checks if each.points}
+
+
+def codes(report):
+    return [diagnosis.code for diagnosis in report.diagnoses]
+
+
+# --- one run is enough ------------------------------------------------------------------------------------------------
+
+
+def test_a_right_class_is_asked_in_one_run_and_earns_everything(graded):
+    sandbox, stages = StudentClass().sandbox(), []
+    report = graded(sandbox, progress=stages.append)
+    assert (report.status, report.points, codes(report)) == (Status.PASSED, 100, [])
+    assert kinds(sandbox) == [Kind.READER, Kind.KERAS3]
+    assert stages == ["reading", "reference", "running", "checking"]
+    assert list(report.timing.phases) == ["reading", "reference", "call", "checking"]
+
+
+def test_the_box_is_told_no_answer_and_no_name_of_a_case(graded, cases):
+    sandbox = StudentClass().sandbox()
+    graded(sandbox)
+    sent, arrays = request_of(sandbox, run=0)
+    assert not {case.spec.id for case in cases} & {question["id"] for question in sent["questions"]}
+    held = [array.tobytes() for array in arrays.values()]
+    assert not [case.spec.id for case in cases if case.expected.tobytes() in held]
+    assert [case.spec.id for case in cases if case.x.tobytes() in held] == [case.spec.id for case in cases]
+
+
+def test_wrong_numbers_earn_what_is_right_about_the_class_itself(graded):
+    report = graded(StudentClass(wrong).sandbox())
+    assert (report.status, earned(report)) == (Status.FAILED, {"contract": 10})
+    assert check(report, "equivalence").code == "wrong_values"
+    assert codes(report) == ["constant_output"]
+
+
+def test_an_answer_of_another_shape_is_not_compared(graded):
+    report = graded(StudentClass(lambda asked: asked.case.expected[..., :-1]).sandbox())
+    assert (report.status, earned(report), codes(report)) == (Status.FAILED, {}, ["wrong_shape"])
+    assert (report.cases[0].shape, report.cases[0].max_abs_error) == ([2, 100, 31], None)
+
+
+def test_a_wrong_hidden_case_costs_the_points_of_hidden_cases(graded, cases):
+    hidden = next(case for case in cases if case.spec.category == "larger_values")
+    report = graded(StudentClass(lambda asked: asked.case.expected * (asked.case.x.shape != hidden.x.shape)).sandbox())
+    assert earned(report) == {"contract": 10, "equivalence": 50, "statelessness": 10, "trainability": 10}
+    assert check(report, "generalisation").params["categories"] == ["larger_values"]
+    assert [case.id for case in report.cases if case.max_abs_error] == [hidden.spec.id]
+
+
+def test_an_answer_that_needs_built_in_code_has_no_numbers_and_is_not_the_students(graded):
+    used = {"name": "LSTMCell", "layer": "LSTM", "line": 2, "is_global": False}
+    report = graded(StudentClass(lambda asked: asked.case.expected * np.nan, built_in=[used]).sandbox())
+    assert (report.status, earned(report)) == (Status.FAILED, {"contract": 10})
+    own_work = check(report, "own_work")
+    assert (own_work.status, own_work.code, own_work.params["line"]) == ("failed", "uses_builtin_lstm", 2)
+
+
+def test_a_file_without_the_class_is_no_valid_submission(graded):
+    report = graded(StudentClass(found=False).sandbox())
+    assert (report.status, report.points, codes(report)) == (Status.INVALID_SUBMISSION, 0, ["no_lstm_class"])
+
+
+def test_a_look_at_the_result_pipe_holds_an_attempt_and_leaves_its_points(graded):
+    look = {"event": "attempt", "code": "result_pipe", "what": "os.write", "line": 2}
+    report = graded(StudentClass(events=[look]).sandbox())
+    assert (report.is_held, report.points) == (True, 100)
+    assert not graded(StudentClass().sandbox()).is_held
+
+
+def test_a_second_answer_to_one_question_is_forged_and_nothing_of_the_run_counts(graded):
+    sandbox = StudentClass(again=True).sandbox()
+    report = graded(sandbox, keras="3")
+    assert (report.status, report.points, codes(report)) == (Status.INVALID_OUTPUT, 0, ["forged_result"])
+    assert report.is_held
+
+
+def test_a_run_that_claims_its_end_before_its_answers_is_forged(graded):
+    report = graded(StudentClass(answers=0).sandbox(), keras="3")
+    assert (report.status, codes(report)) == (Status.INVALID_OUTPUT, ["forged_result"])
+
+
+def test_lines_of_a_notebook_are_those_of_its_cells(graded):
+    cells = [{"index": 1, "first_line": 1, "last_line": 2}, {"index": 4, "first_line": 3, "last_line": 5}]
+    read = reading(format="ipynb", source="import numpy as np\n\nclass LSTM:\n    a = 1\n    b = 1 / 0", cells=cells)
+    raises = StudentClass(raises=ZeroDivisionError("division by zero"), line=5)
+    report = graded(box({Kind.KERAS3: raises.run, Kind.KERAS2: raises.run}, read))
+    assert [frame.model_dump() for frame in report.error.traceback] == [
+        {"file": "cell 5", "line": 3, "code": "b = 1 / 0"}
+    ]
+    [diagnosis] = report.diagnoses
+    assert (diagnosis.params["file"], diagnosis.params["line"]) == ("cell 5", 3)
+
+
+def test_the_numbers_of_public_cases_are_kept_for_pictures_and_no_others(graded, cases):
+    kept = {}
+    report = graded(StudentClass().sandbox(), artefacts=kept.__setitem__)
+    assert [case.id for case in report.cases if case.arrays] == [cases[0].spec.id]
+    assert list(kept) == [report.cases[0].arrays]
+
+
+# --- a second run answers what the first leaves open ------------------------------------------------------------------
+
+
+def test_weights_without_names_are_settled_by_their_numbers_in_a_second_run(graded):
+    right = 17
+    student = StudentClass(lambda asked: asked.case.expected + 0.1 * (asked.candidate - right), candidates=24)
+    sandbox = student.sandbox()
+    report = graded(sandbox)
+    assert kinds(sandbox) == [Kind.READER, Kind.KERAS3, Kind.KERAS3]
+    assert [request_of(sandbox, run)[0]["candidate"] for run in (0, 1)] == [None, right]
+    assert (report.points, report.extraction.roles_from) == (100, "numbers")
+
+
+def test_a_model_that_is_right_only_when_fresh_keeps_something_between_calls(graded):
+    student = StudentClass(lambda asked: asked.case.expected + (0.1 if asked.reused and not asked.second else 0))
+    sandbox = student.sandbox()
+    report = graded(sandbox)
+    again, _ = request_of(sandbox, run=1)
+    assert len(again["questions"]) == 3
+    assert all(question["fresh"] for question in again["questions"])
+    assert not again["probes"]
+    assert check(report, "statelessness").code == "state_kept_between_calls"
+    assert earned(report) == {"contract": 10, "equivalence": 50, "generalisation": 20, "trainability": 10}
+
+
+def test_published_numbers_known_by_heart_are_asked_again_with_others_and_earn_nothing(graded, is_published):
+    student = StudentClass(lambda asked: asked.case.expected * is_published(asked))
+    sandbox = student.sandbox()
+    report = graded(sandbox)
+    assert len(kinds(sandbox)) == 3
+    again, _ = request_of(sandbox, run=1)
+    assert len(again["questions"]) == 1
+    assert earned(report).get("generalisation", 0) == 0
+
+
+# --- Keras 2 ----------------------------------------------------------------------------------------------------------
+
+RAISES = StudentClass(raises=AttributeError("module 'keras' has no attribute 'engine'"))
+
+
+def test_auto_grades_under_keras_2_a_class_that_raises_under_keras_3(graded):
+    sandbox, stages = RAISES.sandbox(under_keras2=StudentClass()), []
+    report = graded(sandbox, keras="auto", progress=stages.append)
+    assert (report.points, kinds(sandbox)[1:]) == (100, [Kind.KERAS3, Kind.KERAS2])
+    assert "running_keras2" in stages
+    assert report.error is None
+    assert [advisory.code for advisory in report.advisories] == ["keras_generation_used"]
+
+
+def test_auto_keeps_the_run_under_keras_3_where_keras_2_earns_no_more(graded):
+    report = graded(RAISES.sandbox(under_keras2=StudentClass(found=False)), keras="auto")
+    assert (report.status, report.error.type) == (Status.RUNTIME_ERROR, "AttributeError")
+
+
+@pytest.mark.parametrize(("keras", "kind"), [("3", Kind.KERAS3), ("2", Kind.KERAS2)])
+def test_an_assignment_may_ask_for_one_keras_only(graded, keras, kind):
+    sandbox = RAISES.sandbox()
+    assert graded(sandbox, keras=keras).status == Status.RUNTIME_ERROR
+    assert kinds(sandbox) == [Kind.READER, kind]
+
+
+def test_wrong_numbers_are_not_tried_under_keras_2(graded):
+    sandbox = StudentClass(wrong).sandbox(under_keras2=StudentClass())
+    assert graded(sandbox, keras="auto").points == 10
+    assert Kind.KERAS2 not in kinds(sandbox)
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("killed_for", "status", "code"),
+    [
+        ("wall", Status.TIME_LIMIT, "timeout"),
+        ("cpu", Status.TIME_LIMIT, "timeout"),
+        ("memory", Status.MEMORY_LIMIT, "memory"),
+        ("output", Status.OUTPUT_LIMIT, "output_flood"),
+        ("threads", Status.RUNTIME_ERROR, "too_many_threads"),
+    ],
+)
+def test_a_run_that_a_limit_ends_is_named_after_the_limit_and_keeps_its_answers(graded, killed_for, status, code):
+    report = graded(StudentClass(ended={"killed_for": killed_for}, answers=5).sandbox())
+    assert (report.status, codes(report)) == (status, [code])
+    assert 0 < len([case for case in report.cases if case.max_abs_error == 0]) < len(report.cases)
+
+
+def test_all_runs_of_a_submission_share_one_budget(graded):
+    slow = StudentClass(raises=RuntimeError("no"), ended={"cpu_seconds": 8.0, "wall_seconds": 9.0})
+    late = StudentClass(raises=RuntimeError("no"), ended={"killed_for": "cpu", "cpu_seconds": 2.0})
+    sandbox = slow.sandbox(under_keras2=late)
+    graded(sandbox, limits=Limits(cpu_seconds=8), budget=Budget(cpu_seconds=10))
+    granted = [limits.cpu_seconds for kind, _, limits in sandbox.requests if kind is not Kind.READER]
+    assert granted == [8, 2]
+
+
+def test_a_submission_that_used_its_budget_up_is_not_run_again(graded):
+    endless = StudentClass(ended={"killed_for": "cpu", "cpu_seconds": 8.0}, raises=RuntimeError())
+    sandbox = endless.sandbox()
+    report = graded(sandbox, limits=Limits(cpu_seconds=8), budget=Budget(cpu_seconds=8))
+    assert kinds(sandbox) == [Kind.READER, Kind.KERAS3]
+    assert (report.status, report.points) == (Status.TIME_LIMIT, 0)
+
+
+# --- files that cannot be read ----------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_no_code_is_never_run(graded):
+    error = {"code": "syntax_error", "params": {"message": "invalid syntax"}, "line": 2}
+    sandbox = box({}, reading(format="py", error=error))
+    report = graded(sandbox)
+    assert (report.status, report.points, codes(report)) == (Status.INVALID_SUBMISSION, 0, ["syntax_error"])
+    assert kinds(sandbox) == [Kind.READER]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        pytest.param(reading().model_copy(update={"killed_for": "cpu"}), id="takes too long to parse"),
+        pytest.param(reading().model_copy(update={"exit_code": -11}), id="crashes the parser"),
+        pytest.param(Outcome(result=b"\0\0"), id="makes the parser send garbage"),
+        pytest.param(reading(format="exe"), id="makes the parser lie"),
+    ],
+)
+def test_a_file_that_breaks_its_reader_is_the_students_and_never_run(graded, outcome):
+    report = graded(box({}, outcome))
+    assert (report.status, codes(report)) == (Status.INVALID_SUBMISSION, ["too_complex"])
+
+
+def test_a_file_that_is_too_large_never_comes_to_the_box(graded, assignment):
+    sandbox = box({})
+    report = graded(sandbox, b"#" * (assignment.upload.upload_bytes + 1))
+    assert (codes(report), sandbox.requests) == (["file_too_large"], [])
+
+
+# --- our own failure --------------------------------------------------------------------------------------------------
+
+
+def raising(exc):
+    def run(request):
+        raise exc
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [RunLost("no core"), SandboxStartFailed("no start"), SandboxUnavailable("no Landlock"), SandboxClosed("closed")],
+    ids=repr,
+)
+@pytest.mark.parametrize("kind", [Kind.READER, Kind.KERAS3, Kind.KERAS2])
+def test_a_box_that_fails_is_never_the_students_zero(graded, exc, kind):
+    runs = {Kind.KERAS3: RAISES.run, Kind.KERAS2: StudentClass().run}
+    report = graded(box(runs | {kind: raising(exc)}))
+    assert (report.status, report.points, report.score) == (Status.INTERNAL_ERROR, None, None)
+    assert (report.error.type, report.error.message) == (type(exc).__name__, "")
+    assert {each.code for each in report.checks} == {"internal_error"}
+
+
+@pytest.mark.parametrize("failure", [ReferenceMismatch("they differ"), ReferenceUnavailable("no Keras")], ids=repr)
+def test_answers_that_are_missing_are_our_failure(graded, failure):
+    sandbox = StudentClass().sandbox()
+    report = graded(sandbox, failure=failure)
+    assert (report.status, report.points) == (Status.INTERNAL_ERROR, None)
+    assert kinds(sandbox) == [Kind.READER]
+
+
+@pytest.mark.parametrize("closed", [SandboxClosed("closed"), ReferenceClosed("closed")], ids=repr)
+def test_a_grade_that_our_own_stop_ends_is_no_error_in_the_log(graded, caplog, closed):
+    with caplog.at_level(logging.INFO, "grader"):
+        graded(StudentClass().sandbox(), failure=closed)
+    assert [(each.message, each.levelname) for each in caplog.records] == [("grading_ended", "INFO")]
