@@ -109,6 +109,7 @@ class Reading(ReadingModel):
     global_x: list[GlobalX] = []
     homoglyphs: list[Homoglyph] = []
     unpack_names: Annotated[list[list[str]], Field(max_length=200)] = []
+    joined: Literal["xh", "hx"] | None = None
     uses: list[Use] = []
     only_computes: bool = False
     lets_gradients_through: bool = False

@@ -62,6 +62,8 @@ class Roles:
 
     candidate: int | None = None
     pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)
+    # The order of x and h in a joined input, where it is supposed.
+    joined: Literal["xh", "hx"] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,11 @@ class Execution:
             return ()
         return tuple(failed for failed in self.statements_failed if failed.type in NOT_IN_MODULE)
 
+    @property
+    def takes_joined(self) -> bool:
+        """Return whether weights take x and h joined, in an order that only numbers settle."""
+        return self.parts is not None and any(role.startswith("fcXH") for role in self.parts.roles)
+
     def came(self) -> tuple[bool, bool, bool, int]:
         """Return how far the run got: to a class, a model, known weights, and the number of answers."""
         return (
@@ -196,18 +203,35 @@ class Runner:
 
     def _run(self, generation: str, plans_passed_over: int = 0) -> Execution:
         self._plans_passed_over = plans_passed_over
-        roles = Roles()
-        execution, trial = self._once(generation)
-        if trial is not None:
-            chosen = self._choose(*trial)
-            roles = chosen or Roles(0)
-            execution, _ = self._once(generation, roles)
-            execution = replace(execution, roles_from="numbers", roles=roles)
-            if chosen is None and execution.parts is not None:
-                execution = replace(execution, roles_from=None, parts=execution.parts.model_copy(update={"roles": {}}))
-        return self._ask_otherwise(self._retry_fresh(execution, roles), roles)
+        joined = self._reading.joined
+        execution = self._under(generation, joined)
+        if joined and execution.answers and execution.takes_joined and not self._fits(execution):
+            execution = self._under(generation, None)  # the source was misread, or the mistake is unknown
+        return self._ask_otherwise(self._retry_fresh(execution))
 
-    def _retry_fresh(self, execution: Execution, roles: Roles) -> Execution:
+    def _under(self, generation: str, joined: Literal["xh", "hx"] | None) -> Execution:
+        """Run under a supposed order of x and h in joined inputs; None: any, numbers choose."""
+        roles = Roles(joined=joined)
+        execution, trial = self._once(generation, roles)
+        if trial is None:
+            return replace(execution, roles=roles)
+        chosen = self._choose(*trial)
+        roles = replace(chosen or Roles(0), joined=joined)
+        execution, _ = self._once(generation, roles)
+        execution = replace(execution, roles_from="numbers", roles=roles)
+        if chosen is None and execution.parts is not None:
+            execution = replace(execution, roles_from=None, parts=execution.parts.model_copy(update={"roles": {}}))
+        return execution
+
+    def _fits(self, execution: Execution) -> bool:
+        """Return whether answers are right or have a known mistake, which shows that the weights were read rightly."""
+        case = search_case(self._cases)
+        answer = execution.answers.get(case.spec.id)
+        return any(self._close(execution, id) for id in execution.answers) or (
+            answer is not None and explain({case.spec.id: answer.content}, [case], self._table_of) is not None
+        )
+
+    def _retry_fresh(self, execution: Execution) -> Execution:
         """Ask again with fresh models, when a reused model is wrong and a fresh one is right."""
         right = [
             id for id, answer in execution.answers.items() if self._close(execution, id) and not answer.output.reused
@@ -221,7 +245,7 @@ class Runner:
         ]
         if not right or not doubtful:
             return execution
-        again, _ = self._once(execution.generation, roles, self._examiner.only(doubtful, doubtful))
+        again, _ = self._once(execution.generation, execution.roles, self._examiner.only(doubtful, doubtful))
         cured = [case.spec.id for case in doubtful if self._close(again, case.spec.id)]
         return replace(
             execution,
@@ -230,7 +254,7 @@ class Runner:
             fresh_only=tuple(cured),
         )
 
-    def _ask_otherwise(self, execution: Execution, roles: Roles) -> Execution:
+    def _ask_otherwise(self, execution: Execution) -> Execution:
         """Ask a fresh model again, when a case's own numbers are right and others of its sizes are wrong.
 
         If the fresh model is wrong too, the answer was known by heart; if it is right, the old model kept something.
@@ -249,7 +273,7 @@ class Runner:
         asked = [others[case.spec.id] for case in doubtful]
         # The exercise's own case was answered in time, so it can be again, but not on a model built on all its steps.
         fresh = asked if doubtful[0].spec.id in execution.fresh_only else asked[1:]
-        again, _ = self._once(execution.generation, roles, self._examiner.only(asked, fresh))
+        again, _ = self._once(execution.generation, execution.roles, self._examiner.only(asked, fresh))
         right = {case.spec.id: self._close(again, other.spec.id) for case, other in zip(doubtful, asked, strict=True)}
         return replace(
             execution,
@@ -303,6 +327,7 @@ class Runner:
             "unpack_names": reading.unpack_names,
             "candidate": roles.candidate,
             "pairing": dict(roles.pairing),
+            "joined": roles.joined,
             "plans_passed_over": self._plans_passed_over,
             "prepared": self._prepared,
             "only_computes": reading.only_computes,

@@ -352,18 +352,11 @@ class Driver:
     def _find_parts(self, sizes: Sizes, built: Built) -> None:
         """Find the weights of a new model, and report their roles for the first one."""
         leaves = find_leaves(built.model, self._module.names)
-        built.candidates, evidence = roles.candidates(
-            leaves, sizes["features"], sizes["units"], self._request["unpack_names"], self._pairing
-        )
+        built.candidates, evidence = self._candidates(leaves, sizes)
         peepholes, behind = self._peepholes(leaves, sizes, built)
         if peepholes or behind:
-            built.candidates, evidence = roles.candidates(
-                [leaf for leaf in leaves if leaf not in (*peepholes, *behind)],
-                sizes["features"],
-                sizes["units"],
-                self._request["unpack_names"],
-                self._pairing,
-            )
+            others = [leaf for leaf in leaves if leaf not in (*peepholes, *behind)]
+            built.candidates, evidence = self._candidates(others, sizes)
             for candidate in built.candidates:
                 candidate.peepholes = peepholes
         if not self._models:
@@ -379,6 +372,12 @@ class Driver:
                 **self._untracked(built, assignment),
                 **gaps(leaves, sizes["features"], sizes["units"]),
             )
+
+    def _candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[roles.Assignment], str | None]:
+        request = self._request
+        return roles.candidates(
+            leaves, sizes["features"], sizes["units"], request["unpack_names"], self._pairing, request["joined"]
+        )
 
     def _names_in_code(self) -> Iterator[str]:
         return (name for code in own_codes(self._module.names) for name in code.co_names)
@@ -502,14 +501,15 @@ class Driver:
         answers: list[dict[str, np.ndarray]] = []
         places: list[list[str]] = []
         leaves = find_leaves(built.model, self._module.names)
-        features, units = case["features"], case["units"]
         few_steps = tf.abs(x[:, :2]) + 0.5
         repeats = self._repeats(built, x)
         self._pairing = {}
         if repeats:  # else a change cannot be traced to a weight
             with contextlib.suppress(Exception):  # two steps are our idea, not the exercise's
-                self._pairing = roles.find_pairing(leaves, features, units, lambda: np.array(built.model(few_steps)))
-        candidates, _ = roles.candidates(leaves, features, units, self._request["unpack_names"], self._pairing)
+                self._pairing = roles.find_pairing(
+                    leaves, case["features"], case["units"], lambda: np.array(built.model(few_steps))
+                )
+        candidates, _ = self._candidates(leaves, case)
         weights = self._weights(case)
         for candidate in candidates:
             roles.inject(candidate, weights)

@@ -19,7 +19,7 @@ import review
 from call_effects import only_computes
 from class_facts import global_x, near_class
 from decoding import INVISIBLE_SPACE, Unreadable, binary_kind, decode, is_html, is_link
-from gate_order import unpack_names
+from gate_order import joined, unpack_names
 from gradient_paths import lets_gradients_through
 from lockdown import RESULT
 from module_text import CLASS_TEXT, Module, code_cell, notebook_code, understood
@@ -75,7 +75,8 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         - ``skipped``, one for each cell and code: ``index``, ``code``, ``params`` (with lines of the cell).
         - ``class_line``: of the last binding of LSTM; ``call_site``: ``args`` and ``kwargs`` as source text, or None.
         - ``global_x``: ``line``, ``shape_only``; ``homoglyphs``: ``name``, ``looks_like``, ``line``.
-        - ``unpack_names``: names of four-way splits in the class; ``advisories``: ``code``, ``params``, ``line``.
+        - ``unpack_names``: names of four-way splits in the class; ``joined``: ``xh``, ``hx`` or None, see `gate_order`.
+        - ``advisories``: ``code``, ``params``, ``line``.
         - ``result_files``: lines that write files such as graders write.
         - ``only_computes``: whether calls of the class leave nothing behind, as `call_effects` sees it.
         - ``lets_gradients_through``: whether nothing named in it could cut a gradient, as `gradient_paths` sees it.
@@ -94,6 +95,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         "global_x": [],
         "homoglyphs": [],
         "unpack_names": [],
+        "joined": None,
         "uses": [],
         "result_files": [],
         "only_computes": False,
@@ -172,6 +174,7 @@ def _describe(module: Module, result: Result) -> None:
     result["result_files"] = review.result_files(plan.statements)
     result["homoglyphs"] = homoglyphs(plan)
     result["unpack_names"] = unpack_names(plan)
+    result["joined"] = joined(plan)
     result["uses"] = [
         {**vars(use), "sides": sorted(use.sides)} for use in find_uses(module.tree, plan, is_script=module.is_script)
     ]

@@ -54,24 +54,28 @@ def candidates(
     units: int,
     unpack_names: Sequence[Sequence[str]],
     pairing: dict[str, list[int]] | None = None,
+    joined: str | None = None,
 ) -> tuple[list[Assignment], str | None]:
     """List all assignments of roles that the evidence allows, and the kind of that evidence.
 
     Args:
         pairing: as `find_pairing` returns it, for weights whose names say nothing.
+        joined: the supposed order of x and h in a joined input; None: both are possible.
     Returns:
         one assignment and ``"names"`` when names settle it; several and ``"numbers"`` when a trial must decide; none
         and None when there is nothing to assign.
     """
     found = sort_by_shape(leaves, features, units)
     if any(found.fused.values()):
-        return _fused_candidates(found, unpack_names)
-    return _single_candidates(found, pairing or {})
+        return _fused_candidates(found, unpack_names, joined)
+    return _single_candidates(found, pairing or {}, joined)
 
 
-def _fused_candidates(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> tuple[list[Assignment], str | None]:
+def _fused_candidates(
+    found: Sorted, unpack_names: Sequence[Sequence[str]], joined: str | None
+) -> tuple[list[Assignment], str | None]:
     orders, evidence = _fused_orders(found.fused, unpack_names)
-    splits = ("xh", "hx") if found.fused["both"] else ("",)
+    splits = _splits(found.fused, joined)
     assignments = []
     for order, split in itertools.product(orders, splits):
         assignment = Assignment()
@@ -80,7 +84,14 @@ def _fused_candidates(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> t
         kernel_paths = [leaf.path for leaf in found.fused["kernel"] + found.fused["both"]]
         _assign_biases(assignment, found.fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
         assignments.append(assignment)
-    return assignments, evidence if len(assignments) == 1 else "numbers"
+    return assignments, evidence if splits == ("",) and len(assignments) == 1 else "numbers"
+
+
+def _splits(groups: dict[str, list[Leaf]], joined: str | None) -> tuple[str, ...]:
+    """List the possible orders of rows in a weight that takes x and h joined."""
+    if not groups.get("both"):
+        return ("",)
+    return (joined,) if joined else ("xh", "hx")
 
 
 def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], str | None]:
@@ -93,7 +104,9 @@ def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[
     return ["".join(order) for order in itertools.permutations(GATES)], "numbers"
 
 
-def _single_candidates(found: Sorted, pairing: dict[str, list[int]]) -> tuple[list[Assignment], str | None]:
+def _single_candidates(
+    found: Sorted, pairing: dict[str, list[int]], joined: str | None
+) -> tuple[list[Assignment], str | None]:
     groups = {array: leaves for array, leaves in found.single.items() if leaves}
     if not groups:
         return [], None
@@ -109,11 +122,11 @@ def _single_candidates(found: Sorted, pairing: dict[str, list[int]]) -> tuple[li
         named | {array: dict(zip(order, leaves, strict=True)) for array, leaves in ordered.items()}
         for order in (itertools.permutations(GATES) if opaque else [GATES])
     ]
-    splits = ("xh", "hx") if "both" in groups else ("",)
+    splits = _splits(groups, joined)
     assignments = [
         _single_assignment(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
     ]
-    return assignments, evidence if len(assignments) == 1 else "numbers"
+    return assignments, evidence if splits == ("",) and len(assignments) == 1 else "numbers"
 
 
 def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:

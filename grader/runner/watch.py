@@ -54,6 +54,7 @@ class Watch:
         self._candidate = request["candidate"] or 0
         self._unpack_names = request["unpack_names"]
         self._pairing = request["pairing"]
+        self._joined = request["joined"]
         self._only_computes = request["prepared"] and request["only_computes"]
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
         self._models: list[Watched] = []
@@ -221,7 +222,9 @@ class Watch:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
         leaves = find_leaves(watched.model, self._names)
-        found, _ = roles.candidates(leaves, watched.features, watched.units, self._unpack_names, self._pairing)
+        found, _ = roles.candidates(
+            leaves, watched.features, watched.units, self._unpack_names, self._pairing, self._joined
+        )
         if not found:
             return {}
         return roles.collect(found[min(self._candidate, len(found) - 1)], watched.features, watched.units)

@@ -106,6 +106,7 @@ class NotebookRunner:
             "unpack_names": reading.unpack_names,
             "candidate": self._roles.candidate,
             "pairing": dict(self._roles.pairing),
+            "joined": self._roles.joined,
             "supply_layer": not any("keras" in use.sides for use in reading.uses),
             "prepared": self._prepared,
             "only_computes": reading.only_computes,

@@ -131,3 +131,22 @@ def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:
 )
 def test_other_unpacking_is_no_split(read, line: str) -> None:
     assert read(in_call(line))["unpack_names"] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "order"),
+    [
+        ("z = tf.concat([x, h], 1)", "xh"),
+        ("z = tf.concat([x[:, t], self.h], axis=-1)", "xh"),
+        ("z = tf.concat(axis=1, values=(h_prev, inputs))", "hx"),
+        ("z = tf.keras.layers.Concatenate()([h_t, x_t])", "hx"),
+        ("z = np.hstack([hidden_state, token])", "hx"),
+        ("z = tf.concat([a, b], 1)", None),
+        ("z = tf.concat([h, hs], 1)", None),
+        ("z = tf.concat([x, h], 1); y = tf.concat([h, x], 1)", None),
+        ("z = tf.concat([x, h, c], 1)", None),
+        ("z = tf.concat(parts, 1)", None),
+    ],
+)
+def test_the_order_of_a_joined_input(read, line: str, order: str | None) -> None:
+    assert read(in_call(line))["joined"] == order

@@ -35,7 +35,7 @@ def assert_documented(found: dict[str, Any]) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     found["source"].encode("utf-8")
     flat = {"format", "error", "source", "class_line", "call_site", "unpack_names", "result_files"}
-    assert set(found) == flat | {"only_computes", "lets_gradients_through"} | set(FORM)
+    assert set(found) == flat | {"joined", "only_computes", "lets_gradients_through"} | set(FORM)
     assert found["format"] in (None, "py", "ipynb")
     for key, form in FORM.items():
         for item in found[key]:
