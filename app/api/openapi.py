@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.api.schemas import Problem
+from app.api.schemas.operations import Problem
 from app.errors import (
     ANSWERS,
     FRAMEWORK_ANSWERS,

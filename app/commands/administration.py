@@ -14,7 +14,9 @@ from sqlalchemy import select
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.api.schemas import DecisionRequest, RegradeRequest, TokenRequest
+from app.api.schemas.regrades import RegradeRequest
+from app.api.schemas.submissions import DecisionRequest
+from app.api.schemas.tokens import TokenRequest
 from app.errors import NotPossible, StudentInvalid
 from app.http.parameters import ID
 from app.settings import Settings

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic.json_schema import SkipJsonSchema
 
 from app.api.openapi import problem_answers
-from app.api.schemas import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
+from app.api.schemas.assignments import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
 from app.errors import AssignmentNotFound, NotPermitted
 from app.http.auth import teacher
 from app.http.parameters import Moment

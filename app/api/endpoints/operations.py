@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.openapi import problem_answers
-from app.api.schemas import Health, Readiness
+from app.api.schemas.operations import Health, Readiness
 from app.errors import NotAuthenticated, NotPermitted
 from app.http.auth import monitor
 from app.services import Operations, operations

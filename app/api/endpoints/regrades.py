@@ -12,7 +12,7 @@ from starlette.status import HTTP_202_ACCEPTED
 from app.access.idempotency import made_before, make_once
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
+from app.api.schemas.regrades import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
 from app.errors import IdempotencyKeyReused, NotPermitted, RegradeNotFound
 from app.http.auth import Teacher, teacher
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit

@@ -15,7 +15,7 @@ from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.endpoints.submissions import found, report_language
 from app.api.openapi import Answers, problem_answers
-from app.api.schemas import PictureItem, PictureList, ReportDiffBody, ReportItem, ReportList
+from app.api.schemas.reports import PictureItem, PictureList, ReportDiffBody, ReportItem, ReportList
 from app.errors import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.http.auth import TokenHolder
 from app.http.parameters import SubmissionId

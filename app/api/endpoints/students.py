@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from app.api.openapi import problem_answers
-from app.api.schemas import DeletedBody
+from app.api.schemas.submissions import DeletedBody
 from app.errors import NotPermitted
 from app.http.auth import Admin
 from app.http.parameters import Name

@@ -16,7 +16,7 @@ from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas import (
+from app.api.schemas.submissions import (
     DecisionRequest,
     GradeBody,
     HoldBody,

@@ -12,7 +12,7 @@ from app.access import tokens
 from app.access.idempotency import made_before, make_once
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas import NewTokenBody, TokenBody, TokenList, TokenRequest
+from app.api.schemas.tokens import NewTokenBody, TokenBody, TokenList, TokenRequest
 from app.errors import IdempotencyKeyReused, NotPermitted, TokenMadeBefore, TokenNotFound
 from app.http.auth import Teacher
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit

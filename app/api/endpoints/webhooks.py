@@ -13,7 +13,14 @@ from app.access.idempotency import made_before, make_once
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas import DeliveryBody, DeliveryList, NewWebhookBody, WebhookBody, WebhookList, WebhookRequest
+from app.api.schemas.webhooks import (
+    DeliveryBody,
+    DeliveryList,
+    NewWebhookBody,
+    WebhookBody,
+    WebhookList,
+    WebhookRequest,
+)
 from app.errors import IdempotencyKeyReused, NotPermitted, TargetRefused, TooManyWebhooks, WebhookNotFound
 from app.http.auth import TokenHolder
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit

@@ -1,0 +1,113 @@
+"""Bodies about submissions: an attempt, its grade, a list of them, and the decision about a held one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import Field
+
+from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request
+from app.storage.models import HoldDecision, JobStatus
+from grader import Status
+
+
+class SubmissionLinks(Body):
+    self: str = Field(description="this submission", examples=[f"/api/v1/submissions/{EXAMPLE_ID}"])
+    report: str = Field(
+        description="its report as a document, in the form that `?format=` names",
+        examples=[f"/api/v1/submissions/{EXAMPLE_ID}/report"],
+    )
+    reports: str = Field(description="all its reports", examples=[f"/api/v1/submissions/{EXAMPLE_ID}/reports"])
+    file: str = Field(description="the uploaded bytes", examples=[f"/api/v1/submissions/{EXAMPLE_ID}/file"])
+    page: str = Field(description="the page for people", examples=[f"/submissions/{EXAMPLE_ID}"])
+
+    @classmethod
+    def of(cls, id: str) -> Self:
+        here = f"/api/v1/submissions/{id}"
+        return cls(
+            self=here,
+            report=f"{here}/report",
+            reports=f"{here}/reports",
+            file=f"{here}/file",
+            page=f"/submissions/{id}",
+        )
+
+
+class HoldBody(Body):
+    """A hold: code in the attempt attacked the grader itself, so a teacher looks at it before it counts."""
+
+    held_at: datetime
+    decision: HoldDecision | None = Field(description="null until there is one; a rejected attempt never counts")
+    decided_by: str | None = Field(description="the name of the token that decided", examples=["owner"])
+    decided_at: datetime | None
+    reason: str | None = Field(description="in the teacher's words")
+
+
+class DecisionRequest(Request):
+    decision: HoldDecision
+    reason: str = Field(min_length=1, max_length=2000, description="for the student to read")
+
+
+class SubmissionFacts(Body):
+    """One attempt, as far as it is known before it is graded."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    student: str = Field(examples=["ivanov"])
+    assignment: str = Field(examples=["lstm-layer"])
+    attempt: int = Field(description="number of this student's attempt at this assignment, from 1", examples=[1])
+    filename: str = Field(examples=["LSTM.ipynb"])
+    sha256: str = Field(description="of the file")
+    created_at: datetime
+    job_status: JobStatus = Field(description="the state of the job; the verdict is the report's `status`")
+    held: bool = Field(
+        description="waits for a teacher's decision; until then it gives no grade, and no webhook is sent it"
+    )
+    hold: HoldBody | None = Field(description="null: it was never held")
+    links: SubmissionLinks
+
+
+class GradeBody(Body):
+    """The grade of an attempt, by the assignment's current rules."""
+
+    points: float = Field(description="the report's points, less the penalty for lateness")
+    max_points: float
+    late_days: int = Field(description="days begun since the due date", examples=[0])
+    penalty_percent: float = Field(description="of the report's points", examples=[0.0])
+    counts: bool = Field(description="whether this attempt is the student's grade: the best or the last one")
+    counting_attempt: int = Field(description="the number of the attempt that counts", examples=[1])
+    counting_points: float = Field(description="the points of the attempt that counts")
+
+
+class SubmissionBody(SubmissionFacts):
+    """One attempt, and its report as soon as there is one."""
+
+    position: int | None = Field(
+        description="place in the queue, 1 is graded next; null when it does not wait", examples=[1]
+    )
+    grade: GradeBody | None = Field(description="null until graded, when the grader failed, and while held")
+    report: dict[str, Any] | None = Field(
+        description="the report that counts, in the requested language; null until `job_status` is `done`. Machines "
+        "read `status`, `points`, `checks` and the codes; `message`, `hint` and `title` are for people and may be "
+        "reworded."
+    )
+
+
+class SubmissionItem(SubmissionFacts):
+    """One attempt in a list, with the verdict and points of its report."""
+
+    status: Status | None = Field(description="the verdict; null until there is one")
+    points: float | None = Field(description="null too when the grader failed (`internal_error`)")
+    max_points: float | None
+
+
+class SubmissionList(Page):
+    items: list[SubmissionItem]
+
+
+class DeletedBody(Body):
+    """The number of deleted rows, by kind."""
+
+    submissions: int
+    reports: int
+    tokens: int
