@@ -324,7 +324,7 @@ def _ours(message: str) -> typer.Exit:
 
 
 def _about_database(settings: Settings, error: Exception) -> str:
-    from app.storage.database import database_url
+    from app.storage.engines import database_url
     from app.storage.outage import reason_of
 
     reason = reason_of(error)

@@ -16,7 +16,7 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.storage.database import database_url
+from app.storage.engines import database_url
 from grader.sandbox import CAN_BE_MISSING, DeviceChoice
 from grader.sandbox.cores import available_cores
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from app.errors import BackupElsewhere, BackupUnusable
 from app.settings import Settings
-from app.storage.database import OURS, database_url, known_revisions
 from app.storage.database_file import DatabaseFile, copied
+from app.storage.engines import database_url
+from app.storage.revisions import OURS, known_revisions
 
 DAMAGED = "it is damaged, or no backup made by `db backup` ({problem}). Take another copy"
 

@@ -1,4 +1,4 @@
-"""The connection to the database, its transactions, and the upgrade of its tables.
+"""The database: its transactions, its probe, and the upgrade of its tables.
 
 There are two kinds. An SQLite database belongs to one service, which copies it and upgrades the tables when it starts.
 PostgreSQL is shared by processes that start at any time, so the operator runs ``lstm-grader db upgrade`` once.
@@ -17,13 +17,10 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, NullPool, event, inspect, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError as SQLAlchemyArgumentError
+from sqlalchemy import NullPool, text
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import (
     CommitUnanswered,
@@ -32,15 +29,14 @@ from app.errors import (
     DatabaseNewer,
     DatabaseOutdated,
 )
-from app.storage import postgresql, sqlite
+from app.storage import postgresql, revisions
 from app.storage.announcements import CHANNEL
 from app.storage.database_file import DatabaseFile
+from app.storage.engines import database_url, new_engine
 from app.storage.outage import Outage
 
 logger = logging.getLogger(__name__)
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
-BUSY_TIMEOUT_MILLISECONDS = 20_000
 # Under heavy load it is better to wait than to come again; proxies wait for a minute.
 CONNECTION_WAIT_SECONDS = 60
 CONNECTIONS = 15
@@ -55,30 +51,9 @@ SQLITE_UNDONE = frozenset(
 ROOM = """
     WITH room AS MATERIALIZED (SELECT repeat('x', 32000) FROM generate_series(1, :count)) SELECT count(*) FROM room
 """
-# The table that every version has had.
-OURS = "submissions"
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
 #: Whether a transaction of this request or task was committed, or may have been. The answer to a failure depends on it.
 may_have_changed: contextvars.ContextVar[bool] = contextvars.ContextVar("may_have_changed", default=False)
-
-
-def database_url(url: str) -> URL:
-    """Return the URL with our driver in it.
-
-    Raises:
-        ValueError: it is no URL of SQLite or PostgreSQL.
-    """
-    try:
-        parsed = make_url(url)
-    except (SQLAlchemyArgumentError, ValueError) as exc:  # Such as a port that is no number.
-        raise ValueError("expected a URL such as postgresql://user:password@host/name") from exc
-    driver = DRIVERS.get(parsed.get_backend_name())
-    if driver is None:
-        raise ValueError(f"expected a URL that begins with {' or '.join(f'{name}:' for name in DRIVERS)}")
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ValueError("expected the path of a file, such as sqlite:////srv/lstm-grader/db.sqlite3")
-    return parsed.set(drivername=driver)
 
 
 class Database:
@@ -93,15 +68,17 @@ class Database:
         self.url = database_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.file = DatabaseFile(Path(self.url.database or "")) if self.is_sqlite else None
-        self._read_only = read_only
-        self._engine = self._new_engine(
+        self._engine = new_engine(
+            self.url,
+            self.file,
+            read_only=read_only,
             # No overflow: under load each extra connection would be opened for one request and closed again.
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_use_lifo=True,  # The connection used last has its statements prepared.
             pool_timeout=CONNECTION_WAIT_SECONDS,
         )
-        self._aside = self._new_engine(poolclass=NullPool)
+        self._aside = new_engine(self.url, self.file, read_only=read_only, poolclass=NullPool)
         #: Called with each id that a transaction on SQLite has announced (`announcements`), when it is committed.
         self.announced: Callable[[str], None] = lambda submission_id: None
         self.outage = Outage()
@@ -114,25 +91,6 @@ class Database:
             if self.is_sqlite
             else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         )
-
-    def _new_engine(self, **options: Any) -> AsyncEngine:
-        engine = create_async_engine(
-            _address(self.url, self.file, self._read_only) if self.file else self.url,
-            hide_parameters=True,  # They hold names and source code, which must not get into error messages.
-            connect_args=(
-                {"async_creator_fn": sqlite.connect}
-                if self.is_sqlite
-                else {**postgresql.ARGUMENTS, "async_creator_fn": postgresql.Connection.connect}
-            ),
-            **options,
-        )
-        if self.is_sqlite:
-            event.listen(engine.sync_engine, "connect", _prepare_reading if self._read_only else _prepare_sqlite)
-            event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        else:
-            event.listen(engine.sync_engine, "checkout", postgresql.check)
-            event.listen(engine.sync_engine, "handle_error", postgresql.leave_copies)
-        return engine
 
     @property
     def conninfo(self) -> str:
@@ -240,7 +198,7 @@ class Database:
                 await raw.execute("PRAGMA foreign_keys = OFF")
             try:
                 async with connection.begin():
-                    await connection.run_sync(_upgrade)
+                    await connection.run_sync(revisions.upgrade)
             finally:
                 if self.is_sqlite:
                     await raw.execute("PRAGMA foreign_keys = ON")
@@ -261,11 +219,11 @@ class Database:
             DatabaseNewer: a newer version has made the tables.
         """
         async with self._engine.connect() as connection:
-            current, newest = await connection.run_sync(_revisions)
-            tables = await connection.run_sync(_tables)
-            if tables and OURS not in tables and (self.file or "alembic_version" in tables):
+            current, newest = await connection.run_sync(revisions.revisions_of)
+            tables = await connection.run_sync(revisions.tables_of)
+            if tables and revisions.OURS not in tables and (self.file or "alembic_version" in tables):
                 raise DatabaseForeign(database=self.url.database)
-            if not _is_known(current):
+            if not revisions.is_known(current):
                 raise DatabaseNewer(current=current, expected=newest)
             if self.file:
                 self.file.check((await connection.exec_driver_sql("PRAGMA user_version")).scalar_one())
@@ -328,77 +286,3 @@ def _was_undone(error: DBAPIError) -> bool:
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in SQLITE_UNDONE
     # PostgreSQL has answered that it did not commit.
     return not error.connection_invalidated
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
-    # The driver would begin transactions too late, so `_begin_sqlite` does it.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    try:
-        for pragma in (
-            f"busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
-            "journal_mode = WAL",
-            "synchronous = FULL",  # An upload that was answered with 202 survives a power cut.
-            "foreign_keys = ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        connection.close()  # This ends its thread, too.
-        raise
-    cursor.close()
-
-
-def _prepare_reading(connection: DBAPIConnection, _record: Any) -> None:
-    connection.isolation_level = None
-
-
-def _address(url: URL, file: DatabaseFile, read_only: bool) -> URL:
-    """Return the URL of the file, with a mode that does not create a missing one."""
-    query = {**url.query, "uri": "true", "mode": "ro" if read_only else "rw"}
-    if read_only and not file.log.exists():
-        # Nothing has it open. Without `immutable` SQLite would make a log and leave it behind.
-        query["immutable"] = "1"
-    return url.set(database=file.address, query=query)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
-
-
-def _tables(connection: Connection) -> list[str]:
-    return inspect(connection).get_table_names()
-
-
-def _is_known(revision: str | None) -> bool:
-    return revision is None or revision in known_revisions()
-
-
-def known_revisions() -> set[str]:
-    """Return the revisions that can be upgraded to the form of this version."""
-    # Imported here and below because it takes 0.2 s and is needed once.
-    from alembic.script import ScriptDirectory
-
-    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-
-
-def _revisions(connection: Connection) -> tuple[str | None, str]:
-    """Return the revision of the tables, and the newest one."""
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    assert newest is not None
-    return MigrationContext.configure(connection).get_current_revision(), newest
-
-
-def _upgrade(connection: Connection, revision: str = "head") -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    if connection.dialect.name == "postgresql":
-        # If two upgrade at the same time, the second waits and finds nothing left to do.
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lstm-grader upgrade', 0))"))
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)

@@ -13,14 +13,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, DateTime, MetaData, insert, select, text, update
 
 from app.errors import DatabaseOutdated
-from app.storage import database as app_database
-from app.storage.database import MIGRATIONS, Database
+from app.storage import revisions
+from app.storage.database import Database
 from app.storage.models import Base, Submission
 from tests.integration.test_database import url_of
 
 pytestmark = pytest.mark.anyio
 
-REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
+REVISIONS = [script.revision for script in ScriptDirectory(str(revisions.MIGRATIONS)).walk_revisions()][::-1]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 #: What the version with this newest revision wrote: table -> row. A new table gets its row here.
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
@@ -99,7 +99,7 @@ async def database(anyio_backend: str, tmp_path: Path, request: pytest.FixtureRe
 
 def fill(connection: Connection, revision: str) -> None:
     """Upgrade to `revision` and write its rows, as an application of that time did."""
-    app_database._upgrade(connection, revision)
+    revisions.upgrade(connection, revision)
     tables = MetaData()
     tables.reflect(connection)
     for name, row in ROWS.get(revision, {}).items():
@@ -224,13 +224,13 @@ async def test_sqlite_file_is_copied_before_it_is_changed_and_only_then(database
 
 async def test_upgrade_that_fails_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await filled(database, "0001")
-    upgrade = app_database._upgrade
+    upgrade = revisions.upgrade
 
     def fail_at_the_end(connection: Connection) -> None:
         upgrade(connection)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(app_database, "_upgrade", fail_at_the_end)
+    monkeypatch.setattr(revisions, "upgrade", fail_at_the_end)
     with pytest.raises(ZeroDivisionError):
         await database.upgrade()
     with pytest.raises(DatabaseOutdated) as refusal:
@@ -251,7 +251,7 @@ async def test_tables_that_are_made_anew_keep_the_rows_that_point_to_them(
         with operations.batch_alter_table("submissions", recreate="auto") as batch:
             batch.alter_column("filename", nullable=True)
 
-    monkeypatch.setattr(app_database, "_upgrade", make_anew)
+    monkeypatch.setattr(revisions, "upgrade", make_anew)
     await database.upgrade()
     async with database.read() as session:
         assert (await session.get_one(Submission, "s1")).student == "Иванов"

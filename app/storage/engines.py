@@ -1,0 +1,97 @@
+"""SQLAlchemy's engines for the two kinds of databases, and how their connections are opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.storage import postgresql, sqlite
+from app.storage.database_file import DatabaseFile
+
+BUSY_TIMEOUT_MILLISECONDS = 20_000
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+
+
+def database_url(url: str) -> URL:
+    """Return the URL with our driver in it.
+
+    Raises:
+        ValueError: it is no URL of SQLite or PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as exc:  # Such as a port that is no number.
+        raise ValueError("expected a URL such as postgresql://user:password@host/name") from exc
+    driver = DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        raise ValueError(f"expected a URL that begins with {' or '.join(f'{name}:' for name in DRIVERS)}")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ValueError("expected the path of a file, such as sqlite:////srv/lstm-grader/db.sqlite3")
+    return parsed.set(drivername=driver)
+
+
+def new_engine(url: URL, file: DatabaseFile | None, *, read_only: bool = False, **options: Any) -> AsyncEngine:
+    """Make an engine whose connections are prepared for our transactions.
+
+    Args:
+        url: as `database_url` returns it.
+        file: the file of an SQLite database; None: it is PostgreSQL.
+        read_only: open an existing file so that neither it nor its folder changes.
+        options: of the pool.
+    """
+    engine = create_async_engine(
+        _address(url, file, read_only) if file else url,
+        hide_parameters=True,  # They hold names and source code, which must not get into error messages.
+        connect_args=(
+            {"async_creator_fn": sqlite.connect}
+            if file
+            else {**postgresql.ARGUMENTS, "async_creator_fn": postgresql.Connection.connect}
+        ),
+        **options,
+    )
+    if file:
+        event.listen(engine.sync_engine, "connect", _prepare_reading if read_only else _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine.sync_engine, "checkout", postgresql.check)
+        event.listen(engine.sync_engine, "handle_error", postgresql.leave_copies)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
+    # The driver would begin transactions too late, so `_begin_sqlite` does it.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    try:
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",  # An upload that was answered with 202 survives a power cut.
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()  # This ends its thread, too.
+        raise
+    cursor.close()
+
+
+def _prepare_reading(connection: DBAPIConnection, _record: Any) -> None:
+    connection.isolation_level = None
+
+
+def _address(url: URL, file: DatabaseFile, read_only: bool) -> URL:
+    """Return the URL of the file, with a mode that does not create a missing one."""
+    query = {**url.query, "uri": "true", "mode": "ro" if read_only else "rw"}
+    if read_only and not file.log.exists():
+        # Nothing has it open. Without `immutable` SQLite would make a log and leave it behind.
+        query["immutable"] = "1"
+    return url.set(database=file.address, query=query)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))

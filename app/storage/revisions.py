@@ -1,0 +1,50 @@
+"""The form of the tables: its revisions, and the upgrade to the newest one by Alembic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+# The table that every version has had.
+OURS = "submissions"
+
+
+def tables_of(connection: Connection) -> list[str]:
+    return inspect(connection).get_table_names()
+
+
+def is_known(revision: str | None) -> bool:
+    return revision is None or revision in known_revisions()
+
+
+def known_revisions() -> set[str]:
+    """Return the revisions that can be upgraded to the form of this version."""
+    # Imported here and below because it takes 0.2 s and is needed once.
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+def revisions_of(connection: Connection) -> tuple[str | None, str]:
+    """Return the revision of the tables, and the newest one."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert newest is not None
+    return MigrationContext.configure(connection).get_current_revision(), newest
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    if connection.dialect.name == "postgresql":
+        # If two upgrade at the same time, the second waits and finds nothing left to do.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lstm-grader upgrade', 0))"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
