@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
-import hmac
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from standardwebhooks import Webhook
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,6 @@ class Message:
     @property
     def id(self) -> str:
         return self.headers["webhook-id"]
-
-    def is_signed_with(self, secret: str) -> bool:
-        signed = f"{self.id}.{self.headers['webhook-timestamp']}.".encode() + self.body
-        digest = hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()
-        return self.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
 
 
 class Receiver(ThreadingHTTPServer):
@@ -51,11 +45,12 @@ class Receiver(ThreadingHTTPServer):
         """The report that each message tells of; a repeated one, which its id shows, counts once.
 
         Raises:
-            AssertionError: a message is not signed, or came with another body than before.
+            WebhookVerificationError: a message is not signed, or signed more than five minutes ago.
+            AssertionError: a message came with another body than before.
         """
         bodies: dict[str, bytes] = {}
         for message in list(self.came):
-            assert message.is_signed_with(secret)
+            Webhook(secret).verify(message.body, message.headers)
             assert bodies.setdefault(message.id, message.body) == message.body
         return [json.loads(body)["data"]["report"]["id"] for body in bodies.values()]
 

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
+import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from standardwebhooks import Webhook
 
 from app.errors import TargetRefused
 from app.settings import Settings
@@ -100,11 +101,7 @@ async def test_report_is_told_signed_to_the_address_that_was_looked_up(service: 
     assert message["data"]["submission"]["id"] == body["id"]
     assert message["data"]["submission"]["student"] == "ivanov"
     assert (message["data"]["report"]["status"], message["data"]["report"]["points"]) == ("passed", 100.0)
-    # As a receiver checks it.
-    signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.content
-    key = base64.b64decode(hook["secret"].removeprefix("whsec_"))
-    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    assert request.headers["webhook-signature"] == f"v1,{expected}"
+    assert Webhook(hook["secret"]).verify(request.content, dict(request.headers)) == message
     assert request.headers["webhook-id"] == delivery["id"]
     assert (delivery["attempts"], delivery["last_status"], delivery["last_error"]) == (1, 204, None)
     assert delivery["delivered_at"]
@@ -119,6 +116,27 @@ def test_signature_is_the_one_of_the_standards_example() -> None:
         1614265330,
     )
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    ("body", "age", "is_ours"),
+    [(b"{}", timedelta(), True), (b"{ }", timedelta(), False), (b"{}", timedelta(minutes=6), False)],
+    ids=["as it was sent", "another body", "too old"],
+)
+def test_check_by_hand_in_the_documentation_agrees_with_the_library(body: bytes, age: timedelta, is_ours: bool) -> None:
+    secret, signed_at = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", datetime.now(UTC) - age
+    signed = Webhook(secret).sign("msg_1", signed_at, "{}")
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(signed_at.timestamp())),
+        "webhook-signature": f"v2,other {signed}",
+    }
+    (code,) = re.findall(
+        r"```python\n(import base64.*?)```", (Path(__file__).parents[3] / "docs" / "api.md").read_text(), re.DOTALL
+    )
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["is_ours"](secret, headers, body) is is_ours
 
 
 async def test_failed_delivery_is_sent_again_the_same(service: Service, receiver: Receiver) -> None:
