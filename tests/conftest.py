@@ -35,7 +35,9 @@ settings.load_profile("default")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--mutants", action="store_true", help="grade all wrong answers of tests/integration/mutants")
+    parser.addoption(
+        "--mutants", action="store_true", help="grade all wrong answers of tests/integration/grader/mutants"
+    )
     parser.addoption("--seed", type=int, help="of all moments that tests choose by chance; the first line tells it")
 
 

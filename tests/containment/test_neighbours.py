@@ -13,7 +13,7 @@ import grader
 OURS = Path(grader.__file__).parent
 
 
-# One thing each that a submission has no business with; test_wall_*.py go through them kind by kind.
+# One thing each that a submission has no business with; the modules of wall/ go through them kind by kind.
 ACTIONS = {
     "fork": "os.fork()",
     "spawn": "os.posix_spawn('/bin/true', ['true'], {})",

@@ -23,7 +23,7 @@ from reference.misconceptions import Table
 from reference.misconceptions.table import PLACES
 from tests.unit.grader.student_class import Asked, StudentClass, box, reading, request_of
 
-#: A table without mistakes: building the real one takes seconds, and tests/unit/grader/test_explanation.py looks at it.
+#: A table without mistakes: building the real one takes seconds, and numerics/test_explanation.py looks at it.
 KNOWN_MISTAKES = Table(np.empty((0, 2), np.int16), np.empty((PLACES, 0), np.float32), np.empty(0, np.float32))
 
 

@@ -1,4 +1,4 @@
-"""Parts of the lockdown that a whole box shows only on large hosts. For the rest see tests/containment/test_wall_*."""
+"""Parts of the lockdown that a whole box shows only on large hosts. For the rest see tests/containment/wall."""
 
 from __future__ import annotations
 

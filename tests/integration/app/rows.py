@@ -1,0 +1,76 @@
+"""Rows that tests of the database put in, and what they ask of them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.tokens import Principal
+from app.queue import claims
+from app.queue.claims import Claim
+from app.storage.database import Database
+from app.storage.models import JobStatus, Submission
+from app.submissions import repository
+from grader import Report
+from grader.report.model import AssignmentRef, Receipt, Status, SubmissionRef
+from tests.postgresql import PostgreSQL
+
+CONTENT = bytes(range(256)) * 40
+REPORT = Report(
+    status=Status.PASSED,
+    points=100,
+    max_points=100,
+    score=1,
+    assignment=AssignmentRef(id="lstm-layer", digest="d"),
+    submission=SubmissionRef(filename="LSTM.py", sha256="s", format="py"),
+    checks=[],
+    receipt=Receipt(
+        submission_sha256="s", assignment_digest="d", grader_version="0", created_at=datetime(2026, 1, 1, tzinfo=UTC)
+    ),
+).sealed()
+
+
+def url_of(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
+    if kind == "sqlite":
+        return f"sqlite:///{path}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+async def add(database: Database, by: Principal, student: str = "ivanov") -> Submission:
+    async with database.write() as session:
+        return await add_in(session, by, student)
+
+
+async def add_in(session: AsyncSession, by: Principal, student: str) -> Submission:
+    await repository.take_turns(session, [student])
+    submission = Submission(
+        student=student,
+        assignment_id="lstm-layer",
+        filename="LSTM.py",
+        content=CONTENT,
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        submitted_by=by.token_id,
+    )
+    await repository.add_submissions(session, [submission])
+    return submission
+
+
+async def claim(database: Database) -> Claim | None:
+    async with database.write() as session:
+        return await claims.claim_next(session)
+
+
+async def finish(database: Database, claim: Claim) -> bool:
+    async with database.write() as session:
+        return await claims.finish(session, claim, REPORT)
+
+
+async def job_status(database: Database, id: str) -> tuple[JobStatus, int]:
+    async with database.read() as session:
+        submission = await session.get_one(Submission, id)
+        return submission.job_status, submission.tries

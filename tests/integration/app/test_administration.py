@@ -1,0 +1,221 @@
+"""Tokens and regrades from a shell, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from typer.testing import CliRunner, Result
+
+from app.access import tokens
+from app.access.tokens import Principal
+from app.cli import cli
+from app.commands.inspection import inspect_database
+from app.queue import claims
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.models import Role, Token
+from grader.report.model import HELD, Advisory, Report, Status
+from tests.integration.app.rows import REPORT, add, claim, url_of
+from tests.ports import free_port
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = url_of(request.param, tmp_path / "lstm-grader.sqlite3", request)
+    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", url)
+    return url
+
+
+@pytest.fixture
+def run(url: str) -> Run:
+    async def prepare() -> None:
+        database = Database(url)
+        await database.upgrade()
+        async with database.write() as session:
+            await tokens.set_owner_token(session, "0" * 64)
+        await database.close()
+
+    asyncio.run(prepare())
+    return lambda *arguments: CliRunner().invoke(cli, arguments)
+
+
+async def found(url: str, secret: str) -> Token | None:
+    database = Database(url)
+    async with database.read() as session:
+        token = await tokens.find_token(session, tokens.hash_secret(secret))
+    await database.close()
+    return token
+
+
+def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
+    made = run("tokens", "create", "For Ivanov", "--student", " ivanov ", "--days", "30")
+    assert made.exit_code == 0
+    secret, link = made.stdout.split()
+    assert link == f"http://127.0.0.1:8000/enter?token={secret}"
+    token = asyncio.run(found(url, secret))
+    assert token is not None
+    assert (token.role, token.student, token.name) == (Role.SUBMITTER, "ivanov", "For Ivanov")
+    assert token.expires_at is not None
+    listed = run("tokens", "list").stdout
+    assert token.id in listed
+    assert "For Ivanov (ivanov)" in listed
+    assert secret not in listed
+    assert run("tokens", "revoke", token.id).exit_code == 0
+    assert asyncio.run(found(url, secret)) is None
+    assert "revoked" in run("tokens", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tokens", "create", "x", "--role", "god"), "role"),
+        (("tokens", "create", "owner", "--role", "admin"), "owner"),
+        (("tokens", "create", "x", "--role", "teacher", "--student", "ivanov"), "student"),
+        (("tokens", "revoke", "nothing"), "nothing"),
+        (("regrade",), "--all"),
+        (("regrade", "--all", "--student", "ivanov"), "--all"),
+        (("regrade", "nothing"), "there is no submission"),
+        (("regrade", "--status", "good"), "status"),
+        (("held", "accept", "nothing", "--reason", "x"), "there is no submission"),
+        (("held", "reject", "nothing", "--reason", ""), "empty"),
+    ],
+)
+def test_what_cannot_be_is_named(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    ended = run(*arguments)
+    assert ended.exit_code == 2
+    assert said in ended.stderr
+    assert ended.stdout == ""
+
+
+async def grade(url: str, **reports: Report) -> None:
+    """Hand in for each of these students, and store the report."""
+    database = Database(url)
+    async with database.read() as session:
+        owner = await tokens.find_token(session, "0" * 64)
+    assert owner is not None
+    for student, report in reports.items():
+        await add(database, Principal.of(owner), student)
+        taken = await claim(database)
+        assert taken is not None
+        async with database.write() as session:
+            assert await claims.finish(session, taken, report)
+    await database.close()
+
+
+def test_held_attempts_are_listed_and_decided_on(run: Run, url: str) -> None:
+    attacked = REPORT.model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
+    asyncio.run(grade(url, ivanov=attacked, petrov=REPORT, sidorov=attacked))
+    listed = run("held", "list").stdout.splitlines()
+    assert [line.split()[3] for line in listed] == ["sidorov,", "ivanov,"]
+    assert run("held", "accept", listed[0].split()[0], "--reason", "It was an experiment.").exit_code == 0
+    assert run("held", "reject", listed[1].split()[0], "--reason", "We have talked.").exit_code == 0
+    assert run("held", "list").stdout == ""
+
+
+def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
+    async def queued() -> list[str]:
+        database = Database(url)
+        async with database.read() as session:
+            students = await session.scalars(text("SELECT student FROM submissions WHERE job_status = 'queued'"))
+        await database.close()
+        return list(students)
+
+    asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED}), petrov=REPORT))
+    begun = run("regrade", "--status", "failed")
+    assert begun.exit_code == 0
+    assert "0 of 1 submissions" in begun.stdout
+    assert asyncio.run(queued()) == ["ivanov"]
+
+
+def test_database_that_was_never_served_is_named(url: str) -> None:
+    ended = CliRunner().invoke(cli, ["tokens", "list"])
+    assert ended.exit_code == 2
+    assert "lstm-grader db upgrade" in ended.stderr
+
+
+def inspected(url: str) -> tuple[list[str], bool]:
+    found = asyncio.run(inspect_database(Settings(database_url=url)))
+    return found.lines, found.wrong is None
+
+
+def test_doctor_sees_what_waits_and_changes_nothing(run: Run, url: str, tmp_path: Path) -> None:
+    async def queue_two_take_one() -> None:
+        database = Database(url)
+        async with database.read() as session:
+            owner = Principal.of((await session.scalars(select(Token))).one())
+        for student in ("ivanov", "petrov"):
+            await add(database, owner, student)
+        await claim(database)
+        await database.close()
+
+    asyncio.run(queue_two_take_one())
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    (where, revision, queue), is_usable = inspected(url)
+    assert is_usable
+    kind, name = ("SQLite", url.removeprefix("sqlite:///")) if url.startswith("sqlite") else ("PostgreSQL", url)
+    assert where == f"database: {kind}, {name}"
+    assert re.fullmatch(r"revision: \d{4}, the newest", revision)
+    assert re.fullmatch(r"queue: 1 waiting \(the oldest upload for \d s\), 1 being graded", queue)
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_doctor_sees_what_a_running_service_has_just_written(tmp_path: Path) -> None:
+    """On SQLite that stands beside the file."""
+
+    async def look_meanwhile() -> list[str]:
+        database = Database(f"sqlite:///{tmp_path / 'db'}")
+        await database.upgrade()
+        async with database.write() as session:
+            owner = Principal.of(await tokens.set_owner_token(session, "0" * 64))
+        await add(database, owner)
+        found = await inspect_database(Settings(database_url=f"sqlite:///{tmp_path / 'db'}"))
+        await database.close()
+        return found.lines
+
+    assert asyncio.run(look_meanwhile())[-1].startswith("queue: 1 waiting")
+
+
+@pytest.mark.parametrize(
+    ("revision", "says", "of_sqlite"),
+    [
+        ("0001", "revision: 0001, the newest is", True),
+        ("9999", "it cannot be used: the database is at revision 9999, which a newer lstm-grader has made", False),
+    ],
+)
+def test_doctor_sees_tables_of_another_version(run: Run, url: str, revision: str, says: str, of_sqlite: bool) -> None:
+    async def change() -> None:
+        database = Database(url)
+        async with database.write() as session:
+            await session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+        await database.close()
+
+    asyncio.run(change())
+    (_, second, *_), is_usable = inspected(url)
+    assert second.startswith(says)
+    assert is_usable is (of_sqlite and url.startswith("sqlite"))
+
+
+def test_doctor_makes_no_database(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    (line,), is_usable = inspected(f"sqlite:///{folder / 'db'}")
+    assert (is_usable, line.endswith("not there yet; a service makes it when it starts")) == (True, True)
+    assert not folder.exists()
+
+
+def test_doctor_says_why_a_database_cannot_be_used_and_not_the_password(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database " * 1000)
+    (_, reason), is_usable = inspected(f"sqlite:///{tmp_path / 'text'}")
+    assert (is_usable, reason) == (False, "it cannot be used: file is not a database")
+    port = free_port()
+    lines, is_usable = inspected(f"postgresql://grader:verysecret@127.0.0.1:{port}/grader?sslpassword=verysecret")
+    assert not is_usable
+    assert lines[0] == f"database: PostgreSQL, postgresql://grader:***@127.0.0.1:{port}/grader"
+    assert "verysecret" not in " ".join(lines)

@@ -1,0 +1,110 @@
+"""The API in one process, a worker beside it, PostgreSQL between them: what the other tests ask on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.main import create_app
+from app.queue import Grading, Worker
+from app.settings import Settings
+from app.storage.database import Database
+from grader import Status, load_assignments
+from tests.postgresql import PostgreSQL
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+SUBMISSIONS = "/api/v1/submissions"
+
+
+@pytest.fixture
+def grader() -> FakeGrader:
+    return FakeGrader()
+
+
+@pytest.fixture
+async def client(
+    anyio_backend: str, tmp_path: Path, postgresql: PostgreSQL, grader: FakeGrader
+) -> AsyncIterator[httpx.AsyncClient]:
+    settings = Settings(data_dir=tmp_path, database_url=postgresql.new_database(), owner_token=OWNER_TOKEN)
+    database = Database(settings.database_url)
+    await database.upgrade()
+    app = create_app(settings, owner_token=OWNER_TOKEN)
+    with ThreadPoolExecutor(2) as threads:
+        grading = Grading(database, load_assignments(), grader, threads)
+        async with (
+            app.router.lifespan_context(app),
+            Worker(database, grading, slots=2, shutdown_seconds=1),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+                base_url="http://grader.test",
+                headers={"Authorization": f"Bearer {OWNER_TOKEN}"},
+                timeout=30,
+            ) as client,
+        ):
+            yield client
+            grader.released.set()
+    await database.close()
+
+
+async def submit(client: httpx.AsyncClient, student: str, wait: int = 20) -> httpx.Response:
+    parts = {"files": {"file": ("LSTM.py", b"class LSTM: ...")}, "data": {"student": student}}
+    return await client.post(SUBMISSIONS, params={"wait": wait}, **parts)
+
+
+def events(response: httpx.Response) -> list[str]:
+    told = [line.removeprefix("event: ") for line in response.text.splitlines() if line.startswith("event: ")]
+    return [event for event in told if event != "position"]
+
+
+async def test_what_a_worker_does_is_seen_regraded_and_counted(client: httpx.AsyncClient, grader: FakeGrader) -> None:
+    grader.statuses = [Status.FAILED, Status.PASSED]
+    submission = (await submit(client, "ivanov")).json()
+    here = submission["links"]["self"]
+    assert submission["report"]["status"] == "failed"
+    assert events(await client.get(f"{here}/events")) == ["queued", "reading", "running", "done"]
+
+    regrade = (await client.post("/api/v1/regrades", json={"filter": {"status": "failed"}})).json()
+    assert regrade["total"] == 1
+    again = await client.get(here, params={"wait": 20})
+    assert again.json()["report"]["status"] == "passed"
+    assert (await client.get(regrade["link"])).json()["changed"] == 1
+    (item,) = (await client.get(f"{regrade['link']}/submissions")).json()["items"]
+    assert (await client.get(item["changes"])).json()["changes"]
+    statistics = (await client.get("/api/v1/assignments/lstm-layer/statistics")).json()
+    assert statistics["statuses"] == {"passed": 1}
+    assert [each["id"] for each in (await client.get(SUBMISSIONS)).json()["items"]] == [submission["id"]]
+
+
+async def test_stream_follows_a_worker_and_a_queued_submission_can_be_cancelled(
+    client: httpx.AsyncClient, grader: FakeGrader
+) -> None:
+    grader.released.clear()
+    # Of one student only one is graded at a time: the second waits.
+    first, second = [(await submit(client, "ivanov", wait=0)).json() for _ in range(2)]
+    watching = [asyncio.create_task(client.get(f"{each['links']['self']}/events")) for each in (first, second)]
+    await until(lambda: grader.began)
+    assert (await client.post(f"{second['links']['self']}/cancel")).json()["job_status"] == "cancelled"
+    grader.released.set()
+    told = [events(await asyncio.wait_for(each, 20)) for each in watching]
+    assert told == [["queued", "reading", "running", "done"], ["queued", "cancelled"]]
+
+
+async def test_request_that_comes_twice_at_the_same_time_hands_in_once(client: httpx.AsyncClient) -> None:
+    client.headers["Idempotency-Key"] = "the-same"
+    answers = await asyncio.gather(*(submit(client, "ivanov", wait=0) for _ in range(8)))
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+async def test_what_no_database_can_hold_is_not_there(client: httpx.AsyncClient) -> None:
+    await client.post("/enter", data={"token": OWNER_TOKEN})
+    for path in ("/submissions/%00", "/submissions/%00/events", f"{SUBMISSIONS}/%00", "/api/v1/assignments/%00"):
+        assert (await client.get(path)).status_code == 404

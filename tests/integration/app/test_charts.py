@@ -1,0 +1,66 @@
+"""The process that draws the service's pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.operations.charts import SMALL_CHART, ChartNotDrawn, ChartProcess
+from tests.processes import children, command_line
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def charts(anyio_backend: str) -> AsyncIterator[ChartProcess]:
+    async with ChartProcess() as charts:
+        yield charts
+
+
+def drawing_processes() -> list[int]:
+    return [pid for pid in children(os.getpid(), recursive=True) if "drawing.py" in command_line(pid)]
+
+
+async def test_nobody_else_waits_while_it_draws(charts: ChartProcess) -> None:
+    """In this process the interpreter's lock would be held for more than a second."""
+    waiting = asyncio.create_task(charts.javascript())
+    turns = 0
+    while not waiting.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+    assert turns > 20
+    assert b"window.vegaEmbed" in gzip.decompress(await waiting)
+
+
+async def test_process_that_died_is_started_again(charts: ChartProcess) -> None:
+    drawn = await charts.svg(SMALL_CHART)
+    (pid,) = drawing_processes()
+    os.kill(pid, signal.SIGKILL)
+    # The first one that asks may still meet the dead one.
+    try:
+        again = await charts.svg(SMALL_CHART)
+    except ChartNotDrawn:
+        again = await charts.svg(SMALL_CHART)
+    assert again == drawn
+    assert drawing_processes() != [pid]
+
+
+async def test_chart_that_is_none_and_a_reader_who_leaves_disturb_nobody(charts: ChartProcess) -> None:
+    with pytest.raises(ChartNotDrawn):
+        await charts.svg({"mark": 5})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await charts.svg({**SMALL_CHART, "title": "nobody waits for this one"})
+    assert "nobody" not in await charts.svg(SMALL_CHART)
+
+
+async def test_process_ends_with_the_service(anyio_backend: str) -> None:
+    async with ChartProcess() as charts:
+        await charts.svg(SMALL_CHART)
+        assert len(drawing_processes()) == 1
+    assert drawing_processes() == []

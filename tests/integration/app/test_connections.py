@@ -1,0 +1,150 @@
+"""Connections that begin a request and do not end it, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI, Request
+
+from app.http import connections
+from app.http.connections import Unfinished
+from app.server import _config, _Guest, listen
+from app.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+HALF = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nX-Slow: "
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[int, Unfinished | None]]:
+    """A server whose answer is the length of the body; its port, and what it knows of unfinished headers."""
+    app = FastAPI()
+
+    @app.post("/")
+    async def length(request: Request) -> int:
+        return len(await request.body())
+
+    config = _config(app, settings)
+    unfinished = getattr(config.http, "keywords", {}).get("unfinished")
+    with listen("127.0.0.1", 0) as listener:
+        server = _Guest(config)
+        task = asyncio.create_task(server.serve([listener]))
+        try:
+            yield listener.getsockname()[1], unfinished
+        finally:
+            server.should_exit = True
+            await task
+
+
+OPENED: list[asyncio.StreamWriter] = []
+
+
+@pytest.fixture(autouse=True)
+async def close(anyio_backend: str) -> AsyncIterator[None]:
+    yield
+    while OPENED:
+        writer = OPENED.pop()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def begin(port: int, sent: bytes = HALF) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    OPENED.append(writer)
+    writer.write(sent)
+    return reader, writer
+
+
+async def finish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: bytes) -> bytes:
+    """Send the rest; returns the answer."""
+    writer.write(sent)
+    head = await reader.readuntil(b"\r\n\r\n")
+    return head + await reader.readexactly(1)
+
+
+@pytest.mark.parametrize("sent", [b"", HALF], ids=["nothing", "half a header"])
+async def test_a_header_that_does_not_end_in_time_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
+        reader, _ = await begin(port, sent)
+        assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 408 ")
+        assert unfinished is not None
+        assert len(unfinished) == 0
+
+
+async def test_what_comes_late_by_a_byte_each_time_is_given_up_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    async with serving(Settings(data_dir=tmp_path)) as (port, _):
+        reader, writer = await begin(port)
+
+        async def drip() -> None:
+            while not reader.at_eof():
+                writer.write(b"x")
+                await asyncio.sleep(0.01)
+
+        dripping = asyncio.create_task(drip())
+        # A byte that arrives when it is closed already is answered with a reset, which can overtake the answer.
+        with contextlib.suppress(ConnectionResetError):
+            assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 408 ")
+        dripping.cancel()
+        await asyncio.gather(dripping, return_exceptions=True)
+
+
+async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path: Path) -> None:
+    async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
+        assert unfinished is not None
+        reader, writer = await begin(port)
+        while len(unfinished) != 1:
+            await asyncio.sleep(0)
+        writer.write(b"1\r\n\r\n12")
+        while len(unfinished):
+            await asyncio.sleep(0)
+        assert (await finish(reader, writer, b"34")).endswith(b"4")
+        assert len(unfinished) == 0
+        # On the same connection again.
+        writer.write(HALF)
+        while len(unfinished) != 1:
+            await asyncio.sleep(0)
+        assert (await finish(reader, writer, b"1\r\n\r\n1234")).endswith(b"4")
+        assert len(unfinished) == 0
+
+
+async def test_of_too_many_the_oldest_is_closed_and_others_are_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_UNFINISHED", 20)
+    monkeypatch.setattr(connections, "YOUNG_SECONDS", 0)
+    async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
+        assert unfinished is not None
+        half = [await begin(port) for _ in range(20)]
+        while len(unfinished) < 20:
+            await asyncio.sleep(0)
+        answers = [await finish(*(await begin(port)), b"1\r\n\r\n1234") for _ in range(3)]
+        assert {answer[-1:] for answer in answers} == {b"4"}
+        for reader, _ in half[:1]:
+            assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 408 ")
+        assert (await finish(*half[-1], b"1\r\n\r\n1234")).endswith(b"4")
+
+
+async def test_many_that_come_at_once_are_not_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_UNFINISHED", 5)
+    async with serving(Settings(data_dir=tmp_path)) as (port, _):
+        came = await asyncio.gather(*(begin(port) for _ in range(100)))
+        answers = await asyncio.gather(*(finish(*each, b"1\r\n\r\n1234") for each in came))
+        assert {answer[-1:] for answer in answers} == {b"4"}
+
+
+async def test_behind_a_proxy_nothing_is_timed(tmp_path: Path) -> None:
+    async with serving(Settings(data_dir=tmp_path, behind_proxy=True)) as (port, unfinished):
+        assert unfinished is None
+        assert (await finish(*(await begin(port)), b"1\r\n\r\n1234")).endswith(b"4")

@@ -1,0 +1,592 @@
+"""The queries on real databases: an SQLite file, and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.schema import CreateIndex
+
+from app.access import tokens
+from app.access.limits import too_many_uploads
+from app.access.tokens import Principal
+from app.errors import AttemptsUsedUp, TooManyRequests
+from app.queue import claims
+from app.queue.claims import Overtaken
+from app.storage import sqlite as sqlite_connection
+from app.storage.database import Database
+from app.storage.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
+from app.submissions import repository
+from app.submissions.listing import Selection, list_submissions
+from app.submissions.policy import check_attempt
+from app.teaching import regrades
+from grader import Report
+from grader.assignment import BUILT_IN, Attempts, read_assignment
+from grader.report.model import Status
+from tests.integration.app.rows import CONTENT, REPORT, add, add_in, claim, finish, job_status, url_of
+
+pytestmark = pytest.mark.anyio
+
+sqlite_only = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+# The tables
+
+
+async def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
+    # Alembic cannot compare an index that goes down on SQLite.
+    by_text = {"ix_submissions_queue"} if database.is_sqlite else set()
+
+    def differences(connection: Connection) -> list[object]:
+        options = {"compare_type": True, "include_object": lambda _object, name, *_: name not in by_text}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
+
+    async with database.read() as session:
+        connection = await session.connection()
+        assert await connection.run_sync(differences) == []
+        for index in (index for index in Base.metadata.tables["submissions"].indexes if index.name in by_text):
+            made = await session.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": index.name})
+            assert made == str(CreateIndex(index).compile(dialect=connection.dialect))
+
+
+@sqlite_only
+async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
+    async with database.read() as session:
+        values = {
+            name: await session.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}
+
+
+async def test_foreign_keys_are_enforced(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        await add(database, Principal("nobody", Role.ADMIN))
+
+
+async def test_error_messages_hold_no_parameters(database: Database) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        await add(database, Principal("nobody", Role.ADMIN), student="Секретарёв")
+    assert "Секретарёв" not in str(caught.value)
+
+
+async def test_transaction_that_fails_leaves_nothing(database: Database, owner: Principal) -> None:
+    async def fail() -> None:
+        async with database.write() as session:
+            await tokens.add_token(session, name="a", role=Role.TEACHER, sha256="9" * 64)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    async with database.read() as session:
+        assert await tokens.find_token(session, "9" * 64) is None
+
+
+async def test_readers_are_not_kept_waiting_by_a_writer(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        await session.execute(text("UPDATE tokens SET name = 'changed'"))
+        async with database.read() as other:
+            assert await asyncio.wait_for(other.scalar(select(Token.name)), 2) == "owner"
+
+
+@sqlite_only
+async def test_a_statement_crosses_into_the_thread_of_sqlite_once(
+    database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crossings: list[object] = []
+    cross = sqlite_connection.Connection._execute
+
+    async def counted(
+        self: sqlite_connection.Connection, function: Callable[..., object], *arguments: object
+    ) -> object:
+        crossings.append(function)
+        return await cross(self, function, *arguments)
+
+    monkeypatch.setattr(sqlite_connection.Connection, "_execute", counted)
+    async with database.write() as session:
+        assert await session.scalar(select(Token.name)) == "owner"
+        changed = await session.execute(text("UPDATE tokens SET name = 'changed'"))
+    assert changed.rowcount == 1  # type: ignore[attr-defined]
+    # BEGIN, two statements, COMMIT.
+    assert len(crossings) == 4
+
+
+async def test_a_connection_that_the_server_has_closed_is_not_used_again(
+    path: Path, request: pytest.FixtureRequest
+) -> None:
+    database, other = (Database(url) for url in [url_of("postgresql", path, request)] * 2)
+    async with database.read() as session, database.read() as second:
+        pids = [await each.scalar(select(func.pg_backend_pid())) for each in (session, second)]
+    async with other.write() as session:
+        for pid in pids:
+            # Returns when it is gone.
+            assert await session.scalar(select(func.pg_terminate_backend(pid, 10_000)))
+    async with database.read() as session, database.write() as second:
+        assert await session.scalar(select(func.pg_backend_pid())) not in pids
+        assert await second.scalar(select(func.pg_backend_pid())) not in pids
+    await database.close()
+    await other.close()
+
+
+@sqlite_only
+async def test_connection_whose_opener_is_cancelled_is_closed(
+    database: Database, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    made: list[Recorded] = []
+    connect = sqlite3.connect
+
+    def recording(*arguments: Any, **keywords: Any) -> Recorded:
+        made.append(connect(*arguments, **keywords, factory=Recorded))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", recording)
+    fresh = Database(f"sqlite:///{path}")
+
+    async def read() -> None:
+        async with fresh.read() as session:
+            await session.execute(select(Token))
+
+    for turns in range(8):
+        reading = asyncio.create_task(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    await fresh.close()
+    assert made
+    assert [connection for connection in made if not connection.is_closed] == []
+
+
+class Recorded(sqlite3.Connection):
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
+
+
+# Submissions
+
+
+@sqlite_only
+async def test_bytes_are_kept_as_they_came(database: Database, owner: Principal, path: Path) -> None:
+    submission = await add(database, owner)
+    with sqlite3.connect(path) as connection:
+        (stored,) = connection.execute("SELECT content FROM submissions WHERE id = ?", [submission.id]).fetchone()
+    connection.close()
+    assert stored == CONTENT
+
+
+async def test_attempts_are_counted_per_student_even_at_the_same_time(database: Database, owner: Principal) -> None:
+    submissions = await asyncio.gather(*(add(database, owner, f"s{number % 2}") for number in range(20)))
+    for student in ("s0", "s1"):
+        attempts = sorted(submission.attempt for submission in submissions if submission.student == student)
+        assert attempts == list(range(1, 11))
+
+
+async def refused_of_ten(
+    database: Database, owner: Principal, check: Callable[[AsyncSession], Awaitable[None]]
+) -> list[BaseException]:
+    """Hand in ten times at the same time, each as far as `check` lets it."""
+
+    async def hand_in() -> None:
+        async with database.write() as session:
+            await repository.take_turns(session, ["ivanov"])
+            await check(session)
+            await asyncio.sleep(0.01)
+            await add_in(session, owner, "ivanov")
+
+    results = await asyncio.gather(*(hand_in() for _ in range(10)), return_exceptions=True)
+    return [result for result in results if isinstance(result, BaseException)]
+
+
+async def test_attempts_beyond_the_limit_are_refused_even_at_the_same_time(
+    database: Database, owner: Principal
+) -> None:
+    plain = read_assignment(BUILT_IN / "lstm-layer.toml")
+    limited = plain.model_copy(update={"attempts": Attempts(limit=3)})
+
+    async def check(session: AsyncSession) -> None:
+        check_attempt(limited, await repository.attempts(session, "ivanov", limited.id), utc_now())
+
+    refused = await refused_of_ten(database, owner, check)
+    assert [type(each) for each in refused] == [AttemptsUsedUp] * 7
+    async with database.read() as session:
+        assert [each.number for each in await repository.attempts(session, "ivanov", limited.id)] == [1, 2, 3]
+
+
+async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database, owner: Principal) -> None:
+    async def check(session: AsyncSession) -> None:
+        for refused in (await too_many_uploads(session, ["ivanov", "petrov"], 3)).values():
+            raise refused
+
+    async def made_earlier(seconds: float) -> None:
+        async with database.write() as session:
+            for submission in await session.scalars(select(Submission)):
+                submission.created_at -= timedelta(seconds=seconds)
+
+    refused = await refused_of_ten(database, owner, check)
+    assert [type(each) for each in refused] == [TooManyRequests] * 7
+    async with database.read() as session:
+        assert list(await too_many_uploads(session, ["ivanov", "petrov"], 1)) == ["ivanov"]
+    # What it says about when to come again is true, to the second.
+    await made_earlier(30)
+    with pytest.raises(TooManyRequests) as caught:
+        async with database.read() as session:
+            await check(session)
+    wait = caught.value.params["retry_after_seconds"]
+    assert 0 < wait <= 30
+    await made_earlier(wait)
+    async with database.read() as session:
+        await check(session)
+    # By a clock that has been set back an hour since.
+    await made_earlier(-3600)
+    async with database.read() as session:
+        await check(session)
+
+
+async def test_submitter_sees_its_own_and_a_teacher_everything(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        token = await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
+    submitter, teacher = Principal(token.id, Role.SUBMITTER), Principal("t", Role.TEACHER)
+    theirs, own = await add(database, owner), await add(database, submitter)
+    async with database.read() as session:
+        assert await repository.find_submission(session, theirs.id, submitter) is None
+        assert await repository.find_submission(session, own.id, submitter) is not None
+        assert await repository.find_submission(session, theirs.id, teacher) is not None
+        listed = await list_submissions(session, submitter, Selection(), limit=10)
+        assert [submission.id for submission, _ in listed] == [own.id]
+        assert len(await list_submissions(session, teacher, Selection(), limit=10)) == 2
+
+
+async def test_newest_report_counts_and_the_older_one_stays(database: Database, owner: Principal) -> None:
+    submission = await add(database, owner)
+    for points in (10.0, 100.0):
+        async with database.write() as session:
+            body = {"points": points}
+            session.add(
+                StoredReport(submission_id=submission.id, status="failed", points=points, max_points=100, body=body)
+            )
+    async with database.read() as session:
+        newest = await repository.newest_report(session, submission.id)
+        assert newest is not None
+        assert newest.body == {"points": 100.0}
+        assert await session.scalar(select(func.count(StoredReport.id))) == 2
+        ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
+        assert listed is not None
+        assert listed.points == 100.0
+
+
+# The queue
+
+
+async def test_claims_come_in_the_order_of_submission(database: Database, owner: Principal) -> None:
+    submissions = [await add(database, owner, f"s{number}") for number in range(3)]
+    async with database.read() as session:
+        places = [await repository.queue_position(session, submission) for submission in submissions]
+    assert places == [1, 2, 3]
+    claims = [await claim(database) for _ in range(4)]
+    assert [taken.submission_id if taken else None for taken in claims] == [*(each.id for each in submissions), None]
+
+
+async def test_order_does_not_depend_on_the_clock(database: Database, owner: Principal) -> None:
+    order = [await add(database, owner, f"s{number}") for number in range(3)]
+    async with database.write() as session:
+        for hours, submission in zip((0, -2, -1), order, strict=True):
+            moved = {"created_at": submission.created_at + timedelta(hours=hours)}
+            await session.execute(update(Submission).where(Submission.id == submission.id).values(moved))
+    async with database.read() as session:
+        places = await repository.queue_places(session)
+        listed = [submission.id for submission, _ in await list_submissions(session, owner, Selection(), limit=5)]
+    assert [places[submission.id] for submission in order] == [1, 2, 3]
+    assert listed == [submission.id for submission in reversed(order)]
+    assert [taken.submission_id for _ in order if (taken := await claim(database))] == listed[::-1]
+
+
+async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(
+    database: Database, owner: Principal
+) -> None:
+    for number in range(60):
+        await add(database, owner, f"s{number % 30}")
+    # Another process would have a connection and a lock of its own, as this one has.
+    other = Database(database.url.render_as_string(hide_password=False))
+    taken = await asyncio.gather(*(claim(worker) for _ in range(20) for worker in (database, other)))
+    await other.close()
+    async with database.read() as session:
+        running = select(Submission.student).where(Submission.job_status == JobStatus.RUNNING)
+        students = (await session.scalars(running)).all()
+    assert len({each.submission_id for each in taken if each}) == len(students) == len(set(students)) == 30
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_workers_claim_side_by_side(database: Database, owner: Principal) -> None:
+    first, second, _ = [await add(database, owner, student) for student in ("a", "b", "a")]
+    async with database.write() as session:
+        taken = await claims.claim_next(session)
+        assert taken is not None
+        assert taken.submission_id == first.id
+        # It is not committed. Others neither wait for it, nor take what else the student has.
+        async with asyncio.timeout(10):
+            beside = await claim(database)
+            assert beside is not None
+            assert beside.submission_id == second.id
+            assert await claim(database) is None
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_whoever_is_overtaken_looks_again(database: Database, owner: Principal) -> None:
+    first, second = [await add(database, owner) for _ in range(2)]
+    waiting_for_locks = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with database.write() as session:
+        # In no order that a worker would choose.
+        await session.execute(update(Submission).where(Submission.id == second.id).values(job_status="running"))
+        overtaken = asyncio.create_task(claim(database))
+        async with asyncio.timeout(10), database.read() as looking:
+            while not await looking.scalar(waiting_for_locks):
+                await asyncio.sleep(0.01)
+    with pytest.raises(Overtaken):
+        await overtaken
+    assert await claim(database) is None
+    async with database.write() as session:
+        await session.execute(update(Submission).where(Submission.id == second.id).values(job_status="done"))
+    taken = await claim(database)
+    assert taken is not None
+    assert taken.submission_id == first.id
+
+
+async def test_report_and_end_of_the_job_come_together(database: Database, owner: Principal) -> None:
+    submission = await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    assert taken.content == CONTENT
+    assert await finish(database, taken)
+    assert await job_status(database, submission.id) == (JobStatus.DONE, 1)
+    async with database.read() as session:
+        stored = await repository.newest_report(session, submission.id)
+    assert stored is not None
+    assert Report.model_validate(stored.body) == REPORT
+    assert REPORT.digest() == REPORT.receipt.report_sha256
+
+
+async def test_result_that_is_written_twice_is_stored_once(database: Database, owner: Principal) -> None:
+    await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    assert [await finish(database, taken), await finish(database, taken)] == [True, False]
+    async with database.read() as session:
+        assert await session.scalar(select(func.count(StoredReport.id))) == 1
+
+
+async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_not_stored(
+    database: Database, owner: Principal
+) -> None:
+    submission = await add(database, owner)
+    lost = await claim(database)
+    assert lost is not None
+    async with database.write() as session:
+        assert await claims.requeue_running(session) == 1
+    assert not await finish(database, lost)
+    again = await claim(database)
+    assert again is not None
+    assert (again.submission_id, again.tries) == (submission.id, 2)
+    assert not await finish(database, lost)
+    assert await finish(database, again)
+
+
+async def test_what_is_done_is_not_queued_again(database: Database, owner: Principal) -> None:
+    await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    await finish(database, taken)
+    async with database.write() as session:
+        assert await claims.requeue_running(session) == 0
+
+
+async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_count(
+    database: Database, owner: Principal
+) -> None:
+    first, _ = await add(database, owner), await add(database, owner, "petrov")
+    taken = await claim(database)
+    assert taken is not None
+    async with database.write() as session:
+        assert await claims.release(session, taken)
+    assert await job_status(database, first.id) == (JobStatus.QUEUED, 0)
+    again = await claim(database)
+    assert again is not None
+    assert again.submission_id == first.id
+
+
+async def test_what_was_graded_when_the_worker_died_goes_behind_the_others(
+    database: Database, owner: Principal
+) -> None:
+    suspect, other = await add(database, owner, "a"), await add(database, owner, "b")
+    assert await claim(database)
+    async with database.write() as session:
+        await claims.requeue_running(session)
+    order = [taken.submission_id if (taken := await claim(database)) else None for _ in range(2)]
+    assert order == [other.id, suspect.id]
+
+
+async def test_students_take_turns(database: Database, owner: Principal) -> None:
+    order = [await add(database, owner, student) for student in ("a", "a", "a", "b", "c", "b")]
+    async with database.read() as session:
+        places = [await repository.queue_position(session, submission) for submission in order]
+    assert places == [1, 4, 6, 2, 3, 5]
+
+
+async def test_one_submission_of_a_student_is_graded_at_a_time(database: Database, owner: Principal) -> None:
+    first, second = await add(database, owner), await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    assert (taken.submission_id, await claim(database)) == (first.id, None)
+    await finish(database, taken)
+    following = await claim(database)
+    assert following is not None
+    assert following.submission_id == second.id
+
+
+# Regrades
+
+
+async def graded(database: Database, owner: Principal, student: str = "ivanov") -> Submission:
+    submission = await add(database, owner, student)
+    taken = await claim(database)
+    assert taken is not None
+    assert await finish(database, taken)
+    return submission
+
+
+async def regrade(database: Database, owner: Principal, *ids: str) -> str:
+    async with database.write() as session:
+        begun = await regrades.begin(session, requested_by=owner.token_id, selection={"ids": list(ids)}, meant=ids)
+        return begun.id
+
+
+async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int | None]]:
+    async with database.read() as session:
+        found = await session.scalars(select(RegradeItem).where(RegradeItem.regrade_id == regrade_id))
+        return [(item.submission_id, item.old_report_id, item.new_report_id) for item in found]
+
+
+async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, owner: Principal) -> None:
+    done, waiting = await graded(database, owner), await add(database, owner, "petrov")
+    regrade_id = await regrade(database, owner, done.id, waiting.id, "unknown")
+    ((id, old, new),) = await items(database, regrade_id)
+    assert (id, new) == (done.id, None)
+    for expected in (waiting.id, done.id):  # Uploads go first.
+        taken = await claim(database)
+        assert taken is not None
+        assert taken.submission_id == expected
+        await finish(database, taken)
+    ((_, _, new),) = await items(database, regrade_id)
+    async with database.read() as session:
+        counting = await repository.newest_report(session, done.id)
+        ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
+    assert counting is not None
+    assert sorted(ids) == [old, new]
+    assert counting.id == new
+
+
+async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(
+    database: Database, owner: Principal
+) -> None:
+    submission = await graded(database, owner)
+    first, second = [await regrade(database, owner, submission.id) for _ in range(2)]
+    taken = await claim(database)
+    assert taken is not None
+    assert taken.tries == 1
+    await finish(database, taken)
+    assert await claim(database) is None
+    assert await items(database, first) == await items(database, second) != []
+
+
+async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: Database, owner: Principal) -> None:
+    submission = await graded(database, owner)
+    await regrade(database, owner, submission.id)
+    taken = await claim(database)
+    assert taken is not None
+    failed = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None, "score": None})
+    async with database.write() as session:
+        assert await claims.finish(session, taken, failed)
+    async with database.read() as session:
+        counting = await repository.newest_report(session, submission.id)
+        ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
+    assert counting is not None
+    assert listed is not None
+    assert listed.id == counting.id
+    assert counting.points == 100
+
+
+# Tokens and sessions
+
+
+@pytest.mark.parametrize(
+    ("sha256", "chosen", "signed_in"),
+    [("2" * 64, True, False), ("2" * 64, False, True), ("0" * 64, True, True), ("0" * 64, False, True)],
+    ids=["another is set", "another is made", "the same is set", "the same"],
+)
+async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
+    database: Database, owner: Principal, sha256: str, chosen: bool, signed_in: bool
+) -> None:
+    async with database.write() as session:
+        old = await tokens.find_token(session, "0" * 64)
+        assert old is not None
+        await tokens.add_session(session, sha256="a" * 64, token=old, lifetime=timedelta(days=1))
+        await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
+    async with database.write() as session:
+        # The same row: what was left with it, such as webhooks, stays the owner's.
+        assert (await tokens.set_owner_token(session, sha256, chosen=chosen)).id == owner.token_id
+    async with database.read() as session:
+        assert (await tokens.find_token(session, "0" * 64) is not None) is (sha256 == "0" * 64)
+        assert (await tokens.find_session_token(session, "a" * 64) is not None) is signed_in
+        assert await tokens.find_token(session, "1" * 64) is not None
+        assert await tokens.find_token(session, sha256) is not None
+
+
+async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
+    database: Database, owner: Principal
+) -> None:
+    async with database.write() as session:
+        await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
+    async with database.write() as session:
+        await tokens.set_owner_token(session, "1" * 64, chosen=True)
+    async with database.read() as session:
+        assert await tokens.find_token(session, "0" * 64) is None
+        token = await tokens.find_token(session, "1" * 64)
+        assert token is not None
+        assert token.role == Role.ADMIN
+
+
+async def test_owner_token_that_was_used_before_is_valid_again(database: Database, owner: Principal) -> None:
+    for sha256 in ("2" * 64, "0" * 64):
+        async with database.write() as session:
+            await tokens.set_owner_token(session, sha256)
+    async with database.read() as session:
+        assert await tokens.find_token(session, "0" * 64) is not None
+        assert await tokens.find_token(session, "2" * 64) is None
+
+
+async def test_session_ends_in_time_and_no_later_than_its_token(database: Database) -> None:
+    async with database.write() as session:
+        soon = utc_now() + timedelta(seconds=0.2)
+        token = await tokens.add_token(session, name="a", role=Role.TEACHER, sha256="3" * 64, expires_at=soon)
+        await tokens.add_session(session, sha256="b" * 64, token=token, lifetime=timedelta(days=1))
+        lasting = await tokens.add_token(session, name="b", role=Role.TEACHER, sha256="4" * 64)
+        await tokens.add_session(session, sha256="c" * 64, token=lasting, lifetime=timedelta(seconds=0.2))
+    async with database.read() as session:
+        assert await tokens.find_session_token(session, "b" * 64) is not None
+        assert await tokens.find_session_token(session, "c" * 64) is not None
+    await asyncio.sleep(0.3)
+    async with database.read() as session:
+        assert await tokens.find_session_token(session, "b" * 64) is None
+        assert await tokens.find_session_token(session, "c" * 64) is None

@@ -1,0 +1,111 @@
+"""Which worker lives, as workers on a real PostgreSQL see it of one another."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.access.tokens import Principal
+from app.queue import claims
+from app.queue.claims import Claim
+from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
+from app.storage.database import Database
+from app.storage.models import JobStatus, LiveWorker
+from tests.integration.app.rows import add, claim, finish, job_status
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
+
+
+class Clock:
+    seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+async def running(database: Database, owner: Principal) -> Claim:
+    await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    return taken
+
+
+async def beat_for(seconds: float, clock: Clock, *hearts: Heartbeat) -> None:
+    until = clock.seconds + seconds
+    while clock.seconds < until:
+        for heart in hearts:
+            await heart.beat()
+        clock.seconds += BEAT_SECONDS
+
+
+async def test_claim_that_nobody_holds_is_queued_again(database: Database, owner: Principal, clock: Clock) -> None:
+    """Its worker has died; or this very worker took it and the answer was lost."""
+    lost = await running(database, owner)
+    heart = Heartbeat(database, list, clock)
+    await beat_for(STALLED_SECONDS, clock, heart)
+    assert await job_status(database, lost.submission_id) == (JobStatus.RUNNING, 1)
+    await beat_for(BEAT_SECONDS, clock, heart)
+    assert await job_status(database, lost.submission_id) == (JobStatus.QUEUED, 1)
+    again = await claim(database)
+    assert again is not None
+    # The worker that was taken for dead goes on, and changes nothing for the one that has it now.
+    await beat_for(BEAT_SECONDS, clock, Heartbeat(database, lambda: [lost.id], clock))
+    assert [await finish(database, lost), await finish(database, again)] == [False, True]
+
+
+async def test_claim_whose_worker_lives_is_left_alone(database: Database, owner: Principal, clock: Clock) -> None:
+    held = await running(database, owner)
+    await beat_for(
+        5 * STALLED_SECONDS,
+        clock,
+        Heartbeat(database, lambda: [held.id], clock),
+        Heartbeat(database, list, clock),
+    )
+    assert await job_status(database, held.submission_id) == (JobStatus.RUNNING, 1)
+    assert await finish(database, held)
+
+
+async def test_only_time_that_was_spent_looking_counts(database: Database, owner: Principal, clock: Clock) -> None:
+    """PostgreSQL was away for all of them: whoever looks first afterwards does not take the others for dead."""
+    held = await running(database, owner)
+    first, second = Heartbeat(database, lambda: [held.id], clock), Heartbeat(database, list, clock)
+    await beat_for(STALLED_SECONDS / 2, clock, first, second)
+    clock.seconds += 10 * STALLED_SECONDS
+    assert not second.is_beating
+    await beat_for(STALLED_SECONDS, clock, second)
+    await first.beat()
+    await beat_for(STALLED_SECONDS, clock, second)
+    assert second.is_beating
+    assert await job_status(database, held.submission_id) == (JobStatus.RUNNING, 1)
+
+
+async def test_heart_does_not_beat_where_nothing_can_be_written(database: Database, clock: Clock) -> None:
+    """As after a failover, when the old server is a copy that can only be read."""
+    async with database.write() as session:
+        name = await session.scalar(text("SELECT current_database()"))
+        await session.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    await database.close()
+    heart = Heartbeat(database, list, clock)
+    with pytest.raises(DBAPIError, match="read-only"):
+        await heart.beat()
+    assert not heart.is_beating
+
+
+async def test_workers_that_live_are_counted(database: Database, clock: Clock) -> None:
+    hearts = [Heartbeat(database, list, clock) for _ in range(2)]
+    for heart in hearts:
+        await heart.beat()
+    async with database.read() as session:
+        assert await claims.live_workers(session, STALLED_SECONDS) == 2
+    await hearts[0].leave()
+    async with database.write() as session:
+        assert await claims.live_workers(session, STALLED_SECONDS) == 1
+        await session.execute(text("UPDATE workers SET seen_at = seen_at - interval '16 seconds'"))
+        assert await claims.live_workers(session, STALLED_SECONDS) == 0
+        assert len((await session.scalars(select(LiveWorker.id))).all()) == 1

@@ -1,0 +1,185 @@
+"""Uploads that come at the same time, to one process and on PostgreSQL to two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import tokens
+from app.access.tokens import Principal
+from app.errors import AppError, AttemptsUsedUp, IdempotencyKeyReused, TooManyRequests
+from app.queue.backlog import Backlog
+from app.queue.inbox import TOGETHER_BYTES, Inbox
+from app.queue.watchers import Watchers
+from app.storage.database import Database
+from app.storage.models import JobStatus, Submission
+from app.submissions import repository
+from app.submissions.uploads import Upload
+from grader import Assignment, load_assignments
+from grader.assignment import Attempts
+from tests.postgresql import PostgreSQL
+
+pytestmark = pytest.mark.anyio
+
+
+class Jobs(Watchers):
+    is_working = True
+
+    def wake(self) -> None:
+        """Nobody grades here."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def databases(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Database]]:
+    """One for each process."""
+    if request.param == "sqlite":
+        databases = [Database(f"sqlite:///{tmp_path}/db.sqlite3")]
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        url = server.new_database()
+        databases = [Database(url), Database(url)]
+    await databases[0].upgrade()
+    yield databases
+    for database in databases:
+        await database.close()
+
+
+@pytest.fixture
+async def owner(databases: list[Database]) -> Principal:
+    async with databases[0].write() as session:
+        return Principal.of(await tokens.set_owner_token(session, "0" * 64))
+
+
+@pytest.fixture
+def assignments() -> dict[str, Assignment]:
+    plain = load_assignments(None)["lstm-layer"]
+    return {"lstm-layer": plain, "limited": plain.model_copy(update={"id": "limited", "attempts": Attempts(limit=3)})}
+
+
+@pytest.fixture
+def inboxes(databases: list[Database], assignments: Mapping[str, Assignment]) -> list[Inbox]:
+    return [
+        Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=5) for database in databases
+    ]
+
+
+def upload(student: str, assignment_id: str = "lstm-layer", content: bytes = b"x = 1") -> Upload:
+    return Upload(student, assignment_id, "LSTM.py", content)
+
+
+async def hand_in(
+    inboxes: list[Inbox], owner: Principal, uploads: list[Upload], key: str | None = None
+) -> list[tuple[Submission, int | None] | BaseException]:
+    """All at the same time, to the processes in turns."""
+    accepting = (inboxes[n % len(inboxes)].accept(each, owner, key) for n, each in enumerate(uploads))
+    return await asyncio.gather(*accepting, return_exceptions=True)
+
+
+async def stored(database: Database) -> list[Submission]:
+    async with database.read() as session:
+        return list(await session.scalars(select(Submission)))
+
+
+async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
+    databases: list[Database], inboxes: list[Inbox], owner: Principal
+) -> None:
+    sizes = [len(b"x = 1"), TOGETHER_BYTES + 1]
+    uploads = [upload(f"s{n % 20}", content=b"x" * sizes[n % 7 == 0]) for n in range(60)]
+    results = await hand_in(inboxes, owner, uploads)
+    submissions = [result[0] for result in results if not isinstance(result, BaseException)]
+    assert len(submissions) == 60
+    found = await stored(databases[0])
+    assert sorted(each.id for each in found) == sorted(each.id for each in submissions)
+    assert Counter((each.student, each.attempt) for each in found) == {
+        (f"s{n}", a): 1 for n in range(20) for a in (1, 2, 3)
+    }
+    # The second of a student waits behind the first of all others.
+    assert all(each.priority == 1 - each.attempt for each in found)
+    async with databases[0].read() as session:
+        places = await repository.queue_places(session)
+        assert sorted(places.values()) == list(range(1, 61))
+        for each in found[:5]:
+            assert await repository.queue_position(session, each) == places[each.id]
+    for submission, position in (result for result in results if not isinstance(result, BaseException)):
+        assert submission.job_status == JobStatus.QUEUED
+        assert position is not None
+
+
+async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(
+    databases: list[Database], inboxes: list[Inbox], owner: Principal
+) -> None:
+    uploads = [upload("ivanov", "limited") for _ in range(5)] + [upload("petrov") for _ in range(8)]
+    uploads += [upload(f"s{n}") for n in range(10)]
+    results = await hand_in(inboxes, owner, uploads)
+    refused = Counter(type(result) for result in results if isinstance(result, BaseException))
+    assert refused == {AttemptsUsedUp: 2, TooManyRequests: 3}
+    kept = Counter(each.student for each in await stored(databases[0]))
+    assert kept == {"ivanov": 3, "petrov": 5, **{f"s{n}": 1 for n in range(10)}}
+
+
+async def test_what_is_sent_several_times_at_once_under_one_key_is_one_attempt(
+    databases: list[Database], inboxes: list[Inbox], owner: Principal
+) -> None:
+    same = [upload("ivanov", "limited") for _ in range(6)]
+    others = [upload(f"s{n}") for n in range(6)]
+    results, _ = await asyncio.gather(hand_in(inboxes, owner, same, "k"), hand_in(inboxes, owner, others))
+    accepted = [result[0].id for result in results if not isinstance(result, BaseException)]
+    assert (len(accepted), len(set(accepted))) == (6, 1)
+    assert Counter(each.student for each in await stored(databases[0])) == {
+        "ivanov": 1,
+        **{f"s{n}": 1 for n in range(6)},
+    }
+
+
+async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing(
+    databases: list[Database], inboxes: list[Inbox], owner: Principal
+) -> None:
+    others = [upload(f"s{n}") for n in range(6)]
+    results, _ = await asyncio.gather(
+        hand_in(inboxes, owner, [upload("ivanov"), upload("petrov")], "k"), hand_in(inboxes, owner, others)
+    )
+    assert sorted(type(result).__name__ for result in results) == [IdempotencyKeyReused.__name__, "tuple"]
+    kept = Counter(each.student for each in await stored(databases[0]))
+    assert kept == {**{f"s{n}": 1 for n in range(6)}, **{name: 1 for name in kept if name in ("ivanov", "petrov")}}
+    assert len(kept) == 7
+
+
+async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
+    databases: list[Database], inboxes: list[Inbox], owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = repository.add_submissions
+
+    async def failing(session: AsyncSession, submissions: Sequence[Submission]) -> None:
+        if len(submissions) > 1:
+            raise IntegrityError("INSERT", {}, Exception("a key that is there already"))
+        if submissions[0].student == "s1":
+            raise OperationalError("INSERT", {}, Exception("disk full"))
+        await add(session, submissions)
+
+    monkeypatch.setattr("app.submissions.repository.add_submissions", failing)
+    results = await hand_in(inboxes[:1], owner, [upload(f"s{n}") for n in range(4)])
+    assert [type(result) for result in results] == [tuple, OperationalError, tuple, tuple]
+    assert sorted(each.student for each in await stored(databases[0])) == ["s0", "s2", "s3"]
+
+
+async def test_those_that_come_together_share_transactions(
+    databases: list[Database], inboxes: list[Inbox], owner: Principal
+) -> None:
+    commits = 0
+
+    def count(*_: Any) -> None:
+        nonlocal commits
+        commits += 1
+
+    event.listen(databases[0]._engine.sync_engine, "commit", count)
+    results = await hand_in(inboxes[:1], owner, [upload(f"s{n}") for n in range(100)])
+    assert not [result for result in results if isinstance(result, AppError)]
+    assert commits <= 5

@@ -1,0 +1,253 @@
+"""A database that was filled by any earlier version becomes one of today, with every row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, DateTime, MetaData, insert, select, text, update
+
+from app.errors import DatabaseOutdated
+from app.storage import revisions
+from app.storage.database import Database
+from app.storage.models import Base, Submission
+from tests.integration.app.rows import url_of
+
+pytestmark = pytest.mark.anyio
+
+REVISIONS = [script.revision for script in ScriptDirectory(str(revisions.MIGRATIONS)).walk_revisions()][::-1]
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+#: What the version with this newest revision wrote: table -> row. A new table gets its row here.
+ROWS: dict[str, dict[str, dict[str, Any]]] = {
+    "0001": {
+        "tokens": {"id": "t1", "name": "owner", "role": "admin", "sha256": "a" * 64, "created_at": NOW},
+        "sessions": {"sha256": "b" * 64, "token_id": "t1", "created_at": NOW, "expires_at": NOW},
+        "submissions": {
+            "id": "s1",
+            "student": "Иванов",
+            "assignment_id": "lstm-layer",
+            "attempt": 1,
+            "filename": "LSTM.py",
+            "sha256": "c" * 64,
+            "content": bytes(range(256)),
+            "submitted_by": "t1",
+            "created_at": NOW,
+            "job_status": "done",
+            "tries": 1,
+            "started_at": NOW,
+            "finished_at": NOW,
+        },
+        "reports": {
+            "id": 1,
+            "submission_id": "s1",
+            "created_at": NOW,
+            "status": "passed",
+            "points": 99.5,
+            "max_points": 100.0,
+            "body": {"text": "Ответ"},
+        },
+    },
+    "0002": {
+        "regrades": {"id": "r1", "requested_by": "t1", "created_at": NOW, "selection": {"ids": ["s1"]}},
+        "regrade_items": {"regrade_id": "r1", "submission_id": "s1", "old_report_id": 1},
+    },
+    "0004": {
+        "report_diagnoses": {"report_id": 1, "code": "bias_missing"},
+    },
+    "0005": {
+        "submission_events": {"submission_id": "s1", "event": "reading", "data": {}, "created_at": NOW},
+        "webhooks": {
+            "id": "w1",
+            "url": "https://lms.example.org/hook",
+            "secret": "whsec_AAAA",
+            "created_by": "t1",
+            "created_at": NOW,
+        },
+        "deliveries": {
+            "id": "d1",
+            "webhook_id": "w1",
+            "event": "submission.graded",
+            "report_id": 1,
+            "created_at": NOW,
+            "attempts": 0,
+            "next_at": NOW,
+        },
+    },
+    "0006": {"artefacts": {"report_id": 1, "name": "a.safetensors", "content": bytes(range(256))}},
+    "0007": {"workers": {"id": "w1", "seen_at": NOW}},
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(anyio_backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    database = Database(url_of(request.param, tmp_path / "lstm-grader.sqlite3", request))
+    if database.file:
+        database.file.create()
+    yield database
+    await database.close()
+
+
+def fill(connection: Connection, revision: str) -> None:
+    """Upgrade to `revision` and write its rows, as an application of that time did."""
+    revisions.upgrade(connection, revision)
+    tables = MetaData()
+    tables.reflect(connection)
+    for name, row in ROWS.get(revision, {}).items():
+        table = tables.tables[name]
+        naive = connection.dialect.name == "sqlite"
+        values = {
+            key: value.replace(tzinfo=None) if naive and isinstance(table.c[key].type, DateTime) else value
+            for key, value in row.items()
+        }
+        connection.execute(insert(table).values(values))
+
+
+async def filled(database: Database, revision: str) -> None:
+    for each in REVISIONS[: REVISIONS.index(revision) + 1]:
+        async with database._writing.begin() as connection:
+            await connection.run_sync(fill, each)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(database: Database, revision: str) -> None:
+    await filled(database, revision)
+    await database.upgrade()
+    await database.check_revision()
+    written = [
+        (name, row) for each in REVISIONS[: REVISIONS.index(revision) + 1] for name, row in ROWS.get(each, {}).items()
+    ]
+    async with database.read() as session:
+        for name, row in written:
+            found = (await session.execute(select(Base.metadata.tables[name]))).mappings().all()
+            assert row in [{key: each[key] for key in row} for each in found], name
+        if database.is_sqlite:
+            assert (await session.execute(text("PRAGMA foreign_key_check"))).all() == []
+
+
+async def test_diagnoses_are_copied_out_of_the_reports_there_are(database: Database) -> None:
+    await filled(database, "0003")
+    body = {"diagnoses": [{"code": "bias_missing"}, {"code": "scaled"}, {"code": "scaled"}]}
+    async with database.write() as session:
+        await session.execute(update(Base.metadata.tables["reports"]).values(body=body))
+    await database.upgrade()
+    async with database.read() as session:
+        rows = (await session.execute(select(Base.metadata.tables["report_diagnoses"]))).all()
+    assert sorted(rows) == [(1, "bias_missing"), (1, "scaled")]
+
+
+def test_every_table_has_a_row_in_these_tests() -> None:
+    assert {name for rows in ROWS.values() for name in rows} == set(Base.metadata.tables)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_the_tables_of_an_earlier_queue_are_removed_with_all_that_was_made_for_them(database: Database) -> None:
+    await filled(database, "0006")
+    made = """
+        CREATE TYPE procrastinate_job_status AS ENUM ('todo', 'doing');
+        CREATE TABLE procrastinate_workers (id bigserial PRIMARY KEY);
+        CREATE TABLE procrastinate_jobs (id bigserial PRIMARY KEY, status procrastinate_job_status DEFAULT 'todo',
+            worker_id bigint REFERENCES procrastinate_workers (id));
+        CREATE TYPE procrastinate_job_to_defer_v1 AS (status procrastinate_job_status);
+        CREATE FUNCTION procrastinate_defer_jobs_v1(jobs procrastinate_job_to_defer_v1[]) RETURNS bigint[]
+            LANGUAGE sql AS 'SELECT NULL::bigint[]';
+        CREATE FUNCTION procrastinate_notify_v1() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER procrastinate_jobs_notify AFTER INSERT ON procrastinate_jobs
+            FOR EACH ROW EXECUTE PROCEDURE procrastinate_notify_v1()
+    """
+    left = """
+        SELECT proname FROM pg_proc WHERE proname LIKE 'procrastinate%' UNION ALL
+        SELECT typname FROM pg_type WHERE typname LIKE '%procrastinate%' UNION ALL
+        SELECT relname FROM pg_class WHERE relname LIKE '%procrastinate%'
+    """
+    async with database.write() as session:
+        for statement in made.split(";\n"):
+            await session.execute(text(statement))
+        assert len((await session.scalars(text(left))).all()) > 5
+    await database.upgrade()
+    async with database.read() as session:
+        assert (await session.scalars(text(left))).all() == []
+
+
+async def test_of_a_student_who_has_two_running_none_runs_any_more(database: Database) -> None:
+    await filled(database, "0007")
+    first = ROWS["0001"]["submissions"] | {"job_status": "running", "arrival": 0, "beat": 0, "priority": 0}
+    async with database.write() as session:
+        known = MetaData()
+        await (await session.connection()).run_sync(known.reflect)
+        for id, student, attempt in (("s2", "a", 1), ("s3", "a", 2), ("s4", "b", 1)):
+            row = {"id": id, "student": student, "attempt": attempt}
+            await session.execute(insert(known.tables["submissions"]).values(first | row))
+    await database.upgrade()
+    async with database.read() as session:
+        found = await session.execute(select(Submission.id, Submission.job_status).order_by(Submission.id))
+    assert found.all() == [("s1", "done"), ("s2", "queued"), ("s3", "queued"), ("s4", "running")]
+
+
+async def test_what_waits_keeps_its_order(database: Database) -> None:
+    await filled(database, "0006")
+    first = ROWS["0001"]["submissions"]
+    for number, minutes in ((2, 5), (3, -5)):
+        row = {"id": f"s{number}", "attempt": number, "created_at": NOW + timedelta(minutes=minutes)}
+        async with database.write() as session:
+            known = MetaData()
+            await (await session.connection()).run_sync(known.reflect)
+            await session.execute(insert(known.tables["submissions"]).values(first | row))
+    await database.upgrade()
+    async with database.read() as session:
+        assert (await session.scalars(select(Submission.id).order_by(Submission.arrival))).all() == ["s3", "s1", "s2"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_sqlite_file_is_copied_before_it_is_changed_and_only_then(database: Database, tmp_path: Path) -> None:
+    await filled(database, "0001")
+    await database.upgrade()
+    (copy,) = tmp_path.glob("*.before-*")
+    assert copy.name == f"lstm-grader.sqlite3.before-{REVISIONS[-1]}"
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT student FROM submissions").fetchone() == ("Иванов",)
+    connection.close()
+    copy.unlink()
+    await database.upgrade()
+    assert list(tmp_path.glob("*.before-*")) == []
+
+
+async def test_upgrade_that_fails_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(database, "0001")
+    upgrade = revisions.upgrade
+
+    def fail_at_the_end(connection: Connection) -> None:
+        upgrade(connection)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(revisions, "upgrade", fail_at_the_end)
+    with pytest.raises(ZeroDivisionError):
+        await database.upgrade()
+    with pytest.raises(DatabaseOutdated) as refusal:
+        await database.check_revision()
+    assert refusal.value.params == {"current": "0001", "expected": REVISIONS[-1]}
+
+
+async def test_tables_that_are_made_anew_keep_the_rows_that_point_to_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(database, REVISIONS[-1])
+
+    def make_anew(connection: Connection) -> None:
+        from alembic.operations import Operations
+        from alembic.runtime.migration import MigrationContext
+
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("submissions", recreate="auto") as batch:
+            batch.alter_column("filename", nullable=True)
+
+    monkeypatch.setattr(revisions, "upgrade", make_anew)
+    await database.upgrade()
+    async with database.read() as session:
+        assert (await session.get_one(Submission, "s1")).student == "Иванов"
+        assert len((await session.execute(select(Base.metadata.tables["reports"]))).all()) == 1

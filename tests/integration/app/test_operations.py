@@ -1,0 +1,245 @@
+"""Deleting, counting and backing up on real databases: an SQLite file, and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from sqlalchemy import select, text, update
+
+from app.access import tokens
+from app.access.tokens import Principal
+from app.operations.metrics import Metrics
+from app.operations.probe import WriteProbe
+from app.queue import PostgreSQLJobs, claims
+from app.server import answering
+from app.services import Operations
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.models import Artefact, JobStatus, Submission, utc_now
+from app.submissions import deletion, repository
+from app.submissions.listing import Selection, list_submissions
+from app.teaching import regrades
+from tests import postgresql as private
+from tests.integration.app.rows import REPORT, add, claim, finish
+from tests.ports import free_port
+from tests.postgresql import PostgreSQL
+
+ARRAYS = f"{'ab' * 16}.safetensors"
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(anyio_backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'db'}" if is_sqlite else request.getfixturevalue("postgresql").new_database()
+    database = Database(url)
+    await database.upgrade()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def owner(database: Database) -> Principal:
+    async with database.write() as session:
+        return Principal.of(await tokens.set_owner_token(session, "0" * 64))
+
+
+async def graded(database: Database, owner: Principal, student: str) -> Submission:
+    submission = await add(database, owner, student)
+    claimed = await claim(database)
+    assert claimed is not None
+    assert await finish(database, claimed)
+    return submission
+
+
+async def names(database: Database, owner: Principal) -> list[str]:
+    async with database.read() as session:
+        return [row[0].student for row in await list_submissions(session, owner, Selection(), limit=100)]
+
+
+async def test_a_student_is_deleted_with_reports_and_regrades(database: Database, owner: Principal) -> None:
+    for student in ("ivanov", "ivanov", "petrov"):
+        await graded(database, owner, student)
+    async with database.write() as session:
+        every = await list_submissions(session, owner, Selection(), limit=100)
+        meant = [row[0].id for row in every]
+        await regrades.begin(session, requested_by=owner.token_id, meant=meant, selection={})
+    running = await claim(database)
+    assert running is not None
+    deleted = await deletion.delete_student(database, "ivanov")
+    assert (deleted.submissions, deleted.reports) == (2, 2)
+    assert await names(database, owner) == ["petrov"]
+    async with database.read() as session:
+        left = await session.get(Submission, running.submission_id)
+    assert await finish(database, running) is (left is not None)
+
+
+async def test_more_is_deleted_than_fits_in_one_transaction(
+    database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "AT_ONCE", 2)
+    for number in range(5):
+        await graded(database, owner, f"s{number}")
+    await add(database, owner, "waits")
+    async with database.write() as session:
+        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=2)))
+    assert await deletion.delete_older(database, days=1) == 5
+    assert await names(database, owner) == ["waits"]
+
+
+async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Database, owner: Principal) -> None:
+    await add(database, owner, "a")
+    await add(database, owner, "b")
+    await claim(database)
+    async with database.write() as session:
+        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
+    async with database.read() as session:
+        state = await repository.queue_state(session)
+    assert (state.queued, state.running) == (1, 1)
+    assert 100 <= state.oldest_seconds < 200
+    async with database.write() as session:
+        regraded = update(Submission).where(Submission.job_status == JobStatus.QUEUED)
+        await session.execute(regraded.values(priority=repository.REGRADE_PRIORITY))
+        assert await repository.oldest_upload_seconds(session) == 0
+
+
+async def test_what_pictures_are_drawn_from_goes_with_its_report(database: Database, owner: Principal) -> None:
+    kept: dict[str, dict[str, bytes]] = {}
+    for student in ("ivanov", "petrov"):
+        submission = await add(database, owner, student)
+        claimed = await claim(database)
+        assert claimed is not None
+        async with database.write() as session:
+            assert await claims.finish(session, claimed, REPORT, {ARRAYS: b"arrays of " + student.encode()})
+            report = await repository.newest_report(session, submission.id)
+            assert report is not None
+            kept[student] = await repository.artefacts_of(session, report.id)
+    assert kept == {"ivanov": {ARRAYS: b"arrays of ivanov"}, "petrov": {ARRAYS: b"arrays of petrov"}}
+    await deletion.delete_student(database, "ivanov")
+    async with database.read() as session:
+        assert (await session.scalars(select(Artefact.content))).all() == [b"arrays of petrov"]
+
+
+async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> None:
+    port = free_port()
+    settings = Settings(data_dir=tmp_path, metrics_token="token-of-the-monitoring")
+    works = True
+    probe = WriteProbe(database, room_bytes=1)
+    state = Operations(settings, database, lambda: works, None, probe, Metrics())
+    async with probe, answering(state, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await client.get("/readyz")).json()["status"] == "ready"
+        works = False
+        assert (await client.get("/readyz")).json()["checks"]["queue"] == "failed"
+        refused = await client.get("/metrics", headers={"Accept-Language": "ru"})
+        assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
+        found = await client.get("/metrics", headers={"Authorization": "Bearer token-of-the-monitoring"})
+        assert 'lstm_grader_submissions{job_status="queued"} 0.0' in found.text
+        assert (await client.get("/", headers={"Accept": "text/html"})).status_code == 404
+        for method, path, status in (("GET", "/openapi.json", 404), ("POST", "/healthz", 405)):
+            refused = await client.request(method, path)
+            assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json")
+    with pytest.raises(OSError, match=r"cannot listen on"), socket.create_server(("127.0.0.1", port)):
+        async with answering(state, port):
+            pass
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queue(
+    database: Database, owner: Principal, postgresql: PostgreSQL
+) -> None:
+    await graded(database, owner, "graded")
+    async with database.write() as session:
+        waiting = Submission(
+            student="waits",
+            assignment_id="lstm-layer",
+            filename="LSTM.py",
+            content=b"\x00\xff",
+            sha256="0",
+            submitted_by=owner.token_id,
+        )
+        await repository.add_submissions(session, [waiting])
+    url = postgresql.new_database()
+    postgresql.restore(postgresql.dump(database.conninfo), url)
+    await add(database, owner, "later")
+
+    restored = Database(url)
+    try:
+        await restored.check_revision()
+        assert await names(restored, owner) == ["waits", "graded"]
+        async with restored.read() as session:
+            report = await repository.newest_report(session, (await list_submissions_of(restored, owner))["graded"])
+            assert report is not None
+            assert report.points == 100
+            content = await repository.submission_content(session, waiting.id, owner)
+            assert content is not None
+            assert content.content == b"\x00\xff"
+        taken = await claim(restored)
+        assert taken is not None
+        assert taken.submission_id == waiting.id
+        await graded(restored, owner, "new")
+    finally:
+        await restored.close()
+
+
+def test_where_the_machine_has_no_postgresql_a_wheel_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private, "INSTALLED", tmp_path)
+    with private.running_postgresql() as server:
+        url = server.new_database()
+        server.restore(server.dump(url), url)
+
+
+async def list_submissions_of(database: Database, owner: Principal) -> dict[str, str]:
+    async with database.read() as session:
+        rows = await list_submissions(session, owner, Selection(), limit=100)
+    return {row[0].student: row[0].id for row in rows}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_a_postgresql_that_takes_nothing_passes_no_probe(database: Database, postgresql: PostgreSQL) -> None:
+    probe = WriteProbe(database, room_bytes=20_000_000, look=PostgreSQLJobs(database).has_workers)
+    await probe.run()
+    assert (probe.passed, probe.seen) == (True, False)
+    name = database.url.database
+    with psycopg.connect(postgresql.url(), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")  # type: ignore[call-overload]
+        await probe.run()
+        assert (probe.passed, probe.seen) == (False, None)
+        admin.execute(f"ALTER DATABASE {name} RESET ALL")  # type: ignore[call-overload]
+        await probe.run()
+        assert probe.passed
+        with contextlib.ExitStack() as others:
+            with contextlib.suppress(psycopg.OperationalError):
+                while True:
+                    others.enter_context(psycopg.connect(postgresql.url()))
+            await probe.run()
+            assert not probe.passed
+    await probe.run()
+    assert probe.passed
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(database: Database) -> None:
+    probe = WriteProbe(database, room_bytes=1)
+
+    async def watch() -> None:
+        async with database.read() as session:
+            await session.execute(text("SELECT 1"))
+            await over.wait()
+
+    over = asyncio.Event()
+    watchers = [asyncio.create_task(watch()) for _ in range(500)]
+    while database._engine.pool.checkedout() < 15:  # type: ignore[attr-defined]
+        await asyncio.sleep(0.01)
+    await probe.run()
+    assert probe.passed
+    over.set()
+    await asyncio.gather(*watchers)

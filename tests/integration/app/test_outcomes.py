@@ -1,0 +1,211 @@
+"""What is said of a request whose end nobody knows: PostgreSQL commits, and its answer does not arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import make_url
+
+from app.main import create_app
+from app.settings import Settings
+from app.storage import database as database_module
+from app.storage.database import Database
+from tests.postgresql import PostgreSQL
+from tests.unit.app.conftest import OWNER_TOKEN, form_secret
+
+pytestmark = pytest.mark.anyio
+
+SUBMISSIONS = "/api/v1/submissions"
+FILE = {"file": ("LSTM.py", b"class LSTM: ...")}
+
+
+class Proxy:
+    """Stands between the service and PostgreSQL.
+
+    Attributes:
+        loses: "commit": the answer to a COMMIT, and with it the connection; "all": from there on every connection too;
+            "silence": the answer, while the connection stays open.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self.loses: str | None = None
+        self.lost = 0
+        self.refuses = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._open = 0
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[int]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+        for writer in self._writers:
+            writer.close()
+        while self._open:
+            await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuses:
+            writer.close()
+            return
+        up_reader, up_writer = await asyncio.open_connection(*self._address)
+        self._writers |= {writer, up_writer}
+        self._open += 1
+        mute = False
+
+        async def answers() -> None:
+            while data := await up_reader.read(65536):
+                if not mute:
+                    writer.write(data)
+                elif self.loses != "silence":
+                    writer.transport.abort()
+            writer.close()
+
+        async def questions() -> None:
+            nonlocal mute
+            stores = False
+            while data := await reader.read(65536):
+                stores |= b"INSERT INTO" in data
+                if self.refuses:
+                    writer.transport.abort()
+                elif b"COMMIT\0" in data and stores and self.loses:
+                    mute = True
+                    self.lost += 1
+                    self.refuses = self.loses == "all"
+                up_writer.write(data)
+            up_writer.close()
+
+        await asyncio.gather(answers(), questions(), return_exceptions=True)
+        self._writers -= {writer, up_writer}
+        self._open -= 1
+
+    def heal(self) -> None:
+        self.loses, self.refuses = None, False
+
+
+@pytest.fixture
+async def proxy(anyio_backend: str, postgresql: PostgreSQL) -> Proxy:
+    url = make_url(postgresql.url())
+    assert url.host is not None
+    assert url.port is not None
+    return Proxy(url.host, url.port)
+
+
+@pytest.fixture
+async def client(
+    anyio_backend: str, tmp_path: Path, postgresql: PostgreSQL, proxy: Proxy
+) -> AsyncIterator[httpx.AsyncClient]:
+    url = make_url(postgresql.new_database())
+    direct = Database(url.render_as_string(hide_password=False))
+    await direct.upgrade()
+    await direct.close()
+    async with proxy.listening() as port:
+        settings = Settings(
+            data_dir=tmp_path,
+            database_url=url.set(port=port).render_as_string(hide_password=False),
+            owner_token=OWNER_TOKEN,
+        )
+        app = create_app(settings, owner_token=OWNER_TOKEN)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://grader.test", timeout=30) as client,
+        ):
+            yield client
+            proxy.heal()
+
+
+BEARER = {"Authorization": f"Bearer {OWNER_TOKEN}"}
+
+
+async def submit(client: httpx.AsyncClient, key: str = "k") -> httpx.Response:
+    headers = BEARER | {"Idempotency-Key": key, "Accept-Language": "en"}
+    return await client.post(SUBMISSIONS, files=FILE, data={"student": "ivanov"}, headers=headers)
+
+
+async def attempts(client: httpx.AsyncClient) -> list[int]:
+    items = (await client.get(SUBMISSIONS, headers=BEARER)).json()["items"]
+    return [item["attempt"] for item in items]
+
+
+async def test_upload_that_was_stored_is_answered_202_though_the_commit_was_not_answered(
+    client: httpx.AsyncClient, proxy: Proxy
+) -> None:
+    proxy.loses = "commit"
+    assert (await submit(client)).status_code == 202
+    assert proxy.lost == 1
+    proxy.heal()
+    assert await attempts(client) == [1]
+
+
+@pytest.mark.parametrize("loses", ["all", "silence"])
+async def test_nothing_is_claimed_of_a_request_whose_end_is_not_known(
+    client: httpx.AsyncClient, proxy: Proxy, loses: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "COMMIT_SECONDS", 0.5)
+    proxy.loses = loses
+    answer = await client.post("/api/v1/webhooks", json={"url": "https://example.org/"}, headers=BEARER)
+    assert proxy.lost == 1
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "outcome-unknown")
+    assert answer.headers["retry-after"]
+    assert "changed nothing" not in answer.json()["detail"]
+    proxy.heal()
+    assert len((await client.get("/api/v1/webhooks", headers=BEARER)).json()["items"]) == 1
+
+
+async def test_request_that_fails_before_its_end_has_changed_nothing_and_says_so(
+    client: httpx.AsyncClient, proxy: Proxy
+) -> None:
+    proxy.refuses = True
+    for answer in (await submit(client), await client.get(SUBMISSIONS, headers=BEARER | {"Accept-Language": "en"})):
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "storage-unavailable")
+        assert "changed nothing" in answer.json()["detail"]
+    proxy.heal()
+    assert await attempts(client) == []
+
+
+async def test_failure_after_a_commit_does_not_say_that_nothing_was_changed(
+    client: httpx.AsyncClient, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = (await submit(client)).json()["id"]
+
+    def gone(*_: object) -> None:
+        raise database_module.DBAPIError("SELECT", {}, Exception("server closed the connection unexpectedly"))
+
+    monkeypatch.setattr("app.submissions.repository.queue_position", gone)
+    answer = await client.post(f"{SUBMISSIONS}/{id}/cancel", headers=BEARER)
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "outcome-unknown")
+    monkeypatch.undo()
+    assert (await client.get(f"{SUBMISSIONS}/{id}", headers=BEARER)).json()["job_status"] == "cancelled"
+
+
+@pytest.mark.parametrize("page", ["the same", "loaded again"])
+async def test_form_that_is_sent_again_after_an_unknown_end_costs_no_second_attempt(
+    client: httpx.AsyncClient, proxy: Proxy, page: str
+) -> None:
+    client.headers.update({"Accept": "text/html", "Accept-Language": "en"})
+    await client.post("/enter", data={"token": OWNER_TOKEN})
+
+    def fields(html: str) -> dict[str, str]:
+        key = re.search(r'name="idempotency_key" value="([^"]+)"', html)
+        assert key
+        return {"form_secret": form_secret(html), "idempotency_key": key[1], "student": "ivanov"}
+
+    form = fields((await client.get("/")).text)
+    proxy.loses = "all"
+    broken = await client.post("/", files=FILE, data=form)
+    assert broken.status_code == 503
+    assert "not known" in broken.text
+    proxy.heal()
+    if page == "loaded again":
+        form = fields((await client.get("/")).text)
+    sent = [await client.post("/", files=FILE, data=form) for _ in range(3)]
+    assert {answer.status_code for answer in sent} == {303}
+    assert await attempts(client) == [1]

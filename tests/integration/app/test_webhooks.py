@@ -1,0 +1,104 @@
+"""Deliveries on both databases, to a receiver that listens."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from app.access.tokens import Principal
+from app.queue import claims
+from app.storage.database import Database
+from app.storage.models import Delivery, utc_now
+from app.webhooks import outbox, sender
+from app.webhooks.sender import WebhookSender
+from tests.integration.app.rows import REPORT, add, claim
+from tests.receiver import Receiver
+
+pytestmark = pytest.mark.anyio
+
+
+async def grade(database: Database, owner: Principal) -> None:
+    await add(database, owner)
+    taken = await claim(database)
+    assert taken is not None
+    async with database.write() as session:
+        assert await claims.finish(session, taken, REPORT)
+
+
+async def leave(database: Database, owner: Principal, receiver: Receiver) -> str:
+    async with database.write() as session:
+        return (await outbox.add_webhook(session, url=receiver.url, created_by=owner.token_id)).id
+
+
+async def test_every_result_arrives_once(
+    database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
+    webhook = await leave(database, owner, receiver)
+    for _ in range(5):
+        await grade(database, owner)
+    async with WebhookSender(database, private=True), WebhookSender(database, private=True):
+        async with asyncio.timeout(20):
+            while True:
+                async with database.read() as session:
+                    deliveries = await outbox.list_deliveries(session, webhook, limit=10)
+                if all(delivery.delivered_at for delivery in deliveries):
+                    break
+                await asyncio.sleep(0.05)
+    assert len(deliveries) == 5
+    assert sorted(message.id for message in receiver.came) == sorted(delivery.id for delivery in deliveries)
+    assert {message.headers["host"] for message in receiver.came} == {f"localhost:{receiver.server_port}"}
+
+
+async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
+    database: Database, owner: Principal, receiver: Receiver
+) -> None:
+    webhook = await leave(database, owner, receiver)
+    await grade(database, owner)
+    async with database.write() as session:
+        (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
+    async with database.write() as session:
+        assert await outbox.claim_due(session, timedelta(seconds=60)) == []
+        delivery = await session.get_one(Delivery, taken.delivery.id)
+        delivery.next_at = utc_now()  # A minute later.
+    async with database.write() as session:
+        (again,) = await outbox.claim_due(session, timedelta(seconds=60), only=webhook)
+    assert (again.delivery.id, again.delivery.attempts) == (taken.delivery.id, 2)
+    assert receiver.came == []
+
+
+@pytest.mark.parametrize("hours", [2, -2])
+async def test_clock_that_is_set_keeps_no_delivery_waiting(
+    database: Database, owner: Principal, receiver: Receiver, hours: int
+) -> None:
+    await leave(database, owner, receiver)
+    await grade(database, owner)
+    wait = timedelta(seconds=60)
+    async with database.write() as session:
+        (taken,) = await outbox.claim_due(session, wait)
+        await outbox.settle(session, taken.delivery.id, again_in=wait)
+    async with database.write() as session:
+        assert not await outbox.is_something_due(session)
+        # As the rows look when the clock has been set by as much.
+        delivery = await session.get_one(Delivery, taken.delivery.id)
+        assert delivery.waits_since is not None
+        assert delivery.next_at is not None
+        delivery.waits_since -= timedelta(hours=hours)
+        delivery.next_at -= timedelta(hours=hours)
+    async with database.write() as session:
+        assert await outbox.is_something_due(session)
+        assert [due.delivery.id for due in await outbox.claim_due(session, wait)] == [taken.delivery.id]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
+    database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await leave(database, owner, receiver)
+    with monkeypatch.context() as clock:
+        clock.setattr(outbox, "utc_now", lambda: utc_now() + timedelta(days=2))
+        await grade(database, owner)
+    async with database.write() as session:
+        assert len(await outbox.claim_due(session, timedelta(seconds=60))) == 1

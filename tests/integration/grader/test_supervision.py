@@ -1,0 +1,266 @@
+"""What becomes of runs whose warm process stops, fails or is killed, and of what a killed service leaves behind.
+
+With the warm process that reads, which starts in a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from grader.errors import SandboxStartFailed
+from grader.sandbox import ForkSandbox, Kind
+from grader.sandbox.limits import READER_LIMITS
+from grader.sandbox.namespaces import without_ring
+from grader.sandbox.protocol import decode_json, encode, split_frames
+from grader.sandbox.warm_process import Zygote
+from tests.processes import children, ended
+
+RUNNER = Path(__file__).parents[3] / "grader" / "runner"
+NICENESS = 5
+SIZES = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[ForkSandbox]:
+    with ForkSandbox(slots=2) as box:
+        yield box
+
+
+@pytest.fixture
+def warm(sandbox: ForkSandbox) -> int:
+    """The process id of a warm process that works."""
+    assert _reads(sandbox)
+    return sandbox.pids()[0]
+
+
+def _reads(sandbox: ForkSandbox, megabytes: float = 0.0) -> bool:
+    """Whether a file is read; one of 10 MB takes about a second."""
+    content = b"class LSTM:\n    pass\n" + b"# filler\n" * int(megabytes * 2**20 / 9)
+    request = encode({"filename": "submission.py", "canonical": SIZES, "bytes": len(content)}) + content
+    outcome = sandbox.run(Kind.READER, request, READER_LIMITS)
+    if (outcome.exit_code, outcome.killed_for) != (0, None):
+        return False
+    frames, _ = split_frames(outcome.result)
+    return decode_json(frames[0][0])["class_line"] == 1
+
+
+def _each_run_of(warm: int, do: Callable[[int], None], *, times: int) -> threading.Thread:
+    """Does something to the next runs of a warm process, as soon as each is there."""
+
+    def watch() -> None:
+        seen: set[int] = set()
+        deadline = time.monotonic() + 60
+        while len(seen) < times and time.monotonic() < deadline:
+            for child in set(children(warm)) - seen:
+                seen.add(child)
+                do(child)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+# --- runs and the service -----------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm):
+    own = min(19, os.getpriority(os.PRIO_PROCESS, warm) + NICENESS)
+    found: list[bool] = []
+
+    def look(child: int) -> None:
+        session = Path(f"/proc/{child}/autogroup")  # Not every kernel has it.
+        while not ended(child):
+            with contextlib.suppress(OSError):
+                yields = os.getpriority(os.PRIO_PROCESS, child) == own
+                if yields and (not session.exists() or session.read_text().split()[-1] == str(NICENESS)):
+                    found.append(True)
+                    return
+
+    for _ in range(10):  # A run may have ended before it was looked at.
+        looking = _each_run_of(warm, look, times=1)
+        assert _reads(sandbox, megabytes=10)
+        looking.join()
+        if found:
+            break
+    assert found
+    assert os.getpriority(os.PRIO_PROCESS, warm) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+# --- warm processes that do not work any more -------------------------------------------------------------------------
+
+
+def test_a_warm_process_that_is_stopped_is_noticed_within_seconds_and_replaced(sandbox, warm):
+    os.kill(warm, signal.SIGSTOP)
+    started = time.monotonic()
+    assert _reads(sandbox)
+    assert time.monotonic() - started < 20
+    assert sandbox.pids() != [warm]
+    assert ended(warm)
+
+
+def test_a_warm_process_that_is_stopped_during_runs_takes_them_with_it_and_all_are_done_again(sandbox, warm):
+    runs: list[int] = []
+
+    def stop(child: int) -> None:
+        time.sleep(0.1)  # until it is behind the wall
+        runs.append(child)
+        os.kill(child, signal.SIGSTOP)
+        os.kill(warm, signal.SIGSTOP)
+
+    watching = _each_run_of(warm, stop, times=1)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: _reads(sandbox, 20), range(2))) == [True, True]
+    watching.join()
+    assert ended(warm)
+    assert all(map(ended, runs))
+
+
+def test_a_warm_process_that_does_not_work_is_not_taken_for_stuck_while_it_has_no_core(sandbox, warm):
+    """It is runnable all the time, and gets next to nothing of a core that somebody else uses."""
+    core = min(os.sched_getaffinity(0))
+    spinning = subprocess.Popen(
+        [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: 0"]
+    )
+    try:
+        os.sched_setaffinity(warm, {core})
+        os.sched_setscheduler(warm, os.SCHED_IDLE, os.sched_param(0))
+        assert _reads(sandbox, 1)
+        assert sandbox.pids() == [warm]
+    finally:
+        spinning.kill()
+        spinning.wait()
+        os.kill(warm, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("spare", [0, 4], ids=["cannot start a run", "starts runs that refuse"])
+def test_a_warm_process_that_loses_every_run_is_replaced(sandbox, warm, spare, caplog):
+    """It runs out of descriptors: it can take the five of a run, and has none or just enough for itself."""
+    taken = {int(fd) for fd in os.listdir(f"/proc/{warm}/fd")}
+    most = next(most for most in range(1000) if len(set(range(most)) - taken) == 5 + spare)
+    resource.prlimit(warm, resource.RLIMIT_NOFILE, (most, most))
+    with caplog.at_level(logging.WARNING), pytest.raises(Exception, match=r"verdict|close the box"):
+        _reads(sandbox)
+    assert [record.message for record in caplog.records] == ["run_lost"] * 3
+    assert _reads(sandbox)
+    assert sandbox.pids() != [warm]
+
+
+def test_a_warm_process_that_is_killed_while_it_starts_is_started_again():
+    with ForkSandbox(slots=1) as box:
+        box.start(Kind.READER)
+        os.kill(box.pids()[0], signal.SIGKILL)
+        assert _reads(box)
+
+
+def test_a_failed_start_is_said_to_everybody_who_waits_for_it():
+    zygote = Zygote(Kind.READER, without_ring("not needed to start"))
+    os.kill(zygote.pid, signal.SIGKILL)
+    for _ in range(2):
+        with pytest.raises(SandboxStartFailed, match="did not start"):
+            zygote.wait_ready()
+    zygote.close()
+
+
+# --- runs that somebody else kills ------------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_killed_by_somebody_else_is_done_again(sandbox, warm, caplog):
+    killing = _each_run_of(warm, lambda child: os.kill(child, signal.SIGKILL), times=1)
+    with caplog.at_level(logging.WARNING):
+        assert _reads(sandbox, 10)
+    killing.join()
+    assert [record.message for record in caplog.records] == ["run_killed_by_others"]
+    assert sandbox.pids() == [warm]
+
+
+def test_a_run_that_is_killed_every_time_is_taken_for_its_own_doing(sandbox, warm):
+    killing = _each_run_of(warm, lambda child: os.kill(child, signal.SIGKILL), times=3)
+    assert not _reads(sandbox, 10)
+    killing.join()
+
+
+@pytest.fixture
+def bury(tmp_path, monkeypatch):
+    """What a supervisor says of the end of a process that it has not ended."""
+    monkeypatch.syspath_prepend(str(RUNNER))
+    import lockdown
+    import zygote
+
+    monkeypatch.setitem(lockdown.STATE, "seccomp", (True, ""))
+
+    def bury_it(process: subprocess.Popen[bytes], **limits: float) -> dict[str, object]:
+        control, other_end = socket.socketpair()
+        supervisor = zygote.Supervisor(control, print, print)
+        reader, writer = os.pipe()
+        child = zygote.Child(
+            pid=process.pid,
+            pidfd=os.pidfd_open(process.pid),
+            proc_fd=os.open(f"/proc/{process.pid}/status", os.O_RDONLY),
+            status_fd=writer,
+            folder_fd=os.open(tmp_path, os.O_RDONLY),
+            limits=limits,
+            started=time.monotonic(),
+            base_memory=0,
+        )
+        supervisor._children["run"] = child
+        supervisor._selector.register(child.pidfd, select.POLLIN, "run")
+        supervisor._selector.select()
+        supervisor._bury("run")
+        process.returncode = 0
+        with control, other_end, open(reader, "rb") as status:
+            return json.load(status)
+
+    return bury_it
+
+
+def test_a_run_that_the_kernel_ends_for_its_cpu_time_is_over_the_limit_and_not_killed_by_others(bury):
+    code = "import resource; resource.setrlimit(resource.RLIMIT_CPU, (2, 2))\nwhile True: pass"
+    verdict = bury(subprocess.Popen([sys.executable, "-c", code]), cpu_seconds=1)
+    assert (verdict["exit_code"], verdict["killed_for"]) == (-9, "cpu")
+
+
+def test_a_run_that_was_killed_below_its_cpu_limit_has_no_reason(bury):
+    code = "import os; os.kill(os.getpid(), 9)"
+    verdict = bury(subprocess.Popen([sys.executable, "-c", code]), cpu_seconds=1)
+    assert (verdict["exit_code"], verdict["killed_for"]) == (-9, None)
+
+
+# --- what a killed service leaves behind ------------------------------------------------------------------------------
+
+
+def test_what_a_killed_service_left_is_removed_by_the_next_one_and_by_nobody_while_it_lives(tmp_path):
+    code = "from grader.sandbox import ForkSandbox; box = ForkSandbox(1); print(box._directory, flush=True); input()"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    services = [
+        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        for _ in range(3)
+    ]
+    folders = [Path(service.stdout.readline().decode().strip()) for service in services]
+    assert set(tmp_path.iterdir()) == set(folders)
+    services[0].kill()
+    services[0].wait()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as following:
+        new = Path(following.stdout.readline().decode().strip())
+        assert set(tmp_path.iterdir()) == {*folders[1:], new}
+        following.kill()
+    for service in services:
+        service.kill()
+        service.communicate()

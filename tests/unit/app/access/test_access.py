@@ -1,0 +1,242 @@
+"""Who may do what: every route of the OpenAPI document, asked by somebody whom it does not concern."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from app.http.auth import FORM_FIELD, PUBLIC, check_guarded, teacher
+from app.main import create_app
+from app.settings import Settings
+from app.storage.models import Role
+from app.web import routes as web_routes
+from grader.report.model import Advisory
+from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+
+pytestmark = pytest.mark.anyio
+
+#: What every token may ask; the answers hold nothing of others, as the tests below show.
+FOR_EVERYBODY = {
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("post", SUBMISSIONS),
+    ("get", SUBMISSIONS),
+    ("get", "/api/v1/assignments"),
+    ("get", "/api/v1/assignments/{assignment_id}"),
+    ("post", "/api/v1/webhooks"),
+    ("get", "/api/v1/webhooks"),
+}
+
+
+async def of_somebody_else(service: Service) -> dict[str, str]:
+    """Values for the parameters in paths: things that are there, and that belong to another token."""
+    token = await service.add_token("first")
+    async with service.client("first") as client:
+        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+    async with service.client() as owner:
+        regrade = (await owner.post("/api/v1/regrades", json={"submissions": [body["id"]]})).json()
+    async with service.client("first") as client:
+        await client.get(body["links"]["self"], params={"wait": 20})
+        report, _ = (await client.get(body["links"]["reports"])).json()["items"]
+        hook = (await client.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})).json()
+        assert hook["secret"].startswith("whsec_")
+    return {
+        "webhook_id": hook["id"],
+        "submission_id": body["id"],
+        "regrade_id": regrade["id"],
+        "token_id": token.id,
+        "report_id": str(report["id"]),
+        "name": "exercise-heat",
+        "assignment_id": "lstm-layer",
+    }
+
+
+def filled(path: str, values: dict[str, str]) -> str:
+    return re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
+
+
+async def operations(service: Service) -> list[tuple[str, str, dict[str, Any]]]:
+    async with service.client(None) as client:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+    return [(method, path, operation) for path, methods in paths.items() for method, operation in methods.items()]
+
+
+@pytest.mark.parametrize("student", [None, "petrov"])
+async def test_every_route_is_closed_to_another_submitter_and_to_another_student(
+    service: Service, student: str | None
+) -> None:
+    values = await of_somebody_else(service)
+    await service.add_token("second", Role.SUBMITTER, student=student)
+    asked = 0
+    async with service.client("second") as client:
+        for method, path, _ in await operations(service):
+            if (method, path) in FOR_EVERYBODY:
+                continue
+            for headers in ({}, {"If-None-Match": "*", "Last-Event-ID": "1"}):
+                response = await client.request(method, filled(path, values), headers=headers)
+                assert response.status_code in (403, 404), f"{method} {path}: {response.status_code}"
+                assert "ivanov" not in response.text
+            asked += 1
+    assert asked >= 15
+
+
+async def test_the_same_routes_answer_whom_they_concern(service: Service) -> None:
+    """Else the test above would pass on routes that answer nobody."""
+    values = await of_somebody_else(service)
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.client("teacher") as teacher, service.client("first") as client:
+        for method, path, _ in await operations(service):
+            if method == "get" and "{name}" not in path:
+                for_client = path.startswith((SUBMISSIONS, "/api/v1/webhooks")) or (method, path) in FOR_EVERYBODY
+                for asking in [client] * for_client + [teacher] * ("webhook_id" not in path):
+                    assert (await asking.get(filled(path, values))).status_code == 200, path
+
+
+async def test_list_holds_nothing_of_others(service: Service) -> None:
+    await of_somebody_else(service)
+    await service.add_token("second")
+    await service.add_token("teacher", Role.TEACHER)
+    for token, expected in (("first", 1), ("second", 0), ("teacher", 1)):
+        async with service.client(token) as client:
+            for params in ({}, {"student": "ivanov"}, {"status": "passed"}, {"cursor": "z" * 26}):
+                assert len((await client.get(SUBMISSIONS, params=params)).json()["items"]) == expected
+
+
+async def test_webhooks_of_others_are_not_listed_and_students_leave_none(service: Service) -> None:
+    await of_somebody_else(service)
+    await service.add_token("teacher", Role.TEACHER)
+    await service.add_token("of-ivanov", student="ivanov")
+    for token, expected in (("first", 1), ("teacher", 0), (OWNER_TOKEN, 1)):
+        async with service.client(token) as client:
+            assert len((await client.get("/api/v1/webhooks")).json()["items"]) == expected
+    async with service.client("of-ivanov") as client:
+        assert_problem(await client.get("/api/v1/webhooks"), 403, "forbidden")
+        body = {"url": "https://evil.example.org"}
+        assert_problem(await client.post("/api/v1/webhooks", json=body), 403, "forbidden")
+
+
+async def test_no_route_of_the_api_takes_a_session(service: Service) -> None:
+    """So that no page of another site can have a signed-in browser ask for anything."""
+    values = await of_somebody_else(service)
+    async with service.browser() as browser:
+        for method, path, _ in await operations(service):
+            if path not in PUBLIC:
+                response = await browser.request(method, filled(path, values))
+                assert response.status_code == 401, f"{method} {path}"
+
+
+async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: Service) -> None:
+    values = await of_somebody_else(service) | {"form": "json"}
+    await service.add_token("second")
+    looked_at = changed = 0
+    async with service.client(None) as nobody, service.browser("first") as first, service.browser("second") as second:
+        theirs = form_secret((await second.get("/")).text)
+        for route in web_routes.router.routes:
+            assert isinstance(route, APIRoute)
+            path = filled(route.path, values)
+            if route.path in PUBLIC:
+                continue
+            if "GET" in route.methods and "{submission_id}" in route.path:
+                looked_at += 1
+                for headers in ({}, {"If-None-Match": "*", "Last-Event-ID": "1"}):
+                    assert (await second.get(path, headers=headers)).status_code == 404, path
+                if "{name}" not in route.path:
+                    assert (await first.get(path)).status_code == 200, path
+            if "GET" not in route.methods:
+                changed += 1
+                for secret in ("", theirs):
+                    assert (await first.post(path, files={FORM_FIELD: (None, secret)})).status_code == 403, path
+            assert (await nobody.request(next(iter(route.methods)), path)).status_code == 401, path
+        assert values["submission_id"] not in (await second.get("/")).text
+    assert (looked_at, changed) >= (3, 2)
+
+
+async def test_idempotency_key_of_another_token_gives_nothing_of_what_it_handed_in(service: Service) -> None:
+    ids = set()
+    for token in ("first", "second"):
+        await service.add_token(token)
+        async with service.client(token, **{"Idempotency-Key": "the-same"}) as client:
+            ids.add((await client.post(SUBMISSIONS, **upload())).json()["id"])
+    assert len(ids) == 2
+
+
+def test_service_with_a_route_that_asks_nobody_does_not_start() -> None:
+    outer, inner = APIRouter(prefix="/outer"), APIRouter()
+    inner.get("/inner")(lambda: "hello")
+    outer.include_router(inner)
+    for router, path in ((inner, "/inner"), (outer, "/outer/inner")):
+        app = FastAPI()
+        app.include_router(router)
+        with pytest.raises(RuntimeError, match=f"{path} is open to everybody"):
+            check_guarded(app.routes)
+    app = FastAPI()
+    app.include_router(outer, dependencies=[Depends(teacher)])
+    check_guarded(app.routes)
+
+
+def test_no_request_waits_for_a_thread(settings: Settings) -> None:
+    """FastAPI runs what is not `async` in one, and beside grading that waits for a core."""
+
+    def in_threads(dependant: Dependant) -> Iterator[object]:
+        call = dependant.call
+        if not inspect.iscoroutinefunction(call) and not inspect.iscoroutinefunction(type(call).__call__):
+            yield call
+        for inner in dependant.dependencies:
+            yield from in_threads(inner)
+
+    routes = [context.original_route for context in iter_route_contexts(list(create_app(settings).routes))]
+    dependants = [route.dependant for route in routes if isinstance(route, APIRoute)]
+    assert len(dependants) > 30
+    assert not [call for dependant in dependants for call in in_threads(dependant)]
+
+
+async def test_student_sees_the_own_work_whoever_sent_it_and_hands_in_for_nobody_else(service: Service) -> None:
+    values = await of_somebody_else(service)
+    await service.add_token("of-ivanov", student="ivanov")
+    async with service.client("of-ivanov") as client:
+        assert (await client.get(f"{SUBMISSIONS}/{values['submission_id']}")).status_code == 200
+        await service.add_token("of-petrov", student="petrov")
+        own = await client.post(SUBMISSIONS, files={"file": ("LSTM.py", CODE)})
+        assert (own.status_code, own.json()["student"]) == (202, "ivanov")
+        refused = await client.post(SUBMISSIONS, **upload(student="petrov"))
+        assert_problem(refused, 403, "other-student")
+        assert len((await client.get(SUBMISSIONS)).json()["items"]) == 2
+    async with service.browser("of-ivanov") as browser:
+        page = (await browser.get("/")).text
+        assert "ivanov" in page
+        assert 'name="student"' not in page
+        assert values["submission_id"] in page
+
+
+async def test_what_is_for_the_teacher_is_not_shown_to_who_submits(service: Service, grader: FakeGrader) -> None:
+    suspicion = Advisory(code="review_suggested", params={"evidence": "ctypes"})
+    harmless = Advisory(code="global_x_shape")
+    grader.change = lambda report: report.model_copy(update={"advisories": [suspicion, harmless]})
+    values = await of_somebody_else(service)
+    here = f"{SUBMISSIONS}/{values['submission_id']}"
+    for token, expected in (("first", 1), (OWNER_TOKEN, 2)):
+        async with service.client(token) as client:
+            assert len((await client.get(here)).json()["report"]["advisories"]) == expected
+            report = await client.get(f"{here}/report")
+            assert ("ctypes" in report.text) == (expected == 2)
+            html = await client.get(f"{here}/report", params={"format": "html"})
+            assert ("ctypes" in html.text) == (expected == 2)
+    async with service.browser("first") as browser:
+        assert "ctypes" not in (await browser.get(f"/submissions/{values['submission_id']}")).text
+
+
+def test_every_route_of_the_service_is_looked_at_before_it_starts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("/healthz", "/docs", "/enter"):
+        monkeypatch.setattr("app.http.auth.PUBLIC", PUBLIC - {path})
+        with pytest.raises(RuntimeError, match=f"{path} is open to everybody"):
+            create_app(settings)

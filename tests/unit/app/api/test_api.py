@@ -1,0 +1,478 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import jsonschema
+import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from app.access.tokens import hash_secret
+from app.errors import ANSWERS
+from app.http.auth import PUBLIC
+from app.http.problems import TYPE_PREFIX
+from app.storage.database import Database
+from app.storage.models import Role, utc_now
+from app.submissions import uploads
+from grader import Status
+from grader.formats import FORMATS
+from grader.report.schema import report_schema
+from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+# Submitting and reading
+
+
+async def test_upload_is_answered_202_with_its_location_before_it_is_graded(
+    service: Service, grader: FakeGrader
+) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, **upload())
+        body = response.json()
+        assert response.status_code == 202
+        assert response.headers["location"] == body["links"]["self"] == f"{SUBMISSIONS}/{body['id']}"
+        assert {"id", "job_status", "position", "links", "report"} < body.keys()
+        assert (body["student"], body["attempt"], body["filename"]) == ("ivanov", 1, "LSTM.py")
+        assert body["job_status"] in ("queued", "running")
+        assert body["report"] is None
+        assert (await client.get(response.headers["location"])).json()["id"] == body["id"]
+
+
+async def test_waiting_gives_the_finished_report(service: Service, grader: FakeGrader) -> None:
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, params={"wait": 20}, **upload())
+    body = response.json()
+    assert response.status_code == 200
+    assert (body["job_status"], body["position"], body["report"]["status"]) == ("done", None, "passed")
+    assert grader.graded[0].content == CODE
+
+
+async def test_waiting_ends_with_202_when_it_takes_longer(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, params={"wait": 1}, **upload())
+    assert (response.status_code, response.json()["job_status"]) == (202, "running")
+
+
+async def test_waiting_ends_when_the_service_stops(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        waiting = asyncio.create_task(client.post(SUBMISSIONS, params={"wait": 120}, **upload()))
+        await until(lambda: grader.began)
+        service.services.jobs.stop_watching()
+        assert (await asyncio.wait_for(waiting, 5)).status_code == 202
+
+
+async def test_position_counts_those_before_it(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        bodies = [(await client.post(SUBMISSIONS, **upload(student=f"s{number}"))).json() for number in range(4)]
+        await until(lambda: len(grader.began) == 2)
+        places = [(await client.get(body["links"]["self"])).json() for body in bodies]
+    assert [(place["job_status"], place["position"]) for place in places] == [
+        ("running", None),
+        ("running", None),
+        ("queued", 1),
+        ("queued", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lang", "accept", "expected"),
+    [
+        (None, "", "Класс и его ответ"),  # the assignment's own language
+        (None, "en", "The class and its answer"),
+        (None, "de, en;q=0.5", "The class and its answer"),
+        ("ru", "en", "Класс и его ответ"),
+        ("en", "ru", "The class and its answer"),
+    ],
+)
+async def test_report_is_in_the_language_that_was_asked_for(
+    service: Service, lang: str | None, accept: str, expected: str
+) -> None:
+    async with service.client(**{"Accept-Language": accept}) as client:
+        params = {"wait": "20", **({"lang": lang} if lang else {})}
+        response = await client.post(SUBMISSIONS, params=params, **upload())
+    assert response.json()["report"]["checks"][0]["title"] == expected
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_a_report_can_be_read_in_every_form_of_the_command_line(service: Service, name: str) -> None:
+    async with service.client() as client:
+        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        response = await client.get(body["links"]["report"], params={"format": name, "lang": "en"})
+    assert response.status_code == 200
+    assert response.headers["content-type"].split(";")[0] == FORMATS[name].media_type
+    assert "The class and its answer" in response.text or name in ("junit", "coursera")
+
+
+async def test_a_report_that_is_not_there_yet_is_a_conflict(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        body = (await client.post(SUBMISSIONS, **upload())).json()
+        assert_problem(await client.get(body["links"]["report"]), 409, "report-not-ready")
+        assert_problem(await client.get(body["links"]["report"], params={"format": "docx"}), 422, "invalid-request")
+        assert_problem(await client.get(f"{SUBMISSIONS}/nothing/report"), 404, "submission-not-found")
+
+
+async def test_a_submitter_reads_no_report_of_another(service: Service) -> None:
+    await service.add_token("another")
+    async with service.client() as client, service.client("another") as stranger:
+        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        assert_problem(await stranger.get(body["links"]["report"]), 404, "submission-not-found")
+
+
+async def test_openapi_names_the_forms_of_a_report(service: Service) -> None:
+    async with service.client() as client:
+        document = (await client.get("/openapi.json")).json()
+    operation = document["paths"]["/api/v1/submissions/{submission_id}/report"]["get"]
+    (parameter,) = [parameter for parameter in operation["parameters"] if parameter["name"] == "format"]
+    assert parameter["schema"]["enum"] == list(FORMATS)
+    assert set(operation["responses"]["200"]["content"]) == {form.media_type for form in FORMATS.values()}
+
+
+async def test_assignments_are_listed(service: Service) -> None:
+    async with service.client() as client:
+        items = (await client.get("/api/v1/assignments", params={"lang": "en"})).json()["items"]
+    layer = next(item for item in items if item["id"] == "lstm-layer")
+    assert layer["max_points"] == 100
+    assert layer["upload_bytes"] == 200_000
+    assert "LSTM" in layer["title"]
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "slug"),
+    [
+        ({"content": b""}, 422, "empty-file"),
+        ({"content": b"#" * 200_001}, 413, "file-too-large"),
+        ({"content": b"#" * 2_000_000}, 413, "file-too-large"),
+        ({"filename": "LSTM.pdf"}, 415, "unsupported-file-type"),
+        ({"filename": "LSTM.docx"}, 415, "unsupported-file-type"),
+        ({"filename": "LSTM.html"}, 415, "unsupported-file-type"),
+        ({"filename": "LSTM.zip"}, 415, "unsupported-file-type"),
+        ({"filename": "LSTM"}, 415, "unsupported-file-type"),
+        ({"assignment": "gru-layer"}, 422, "unknown-assignment"),
+        ({"student": ""}, 422, "fields-missing"),
+        ({"student": "x" * 201}, 422, "invalid-student"),
+        ({"student": "a\x00b"}, 422, "invalid-student"),
+    ],
+)
+async def test_bad_upload_is_refused_at_once(
+    service: Service, grader: FakeGrader, changed: dict[str, Any], status: int, slug: str
+) -> None:
+    async with service.client() as client:
+        assert_problem(await client.post(SUBMISSIONS, **upload(**changed)), status, slug)
+        assert (await client.get(SUBMISSIONS)).json()["items"] == []
+    assert grader.began == []
+
+
+async def test_unknown_assignment_names_the_known_ones(service: Service) -> None:
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, **upload(assignment="gru"))
+    problem = assert_problem(response, 422, "unknown-assignment")
+    assert "lstm-layer" in problem["known"]
+    assert "lstm-layer" in problem["detail"]
+    assert "gru" in problem["detail"]
+
+
+async def test_missing_fields_are_named_together(service: Service) -> None:
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, files={"file": ("", b"")})
+    assert assert_problem(response, 422, "fields-missing")["missing"] == ["file", "student"]
+
+
+async def test_misspelt_field_is_refused_rather_than_ignored(service: Service) -> None:
+    async with service.client() as client:
+        response = await client.post(
+            SUBMISSIONS, files={"file": ("a.py", CODE)}, data={"student": "ivanov", "assigment": "lstm-notebook"}
+        )
+    assert assert_problem(response, 422, "unknown-fields")["unknown"] == ["assigment"]
+
+
+async def test_assignment_may_be_left_out(service: Service) -> None:
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, files={"file": ("a.py", CODE)}, data={"student": "ivanov"})
+    assert response.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "slug"),
+    [
+        ("application/json", b"{}", 415, "form-expected"),
+        ("application/x-www-form-urlencoded", b"student=a", 415, "form-expected"),
+        ("multipart/form-data", b"x", 400, "form-unreadable"),
+        ("multipart/form-data; boundary=b", b"nonsense", 400, "form-unreadable"),
+    ],
+)
+async def test_body_that_is_no_form_is_refused(
+    service: Service, content_type: str, body: bytes, status: int, slug: str
+) -> None:
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, content=body, headers={"Content-Type": content_type})
+    assert_problem(response, status, slug)
+
+
+async def test_two_files_are_refused(service: Service) -> None:
+    async with service.client() as client:
+        files = [("file", ("a.py", CODE)), ("file", ("b.py", CODE))]
+        assert_problem(await client.post(SUBMISSIONS, files=files, data={"student": "a"}), 400, "form-unreadable")
+
+
+async def test_cap_counts_what_comes_when_no_length_is_announced(service: Service) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.py"\r\n\r\n'
+        while sent < 1_000_000:
+            sent += 50_000
+            yield b"#" * 50_000
+
+    async with service.client() as client:
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        assert_problem(await client.post(SUBMISSIONS, content=endless(), headers=headers), 413, "file-too-large")
+
+
+@pytest.mark.parametrize("wait", ["-1", "121", "soon", "1.5"])
+async def test_impossible_wait_is_a_problem_that_names_it(service: Service, wait: str) -> None:
+    async with service.client() as client:
+        problem = assert_problem(
+            await client.post(SUBMISSIONS, params={"wait": wait}, **upload()), 422, "invalid-request"
+        )
+    assert problem["errors"][0]["location"] == ["query", "wait"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug"),
+    [
+        ("GET", "/api/v1/nothing", 404, "not-found"),
+        ("GET", f"{SUBMISSIONS}/01ksvh1y8gk3v0q4m2z7c9x5ab", 404, "submission-not-found"),
+        ("DELETE", SUBMISSIONS, 405, "method-not-allowed"),
+        ("POST", "/healthz", 405, "method-not-allowed"),
+    ],
+)
+async def test_wrong_address_or_method_is_a_problem(
+    service: Service, method: str, path: str, status: int, slug: str
+) -> None:
+    async with service.client() as client:
+        response = await client.request(method, path)
+    assert_problem(response, status, slug)
+    assert ("allow" in response.headers) == (status == 405)
+
+
+async def test_problems_are_in_the_readers_language(service: Service) -> None:
+    async with service.client(None, **{"Accept-Language": "ru"}) as client:
+        response = await client.get("/api/v1/assignments")
+    assert response.json()["title"] == "Нужен токен"
+    assert response.headers["content-language"] == "ru"
+
+
+async def test_fault_of_ours_is_a_problem_with_a_number_and_nothing_else(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("/secret/path")
+
+    monkeypatch.setattr("app.api.endpoints.assignments.title_of", fail)
+    async with service.client() as client:
+        response = await client.get("/api/v1/assignments")
+    problem = assert_problem(response, 500, "internal-error")
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert "secret" not in response.text
+
+
+async def test_database_that_is_gone_is_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr("app.submissions.repository.add_submissions", fail)
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, **upload())
+    assert_problem(response, 503, "storage-unavailable")
+    assert response.headers["retry-after"]
+
+
+async def test_more_at_once_than_there_are_connections_is_503(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise NoConnectionFree("QueuePool limit of size 5 overflow 10 reached, connection timed out")
+
+    monkeypatch.setattr("app.submissions.repository.add_submissions", fail)
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, **upload())
+    assert_problem(response, 503, "busy")
+    assert response.headers["retry-after"]
+
+
+@pytest.mark.parametrize("wait", [0, 5])
+async def test_what_is_stored_is_answered_202_though_the_database_is_gone_by_then(
+    service: Service, monkeypatch: pytest.MonkeyPatch, wait: int
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
+
+    monkeypatch.setattr("app.submissions.repository.find_submission", fail)
+    async with service.client() as client:
+        response = await client.post(SUBMISSIONS, params={"wait": wait}, **upload())
+    assert (response.status_code, response.json()["job_status"], response.json()["position"]) == (202, "queued", 1)
+
+
+# Who may do what
+
+
+async def test_health_needs_no_token(service: Service) -> None:
+    async with service.client(None) as client:
+        response = await client.get("/healthz")
+    assert response.json()["status"] == "ok"
+
+
+async def test_every_other_endpoint_needs_a_token(service: Service) -> None:
+    async with service.client(None) as client:
+        document = (await client.get("/openapi.json")).json()
+        asked = 0
+        for path, operations in document["paths"].items():
+            for method in operations:
+                if path in PUBLIC:
+                    continue
+                response = await client.request(method, path)
+                assert_problem(response, 401, "unauthorized")
+                assert response.headers["www-authenticate"].startswith("Bearer")
+                asked += 1
+    assert asked >= 3
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer wrong", "Basic dTpw", f"Basic {OWNER_TOKEN}", f"{OWNER_TOKEN}"])
+async def test_header_without_a_valid_token_is_refused(service: Service, header: str) -> None:
+    async with service.client(None, Authorization=header) as client:
+        assert_problem(await client.get("/api/v1/assignments"), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("column", ["expires_at", "revoked_at"])
+async def test_token_that_is_over_is_refused(service: Service, column: str) -> None:
+    await service.add_token("old-token", **{column: utc_now() - timedelta(seconds=1)})
+    async with service.client("old-token") as client:
+        assert_problem(await client.get("/api/v1/assignments"), 401, "unauthorized")
+
+
+async def test_token_is_checked_before_the_upload_is_read(service: Service) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        pytest.fail("the body was read")
+        yield b""
+
+    async with service.client(None) as client:
+        headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1"}
+        assert_problem(await client.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
+
+
+async def test_submitter_reads_its_own_and_nobody_elses(service: Service) -> None:
+    await service.add_token("first")
+    await service.add_token("second")
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.client("first") as client:
+        own = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()["links"]["self"]
+        assert (await client.get(own)).status_code == 200
+    async with service.client("second") as client:
+        assert_problem(await client.get(own), 404, "submission-not-found")
+    for token in ("teacher", OWNER_TOKEN):
+        async with service.client(token) as client:
+            assert (await client.get(own)).status_code == 200
+
+
+async def test_tokens_are_stored_hashed(service: Service, tmp_path: object) -> None:
+    database: Database = service.services.database
+    async with database.read() as session:
+        from app.access.tokens import find_token
+
+        assert await find_token(session, hash_secret(OWNER_TOKEN)) is not None
+    data = b"".join(path.read_bytes() for path in service.services.settings.data_dir.iterdir())
+    assert OWNER_TOKEN.encode() not in data
+
+
+# The document
+
+
+async def test_document_names_the_scheme_the_assignments_and_every_refusal(service: Service) -> None:
+    async with service.client(None) as client:
+        document = (await client.get("/openapi.json")).json()
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    operation = document["paths"][SUBMISSIONS]["post"]
+    assert operation["security"] == [{"bearer": []}]
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    # Others may have others: a client that is generated here works there.
+    assert "lstm-layer" in form["assignment"]["examples"]
+    assert "enum" not in form["assignment"]
+    documented = {
+        f"{TYPE_PREFIX}{slug}"
+        for answer in operation["responses"].values()
+        for slug in answer["content"].get("application/problem+json", {}).get("examples", {})
+    }
+    refusals = [answer for cls, answer in ANSWERS.items() if "Upload" in str(cls.__mro__) and not cls.__subclasses__()]
+    assert {TYPE_PREFIX + answer.slug for answer in refusals if answer} <= documented
+    assert {"200", "202", "400", "401", "403", "408", "413", "415", "422", "429", "503"} == set(operation["responses"])
+    assert "HTTPValidationError" not in str(document)
+
+
+async def test_operations_are_called_by_short_names(service: Service) -> None:
+    async with service.client(None) as client:
+        document = (await client.get("/openapi.json")).json()
+    names = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
+    assert len(set(names)) == len(names)
+    assert {"create_submission", "list_submissions", "read_report", "create_regrade", "watch_submission"} <= set(names)
+    assert max(map(len, names)) <= len("list_regrade_submissions")
+
+
+async def test_documented_report_is_the_published_one(service: Service) -> None:
+    async with service.client() as client:
+        document = (await client.get("/openapi.json")).json()
+        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+    schemas = document["components"]["schemas"]
+    published = json.loads(json.dumps(report_schema()).replace("#/$defs/", "#/components/schemas/"))
+    assert schemas["SubmissionBody"]["properties"]["report"]["anyOf"][0]["$ref"] == "#/components/schemas/Report"
+    assert schemas["Report"]["properties"] == published["properties"]
+    # None of its parts has the name of something else.
+    for name, part in published["$defs"].items():
+        assert schemas[name] == part
+    jsonschema.validate(body, {"$ref": "#/components/schemas/SubmissionBody", "components": {"schemas": schemas}})
+
+
+async def test_documentation_page_and_its_files_come_from_here(service: Service) -> None:
+    async with service.client(None) as client:
+        page = (await client.get("/docs")).text
+        assert "https:" not in page
+        for path in ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css", "/static/docs.js"):
+            assert path in page
+            assert (await client.get(path)).status_code == 200
+
+
+async def test_internal_error_has_no_points(service: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.INTERNAL_ERROR]
+    async with service.client() as client:
+        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+    assert (body["report"]["status"], body["report"]["points"]) == ("internal_error", None)
+
+
+async def test_upload_that_does_not_end_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="student"\r\n\r\n'
+        while True:
+            await asyncio.sleep(0.05)
+            yield b"i"
+
+    monkeypatch.setattr(uploads, "UPLOAD_SECONDS", 0.3)
+    async with service.client() as client:
+        response = await client.post(
+            SUBMISSIONS, content=endless(), headers={"Content-Type": "multipart/form-data; boundary=b"}
+        )
+    assert_problem(response, 408, "upload-too-slow")

@@ -1,0 +1,273 @@
+"""Submissions and their reports over the API: lists, files, what is kept, what can be taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.settings import Settings
+from app.storage.models import StoredReport, Submission
+from app.submissions import repository
+from grader import Report, Status
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
+from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.grader.make_reports import make_report
+
+pytestmark = pytest.mark.anyio
+
+CASE = "exercise"
+
+
+async def add_report(service: Service, submission_id: str, report: Report) -> int:
+    """What a regrade leaves."""
+    async with service.services.database.write() as session:
+        stored = StoredReport(
+            submission_id=submission_id,
+            status=report.status.value,
+            points=report.points,
+            max_points=report.max_points,
+            body=report.model_dump(mode="json"),
+        )
+        session.add(stored)
+        await session.flush()
+        return stored.id
+
+
+# Lists
+
+
+async def test_list_goes_on_where_the_page_before_ended_whatever_comes_meanwhile(service: Service) -> None:
+    async with service.client() as client:
+        ids = [(await submit(client, student=f"s{number}"))["id"] for number in range(5)]
+        seen = []
+        params: dict[str, Any] = {"limit": 2}
+        while True:
+            page = (await client.get(SUBMISSIONS, params=params)).json()
+            seen += [item["id"] for item in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            params["cursor"] = page["next_cursor"]
+            await submit(client, student="late")
+    assert seen == ids[::-1]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"student": "ivanov"}, {1, 2}),
+        ({"student": " ivanov "}, {1, 2}),
+        ({"assignment": "lstm-notebook"}, {2}),
+        ({"status": "failed"}, {2, 3}),
+        ({"status": "failed", "student": "petrov"}, {3}),
+        ({"job_status": "queued"}, set()),
+        ({"job_status": "done", "since": "2026-01-01T00:00:00+03:00"}, {1, 2, 3}),
+        ({"since": "2500-01-01T00:00:00Z"}, set()),
+        ({"since": "0001-01-01T00:00:00+05:00"}, {1, 2, 3}),
+        ({"since": "9999-12-31T23:59:59-05:00"}, set()),
+    ],
+)
+async def test_list_holds_what_fulfils_all_filters(
+    service: Service, grader: FakeGrader, params: dict[str, str], expected: set[int]
+) -> None:
+    grader.statuses = [Status.PASSED, Status.FAILED]
+    async with service.client() as client:
+        sent = [("ivanov", "lstm-layer"), ("ivanov", "lstm-notebook"), ("petrov", "lstm-layer")]
+        ids = {
+            (await submit(client, student=student, assignment=assignment))["id"]: number
+            for number, (student, assignment) in enumerate(sent, 1)
+        }
+        items = (await client.get(SUBMISSIONS, params=params)).json()["items"]
+    assert {ids[item["id"]] for item in items} == expected
+
+
+async def test_list_shows_the_verdict_and_no_report(service: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.FAILED]
+    async with service.client() as client:
+        await submit(client)
+        (item,) = (await client.get(SUBMISSIONS)).json()["items"]
+    assert (item["status"], item["points"], item["max_points"]) == ("failed", 10.0, 100.0)
+    assert "report" not in item
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"limit": 0},
+        {"limit": 201},
+        {"cursor": "x"},
+        {"status": "good"},
+        {"job_status": "lost"},
+        {"since": "2026-01-01T00:00:00"},
+        {"since": "0"},
+        {"student": "a\x00b"},
+        {"assignment": "\x00"},
+    ],
+)
+async def test_impossible_filter_is_refused(service: Service, params: dict[str, Any]) -> None:
+    async with service.client() as client:
+        assert (await client.get(SUBMISSIONS, params=params)).status_code == 422
+
+
+# Taking back
+
+
+async def test_only_what_waits_for_its_first_report_is_cancelled(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        bodies = [await submit(client, wait=0, student=f"s{number}") for number in range(3)]
+        await submit(client, wait=1, student="last")  # By now two are being graded.
+        running_one, _, queued = (f"{body['links']['self']}/cancel" for body in bodies)
+        problem = assert_problem(await client.post(running_one), 409, "not-cancellable")
+        assert problem["job_status"] == "running"
+        for _ in range(2):
+            answer = await client.post(queued)
+            assert (answer.status_code, answer.json()["job_status"]) == (200, "cancelled")
+        grader.released.set()
+        done = (await client.get(bodies[0]["links"]["self"], params={"wait": 20})).json()
+        assert_problem(await client.post(f"{done['links']['self']}/cancel"), 409, "not-cancellable")
+    assert len(grader.graded) <= 3
+
+
+async def test_submission_that_waits_to_be_graded_again_is_not_cancelled(service: Service) -> None:
+    async with service.client() as client:
+        body = await submit(client)
+        async with service.services.database.write() as session:
+            submission = await session.get_one(Submission, body["id"])
+            submission.job_status = "queued"  # type: ignore[assignment]
+            await session.flush()
+            assert not await repository.cancel(session, body["id"])
+
+
+# Files
+
+
+async def test_file_comes_back_as_it_went_and_as_a_download(service: Service) -> None:
+    content = bytes(range(256))
+    async with service.client() as client:
+        body = await submit(client, content=content, filename='LS"TM\r\nX: y;я.py')
+        response = await client.get(body["links"]["file"])
+    assert response.content == content
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    disposition = response.headers["content-disposition"]
+    assert disposition.startswith("attachment; filename*=UTF-8''LS")
+    assert disposition.isascii()
+    assert '"' not in disposition
+    assert disposition.count(";") == 1
+
+
+# Reports
+
+
+async def test_reports_of_a_submission_are_all_kept_and_compared(service: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.FAILED]
+    async with service.client() as client:
+        body = await submit(client)
+        (first,) = (await client.get(body["links"]["reports"])).json()["items"]
+        async with service.services.database.read() as session:
+            stored = await repository.find_report(session, body["id"], first["id"])
+        assert stored is not None
+        before = Report.model_validate(stored.body)
+        after = before.model_copy(update={"status": Status.PASSED, "points": 100.0, "score": 1.0})
+        await add_report(service, body["id"], after)
+        second, also_first = (await client.get(body["links"]["reports"])).json()["items"]
+        assert also_first == first
+        assert (second["status"], second["points"]) == ("passed", 100.0)
+        assert (await client.get(first["link"])).json()["status"] == "failed"
+        assert (await client.get(body["links"]["report"])).json()["status"] == "passed"
+        changes = (await client.get(f"{second['link']}/changes")).json()
+        assert {change["key"] for change in changes["changes"]} == {"status", "points"}
+        assert (changes["before"], changes["after"], changes["unexplained"]) == (first["id"], second["id"], True)
+        nothing = await client.get(f"{second['link']}/changes", params={"since": second["id"]})
+        assert nothing.json()["changes"] == []
+        # The first has none before it.
+        assert_problem(await client.get(f"{first['link']}/changes"), 404, "report-not-found")
+
+
+async def test_report_of_another_submission_is_not_found_under_this_one(service: Service) -> None:
+    async with service.client() as client:
+        mine, other = await submit(client), await submit(client, student="petrov")
+        (report,) = (await client.get(other["links"]["reports"])).json()["items"]
+        for what in ("", "/changes", "/pictures", "/pictures/any.svg"):
+            wrong = f"{mine['links']['reports']}/{report['id']}{what}"
+            assert_problem(await client.get(wrong), 404, "report-not-found")
+
+
+async def test_pictures_are_listed_and_drawn(service: Service, grader: FakeGrader) -> None:
+    grader.change = lambda report: make_report()
+    async with service.client() as client:
+        body = await submit(client)
+        (report,) = (await client.get(body["links"]["reports"])).json()["items"]
+        pictures = (await client.get(f"{report['link']}/pictures", params={"lang": "en"})).json()["items"]
+        assert pictures
+        assert all(picture["text"] for picture in pictures)
+        drawn = await client.get(pictures[0]["link"])
+        assert drawn.headers["content-type"] == "image/svg+xml"
+        assert drawn.text.startswith("<svg")
+        assert_problem(await client.get(f"{report['link']}/pictures/nothing.svg"), 404, "report-not-found")
+
+
+# What need not be sent twice
+
+
+async def test_what_is_unchanged_is_not_sent_again(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client(**{"Accept-Language": "en"}) as client:
+        body = await submit(client, wait=0)
+        early = await client.get(body["links"]["self"])
+        grader.released.set()
+        headers = {"If-None-Match": early.headers["etag"]}
+        done = await client.get(body["links"]["self"], params={"wait": 20}, headers=headers)
+        assert (done.status_code, done.json()["job_status"]) == (200, "done")
+        (report,) = (await client.get(body["links"]["reports"])).json()["items"]
+        for address in (body["links"]["self"], body["links"]["report"], body["links"]["file"], report["link"]):
+            etag = (await client.get(address)).headers["etag"]
+            answer = await client.get(address, headers={"If-None-Match": f'"other", W/{etag}'})
+            assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
+            # Another language is another text.
+            if address != body["links"]["file"]:
+                headers = {"If-None-Match": etag, "Accept-Language": "ru"}
+                assert (await client.get(address, headers=headers)).status_code == 200
+
+
+# Limits
+
+
+async def test_student_who_sends_too_much_waits(settings: Settings, grader: FakeGrader) -> None:
+    settings = settings.model_copy(update={"student_uploads_per_minute": 2})
+    async with running(settings, grader) as service, service.client() as client:
+        for _ in range(2):
+            await submit(client, wait=0)
+        response = await client.post(SUBMISSIONS, **upload())
+        assert_problem(response, 429, "too-many-requests")
+        assert 50 < int(response.headers["retry-after"]) <= 60
+        assert (await client.post(SUBMISSIONS, **upload(student="petrov"))).status_code == 202
+
+
+async def test_token_that_asks_too_often_waits(settings: Settings, grader: FakeGrader) -> None:
+    settings = settings.model_copy(update={"token_requests_per_minute": 2})
+    async with running(settings, grader) as service, service.client() as client:
+        answers = [await client.get("/api/v1/assignments") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        await service.add_token("another")
+        async with service.client("another") as other:
+            assert (await other.get("/api/v1/assignments")).status_code == 200
+
+
+# Assignments
+
+
+async def test_assignment_shows_what_is_asked_and_nothing_of_hidden_cases(service: Service) -> None:
+    assignment = service.services.assignments["lstm-layer"]
+    async with service.client() as client:
+        response = await client.get("/api/v1/assignments/lstm-layer", params={"lang": "en"})
+        assert_problem(await client.get("/api/v1/assignments/gru"), 404, "assignment-not-found")
+    body = response.json()
+    assert body["points"]["equivalence"] == 50
+    assert body["cases"][0]["shape"] == [2, 100, 16]
+    hidden = [case for case in body["cases"] if case["visibility"] == "hidden"]
+    assert hidden
+    assert all(case["shape"] is case["units"] is None for case in hidden)
+    assert "seed" not in response.text.replace("other_seed", "")
+    assert not any(str(case.seed) in response.text for case in assignment.cases if case.seed > 999)

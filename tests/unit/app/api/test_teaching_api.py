@@ -1,0 +1,254 @@
+"""What teachers and administrators do over the API: tokens, regrades, statistics."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from app.storage.models import Role
+from grader import Report, Status
+from grader.report.model import Diagnosis
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
+from tests.unit.app.conftest import FakeGrader, Service
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
+
+
+# Tokens
+
+
+async def test_token_is_shown_once_works_and_ends_with_its_sessions(service: Service) -> None:
+    async with service.client() as owner:
+        made = (await owner.post(TOKENS, json={"name": "Moodle"})).json()
+        assert (made["role"], made["student"], made["expires_at"]) == ("submitter", None, None)
+        listed = await owner.get(TOKENS)
+        assert made["token"] not in listed.text
+        assert made["id"] in {item["id"] for item in listed.json()["items"]}
+        async with service.client(made["token"]) as client, service.browser(made["token"]) as browser:
+            assert (await client.get(SUBMISSIONS)).status_code == 200
+            assert made["link"].endswith(f"/enter?token={made['token']}")
+            assert (await owner.delete(f"{TOKENS}/{made['id']}")).status_code == 204
+            assert_problem(await client.get(SUBMISSIONS), 401, "unauthorized")
+            assert (await browser.get("/")).status_code == 401
+        (ended,) = [item for item in (await owner.get(TOKENS)).json()["items"] if item["id"] == made["id"]]
+        assert ended["revoked_at"]
+
+
+async def test_token_ends_when_it_was_said_to(service: Service) -> None:
+    async with service.client() as owner:
+        made = (await owner.post(TOKENS, json={"name": "x", "expires_at": "2020-01-01T00:00:00+03:00"})).json()
+    assert made["expires_at"] == "2019-12-31T21:00:00Z"
+    async with service.client(made["token"]) as client:
+        assert (await client.get(SUBMISSIONS)).status_code == 401
+
+
+async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service: Service) -> None:
+    teachers = await service.add_token("teacher", Role.TEACHER)
+    async with service.client("teacher") as teacher:
+        for role in ("teacher", "admin"):
+            assert_problem(await teacher.post(TOKENS, json={"name": "x", "role": role}), 403, "forbidden")
+        made = (await teacher.post(TOKENS, json={"name": "x", "student": " ivanov "})).json()
+        assert made["student"] == "ivanov"
+        assert [item["id"] for item in (await teacher.get(TOKENS)).json()["items"]] == [made["id"]]
+        for foreign in (teachers.id, "01ksvh1y8gk3v0q4m2z7c9x5ab", "nothing"):
+            assert_problem(await teacher.delete(f"{TOKENS}/{foreign}"), 404, "token-not-found")
+        assert (await teacher.delete(f"{TOKENS}/{made['id']}")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": ""},
+        {"name": "a\nb"},
+        {"name": "owner", "role": "admin"},
+        {"name": "x", "role": "god"},
+        {"name": "x", "role": "teacher", "student": "ivanov"},
+        {"name": "x", "student": "\x00"},
+        {"name": "x", "expires_at": "tomorrow"},
+        {"name": "x", "rolle": "teacher"},
+    ],
+)
+async def test_impossible_token_is_refused(service: Service, body: dict[str, Any]) -> None:
+    async with service.client() as owner:
+        assert_problem(await owner.post(TOKENS, json=body), 422, "invalid-request")
+
+
+async def test_body_that_is_too_large_is_not_read(service: Service) -> None:
+    async with service.client(None) as client:
+        response = await client.post(TOKENS, content=b" " * 100_000, headers={"Content-Type": "application/json"})
+    assert_problem(response, 413, "body-too-large")
+
+
+# Regrades
+
+
+async def regraded(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
+    """The regrade when it is done."""
+    response = await client.post(REGRADES, json=wanted)
+    assert response.status_code == 202
+
+    async def done() -> dict[str, Any] | None:
+        body: dict[str, Any] = (await client.get(response.json()["link"])).json()
+        return body if body["done"] == body["total"] else None
+
+    return await until(done)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"all": True}, {"ivanov", "petrov", "sidorov"}),
+        ({"all": True, "filter": None}, {"ivanov", "petrov", "sidorov"}),
+        ({"filter": {"status": "failed"}}, {"ivanov", "petrov"}),
+        ({"filter": {"student": "petrov", "status": "failed"}}, {"petrov"}),
+        ({"filter": {"assignment": "lstm-notebook"}}, set()),
+        ({"filter": {"since": "2500-01-01T00:00:00Z"}}, set()),
+        ({"submissions": ["sidorov"]}, {"sidorov"}),
+    ],
+)
+async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
+    service: Service, grader: FakeGrader, wanted: dict[str, Any], expected: set[str]
+) -> None:
+    grader.statuses = [Status.FAILED, Status.FAILED, Status.PASSED]
+    async with service.client() as client:
+        ids = {name: (await submit(client, student=name))["id"] for name in ("ivanov", "petrov", "sidorov")}
+        if "submissions" in wanted:
+            wanted = {"submissions": [ids[name] for name in wanted["submissions"]]}
+        done = await regraded(client, **wanted)
+        assert done["total"] == len(expected)
+        assert done["changed"] == len(expected - {"sidorov"})
+        items = (await client.get(f"{done['link']}/submissions")).json()["items"]
+        assert {item["student"] for item in items} == expected
+        changed = (await client.get(f"{done['link']}/submissions", params={"changed": True})).json()["items"]
+        assert {item["student"] for item in changed} == expected - {"sidorov"}
+        for item in changed:
+            assert (item["before"]["points"], item["after"]["points"]) == (10.0, 100.0)
+            keys = {change["key"] for change in (await client.get(item["changes"])).json()["changes"]}
+            assert {"status", "points"} <= keys
+        assert (await client.get(REGRADES)).json()["items"] == [done]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"submissions": []},
+        {"submissions": ["x"]},
+        {"submissions": ["01ksvh1y8gk3v0q4m2z7c9x5ab"], "filter": {}},
+        {"filter": {"studnet": "ivanov"}},
+        {"all": False},
+        {"all": 1},
+        {"all": True, "filter": {"student": "ivanov"}},
+        {"all": True, "submissions": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},
+        {},
+        {"filter": None},
+        {"filter": {}},
+        {"filter": {"student": None}},
+        None,
+        [],
+    ],
+)
+async def test_regrade_of_something_unclear_is_refused(service: Service, body: Any) -> None:
+    """Above all of what could be meant as everything and was not said to be."""
+    async with service.client() as owner:
+        assert_problem(await owner.post(REGRADES, json=body), 422, "invalid-request")
+        assert_problem(await owner.post(REGRADES), 422, "invalid-request")
+        assert (await owner.get(REGRADES)).json()["items"] == []
+
+
+async def test_regrade_that_is_not_there(service: Service) -> None:
+    async with service.client() as owner:
+        for id in ("nothing", "01ksvh1y8gk3v0q4m2z7c9x5ab"):
+            for what in ("", "/submissions"):
+                assert_problem(await owner.get(f"{REGRADES}/{id}{what}"), 404, "regrade-not-found")
+
+
+# Statistics
+
+
+async def test_statistics_count_scores_misconceptions_and_what_the_next_attempt_fixed(
+    service: Service, grader: FakeGrader
+) -> None:
+    found = {  # student -> what each attempt showed, and its points
+        "ivanov": [({"bias_missing", "scaled"}, 0.0), ({"scaled"}, 30.0), (set(), 100.0)],
+        "petrov": [({"bias_missing"}, 50.0), ({"bias_missing"}, 50.0)],
+        "sidorov": [({"scaled"}, 55.0)],
+    }
+    now: tuple[set[str], float]
+
+    def change(report: Report) -> Report:
+        codes, points = now
+        diagnoses = [Diagnosis(code=code, confidence="exact") for code in sorted(codes)]
+        status = Status.PASSED if points == 100 else Status.FAILED
+        return report.model_copy(update={"diagnoses": diagnoses, "points": points, "status": status})
+
+    grader.change = change
+    async with service.client() as client:
+        for student, attempts in found.items():
+            for attempt in attempts:
+                now = attempt
+                await submit(client, student=student)
+        body = (await client.get("/api/v1/assignments/lstm-layer/statistics")).json()
+        later = await client.get("/api/v1/assignments/lstm-layer/statistics", params={"since": "2500-01-01T00:00:00Z"})
+        assert_problem(await client.get("/api/v1/assignments/gru/statistics"), 404, "assignment-not-found")
+    assert body["statuses"] == {"failed": 5, "passed": 1}
+    assert body["attempts"] == {
+        "count": 6,
+        "mean": pytest.approx(0.475),
+        "median": 0.5,
+        "histogram": [1, 0, 0, 1, 0, 3, 0, 0, 0, 0, 1],
+    }
+    assert body["students"]["histogram"] == [0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1]
+    assert body["students"]["median"] == 0.55
+    assert body["misconceptions"] == [
+        {"code": "bias_missing", "attempts": 3, "students": 2, "retried": 2, "fixed": 1},
+        {"code": "scaled", "attempts": 3, "students": 2, "retried": 2, "fixed": 1},
+    ]
+    nothing = {"count": 0, "mean": None, "median": None, "histogram": [0] * 11}
+    assert later.json() == {"statuses": {}, "attempts": nothing, "students": nothing, "misconceptions": []}
+
+
+# The same request twice
+
+
+async def test_request_that_is_sent_again_hands_in_once(service: Service, grader: FakeGrader) -> None:
+    async with service.client() as client:
+        headers = {"Idempotency-Key": "first-try"}
+        answers = await asyncio.gather(*(client.post(SUBMISSIONS, headers=headers, **upload()) for _ in range(5)))
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        assert {answer.status_code for answer in answers} <= {200, 202}
+        for changed in (
+            {"content": b"other"},
+            {"filename": "a.py"},
+            {"student": "petrov"},
+            {"assignment": "lstm-notebook"},
+        ):
+            other = await client.post(SUBMISSIONS, headers=headers, **upload(**changed))
+            assert_problem(other, 422, "idempotency-key-reused")
+        assert (await client.post(SUBMISSIONS, headers={"Idempotency-Key": "a b"}, **upload())).status_code == 422
+        assert len((await client.get(SUBMISSIONS)).json()["items"]) == 1
+    await service.add_token("another")
+    async with service.client("another") as client:
+        assert (await client.post(SUBMISSIONS, headers=headers, **upload())).json()["attempt"] == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("tokens", {"name": " "}),
+        ("tokens", {"name": "x", "role": "teacher", "student": "ivanov"}),
+        ("regrades", {}),
+        ("regrades", {"filter": {"since": "yesterday"}}),
+    ],
+)
+async def test_what_is_wrong_with_a_body_is_said_in_our_words(service: Service, path: str, body: Any) -> None:
+    async with service.client() as client:
+        refused = assert_problem(await client.post(f"/api/v1/{path}", json=body), 422, "invalid-request")
+    assert refused["errors"]
+    assert "Value error" not in str(refused)

@@ -1,0 +1,176 @@
+"""A copy that was made while the service ran brings back what there was then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli import cli
+from app.settings import Settings
+from tests.unit.app.calls import hand_in, students
+from tests.unit.app.conftest import FakeGrader, running
+
+REVISION = "SELECT version_num FROM alembic_version"
+
+
+def run(settings: Settings, *arguments: object, **environment: str) -> Result:
+    environment["LSTM_GRADER_DATA_DIR"] = str(settings.data_dir)
+    return CliRunner().invoke(cli, list(map(str, arguments)), env=environment)
+
+
+@pytest.mark.anyio
+async def test_what_was_there_when_the_copy_was_made_is_there_again(
+    settings: Settings, grader: FakeGrader, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.sqlite3"
+    async with running(settings, grader) as service:
+        await hand_in(service, "Анна", b"# of Anna")
+        assert run(settings, "db", "backup", copy).exit_code == 0
+        await hand_in(service, "Пётр")
+        refused = run(settings, "db", "restore", copy)
+        assert (refused.exit_code, "another service uses" in refused.stderr) == (2, True)
+    assert copy.stat().st_mode & 0o077 == 0
+
+    restored = run(settings, "db", "restore", copy)
+    assert restored.exit_code == 0, restored.stderr
+
+    async with running(settings, grader) as service:
+        assert await students(service) == ["Анна"]
+        async with service.client() as client:
+            (item,) = (await client.get("/api/v1/submissions")).json()["items"]
+            assert item["status"] == "passed"
+            assert (await client.get(item["links"]["file"])).content == b"# of Anna"
+        await hand_in(service, "Иван")
+    before = settings.data_dir / "lstm-grader.sqlite3.before-restore"
+    assert str(before) in restored.stdout
+    assert query(before, "SELECT count(*) FROM submissions") == 2
+
+
+def test_a_second_restore_keeps_what_the_first_one_put_away(settings: Settings, tmp_path: Path) -> None:
+    make_database(tmp_path / "copy")
+    database = settings.data_dir / "lstm-grader.sqlite3"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database.write_bytes(b"the only one")
+    for kept in ("before-restore", "before-restore-2", "before-restore-3"):
+        restored = run(settings, "db", "restore", tmp_path / "copy")
+        assert restored.exit_code == 0, restored.stderr
+        assert f"{database}.{kept}" in restored.stdout
+    assert database.with_name(f"{database.name}.before-restore").read_bytes() == b"the only one"
+
+
+def test_a_copy_is_restored_where_nothing_was(settings: Settings, tmp_path: Path) -> None:
+    make_database(tmp_path / "copy")
+    assert run(settings, "db", "restore", tmp_path / "copy").exit_code == 0
+    assert query(settings.data_dir / "lstm-grader.sqlite3", REVISION) == "0001"
+
+
+def make_database(path: Path, revision: str = "0001") -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES (?)", [revision])
+        connection.execute("CREATE TABLE submissions (id TEXT)")
+        connection.commit()
+
+
+def query(path: Path, sql: str) -> Any:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchone()[0]
+
+
+@pytest.mark.parametrize("damage", ["missing", "no database", "cut off", "of another program", "newer"])
+def test_what_is_no_copy_of_ours_replaces_nothing(settings: Settings, tmp_path: Path, damage: str) -> None:
+    settings.data_dir.mkdir()
+    make_database(settings.data_dir / "lstm-grader.sqlite3")
+    copy = tmp_path / "copy"
+    match damage:
+        case "no database":
+            copy.write_bytes(b"PK\x03\x04" * 1000)
+        case "cut off":
+            make_database(copy)
+            copy.write_bytes(copy.read_bytes()[:5000])
+        case "of another program":
+            with contextlib.closing(sqlite3.connect(copy)) as connection:
+                connection.execute("CREATE TABLE recipes (name)")
+        case "newer":
+            make_database(copy, "9999")
+    result = run(settings, "db", "restore", copy)
+    assert (result.exit_code, "cannot be restored" in result.stderr) == (2, True)
+    assert copy.exists() is (damage != "missing")
+    assert "no such table" not in result.stderr
+    assert query(settings.data_dir / "lstm-grader.sqlite3", REVISION) == "0001"
+
+
+def test_a_copy_overwrites_nothing_and_needs_a_database(settings: Settings, tmp_path: Path) -> None:
+    assert run(settings, "db", "backup", tmp_path / "copy").exit_code == 2
+    settings.data_dir.mkdir()
+    make_database(settings.data_dir / "lstm-grader.sqlite3")
+    (tmp_path / "copy").write_bytes(b"precious")
+    assert run(settings, "db", "backup", tmp_path / "copy").exit_code == 2
+    assert (tmp_path / "copy").read_bytes() == b"precious"
+
+
+def test_a_copy_that_cannot_be_written_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
+    settings.data_dir.mkdir()
+    make_database(settings.data_dir / "lstm-grader.sqlite3")
+    for target in (tmp_path / "missing" / "copy", Path("/proc/copy")):
+        result = run(settings, "db", "backup", target)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert str(target.parent) in result.stderr
+    with contextlib.closing(sqlite3.connect(settings.data_dir / "lstm-grader.sqlite3")) as connection:
+        connection.execute("CREATE TABLE filler (bytes)")
+        connection.execute("INSERT INTO filler VALUES (zeroblob(200000))")
+        connection.commit()
+    # Like a full disk: no file may grow beyond this.
+    code = f"""import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+from app.cli import cli
+cli(["db", "backup", {str(tmp_path / "copy")!r}])
+"""
+    environment = {**os.environ, "LSTM_GRADER_DATA_DIR": str(settings.data_dir)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_damaged_database_can_be_replaced(settings: Settings, tmp_path: Path) -> None:
+    settings.data_dir.mkdir()
+    path = settings.data_dir / "lstm-grader.sqlite3"
+    path.write_bytes(b"no database" * 1000)
+    make_database(tmp_path / "copy")
+    (tmp_path / "copy").chmod(0o400)
+    assert run(settings, "db", "restore", tmp_path / "copy").exit_code == 0
+    assert query(path, REVISION) == "0001"
+    assert path.with_name(f"{path.name}.before-restore").read_bytes().startswith(b"no database")
+    assert path.with_name(f"{path.name}.marker").exists()
+
+
+def test_postgresql_is_backed_up_elsewhere(settings: Settings, tmp_path: Path) -> None:
+    url = "postgresql://nobody@127.0.0.1/nothing"
+    result = run(settings, "db", "backup", tmp_path / "copy", LSTM_GRADER_DATABASE_URL=url)
+    assert (result.exit_code, "pg_dump" in result.stderr) == (2, True)
+
+
+@pytest.mark.anyio
+async def test_a_student_is_deleted_from_the_command_line_while_the_service_runs(
+    settings: Settings, grader: FakeGrader
+) -> None:
+    async with running(settings, grader) as service:
+        await hand_in(service, "Пётр")
+        await hand_in(service, "Анна")
+        # In a thread: the command runs an event loop of its own.
+        deleted = await asyncio.to_thread(run, settings, "students", "delete", "Пётр", "--yes")
+        assert deleted.stdout == "submissions: 1, reports: 1, tokens: 0\n"
+        assert await students(service) == ["Анна"]
+        pruned = await asyncio.to_thread(run, settings, "db", "prune", "--older-than-days", "0")
+        assert pruned.stdout == "submissions: 1\n"
+        assert await students(service) == []

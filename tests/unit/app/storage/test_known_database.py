@@ -1,0 +1,285 @@
+"""An SQLite file that is not the one that was there: before a start, and while the service runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.access import tokens
+from app.cli import cli
+from app.commands.inspection import inspect_database
+from app.errors import DatabaseForeign, DatabaseLost, DatabaseNewer, DatabaseUnusable
+from app.operations import probe
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.database_file import DatabaseFile
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
+from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def path(settings: Settings) -> Path:
+    return settings.data_dir / "lstm-grader.sqlite3"
+
+
+@pytest.fixture
+async def crashed(settings: Settings, grader: FakeGrader, path: Path, tmp_path: Path) -> Path:
+    """What a service that took one upload leaves when it is killed: the file, its log, the marker."""
+    async with running(settings, grader) as service, service.client() as client:
+        assert (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).status_code == 200
+        shutil.copytree(settings.data_dir, tmp_path / "crashed")
+    shutil.rmtree(settings.data_dir)
+    shutil.copytree(tmp_path / "crashed", settings.data_dir)
+    return path
+
+
+def log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.marker")
+
+
+def of_another_program(path: Path) -> None:
+    path.unlink()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+
+
+def of_a_newer_version(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+
+
+def of_another_program_with_migrations(path: Path) -> None:
+    of_another_program(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("INSERT INTO alembic_version VALUES ('8a7b6c')")
+        connection.commit()
+
+
+def to_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
+    "moved away": (Path.unlink, DatabaseLost, "is missing"),
+    "empty": (lambda path: path.write_bytes(b""), DatabaseLost, "is empty"),
+    "log deleted": (lambda path: log_of(path).unlink(), DatabaseLost, "-wal"),
+    "another program's": (of_another_program, DatabaseForeign, "another program"),
+    "newer": (of_a_newer_version, DatabaseNewer, "newer"),
+    "of another program with migrations": (of_another_program_with_migrations, DatabaseForeign, "another program"),
+    "a folder": (to_a_folder, DatabaseUnusable, "is a folder"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_known_folder_with_another_database_starts_nothing(
+    settings: Settings, grader: FakeGrader, crashed: Path, damage: str
+) -> None:
+    do, error, said = DAMAGES[damage]
+    do(crashed)
+    before = sorted((each.name, each.stat().st_size) for each in crashed.parent.iterdir() if "-shm" not in each.name)
+    assert said in ((await inspect_database(settings)).wrong or "")
+    with pytest.raises(error) as raised:
+        async with running(settings, grader):
+            pass
+    assert said in str(raised.value)
+    assert "{" not in str(raised.value)
+    after = sorted((each.name, each.stat().st_size) for each in crashed.parent.iterdir() if "-shm" not in each.name)
+    assert [name for name, _ in after if name != log_of(crashed).name] == [
+        name for name, _ in before if name != log_of(crashed).name
+    ]
+
+
+async def test_a_killed_service_finds_everything_again(settings: Settings, grader: FakeGrader, crashed: Path) -> None:
+    async with running(settings, grader) as service, service.client() as client:
+        assert len((await client.get(SUBMISSIONS)).json()["items"]) == 1
+
+
+async def test_without_the_marker_what_is_there_counts(settings: Settings, grader: FakeGrader, crashed: Path) -> None:
+    log_of(crashed).unlink()
+    beside(crashed).unlink()
+    async with running(settings, grader) as service, service.client() as client:
+        assert (await client.get(SUBMISSIONS)).json()["items"] == []
+    assert beside(crashed).exists()
+
+
+async def test_a_new_folder_is_told_of(
+    settings: Settings, grader: FakeGrader, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(settings, grader):
+        pass
+    assert [record.msg for record in caplog.records].count("database_created") == 1
+    caplog.clear()
+    async with running(settings, grader):
+        pass
+    assert "database_created" not in [record.msg for record in caplog.records]
+    assert path.stat().st_mode & 0o077 == 0
+
+
+# While it runs
+
+
+@pytest.fixture
+async def watched(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, grader: FakeGrader
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A service that probes its database all the time."""
+    monkeypatch.setattr(probe, "EVERY_SECONDS", 0.01)
+    async with running(settings, grader) as service, service.client() as client:
+        yield client
+
+
+async def until_database(client: httpx.AsyncClient, state: str) -> None:
+    async def reached() -> bool:
+        return bool((await client.get("/readyz")).json()["checks"]["database"] == state)
+
+    await until(reached)
+
+
+@contextlib.contextmanager
+def moved(path: Path) -> Iterator[None]:
+    path.rename(path.with_name("elsewhere"))
+    yield
+    path.with_name("elsewhere").rename(path)
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[None]:
+    with moved(path):
+        shutil.copy(path.with_name("elsewhere"), path)
+        yield
+
+
+@pytest.mark.parametrize("damage", [moved, replaced])
+@pytest.mark.parametrize("which", ["database", "log"])
+async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
+    service: Service, path: Path, which: str, damage: Callable[[Path], contextlib.AbstractContextManager[None]]
+) -> None:
+    async with service.client() as client:
+        assert (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).status_code == 200
+        with damage(path if which == "database" else log_of(path)):
+            problem = assert_problem(await client.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
+            assert "changed nothing" in problem["detail"]
+        assert (await client.post(SUBMISSIONS, **upload())).status_code == 202
+        assert len((await client.get(SUBMISSIONS)).json()["items"]) == 2
+
+
+async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready(
+    watched: httpx.AsyncClient, path: Path
+) -> None:
+    await until_database(watched, "ok")
+    with moved(path):
+        await until_database(watched, "failed")
+        assert not path.exists()
+    await until_database(watched, "ok")
+
+
+async def test_an_emptied_file_takes_nothing(service: Service, path: Path) -> None:
+    async with service.client() as client:
+        os.truncate(path, 0)
+        assert_problem(await client.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
+
+
+async def test_connections_come_and_go_and_the_log_stays(settings: Settings, path: Path) -> None:
+    """SQLite deletes it with the last connection; commands open and close some meanwhile."""
+    database = Database(settings.database_url)
+    await database.upgrade()
+    held = log_of(path).stat().st_ino
+    for number in range(3):
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("SELECT count(*) FROM submissions")
+        await database._engine.dispose()
+        async with database.write() as session:
+            await tokens.set_owner_token(session, f"{number:064}")
+    assert log_of(path).stat().st_ino == held
+    await database.close()
+    assert not log_of(path).exists()
+
+
+async def test_a_disk_that_is_about_to_be_full_is_not_ready(
+    watched: httpx.AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_database(watched, "ok")
+    full = shutil._ntuple_diskusage(10**12, 10**12 - settings.upload_bytes // 2, settings.upload_bytes // 2)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    await until_database(watched, "failed")
+    monkeypatch.undo()
+    await until_database(watched, "ok")
+
+
+# Commands
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tokens", "list"),
+        ("tokens", "create", "x"),
+        ("regrade", "--all"),
+        ("db", "prune", "--older-than-days", "1"),
+        ("students", "delete", "ivanov", "--yes"),
+        ("db", "backup", "copy"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_command_without_a_database_makes_none(
+    settings: Settings, path: Path, command: tuple[str, ...], marked: bool, tmp_path: Path
+) -> None:
+    if marked:
+        settings.data_dir.mkdir()
+        DatabaseFile(path).mark(1)
+    result = run(settings, *(argument.replace("copy", str(tmp_path / "copy")) for argument in command))
+    assert_refused(result, "is missing" if marked else "there is no database")
+    assert str(path) in result.stderr
+    assert list(path.parent.iterdir() if marked else tmp_path.iterdir()) == ([beside(path)] if marked else [])
+
+
+async def test_commands_name_a_newer_version_and_give_no_wrong_advice(settings: Settings, crashed: Path) -> None:
+    of_a_newer_version(crashed)
+    for command in (("tokens", "list"), ("db", "upgrade"), ("regrade", "--all")):
+        result = await asyncio.to_thread(run, settings, *command)
+        assert_refused(result, "Install the newer version")
+        assert "db upgrade" not in result.stderr
+    assert not list(crashed.parent.glob("*.before-*"))
+
+
+def run(settings: Settings, *arguments: str) -> Result:
+    environment = {"LSTM_GRADER_DATA_DIR": str(settings.data_dir)}
+    return CliRunner().invoke(cli, arguments, env=environment)
+
+
+def assert_refused(result: Result, said: str) -> None:
+    assert (result.exit_code, said in result.stderr) == (2, True), result.output
+    assert re.fullmatch(r"lstm-grader: [^\n]+\n", result.stderr)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite+aiosqlite:///"])
+def test_a_database_in_memory_would_keep_nothing(settings: Settings, url: str) -> None:
+    result = CliRunner().invoke(cli, ["tokens", "list"], env={"LSTM_GRADER_DATABASE_URL": url})
+    assert_refused(result, "LSTM_GRADER_DATABASE_URL: ")
+
+
+@pytest.mark.parametrize("days", ["-1", "1e9"])
+def test_no_deletion_goes_back_further_than_the_calendar(settings: Settings, days: str) -> None:
+    result = run(settings, "db", "prune", "--older-than-days", days)
+    assert (result.exit_code, "Traceback" in result.output) == (2, False)

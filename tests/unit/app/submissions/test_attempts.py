@@ -1,0 +1,119 @@
+"""The assignment's attempts and deadline, over the API and on the pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from app.storage.models import Submission, utc_now
+from grader import Status
+from grader.assignment import BUILT_IN
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
+from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def rules(anyio_backend: str, settings: Settings, grader: FakeGrader, tmp_path: Path) -> AsyncIterator[Service]:
+    """A service whose `lstm-layer` takes two attempts, is due in a day, and has a variant with a cooldown."""
+    plain = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
+    due = (utc_now() + timedelta(days=1)).isoformat(timespec="seconds")
+    limited = f"[attempts]\nlimit = 2\n[deadline]\ndue = {due}\nlate_percent_per_day = 10\n"
+    (tmp_path / "limited.toml").write_text(plain + limited, encoding="utf-8")
+    cooled = (
+        plain.replace('id = "lstm-layer"', 'id = "cooled"') + '[attempts]\ncooldown_seconds = 60\ncounts = "last"\n'
+    )
+    (tmp_path / "cooled.toml").write_text(cooled, encoding="utf-8")
+    changed = settings.model_copy(update={"assignments_dir": tmp_path})
+    async with running(changed, grader) as service:
+        yield service
+
+
+async def move(service: Service, submission_id: str, by: timedelta) -> None:
+    """As if it had been handed in at another time."""
+    async with service.services.database.write() as session:
+        submission = await session.get_one(Submission, submission_id)
+        submission.created_at += by
+
+
+async def test_attempt_over_the_limit_is_refused_and_stores_nothing(rules: Service, grader: FakeGrader) -> None:
+    async with rules.client() as client:
+        for _ in range(2):
+            assert (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).status_code == 200
+        assert_problem(await client.post(SUBMISSIONS, **upload()), 403, "attempts-used-up")
+        assert (await client.post(SUBMISSIONS, **upload(student="petrov"))).is_success
+        assert len((await client.get(SUBMISSIONS, params={"student": "ivanov"})).json()["items"]) == 2
+
+
+async def test_attempt_that_we_failed_to_grade_is_given_back(rules: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.INTERNAL_ERROR]
+    async with rules.client() as client:
+        for _ in range(3):
+            body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+            assert (body["report"]["status"], body["grade"]) == ("internal_error", None)
+
+
+async def test_attempt_too_soon_is_told_when_to_come_again(rules: Service) -> None:
+    async with rules.client() as client:
+        assert (await client.post(SUBMISSIONS, **upload(assignment="cooled"))).is_success
+        refused = await client.post(SUBMISSIONS, **upload(assignment="cooled"))
+    problem = assert_problem(refused, 429, "attempt-too-soon")
+    assert refused.headers["Retry-After"] == str(problem["retry_after_seconds"])
+    assert 50 < problem["retry_after_seconds"] <= 60
+
+
+async def test_late_attempt_keeps_its_report_and_loses_part_of_its_grade(rules: Service) -> None:
+    async with rules.client() as client:
+        first = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        on_time = {"points": 100, "max_points": 100, "late_days": 0, "penalty_percent": 0}
+        assert first["grade"] == {**on_time, "counts": True, "counting_attempt": 1, "counting_points": 100}
+        await move(rules, first["id"], timedelta(days=2.5))
+        late = (await client.get(first["links"]["self"])).json()
+    assert late["report"]["points"] == 100
+    is_late = {"points": 80, "max_points": 100, "late_days": 2, "penalty_percent": 20}
+    assert late["grade"] == {**is_late, "counts": True, "counting_attempt": 1, "counting_points": 80}
+
+
+async def test_page_says_what_lateness_cost_and_that_another_attempt_counts(rules: Service) -> None:
+    async with rules.client() as client, rules.browser() as browser:
+        first, second = [(await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json() for _ in range(2)]
+        await move(rules, second["id"], timedelta(days=1.5))
+        page = (await browser.get(second["links"]["page"])).text
+        assert "days: 1. The answer earned 100 of 100 points; lateness takes off 10 %, so the grade is 90." in page
+        assert re.findall(r"<strong>([\d.]+)</strong>", page) == ["90"]
+        assert "90&nbsp;/&nbsp;100" in (await browser.get("/")).text
+        assert "Your grade comes from attempt 1, with 100 of 100 points: the best one counts" in page
+        page = (await browser.get(first["links"]["page"], params={"lang": "ru"})).text
+        assert "опоздание" not in page
+        assert re.findall(r"<strong>([\d.]+)</strong>", page) == ["100"]
+
+
+async def test_page_offers_another_attempt_only_where_one_is_left(rules: Service) -> None:
+    async with rules.client() as client, rules.browser() as browser:
+        upload_page = (await browser.get("/")).text
+        assert re.search("Attempts at “[^“]+”: 2 at most\\.", upload_page)
+        assert re.search("Seconds from one attempt at “[^“]+” to the next: 60 at least\\.", upload_page)
+        assert "You can submit again" not in upload_page
+        cooled = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload(assignment="cooled"))).json()
+        assert "Submit another attempt" in (await browser.get(cooled["links"]["page"])).text
+        for offered in (True, False):
+            sent = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+            assert ("Submit another attempt" in (await browser.get(sent["links"]["page"])).text) is offered
+
+
+async def test_page_shows_the_refusal_over_the_form(rules: Service) -> None:
+    async with rules.browser() as browser:
+        secret = form_secret((await browser.get("/")).text)
+        for status in (303, 303, 403):
+            sent = upload()
+            sent["data"] |= {"form_secret": secret}
+            response = await browser.post("/", **sent)
+            assert response.status_code == status
+    assert "All attempts are used up" in response.text
+    assert 'name="file"' in response.text

@@ -1,0 +1,135 @@
+"""What an administrator deletes is gone: for every reader, and in the files too."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from app.settings import Settings
+from app.storage.models import Role, Submission, utc_now
+from app.storage.sqlite import Connection
+from app.submissions import deletion
+from tests.unit.app.calls import SUBMISSIONS, hand_in, students
+from tests.unit.app.conftest import FakeGrader, Service
+from tests.waiting import until
+
+SECRET = b"# what only Peter would write: 7c1f9a"
+STUDENTS = "/api/v1/students"
+
+
+async def delete(service: Service, student: str) -> httpx.Response:
+    async with service.client() as owner:
+        return await owner.delete(STUDENTS, params={"student": student})
+
+
+def bytes_on_disk(settings: Settings) -> bytes:
+    return b"".join(path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file())
+
+
+@pytest.mark.anyio
+async def test_a_log_that_cannot_be_emptied_is_told_as_a_fault_of_the_database(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = Connection.execute
+
+    async def failing(self: Connection, sql: str, *arguments: object) -> object:
+        if "wal_checkpoint" in sql:
+            raise sqlite3.OperationalError("disk I/O error")
+        return await execute(self, sql, *arguments)
+
+    monkeypatch.setattr(Connection, "execute", failing)
+    await hand_in(service, "Пётр")
+    answer = await delete(service, "Пётр")
+    assert answer.status_code == 503
+    # It was committed: nobody can say that nothing was changed.
+    assert answer.json()["type"].endswith("outcome-unknown")
+
+
+@pytest.mark.anyio
+async def test_a_deleted_student_is_gone_and_others_stay(
+    service: Service, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    await service.add_token("token-of-peter", student="Пётр")
+    first, _ = [await hand_in(service, "Пётр", SECRET) for _ in range(2)]
+    await hand_in(service, "Анна")
+    async with service.client() as owner:
+        regrade = await owner.post("/api/v1/regrades", json={"filter": {"student": "Пётр"}})
+        assert regrade.status_code == 202, regrade.text
+        await owner.get(f"{SUBMISSIONS}/{first}", params={"wait": 20})
+    assert SECRET in bytes_on_disk(settings)
+
+    with caplog.at_level(logging.INFO):
+        answer = await delete(service, " Пётр ")
+
+    assert (answer.json()["submissions"], answer.json()["tokens"]) == (2, 1)
+    assert answer.json()["reports"] >= 3
+    assert await students(service) == ["Анна"]
+    for secret in (SECRET, "Пётр".encode()):
+        assert secret not in bytes_on_disk(settings)
+    async with service.client() as owner:
+        (regrade_left,) = (await owner.get("/api/v1/regrades")).json()["items"]
+        assert "Пётр" not in str(regrade_left)
+    async with service.client("token-of-peter") as peter:
+        assert (await peter.get(SUBMISSIONS)).status_code == 401
+    assert "student_deleted" in caplog.messages
+    assert not [record for record in caplog.records if "Пётр" in str(vars(record))]
+    assert (await delete(service, "Пётр")).json() == {"submissions": 0, "reports": 0, "tokens": 0}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("role", [Role.TEACHER, Role.SUBMITTER])
+async def test_only_an_administrator_deletes(service: Service, role: Role) -> None:
+    await hand_in(service, "Анна")
+    await service.add_token("another-token", role)
+    async with service.client("another-token") as client:
+        assert (await client.delete(STUDENTS, params={"student": "Анна"})).status_code == 403
+    assert await students(service) == ["Анна"]
+
+
+@pytest.mark.anyio
+async def test_what_is_being_graded_can_be_deleted(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    await hand_in(service, "Пётр", wait=0)
+    await until(lambda: grader.began)
+    assert (await delete(service, "Пётр")).json()["submissions"] == 1
+    grader.released.set()
+    await hand_in(service, "Анна")
+    assert await students(service) == ["Анна"]
+
+
+@pytest.mark.anyio
+async def test_old_submissions_are_deleted_and_what_waits_is_not(service: Service, grader: FakeGrader) -> None:
+    old = await hand_in(service, "Пётр")
+    await hand_in(service, "Анна")
+    grader.released.clear()
+    waiting = [await hand_in(service, f"s{number}", wait=0) for number in range(3)]
+    async with service.services.database.write() as session:
+        aged = update(Submission).where(Submission.id.in_([old, *waiting]))
+        await session.execute(aged.values(created_at=utc_now() - timedelta(days=31)))
+    parts = service.services
+    assert await deletion.delete_older(parts.database, days=30) == 1
+    assert sorted(await students(service)) == ["s0", "s1", "s2", "Анна"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("days", "left"), [(None, ["Пётр"]), (30, [])])
+async def test_the_setting_decides_whether_old_submissions_are_deleted(
+    service: Service, days: float | None, left: list[str]
+) -> None:
+    await hand_in(service, "Пётр")
+    parts = service.services
+    async with parts.database.write() as session:
+        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=31)))
+    async with deletion.Retention(parts.database, days):
+        if days is not None:
+
+            async def deleted() -> bool:
+                return not await students(service)
+
+            await until(deleted)
+    assert await students(service) == left

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.sse import format_sse_event
+
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
+from tests.unit.app.conftest import FakeGrader, Service
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+async def events(
+    client: httpx.AsyncClient, submission: dict[str, Any], last: str | None = None
+) -> list[dict[str, Any]]:
+    """All events of a stream that ends."""
+    headers = {"Last-Event-ID": last} if last else {}
+    response = await asyncio.wait_for(client.get(f"{submission['links']['self']}/events", headers=headers), 20)
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    found = []
+    for block in response.text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if "event" in fields:
+            found.append({**fields, "data": json.loads(fields["data"])})
+    return found
+
+
+@pytest.fixture
+def places(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """The places in the queue that watchers were told."""
+    said: list[int | None] = []
+    place = service.services.backlog.place
+
+    async def noted(submission_id: str) -> int | None:
+        said.append(await place(submission_id))
+        return said[-1]
+
+    monkeypatch.setattr(service.services.backlog, "place", noted)
+    return said
+
+
+async def test_stream_tells_all_from_the_queue_to_the_report(
+    service: Service, grader: FakeGrader, places: list[int | None]
+) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        for number in range(3):
+            body = await submit(client, wait=0, student=f"s{number}")
+        watching = asyncio.create_task(events(client, body))
+        await until(lambda: places)
+        grader.released.set()
+        found = await watching
+        assert [event["event"] for event in found] == ["queued", "position", "reading", "running", "done"]
+        assert found[1]["data"] == {"position": 1}
+        assert "id" not in found[1]
+        assert found[-1]["data"]["submission"] == body["id"]
+        assert (found[-1]["data"]["status"], found[-1]["data"]["points"]) == ("passed", 100.0)
+
+
+async def test_stream_goes_on_after_the_last_event_that_arrived(service: Service) -> None:
+    async with service.client() as client:
+        body = await submit(client)
+        everything = await events(client, body)
+        for number, event in enumerate(everything[:-1]):
+            assert await events(client, body, event["id"]) == everything[number + 1 :]
+        last = {"Last-Event-ID": everything[-1]["id"]}
+        over = await client.get(f"{body['links']['self']}/events", headers=last)
+        assert (over.status_code, over.content) == (204, b"")
+
+
+async def test_what_is_graded_again_is_told_again(service: Service) -> None:
+    async with service.client() as client:
+        body = await submit(client)
+        last = (await events(client, body))[-1]["id"]
+        await client.post("/api/v1/regrades", json={"all": True})
+        await client.get(body["links"]["self"], params={"wait": 20})
+        again = [event["event"] for event in await events(client, body, last) if event["event"] != "position"]
+    assert again == ["queued", "reading", "running", "done"]
+
+
+async def test_whoever_is_not_told_looks_for_himself(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is when another process grades, and its word does not get through."""
+    monkeypatch.setattr("app.queue.watchers.Watchers.tell", lambda *_: None)
+    monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.5)
+    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.2)
+    async with service.client() as client:
+        body = await submit(client, wait=0)
+        assert [event["event"] for event in await events(client, body)][-1] == "done"
+        body = await submit(client, wait=20)
+        assert body["job_status"] == "done"
+
+
+async def test_cancelling_ends_the_stream(service: Service, grader: FakeGrader, places: list[int | None]) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        for number in range(3):
+            body = await submit(client, wait=0, student=f"s{number}")
+        watching = asyncio.create_task(events(client, body))
+        await until(lambda: places)
+        await client.post(f"{body['links']['self']}/cancel")
+        assert [event["event"] for event in await watching] == ["queued", "position", "cancelled"]
+
+
+async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
+    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.http.watching.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
+    made: list[dict[str, Any]] = []
+
+    def noted(**event: Any) -> bytes:
+        made.append(event)
+        return format_sse_event(**event)
+
+    monkeypatch.setattr("app.http.watching.format_sse_event", noted)
+    grader.released.clear()
+    async with service.client() as client:
+        body = await submit(client, wait=0)
+        watching = asyncio.create_task(client.get(f"{body['links']['self']}/events"))
+        await until(lambda: any("comment" in event for event in made))
+        service.services.jobs.stop_watching()
+        response = await asyncio.wait_for(watching, 5)
+    assert ": still here\n\n" in response.text
+    assert "event: done" not in response.text
+
+
+async def test_hundreds_who_wait_ask_the_database_little(
+    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
+    grader.released.clear()
+    reads = 0
+    read = service.services.database.read
+
+    def counted() -> Any:
+        nonlocal reads
+        reads += 1
+        return read()
+
+    async with service.client() as client:
+        for number in range(3):
+            body = await submit(client, wait=0, student=f"s{number}")
+        monkeypatch.setattr(service.services.database, "read", counted)
+        watching = [asyncio.create_task(events(client, body)) for _ in range(50)]
+        # Each asks for the submission and for what happened; all together for their tokens.
+        await until(lambda: reads >= 50 * 2)
+        await asyncio.sleep(2)  # Not until something holds: for so long they ask next to nothing.
+        asked = reads
+        grader.released.set()
+        for found in await asyncio.gather(*watching):
+            assert [event["event"] for event in found][-1] == "done"
+    # From there on the queue is looked at, for all of them together.
+    assert asked < 50 * 2 + 30
+
+
+@pytest.mark.parametrize("last", ["x", "-1", str(2**63)])
+async def test_event_id_that_cannot_be_is_refused(service: Service, last: str) -> None:
+    async with service.client() as client:
+        body = await submit(client)
+        response = await client.get(f"{body['links']['self']}/events", headers={"Last-Event-ID": last})
+        assert_problem(response, 422, "invalid-request")
+        assert_problem(await client.get(f"{SUBMISSIONS}/nothing/events"), 404, "submission-not-found")

@@ -1,0 +1,128 @@
+"""Attempts whose code attacked the grader: held, decided on, and told of only then."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from app.storage.models import Delivery, Role, Webhook
+from grader import Report
+from grader.report.model import HELD, Advisory
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
+from tests.unit.app.conftest import FakeGrader, Service
+
+pytestmark = pytest.mark.anyio
+
+REASON = {"reason": "We have talked about it."}
+
+
+def attacked(report: Report) -> Report:
+    return report.model_copy(update={"advisories": [Advisory(code=HELD, params={"signals": ["forged"]})]}).sealed()
+
+
+@pytest.fixture
+def grader() -> FakeGrader:
+    grader = FakeGrader()
+    grader.change = attacked
+    return grader
+
+
+async def _told(service: Service) -> int:
+    async with service.services.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(Delivery)) or 0
+
+
+async def _with_webhook(service: Service) -> None:
+    token = await service.add_token("of-the-hook-0123456789", Role.TEACHER)
+    async with service.services.database.write() as session:
+        session.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_x"))
+
+
+async def test_an_attack_is_held_with_its_report_as_it_is(service: Service) -> None:
+    await _with_webhook(service)
+    async with service.client() as client:
+        body = await submit(client)
+        assert (body["held"], body["hold"]["decision"], body["grade"]) == (True, None, None)
+        assert (body["report"]["status"], body["report"]["points"]) == ("passed", 100.0)
+        (item,) = (await client.get(SUBMISSIONS, params={"held": True})).json()["items"]
+        assert item["id"] == body["id"]
+        assert (await client.get(SUBMISSIONS, params={"held": False})).json()["items"] == []
+    assert await _told(service) == 0
+
+
+async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(service: Service, grader: FakeGrader) -> None:
+    grader.change = lambda report: report
+    await _with_webhook(service)
+    async with service.client() as client:
+        body = await submit(client)
+        assert (body["held"], body["hold"], body["grade"]["counts"]) == (False, None, True)
+        decided = await client.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
+        assert_problem(decided, 409, "not-held")
+    assert await _told(service) == 1
+
+
+@pytest.mark.parametrize(("decision", "counts"), [("accepted", True), ("rejected", False)])
+async def test_a_decision_says_who_when_and_why_and_is_told(service: Service, decision: str, counts: bool) -> None:
+    await _with_webhook(service)
+    async with service.client() as client:
+        body = await submit(client)
+        answer = await client.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
+        decided = answer.json()
+    assert (answer.status_code, decided["held"]) == (200, False)
+    assert (decided["hold"]["decision"], decided["hold"]["reason"]) == (decision, REASON["reason"])
+    assert decided["hold"]["decided_by"] == "owner"
+    assert decided["hold"]["decided_at"] is not None
+    assert (decided["grade"] is not None) == counts
+    assert await _told(service) == 1
+
+
+async def test_a_later_decision_replaces_the_first_and_tells_nobody_again(service: Service) -> None:
+    await _with_webhook(service)
+    async with service.client() as client:
+        decision = f"{(await submit(client))['links']['self']}/decision"
+        await client.post(decision, json={"decision": "rejected", **REASON})
+        body = (await client.post(decision, json={"decision": "accepted", **REASON})).json()
+    assert (body["hold"]["decision"], body["grade"]["counts"]) == ("accepted", True)
+    assert await _told(service) == 1
+
+
+async def test_a_held_attempt_leaves_the_grade_to_the_others(service: Service, grader: FakeGrader) -> None:
+    async with service.client() as client:
+        held = await submit(client)
+        grader.change = lambda report: report.model_copy(update={"points": 40.0}).sealed()
+        honest = await submit(client)
+        assert (honest["grade"]["points"], honest["grade"]["counts"]) == (40.0, True)
+        await client.post(f"{held['links']['self']}/decision", json={"decision": "accepted", **REASON})
+        honest = (await client.get(honest["links"]["self"])).json()
+        assert not honest["grade"]["counts"]
+
+
+async def test_a_regrade_neither_releases_nor_tells(service: Service, grader: FakeGrader) -> None:
+    await _with_webhook(service)
+    async with service.client() as client:
+        body = await submit(client)
+        grader.change = lambda report: report
+        regrade = (await client.post("/api/v1/regrades", json={"all": True})).json()
+        while (progress := (await client.get(regrade["link"])).json())["done"] < progress["total"]:
+            await client.get(body["links"]["self"], params={"wait": 1})
+        assert (await client.get(body["links"]["self"])).json()["held"]
+    assert await _told(service) == 0
+
+
+async def test_a_student_reads_why_and_decides_nothing(service: Service) -> None:
+    await service.add_token("students-own-0123456789", student="ivanov")
+    async with service.client("students-own-0123456789") as client:
+        body = await submit(client, student="ivanov")
+        decided = await client.post(f"{body['links']['self']}/decision", json={"decision": "accepted", **REASON})
+        assert_problem(decided, 403, "forbidden")
+        assert body["held"]
+        assert [advisory["code"] for advisory in body["report"]["advisories"]] == [HELD]
+    async with service.browser("students-own-0123456789") as browser:
+        assert "A teacher looks at this attempt" in (await browser.get(f"/submissions/{body['id']}")).text
+        assert "waits for a teacher" in (await browser.get("/")).text
+    async with service.client() as client:
+        await client.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
+    async with service.browser("students-own-0123456789") as browser:
+        page = (await browser.get(f"/submissions/{body['id']}")).text
+        assert "it does not count" in page
+        assert REASON["reason"] in page

@@ -1,0 +1,422 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from html import unescape
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from app.http.masking import unmask
+from grader import Report, Status
+from grader.report.artefacts import pack
+from grader.report.charts import pictures
+from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
+from tests.unit.app.calls import SUBMISSIONS
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+from tests.unit.grader.make_reports import make_report
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+ARRAYS = pack(np.ones((2, 100, 32), np.float32), np.zeros((2, 100, 32), np.float32))
+HOSTILE = "<script>alert(1)</script>\x1b[31m\"'"
+
+
+async def send(browser: httpx.AsyncClient, **changed: Any) -> httpx.Response:
+    secret = changed.pop("secret", None) or form_secret((await browser.get("/")).text)
+    data = {"form_secret": secret, "student": "ivanov", "assignment": "lstm-layer"} | changed
+    file = data.pop("file", ("LSTM.py", b"class LSTM: ..."))
+    return await browser.post("/", files={"file": file}, data=data)
+
+
+async def test_link_asks_first_then_signs_in_and_leaves_the_address_without_the_token(service: Service) -> None:
+    await service.add_token("of-anna", student="Анна <Иванова>")
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
+        asked = await browser.get("/enter", params={"token": "of-anna"})
+        assert (asked.status_code, "set-cookie" in asked.headers) == (200, False)
+        assert "You will be signed in as Анна &lt;Иванова&gt;." in asked.text
+        assert "signed in already" not in asked.text
+        russian = re.search(r'href="([^"]*lang=ru)"', asked.text)
+        assert russian
+        assert "Вы войдёте как Анна" in (await browser.get(unescape(russian[1]))).text
+        token = re.search(r'name="token" value="([^"]+)"', asked.text)
+        assert token
+        await browser.post("/enter", data={"token": token[1]})
+        assert "signed in already" in (await browser.get("/enter", params={"token": OWNER_TOKEN, "lang": "en"})).text
+        response = await browser.post("/enter", data={"token": OWNER_TOKEN})
+        cookie = response.headers["set-cookie"]
+        assert (response.status_code, response.headers["location"]) == (303, "/")
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert OWNER_TOKEN not in cookie
+        assert (await browser.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/submissions/01ksvh1y8gk3v0q4m2z7c9x5ab", "/enter?token=wrong"])
+async def test_without_session_a_page_says_how_to_get_in(service: Service, path: str) -> None:
+    async with service.client(None, Accept="text/html") as browser:
+        response = await browser.get(path)
+    assert response.status_code == 401
+    assert "/enter?token=" in response.text
+
+
+async def test_bearer_token_does_not_open_pages(service: Service) -> None:
+    async with service.client(Accept="text/html") as client:
+        assert (await client.get("/")).status_code == 401
+
+
+async def test_session_does_not_open_the_api(service: Service) -> None:
+    async with service.browser() as browser:
+        assert (await browser.get("/api/v1/assignments")).status_code == 401
+
+
+async def test_session_ends_with_its_token(service: Service) -> None:
+    token = await service.add_token("short-lived")
+    async with service.browser("short-lived") as browser:
+        assert (await browser.get("/")).status_code == 200
+        async with service.services.database.write() as session:
+            stored = await session.get(type(token), token.id)
+            assert stored is not None
+            stored.revoked_at = token.created_at
+        assert (await browser.get("/")).status_code == 401
+
+
+async def test_upload_leads_to_the_report(service: Service) -> None:
+    async with service.browser() as browser:
+        response = await send(browser, student="Иванов")
+        assert response.status_code == 303
+        page = await browser.get(response.headers["location"])
+        assert "Passed" in page.text
+        assert "100" in page.text
+        assert "Иванов" in (await browser.get("/")).text
+
+
+async def test_page_loads_itself_again_until_there_is_a_report(
+    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.routes.PATIENCE_SECONDS", 0.1)
+    grader.released.clear()
+    async with service.browser() as browser:
+        where = (await send(browser)).headers["location"]
+        page = (await browser.get(where, params={"lang": "ru"})).text
+        # Only where no script runs; the script follows the events, with the texts that stand in the page.
+        assert re.search(r'<noscript><meta http-equiv="refresh" content="\d+"></noscript>', page)
+        assert '<li data-event="position">Работа ждёт в очереди, её место: {position}.' in page
+        assert '<li data-event="running">Выполнение кода</li>' in page
+        address = re.search(r'data-events="([^"]+)"', page)
+        assert address
+        watching = asyncio.create_task(browser.get(address[1]))
+        await until(lambda: grader.began)
+        grader.released.set()
+        told = await asyncio.wait_for(watching, 20)
+        assert told.headers["content-type"].startswith("text/event-stream")
+        assert "event: done" in told.text
+        assert 'http-equiv="refresh"' not in (await browser.get(where)).text
+
+
+@pytest.mark.parametrize("secret", ["0" * 64, "0" * 256, "0" * 255, "ы", "x"])
+async def test_form_without_the_sessions_secret_changes_nothing(
+    service: Service, grader: FakeGrader, secret: str
+) -> None:
+    async with service.browser() as browser:
+        assert (await send(browser, secret=secret)).status_code == 403
+        assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 403
+        assert (await browser.post("/leave")).status_code == 403
+        assert (await browser.get("/")).status_code == 200
+    assert grader.graded == []
+
+
+async def test_form_secret_of_another_session_is_refused(service: Service) -> None:
+    async with service.browser() as first, service.browser() as second:
+        theirs = form_secret((await second.get("/")).text)
+        assert (await send(first, secret=theirs)).status_code == 403
+
+
+async def test_signing_out_ends_the_session(service: Service) -> None:
+    async with service.browser() as browser:
+        cookies = dict(browser.cookies)
+        secret = form_secret((await browser.get("/")).text)
+        assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 303
+        browser.cookies.update(cookies)
+        assert (await browser.get("/")).status_code == 401
+
+
+async def test_refused_upload_shows_the_form_again_with_what_was_typed(service: Service) -> None:
+    async with service.browser() as browser:
+        response = await send(browser, student="Петрова", file=("LSTM.docx", b"x"))
+    assert response.status_code == 415
+    assert "LSTM.docx" in response.text
+    assert 'value="Петрова"' in response.text
+
+
+async def test_nothing_chosen_is_explained(service: Service) -> None:
+    async with service.browser() as browser:
+        response = await send(browser, file=("", b""))
+    assert response.status_code == 422
+    assert "file" in response.text
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("status", list(Status))
+async def test_report_of_every_status_is_a_page(
+    service: Service, grader: FakeGrader, status: Status, language: str
+) -> None:
+    grader.statuses = [status]
+    async with service.browser() as browser:
+        where = (await send(browser)).headers["location"]
+        page = await browser.get(where, params={"lang": language})
+        assert page.status_code == 200
+        assert f'<html lang="{language}">' in page.text
+        assert page.headers["content-language"] == language
+        # The choice lasts.
+        assert f'<html lang="{language}">' in (await browser.get("/")).text
+
+
+async def test_what_the_student_wrote_is_escaped_everywhere(service: Service, grader: FakeGrader) -> None:
+    def hostile(report: Report) -> Report:
+        return report.model_copy(
+            update={
+                "output": Output(stdout=HOSTILE, stderr=HOSTILE),
+                "error": ErrorInfo(
+                    type=HOSTILE, message=HOSTILE, traceback=[Frame(file=HOSTILE, line=1, code=HOSTILE)]
+                ),
+                "diagnoses": [Diagnosis(code="raises_in_call", params={"message": HOSTILE}, confidence="likely")],
+                "advisories": [Advisory(code="prompt_injection", params={"text": HOSTILE})],
+            }
+        )
+
+    grader.change = hostile
+    async with service.browser() as browser:
+        response = await send(browser, student=HOSTILE.replace("\x1b", ""), file=(f"{HOSTILE}.py", b"x"))
+        pages = [(await browser.get(response.headers["location"])).text, (await browser.get("/")).text]
+    for page in pages:
+        assert "alert(1)" in page
+        assert "<script>" not in page
+        assert "\x1b" not in page
+
+
+async def test_every_answer_binds_the_browser(service: Service) -> None:
+    async with service.browser() as browser:
+        for path in ("/", "/docs", "/healthz", "/api/v1/assignments", "/nothing", "/static/style.css"):
+            headers = (await browser.get(path)).headers
+            policy = headers["content-security-policy"]
+            assert policy.startswith("default-src 'self'")
+            assert "unsafe" not in policy
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["x-frame-options"] == "DENY"
+            assert headers["cache-control"]
+
+
+async def test_submitters_list_shows_only_its_own(service: Service) -> None:
+    await service.add_token("submitter")
+    async with service.browser() as owner:
+        await send(owner, student="of-the-owner")
+    async with service.browser("submitter") as browser:
+        assert "of-the-owner" not in (await browser.get("/")).text
+        await send(browser, student="own-student")
+        assert "own-student" in (await browser.get("/")).text
+
+
+async def test_a_students_own_form_names_the_student_and_asks_for_no_name(service: Service) -> None:
+    await service.add_token("of-anna", student="Анна <Иванова>")
+    async with service.browser("of-anna") as browser:
+        page = (await browser.get("/")).text
+        assert 'name="student"' not in page
+        assert "You hand in as Анна &lt;Иванова&gt;." in page
+        files = {"file": ("LSTM.py", b"class LSTM: ...")}
+        sent = await browser.post("/", files=files, data={"form_secret": form_secret(page)})
+        assert sent.status_code == 303
+        assert "Анна &lt;Иванова&gt;" in (await browser.get(sent.headers["location"])).text
+
+
+async def test_the_first_file_after_a_start_is_told_to_wait_longer(service: Service, grader: FakeGrader) -> None:
+    state = service._transport.app.state.operations  # type: ignore[attr-defined]
+    grader.released.clear()
+    async with service.browser() as browser:
+        sent = await send(browser, student="ivanov")
+        for has_ended in (False, True):
+            state.self_test.has_ended = has_ended
+            page = (await browser.get(sent.headers["location"])).text
+            assert ("The service has just started" in page) is not has_ended
+            assert "Your file has arrived" in page
+        grader.released.set()
+
+
+async def test_log_has_neither_tokens_nor_names(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        async with service.browser() as browser:
+            await send(browser, student="Секретарёв", file=("Секретарёв.py", b"secret_code = 1"))
+    lines = " ".join(str(vars(record)) for record in caplog.records if record.name.startswith("app"))
+    assert "/submissions" not in lines.replace("/submissions/{submission_id}", "")
+    for secret in (OWNER_TOKEN, "Секретарёв", "secret_code"):
+        assert secret not in lines
+
+
+def _wrong(report: Report) -> Report:
+    cases = [case.model_copy(update={"arrays": ARRAYS[0]}) for case in make_report().cases[:1]]
+    return report.model_copy(update={"cases": cases})
+
+
+async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
+    service: Service, grader: FakeGrader
+) -> None:
+    grader.statuses, grader.change = [Status.FAILED], _wrong
+    grader.artefacts = dict([ARRAYS])
+    async with service.browser() as browser:
+        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+        addresses = re.findall(r'<noscript><img src="(/submissions/[^"]+)"', page.text)
+        assert len(addresses) == page.text.count("<figcaption>") == 3
+        assert "are beyond the tolerance" in page.text
+        for address in addresses:
+            picture = await browser.get(unescape(address))
+            assert picture.headers["content-type"] == "image/svg+xml"
+            assert picture.headers["content-security-policy"].startswith("default-src 'none'")
+            assert picture.text.startswith("<svg")
+        assert (await browser.get(addresses[0].replace("over_time", "nothing"))).status_code == 404
+        definition = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page.text, re.DOTALL)[0]
+        assert json.loads(definition) == pictures(make_report().model_dump(mode="json")["cases"][0], "en", {})[0].spec
+        assert (await browser.get(addresses[0].replace(".svg", ".png"))).status_code in (404, 422)
+    async with service.client() as client:
+        assert (await client.get(addresses[0])).status_code == 401
+    await service.add_token("another")
+    async with service.browser("another") as stranger:
+        assert (await stranger.get(addresses[0])).status_code == 404
+
+
+async def test_text_is_compressed_for_whoever_takes_it_and_streams_and_files_are_not(
+    service: Service, grader: FakeGrader
+) -> None:
+    content = b"x = 1  # a comment\n" * 1000
+    async with service.browser() as browser, service.client() as client:
+        where = (await send(browser, file=("LSTM.py", content))).headers["location"]
+        id = where.rpartition("/")[2]
+        for address in ("/", where, "/static/report/report.css", "/static/vega.js"):
+            encoded, plain = [
+                await browser.get(address, headers={"Accept-Encoding": accepted}) for accepted in ("gzip", "identity")
+            ]
+            assert encoded.headers["content-encoding"] == "gzip", address
+            assert "content-encoding" not in plain.headers
+            assert "Accept-Encoding" in encoded.headers["vary"]
+            assert "Accept-Encoding" in plain.headers["vary"]
+            assert encoded.text[-20:] == plain.text[-20:]
+        report = await client.get(f"{SUBMISSIONS}/{id}/report")
+        assert report.headers["content-encoding"] == "gzip"
+        stream = await client.get(f"{SUBMISSIONS}/{id}/events")
+        assert "event: done" in stream.text
+        assert "content-encoding" not in stream.headers
+        file = await client.get(f"{SUBMISSIONS}/{id}/file")
+        assert file.content == content
+        assert "content-encoding" not in file.headers
+
+
+async def test_secrets_of_forms_look_different_in_every_answer(service: Service) -> None:
+    """A page that is compressed tells its length, and so what repeats in it."""
+    async with service.browser() as browser:
+        pages = [(await browser.get("/")).text for _ in range(3)]
+        for name in ("form_secret", "idempotency_key"):
+            assert len({re.findall(rf'name="{name}" value="([^"]+)"', page)[0] for page in pages}) == 3
+        oldest = form_secret(pages[0])
+        assert not any(str(cookie) in page for cookie in browser.cookies.values() for page in pages)
+        assert (await send(browser, secret=oldest)).status_code == 303
+
+
+async def test_arrays_that_are_gone_cost_a_picture_and_nothing_else(service: Service, grader: FakeGrader) -> None:
+    grader.statuses, grader.change = [Status.FAILED], _wrong
+    async with service.browser() as browser:
+        page = await browser.get((await send(browser)).headers["location"])
+    assert page.status_code == 200
+    assert page.text.count("<figcaption>") == 2
+
+
+async def test_token_can_be_entered_where_it_is_in_no_address(service: Service) -> None:
+    async with service.client(None, Accept="text/html") as browser:
+        assert 'type="password"' in (await browser.get("/enter")).text
+        assert (await browser.post("/enter", data={"token": "wrong"})).status_code == 401
+        response = await browser.post("/enter", data={"token": f" {OWNER_TOKEN} "})
+        assert (response.status_code, response.headers["location"]) == (303, "/")
+        assert (await browser.get("/")).status_code == 200
+
+
+OTHER_SITES = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "http://grader.test.evil.example"},
+    {"Origin": "http://grader.test:8000", "Host": "grader.test:9000"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "http://["},
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"},
+]
+THIS_SITE = [
+    {"Origin": "http://grader.test"},
+    {"Origin": "https://grader.test:8443", "Sec-Fetch-Site": "same-origin"},  # A proxy that hands on the name alone.
+    {"Origin": "https://public.example.org", "Host": "10.0.0.7:8000"},
+    {"Sec-Fetch-Site": "none"},
+    {},
+]
+
+
+@pytest.mark.parametrize("headers", OTHER_SITES, ids=str)
+async def test_another_site_signs_nobody_in_and_sends_no_form(service: Service, headers: dict[str, str]) -> None:
+    async with service.browser() as browser:
+        form = form_fields((await browser.get("/")).text)
+        for path in ("/enter", "/leave", "/"):
+            answer = await browser.post(path, data={"token": OWNER_TOKEN, **form}, headers=headers)
+            assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+            assert "Sent by another site" in answer.text
+        assert (await browser.get("/", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 200
+    async with service.client() as program:
+        files, data = {"file": ("LSTM.py", b"class LSTM: ...")}, {"student": "ivanov"}
+        assert (await program.post(SUBMISSIONS, files=files, data=data, headers=headers)).status_code == 202
+
+
+@pytest.mark.parametrize("headers", THIS_SITE, ids=str)
+async def test_our_own_pages_may_send_forms(service: Service, headers: dict[str, str]) -> None:
+    object.__setattr__(service.services.settings, "public_url", "https://public.example.org")
+    async with service.client(None, **headers) as browser:
+        assert (await browser.post("/enter", data={"token": OWNER_TOKEN})).status_code == 303
+
+
+async def test_form_sent_again_is_one_attempt_and_a_new_page_another(service: Service) -> None:
+    async with service.browser() as browser:
+        form = form_fields((await browser.get("/")).text)
+        # A double click, then the browser's way back.
+        double = await asyncio.gather(*(send_form(browser, form) for _ in range(2)))
+        later = [await send_form(browser, form) for _ in range(2)]
+        assert len({answer.headers["location"] for answer in (*double, *later)}) == 1
+        # Back, and another file: the student has mended something.
+        mended = await send_form(browser, form, b"class LSTM: pass")
+        fresh = await send_form(browser, form_fields((await browser.get("/")).text))
+        assert len({answer.headers["location"] for answer in (later[0], mended, fresh)}) == 3
+    async with service.client() as client:
+        assert len((await client.get("/api/v1/submissions")).json()["items"]) == 3
+
+
+async def test_page_that_is_loaded_again_before_an_answer_came_is_the_same_form(service: Service) -> None:
+    async with service.browser() as browser:
+        first, again = [(await browser.get("/")).text for _ in range(2)]
+        assert form_key(first) == form_key(again)
+        refused = await send_form(browser, form_fields(first), b"")
+        assert refused.status_code == 422
+        assert form_key(refused.text) == form_key(first)
+        assert (await send_form(browser, form_fields(first))).status_code == 303
+        assert form_key((await browser.get("/")).text) != form_key(first)
+
+
+def form_fields(html: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)">', html))
+
+
+def form_key(html: str) -> str:
+    return unmask(form_fields(html)["idempotency_key"])
+
+
+async def send_form(
+    browser: httpx.AsyncClient, form: dict[str, str], content: bytes = b"class LSTM:"
+) -> httpx.Response:
+    return await browser.post("/", files={"file": ("LSTM.py", content)}, data=form | {"student": "ivanov"})

@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+
+from app.errors import TargetRefused
+from app.settings import Settings
+from app.storage.models import Role
+from app.webhooks import sender
+from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
+from app.webhooks.targets import check_url, is_public, look_up
+from grader import Status
+from tests.unit.app.calls import assert_problem, submit
+from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+WEBHOOKS = "/api/v1/webhooks"
+HOOK = "https://lms.example.org/hook?course=7"
+
+
+class Receiver:
+    """Answers what it is told to, and keeps what came."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx.Request] = []
+        self.answers: list[int | Exception] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if self.answers else 204
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer, headers={"Location": "http://127.0.0.1/"})
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+async def service(
+    anyio_backend: str, settings: Settings, grader: FakeGrader, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Service]:
+    """A service whose webhooks lead to `receiver`, and whose waiting is short."""
+
+    async def known(host: str, port: int, *, private: bool) -> list[str]:
+        return {"lms.example.org": ["203.0.113.9"], "both.example.org": ["2001:db8::9", "203.0.113.9"]}[host]
+
+    monkeypatch.setattr(sender, "look_up", known)
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sender, "RETRY_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr("app.main.WebhookSender", partial(WebhookSender, transport=httpx.MockTransport(receiver)))
+    async with running(settings, grader) as service:
+        yield service
+
+
+async def settled(client: httpx.AsyncClient, hook: dict[str, Any]) -> list[dict[str, Any]]:
+    """The deliveries when none is to be sent any more."""
+
+    async def found() -> list[dict[str, Any]] | None:
+        items: list[dict[str, Any]] = (await client.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
+        return items if all(item["next_at"] is None for item in items) else None
+
+    return await until(found)  # type: ignore[no-any-return]
+
+
+async def leave(client: httpx.AsyncClient, url: str = HOOK) -> dict[str, Any]:
+    response = await client.post(WEBHOOKS, json={"url": url})
+    assert response.status_code == 201
+    body: dict[str, Any] = response.json()
+    return body
+
+
+async def test_report_is_told_signed_to_the_address_that_was_looked_up(service: Service, receiver: Receiver) -> None:
+    async with service.client() as client:
+        hook = await leave(client)
+        body = await submit(client)
+        (delivery,) = await settled(client, hook)
+        assert hook["secret"] not in (await client.get(WEBHOOKS)).text
+    (request,) = receiver.requests
+    assert request.url == "https://203.0.113.9/hook?course=7"
+    assert request.headers["host"] == "lms.example.org"
+    assert request.extensions["sni_hostname"] == "lms.example.org"
+    message = json.loads(request.content)
+    assert message["type"] == "submission.graded"
+    assert message["data"]["submission"]["id"] == body["id"]
+    assert message["data"]["submission"]["student"] == "ivanov"
+    assert (message["data"]["report"]["status"], message["data"]["report"]["points"]) == ("passed", 100.0)
+    assert Webhook(hook["secret"]).verify(request.content, dict(request.headers)) == message
+    assert request.headers["webhook-id"] == delivery["id"]
+    assert (delivery["attempts"], delivery["last_status"], delivery["last_error"]) == (1, 204, None)
+    assert delivery["delivered_at"]
+
+
+def test_signature_is_the_one_of_the_standards_example() -> None:
+    """Source: the example in the specification of Standard Webhooks."""
+    headers = signature(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        b'{"test": 2432232314}',
+        1614265330,
+    )
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    ("body", "age", "is_ours"),
+    [(b"{}", timedelta(), True), (b"{ }", timedelta(), False), (b"{}", timedelta(minutes=6), False)],
+    ids=["as it was sent", "another body", "too old"],
+)
+def test_check_by_hand_in_the_documentation_agrees_with_the_library(body: bytes, age: timedelta, is_ours: bool) -> None:
+    secret, signed_at = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", datetime.now(UTC) - age
+    signed = Webhook(secret).sign("msg_1", signed_at, "{}")
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(signed_at.timestamp())),
+        "webhook-signature": f"v2,other {signed}",
+    }
+    (code,) = re.findall(
+        r"```python\n(import base64.*?)```", (Path(__file__).parents[3] / "docs" / "api.md").read_text(), re.DOTALL
+    )
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["is_ours"](secret, headers, body) is is_ours
+
+
+async def test_failed_delivery_is_sent_again_the_same(service: Service, receiver: Receiver) -> None:
+    receiver.answers = [500, httpx.ConnectError("refused")]
+    async with service.client() as client:
+        hook = await leave(client)
+        await submit(client)
+        (delivery,) = await settled(client, hook)
+    assert len(receiver.requests) == delivery["attempts"] == 3
+    assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
+    assert len({request.content for request in receiver.requests}) == 1
+    assert delivery["delivered_at"]
+
+
+async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(service: Service, receiver: Receiver) -> None:
+    """``localhost`` is one, where the first address is that of IPv6."""
+    receiver.answers = [httpx.ConnectError("refused")]
+    async with service.client() as client:
+        left = await client.post(WEBHOOKS, json={"url": "https://both.example.org/hook"})
+        await submit(client)
+        (delivery,) = await settled(client, left.json())
+    assert [request.url.host for request in receiver.requests] == ["2001:db8::9", "203.0.113.9"]
+    assert (delivery["attempts"], delivery["last_status"]) == (1, 204)
+
+
+async def test_delivery_is_given_up_in_the_end(
+    service: Service, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.answers = [302, 404, 500]
+    async with service.client() as client:
+        hook = await leave(client)
+        await submit(client)
+        (delivery,) = await settled(client, hook)
+    assert (delivery["delivered_at"], delivery["last_status"], delivery["attempts"]) == (None, 500, 3)
+    assert delivery["last_error"] == "answered 500"
+    logged = [record.__dict__ for record in caplog.records if record.message == "webhook_failed"]
+    assert [record["reason"] for record in logged] == ["answered 302", "answered 404", "answered 500"]
+    # A redirect was not followed.
+    assert {request.url.host for request in receiver.requests} == {"203.0.113.9"}
+
+
+async def test_attempts_and_what_waits_are_counted_for_monitoring(service: Service, receiver: Receiver) -> None:
+    receiver.answers = [500, 204, 500, 500, 500]
+    async with service.client() as client:
+        hook = await leave(client)
+        for student in ("ivanov", "petrov"):
+            await submit(client, student=student)
+            await settled(client, hook)
+        expected = {
+            f'lstm_grader_webhook_attempts_total{{outcome="{outcome}"}} {count}.0'
+            for outcome, count in (("failed", 3), ("delivered", 1), ("given_up", 1))
+        }
+
+        async def counted() -> bool:  # Written down first, counted then.
+            return expected <= set((await client.get("/metrics")).text.splitlines())
+
+        await until(counted)
+        assert "lstm_grader_webhook_deliveries_waiting 0.0" in (await client.get("/metrics")).text
+
+
+def test_it_is_tried_for_days_and_each_time_later() -> None:
+    assert list(RETRY_SECONDS) == sorted(RETRY_SECONDS)
+    assert sum(RETRY_SECONDS) > 36 * 3600
+
+
+async def test_receiver_that_is_gone_ends_its_webhook(service: Service, receiver: Receiver) -> None:
+    receiver.answers = [410]
+    async with service.client() as client:
+        await leave(client)
+        await submit(client)
+
+        async def ended() -> bool:
+            return not (await client.get(WEBHOOKS)).json()["items"]
+
+        await until(ended)
+        await submit(client)
+    assert len(receiver.requests) == 1
+
+
+async def test_webhook_is_told_what_its_token_may_read(service: Service, receiver: Receiver) -> None:
+    for name, role in (("lms", Role.SUBMITTER), ("other", Role.SUBMITTER), ("teacher", Role.TEACHER)):
+        await service.add_token(name, role)
+        async with service.client(name) as client:
+            await leave(client, f"{HOOK}&token={name}")
+    ended = await service.add_token("ended", Role.TEACHER)
+    async with service.client("ended") as client:
+        await leave(client, f"{HOOK}&token=ended")
+    async with service.client() as owner:
+        await owner.delete(f"/api/v1/tokens/{ended.id}")
+    async with service.client("lms") as client:
+        await submit(client)
+    async with service.client() as owner:
+
+        async def nothing_waits() -> bool:
+            return "lstm_grader_webhook_deliveries_waiting 0.0" in (await owner.get("/metrics")).text
+
+        await until(lambda: len(receiver.requests) >= 2)
+        await until(nothing_waits)
+    assert {request.url.params["token"] for request in receiver.requests} == {"lms", "teacher"}
+
+
+async def test_our_failure_is_told_as_one_without_points(
+    service: Service, receiver: Receiver, grader: FakeGrader
+) -> None:
+    grader.statuses = [Status.INTERNAL_ERROR]
+    async with service.client() as client:
+        await leave(client)
+        await submit(client)
+    await until(lambda: receiver.requests)
+    report = json.loads(receiver.requests[0].content)["data"]["report"]
+    assert (report["status"], report["points"]) == ("internal_error", None)
+
+
+async def test_webhook_can_be_tried_and_deleted(service: Service, receiver: Receiver) -> None:
+    async with service.client() as client:
+        hook = await leave(client)
+        ping = await client.post(f"{WEBHOOKS}/{hook['id']}/ping")
+        assert ping.status_code == 202
+        (delivery,) = await settled(client, hook)
+        assert (delivery["id"], delivery["event"]) == (ping.json()["id"], "ping")
+        assert json.loads(receiver.requests[0].content)["type"] == "ping"
+        assert (await client.delete(f"{WEBHOOKS}/{hook['id']}")).status_code == 204
+        assert_problem(await client.get(f"{WEBHOOKS}/{hook['id']}/deliveries"), 404, "webhook-not-found")
+        for _ in range(10):
+            await leave(client)
+        assert_problem(await client.post(WEBHOOKS, json={"url": HOOK}), 409, "too-many-webhooks")
+
+
+# Where it may lead
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "lms.example.org",
+        "http://lms.example.org/",
+        "ftp://lms.example.org/",
+        "https://",
+        "https://user:secret@lms.example.org/",
+        "https://lms.example.org/#here",
+        "https://lms.example.org:99999/",
+        "https://127.0.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://0.0.0.0/",
+        "https://[fec0::1]/",
+        "https://[::127.0.0.1]/",
+        "https://[::ffff:0:127.0.0.1]/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://127.1/",
+        "https://0/",
+        "https://127.0.0.1./",
+        "https://\uff11\uff12\uff17.0.0.1/",
+        "https://127\u30020\u30020\uff0e1/",
+        "https://%31%32%37.0.0.1/",
+        "https://localhost/",
+        "https://db.localhost./",
+    ],
+)
+async def test_address_that_leads_inside_or_nowhere_is_refused(service: Service, url: str) -> None:
+    async with service.client() as client:
+        response = await client.post(WEBHOOKS, json={"url": url})
+    if url.startswith("http"):
+        assert assert_problem(response, 403, "target-refused")["reason"]
+    else:
+        assert_problem(response, 422, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1111", True),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("224.0.0.1", False),
+        ("::", False),
+        ("fe80::1", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b::808:808", True),
+        ("2002:7f00:1::", False),
+        ("2002:808:808::1", True),
+        ("fec0::1", False),
+        ("::127.0.0.1", False),
+        ("::8.8.8.8", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("64:ff9b:1::10.0.0.1", False),
+        # Teredo: the server, then the client with every bit turned round.
+        ("2001:0:7f00:1::f7f7:f7f7", False),
+        ("2001:0:808:808::80ff:fffe", False),
+        ("2606:4700::5efe:10.0.0.1", False),
+        ("2001:db8::1", False),
+        ("3fff::1", False),
+        ("4000::1", False),
+    ],
+)
+def test_public_is_what_anybody_can_reach(address: str, public: bool) -> None:
+    assert is_public(ip_address(address)) is public
+
+
+async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"mixed": ["8.8.8.8", "10.0.0.1"], "public": ["2001:4860:4860::8888", "8.8.8.8", "8.8.8.8"]}
+
+    async def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
+        return [(2, 1, 6, "", (address, port)) for address in answers[host]]
+
+    # What the system makes of the short forms of an address, and what a name can be made to lead to.
+    for inside in ("127.0.0.1", "fec0::1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "fe80::1%2"):
+        answers["0x7f.1"] = ["8.8.8.8", inside]
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+            with pytest.raises(TargetRefused):
+                await look_up("0x7f.1", 443, private=False)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    assert await look_up("public", 443, private=False) == ["2001:4860:4860::8888", "8.8.8.8"]
+    with pytest.raises(TargetRefused):
+        await look_up("mixed", 443, private=False)
+    assert await look_up("mixed", 443, private=True) == ["8.8.8.8", "10.0.0.1"]
+
+
+def test_operator_can_allow_the_own_network() -> None:
+    check_url("http://127.0.0.1:8080/hook", private=True)
+    with pytest.raises(TargetRefused):
+        check_url("http:///hook", private=True)
+
+
+async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
+    service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: each attempt looks the name up once, and connects to what was checked."""
+    asked = []
+
+    async def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
+        asked.append(host)
+        return [(2, 1, 6, "", ("8.8.8.8" if len(asked) == 1 else "169.254.169.254", port))]
+
+    monkeypatch.setattr(sender, "look_up", look_up)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    receiver.answers = [500]
+    async with service.client() as client:
+        hook = await leave(client)
+        await submit(client)
+        (delivery,) = await settled(client, hook)
+    assert asked == ["lms.example.org"] * 3
+    assert [request.url.host for request in receiver.requests] == ["8.8.8.8"]
+    assert (delivery["delivered_at"], delivery["attempts"]) == (None, 3)
+    assert delivery["last_error"] == "TargetRefused: the name leads into a private network"
+
+
+@pytest.mark.parametrize("status", [301, 303, 307, 308])
+async def test_redirect_to_the_inside_is_not_followed(service: Service, receiver: Receiver, status: int) -> None:
+    receiver.answers = [status] * 3
+    async with service.client() as client:
+        hook = await leave(client)
+        await submit(client)
+        (delivery,) = await settled(client, hook)
+    assert [request.url.host for request in receiver.requests] == ["203.0.113.9"] * 3
+    assert (delivery["delivered_at"], delivery["last_status"]) == (None, status)
