@@ -1,8 +1,8 @@
 """A submission's attempts at things that the exercise does not need, and how to report them.
 
-The box reports each attempt and its line (`grader/runner/attempts.py`). By itself an attempt costs nothing: reading a
-data set or installing a package is honest. If the class fails *because of it*, it is the diagnosis. So it is if the
-answer is wrong and nothing else explains that. Beside a right answer, it is for the teacher to see.
+The box reports each attempt and its line (`grader/runner/driver/reaches/noticing.py`). By itself an attempt costs
+nothing: reading a data set or installing a package is honest. If the class fails *because of it*, it is the diagnosis.
+So it is if the answer is wrong and nothing else explains that. Beside a right answer, it is for the teacher to see.
 """
 
 from __future__ import annotations

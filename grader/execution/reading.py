@@ -55,7 +55,7 @@ class Statement(ReadingModel):
 
 
 class Use(ReadingModel):
-    """A statement that is run for Task 2; `grader/runner/use_plan.py` describes it."""
+    """A statement that is run for Task 2; `grader/runner/reader/use_plan.py` describes it."""
 
     statement: int
     sides: list[Literal["student", "keras"]]

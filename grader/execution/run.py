@@ -58,7 +58,7 @@ NOT_IN_MODULE = ("ModuleNotFoundError", "ImportError", "AttributeError")
 
 @dataclass(frozen=True)
 class Roles:
-    """The chosen assignment of roles, where names do not settle it; see runner/roles.py."""
+    """The chosen assignment of roles, where names do not settle it; see runner/driver/weights/roles.py."""
 
     candidate: int | None = None
     pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)

@@ -42,9 +42,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cuda
 import lockdown
-import no_lite
 from starvation import Starvation, cpu_seconds, waits
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 POLL_SECONDS = 0.02
 BEAT_SECONDS = 1.0
 # A poll that returns this late means that this process was stopped (a paused container), and its children too.
@@ -64,7 +64,10 @@ DEEPEST_FOLDER = 15
 
 # The program of each kind of child: the module's `preload()` is called here, its `main(request, channel_fd)` in the
 # child.
-PROGRAMS = {"reader": "reader"} | dict.fromkeys(("keras2", "keras3", "notebook2", "notebook3"), "driver")
+PROGRAMS = {
+    "reader": "reader.upload",
+    **dict.fromkeys(("keras2", "keras3", "notebook2", "notebook3"), "driver.program"),
+}
 DESCRIPTORS = (lockdown.REQUEST, lockdown.RESULT, lockdown.STDOUT, lockdown.STDERR)
 
 
@@ -346,12 +349,16 @@ def _preload(kind: str) -> tuple[Any, dict[str, str]]:
     )
     if kind.endswith("2"):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    no_lite.install()
+    if kind != "reader":
+        from driver.built_in import no_lite  # not above: the reader needs nothing of the driver
+
+        no_lite.install()
     program = importlib.import_module(PROGRAMS[kind])
     facts = program.preload(kind)
-    # Our own packages are importable here when they are installed in place; submissions do not need them.
-    ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != os.path.realpath(ours)]
+    # All of ours is loaded. From here on none of it, and no folder of it, stands for a module that a submission names.
+    # Our packages are importable too where they are installed in place.
+    ours = {os.path.realpath(path) for path in (HERE, os.path.dirname(os.path.dirname(HERE)))}
+    sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) not in ours]
     return program, facts
 
 

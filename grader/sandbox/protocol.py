@@ -1,7 +1,7 @@
 """Turns our questions into bytes, and bytes from the box into data.
 
 Everything that comes back is the student's: it may be cut off, forged or garbage. Our own code splits the frames (see
-runner/channel.py for the layout) and checks their JSON against the models below. safetensors reads the arrays: it
+runner/frames.py for the layout) and checks their JSON against the models below. safetensors reads the arrays: it
 parses and never executes. Anything that does not fit raises `RunnerOutputInvalid`.
 """
 

@@ -13,7 +13,8 @@ Place = tuple[int, str, int]
 Measure = tuple[float, float, float]
 
 SHIFT = 0.25
-# Values of a maximum without abs: the most that a shift of runner/watch.py adds, and that its pattern subtracts.
+# Values of a maximum without abs: the most that a shift of runner/driver/notebook/watch.py adds, and that its pattern
+# subtracts.
 SHIFT_UP, PATTERN_DOWN = 1.4 * SHIFT, 0.15
 # Numbers that differ by less are the same: rounding of 1e-7, and its consequences.
 MOVED = 1e-4

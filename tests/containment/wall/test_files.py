@@ -86,7 +86,7 @@ def test_our_packages_assignments_and_caches_cannot_be_read(probe, cache_dir):
     paths = [
         *PACKAGES.values(),
         PACKAGES["grader"] / "pipeline.py",
-        PACKAGES["grader"] / "runner" / "driver.py",
+        PACKAGES["grader"] / "runner" / "driver" / "program.py",
         PACKAGES["grader"] / "assignments",
         PACKAGES["grader"] / "assignments" / "lstm-layer.toml",
         PACKAGES["reference"] / "oracle.py",

@@ -5,8 +5,11 @@ And the other half of the promise: what honest code uses of Python, NumPy and Te
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import grader
 from grader.submission import Submission
 
 HONEST = {
@@ -53,6 +56,17 @@ HONEST = {
 def test_what_honest_code_uses_works_behind_the_wall(probe):
     results = probe(HONEST)
     assert results == dict.fromkeys(results, "done")
+
+
+def test_a_file_that_was_not_handed_in_is_missing_whatever_our_rooms_and_modules_are_called(probe):
+    """``import weights`` must fail as it would on the student's machine, and not find a folder or a module of ours."""
+    runner = Path(grader.__file__).parent / "runner"
+    below = {path.stem for path in runner.rglob("*") if path.suffix == ".py" or path.is_dir()}
+    # The driver and the modules on top are loaded; importing one is told to the teacher (test_holding).
+    loaded = {"driver", *(path.stem for path in runner.glob("*.py"))} - {"zygote"}
+    results = probe({name: f"import {name}" for name in below - loaded - {"__pycache__", "__init__"}})
+    assert {"reader", "weights", "roles", "magics", "zygote"} <= set(results)
+    assert results == dict.fromkeys(results, "ModuleNotFoundError")
 
 
 # --- code that runs when nobody expects it ----------------------------------------------------------------------------
@@ -168,7 +182,7 @@ def test_after_all_of_these_the_next_file_is_read(attack):
         pytest.param("sys.modules['__main__'].main()", id="a second warm process"),
         pytest.param("sys.modules['lockdown'].prepare(['landlock', 'seccomp'])", id="the wall, once more"),
         pytest.param("sys.modules['lockdown']._filter = None", id="the filter, forgotten"),
-        pytest.param("raise sys.modules['driver'].Failed", id="the runner's own exception"),
+        pytest.param("raise sys.modules['driver.phases'].Failed", id="the runner's own exception"),
         pytest.param("import builtins\nbuiltins.__import__ = None", id="no imports"),
     ],
 )

@@ -22,11 +22,11 @@ Read = Callable[..., dict[str, Any]]
 @pytest.fixture
 def read() -> Read:
     """Reads a text or bytes as a file of the given name."""
-    import reader
+    from reader import upload
 
     def run(content: str | bytes, filename: str = "solution.py") -> dict[str, Any]:
         raw = content.encode() if isinstance(content, str) else content
-        found: dict[str, Any] = reader.read(raw, filename, SIZES)
+        found: dict[str, Any] = upload.read(raw, filename, SIZES)
         assert json.loads(json.dumps(found)) == found
         return found
 

@@ -15,7 +15,7 @@ NAMES = {"H_SIZE": 11, "EMB_SIZE": 7}
 
 
 def _constructor(parameters: str, call_site: dict[str, Any] | None = None, before: str = "", **names: Any) -> Any:
-    from construct import Constructor
+    from driver.construction.construct import Constructor
 
     space: dict[str, Any] = {"__name__": "submission", **NAMES, **names}
     exec(f"{before}\nclass LSTM:\n    def __init__(self{', ' if parameters else ''}{parameters}): pass", space)
@@ -150,7 +150,7 @@ def test_settings_come_in_an_object_of_the_students_own_class():
 
 
 def test_settings_that_are_read_by_name_are_there_as_items_and_as_attributes():
-    from construct import Constructor
+    from driver.construction.construct import Constructor
 
     class LSTM:
         def __init__(self, cfg: Any) -> None:
@@ -177,7 +177,7 @@ def test_a_cell_is_made_of_the_modules_own_class():
 
 
 def test_what_a_base_class_needs_is_handed_on():
-    from construct import Constructor
+    from driver.construction.construct import Constructor
 
     class Base:
         def __init__(self, n_unit: int) -> None:
@@ -206,7 +206,7 @@ def test_defaults_that_may_be_a_width_are_known():
 
 
 def test_a_class_without_a_constructor_of_its_own_gets_no_arguments():
-    from construct import Constructor
+    from driver.construction.construct import Constructor
 
     cls = type("LSTM", (), {"__module__": "submission"})
     assert _first(Constructor(cls, EXERCISE, None, {"__name__": "submission"})) == ([], {})

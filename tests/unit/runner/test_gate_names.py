@@ -14,7 +14,7 @@ class Named:
 
 def gates(*paths: str, unbuilt: tuple[str, ...] = ()) -> str:
     """The gates of some weights in the order of their names, with ``-`` for what a name does not say."""
-    from gate_names import gates_by_name
+    from driver.weights.gate_names import gates_by_name
 
     leaves, others = [Named(path) for path in paths], [Named(path) for path in unbuilt]
     of_path = {leaf.path: gate for gate, leaf in gates_by_name(leaves, others).items()}

@@ -36,7 +36,7 @@ NAMES = {
 
 
 def _says(name: str) -> str:
-    from parameter_names import is_measure, role_of, setting
+    from driver.student.parameter_names import is_measure, role_of, setting
 
     return role_of(name) or ("measure" if is_measure(name) else "setting" if setting(name) is not None else "nothing")
 
@@ -62,7 +62,7 @@ def test_names_say_what_they_count(kind: str) -> None:
     ],
 )
 def test_settings_are_those_of_the_layer_in_the_exercise(name: str, value: object) -> None:
-    from parameter_names import setting
+    from driver.student.parameter_names import setting
 
     found = setting(name)
     assert found is not None

@@ -201,15 +201,15 @@ def test_the_reader_answers_one_frame_on_the_result_pipe(monkeypatch) -> None:
     import struct
     import tempfile
 
-    import reader
+    from reader import upload
 
     request = json.dumps({"filename": "a.py", "canonical": {"units": 32}, "bytes": len(CLASS)}).encode()
     with tempfile.TemporaryFile() as file:
         file.write(struct.pack("<II", len(request), 0) + request + CLASS.encode())
         file.flush()
         receiving, sending = os.pipe()
-        monkeypatch.setattr(reader, "RESULT", sending)
-        reader.main(os.dup(file.fileno()))
+        monkeypatch.setattr(upload, "RESULT", sending)
+        upload.main(os.dup(file.fileno()))
         os.close(sending)
         with os.fdopen(receiving, "rb") as pipe:
             answer = pipe.read()

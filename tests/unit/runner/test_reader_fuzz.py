@@ -6,9 +6,9 @@ import ast
 import json
 from typing import Any
 
-import reader
 from hypothesis import example, given
 from hypothesis import strategies as st
+from reader import upload
 
 SIZES = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
 CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x.shape\n"
@@ -134,30 +134,30 @@ filenames = st.sampled_from(["a.py", "a.ipynb", "a.txt", "a", "a.html", "тет�
 @example({"cells": [{"cell_type": "code", "source": "x = 1 \\"}, {"cell_type": "code", "source": CLASS}]}, "a.ipynb")
 @example({"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "html", "source": [1, CLASS]}]}]}, "a.ipynb")
 def test_any_notebook_has_the_documented_answer(notebook: Any, filename: str) -> None:
-    assert_documented(reader.read(json.dumps(notebook).encode(), filename, SIZES))
+    assert_documented(upload.read(json.dumps(notebook).encode(), filename, SIZES))
 
 
 @given(st.binary(max_size=200) | cells.map(lambda text: text.encode("utf-8", "surrogatepass")), filenames)
 def test_any_bytes_have_the_documented_answer(content: bytes, filename: str) -> None:
-    assert_documented(reader.read(content, filename, SIZES))
+    assert_documented(upload.read(content, filename, SIZES))
 
 
 @given(cells, st.sampled_from(["utf-8-sig", "utf-16", "cp1251", "koi8-r"]))
 def test_any_encoding_has_the_documented_answer(text: str, encoding: str) -> None:
-    assert_documented(reader.read(text.encode(encoding, "replace"), "a.py", SIZES))
+    assert_documented(upload.read(text.encode(encoding, "replace"), "a.py", SIZES))
 
 
 @given(st.lists(cells, min_size=1, max_size=4), st.integers(1, 400))
 def test_a_notebook_cut_off_anywhere_has_the_documented_answer(texts: list[str], end: int) -> None:
     body = [{"cell_type": "code", "source": text} for text in texts]
     content = json.dumps({"nbformat": 4, "cells": body}).encode()
-    assert_documented(reader.read(content[:-end], "a.ipynb", SIZES))
+    assert_documented(upload.read(content[:-end], "a.ipynb", SIZES))
 
 
 @given(st.lists(cells, max_size=5))
 def test_the_class_is_found_whatever_the_other_cells_hold(texts: list[str]) -> None:
     body = [{"cell_type": "code", "source": text} for text in [*texts, "", CLASS]]
-    found = reader.read(json.dumps({"nbformat": 4, "cells": body}).encode(), "a.ipynb", SIZES)
+    found = upload.read(json.dumps({"nbformat": 4, "cells": body}).encode(), "a.ipynb", SIZES)
     assert_documented(found)
     assert found["error"] is None
     assert any(s["run"] for s in found["statements"] if s["cell"] == len(texts) + 1)

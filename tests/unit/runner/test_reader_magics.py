@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 
-import lexical
-import magics
 import pytest
-import repair
 from hypothesis import given
 from hypothesis import strategies as st
+from reader.text import lexical, magics, repair
 
 CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x\n"
 

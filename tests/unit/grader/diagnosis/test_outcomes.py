@@ -160,7 +160,7 @@ def test_a_message_loses_colours_and_paths_of_the_server():
     [
         ("/srv/venv/lib/python3.11/site-packages/keras/a.py", "keras/a.py"),
         ("in '/usr/lib/python3.12/json/decoder.py':", "in 'json/decoder.py':"),
-        ("/opt/lstm/grader/runner/driver.py", "driver.py"),
+        ("/opt/lstm/grader/runner/driver/program.py", "driver/program.py"),
         ("/tmp/lstm-grader-runs-ab12cd34/x7/submission.py, line 3", "submission.py, line 3"),
         ("file:///usr/lib/python3.11/os.py", "file:os.py"),
         ("/content/data/x.csv and /usr/lib/libc.so", "/content/data/x.csv and /usr/lib/libc.so"),

@@ -1,0 +1,1 @@
+"""Runs a whole notebook, for Task 2, and watches its models."""

@@ -1,0 +1,109 @@
+"""Runs the notebook itself, for Task 2: its own copying of weights and its own comparison.
+
+The reader decided which statements these are. The results they show, the models they call and the weights of these are
+sent as data; nothing is judged. The request says which answers to spoil.
+
+Order of events: ``called``, ``weights``, ``shown`` and ``statement_failed`` as they happen, ``done`` last.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from frames import Channel
+
+from driver.notebook.shown import Shown, numbers_of
+from driver.notebook.watch import Watch
+from driver.student import student_module
+from driver.student.observations import MAX_NAME, text_of
+from driver.student.student_module import StudentModule
+
+SEED = 20
+MAX_FAILURES = 50
+# The course's own layer, for a student who hands in only the code below it.
+SUPPLIED = """
+lstm = tf.keras.layers.LSTM(H_SIZE, return_sequences=True, recurrent_activation="sigmoid")
+y = lstm(x)
+"""
+
+
+class NotebookModule(StudentModule):
+    """A module that reports what its statements show and bind, and runs code under ``if __name__ == ...``."""
+
+    def __init__(self, request: dict[str, Any], channel: Channel) -> None:
+        super().__init__(request["source"], request["canonical"])
+        # ``unittest.main()`` looks for tests here.
+        sys.modules["__main__"] = self.module
+        self.shown = Shown(lambda **record: channel.send("shown", **record))
+        self.watch = Watch(channel, self.shown, self.names, request)
+        self.shown.listen(self.names)
+        self.watch.start()
+        if request["supply_layer"]:
+            exec(compile(SUPPLIED, "lstm", "exec", dont_inherit=True), self.names)
+
+    def execute(self, index: int, statement: ast.stmt, flags: int) -> Any:
+        self.shown.statement = index
+        before = dict(self.names)
+        if isinstance(statement, ast.If) and any(
+            isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test)
+        ):
+            statement.test = ast.copy_location(ast.Constant(True), statement.test)
+        try:
+            value = super().execute(index, statement, flags)
+            if value is not None and isinstance(statement, ast.Expr):
+                self.shown.note("value", value)
+            for name, bound in list(self.names.items()):
+                if before.get(name) is not bound and numbers_of(bound)["kind"] in ("number", "bool"):
+                    self.shown.note("bound", bound)
+            return value
+        finally:
+            self.watch.after_statement()
+
+
+def run(request: dict[str, Any], channel: Channel) -> None:
+    """Run the statements that `request` names."""
+    started = time.monotonic()
+    tf.keras.utils.set_random_seed(SEED)
+    _seed_generators()
+    # Nothing is traced: a graph would keep the answer as it was, spoiled or not, when the graph was made.
+    tf.config.run_functions_eagerly(True)
+    channel.send("phase", name="notebook")
+    module = NotebookModule(request, channel)
+
+    left = MAX_FAILURES
+
+    def on_failure(statement: ast.stmt, exc: BaseException) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            return
+        timed_out = isinstance(exc, student_module.StatementTimeout)
+        kind, message = type(exc).__name__[:MAX_NAME], text_of(exc)[:1000]
+        channel.send(
+            "statement_failed",
+            line=statement.lineno,
+            code="cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
+            type=kind,
+            message=message,
+        )
+        module.shown.note("raised", f"{kind}: {message}")
+
+    module.run(request["statements"], request["statement_seconds"], on_failure)
+    channel.end(phases={"notebook": time.monotonic() - started})
+
+
+def _seed_generators() -> None:
+    """Seed generators that are made without a seed: a spoiled run must differ by the spoiling alone."""
+    make = np.random.default_rng
+
+    def default_rng(seed: Any = None) -> np.random.Generator:
+        return make(SEED if seed is None else seed)
+
+    np.random.default_rng = default_rng
+    random.seed(SEED)

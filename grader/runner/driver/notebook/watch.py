@@ -1,0 +1,274 @@
+"""Watches the models of a notebook: which are called, on what input, and with which weights.
+
+A call counts where the student's code makes it; calls inside a model do not. At calls that the request names, the
+answer is spoiled after it was computed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import re
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from frames import Channel
+
+from driver.notebook.shown import Shown
+from driver.short_ways import plain_dense
+from driver.short_ways.untraced_build import untraced
+from driver.student.student_module import MODULE_NAME
+from driver.weights import roles
+from driver.weights.leaves import find_leaves
+
+MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 16, 400
+STUDENT, KERAS = "student", "keras"
+# Added to an answer. A shift has the same sign everywhere but not the same size: a correlation does not notice a
+# constant. The pattern takes most elements a little down and one in ten far up, and its mean is next to nothing: a
+# measure that lets signs cancel reveals itself.
+SHIFT = np.array([0.6, 1.4, 0.8, 1.2], np.float32)
+PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
+
+
+@dataclass
+class Watched:
+    """A model that was called: the student's with its sizes at that call, or a layer of Keras."""
+
+    side: str
+    model: Any
+    features: int = 0
+    units: int = 0
+
+
+class Watch:
+    """A watch on the calls of models. Args: spoils: call number -> ``by`` (shift, pattern, keras) and ``amount``."""
+
+    def __init__(self, channel: Channel, shown: Shown, names: dict[str, Any], request: dict[str, Any]) -> None:
+        self._channel = channel
+        self._shown = shown
+        self._names = names
+        self._candidate = request["candidate"] or 0
+        self._unpack_names = request["unpack_names"]
+        self._pairing = request["pairing"]
+        self._joined = request["joined"]
+        self._only_computes = request["prepared"] and request["only_computes"]
+        self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
+        self._models: list[Watched] = []
+        self._moment = -1
+        self._seen = b""
+        self._calls = 0
+        self._inside = False
+        self._watching: set[Any] = set()
+        self._own_call = re.search(r"(?<!super\(\))\.call\(", request["source"]) is not None
+
+    def start(self) -> None:
+        _randomise_biases()
+        original, watch = tf.keras.layers.Layer.__call__, self
+
+        @functools.wraps(original)
+        def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            return watch._called(layer, functools.partial(original, layer), args, kwargs)
+
+        tf.keras.layers.Layer.__call__ = call
+        plain_dense.expect((tf.keras.layers.Layer, "__call__"))  # a plain Dense is never watched
+
+    def after_statement(self) -> None:
+        self._wrap_own_methods()
+        self.note_weights()
+
+    # --- whose call it is ------------------------------------------------------------------------------------
+
+    def _side(self, layer: Any) -> str | None:
+        own: Any = self._names.get("LSTM")
+        kind = type(layer)
+        # Until the class is defined, the name may stand for something from a star import.
+        if isinstance(own, type) and own.__module__ == MODULE_NAME:
+            if isinstance(layer, own) or (kind.__module__ == MODULE_NAME and kind.__name__ == "LSTM"):
+                return STUDENT
+        elif (
+            not isinstance(own, type) and kind.__module__ == MODULE_NAME and not kind.__name__.lower().endswith("cell")
+        ):
+            return STUDENT
+        return KERAS if _is_recurrent(layer) else None
+
+    def _wrap_own_methods(self) -> None:
+        """Wrap the class's own ``__call__``, which hides the watched one; and ``call``, for ``model.call(x)``."""
+        own: Any = self._names.get("LSTM")
+        if not isinstance(own, type) or own.__module__ != MODULE_NAME:
+            return
+        for name in ("__call__", "call") if self._own_call else ("__call__",):
+            function = vars(own).get(name)
+            if isinstance(function, types.FunctionType) and function not in self._watching:
+                watching = self._watched_method(function)
+                self._watching.add(watching)
+                setattr(own, name, watching)
+
+    def _watched_method(self, function: types.FunctionType) -> Any:
+        def call(model: Any, *args: Any, **kwargs: Any) -> Any:
+            return self._called(model, functools.partial(function, model), args, kwargs)
+
+        # Keras 2 asks for the arguments of `call`, and knows no other way to hide a wrapper.
+        return tf.__internal__.decorator.make_decorator(function, call)
+
+    # --- calls -----------------------------------------------------------------------------------------------
+
+    def _called(self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        side = None if self._inside else self._side(layer)
+        if side is None:
+            return original(*args, **kwargs)
+        self._inside = True
+        try:
+            if side == STUDENT and not self._only_computes:
+                self._build(layer, original, args, kwargs)
+            with untraced() if side == STUDENT and self._only_computes else contextlib.nullcontext():
+                output = original(*args, **kwargs)
+        finally:
+            self._inside = False
+        array = _as_array(output)
+        if array is None:  # a symbolic call: part of building a functional model
+            return output
+        x = _as_array(args[0] if args else next(iter(kwargs.values()), None))
+        model = self._watched(side, layer, x, array)
+        self.note_weights()
+        number, self._calls = self._calls, self._calls + 1
+        if number < MAX_CALLS:
+            self._channel.send(
+                "called",
+                call=number,
+                model=model,
+                side=side,
+                statement=self._shown.statement,
+                moment=self._moment,
+                input=None if x is None else _digest(x),
+            )
+        spoil = self._spoils.get(number)
+        return output if spoil is None else self._spoiled(output, array, spoil, args, kwargs)
+
+    def _build(self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Show Keras 3 one step first: it traces `call` when it builds, which takes seconds for a hundred steps."""
+        x = _as_array(args[0]) if args else None
+        if getattr(layer, "built", True) or x is None or x.ndim != 3 or x.shape[1] < 2:
+            return
+        quiet, self._shown.quiet = self._shown.quiet, True
+        try:
+            original(args[0][:, :1], *args[1:], **kwargs)
+        except Exception:  # one step is our idea, not the exercise's
+            pass
+        finally:
+            self._shown.quiet = quiet
+
+    def _spoiled(
+        self, output: Any, array: np.ndarray, spoil: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if spoil["by"] == "keras":
+            instead = self._answer_of_keras(spoil["model"], args, kwargs)
+            other = array if instead is None or instead.shape != array.shape else instead
+        elif spoil["by"] == "pattern":
+            other = array + spoil["amount"] * np.resize(PATTERN, array.shape)
+        else:
+            other = array + spoil["amount"] * np.resize(SHIFT, array.shape)
+        changed = other.astype(array.dtype)
+        if isinstance(output, (list, tuple)):
+            return type(output)([tf.constant(changed), *output[1:]])
+        return changed if isinstance(output, np.ndarray) else tf.constant(changed)
+
+    def _answer_of_keras(self, model: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> np.ndarray | None:
+        if model >= len(self._models):
+            return None
+        self._inside = True
+        try:
+            return _as_array(self._models[model].model(args[0] if args else next(iter(kwargs.values()))))
+        except Exception:  # its input is one that the student's model takes
+            return None
+        finally:
+            self._inside = False
+
+    # --- weights ---------------------------------------------------------------------------------------------
+
+    def _watched(self, side: str, layer: Any, x: np.ndarray | None, output: np.ndarray) -> int:
+        for index, watched in enumerate(self._models):
+            if watched.model is layer:
+                return index
+        if len(self._models) < MAX_MODELS:
+            features = x.shape[-1] if x is not None and x.ndim else 0
+            units = output.shape[-1] if output.ndim else 0
+            self._models.append(Watched(side, layer, features, units))
+        return len(self._models) - 1
+
+    def note_weights(self) -> None:
+        """Note a new moment whenever a weight of a watched model has changed."""
+        if self._inside or not self._models:
+            return
+        arrays: dict[str, np.ndarray] = {}
+        for index, watched in enumerate(self._models):
+            arrays.update({f"{index}/{name}": array for name, array in self._weights_of(watched).items()})
+        seen = hashlib.sha256(b"".join(name.encode() + a.tobytes() for name, a in sorted(arrays.items()))).digest()
+        if seen == self._seen or self._moment + 1 >= MAX_MOMENTS:
+            return
+        self._seen, self._moment = seen, self._moment + 1
+        self._channel.send("weights", arrays, moment=self._moment, statement=self._shown.statement)
+
+    def _weights_of(self, watched: Watched) -> dict[str, np.ndarray]:
+        try:
+            return _keras_weights(watched.model) if watched.side == KERAS else self._own_weights(watched)
+        except Exception:  # the student may have put anything in place of a weight
+            return {}
+
+    def _own_weights(self, watched: Watched) -> dict[str, np.ndarray]:
+        if not 0 < watched.features * watched.units < 1 << 20:
+            return {}
+        leaves = find_leaves(watched.model, self._names)
+        found, _ = roles.candidates(
+            leaves, watched.features, watched.units, self._unpack_names, self._pairing, self._joined
+        )
+        if not found:
+            return {}
+        return roles.collect(found[min(self._candidate, len(found) - 1)], watched.features, watched.units)
+
+
+def _is_recurrent(layer: Any) -> bool:
+    recurrent: Any = tf.keras.layers.RNN
+    return isinstance(layer, recurrent)
+
+
+def _keras_weights(layer: Any) -> dict[str, np.ndarray]:
+    cell = getattr(layer, "cell", None)
+    found = {name: getattr(cell, name, None) for name in ("kernel", "recurrent_kernel", "bias")}
+    return {name: np.asarray(value, np.float32) for name, value in found.items() if value is not None}
+
+
+def _randomise_biases() -> None:
+    """Give fresh layers random biases: they start at zero (forget: one), and uncopied ones would look copied."""
+    cell: Any = tf.keras.layers.LSTMCell
+    original = cell.build
+
+    @functools.wraps(original)
+    def build(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        bias = getattr(self, "bias", None)
+        if bias is not None:
+            values = np.random.default_rng(bias.shape[0]).uniform(-0.5, 0.5, bias.shape)
+            bias.assign(values.astype(np.float32))
+        return result
+
+    cell.build = build
+
+
+def _as_array(value: Any) -> np.ndarray | None:
+    """Return the numbers of an answer: of the first part, where a layer returns its states too."""
+    if isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    try:
+        array = np.asarray(value)
+    except Exception:  # symbolic
+        return None
+    return array if array.dtype.kind == "f" else array.astype(np.float32) if array.dtype.kind in "iu" else None
+
+
+def _digest(x: np.ndarray) -> str:
+    return hashlib.sha256(repr(x.shape).encode() + np.ascontiguousarray(x, np.float32).tobytes()).hexdigest()[:32]

@@ -1,0 +1,66 @@
+"""The phases of a run: when each begins, how long it takes, and which exceptions the student's code raises in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from frames import Channel
+
+from driver.student.observations import MAX_NAME, text_of
+from driver.student.student_module import student_frames
+
+
+class Failed(Exception):
+    """A phase ended in an exception of the student's code, which has been reported."""
+
+
+class Phases:
+    """Reports one phase after the other.
+
+    Args:
+        seconds: of earlier phases; the time of each phase is added.
+    """
+
+    def __init__(self, channel: Channel, seconds: dict[str, float]) -> None:
+        self._channel = channel
+        self.seconds = seconds
+        self._name: str | None = None
+        self._started = 0.0
+
+    def begin(self, name: str) -> None:
+        """End the phase before, unless it is the same, and begin this one."""
+        if name != self._name:
+            self.end()
+            self._name, self._started = name, time.monotonic()
+            self._channel.send("phase", name=name)
+
+    def end(self) -> None:
+        if self._name is not None:
+            spent = time.monotonic() - self._started
+            self.seconds[self._name] = self.seconds.get(self._name, 0.0) + spent
+            self._name = None
+
+    def guarded(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
+        """Run the student's code; report its exceptions (SystemExit too) and raise `Failed` instead."""
+        try:
+            return what()
+        except BaseException as exc:
+            self.report(exc, case, constructing=constructing)
+            raise Failed from exc
+
+    def report(self, exc: BaseException, case: str, *, constructing: bool = False) -> None:
+        """Report an exception of the student's code, with the lines in it that led there."""
+        names = [cls.__name__[:MAX_NAME] for cls in type(exc).__mro__[:-1]][:20]
+        frames = student_frames(exc)
+        self._channel.send(
+            "raised",
+            phase=self._name,
+            case=case,
+            type=names[0],
+            bases=names[1:],
+            message=text_of(exc),
+            lines=[line for _, line in frames[:10] + frames[10:][-10:]],
+            in_init=constructing,
+        )

@@ -1,0 +1,91 @@
+"""A call of the student's model that was recorded on a tape, and the gradients of its answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from driver.student.contents import last_step
+from driver.student.observations import MAX_NAME, largest, to_array, watchable
+from driver.weights import roles
+
+# Where weights or a gradient are missing, it is tried again on this many steps: a loop may begin late, and a path
+# through an old c or an older h needs more than the three of the shortest case.
+STEPS_OF_ALL_PATHS = 8
+
+
+@dataclass
+class Recorded:
+    """One call, with the data needed for its gradients."""
+
+    case: dict[str, Any]
+    x: tf.Tensor
+    model: Any
+    assignment: roles.Assignment | None
+    tape: tf.GradientTape
+    output: Any
+    factors: np.ndarray | None
+
+    def gradients(self, assignment: roles.Assignment) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Take the gradients: how far they reach, and numbers.
+
+        Gradients of the last step's output should reach every weight, and back to the first input. Gradients of the
+        whole answer times given factors are numbers for the trusted side.
+        """
+        reach, first = _reach(self.tape, self.x, self.output, self.case, assignment)
+        arrays: dict[str, np.ndarray] = {}
+        if self.factors is not None and tf.is_tensor(self.output) and self.output.shape == self.factors.shape:
+            arrays = self._numbers(self.factors, assignment)
+        steps = self.x.shape[1]
+        if steps != STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
+            # Fewer steps do not show all paths, and over a hundred a wrong answer's gradient may become too small.
+            other = tf.concat([self.x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)[:, :STEPS_OF_ALL_PATHS]
+            try:
+                with tf.GradientTape() as tape:
+                    tape.watch(other)
+                    output = self.model(other)
+                case = {**self.case, "timesteps": STEPS_OF_ALL_PATHS}
+                reach, first = _reach(tape, other, output, case, assignment)
+            except Exception:  # this number of steps is our idea, not the exercise's
+                pass
+        return {"reach": reach, "first_timestep": first}, arrays
+
+    def _numbers(self, factors: np.ndarray, assignment: roles.Assignment) -> dict[str, np.ndarray]:
+        """Return the gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
+        variables = [watchable(leaf.variable) for leaf, *_ in assignment.slots]
+        with self.tape:
+            answer = tf.cast(self.output, tf.float32)
+        found = self.tape.gradient(answer, [self.x, *variables], output_gradients=tf.constant(factors))
+        of_x, *of_weights = (
+            np.zeros(like.shape, np.float32) if each is None else to_array(each)
+            for each, like in zip(found, [self.x, *variables], strict=True)
+        )
+        return roles.collect(assignment, self.x.shape[-1], self.output.shape[-1], of_weights) | {"x": of_x}
+
+
+def _reach(
+    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: dict[str, Any], assignment: roles.Assignment
+) -> tuple[dict[str, float | None], float | None]:
+    """Return the largest size of the gradient of each weight, and of the first step of the input."""
+    slots = assignment.slots
+    with tape:
+        parts = last_step(output, case)
+    if not parts:
+        raise ValueError("there is no tensor in the answer")
+    # Unequal factors: equal ones could cancel. NumPy makes them, since each operation of TensorFlow would cost a kernel
+    # used once.
+    unequal = [np.linspace(0.5, 1.5, math.prod(part.shape), dtype=np.float32).reshape(part.shape) for part in parts]
+    of_x, *of_weights = tape.gradient(
+        parts,
+        [x, *(watchable(leaf.variable) for leaf, *_ in slots)],
+        output_gradients=[tf.constant(each) for each in unequal],
+    )
+    reach = {
+        f"{leaf.path[:MAX_NAME]} ({array} {gates})": None if gradient is None else largest(to_array(gradient))
+        for (leaf, array, gates, _), gradient in zip(slots, of_weights, strict=True)
+    }
+    return reach, None if of_x is None else largest(to_array(of_x)[:, 0])

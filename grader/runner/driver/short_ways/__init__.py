@@ -1,0 +1,1 @@
+"""Short ways around Keras' bookkeeping, where nobody can tell (decision 7)."""

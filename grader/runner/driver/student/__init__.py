@@ -1,0 +1,1 @@
+"""The student's code as a module, and its objects seen from outside."""

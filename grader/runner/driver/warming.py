@@ -1,0 +1,126 @@
+"""Prepares a process that will fork a child for every submission. Nothing here may run an operation of TensorFlow."""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import importlib.metadata
+import os
+import pkgutil
+import sys
+import types
+from collections.abc import Iterable, Iterator
+
+import lockdown
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import kernels, op_def_registry
+from tensorflow.python.util import pywrap_xla_ops
+
+from driver.built_in import no_kernels, no_recurrence
+from driver.short_ways import plain_dense, untraced_build, variable_names
+
+LAYERS = {"3": "keras.src.layers.rnn", "2": "tf_keras.src.layers.rnn"}
+# Folders and files of packages that hold recurrent code, beside what `no_recurrence` finds.
+HIDDEN = {
+    "3": ("tf_keras", "keras/src/layers/rnn", "keras/src/backend/*/rnn.py"),
+    "2": ("keras", "tf_keras/src/layers/rnn"),
+}
+HIDDEN_OF_TENSORFLOW = ("tensorflow/lite", "tensorflow/libtensorflow_cc.so*", "tensorflow/python/ops/rnn*.py")
+
+
+def preload(kind: str) -> dict[str, str]:
+    """Import everything that submissions use, and return its versions.
+
+    Args:
+        kind: ``keras2`` and ``keras3`` must have no recurrent code; ``notebook2`` and ``notebook3`` keep it.
+    Raises:
+        lockdown.Refused: that code cannot be taken out.
+    """
+    _fill_tables()
+    generation = "2" if os.environ.get("TF_USE_LEGACY_KERAS") else "3"
+    keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
+    tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
+    plain_dense.install(generation)
+    variable_names.install()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    # Keras' filtering wraps every call and rewrites exceptions; we pick the student's own frames ourselves.
+    tf.debugging.disable_traceback_filtering()
+    if generation == "3":
+        untraced_build.install()
+        # A submission that asks for Keras 2 by this name gets it: it is graded under Keras 2.
+        sys.modules["tf_keras"] = None  # type: ignore[assignment]
+        keras.config.disable_traceback_filtering()
+    else:
+        _alias(keras, "keras")
+    if kind.startswith("keras"):
+        _take_recurrence_out(generation)
+    return {
+        "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
+        "keras": keras.__version__,
+        "keras_generation": generation,
+    }
+
+
+def _alias(package: types.ModuleType, name: str) -> None:
+    """Let a loaded package be imported by another name too: the other Keras would not fit it."""
+    prefix = package.__name__
+    for full, module in list(sys.modules.items()):
+        if full == prefix or (full.startswith(f"{prefix}.") and not full.startswith(f"{prefix}.src")):
+            sys.modules[name + full.removeprefix(prefix)] = module
+
+
+def _take_recurrence_out(generation: str) -> None:
+    packages = os.path.dirname(os.path.dirname(tf.__file__))
+    library = os.path.join(packages, "tensorflow", no_kernels.LIBRARY)
+    try:
+        _load_all(LAYERS[generation])  # modules not loaded now cannot be loaded later
+        replaced = no_recurrence.remove(generation)
+        wiped = no_kernels.wipe(library)
+    except (OSError, AttributeError, ImportError, KeyError) as exc:  # another version of Keras or TensorFlow
+        raise lockdown.Refused(
+            f"recurrent code cannot be taken out of the process that runs submissions: {exc}"
+        ) from exc
+    patterns = [os.path.join(packages, name) for name in (*HIDDEN[generation], *HIDDEN_OF_TENSORFLOW)]
+    lockdown.hide(_with_bytecode([*replaced, *(path for pattern in patterns for path in glob.glob(pattern))]))
+    stops = f"answers of built-in layers and cells: {len(replaced)} functions and {wiped.functions} kernels are gone"
+    if wiped.sealed:
+        sealing = "sealed by mseal"
+    elif lockdown.keep(wiped.first, wiped.last):
+        sealing = "kept by seccomp (Linux 6.10 and newer seal them)"
+    else:
+        sealing = "not sealed (Linux 6.10 and newer can, or seccomp)"
+    lockdown.STATE["no recurrent code"] = (True, f"{stops}, {sealing}")
+
+
+def _load_all(package_name: str) -> None:
+    package = importlib.import_module(package_name)
+    for info in pkgutil.iter_modules(package.__path__):
+        if not info.name.endswith("_test"):
+            importlib.import_module(f"{package_name}.{info.name}")
+
+
+def _with_bytecode(paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        yield path
+        if path.endswith(".py"):
+            folder, name = os.path.split(path)
+            yield from glob.glob(os.path.join(folder, "__pycache__", f"{name[:-3]}.*.pyc"))
+
+
+def _fill_tables() -> None:
+    """Make tables that every child would otherwise make on first use. No operation runs, and no thread starts."""
+    np.random.default_rng()
+    np.testing.assert_allclose  # noqa: B018  # loaded on first use, which every run makes
+    pywrap_xla_ops.get_cpu_kernel_names()
+    kernels.get_registered_kernels_for_op("MatMul")
+    op_def_registry.get("MatMul")
+    op_def_registry.get("NoSuchOperation")  # the first unknown name makes a list of all operations
+
+
+def _is_cpu_build() -> bool:
+    try:
+        importlib.metadata.version("tensorflow-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

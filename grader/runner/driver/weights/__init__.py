@@ -1,0 +1,1 @@
+"""Finds the weights of the student's model, and tells what each of them is for."""

@@ -1,0 +1,151 @@
+"""Finds the weights that can be reached from the student's model, under any names and in any containers."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from driver.student.student_module import MODULE_NAME, is_plain, is_recurrent
+
+
+@dataclass(eq=False)
+class Leaf:
+    """One weight, or a Dense layer that was never called (its kernel does not exist)."""
+
+    path: str
+    variable: Any
+    shape: tuple[int, ...] | None
+    layer: str | None = None  # path of the Dense layer that it belongs to
+    built_in: bool = False  # whether it belongs to a recurrent layer of Keras
+    holder: str | None = None  # the outermost object around it that is no layer: Keras does not look inside
+    layout: str = "plain"  # how its axes stand, see `sort_by_shape`
+
+    @property
+    def is_kernel(self) -> bool:
+        return self.layer is not None and self.path.endswith(".kernel")
+
+    @property
+    def bare(self) -> tuple[int, ...]:
+        """Return its shape without axes of length 1."""
+        return tuple(length for length in self.shape or () if length != 1)
+
+
+def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
+    """List every weight reachable from the model; if there is none, from the module's global layers."""
+    leaves = list(_walk(model, "", set()))
+    if not leaves:
+        seen: set[int] = set()
+        for name, value in list(names.items()):
+            if isinstance(value, tf.keras.layers.Layer):
+                leaves += _held(name, _walk(value, name, seen))
+    # A Keras LSTM kept for comparison has the right shapes too: the student's own weights come first.
+    own = [leaf for leaf in leaves if not leaf.built_in]
+    return own if any(leaf.variable is not None for leaf in own) else leaves
+
+
+def _is_variable(value: Any) -> bool:
+    # Keras 3 variables are no tf.Variable. Attributes of a student's own object may hold anything.
+    if is_plain(value) and not isinstance(value, tf.Variable):
+        return False
+    return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
+    """Find weights below `value`, which something must hold: `seen` has ids, and ids of freed objects are reused."""
+    if id(value) in seen:
+        return
+    if is_recurrent(value):
+        seen.add(id(value))
+        for name, item in list(vars(value).items()):
+            for leaf in _walk(item, f"{path}.{name}", seen):
+                leaf.built_in = True
+                yield leaf
+        return
+    seen.add(id(value))
+    if _is_variable(value):
+        yield Leaf(path, value, tuple(value.shape))
+    elif isinstance(value, tf.keras.layers.Dense):
+        # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
+        kernel = getattr(value, "kernel", None) if value.built else None
+        yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
+        if kernel is not None and value.bias is not None:
+            yield Leaf(f"{path}.bias", value.bias, tuple(value.bias.shape), layer=path)
+    elif isinstance(value, dict):
+        for key, item in list(value.items()):
+            yield from _walk(item, f"{path}[{key!r}]", seen)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{path}[{index}]", seen)
+    elif isinstance(value, types.FunctionType):
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            if cell != types.CellType():  # else that name is not bound yet
+                yield from _held(path, _walk(cell.cell_contents, f"{path}.{name}", seen))
+    elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
+        internal = _internal_names(value)
+        is_layer = isinstance(value, tf.keras.layers.Layer)
+        for name, item in _attributes(value):
+            if name not in internal:
+                found = _walk(item, f"{path}.{name}".lstrip("."), seen)
+                yield from found if is_layer else _held(path, found)
+        # Keras 2 keeps the layers of a functional model in its bookkeeping only.
+        if isinstance(value, tf.keras.Sequential) or (is_layer and getattr(value, "_is_graph_network", False)):
+            for index, layer in enumerate(value.layers):
+                yield from _walk(layer, f"{path}[{index}]", seen)
+
+
+def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:
+    for leaf in leaves:
+        leaf.holder = path
+        yield leaf
+
+
+def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
+    """Find weights that ``model.trainable_weights`` does not list, so that `fit` would not train them.
+
+    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``.
+    Names are written as in the model's own methods.
+    """
+    tracked = {id(variable) for variable in model.trainable_variables}
+    lost = [leaf for leaf in leaves if leaf.variable is not None and id(leaf.variable) not in tracked]
+    own = {name for name, _ in _attributes(model)}
+
+    def written(path: str) -> str:
+        return f"self.{path}" if re.split(r"[.\[]", path)[0] in own else path
+
+    return {written(leaf.holder or leaf.path): "holder" if leaf.holder else "variable" for leaf in lost}
+
+
+def _attributes(value: Any) -> list[tuple[str, Any]]:
+    """List what an object holds, in a student's slots too. Nothing that computes an attribute is called."""
+    held = dict(getattr(value, "__dict__", {}))
+    slots = {
+        name: slot
+        for base in reversed(type(value).__mro__)
+        for name, slot in vars(base).items()
+        if isinstance(slot, types.MemberDescriptorType) and base.__module__ == MODULE_NAME
+    }
+    for name, slot in slots.items():
+        with contextlib.suppress(AttributeError):  # the slot is empty
+            held[name] = slot.__get__(value)
+    return list(held.items())
+
+
+_INTERNAL: dict[type, frozenset[str]] = {}
+
+
+def _internal_names(value: Any) -> frozenset[str]:
+    """Return attributes that Keras itself puts on every model or layer, read off a sample without any of ours."""
+    base = next((kind for kind in (tf.keras.Model, tf.keras.layers.Layer) if isinstance(value, kind)), None)
+    if base is None:
+        return frozenset()
+    if base not in _INTERNAL:
+        sample = base()
+        sample.own = tf.keras.layers.Layer()  # some of its bookkeeping appears with the first sub-layer
+        _INTERNAL[base] = frozenset(vars(sample)) - {"own"}
+    return _INTERNAL[base]

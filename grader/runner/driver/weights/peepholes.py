@@ -1,0 +1,116 @@
+"""Finds weights that a plain LSTM does not have: those through which a gate sees the memory c.
+
+By shape they look like recurrent kernels and biases. They would be given values of those, or be set to zero like a
+second bias, and then a peephole LSTM would give the right numbers. An experiment tells them apart. In its first step a
+value is written into c and the output gate is shut, so that h is zero. In the second step a weight that multiplies h
+has no effect, and one that multiplies c has. Rows with c, with -c and with no c at all tell it from a weight that is
+only added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from driver.weights import roles
+from driver.weights.gate_names import GATES
+from driver.weights.leaves import Leaf
+from driver.weights.weight_shapes import Sorted, open_to_c, sort_by_shape
+
+ROWS, TIMESTEPS = 3, 2
+SHUT = -100.0
+FELT = 1e-4
+SAME = 1e-6
+MOST_SUSPECTS = 16
+
+
+def find_peepholes(
+    leaves: Sequence[Leaf],
+    assignment: roles.Assignment,
+    features: int,
+    units: int,
+    call: Callable[[np.ndarray], np.ndarray],
+) -> tuple[list[Leaf], list[Leaf]]:
+    """Find the weights that multiply c, and those behind the cell, without which an answer is zero.
+
+    Args:
+        assignment: of the weights whose names settle their roles.
+        call: the model's answer to an input of `ROWS` rows and `TIMESTEPS` steps.
+    """
+    matrices, vectors = _suspects(leaves, features, units)
+    suspects = [*matrices, *vectors]
+    if not suspects or len(suspects) > MOST_SUSPECTS or features < 2:
+        return [], []
+    roles.inject(assignment, _weights(features, units))
+    before = [np.array(leaf.variable) for leaf in suspects]
+    for leaf in vectors:
+        _assign(leaf, np.zeros(leaf.shape or ()))
+    x = np.zeros((ROWS, TIMESTEPS, features), np.float32)
+    x[:, :, 0] = [[1.0], [-1.0], [0.0]]
+    x[:, 0, 1] = SHUT
+
+    def kind(leaf: Leaf) -> str | None:
+        usual = np.array(leaf.variable)
+        _assign(leaf, np.zeros(leaf.shape or ()))
+        without = call(x)
+        open_to_c(leaf, units)
+        answer = call(x)
+        _assign(leaf, usual)
+        if without.shape != (ROWS, TIMESTEPS, units) or answer.shape != without.shape:
+            return None
+        if leaf in matrices and not without[:2, 1].any():
+            return "behind"
+        difference = answer - without
+        with_c, against_c = difference[:2, 1]
+        unfelt = np.abs(difference[:, 0]).max() <= SAME and np.abs(difference[2]).max() <= SAME
+        # A peephole's term changes sign with c, a bias does not: only with a peephole do answers to c and -c differ in
+        # size.
+        felt = with_c + against_c if leaf in vectors else with_c
+        return "sees c" if unfelt and np.abs(felt).max() > FELT and np.abs(without[:2, 1]).min() > 0 else None
+
+    try:
+        kinds = {leaf.path: kind(leaf) for leaf in suspects}
+    finally:
+        for leaf, value in zip(suspects, before, strict=True):
+            _assign(leaf, value)
+    found = [leaf for leaf in suspects if kinds[leaf.path] == "sees c"]
+    behind = [leaf for leaf in suspects if kinds[leaf.path] == "behind"]
+    # More than one layer's worth of weights are other layers.
+    left = sort_by_shape([leaf for leaf in leaves if leaf not in (*found, *behind)], features, units)
+    if _recurrent_gates(left) <= len(GATES):
+        return found, behind
+    return [leaf for leaf in found if leaf in vectors], []
+
+
+def _assign(leaf: Leaf, value: np.ndarray) -> None:
+    leaf.variable.assign(value.reshape(leaf.shape or ()).astype(np.float32))
+
+
+def _suspects(leaves: Sequence[Leaf], features: int, units: int) -> tuple[list[Leaf], list[Leaf]]:
+    """Collect matrices and vectors that may multiply c: there are more of them than a plain LSTM needs."""
+    found = sort_by_shape(leaves, features, units)
+    loose = [leaf for leaf in leaves if leaf.layer is None and leaf.variable is not None]
+    matrices = [leaf for leaf in leaves if leaf.variable is not None and leaf.bare == (units, 3 * units)]
+    if _recurrent_gates(found) > len(GATES):
+        matrices += found.single["recurrent_kernel"]
+    vectors = [leaf for leaf in loose if leaf.bare in ((3 * units,), (3, units))]
+    alone = [leaf for leaf in loose if leaf.bare == (units,)]
+    if len(found.unit_biases) + len(GATES) * len(found.fused_biases) != len(GATES):
+        vectors += alone
+    return matrices, vectors
+
+
+def _recurrent_gates(found: Sorted) -> int:
+    arrays = ("recurrent_kernel", "both")
+    return sum(len(found.single[array]) + len(GATES) * len(found.fused[array]) for array in arrays)
+
+
+def _weights(features: int, units: int) -> dict[str, np.ndarray]:
+    """Make weights that write the first feature into c and let the second one open or shut the output gate."""
+    kernel = np.zeros((features, len(GATES) * units), np.float32)
+    for feature, gate in enumerate("CO"):
+        start = GATES.index(gate) * units
+        kernel[feature, start : start + units] = 1.0
+    recurrent_kernel = np.zeros((units, len(GATES) * units), np.float32)
+    return {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": np.zeros(len(GATES) * units, np.float32)}

@@ -1,0 +1,293 @@
+"""Pairs the student's weights with their roles: which slice of the Keras weights goes where.
+
+The shape of a weight says what it multiplies (weight_shapes.py); its name says which gate it belongs to
+(gate_names.py). A fused weight of four gates takes the order in which the student's own code unpacks it.
+
+Names are never overruled: a student who calls the forget gate ``Wi`` has swapped two gates, and trying other orders
+would excuse every such mistake. Only where names say nothing is there more than one candidate, and numbers decide.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from driver.weights.gate_names import GATES, gate_of_name, gate_of_path, gates_by_name
+from driver.weights.leaves import Leaf
+from driver.weights.weight_shapes import Sorted, as_columns, laid_out, open_to_c, sort_by_shape
+
+# Drives a gate so far that the rest of its sum has no effect.
+SATURATING = 100.0
+
+
+@dataclass
+class Assignment:
+    """Slices of the Keras weights and their targets: (leaf, array, gates in column order, order of the rows).
+
+    `zeros` are second biases of gates that have one already. `peepholes` multiply c, for which Keras has no weights:
+    they are set so that the gate sees c as it is.
+    """
+
+    slots: list[tuple[Leaf, str, str, str]] = field(default_factory=list)
+    zeros: list[tuple[Leaf, str]] = field(default_factory=list)
+    peepholes: list[Leaf] = field(default_factory=list)
+
+    def roles(self) -> dict[str, str]:
+        """Map the exercise's names of the weights -> where they were found."""
+        found: dict[str, str] = {}
+        for leaf, array, gates, _ in self.slots:
+            letter = {"kernel": "X", "recurrent_kernel": "H", "both": "XH", "bias": "B"}[array]
+            if array == "bias":
+                continue
+            for gate in gates:
+                found[f"fc{letter}{gate}"] = leaf.layer or leaf.path
+        return found
+
+
+def candidates(
+    leaves: Sequence[Leaf],
+    features: int,
+    units: int,
+    unpack_names: Sequence[Sequence[str]],
+    pairing: dict[str, list[int]] | None = None,
+    joined: str | None = None,
+) -> tuple[list[Assignment], str | None]:
+    """List all assignments of roles that the evidence allows, and the kind of that evidence.
+
+    Args:
+        pairing: as `find_pairing` returns it, for weights whose names say nothing.
+        joined: the supposed order of x and h in a joined input; None: both are possible.
+    Returns:
+        one assignment and ``"names"`` when names settle it; several and ``"numbers"`` when a trial must decide; none
+        and None when there is nothing to assign.
+    """
+    found = sort_by_shape(leaves, features, units)
+    if any(found.fused.values()):
+        return _fused_candidates(found, unpack_names, joined)
+    return _single_candidates(found, pairing or {}, joined)
+
+
+def _fused_candidates(
+    found: Sorted, unpack_names: Sequence[Sequence[str]], joined: str | None
+) -> tuple[list[Assignment], str | None]:
+    orders, evidence = _fused_orders(found.fused, unpack_names)
+    splits = _splits(found.fused, joined)
+    assignments = []
+    for order, split in itertools.product(orders, splits):
+        assignment = Assignment()
+        for array, leaves in found.fused.items():
+            assignment.slots += [(leaf, array, order, split) for leaf in leaves]
+        kernel_paths = [leaf.path for leaf in found.fused["kernel"] + found.fused["both"]]
+        _assign_biases(assignment, found.fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
+        assignments.append(assignment)
+    return assignments, evidence if splits == ("",) and len(assignments) == 1 else "numbers"
+
+
+def _splits(groups: dict[str, list[Leaf]], joined: str | None) -> tuple[str, ...]:
+    """List the possible orders of rows in a weight that takes x and h joined."""
+    if not groups.get("both"):
+        return ("",)
+    return (joined,) if joined else ("xh", "hx")
+
+
+def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], str | None]:
+    for names in unpack_names:
+        gates = [gate_of_name(name) for name in names]
+        if sorted(filter(None, gates)) == sorted(GATES):
+            return ["".join(gate for gate in gates if gate)], "names"
+    if any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in fused["recurrent_kernel"]):
+        return [GATES], "names"  # Keras' own names: Keras' own order
+    return ["".join(order) for order in itertools.permutations(GATES)], "numbers"
+
+
+def _single_candidates(
+    found: Sorted, pairing: dict[str, list[int]], joined: str | None
+) -> tuple[list[Assignment], str | None]:
+    groups = {array: leaves for array, leaves in found.single.items() if leaves}
+    if not groups:
+        return [], None
+    named = {array: gates_by_name(leaves, found.unbuilt) for array, leaves in groups.items()}
+    opaque = opaque_groups(found)
+    if not (opaque.keys() >= {array for array, gates in named.items() if len(gates) < 4}):
+        opaque, evidence = {}, None  # too few weights, or too many: go by names alone
+    else:
+        evidence = "names"
+    # Weights in the same order, whichever that is, take the same gates.
+    ordered = {array: [leaves[place] for place in pairing.get(array, range(4))] for array, leaves in opaque.items()}
+    choices = [
+        named | {array: dict(zip(order, leaves, strict=True)) for array, leaves in ordered.items()}
+        for order in (itertools.permutations(GATES) if opaque else [GATES])
+    ]
+    splits = _splits(groups, joined)
+    assignments = [
+        _single_assignment(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
+    ]
+    return assignments, evidence if splits == ("",) and len(assignments) == 1 else "numbers"
+
+
+def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
+    """Group weights by fours whose names do not say which gate each belongs to."""
+    groups = {
+        array: leaves
+        for array, leaves in found.single.items()
+        if len(leaves) == 4 and len(gates_by_name(leaves, found.unbuilt)) < 4
+    }
+    loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
+    # A bias that stands alone beside one kernel belongs to that kernel.
+    owners = [_owner(leaf.path) for array in ("kernel", "both") for leaf in found.single[array]]
+    beside = {_owner(leaf.path) for leaf in loose} <= {owner for owner in owners if owners.count(owner) == 1}
+    if len(loose) == 4 and not beside and len(gates_by_name(loose, [])) < 4:
+        groups["bias"] = loose
+    return groups
+
+
+def find_pairing(
+    leaves: Sequence[Leaf], features: int, units: int, call: Callable[[], np.ndarray]
+) -> dict[str, list[int]]:
+    """Pair weights of opaque groups that belong to the same gate: places in each group, in the first one's order.
+
+    A gate that its first weight drives into saturation does not feel its other weights: the one whose change leaves the
+    answer as it is, bit for bit, is its partner. Nothing is compared with a right answer here.
+
+    Args:
+        call: the model's answer to a few steps of positive numbers, with the weights as they are.
+    Returns:
+        nothing where the experiment does not tell, or where there is only one group.
+    """
+    found = sort_by_shape(leaves, features, units)
+    groups = opaque_groups(found)
+    first = next((array for array in ("kernel", "both", "bias") if array in groups), None)
+    others = [array for array in groups if array != first]
+    if first is None or not others:
+        return {}
+    random = np.random.default_rng(7)
+    for leaf in leaves:
+        if leaf.variable is not None:
+            leaf.variable.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
+    places: dict[str, list[int]] = {array: [] for array in others}
+    for driven in groups[first]:
+        before = np.array(driven.variable)
+        driven.variable.assign(np.full(before.shape, SATURATING, np.float32))
+        answer = call()
+        for array in others:
+            unfelt = [place for place, leaf in enumerate(groups[array]) if np.array_equal(answer, _changed(leaf, call))]
+            places[array] += unfelt
+        driven.variable.assign(before)
+    if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
+        return {}
+    return places
+
+
+def _changed(leaf: Leaf, call: Callable[[], np.ndarray]) -> np.ndarray:
+    before = np.array(leaf.variable)
+    leaf.variable.assign(before + np.float32(0.5))
+    answer = call()
+    leaf.variable.assign(before)
+    return answer
+
+
+def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Assignment:
+    assignment = Assignment()
+    gates_of_owner: dict[str, list[str]] = defaultdict(list)
+    kernels = {array: gates for array, gates in choice.items() if array != "bias"}
+    for array, gates in kernels.items():
+        for gate, leaf in gates.items():
+            gates_of_owner[leaf.layer or _owner(leaf.path)].append(gate)
+            if leaf.variable is not None:
+                assignment.slots.append((leaf, array, gate, split))
+    input_paths = [leaf.path for array in ("kernel", "both") for leaf in kernels.get(array, {}).values()]
+    loose = [leaf for leaf in biases if leaf.layer is None]
+    named = choice.get("bias") or (gates_by_name(loose, []) if len(loose) == len(GATES) else {})
+    gate_of_loose = {id(leaf): gate for gate, leaf in named.items()}
+
+    def gate_of(leaf: Leaf) -> str | None:
+        # A bias goes with the kernel beside it; when one object has several biases, names decide.
+        beside = gates_of_owner.get(leaf.layer or _owner(leaf.path), [])
+        if leaf.layer is not None or len(set(beside)) == 1:
+            return beside[-1] if beside else None
+        return gate_of_loose.get(id(leaf)) or gate_of_path(leaf.path) or (beside[-1] if beside else None)
+
+    _assign_biases(assignment, biases, input_paths, gate_of)
+    return assignment
+
+
+def _assign_biases(
+    assignment: Assignment, biases: list[Leaf], input_paths: list[str], gates_of: Callable[[Leaf], str | None]
+) -> None:
+    """Give each gate the bias beside its input weights, else its first one; the other biases become zero."""
+    owners = {_owner(path) for path in input_paths}
+    taken: set[str] = set()
+    for leaf in sorted(biases, key=lambda leaf: _owner(leaf.path) not in owners):
+        gates = gates_of(leaf)
+        if not gates:
+            continue
+        if gates in taken:
+            assignment.zeros.append((leaf, gates))
+        else:
+            taken.add(gates)
+            assignment.slots.append((leaf, "bias", gates, ""))
+
+
+def _owner(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
+    """Copy the weights of a Keras LSTM into the student's.
+
+    Args:
+        weights: ``kernel (features, 4 * units)``, ``recurrent_kernel (units, 4 * units)``, ``bias (4 * units,)``.
+    """
+    units = weights["recurrent_kernel"].shape[0]
+
+    def columns(array: str, gates: str, split: str) -> np.ndarray:
+        if array == "both":
+            halves = [columns("kernel", gates, ""), columns("recurrent_kernel", gates, "")]
+            return np.concatenate(halves if split == "xh" else halves[::-1], axis=0)
+        starts = [GATES.index(gate) * units for gate in gates]
+        return np.concatenate([weights[array][..., start : start + units] for start in starts], axis=-1)
+
+    for leaf, array, gates, split in assignment.slots:
+        leaf.variable.assign(laid_out(columns(array, gates, split), leaf, len(gates)))
+    for leaf, _ in assignment.zeros:
+        leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
+    for leaf in assignment.peepholes:
+        open_to_c(leaf, units)
+
+
+def collect(
+    assignment: Assignment, features: int, units: int, gradients: Sequence[np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Reverse `inject`: return the student's weights as a Keras LSTM would hold them, NaN where there is none.
+
+    Args:
+        gradients: laid out in place of the weights, one for each of the slots.
+    """
+    shapes = {"kernel": (features, 4 * units), "recurrent_kernel": (units, 4 * units), "bias": (4 * units,)}
+    weights = {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
+
+    def put(array: str, gates: str, values: np.ndarray, *, add: bool = False) -> None:
+        for place, gate in enumerate(gates):
+            start = GATES.index(gate) * units
+            target = weights[array][..., start : start + units]
+            part = values[..., place * units : (place + 1) * units]
+            target[...] = target + part if add else part
+
+    held = gradients or [np.asarray(leaf.variable, np.float32) for leaf, *_ in assignment.slots]
+    for (leaf, array, gates, split), values in zip(assignment.slots, held, strict=True):
+        values = as_columns(values, leaf, array, len(gates))
+        if array == "both":
+            height = features if split == "xh" else units
+            first, second = values[:height], values[height:]
+            put("kernel", gates, first if split == "xh" else second)
+            put("recurrent_kernel", gates, second if split == "xh" else first)
+        else:
+            put(array, gates, values)
+    for leaf, gates in assignment.zeros if gradients is None else ():
+        put("bias", gates, np.asarray(leaf.variable, np.float32).ravel(), add=True)
+    return weights

@@ -1,0 +1,185 @@
+"""Tells from a weight's shape what it multiplies.
+
+Sizes are distinct, so ``(features, .)`` takes the input and ``(units, .)`` the hidden state; ``4 * units`` columns are
+those of all gates at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from driver.weights.gate_names import GATES, gate_of_path, gates_by_name
+from driver.weights.leaves import Leaf, find_leaves
+
+
+@dataclass
+class Sorted:
+    """Weights sorted by use: all gates at once, one gate, a bias of either kind; and layers never built."""
+
+    fused: dict[str, list[Leaf]]
+    single: dict[str, list[Leaf]]
+    fused_biases: list[Leaf]
+    unit_biases: list[Leaf]
+    unbuilt: list[Leaf]
+
+
+def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
+    """Sort weights by what they multiply, told by their shapes; sets the `layout` of each.
+
+    A weight may stand as Keras has it, ``(rows, gates * units)``, transposed, or with an axis of its own for the gates.
+    Where a shape can be read in two ways (a square matrix), the layout that fits most of the weights is used.
+    """
+    rows = {"kernel": features, "recurrent_kernel": units, "both": features + units}
+    # Weights of a normalisation layer are as long as a bias, but are none.
+    scaling = {leaf.path.rpartition(".")[0] for leaf in leaves if leaf.path.endswith(".gamma")}
+    shaped = [leaf for leaf in leaves if leaf.shape is not None and leaf.path.rpartition(".")[0] not in scaling]
+    fused: dict[str, list[Leaf]] = {array: [] for array in rows}
+    single: dict[str, list[Leaf]] = {array: [] for array in rows}
+    readings: list[tuple[Leaf, dict[str, list[Leaf]], dict[str, tuple[str, ...]]]] = []
+    for leaf in shaped:
+        for gates, groups in ((4, fused), (1, single)):
+            fits = {array: fit for array, height in rows.items() if (fit := _layouts(leaf, height, units, gates))}
+            if fits:
+                readings.append((leaf, groups, fits))
+                break
+    popular = Counter(layout for _, _, fits in readings for fit in fits.values() for layout in fit)
+    has_fused = any(groups is fused for _, groups, _ in readings)
+    biases = []
+    for leaf, groups, fits in readings:
+        # With four features a bias (4, units) or (units, 4) looks like the kernel of one gate.
+        is_like_bias = leaf.bare in ((4, units), (units, 4)) and groups is single
+        if is_like_bias and (has_fused or leaf.path.rpartition(".")[2][:1] in "bB"):
+            biases.append(leaf)
+            continue
+        array = next(iter(fits))
+        leaf.layout = max(fits[array], key=lambda layout: popular[layout])
+        groups[array].append(leaf)
+    taken = {id(leaf) for leaf, _, _ in readings}
+    # The kernel of a Dense layer of one unit, ``(units, 1)``, is no bias.
+    biases += [leaf for leaf in shaped if id(leaf) not in taken and not leaf.is_kernel]
+    for leaf in biases:
+        leaf.layout = "gates_last" if leaf.bare == (units, 4) else "plain"
+    return Sorted(
+        fused,
+        single,
+        [leaf for leaf in biases if leaf.bare in ((4 * units,), (4, units), (units, 4))],
+        [leaf for leaf in biases if leaf.bare == (units,)],
+        [leaf for leaf in leaves if leaf.shape is None],
+    )
+
+
+def count_gates(model: Any, names: dict[str, Any], features: int, units: int) -> dict[str, int]:
+    """Count the gates' worth of ``kernels`` and ``recurrent_kernels`` in a model; one cell has four of each."""
+    found = sort_by_shape(find_leaves(model, names), features, units)
+
+    def gates(array: str) -> int:
+        return sum(len(found.single[name]) + 4 * len(found.fused[name]) for name in (array, "both"))
+
+    return {"kernels": gates("kernel"), "recurrent_kernels": gates("recurrent_kernel")}
+
+
+MOST_TOLD = 16
+
+
+def gaps(leaves: Sequence[Leaf], features: int, units: int) -> dict[str, Any]:
+    """Report why gates get no weights: `misshapen` ones, and gates `without_weights`."""
+    return {
+        "misshapen": misshapen(leaves, features, units)[:MOST_TOLD],
+        "without_weights": without_weights(leaves, features, units),
+    }
+
+
+def misshapen(leaves: Sequence[Leaf], features: int, units: int) -> list[dict[str, Any]]:
+    """Find matrices that are named after a gate and do not have its width, such as those of ``Dense(1)``.
+
+    Returns: ``gate``, ``path`` of the layer or the weight, its ``shape`` and the one ``expected``.
+    """
+    found = sort_by_shape(leaves, features, units)
+    fitting = [leaf for groups in (found.fused, found.single) for group in groups.values() for leaf in group]
+    fitting += [*found.fused_biases, *found.unit_biases]
+    known = {id(leaf) for leaf in fitting}
+    wrong: list[dict[str, Any]] = []
+    for leaf in leaves:
+        gate = gate_of_path(leaf.layer or leaf.path)
+        if gate is None or id(leaf) in known or leaf.shape is None or len(leaf.shape) != 2:
+            continue
+        # The first matrix of a gate with as many rows as x has features takes x. h may have any width.
+        of_x = leaf.shape[0] in (features, features + units)
+        again = any((other["gate"], other["expected"][0]) == (gate, leaf.shape[0]) for other in wrong)
+        rows = leaf.shape[0] if of_x and not again else units
+        path = leaf.layer or leaf.path
+        wrong.append({"gate": gate, "path": path, "shape": list(leaf.shape), "expected": [rows, units]})
+    return wrong
+
+
+def without_weights(leaves: Sequence[Leaf], features: int, units: int) -> dict[str, str]:
+    """Find gates without any weight for the input, or for the hidden state, where the other gates have one by name.
+
+    Returns: ``kernel`` and ``recurrent_kernel`` -> letters of those gates.
+    """
+    found = sort_by_shape(leaves, features, units)
+    if any(found.fused.values()) or found.single["both"]:
+        return {}
+    wrong = {(item["gate"], item["expected"][0]) for item in misshapen(leaves, features, units)}
+    missing = {}
+    for array, rows in (("kernel", features), ("recurrent_kernel", units)):
+        group = found.single[array]
+        named = gates_by_name(group, found.unbuilt)
+        have = {*named, *(gate for gate, height in wrong if height == rows)}
+        if len(group) < 4 and len({id(leaf) for leaf in named.values()} & set(map(id, group))) == len(group):
+            missing[array] = "".join(gate for gate in GATES if gate not in have)
+    return {array: gates for array, gates in missing.items() if gates}
+
+
+def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
+    """Return the layouts in which a weight of these rows and gates can have this shape."""
+    shapes: dict[str, tuple[int, ...]] = {"plain": (rows, gates * units), "transposed": (gates * units, rows)}
+    if gates > 1:
+        shapes |= {
+            "stacked": (gates, rows, units),
+            "stacked_transposed": (gates, units, rows),
+            "split": (rows, gates, units),
+            "gates_last": (rows, units, gates),
+        }
+    return tuple(layout for layout, shape in shapes.items() if leaf.bare == shape)
+
+
+def laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
+    """Put columns of one or four gates, ``(rows, gates * units)`` or ``(gates * units,)``, into a weight's shape."""
+    if columns.ndim == 2:
+        by_gate = columns.reshape(columns.shape[0], gates, -1)
+        columns = {
+            "plain": columns,
+            "transposed": columns.T,
+            "stacked": by_gate.transpose(1, 0, 2),
+            "stacked_transposed": by_gate.transpose(1, 2, 0),
+            "split": by_gate,
+            "gates_last": by_gate.transpose(0, 2, 1),
+        }[leaf.layout]
+    elif leaf.layout == "gates_last":
+        columns = columns.reshape(gates, -1).T
+    return columns.reshape(leaf.shape or ())
+
+
+def as_columns(values: np.ndarray, leaf: Leaf, array: str, gates: int) -> np.ndarray:
+    """Reverse `laid_out`."""
+    if array == "bias":
+        return values.reshape(-1, gates).T.ravel() if leaf.layout == "gates_last" else values.ravel()
+    axes = {"stacked": (1, 0, 2), "stacked_transposed": (2, 0, 1), "split": (0, 1, 2), "gates_last": (0, 2, 1)}
+    values = values.reshape(leaf.bare) if leaf.bare else values
+    if leaf.layout in axes:
+        values = values.transpose(axes[leaf.layout])
+        return values.reshape(values.shape[0], gates * values.shape[2])
+    return values.T if leaf.layout == "transposed" else values
+
+
+def open_to_c(leaf: Leaf, units: int) -> None:
+    """Let a gate see the memory as it is: by a matrix or a vector of ones, for one gate or for several."""
+    is_matrix = len(leaf.bare) == 2 and leaf.bare[0] == units
+    value = np.tile(np.eye(units), (1, leaf.bare[1] // units)) if is_matrix else np.ones(leaf.shape or ())
+    leaf.variable.assign(value.reshape(leaf.shape or ()).astype(np.float32))

@@ -1,0 +1,1 @@
+"""Facts about the class and the file that the source alone shows."""

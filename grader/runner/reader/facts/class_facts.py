@@ -1,0 +1,171 @@
+"""Finds facts about the class in the source: how it is constructed, where it reads the global ``x``, near misses."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from scopes import root_name
+
+from reader.facts.spelling import skeleton
+from reader.plan.statement_plan import SUPPLIED, Plan
+from reader.plan.statement_rules import CLASS, DEFINITIONS, IMPORTS, Statement, hiding_imports
+
+# Reading these of a tensor reads its shape or type, not its numbers.
+SHAPE_ATTRIBUTES = frozenset({"shape", "ndim", "dtype", "get_shape"})
+SHAPE_FUNCTIONS = frozenset({"len", "shape", "rank", "ndim", "int_shape", "zeros_like", "ones_like"})
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """The student's own call of the class, as source text, and the names that its arguments read."""
+
+    args: list[str]
+    kwargs: dict[str, str]
+    reads: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Call:
+    node: ast.Call
+    function: ast.AST | None  # the outermost function around it
+
+
+def find_call_site(statements: Sequence[Statement], source: str, sizes: Iterable[int]) -> CallSite | None:
+    """Find the call that builds the exercise's model: the last whose arguments name one of its sizes, else the last.
+
+    Args:
+        sizes: the exercise's own numbers; ``LSTM(8)`` in a training cell is not how the model is built.
+    """
+    numbers = set(sizes)
+    names = _aliases(statements)
+    calls = [call for call in _calls(statements, names) if not any(isinstance(a, ast.Starred) for a in call.node.args)]
+    if not calls:
+        return None
+
+    def rank(call: _Call) -> tuple[bool, bool, int, int]:
+        return _names_a_size(call.node, numbers), call.function is None, call.node.lineno, call.node.col_offset
+
+    chosen = max(calls, key=rank)
+    constants = _constants_in(chosen.function)
+
+    def text(node: ast.expr) -> str:
+        if isinstance(node, ast.Name) and node.id in constants:
+            return constants[node.id]
+        return ast.get_source_segment(source, node) or ""
+
+    arguments = [*chosen.node.args, *(keyword.value for keyword in chosen.node.keywords)]
+    reads = {node.id for argument in arguments for node in ast.walk(argument) if isinstance(node, ast.Name)}
+    return CallSite(
+        [text(argument) for argument in chosen.node.args],
+        {keyword.arg: text(keyword.value) for keyword in chosen.node.keywords if keyword.arg is not None},
+        frozenset(reads),
+    )
+
+
+def _aliases(statements: Sequence[Statement]) -> set[str]:
+    """Collect names of the class: ``LSTM``, and names assigned to it or from it."""
+    same: dict[str, set[str]] = defaultdict(set)
+    for statement in statements:
+        match statement.node:
+            case ast.Assign(targets=[ast.Name(id=target)], value=ast.Name(id=value)):
+                same[target].add(value)
+                same[value].add(target)
+    names, waiting = {CLASS}, [CLASS]
+    while waiting:
+        new = same[waiting.pop()] - names
+        names |= new
+        waiting += new
+    return names
+
+
+def _calls(statements: Sequence[Statement], names: set[str]) -> Iterator[_Call]:
+    hiding = hiding_imports(statements)
+    after_hiding = min(hiding, default=len(statements))
+    imported = any(statement.binds_by_import() for statement in statements)
+    own_seen = not imported
+    for index, statement in enumerate(statements):
+        binds = not names.isdisjoint(statement.uses.binds)
+        own_seen = own_seen or (binds and not statement.binds_by_import())
+        for call in _calls_in(statement.node, names):
+            # After an import of Keras' own LSTM the name means that one.
+            if call.function is not None or (own_seen and index < after_hiding):
+                yield call
+
+
+def _calls_in(statement: ast.stmt, names: set[str]) -> Iterator[_Call]:
+    stack: list[tuple[ast.AST, ast.AST | None]] = [(statement, None)]
+    while stack:
+        node, function = stack.pop()
+        if isinstance(node, ast.ClassDef) and node.name in names:
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            yield _Call(node, function)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            function = function or node
+        stack += [(child, function) for child in ast.iter_child_nodes(node)]
+
+
+def _names_a_size(call: ast.Call, numbers: set[int]) -> bool:
+    for node in ast.walk(call):
+        if isinstance(node, ast.Name) and node.id in SUPPLIED:
+            return True
+        if isinstance(node, ast.Constant) and type(node.value) is int and node.value in numbers:
+            return True
+    return False
+
+
+def _constants_in(function: ast.AST | None) -> dict[str, str]:
+    """Map local names of a function that stand for one number: the module has no such names."""
+    found: dict[str, str] = {}
+    for node in ast.walk(function) if function is not None else ():
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(number))):
+                found[name] = str(number)
+    return found
+
+
+def global_x(plan: Plan) -> list[dict[str, object]]:
+    """List lines on which a function that the class uses reads the module's ``x``, and whether only its shape."""
+    for statement in plan.statements:
+        if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) and "x" in statement.uses.binds:
+            return []  # another thing by that name
+    lines: dict[int, bool] = {}
+    for statement in plan.core_statements():
+        reads = statement.uses.late_reads.get("x", [])
+        if not reads:
+            continue
+        parents = {child: node for node in ast.walk(statement.node) for child in ast.iter_child_nodes(node)}
+        for read in reads:
+            lines[read.lineno] = lines.get(read.lineno, True) and _reads_shape(read, parents)
+    return [{"line": line, "shape_only": lines[line]} for line in sorted(lines)]
+
+
+def _reads_shape(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    parent = parents.get(node)
+    while isinstance(parent, ast.Subscript) and parent.value is node:
+        node, parent = parent, parents.get(parent)
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in SHAPE_ATTRIBUTES
+    if isinstance(parent, ast.Call) and node in parent.args:
+        function = parent.func
+        name = function.attr if isinstance(function, ast.Attribute) else root_name(function)
+        return name in SHAPE_FUNCTIONS
+    return False
+
+
+def near_class(tree: ast.Module) -> tuple[str, int] | None:
+    """Find a class that was probably meant to be ``LSTM``, and its line."""
+    best: tuple[float, str, int] | None = None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            name = skeleton(node.name).lower().replace("_", "")
+            likeness = 1.0 if "lstm" in name else difflib.SequenceMatcher(None, name, "lstm").ratio()
+            if "cell" in name:
+                likeness /= 2
+            if likeness >= 0.5 and (best is None or likeness >= best[0]):
+                best = (likeness, node.name, node.lineno)
+    return best[1:] if best else None

@@ -1,0 +1,164 @@
+"""Finds orders in the source: of the four parts of a fused product, and of x and h in a joined input."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from reader.plan.statement_plan import Plan
+
+MAX_SPLITS = 50
+OPAQUE = re.compile(r"[A-Za-z_]*\d+")
+# Calls that put two arrays side by side.
+JOINING = frozenset({"concat", "concatenate", "hstack"})
+# Names of the hidden state.
+HIDDEN = re.compile(
+    r"_?(?:(?:prev|last|old|new|cur)\w*_)?(?:h|hs|hx|ht|hid|hidden|state)(?:_?(?:t|prev|old|last|state|tm1|t_1|\d))*_?",
+    re.IGNORECASE,
+)
+# Calls and attributes that give sizes, not gates.
+SIZES = frozenset({"shape", "range", "int_shape", "get_shape", "as_list", "size"})
+
+
+def unpack_names(plan: Plan) -> list[list[str]]:
+    """List names of four-way splits in the class and the code it uses, each in the order of the parts."""
+    functions = [
+        node
+        for statement in plan.core_statements()
+        for node in ast.walk(statement.node)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    found: list[list[str]] = []
+    for function in functions:
+        assignments = sorted(
+            (node for node in ast.walk(function) if isinstance(node, ast.Assign)), key=lambda node: node.lineno
+        )
+        activated = _activated(assignments)
+        for names in [*_unpacked(assignments), *_sliced(assignments)]:
+            named = [activated.get(name, name) if OPAQUE.fullmatch(name) else name for name in names]
+            if named not in found and len(found) < MAX_SPLITS:
+                found.append(named)
+    return found
+
+
+def joined(plan: Plan) -> str | None:
+    """Return ``xh`` for ``tf.concat([x, h], 1)`` and ``hx`` for the other order; None where names do not say."""
+    orders = {
+        order
+        for statement in plan.core_statements()
+        for node in ast.walk(statement.node)
+        if isinstance(node, ast.Call) and _joins(node.func) and (order := _order(node))
+    }
+    return orders.pop() if len(orders) == 1 else None
+
+
+def _joins(function: ast.expr) -> bool:
+    if isinstance(function, ast.Call):  # a layer, made where it is called
+        function = function.func
+    return (_name_of(function) or "").lower() in JOINING
+
+
+def _order(call: ast.Call) -> str | None:
+    for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+        if isinstance(argument, ast.List | ast.Tuple) and len(argument.elts) == 2:
+            are_h = [HIDDEN.fullmatch(_root(element)) is not None for element in argument.elts]
+            if any(are_h) and not all(are_h):
+                return "hx" if are_h[0] else "xh"
+    return None
+
+
+def _root(node: ast.expr) -> str:
+    """Return the name that a value is taken from: ``x`` of ``x[:, t]``."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return _name_of(node) or ""
+
+
+def _unpacked(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
+    """Yield names of ``i, f, g, o = tf.split(z, 4, axis=1)``, and of any right side that can be four parts."""
+    for node in assignments:
+        for target in node.targets:
+            if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 4 and _is_in_parts(node.value):
+                names = [_name_of(element) for element in target.elts]
+                if all(names):
+                    yield [name for name in names if name]
+
+
+def _is_in_parts(value: ast.expr) -> bool:
+    match value:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return all(_part(part) is not None for part in parts)
+        case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part):
+            return any(isinstance(node, ast.Subscript) for node in ast.walk(part))
+        case ast.Call(func=ast.Attribute(attr=name)) | ast.Call(func=ast.Name(id=name)):
+            return name not in SIZES
+        case ast.Attribute(attr=name):
+            return name not in SIZES
+    return isinstance(value, ast.Name)
+
+
+def _sliced(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
+    """Yield names of ``i = tf.sigmoid(z[:, :n])`` and its three siblings, in the order of the slices."""
+    parts: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for node in assignments:
+        if len(node.targets) == 1 and (name := _name_of(node.targets[0])):
+            part = _part(node.value)
+            if part is not None:
+                parts[part[0]].append((part[1], name))
+    for found in parts.values():
+        if len(found) == 4 and len({place for place, _ in found}) == 4:
+            yield [name for _, name in sorted(found)]
+
+
+def _part(value: ast.expr) -> tuple[str, float] | None:
+    """Return the array and the place of the one part of it that a value is made of."""
+    subscripts = [
+        node for node in ast.walk(value) if isinstance(node, ast.Subscript) and _place(node.slice) is not None
+    ]
+    if len(subscripts) != 1:
+        return None
+    owner, place = subscripts[0].value, _place(subscripts[0].slice)
+    name = _name_of(owner)
+    return (name, place) if name and place is not None else None
+
+
+def _place(index: ast.expr) -> float | None:
+    last = index.elts[-1] if isinstance(index, ast.Tuple) and index.elts else index
+    if isinstance(last, ast.Slice):
+        return 0.0 if last.lower is None and last.upper is not None else _number(last.lower)
+    return _number(last)
+
+
+def _number(node: ast.expr | None) -> float | None:
+    """Evaluate a bound such as ``2 * n`` with every name as 1: enough to put four of them in order."""
+    match node:
+        case ast.Constant(value=int(number)):
+            return float(number)
+        case ast.Name() | ast.Attribute():
+            return 1.0
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            first, second = _number(left), _number(right)
+            return None if first is None or second is None else first * second
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            first, second = _number(left), _number(right)
+            return None if first is None or second is None else first + second
+    return None
+
+
+def _activated(assignments: Iterable[ast.Assign]) -> dict[str, str]:
+    """Map opaque names to the names that replace them: ``i = tf.sigmoid(z0)``."""
+    found: dict[str, str] = {}
+    for node in assignments:
+        match node:
+            case ast.Assign(targets=[target], value=ast.Call(args=[ast.Name(id=name)])):
+                if new_name := _name_of(target):
+                    found.setdefault(name, new_name)
+    return found
+
+
+def _name_of(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else None

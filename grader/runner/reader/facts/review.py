@@ -1,0 +1,93 @@
+"""Finds things a teacher may want to look at: code that the exercise has no use for, words and files for a grader.
+
+None of it proves anything or costs points: the numbers decide.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from reader.plan.statement_plan import Plan
+from reader.plan.statement_rules import Statement
+
+# Python's own functions that run text; methods of these names are something else (``model.compile``, ``tensor.eval``).
+RUNS_TEXT = frozenset({"exec", "eval", "compile"})
+# Names and attributes that reach behind the code: into other frames, other objects' memory, or Keras' own source.
+UNUSUAL = frozenset(
+    {
+        *("marshal", "ctypes", "base64", "codecs", "builtins", "__builtins__", "__import__"),
+        *("getsource", "getsourcelines", "_getframe", "currentframe", "get_objects", "get_referrers", "settrace"),
+        *("__code__", "__globals__", "__closure__", "__subclasses__", "f_locals", "f_globals", "f_back"),
+        *("pywrap_tfe", "_pywrap_tfe", "TFE_Py_Execute", "TFE_Py_FastPathExecute", "quick_execute"),
+    }
+)
+MOST_NAMED = 5
+# Commands to a reader, in the same breath as an action on the grade.
+COMMAND = (
+    r"(?:ignore|disregard|forget)\W+(?:\w+\W+){0,4}(?:instructions?|prompts?|rules)"
+    r"|(?:игнорируй\w*|забудь\w*|не\s+учитывай\w*)\W+(?:\w+\W+){0,4}(?:инструкц\w+|указани\w+|правил\w*)"
+    r"|(?:give|award|assign|grant)\W+(?:\w+\W+){0,4}(?:full|maximum|max|highest|100)\W+(?:\w+\W+){0,2}"
+    r"(?:points?|marks?|score|grade|credit)"
+    r"|(?:поставь\w*|выстав\w+|дай\w*|засчитай\w*)\W+(?:\w+\W+){0,4}(?:балл\w*|оценк\w+|зач[её]т)"
+    r"|(?:dear|уважаем\w+|attention|note\s+to|внимание)\W+(?:\w+\W+){0,2}"
+    r"(?:ai|llm|gpt|chatgpt|model|grader|assistant|нейросет\w+|ии|модел\w+|бот\w*)\b"
+    r"|(?:system|системн\w+)\s*(?:prompt|message|промпт|сообщени\w+)\s*:"
+)
+TO_A_GRADER = re.compile(rf"\b(?:{COMMAND})", re.IGNORECASE)
+LONGEST_LINE = 500
+# Files that graders of all kinds write.
+RESULT_FILE = re.compile(
+    r"(?:.*/)?\w*(?:results?|reports?|scores?|grades?|points|feedback|verdict)\.(?:json|txt|csv|xml|ya?ml)"
+)
+WRITING = frozenset({"dump", "write", "write_text", "writelines", "savetxt", "to_csv", "to_json"})
+
+
+def advisories(plan: Plan, source: str) -> list[dict[str, Any]]:
+    """List advisories ``review_suggested`` and ``prompt_injection``, each at most once, with its first line."""
+    found = []
+    named = _unusual_names(plan)
+    if named:
+        evidence = ", ".join(list(named)[:MOST_NAMED])
+        found.append({"code": "review_suggested", "params": {"evidence": evidence}, "line": min(named.values())})
+    for number, line in enumerate(source.split("\n"), start=1):
+        # In code such words are names; words addressed to somebody stand in a comment or in a text.
+        if ("#" in line or '"' in line or "'" in line) and TO_A_GRADER.search(line[:LONGEST_LINE]):
+            found.append({"code": "prompt_injection", "params": {}, "line": number})
+            break
+    return found
+
+
+def result_files(statements: Sequence[Statement]) -> list[int]:
+    """List lines with the name of a file such as graders write, in statements that write files."""
+    lines = []
+    for statement in statements:
+        nodes = list(ast.walk(statement.node))
+        if not any(isinstance(node, ast.Attribute) and node.attr in WRITING for node in nodes):
+            continue
+        lines += [
+            node.lineno
+            for node in nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and RESULT_FILE.fullmatch(node.value)
+        ]
+    return lines[:MOST_NAMED]
+
+
+def _unusual_names(plan: Plan) -> dict[str, int]:
+    """Map name -> first line, in the code the class uses."""
+    named: dict[str, int] = {}
+    for statement in plan.core_statements():
+        for node in ast.walk(statement.node):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name):
+                    names = [name]
+                case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                    names = [part for alias in aliases for part in alias.name.split(".")]
+                case _:
+                    continue
+            for name in names:
+                if name in UNUSUAL or (name in RUNS_TEXT and isinstance(node, ast.Name)):
+                    named.setdefault(name, getattr(node, "lineno", statement.first_line))
+    return dict(sorted(named.items(), key=lambda item: item[1]))

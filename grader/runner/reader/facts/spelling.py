@@ -1,0 +1,110 @@
+"""Finds letters that look Latin but are not, where one keeps a name from being the intended name.
+
+A Russian keyboard has ``с``, ``х`` and ``о``, which look exactly like their Latin twins. Russian names are fine.
+Reported is a read that has nothing to find under its own spelling, while something beside it is bound under the other
+one.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable
+
+from scopes import bound_names
+
+from reader.plan.statement_plan import SUPPLIED, Plan
+
+CYRILLIC = str.maketrans("асеорхукмтіјѕһвАВСЕНКМОРТХУІЈЅ", "aceopxykmtijshbABCEHKMOPTXYIJS")
+GREEK = str.maketrans("ονρχκιΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ovpxkiABEZHIKMNOPTYX")
+METHODS = frozenset({"call", "build"})
+
+
+def skeleton(name: str) -> str:
+    """Return the Latin name that a name looks like."""
+    return name if name.isascii() else name.translate(CYRILLIC).translate(GREEK)
+
+
+def homoglyphs(plan: Plan) -> list[dict[str, object]]:
+    """List ``name``, ``looks_like`` and the first ``line`` of names mixed up in the class and the code it uses."""
+    roots = [statement.node for statement in plan.core_statements()]
+    nodes = [node for root in roots for node in ast.walk(root)]
+    lines = _first_lines(nodes)
+    if all(name.isascii() for name in lines):
+        return []
+    pairs = [*_mixed_names(plan, nodes), *_mixed_attributes(nodes), *_mixed_keywords(nodes)]
+    found = dict(pairs)
+    return [
+        {"name": name, "looks_like": looks_like, "line": lines.get(name, 1)}
+        for name, looks_like in sorted(found.items(), key=lambda pair: lines.get(pair[0], 1))
+    ]
+
+
+def _first_lines(nodes: Iterable[ast.AST]) -> dict[str, int]:
+    lines: dict[str, int] = {}
+    for node in nodes:
+        for key in ("id", "attr", "arg", "name"):
+            name = getattr(node, key, None)
+            line = getattr(node, "lineno", None)
+            if isinstance(name, str) and line is not None:
+                lines[name] = min(line, lines.get(name, line))
+    return lines
+
+
+def _pair(first: str, second: str) -> tuple[str, str] | None:
+    """Return the two as (odd one, what it looks like), when they only look the same."""
+    if first == second or skeleton(first) != skeleton(second):
+        return None
+    return (second, first) if first.isascii() else (first, second)
+
+
+def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
+    """Yield reads that leave the function though a local name looks the same, and reads of unbound names."""
+    from_module = {
+        id(read)
+        for statement in plan.core_statements()
+        for reads in statement.uses.late_reads.values()
+        for read in reads
+    }
+    for node in nodes:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        inside = list(ast.walk(node))
+        local = {skeleton(name): name for name in bound_names(inside[1:])}
+        local |= {skeleton(part.arg): part.arg for part in inside if isinstance(part, ast.arg)}
+        for read in inside:
+            if not isinstance(read, ast.Name) or id(read) not in from_module:
+                continue
+            if pair := _pair(read.id, local.get(skeleton(read.id), read.id)):
+                yield pair
+    bound = {name for statement in plan.statements for name in statement.uses.binds} | SUPPLIED | {"np", "tf"}
+    known = {skeleton(name): name for name in [*dir(builtins), *bound]}
+    for statement in plan.core_statements():
+        for name in statement.uses.all_reads() - bound:
+            if not name.isascii() and skeleton(name) in known and (pair := _pair(name, known[skeleton(name)])):
+                yield pair
+
+
+def _mixed_attributes(nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
+    """Yield attributes stored under one spelling and read under the other, and methods that Keras will not find."""
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    stored = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
+    read = {node.attr for node in attributes if isinstance(node.ctx, ast.Load)}
+    methods = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    by_look = {skeleton(name): name for name in [*read, *stored, *methods]}
+    for name in read - stored - methods:
+        looks_like = by_look[skeleton(name)]
+        if (not name.isascii() or not looks_like.isascii()) and (pair := _pair(name, looks_like)):
+            yield pair
+    for name in methods:
+        if not name.isascii() and skeleton(name) in METHODS:
+            yield name, skeleton(name)
+
+
+def _mixed_keywords(nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
+    """Yield keyword arguments of other people's functions, which have no Russian names."""
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    for node in nodes:
+        name = node.arg if isinstance(node, ast.keyword) else None
+        if name is not None and name not in own and not name.isascii() and skeleton(name).isascii():
+            yield name, skeleton(name)

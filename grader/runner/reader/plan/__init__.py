@@ -1,0 +1,1 @@
+"""Sorts top-level statements, and decides which of them are run."""

@@ -1,0 +1,262 @@
+"""Classifies top-level statements, before the plan decides whether the class needs them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from scopes import NameUses, name_uses, names_bound_by, root_name
+
+from reader.plan.imported import Imported, is_from_keras, may_bring
+
+CLASS = "LSTM"
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+IMPORTS = (ast.Import, ast.ImportFrom)
+SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
+# Methods that train, measure or show a model: calling one on something that the class needs does not make the class.
+USING = re.compile(
+    r"fit\w*|\w+_on_batch|evaluate\w*|predict\w*|summary|compile|save\w*|plot\w*|show|head|info|describe"
+)
+MUTATING = re.compile(r"append|extend|insert|add|update|setdefault|pop|remove|clear|sort|reverse|assign")
+CONFIGURES = re.compile(
+    r"(?:.*\.)?(?:set_\w+|enable_\w+|disable_\w+|run_functions_eagerly|filterwarnings|simplefilter|seed|setrecursionlimit"
+    r"|clear_session)"
+    r"|tensorflow\.(?:config|compat\.v1|keras\.backend|keras\.config|keras\.mixed_precision)\..*|keras\.(?:backend|config)\..*"
+)
+NAMESPACES = frozenset({"globals", "locals", "vars"})
+EXITS = re.compile(r"sys\.exit|os\._exit|os\.abort|os\.kill|os\.killpg|signal\.raise_signal")
+ACTS_ON_SYSTEM = re.compile(
+    r"os\.(?:system|popen|exec\w+|spawn\w+|posix_spawn\w*|fork\w*|remove|unlink|rmdir|removedirs|rename\w*|replace|chmod|chown"
+    r"|symlink|link|mkfifo|setuid|setgid)|subprocess\..*|socket\..*|shutil\.(?:rmtree|move|copy\w*)|ctypes\..*|pty\..*"
+)
+TF1_ONLY = re.compile(
+    r"tensorflow\.(?:placeholder|Session|InteractiveSession|get_variable|variable_scope|global_variables_initializer"
+    r"|ConfigProto|contrib|layers|app)(?:\..*)?"
+)
+# Folders of a notebook's own files; writing anywhere else is not about the exercise.
+OWN_FOLDERS = ("/content", "/kaggle", "/root", "/home", "/drive", "/gdrive", "/mnt")
+
+
+@dataclass
+class Statement:
+    """One top-level statement with the facts that the rules need."""
+
+    node: ast.stmt
+    uses: NameUses
+    calls: list[ast.Call] = field(default_factory=list)
+    stores_into: set[str] = field(default_factory=set)  # roots of `a.b = ...`, `a[0] = ...`
+    changes: set[str] = field(default_factory=set)  # roots of `a.append(...)`, `setattr(a, ...)`, `fill(a)`
+    called: set[str] = field(default_factory=set)  # names of functions that it calls
+
+    @property
+    def first_line(self) -> int:
+        decorators: list[ast.expr] = getattr(self.node, "decorator_list", [])
+        return min([self.node.lineno, *(decorator.lineno for decorator in decorators)])
+
+    @property
+    def last_line(self) -> int:
+        return self.node.end_lineno or self.node.lineno
+
+    def is_import(self) -> bool:
+        """Return whether it is an import, or an ``if`` or ``try`` around one."""
+        if isinstance(self.node, ast.If | ast.Try):
+            return not self.is_main_guard() and any(isinstance(node, IMPORTS) for node in self.uses.nodes)
+        return isinstance(self.node, IMPORTS)
+
+    def is_main_guard(self) -> bool:
+        return isinstance(self.node, ast.If) and any(
+            isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(self.node.test)
+        )
+
+    def has_no_effect(self) -> bool:
+        if isinstance(self.node, ast.Expr):
+            return isinstance(self.node.value, ast.Constant | ast.Name)
+        return isinstance(self.node, ast.Pass)
+
+    def binds_by_import(self) -> bool:
+        """Return whether only imports bind the class here."""
+        binding = [node for node in self.uses.nodes if CLASS in names_bound_by(node) or may_bring(node, CLASS)]
+        return bool(binding) and all(isinstance(node, IMPORTS) for node in binding)
+
+    def binds_by_keras_import(self) -> bool:
+        return self.binds_by_import() and any(is_from_keras(node) for node in self.uses.nodes if may_bring(node, CLASS))
+
+    def shell_code(self) -> tuple[str, str] | None:
+        """Return ``shell_line`` or ``magic``, and its text, when IPython made the statement from one."""
+        value = getattr(self.node, "value", None)
+        if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+            return None
+        shell = value.func.value
+        if not (isinstance(shell, ast.Call) and isinstance(shell.func, ast.Name) and shell.func.id == "get_ipython"):
+            return None
+        texts = [a.value for a in value.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        if value.func.attr in ("system", "getoutput"):
+            return "shell_line", "!" + "".join(texts[:1])
+        return "magic", "%" + "".join(texts[:1]) if texts else "?"
+
+
+def statements_of(tree: ast.Module) -> list[Statement]:
+    found = [Statement(node, name_uses(node)) for node in tree.body]
+    mutators = {
+        s.node.name
+        for s in found
+        if isinstance(s.node, ast.FunctionDef | ast.AsyncFunctionDef) and _changes_a_parameter(s.node)
+    }
+    for statement in found:
+        alone = {id(node.value) for node in statement.uses.nodes if isinstance(node, ast.Expr)}
+        for node in statement.uses.nodes:
+            if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+                if (root := root_name(node)) is not None:
+                    statement.stores_into.add(root)
+            elif isinstance(node, ast.Call):
+                statement.calls.append(node)
+                statement.changes |= _changed_by(node, mutators, alone=id(node) in alone)
+                if isinstance(node.func, ast.Name):
+                    statement.called.add(node.func.id)
+    return found
+
+
+def hiding_imports(statements: Sequence[Statement]) -> set[int]:
+    """Find imports of Keras' own LSTM below the student's class: when run, they would hide the class.
+
+    A later cell that trains another model does this, in a notebook where the class was used before.
+    """
+    own_seen, hiding = False, set()
+    for index, statement in enumerate(statements):
+        brings = statement.binds_by_import()
+        if own_seen and brings and isinstance(statement.node, IMPORTS):
+            hiding.add(index)
+        own_seen = own_seen or (CLASS in statement.uses.binds and not brings)
+    return hiding
+
+
+def _changed_by(call: ast.Call, mutators: set[str], *, alone: bool) -> set[str]:
+    """Collect names whose objects a call may change: of the object that owns the method, or of the arguments.
+
+    Args:
+        mutators: functions of the file that change their arguments.
+        alone: the call is a statement, so its value is not its purpose.
+    """
+    function, roots = call.func, {root for argument in call.args if (root := root_name(argument)) is not None}
+    if isinstance(function, ast.Attribute):
+        owner = root_name(function)
+        if function.attr == "shuffle":
+            return roots
+        changes = MUTATING.fullmatch(function.attr) or (alone and not USING.fullmatch(function.attr))
+        return {owner} if owner is not None and changes else set()
+    if isinstance(function, ast.Name) and function.id in {"setattr", "delattr"}:
+        first = root_name(call.args[0]) if call.args else None
+        return {first} if first is not None else set()
+    return roots if isinstance(function, ast.Name) and function.id in mutators else set()
+
+
+def _changes_a_parameter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    arguments = function.args
+    parameters = {a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            if root_name(node) in parameters:
+                return True
+        elif isinstance(node, ast.Call):
+            owner = (
+                node.func.value if isinstance(node.func, ast.Attribute) and MUTATING.fullmatch(node.func.attr) else None
+            )
+            if isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
+                owner = node.args[0]
+            if owner is not None and root_name(owner) in parameters:
+                return True
+    return False
+
+
+def is_configuration(statement: Statement, imported: Imported) -> bool:
+    """Return whether it is a lone call that sets something up, and no more."""
+    call = getattr(statement.node, "value", None)
+    if not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
+        return False
+    dotted, root = imported.dotted(call.func), root_name(call.func)
+    return (
+        dotted is not None and root is not None and imported.is_core(root) and CONFIGURES.fullmatch(dotted) is not None
+    )
+
+
+def is_patch(statement: Statement, imported: Imported, defined: set[str]) -> bool:
+    """Return whether it stores into a class, a function or a module: ``LSTM.call = f``, ``np.abs = g``."""
+    if statement.is_main_guard():
+        return False
+    roots = statement.stores_into | {
+        root
+        for call in statement.calls
+        if isinstance(call.func, ast.Name) and call.func.id in ("setattr", "delattr") and call.args
+        for root in [root_name(call.args[0])]
+        if root is not None
+    }
+    return any(root in defined or (root in imported and imported.is_core(root)) for root in roots)
+
+
+def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imported: Imported) -> bool:
+    """Return whether ``exec``, ``globals()`` and the like could bind one of `names` in the module."""
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Name(id="exec" | "eval"), args=[first, *_]):
+                if not isinstance(first, ast.Constant) or _mentions(first, names):
+                    return True
+            case ast.Subscript(value=ast.Call(func=ast.Name(id=name)), slice=key, ctx=ast.Store()) if (
+                name in NAMESPACES
+            ):
+                if not isinstance(key, ast.Constant) or key.value in names:
+                    return True
+            case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=name)), attr="update" | "setdefault")):
+                if name in NAMESPACES:
+                    return True
+            case ast.Call(func=ast.Name(id="setattr"), args=[target, key, *_]):
+                if _is_module_itself(target, imported) and (not isinstance(key, ast.Constant) or key.value in names):
+                    return True
+            case ast.Attribute(value=target, attr=name, ctx=ast.Store()):
+                if name in names and _is_module_itself(target, imported):
+                    return True
+    return False
+
+
+def _mentions(node: ast.Constant, names: set[str]) -> bool:
+    text = node.value.decode("utf-8", "replace") if isinstance(node.value, bytes) else node.value
+    return isinstance(text, str) and not names.isdisjoint(re.findall(r"\w+", text))
+
+
+def _is_module_itself(node: ast.AST, imported: Imported) -> bool:
+    """Return whether a node gives the running module: ``sys.modules[...]``, ``import_module(...)`` and others."""
+    if isinstance(node, ast.Subscript):
+        return imported.dotted(node.value) == "sys.modules" or isinstance(node.value, ast.Name)
+    return isinstance(node, ast.Call) or imported.dotted(node) == "__main__"
+
+
+def script_effect(statement: Statement, imported: Imported) -> str | None:
+    """Return why a script's statement is run though the class does not need it: its effect was handed in too.
+
+    In a notebook every cell stands alone, and ``exit()`` or ``os.kill`` is a way to restart Colab.
+    """
+    node = statement.node
+    dotted = {imported.dotted(n) or "" for n in statement.uses.nodes if isinstance(n, ast.Attribute | ast.Name)}
+    if any(TF1_ONLY.fullmatch(name) for name in dotted):
+        return "tf1_api"
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call | ast.Name):
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return "exits" if isinstance(raised, ast.Name) and raised.id == "SystemExit" else None
+    if not isinstance(node, ast.Expr | ast.Assign):
+        return None
+    called = {imported.dotted(call.func) or "" for call in statement.calls}
+    if any(EXITS.fullmatch(name) for name in called) or not {"exit", "quit"}.isdisjoint(statement.called):
+        return "exits"
+    if any(ACTS_ON_SYSTEM.fullmatch(name) for name in called) or any(map(_writes_elsewhere, statement.calls)):
+        return "acts_on_system"
+    return None
+
+
+def _writes_elsewhere(call: ast.Call) -> bool:
+    match call:
+        case ast.Call(
+            func=ast.Name(id="open"), args=[ast.Constant(value=str(path)), ast.Constant(value=str(mode)), *_]
+        ):
+            return path.startswith("/") and not path.startswith(OWN_FOLDERS) and bool(set("wax+") & set(mode))
+    return False

@@ -1,0 +1,1 @@
+"""Turns bytes into the text of cells: encodings, notebooks, magics, small repairs."""

@@ -1,0 +1,187 @@
+"""Finds top-level statements that use the class: they copy weights into it and compare its answers, for Task 2.
+
+The plan for the class (`statement_plan`) leaves such statements out; a run of the notebook itself needs them, with
+everything they read. Training and downloads stay out. Facts about each statement help to name a mistake when a result
+turns out not to depend on the models; none of them decides a point.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scopes import root_name
+
+from reader.facts.class_facts import SHAPE_ATTRIBUTES, SHAPE_FUNCTIONS
+from reader.plan.statement_plan import Plan, plan_with
+from reader.plan.statement_rules import CLASS, DEFINITIONS, IMPORTS, Statement
+
+STUDENT, KERAS = "student", "keras"
+BUILT_IN = re.compile(r"(?:CuDNN)?LSTM(?:Cell)?|RNN")
+# Calls that train, fetch or wait: Task 2 needs none of them.
+LEFT_OUT = re.compile(
+    r"fit\w*|\w+_on_batch|apply_gradients|minimize|evaluate\w*|save\w*|load\w*|upload|download|mount|urlopen|urlretrieve"
+    r"|get_file|input|sleep|summary|compile"
+)
+SHOWS = frozenset({"print", "display", "pprint"})
+WEIGHTS = frozenset({"weights", "get_weights", "trainable_weights", "variables", "kernel", "recurrent_kernel", "bias"})
+EQUALITY = frozenset({"array_equal", "equal", "assert_array_equal", "assertEqual", "not_equal", "array_equiv"})
+
+
+@dataclass(frozen=True)
+class Use:
+    """A statement that is run for Task 2.
+
+    `sides` say whose values it reads: `STUDENT`, `KERAS`. `shape_only`: it reads only their shapes. `equality`: it asks
+    for exact equality. `assigns_attribute`: it replaces an attribute or item that holds a weight. `reads_weights`: it
+    looks at weights.
+    """
+
+    statement: int
+    sides: frozenset[str]
+    shape_only: bool
+    equality: bool
+    assigns_attribute: bool
+    reads_weights: bool
+
+
+def find_uses(tree: ast.Module, plan: Plan, *, is_script: bool) -> list[Use]:
+    """Return the statements to run for Task 2, in order; none when the file never uses the class."""
+    finder = _Finder(plan)
+    chosen = finder.chosen()
+    if not chosen:
+        return []
+    running = plan_with(tree, plan.statements, chosen, is_script=is_script)
+    return [
+        finder.use(index) for index in sorted(running) if index in plan.reasons or not _left_out(plan.statements[index])
+    ]
+
+
+class _Finder:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._functions = {s.node.name: s.node for s in plan.statements if isinstance(s.node, DEFINITIONS)}
+        self._sides_of_name: dict[str, set[str]] = defaultdict(set)
+        self._sides_of_name[CLASS] = {STUDENT}
+        self._sides: list[set[str]] = [set() for _ in plan.statements]
+        # Functions may read names bound below them.
+        for _ in range(2):
+            for index, statement in enumerate(plan.statements):
+                self._spread(index, statement)
+
+    def _spread(self, index: int, statement: Statement) -> None:
+        if isinstance(statement.node, IMPORTS):
+            return
+        sides = self._sides[index]
+        for name in statement.uses.all_reads():
+            sides |= self._sides_of_name[name] if name != CLASS else {STUDENT}
+        if any(self._is_built_in(node) for node in ast.walk(statement.node)):
+            sides.add(KERAS)
+        if CLASS in statement.uses.binds:
+            return
+        for name in statement.uses.binds | statement.uses.late_binds:
+            self._sides_of_name[name] |= sides
+        # A list that collects answers carries their values; a model that weights are copied into keeps its side.
+        for name in statement.stores_into | statement.changes:
+            if not self._sides_of_name[name]:
+                self._sides_of_name[name] |= sides
+
+    def _is_built_in(self, node: ast.AST) -> bool:
+        if isinstance(node, ast.Attribute):
+            return BUILT_IN.fullmatch(node.attr) is not None and root_name(node) != "self"
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != CLASS:
+            dotted = self._plan.imported.dotted(node)
+            return dotted is not None and BUILT_IN.fullmatch(dotted.rpartition(".")[2]) is not None
+        return False
+
+    def chosen(self) -> list[int]:
+        """Choose statements that read the models, and below the first use of the class those that show anything."""
+        found: list[int] = []
+        used = False
+        for index, statement in enumerate(self._plan.statements):
+            if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) or index in self._plan.hiding:
+                continue
+            if _left_out(statement) or statement.shell_code():
+                continue
+            sides = self._sides[index]
+            used = used or STUDENT in sides
+            if sides or (used and self._shows(statement)):
+                found.append(index)
+        return found if used else []
+
+    @staticmethod
+    def _shows(statement: Statement) -> bool:
+        if isinstance(statement.node, ast.Expr):
+            return not isinstance(statement.node.value, ast.Constant) or statement.node.value.value not in (None, ...)
+        return not SHOWS.isdisjoint(statement.called) or isinstance(statement.node, ast.Assert)
+
+    def use(self, index: int) -> Use:
+        nodes = list(self._nodes(self._plan.statements[index]))
+        return Use(
+            index,
+            frozenset(self._sides[index]),
+            shape_only=self._shape_only(nodes),
+            equality=any(map(_is_equality, nodes)),
+            assigns_attribute=any(map(_assigns_weight, nodes)),
+            reads_weights=any(isinstance(node, ast.Attribute) and node.attr in WEIGHTS for node in nodes),
+        )
+
+    def _nodes(self, statement: Statement) -> Iterator[ast.AST]:
+        """Yield the nodes of a statement and of the file's functions that it calls, also through others."""
+        waiting: list[ast.AST] = [statement.node]
+        seen: set[str] = set()
+        while waiting:
+            for node in ast.walk(waiting.pop()):
+                yield node
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in seen:
+                    seen.add(node.func.id)
+                    function = self._functions.get(node.func.id)
+                    if isinstance(function, ast.FunctionDef):
+                        waiting.append(function)
+
+    def _shape_only(self, nodes: list[ast.AST]) -> bool:
+        of_shapes: set[int] = set()
+        for node in nodes:
+            attribute = node.attr if isinstance(node, ast.Attribute) else None
+            function = _called(node) if isinstance(node, ast.Call) else None
+            if attribute in SHAPE_ATTRIBUTES or function in SHAPE_FUNCTIONS:
+                of_shapes |= {id(inner) for inner in ast.walk(node)}
+        reads = [n for n in nodes if isinstance(n, ast.Name) and self._sides_of_name.get(n.id) and n.id != CLASS]
+        return bool(reads) and all(id(node) in of_shapes for node in reads)
+
+
+def _called(call: ast.Call) -> str | None:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
+
+
+def _left_out(statement: Statement) -> bool:
+    """Return whether a statement trains, fetches (``np.load`` and ``tf.keras.models.load_model`` too) or waits."""
+    names = {name for call in statement.calls if (name := _called(call)) is not None}
+    return any(LEFT_OUT.fullmatch(name) for name in names)
+
+
+def _is_equality(node: ast.AST) -> bool:
+    if isinstance(node, ast.Compare):
+        plain = (ast.Constant,)
+        sides = [node.left, *node.comparators]
+        return any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops) and not any(
+            isinstance(side, plain) for side in sides
+        )
+    return isinstance(node, ast.Call) and _called(node) in EQUALITY
+
+
+def _assigns_weight(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(attr="kernel" | "bias" | "recurrent_kernel" | "weights", ctx=ast.Store()):
+            return True
+        case ast.Subscript(value=ast.Attribute(attr="weights" | "trainable_weights" | "variables"), ctx=ast.Store()):
+            return True
+        case ast.Subscript(value=ast.Call(func=ast.Attribute(attr="get_weights")), ctx=ast.Store()):
+            return True
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Constant(value="kernel" | "bias"), *_]):
+            return True
+    return False
