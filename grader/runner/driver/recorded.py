@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -36,23 +37,29 @@ class Recorded:
         Gradients of the last step's output should reach every weight, and back to the first input. Gradients of the
         whole answer times given factors are numbers for the trusted side.
         """
-        reach, first = _reach(self.tape, self.x, self.output, self.case, assignment)
         arrays: dict[str, np.ndarray] = {}
         if self.factors is not None and tf.is_tensor(self.output) and self.output.shape == self.factors.shape:
             arrays = self._numbers(self.factors, assignment)
+        try:
+            reach, first = _reach(self.tape, self.x, self.output, self.case, assignment)
+        except Exception:
+            if not arrays:
+                raise
+            # Some operations are forgotten once their gradient was taken, such as tf.py_function.
+            reach, first = self._reach_anew(self.x, assignment)
         steps = self.x.shape[1]
         if steps != STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
             # Fewer steps do not show all paths, and over a hundred a wrong answer's gradient may become too small.
             other = tf.concat([self.x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)[:, :STEPS_OF_ALL_PATHS]
-            try:
-                with tf.GradientTape() as tape:
-                    tape.watch(other)
-                    output = self.model(other)
-                case = {**self.case, "timesteps": STEPS_OF_ALL_PATHS}
-                reach, first = _reach(tape, other, output, case, assignment)
-            except Exception:  # this number of steps is our idea, not the exercise's
-                pass
+            with contextlib.suppress(Exception):  # this number of steps is our idea, not the exercise's
+                reach, first = self._reach_anew(other, assignment)
         return {"reach": reach, "first_timestep": first}, arrays
+
+    def _reach_anew(self, x: tf.Tensor, assignment: roles.Assignment) -> tuple[dict[str, float | None], float | None]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            output = self.model(x)
+        return _reach(tape, x, output, {**self.case, "timesteps": x.shape[1]}, assignment)
 
     def _numbers(self, factors: np.ndarray, assignment: roles.Assignment) -> dict[str, np.ndarray]:
         """Return the gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
