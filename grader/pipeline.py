@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from grader.assignment import Assignment
 from grader.checks.registry import TASK2, run_checks
-from grader.diagnosis.evidence import Evidence
-from grader.diagnosis.understanding import understood
+from grader.diagnosis.evidence import Evidence, Judgement
+from grader.diagnosis.understanding import understand
 from grader.errors import SandboxClosed, SandboxError
-from grader.execution.reading import Reading, read
-from grader.execution.run import Execution, Runner
+from grader.execution.reading import read
+from grader.execution.runner import Runner
 from grader.execution.stages import Progress, Stages
 from grader.report.artefacts import Sink
-from grader.report.model import Check, Report
-from grader.reporting.assembly import internal_error, points_of, report_on, unreadable
+from grader.report.model import Report
+from grader.reporting.assembly import internal_error, report_on, unreadable
 from grader.sandbox import BudgetedSandbox, Sandbox
 from grader.submission import Submission
 from grader.task2 import NotebookRunner, run_notebook
@@ -24,9 +23,6 @@ from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
 from reference.errors import ReferenceClosed
 
 logger = logging.getLogger(__name__)
-
-#: Runs the submission under one generation of Keras.
-Run = Callable[[str], Execution]
 
 
 def grade(
@@ -60,12 +56,20 @@ def grade(
         box = BudgetedSandbox(sandbox, assignment.allowance)
         runner = Runner(reading, assignment, cases, box, references.table)
 
-        def run(generation: str) -> Execution:
-            return understood(runner.run(generation), cases, references.table, assignment.tolerance)
+        def judged(generation: str) -> Judgement:
+            execution = runner.run(generation)
+            notebook = None
+            if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
+                stages.begin("notebook")
+                notebook = run_notebook(
+                    NotebookRunner(reading, assignment, box, generation=generation, roles=execution.roles)
+                )
+            understanding = understand(execution, cases, references.table, assignment.tolerance)
+            return run_checks(Evidence(assignment, reading, execution, understanding, notebook))
 
-        evidence, checks = _run(run, reading, assignment, box, stages)
+        judgement = _best(judged, assignment.keras, stages)
         stages.begin("checking")
-        return report_on(submission, evidence, checks, cases, stages, artefacts)
+        return report_on(submission, judgement, cases, stages, artefacts)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
         facts = {"submission_sha256": submission.sha256}
         if isinstance(exc, SandboxClosed | ReferenceClosed):
@@ -75,43 +79,30 @@ def grade(
         return internal_error(submission, assignment.id, assignment, exc)
 
 
-def _run(
-    run: Run, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: Stages
-) -> tuple[Evidence, list[Check]]:
-    """Run under the assignment's Keras. For ``auto``, run under Keras 2 too when Keras 3 may be the problem."""
+def _best(judged: Callable[[str], Judgement], keras: str, stages: Stages) -> Judgement:
+    """Run under the assignment's Keras. For ``auto``, run under Keras 2 too when Keras 3 may be the problem.
+
+    Args:
+        judged: runs the submission under a generation of Keras, and judges it.
+    """
     stages.begin("running")
-    best = _checked(run, "2" if assignment.keras == "2" else "3", reading, assignment, sandbox, stages)
-    if assignment.keras == "auto" and _may_be_keras(best[0]):
-        stages.begin("running_keras2")
-        other = _checked(run, "2", reading, assignment, sandbox, stages)
-        if better_run(best, other) is other:
-            best = replace(other[0], instead_of=best[0]), other[1]
-    return best
+    first = judged("2" if keras == "2" else "3")
+    if keras != "auto" or not _may_be_keras(first.evidence):
+        return first
+    stages.begin("running_keras2")
+    other = judged("2")
+    if better(first, other) is first:
+        return first
+    return Judgement(other.evidence, other.verdicts, instead_of=first.evidence)
 
 
-def better_run(
-    first: tuple[Evidence, list[Check]], other: tuple[Evidence, list[Check]]
-) -> tuple[Evidence, list[Check]]:
+def better(first: Judgement, other: Judgement) -> Judgement:
     """Choose the run that earns more. Of equal ones, the run that got further says more about the mistake."""
 
-    def worth(run: tuple[Evidence, list[Check]]) -> tuple[float, tuple[bool, bool, bool, int]]:
-        return points_of(run[1]), run[0].execution.came()
+    def worth(run: Judgement) -> tuple[float, tuple[bool, bool, bool, int]]:
+        return run.points, run.evidence.execution.came()
 
     return other if worth(other) > worth(first) else first
-
-
-def _checked(
-    run: Run, generation: str, reading: Reading, assignment: Assignment, sandbox: Sandbox, stages: Stages
-) -> tuple[Evidence, list[Check]]:
-    execution = run(generation)
-    notebook = None
-    if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
-        stages.begin("notebook")
-        notebook = run_notebook(
-            NotebookRunner(reading, assignment, sandbox, generation=generation, roles=execution.roles)
-        )
-    evidence = Evidence(assignment, reading, execution, notebook=notebook)
-    return evidence, run_checks(evidence)
 
 
 def _may_be_keras(evidence: Evidence) -> bool:

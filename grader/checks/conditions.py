@@ -1,4 +1,4 @@
-"""Verdicts that several checks share."""
+"""The verdict that both checks of Task 2 share."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ import numpy as np
 
 from grader.diagnosis.evidence import Evidence, Verdict
 from grader.task2 import Finding, Notebook
-
-
-def equivalence_missing(evidence: Evidence) -> Verdict | None:
-    """Return the verdict of a check that needs `equivalence`, where that earned nothing or was not reached."""
-    if evidence.earned("equivalence"):
-        return None
-    equivalence = evidence.verdicts.get("equivalence")
-    return Verdict.skipped("not_run" if equivalence and equivalence.code == "not_run" else "equivalence_not_earned")
 
 
 def task2_verdict(evidence: Evidence, half: Callable[[Notebook], Finding]) -> Verdict:

@@ -19,7 +19,7 @@ def contract(evidence: Evidence) -> Verdict:
         return Verdict.skipped("not_run")
     case = evidence.assignment.cases[0]
     expected = case.batch, case.timesteps, case.units
-    problem = output_problem(answer.output, expected, evidence.execution.form, case.features)
+    problem = output_problem(answer.output, expected, evidence.understanding.form, case.features)
     if problem is not None:
         code, params = problem
         return Verdict.failed(code, {**params, **default_as_width(evidence.execution, answer.output, case.units)})

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from grader.diagnosis.evidence import NO_SHAPE, Evidence, Verdict
+from grader.diagnosis.understanding import repeats_itself
 from grader.execution.answers import Answer
-from grader.execution.run import Execution, repeats_itself
-from grader.numerics.forms import ROUNDING
+from grader.numerics.forms import ROUNDING, Form
 from grader.report.model import Params
 from grader.sandbox.protocol import CaseOutput
 from reference import GATES
@@ -35,15 +35,15 @@ def equivalence(evidence: Evidence) -> Verdict:
         if evidence.exercise in evidence.execution.fresh_only:
             details["note"] = "not_fresh_instance"
         return Verdict.passed(**details)
-    execution, case = evidence.execution, evidence.assignment.cases[0]
-    right = [part for part in PARTS if part in execution.right_parts]
+    case, understanding = evidence.assignment.cases[0], evidence.understanding
+    right = [part for part in PARTS if part in understanding.right_parts]
     earned = PARTIAL * len(right) / len(PARTS)
-    form = form_params(execution, answer)
-    read = execution.as_read.get(evidence.exercise)
+    form = _form_params(understanding.form, answer)
+    read = understanding.as_read.get(evidence.exercise)
     if read is not None and read.close and len(right) == len(PARTS):
         return Verdict.failed("only_form_differs", form, details, earned=earned)
-    parts = execution.parts
-    if (parts is None or not parts.roles) and repeats_itself(execution):
+    parts = evidence.execution.parts
+    if (parts is None or not parts.roles) and repeats_itself(evidence.execution):
         found = _found(parts.found if parts else [], answer.output)
         return Verdict.failed("parts_not_found", found, {"roles_from": None})
     if not comparison.same_shape:
@@ -54,7 +54,7 @@ def equivalence(evidence: Evidence) -> Verdict:
         if read.close:
             return Verdict.failed("steps_missing", params, details, earned=earned)
         params = {"max_abs_error": read.max_abs_error, **form, **params}
-        return Verdict.failed("wrong_values_and_form", {**params, **execution.repair}, details, earned=earned)
+        return Verdict.failed("wrong_values_and_form", {**params, **understanding.repair}, details, earned=earned)
     divergence = comparison.first_divergence
     params = {"max_abs_error": comparison.max_abs_error}
     if lost := comparison.nan + comparison.inf:
@@ -65,14 +65,13 @@ def equivalence(evidence: Evidence) -> Verdict:
         params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
     if right:
         params |= {"right": right}
-    if evidence.execution.explanation is None and answer.array is not None and np.ptp(answer.array) > 0:
+    if understanding.explanation is None and answer.array is not None and np.ptp(answer.array) > 0:
         params |= _localised(evidence, right)
     return Verdict.failed("wrong_values", params, details, earned=earned)
 
 
-def form_params(execution: Execution, answer: Answer) -> Params:
+def _form_params(form: Form | None, answer: Answer) -> Params:
     """Describe the form of the numbers, as parameters of a report's code."""
-    form = execution.form
     if form is None:
         return {}
     output = answer.output
@@ -111,4 +110,4 @@ def _localised(evidence: Evidence, right: list[str]) -> Params:
     if evidence.execution.parts is not None and evidence.execution.parts.misshapen:
         return {}  # weights that do not fit are the reason
     wrong = [part for part in PARTS if part not in right] if right else []
-    return {"unexplained": True, "wrong": wrong, **evidence.execution.repair}
+    return {"unexplained": True, "wrong": wrong, **evidence.understanding.repair}

@@ -25,13 +25,13 @@ def generalisation(evidence: Evidence) -> Verdict:
     if not wrong:
         return Verdict.passed(categories=categories)
     details = {"categories": categories}
-    if evidence.execution.right_numbers(evidence.exercise):
+    if evidence.understanding.right_numbers(evidence.exercise):
         # The form was reported before: only wrong numbers are another mistake.
-        different = [case for case in hidden if not evidence.execution.right_numbers(case.id)]
-        if not different and evidence.execution.right_parts == frozenset(PARTS):
+        different = [case for case in hidden if not evidence.understanding.right_numbers(case.id)]
+        if not different and evidence.understanding.right_parts == frozenset(PARTS):
             return Verdict.failed("same_form_on_hidden_cases", {}, details)
         wrong = different or wrong
-        problem = hard_coded_size(evidence.execution, evidence.assignment.cases[0], wrong, evidence.reading)
+        problem = hard_coded_size(evidence, wrong)
         if problem is not None:
             return Verdict.failed(*problem, details)
     answered = any(case.id in evidence.execution.answers for case in wrong)

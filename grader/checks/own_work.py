@@ -11,7 +11,8 @@ import numpy as np
 
 from grader.diagnosis.built_in import conviction, names_of
 from grader.diagnosis.evidence import NO_SHAPE, Evidence, Verdict
-from grader.execution.run import Execution, repeats_itself
+from grader.diagnosis.understanding import repeats_itself
+from grader.execution.execution import Execution
 
 
 def own_work(evidence: Evidence) -> Verdict:

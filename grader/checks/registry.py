@@ -1,7 +1,7 @@
 """The checks by name, in the order in which they run and are reported.
 
-`own_work` is a gate, so it runs first; the others read its verdict. `statelessness` and `trainability` also read
-the verdict of `equivalence`.
+A check looks at the evidence alone. Its dependence on another check stands here: `own_work` is a gate, and some checks
+mean nothing where `equivalence` earned nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from grader.checks.own_work import own_work
 from grader.checks.statelessness import statelessness
 from grader.checks.trainability import trainability
 from grader.checks.weights_copied import weights_copied
-from grader.diagnosis.evidence import Evidence, Verdict
-from grader.report.model import Check
+from grader.diagnosis.evidence import Evidence, Judgement, Verdict
+from grader.report.model import Check, CheckStatus
 
 CheckFunction = Callable[[Evidence], Verdict]
 
@@ -34,34 +34,32 @@ CHECKS: dict[CheckId, CheckFunction] = {
 }
 #: These earn no points when `own_work` fails.
 GATED = ("equivalence", "generalisation", "statelessness", "trainability", "weights_copied", "comparison")
+#: These are skipped when `equivalence` earns nothing.
+NEED_EQUIVALENCE = ("statelessness", "trainability")
 #: The checks that need a run of the notebook itself.
 TASK2 = ("weights_copied", "comparison")
 
 
-def run_checks(evidence: Evidence) -> list[Check]:
-    """Run all checks of the assignment, in the assignment's own order."""
-    verdicts = evidence.verdicts
+def run_checks(evidence: Evidence) -> Judgement:
+    """Run all checks of the assignment."""
+    verdicts: dict[CheckId, Verdict] = {}
     for name, check in CHECKS.items():
         if name in evidence.assignment.points:
-            verdict = check(evidence)
-            if name in GATED and "own_work" in verdicts and verdicts["own_work"].status == "failed":
+            verdict = (_unreached(verdicts) if name in NEED_EQUIVALENCE else None) or check(evidence)
+            if name in GATED and "own_work" in verdicts and verdicts["own_work"].status == CheckStatus.FAILED:
                 verdict = Verdict.failed("own_work_failed", details=verdict.details)
             verdicts[name] = verdict
-    return [_as_check(name, points, verdicts[name]) for name, points in evidence.assignment.points.items()]
+    return Judgement(evidence, verdicts)
 
 
 def not_run(points: Mapping[CheckId, float], code: str) -> list[Check]:
     """Return all checks as skipped for one reason."""
-    return [_as_check(name, value, Verdict.skipped(code)) for name, value in points.items()]
+    return [Verdict.skipped(code).as_check(name, value) for name, value in points.items()]
 
 
-def _as_check(name: str, max_points: float, verdict: Verdict) -> Check:
-    return Check(
-        id=name,
-        points=round(verdict.earned * max_points, 6),
-        max_points=max_points,
-        status=verdict.status,
-        code=verdict.code,
-        params=verdict.params,
-        details=verdict.details,
-    )
+def _unreached(verdicts: Mapping[CheckId, Verdict]) -> Verdict | None:
+    """Return the verdict of a check that needs `equivalence`, where that earned nothing or was not reached."""
+    equivalence = verdicts.get("equivalence")
+    if equivalence is not None and equivalence.earned:
+        return None
+    return Verdict.skipped("not_run" if equivalence and equivalence.code == "not_run" else "equivalence_not_earned")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from grader.checks.conditions import equivalence_missing
 from grader.diagnosis.evidence import Evidence, Verdict
 
 
 def statelessness(evidence: Evidence) -> Verdict:
-    if (skipped := equivalence_missing(evidence)) is not None:
-        return skipped
     if evidence.execution.fresh_only:
         # Right on a model that was never called before, and wrong later: the model kept something.
         return Verdict.failed("state_kept_between_calls")

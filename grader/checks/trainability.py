@@ -5,16 +5,12 @@ Gradients of a right answer are compared as numbers. Those of a wrong answer can
 
 from __future__ import annotations
 
-from grader.checks.conditions import equivalence_missing
 from grader.diagnosis.evidence import Evidence, Verdict
 from grader.report.model import Params
 
 
 def trainability(evidence: Evidence) -> Verdict:
-    if (skipped := equivalence_missing(evidence)) is not None:
-        return skipped
-    execution = evidence.execution
-    gradients, compared = execution.gradients, execution.backpropagation
+    gradients, compared = evidence.understanding.gradients, evidence.understanding.backpropagation
     if gradients is None:
         return Verdict.failed("gradient_failed")
     unreached = sorted(name for name, largest in gradients.reach.items() if not largest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.execution.run import Execution
+from grader.execution.execution import Execution
 from grader.report.model import Params
 
 

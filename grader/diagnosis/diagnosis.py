@@ -7,15 +7,15 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.assignment import CaseEntry
+from grader.assignment import CaseEntry, CheckId
 from grader.diagnosis.built_in import conviction
-from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.evidence import Evidence, Judgement, Verdict
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistake_variants import variant
@@ -28,10 +28,11 @@ from grader.diagnosis.returned import (
     steps_problem,
     three_gates,
 )
+from grader.diagnosis.understanding import repeats_itself
 from grader.execution.answers import Answer
+from grader.execution.execution import Execution
 from grader.execution.reading import Reading
-from grader.execution.run import Execution, repeats_itself
-from grader.report.model import Diagnosis, Params, RunnerUp
+from grader.report.model import CheckStatus, Diagnosis, Params, RunnerUp
 from grader.sandbox.protocol import Raised
 from reference import GATES, Case
 
@@ -46,17 +47,19 @@ MOST_WEIGHTS = 4
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 
 
-def diagnose(evidence: Evidence, cases: Sequence[Case]) -> list[Diagnosis]:
+def diagnose(judgement: Judgement, cases: Sequence[Case]) -> list[Diagnosis]:
     """Return the diagnoses, the most telling one first. Empty for a correct answer, or where nothing matches."""
-    if evidence.verdicts and all(verdict.status == "passed" for verdict in evidence.verdicts.values()):
+    verdicts = judgement.verdicts
+    if verdicts and all(verdict.status == CheckStatus.PASSED for verdict in verdicts.values()):
         return []
-    return list(_unique(itertools.chain(_candidates(evidence, cases), _from_task2(evidence))))
+    return list(_unique(itertools.chain(_candidates(judgement, cases), _from_task2(verdicts))))
 
 
-def _from_task2(evidence: Evidence) -> Iterator[Diagnosis]:
+def _from_task2(verdicts: Mapping[CheckId, Verdict]) -> Iterator[Diagnosis]:
     """Find mistakes in the notebook's own copying and comparing, apart from consequences of mistakes in the class."""
-    for check in ("weights_copied", "comparison"):
-        verdict = evidence.verdicts.get(check)
+    of_task2: tuple[CheckId, ...] = ("weights_copied", "comparison")
+    for check in of_task2:
+        verdict = verdicts.get(check)
         if verdict is not None and verdict.code is not None and verdict.code.startswith("t2_"):
             yield Diagnosis(code=verdict.code, params=verdict.params, confidence="exact")
 
@@ -69,9 +72,10 @@ def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
             yield diagnosis
 
 
-def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis]:
-    execution, reading = evidence.execution, evidence.reading
-    if "own_work" in evidence.verdicts and evidence.verdicts["own_work"].status == "failed":
+def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnosis]:
+    evidence = judgement.evidence
+    execution, reading, understanding = evidence.execution, evidence.reading, evidence.understanding
+    if judgement.failed("own_work"):
         # The search for the built-in layer says more than the layer itself.
         yield from (found for found in _reached_for(execution) if found.code in NEVER_NEEDED)
         code, params = conviction(execution)
@@ -107,17 +111,17 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis(code="returns_global", params={"name": answer.output.global_name}, confidence="exact")
     expected = exercise.batch, exercise.timesteps, exercise.units
-    problem = output_problem(answer.output, expected, execution.form, exercise.features)
-    right = execution.right_numbers(exercise.id)
+    problem = output_problem(answer.output, expected, understanding.form, exercise.features)
+    right = understanding.right_numbers(exercise.id)
     if problem is not None:
         params = {**problem[1], **default_as_width(execution, answer.output, exercise.units)}
-        supported = right or execution.explanation is not None or problem[0] not in GUESSED_FROM_SHAPE
+        supported = right or understanding.explanation is not None or problem[0] not in GUESSED_FROM_SHAPE
         yield Diagnosis(code=problem[0], params=params, confidence="exact" if supported else "likely")
-        lacking = steps_problem(execution.form)
+        lacking = steps_problem(understanding.form)
         if lacking is not None and lacking[0] not in (problem[0], "returns_last_only"):
             yield Diagnosis(code=lacking[0], params=lacking[1], confidence="exact")
     if right:
-        yield from _beyond_the_exercise(evidence)
+        yield from _beyond_the_exercise(judgement)
         return
     if comparison.same_shape:
         yield from _explained(evidence)
@@ -127,7 +131,7 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     yield from _reached_for(execution)
     for line in reading.result_files[:1]:
         yield Diagnosis(code="forged_result", params={"line": line}, confidence="likely")
-    from_numbers = comparison.same_shape and execution.explanation is None
+    from_numbers = comparison.same_shape and understanding.explanation is None
     rest = list(_from_numbers(evidence, cases) if from_numbers else _explained(evidence))
     has_explained = not from_numbers and bool(rest)
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
@@ -137,7 +141,7 @@ def _candidates(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis
     yield from rest
     # Failing on other sizes is a separate mistake, beside one that is understood.
     unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
-    if execution.explanation and (size := hard_coded_size(execution, exercise, unanswered, reading)):
+    if understanding.explanation and (size := hard_coded_size(evidence, unanswered)):
         yield Diagnosis(code=size[0], params=size[1], confidence="exact")
 
 
@@ -210,14 +214,14 @@ def _reached_for(execution: Execution) -> Iterator[Diagnosis]:
         yield Diagnosis(code=code, params=params, confidence="likely")
 
 
-def _beyond_the_exercise(evidence: Evidence) -> Iterator[Diagnosis]:
+def _beyond_the_exercise(judgement: Judgement) -> Iterator[Diagnosis]:
     """Report what other checks find when the exercise's own case is right."""
-    execution, assignment = evidence.execution, evidence.assignment
-    wrong = [case for case in assignment.cases[1:] if not execution.right_numbers(case.id)]
-    if problem := hard_coded_size(execution, assignment.cases[0], wrong, evidence.reading):
+    evidence = judgement.evidence
+    wrong = [case for case in evidence.assignment.cases[1:] if not evidence.understanding.right_numbers(case.id)]
+    if problem := hard_coded_size(evidence, wrong):
         yield Diagnosis(code=problem[0], params=problem[1], confidence="exact")
     yield from _explained(evidence)
-    verdict = evidence.verdicts.get("statelessness")
+    verdict = judgement.verdicts.get("statelessness")
     if verdict is not None and verdict.code in ("state_kept_between_calls", "differs_on_second_call"):
         yield Diagnosis(code="state_kept_between_calls", confidence="likely")
 
@@ -266,7 +270,7 @@ def _drops_values(execution: Execution) -> bool:
 
 
 def _explained(evidence: Evidence) -> Iterator[Diagnosis]:
-    found = evidence.execution.explanation
+    found = evidence.understanding.explanation
     if found is None:
         return
     runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None

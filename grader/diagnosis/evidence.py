@@ -1,14 +1,16 @@
-"""The evidence that a check looks at, and its verdict."""
+"""The evidence that a check looks at, and the checks' verdicts on it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, CheckId
+from grader.diagnosis.understanding import Understanding
+from grader.execution.execution import Execution
 from grader.execution.reading import Reading
-from grader.execution.run import Execution
 from grader.numerics.comparison import NO_ANSWER, Comparison
-from grader.report.model import CheckStatus, Params
+from grader.report.model import Check, CheckStatus, Params
 from grader.task2 import Notebook
 
 # The driver's ending for a weight that does not exist yet.
@@ -42,19 +44,29 @@ class Verdict:
     def skipped(cls, code: str, params: Params | None = None) -> Verdict:
         return cls(CheckStatus.SKIPPED, 0.0, code, params or {})
 
+    def as_check(self, id: CheckId, max_points: float) -> Check:
+        """Return it as the report has it."""
+        return Check(
+            id=id,
+            points=round(self.earned * max_points, 6),
+            max_points=max_points,
+            status=self.status,
+            code=self.code,
+            params=self.params,
+            details=self.details,
+        )
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """One submission's reading and run, and the verdicts of the checks that came before."""
+    """One submission's reading and run, and what its numbers mean."""
 
     assignment: Assignment
     reading: Reading
     execution: Execution
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    understanding: Understanding
     # The notebook's own copying and comparing, if the assignment asks for them.
     notebook: Notebook | None = None
-    # The evidence under Keras 3, where Keras 2 is graded because it earned more.
-    instead_of: Evidence | None = None
 
     @property
     def exercise(self) -> str:
@@ -62,9 +74,29 @@ class Evidence:
         return self.assignment.cases[0].id
 
     def comparison(self, case_id: str) -> Comparison:
-        return self.execution.comparisons.get(case_id, NO_ANSWER)
+        return self.understanding.comparisons.get(case_id, NO_ANSWER)
 
-    def earned(self, check: str) -> float:
-        """Return the share of points that an earlier check earned; 0 when the assignment does not have it."""
-        verdict = self.verdicts.get(check)
-        return verdict.earned if verdict else 0.0
+
+@dataclass(frozen=True)
+class Judgement:
+    """The evidence, and the verdict of each check on it.
+
+    Args:
+        instead_of: the evidence under Keras 3, where Keras 2 is graded because it earned more.
+    """
+
+    evidence: Evidence
+    verdicts: Mapping[CheckId, Verdict]
+    instead_of: Evidence | None = None
+
+    @property
+    def checks(self) -> list[Check]:
+        """Return the checks as the report has them, in the assignment's own order."""
+        return [self.verdicts[id].as_check(id, points) for id, points in self.evidence.assignment.points.items()]
+
+    @property
+    def points(self) -> float:
+        return sum(check.points for check in self.checks)
+
+    def failed(self, id: CheckId) -> bool:
+        return id in self.verdicts and self.verdicts[id].status == CheckStatus.FAILED

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from grader.diagnosis.reaching import Problem, at_import
-from grader.execution.run import Execution
+from grader.execution.execution import Execution
 from grader.report.model import Params
 from grader.report.server_paths import in_brief
 from grader.sandbox.protocol import Raised, StatementFailed

@@ -9,13 +9,14 @@ import re
 from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
+from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY
 from grader.diagnosis.missing_names import MISSING_MODULE, behind_failure, definition_failed
 from grader.diagnosis.reaching import Problem
 from grader.diagnosis.returned import default_as_width
+from grader.execution.execution import Execution
 from grader.execution.limits import limit_status
 from grader.execution.reading import Reading
-from grader.execution.run import Execution
 from grader.numerics.forms import PLAIN
 from grader.report.model import Params, Status
 from grader.report.server_paths import in_brief
@@ -137,15 +138,15 @@ def size_that_works(execution: Execution, exercise: CaseEntry) -> Problem | None
     return None
 
 
-def hard_coded_size(
-    execution: Execution, exercise: CaseEntry, wrong: Sequence[CaseEntry], reading: Reading
-) -> Problem | None:
+def hard_coded_size(evidence: Evidence, wrong: Sequence[CaseEntry]) -> Problem | None:
     """Find the exercise's size that an answer keeps, when it is right on the exercise's shape and wrong on another."""
-    if execution.form is not None and not execution.form.is_whole:
+    execution, reading, form = evidence.execution, evidence.reading, evidence.understanding.form
+    exercise = evidence.assignment.cases[0]
+    if form is not None and not form.is_whole:
         return None  # the loop counts something other than steps, wherever that ends
     for case in wrong:
         answer = execution.answers.get(case.id)
-        if execution.form != PLAIN or answer is None or answer.output.shape is None or len(answer.output.shape) != 3:
+        if form != PLAIN or answer is None or answer.output.shape is None or len(answer.output.shape) != 3:
             continue
         batch, timesteps, units = answer.output.shape
         if units != case.units and units == exercise.units:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from grader.execution.run import Execution
+from grader.execution.execution import Execution
 from grader.report.model import Params
 from grader.report.server_paths import without_server_paths
 from grader.sandbox.protocol import Attempt, Raised

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from grader.diagnosis.reaching import Problem
-from grader.execution.run import Execution
+from grader.execution.execution import Execution
 from grader.numerics.forms import IN_ORDER, Form
 from grader.report.model import Params
 from grader.sandbox.protocol import CaseOutput

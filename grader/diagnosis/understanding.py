@@ -1,55 +1,136 @@
-"""Explanation of wrong answers: a wrong form, known mistakes, and the parts that are still right."""
+"""Explanation of a run's numbers: whether they are right, their form, known mistakes, and the parts that are right."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grader.assignment import Tolerance
 from grader.execution.answers import Answer
-from grader.execution.run import Execution, repeats_itself
-from grader.numerics.comparison import Comparison, compare
-from grader.numerics.explanation import explain, explain_changing, idle_arrays
-from grader.numerics.forms import ROUNDING, Content, Form, forms_of, readings
+from grader.execution.execution import Execution
+from grader.numerics.backpropagation import Backpropagation, judge
+from grader.numerics.comparison import NO_ANSWER, Comparison, compare
+from grader.numerics.explanation import Explanation, explain, explain_changing, idle_arrays
+from grader.numerics.forms import PLAIN, ROUNDING, Content, Form, forms_of, readings
 from grader.numerics.repairs import repair
+from grader.report.model import Params
+from grader.sandbox.protocol import Gradients
 from reference import Case, probes
 from reference.misconceptions import PARTS, RECURRENCE, Table
 
 Array = NDArray[np.floating]
 
 
-def understood(
+@dataclass(frozen=True)
+class Understanding:
+    """What the numbers of a run mean.
+
+    Args:
+        comparisons: of the answers as they are, by case.
+        gradients: None where there are none, or where those of a right answer came without numbers.
+        backpropagation: the comparison of a right answer's gradients.
+        form: the form of answers that are not one tensor of the right shape; None: they cannot be read.
+        as_read: the comparisons of the available numbers, read in that form.
+        explanation: the known mistakes that give the numbers of a wrong answer.
+        right_parts: the parts of a wrong answer to the exercise's own case that are still right.
+        repair: of unexplained answers, as `grader.numerics.repairs.repair` returns it.
+    """
+
+    comparisons: Mapping[str, Comparison]
+    gradients: Gradients | None = None
+    backpropagation: Backpropagation | None = None
+    form: Form | None = PLAIN
+    as_read: Mapping[str, Comparison] = field(default_factory=dict)
+    explanation: Explanation | None = None
+    right_parts: frozenset[str] = frozenset()
+    repair: Params = field(default_factory=dict)
+
+    def right_numbers(self, case_id: str) -> bool:
+        """Return whether a case is right, or would be in the right form."""
+        return any(found.get(case_id, NO_ANSWER).close for found in (self.comparisons, self.as_read))
+
+
+def understand(
     execution: Execution,
     cases: Sequence[Case],
     table_of: Callable[[Case], Table],
     tolerance: Tolerance,
-) -> Execution:
-    """Add the explanation of the numbers, and the right parts, where the numbers are wrong and the student's own.
+) -> Understanding:
+    """Compare the numbers, and explain those that are wrong and the student's own.
 
     Args:
         cases: the assignment's cases, the exercise's own first.
     """
+    comparisons = {
+        case.spec.id: answer.compared(case, tolerance) if (answer := execution.answers.get(case.spec.id)) else NO_ANSWER
+        for case in cases
+    }
+    gradients, backpropagation = _judged(execution, cases, comparisons, tolerance)
     answers = {id: answer for id, answer in execution.answers.items() if answer.arrays}
-    if execution.depends_on_built_in or all(execution.comparisons[id].close for id in answers):
-        return execution
+    if execution.depends_on_built_in or all(comparisons[id].close for id in answers):
+        return Understanding(comparisons, gradients, backpropagation)
     answered = [case for case in cases if case.spec.id in answers]
-    right = _right_form(answers, cases[0], tolerance)
-    execution = replace(execution, form=right)
-    if right is None or not all(_compared(right, answers, case, tolerance).close for case in answered):
-        execution = _explained(execution, answers, cases, table_of)
-    form = execution.form
+    form, explanation = _right_form(answers, cases[0], tolerance), None
+    if form is None or not all(_compared(form, answers, case, tolerance).close for case in answered):
+        explanation = _explanation(execution, gradients, answers, cases, table_of, form)
+        form = form or _form(explanation, answers, cases)
     if form is None:
-        return execution
+        return Understanding(comparisons, gradients, backpropagation, None, explanation=explanation)
     numbers = {case.spec.id: array for case in answered if (array := _read(form, answers, case)) is not None}
     as_read = {case.spec.id: _compared(form, answers, case, tolerance) for case in answered}
-    execution = replace(execution, as_read=as_read)
-    right_parts = _right_parts(execution, cases[0], numbers) - form.wrong
+    exercise = cases[0].spec.id
+    right_parts: frozenset[str]
+    if comparisons[exercise].close or exercise not in numbers:
+        right_parts = frozenset()
+    elif as_read[exercise].close:
+        right_parts = frozenset(PARTS)
+    elif explanation is not None:
+        right_parts = explanation.right_parts
+    else:
+        right_parts = _probed_parts(execution, form, cases[0], numbers[exercise])
     # Repairs are only searched for in wrong answers.
-    is_open = execution.explanation is None and form.is_whole and not any(each.close for each in as_read.values())
-    return replace(execution, right_parts=right_parts, repair=repair(numbers, cases) if is_open else {})
+    is_open = explanation is None and form.is_whole and not any(each.close for each in as_read.values())
+    return Understanding(
+        comparisons,
+        gradients,
+        backpropagation,
+        form,
+        as_read,
+        explanation,
+        right_parts - form.wrong,
+        repair(numbers, cases) if is_open else {},
+    )
+
+
+def repeats_itself(execution: Execution) -> bool:
+    """Return whether the second call of a case, if there was one, gave the same answer as the first."""
+    return all(
+        (first := execution.answers.get(case_id)) is not None and first.repeats(second)
+        for case_id, second in execution.repeats.items()
+    )
+
+
+def _judged(
+    execution: Execution, cases: Sequence[Case], comparisons: Mapping[str, Comparison], tolerance: Tolerance
+) -> tuple[Gradients | None, Backpropagation | None]:
+    """Return the gradients, and their comparison if the answer they were taken of is right.
+
+    Without numbers, the gradients of a right answer prove nothing.
+    """
+    event = execution.gradients
+    case = next((case for case in cases if event is not None and case.spec.id == event.case), None)
+    if event is None or case is None:
+        return None, None
+    again = execution.repeats.get(case.spec.id)
+    # The model that the gradients were taken of is not the fresh one that cured the case.
+    right = comparisons[case.spec.id].close and case.spec.id not in execution.cured
+    if not (right and (again is None or again.compared(case, tolerance).close)):
+        return event, None
+    arrays = execution.gradient_arrays
+    return (event, judge(case, arrays)) if arrays else (None, None)
 
 
 def _right_form(answers: Mapping[str, Answer], exercise: Case, tolerance: Tolerance) -> Form | None:
@@ -77,35 +158,35 @@ def _compared(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: 
     return compare(filled, case.expected, atol=tolerance.atol, rtol=tolerance.rtol + rounding)
 
 
-def _explained(
-    execution: Execution, answers: Mapping[str, Answer], cases: Sequence[Case], table_of: Callable[[Case], Table]
-) -> Execution:
-    """Add the mistakes that give these numbers, and the form of the answers."""
+def _explanation(
+    execution: Execution,
+    gradients: Gradients | None,
+    answers: Mapping[str, Answer],
+    cases: Sequence[Case],
+    table_of: Callable[[Case], Table],
+    form: Form | None,
+) -> Explanation | None:
+    """Find the known mistakes that give these numbers."""
     contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
     if repeats_itself(execution):
-        idle = idle_arrays(execution.gradients.reach) if execution.gradients else frozenset()
-        explanation = explain(contents, cases, table_of, idle, execution.form)
-    else:
-        repeats = {id: answer.content for id, answer in execution.repeats.items() if answer.arrays}
-        others = [(case, answer.content) for case, answer in execution.others if answer.arrays]
-        explanation = explain_changing(contents, repeats, cases, others)
-    form = execution.form
-    if form is None:
-        shapes = {case.spec.id: case.expected.shape for case in cases}
-        forms = (reading.form for reading in readings(contents, shapes))
-        wholes = (form for form in forms if form.is_whole and form.is_plain)
-        form = explanation.form if explanation else next(wholes, None)
-    return replace(execution, explanation=explanation, form=form)
+        idle = idle_arrays(gradients.reach) if gradients else frozenset()
+        return explain(contents, cases, table_of, idle, form)
+    repeats = {id: answer.content for id, answer in execution.repeats.items() if answer.arrays}
+    others = [(case, answer.content) for case, answer in execution.others if answer.arrays]
+    return explain_changing(contents, repeats, cases, others)
 
 
-def _right_parts(execution: Execution, exercise: Case, numbers: Mapping[str, Array]) -> frozenset[str]:
-    answer, form = numbers.get(exercise.spec.id), execution.form
-    if execution.comparisons[exercise.spec.id].close or answer is None or form is None:
-        return frozenset()
-    if execution.as_read[exercise.spec.id].close:
-        return frozenset(PARTS)
-    if execution.explanation is not None:
-        return execution.explanation.right_parts
+def _form(explanation: Explanation | None, answers: Mapping[str, Answer], cases: Sequence[Case]) -> Form | None:
+    """Return the form of wrong answers: that of their explanation, or else the first in which they can be read."""
+    if explanation is not None:
+        return explanation.form
+    contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
+    forms = (reading.form for reading in readings(contents, {case.spec.id: case.expected.shape for case in cases}))
+    return next((form for form in forms if form.is_whole and form.is_plain), None)
+
+
+def _probed_parts(execution: Execution, form: Form, exercise: Case, answer: Array) -> frozenset[str]:
+    """Return the parts that the probes show to be right."""
     # An answer that is constant, or changes at every call, earns nothing, whatever the probes say.
     if not form.is_whole or not np.ptp(answer) or not repeats_itself(execution):
         return frozenset()

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.assignment import Tolerance
+from grader.numerics.comparison import NO_ANSWER, Comparison, compare
 from grader.numerics.forms import Content, Items
 from grader.sandbox.protocol import Arrays, CaseOutput
+from reference import Case
 
 Array = NDArray[np.floating]
 
@@ -38,6 +41,12 @@ class Answer:
     def arrays(self) -> list[Array]:
         """Return all of its numbers; an empty list if it holds none."""
         return [self.array] if self.array is not None else [items.array for items in self.inside]
+
+    def compared(self, case: Case, tolerance: Tolerance) -> Comparison:
+        """Compare it, as it is, with the right answer to a case."""
+        if self.array is None:
+            return NO_ANSWER
+        return compare(self.array, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
 
     def equals(self, other: Answer) -> bool:
         """Return whether all numbers are the same, bit for bit."""

@@ -112,7 +112,7 @@ class Questions:
                 found[f"{question.name}/factors"] = factors(question.case)
         return found
 
-    def understood(self, events: Sequence[Told]) -> list[Told]:
+    def by_case(self, events: Sequence[Told]) -> list[Told]:
         """Replace names of questions in events by ids of cases, and put the events of cases in the cases' order.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.reaching import attacks, worth_a_look
 from grader.execution.reading import Reading
 from grader.report.model import HELD, Advisory, Diagnosis, Params
@@ -39,8 +39,9 @@ def _advisory(code: str, params: Params, line: int | None, reading: Reading, fil
     return Advisory(code=code, params={**params, "line": frame.line, "file": frame.file}, line=frame.line)
 
 
-def advisories_on(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
+def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
     """Return the remarks on a submission that was run."""
+    evidence = judgement.evidence
     reading, execution = evidence.reading, evidence.execution
     found = [(HELD, params, line) for params, line in attacks(execution, reading.source)]
     found += [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
@@ -51,8 +52,8 @@ def advisories_on(evidence: Evidence, diagnoses: Sequence[Diagnosis], filename: 
     limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
     if execution.complete and spent > SLOW_SHARE * limit:
         advisories.append(Advisory(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
-    if evidence.instead_of is not None:
-        params = {"generation": execution.generation, **_stopped_by(evidence.instead_of)}
+    if judgement.instead_of is not None:
+        params = {"generation": execution.generation, **_stopped_by(judgement.instead_of)}
         advisories.append(Advisory(code="keras_generation_used", params=params))
     if execution.parts is not None and execution.parts.untracked and execution.answers:
         advisories.append(Advisory(code="untracked_weights", params=_by_kind(execution.parts)))

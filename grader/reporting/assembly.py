@@ -9,12 +9,11 @@ from typing import TypeVar
 from grader.assignment import Assignment
 from grader.checks.registry import not_run
 from grader.diagnosis.diagnosis import diagnose
-from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import indentation, is_out_of_memory, once
 from grader.diagnosis.outcomes import LIMITS_AT_IMPORT, ending_problem, missing_class
 from grader.execution.reading import Reading
 from grader.execution.stages import Stages
-from grader.numerics.comparison import NO_ANSWER
 from grader.report.artefacts import Sink, pack
 from grader.report.model import (
     AssignmentRef,
@@ -42,12 +41,8 @@ from reference import Case
 Located = TypeVar("Located", Check, Diagnosis)
 
 
-def points_of(checks: Sequence[Check]) -> float:
-    return sum(check.points for check in checks)
-
-
-def _status(evidence: Evidence, checks: Sequence[Check]) -> Status:
-    execution = evidence.execution
+def _status(judgement: Judgement) -> Status:
+    execution = judgement.evidence.execution
     if ending := ending_problem(execution):
         return ending[0]
     found = execution.class_found
@@ -58,15 +53,18 @@ def _status(evidence: Evidence, checks: Sequence[Check]) -> Status:
         return Status.INVALID_SUBMISSION
     if any(is_out_of_memory(raised) for raised in execution.raised):
         return Status.MEMORY_LIMIT
-    if evidence.exercise not in execution.answers:
+    if judgement.evidence.exercise not in execution.answers:
         return Status.RUNTIME_ERROR
-    return Status.PASSED if all(check.status == CheckStatus.PASSED for check in checks) else Status.FAILED
+    return (
+        Status.PASSED
+        if all(verdict.status == CheckStatus.PASSED for verdict in judgement.verdicts.values())
+        else Status.FAILED
+    )
 
 
 def report_on(
     submission: Submission,
-    evidence: Evidence,
-    checks: list[Check],
+    judgement: Judgement,
     cases: Sequence[Case],
     stages: Stages,
     artefacts: Sink | None,
@@ -74,23 +72,22 @@ def report_on(
     """Return the report on a submission that was run.
 
     Args:
-        checks: the result of `run_checks`, with lines of the module text.
         cases: the assignment's cases, in its order.
     """
+    evidence = judgement.evidence
     reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
     outcome = execution.outcome
-    points = points_of(checks)
-    diagnoses = diagnose(evidence, cases)
+    diagnoses = diagnose(judgement, cases)
     return _sealed(
         submission,
         assignment,
-        status=_status(evidence, checks),
-        points=points,
-        checks=_localised(with_causes(checks, diagnoses, evidence, cases), reading, submission.filename),
+        status=_status(judgement),
+        points=judgement.points,
+        checks=_localised(with_causes(judgement, diagnoses, cases), reading, submission.filename),
         format=reading.format,
-        cases=_case_results(evidence, cases, artefacts),
+        cases=_case_results(judgement, cases, artefacts),
         diagnoses=_localised(diagnoses, reading, submission.filename),
-        advisories=advisories_on(evidence, diagnoses, submission.filename),
+        advisories=advisories_on(judgement, diagnoses, submission.filename),
         extraction=extraction(evidence, diagnoses),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
@@ -104,9 +101,10 @@ def report_on(
     )
 
 
-def _case_results(evidence: Evidence, cases: Sequence[Case], artefacts: Sink | None) -> list[CaseResult]:
+def _case_results(judgement: Judgement, cases: Sequence[Case], artefacts: Sink | None) -> list[CaseResult]:
+    evidence = judgement.evidence
     tolerance = evidence.assignment.tolerance
-    verdict = evidence.verdicts.get("equivalence")
+    verdict = judgement.verdicts.get("equivalence")
     # Without the weights of Keras, no comparison means anything.
     comparable = verdict is None or verdict.code != "parts_not_found"
     results = [
@@ -118,7 +116,7 @@ def _case_results(evidence: Evidence, cases: Sequence[Case], artefacts: Sink | N
             rtol=tolerance.rtol,
         )
         for case in evidence.assignment.cases
-        for found in [evidence.execution.comparisons.get(case.id, NO_ANSWER)]
+        for found in [evidence.comparison(case.id)]
     ]
     if not comparable:
         artefacts = None

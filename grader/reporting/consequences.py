@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.outcomes import HARD_CODED
 from grader.diagnosis.returned import steps_problem
 from grader.numerics.explanation import idle_arrays
@@ -26,14 +26,13 @@ CHANGING = frozenset({"state_init_random", "dropout_active", "new_cell_each_step
 OF_FORM = frozenset({"wrong_base_class", "returns_numpy", "dtype_float64", "wrong_dtype"})
 
 
-def with_causes(
-    checks: Sequence[Check], diagnoses: Sequence[Diagnosis], evidence: Evidence, cases: Sequence[Case]
-) -> list[Check]:
+def with_causes(judgement: Judgement, diagnoses: Sequence[Diagnosis], cases: Sequence[Case]) -> list[Check]:
     """Return the checks, with `follows_from` where one says no more than a diagnosis or another check.
 
     Args:
         cases: the assignment's cases.
     """
+    checks, evidence = judgement.checks, judgement.evidence
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
     causes = {id: list(_causes(check, failed, diagnoses, evidence, cases)) for id, check in failed.items()}
     told = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
@@ -63,10 +62,10 @@ def _causes(
 ) -> Iterable[str]:
     contract = failed.get("contract")
     codes = {other.code for other in failed.values()}
-    execution = evidence.execution
+    understanding = evidence.understanding
     named = [diagnosis.code for diagnosis in diagnoses if diagnosis.code not in OF_FORM]
     # If the form explains everything, the formulas have no mistake.
-    mistakes = [mistake.code for mistake in execution.explanation.mistakes] if execution.explanation else []
+    mistakes = [mistake.code for mistake in understanding.explanation.mistakes] if understanding.explanation else []
     mistakes = [code for code in mistakes if code in named]
     cause = [*mistakes, *named[:1]][:1]
     match check.code:
@@ -77,9 +76,9 @@ def _causes(
         case "wrong_values" | "wrong_on_hidden_cases" if contract and contract.params.get("variant") == "integers":
             return [str(contract.code)]
         case "wrong_on_hidden_cases" if contract and _lacks_steps(evidence):
-            lacking = steps_problem(execution.form)
+            lacking = steps_problem(understanding.form)
             return [str(contract.code), *([lacking[0]] if lacking else []), *mistakes]
-        case "wrong_on_hidden_cases" if not execution.right_numbers(evidence.exercise):
+        case "wrong_on_hidden_cases" if not understanding.right_numbers(evidence.exercise):
             return [*(mistakes or cause or ["equivalence"]), *(code for code in named if code in HARD_CODED.values())]
         case "wrong_shape" | "no_numbers" if check.id == "equivalence" and contract is not None:
             return [str(contract.code)]
@@ -96,13 +95,13 @@ def _causes(
 
 def _lacks_steps(evidence: Evidence) -> bool:
     """Return whether steps are missing that the other steps do not prove right."""
-    form = evidence.execution.form
+    form = evidence.understanding.form
     return form is not None and bool(form.wrong)
 
 
 def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, cases: Sequence[Case]) -> Sequence[str]:
     """Explain a missing gradient: by mistakes that give the numbers, or else by missing steps."""
-    explanation = evidence.execution.explanation
+    explanation = evidence.understanding.explanation
     mistakes = explanation.mistakes if explanation else ()
     # A rounded value has no slope.
     if coarse := [mistake.code for mistake in mistakes if mistake.quantum]:

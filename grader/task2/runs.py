@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
+from grader.execution.execution import Roles
 from grader.execution.reading import Reading, Use
-from grader.execution.run import Roles
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import Called, Shown, StatementFailed
 
@@ -67,7 +67,7 @@ class NotebookRunner:
 
     Args:
         roles: the reading of weights without telling names that proved right for the class.
-        prepared: take shortcuts around Keras, as the runs of `grader.execution.run.Runner` do.
+        prepared: take shortcuts around Keras, as the runs of `grader.execution.runner.Runner` do.
     """
 
     def __init__(

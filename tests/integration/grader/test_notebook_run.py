@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from grader.assignment import load_assignments
+from grader.execution.execution import Roles
 from grader.execution.reading import read
-from grader.execution.run import Roles
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from grader.task2 import NotebookRunner

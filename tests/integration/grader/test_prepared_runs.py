@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from grader import Assignment, Submission, load_assignments
+from grader.execution.execution import Roles
 from grader.execution.reading import Reading, read
-from grader.execution.run import Roles, Runner
+from grader.execution.runner import Runner
 from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.protocol import decode_events
 from grader.task2 import NotebookRunner

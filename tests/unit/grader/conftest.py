@@ -9,11 +9,10 @@ import pytest
 
 from grader.assignment import Assignment
 from grader.diagnosis.evidence import Evidence
-from grader.diagnosis.understanding import understood
+from grader.diagnosis.understanding import understand
 from grader.execution.answers import Answer
+from grader.execution.execution import Execution
 from grader.execution.reading import Reading
-from grader.execution.run import Execution
-from grader.numerics.comparison import NO_ANSWER, compare
 from grader.numerics.forms import Content
 from grader.sandbox import Outcome
 from grader.sandbox.protocol import CaseOutput, ClassFound, Parts
@@ -65,13 +64,10 @@ def evidence_of(
         dtype: str = "float32",
         reading: Mapping[str, object] | None = None,
     ) -> Evidence:
-        answers, comparisons = {}, {}
+        answers = {}
         asked = probes.questions(cases[0].spec.features, cases[0].spec.units)
         for case in cases if respond else ():
-            answer = answers[case.spec.id] = _answer(case.spec.id, respond(case), kind, dtype)
-            comparisons[case.spec.id] = (
-                compare(answer.array, case.expected, atol=1e-5, rtol=1e-5) if answer.array is not None else NO_ANSWER
-            )
+            answers[case.spec.id] = _answer(case.spec.id, respond(case), kind, dtype)
         execution = Execution(
             "3",
             Outcome(result=b""),
@@ -79,11 +75,10 @@ def evidence_of(
             class_found=class_found,
             parts=Parts(event="parts", roles={"fcXI": "fcXI"}, evidence="names", candidates=1, found=[]),
             answers=answers,
-            comparisons=comparisons,
             probed={probe.spec.id: _answer(probe.spec.id, respond(probe), kind, dtype) for probe in asked if respond},
         )
         # Building the table takes seconds: only for tests in which something is wrong.
-        execution = understood(execution, cases, lambda case: request.getfixturevalue("table"), assignment.tolerance)
-        return Evidence(assignment, Reading(format="py", error=None, **(reading or {})), execution)
+        found = understand(execution, cases, lambda case: request.getfixturevalue("table"), assignment.tolerance)
+        return Evidence(assignment, Reading(format="py", error=None, **(reading or {})), execution, found)
 
     return make

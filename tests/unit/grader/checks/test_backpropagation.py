@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from grader.checks.trainability import trainability
-from grader.diagnosis.evidence import Verdict
 from grader.numerics.backpropagation import factors, judge
 from grader.sandbox.protocol import Gradients
 from reference import lstm_gradients, split_gates
@@ -65,8 +64,8 @@ def test_the_factors_of_a_case_are_the_same_every_time_and_leave_the_first_row_i
 def _verdict(evidence, case, found):
     reach = {"cell.fcXI.kernel (kernel I)": 1.0}
     gradients = Gradients(event="gradients", case=case.spec.id, reach=reach, first_timestep=1.0)
-    execution = replace(evidence.execution, gradients=gradients, backpropagation=judge(case, found))
-    return trainability(replace(evidence, execution=execution, verdicts={"equivalence": Verdict.passed()}))
+    understanding = replace(evidence.understanding, gradients=gradients, backpropagation=judge(case, found))
+    return trainability(replace(evidence, understanding=understanding))
 
 
 def test_a_right_answer_with_other_gradients_is_not_trainable(evidence_of, case):

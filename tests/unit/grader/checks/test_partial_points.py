@@ -24,7 +24,7 @@ ODD_GATES = {
 
 
 def _checks(evidence):
-    return {check.id: check for check in run_checks(evidence)}
+    return {check.id: check for check in run_checks(evidence).checks}
 
 
 def _points(evidence):
@@ -60,9 +60,9 @@ def test_what_an_exact_diagnosis_leaves_right_is_paid(evidence_of, names, points
 @pytest.mark.parametrize("gate", ODD_GATES)
 def test_without_a_diagnosis_the_probes_tell_what_is_right(evidence_of, gate):
     evidence = evidence_of(lambda case: replay([ODD_GATES[gate]], case))
-    assert evidence.execution.explanation is None
-    assert evidence.execution.right_parts >= set("ifgo") - {gate}
-    assert _points(evidence) == 5 * len(evidence.execution.right_parts) < 25
+    assert evidence.understanding.explanation is None
+    assert evidence.understanding.right_parts >= set("ifgo") - {gate}
+    assert _points(evidence) == 5 * len(evidence.understanding.right_parts) < 25
 
 
 def test_two_odd_gates_earn_less_than_one(evidence_of):
@@ -77,8 +77,7 @@ def test_every_part_is_worth_a_tenth_of_what_the_assignment_sets(unexplained, ri
     evidence = replace(
         unexplained,
         assignment=unexplained.assignment.model_copy(update={"points": points}),
-        execution=replace(unexplained.execution, right_parts=frozenset(right)),
-        verdicts={},
+        understanding=replace(unexplained.understanding, right_parts=frozenset(right)),
     )
     checks = _checks(evidence)
     assert checks["equivalence"].points == pytest.approx(worth * len(right) / 10, abs=1e-5)
@@ -121,7 +120,7 @@ def test_an_answer_without_numbers_is_somebody_elses_work_where_that_was_asked_f
     execution = unexplained.execution
     nothing = {id: replace(answer, array=answer.array * np.float32(np.nan)) for id, answer in execution.answers.items()}
     asked = replace(execution, built_in=(BUILT_IN,), answers=nothing)
-    evidence = replace(unexplained, execution=asked, verdicts={})
+    evidence = replace(unexplained, execution=asked)
     check = _checks(evidence)["own_work"]
     assert (check.code, check.params["layer"], check.params["line"]) == ("uses_builtin_lstm", "LSTM", 7)
     assert _points(evidence) == 0
@@ -129,12 +128,12 @@ def test_an_answer_without_numbers_is_somebody_elses_work_where_that_was_asked_f
 
 def test_what_only_ran_beside_the_answer_neither_takes_nor_gives_points(unexplained):
     asked = replace(unexplained.execution, built_in=(BUILT_IN,))
-    assert _points(replace(unexplained, execution=asked, verdicts={})) == _points(replace(unexplained, verdicts={}))
+    assert _points(replace(unexplained, execution=asked)) == _points(unexplained)
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_the_message_names_the_right_parts_in_words(unexplained, language):
-    check = _checks(replace(unexplained, verdicts={}))["equivalence"]
+    check = _checks(unexplained)["equivalence"]
     [shown] = render(make_report(checks=[check]), language)["checks"]
     right = ["f", "g", "o", "recurrence"]
     assert check.params["right"] == right

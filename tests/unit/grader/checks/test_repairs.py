@@ -100,7 +100,7 @@ def test_a_case_without_an_answer_is_left_out(cases):
 
 
 def _equivalence(evidence):
-    [check] = [check for check in run_checks(evidence) if check.id == "equivalence"]
+    [check] = [check for check in run_checks(evidence).checks if check.id == "equivalence"]
     return check
 
 
@@ -117,7 +117,7 @@ def odd_gate(evidence_of):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_no_known_mistake_explains_is_said_plainly_with_the_place(odd_gate, language):
-    check = _equivalence(replace(odd_gate, verdicts={}))
+    check = _equivalence(odd_gate)
     assert check.params["wrong"] == ["i"]
     assert check.params["timestep"] == 0
     message = _message(check, language)
@@ -135,7 +135,7 @@ def test_a_repair_is_said_with_its_number(evidence_of, language):
 
 def test_answers_that_change_are_not_called_unexplained(odd_gate):
     again = {id: replace(answer, array=answer.array + 1) for id, answer in odd_gate.execution.answers.items()}
-    evidence = replace(odd_gate, verdicts={}, execution=replace(odd_gate.execution, repeats=again))
+    evidence = replace(odd_gate, execution=replace(odd_gate.execution, repeats=again))
     assert "unexplained" not in _equivalence(evidence).params
     assert _equivalence(evidence).params["changes"]
 

@@ -308,7 +308,7 @@ def test_a_run_that_came_to_its_own_end_has_no_ending_problem(evidence_of):
 def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evidence_of, assignment, shape, code):
     evidence = evidence_of(lambda case: np.zeros(shape) if case.spec.id == "other_shape" else case.expected)
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    assert hard_coded_size(evidence.execution, assignment.cases[0], wrong, READING) == (code and (code, {}))
+    assert hard_coded_size(evidence, wrong) == (code and (code, {}))
 
 
 @pytest.mark.parametrize(
@@ -325,9 +325,10 @@ def test_who_reads_past_the_end_of_a_shorter_case_counts_the_steps_of_the_exerci
     evidence_of, assignment, message, code
 ):
     raised = _raised(message, type="InvalidArgumentError").model_copy(update={"case": "other_shape"})
-    execution = replace(evidence_of(lambda case: case.expected).execution, answers={}, raised=(raised,))
+    evidence = evidence_of(lambda case: case.expected)
+    evidence = replace(evidence, execution=replace(evidence.execution, answers={}, raised=(raised,)))
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    assert hard_coded_size(execution, assignment.cases[0], wrong, READING) == (code and (code, {}))
+    assert hard_coded_size(evidence, wrong) == (code and (code, {}))
 
 
 @pytest.mark.parametrize(
@@ -343,9 +344,10 @@ def test_a_line_that_fails_elsewhere_may_hold_a_size_of_the_exercise(evidence_of
     reading = Reading(format="py", error=None, source=f"class LSTM:\n    {line}\n")
     message = "Input to reshape is a tensor with 60 values, but the requested shape has 240"
     raised = _raised(message, type="InvalidArgumentError", lines=(2,)).model_copy(update={"case": "other_shape"})
-    execution = replace(evidence_of(lambda case: case.expected).execution, answers={}, raised=(raised,))
+    evidence = evidence_of(lambda case: case.expected)
+    evidence = replace(evidence, execution=replace(evidence.execution, answers={}, raised=(raised,)))
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    assert hard_coded_size(execution, assignment.cases[0], wrong, reading) == (code and (code, {}))
+    assert hard_coded_size(replace(evidence, reading=reading), wrong) == (code and (code, {}))
 
 
 @pytest.mark.parametrize(("signature", "variant"), [("self", "no_parameter"), ("self, h_size", None)])
@@ -354,13 +356,13 @@ def test_a_constructor_without_a_parameter_for_the_units_is_told_so(evidence_of,
     source = f"class LSTMCell:\n    def __init__(self):\n        pass\nclass LSTM:\n    def __init__({signature}):\n"
     reading = Reading(format="py", error=None, source=source, class_line=4)
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    _, params = hard_coded_size(evidence.execution, assignment.cases[0], wrong, reading)
+    _, params = hard_coded_size(replace(evidence, reading=reading), wrong)
     assert params.get("variant") == variant
 
 
 def test_no_size_is_named_when_nothing_says_so(evidence_of, assignment):
     evidence = evidence_of(lambda case: case.expected)
-    assert hard_coded_size(evidence.execution, assignment.cases[0], assignment.cases[1:], READING) is None
+    assert hard_coded_size(evidence, assignment.cases[1:]) is None
 
 
 def test_a_message_begins_with_what_tensorflow_has_to_say():

@@ -28,8 +28,7 @@ def _tried(evidence, *attempts, **changes):
 
 
 def _codes(evidence, cases):
-    run_checks(evidence)
-    return [diagnosis.code for diagnosis in diagnose(evidence, cases)]
+    return [diagnosis.code for diagnosis in diagnose(run_checks(evidence), cases)]
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.execution.run import Roles, Runner
-from grader.pipeline import better_run
+from grader.diagnosis.evidence import Judgement, Verdict
+from grader.execution.choosing import choose
+from grader.execution.execution import Roles
+from grader.pipeline import better
 from grader.sandbox.protocol import Constructed, Trial
 from reference import search_case
 
 
-def _run(evidence, checks=(), **changes):
-    return replace(evidence, execution=replace(evidence.execution, **changes)), list(checks)
+def _run(evidence, **changes):
+    """A run that earns nothing."""
+    evidence = replace(evidence, execution=replace(evidence.execution, **changes))
+    return Judgement(evidence, dict.fromkeys(evidence.assignment.points, Verdict.failed("")))
 
 
 def test_of_two_runs_that_earn_nothing_the_one_that_came_further_is_reported(evidence_of):
@@ -23,29 +27,23 @@ def test_of_two_runs_that_earn_nothing_the_one_that_came_further_is_reported(evi
     first = _run(nothing, parts=None)
     further = _run(nothing, parts=None, constructed=constructed)
     furthest = _run(evidence_of(lambda case: case.expected * 0), constructed=constructed)
-    assert better_run(first, further) is further
-    assert better_run(further, furthest) is furthest
-    assert better_run(furthest, first) is furthest
-    assert better_run(first, _run(nothing, parts=None)) is first
+    assert better(first, further) is further
+    assert better(further, furthest) is furthest
+    assert better(furthest, first) is furthest
+    assert better(first, _run(nothing, parts=None)) is first
 
 
 @pytest.fixture
-def choose(assignment, cases, reading_of_nothing):
+def chosen(cases):
     """What a trial with these answers to the search case decides."""
-    runner = Runner(reading_of_nothing, assignment, cases, None, lambda case: pytest.fail("no table is needed"))
     searched = search_case(cases)
 
     def decide(answers, *, repeats):
         trial = Trial(event="trial", case=searched.spec.id, pairing={}, repeats=repeats)
         outputs = np.stack([answer(searched.expected) for answer in answers]).astype(np.float32)
-        return runner._choose(trial, {"output": outputs})
+        return choose(trial, {"output": outputs}, cases, lambda case: pytest.fail("no table is needed"))
 
     return decide
-
-
-@pytest.fixture
-def reading_of_nothing(evidence_of):
-    return evidence_of().reading
 
 
 def _noise(seed):
@@ -57,24 +55,24 @@ def _dropped(expected):
     return expected * (np.random.default_rng(1).random(expected.shape) > 0.3) / 0.7
 
 
-def test_answers_that_change_from_call_to_call_leave_the_pairing_open(choose):
+def test_answers_that_change_from_call_to_call_leave_the_pairing_open(chosen):
     answers = [_noise(seed) for seed in range(24)]
-    assert choose(answers, repeats=False) is None
+    assert chosen(answers, repeats=False) is None
 
 
-def test_right_values_behind_dropout_tell_the_pairing_for_they_are_no_noise(choose):
+def test_right_values_behind_dropout_tell_the_pairing_for_they_are_no_noise(chosen):
     answers = [_noise(seed) for seed in range(24)]
     answers[17] = _dropped
-    assert choose(answers, repeats=False) == Roles(17)
+    assert chosen(answers, repeats=False) == Roles(17)
 
 
-def test_a_state_that_is_kept_hides_the_pairing_not(choose):
+def test_a_state_that_is_kept_hides_the_pairing_not(chosen):
     answers = [_noise(seed) for seed in range(24)]
     answers[5] = lambda expected: expected + 0.01
-    assert choose(answers, repeats=False) == Roles(5)
+    assert chosen(answers, repeats=False) == Roles(5)
 
 
-def test_the_right_answer_is_chosen(choose):
+def test_the_right_answer_is_chosen(chosen):
     answers = [_noise(seed) for seed in range(24)]
     answers[3] = lambda expected: expected
-    assert choose(answers, repeats=True) == Roles(3)
+    assert chosen(answers, repeats=True) == Roles(3)

@@ -85,7 +85,7 @@ def _output(name, call=0):
 
 def test_what_was_said_is_told_of_cases_in_the_order_of_the_assignment(lists, cases):
     questions = lists[0]
-    told = questions.understood([(_output(question.name), {}) for question in questions.asked])
+    told = questions.by_case([(_output(question.name), {}) for question in questions.asked])
     first_calls = [event.case for event, _ in told if event.call == 0][: len(cases)]
     assert first_calls == [case.spec.id for case in cases]
     assert [event.call for event, _ in told].count(1) == 1
@@ -95,4 +95,4 @@ def test_a_name_that_nobody_was_asked_by_is_forged(lists, cases):
     raised = Raised(event="raised", phase="call", case=cases[0].spec.id, type="E", bases=[], message="", lines=[])
     for event in (_output(cases[0].spec.id), raised):
         with pytest.raises(RunnerOutputForged):
-            lists[0].understood([(event, {})])
+            lists[0].by_case([(event, {})])

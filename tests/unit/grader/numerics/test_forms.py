@@ -126,7 +126,7 @@ FORMS = [
 
 
 def _checked(evidence):
-    return {check.id: check for check in run_checks(evidence)}
+    return {check.id: check for check in run_checks(evidence).checks}
 
 
 def _texts(checks, language):
@@ -143,8 +143,8 @@ def test_right_numbers_in_any_form_earn_half_and_nothing_else_is_said_of_them(ca
     assert checks["equivalence"].params["form"] == codes
     assert "repair" not in checks["equivalence"].params
     assert (checks["generalisation"].code, checks["generalisation"].points) == ("same_form_on_hidden_cases", 0)
-    assert evidence.execution.explanation is None
-    found = diagnose(evidence, cases)
+    assert evidence.understanding.explanation is None
+    found = diagnose(run_checks(evidence), cases)
     assert [each.code for each in found][:1] == [checks["contract"].code]
     assert {each.confidence for each in found} == {"exact"}
     assert {each.code for each in found[1:]} <= {"missing_step"}
@@ -155,7 +155,7 @@ def test_a_mistake_is_found_behind_any_form_and_earns_what_it_leaves_right(cases
     mistake = NAMED["layers of i and f exchanged"]
     evidence = evidence_of(lambda case: shaped(replay([mistake], case)), kind=kind)
     equivalence = _checked(evidence)["equivalence"]
-    found = [each.code for each in diagnose(evidence, cases)][1:]
+    found = [each.code for each in diagnose(run_checks(evidence), cases)][1:]
     assert [code for code in found if code != "missing_step"] == ["gates_swapped_if"]
     assert (equivalence.code, equivalence.points) == ("wrong_values_and_form", 15)
     assert equivalence.params["right"] == ["g", "o", "recurrence"]
@@ -194,7 +194,7 @@ def test_a_loop_that_skips_steps_earns_what_its_cell_is_worth(cases, evidence_of
         evidence = evidence_of(lambda case, m=mistakes: shaped(_looped(case, m, start, stride)))
         check = _checked(evidence)["equivalence"]
         assert (check.code, check.points) == ("wrong_values_and_form", points)
-        told = [each.code for each in diagnose(evidence, cases)]
+        told = [each.code for each in diagnose(run_checks(evidence), cases)]
         assert [code, *(mistake.code for mistake in mistakes)] == told[-1 - len(mistakes) :]
 
 
@@ -233,8 +233,7 @@ def test_the_same_numbers_as_float32_were_rounded_somewhere(evidence_of):
 )
 def test_what_a_shape_alone_says_is_likely_and_no_more(cases, evidence_of, respond, code):
     evidence = evidence_of(respond)
-    run_checks(evidence)
-    assert [(each.code, each.confidence) for each in diagnose(evidence, cases)] == [(code, "likely")]
+    assert [(each.code, each.confidence) for each in diagnose(run_checks(evidence), cases)] == [(code, "likely")]
 
 
 @pytest.mark.parametrize(
@@ -247,8 +246,7 @@ def test_what_a_shape_alone_says_is_likely_and_no_more(cases, evidence_of, respo
 )
 def test_which_step_was_returned_is_told_by_the_numbers(cases, evidence_of, shaped, code):
     evidence = evidence_of(lambda case: shaped(case.expected))
-    run_checks(evidence)
-    assert [(each.code, each.confidence) for each in diagnose(evidence, cases)] == [(code, "exact")]
+    assert [(each.code, each.confidence) for each in diagnose(run_checks(evidence), cases)] == [(code, "exact")]
 
 
 def test_wrong_numbers_on_other_inputs_are_told_behind_a_form(cases, evidence_of):
@@ -275,7 +273,7 @@ def test_a_right_last_step_beside_a_wrong_sequence_is_not_the_answer(cases, evid
     evidence = evidence_of(respond, kind="tuple")
     checks = _checked(evidence)
     assert checks["equivalence"].code == "wrong_values_and_form"
-    assert [each.code for each in diagnose(evidence, cases)] == ["returns_tuple", "scaled"]
+    assert [each.code for each in diagnose(run_checks(evidence), cases)] == ["returns_tuple", "scaled"]
 
 
 def test_random_numbers_are_right_in_no_form(evidence_of):

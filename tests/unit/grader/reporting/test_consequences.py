@@ -20,9 +20,9 @@ def _mistake(code):
 
 
 def _causes(evidence, cases):
-    checks = run_checks(evidence)
-    shown = with_causes(checks, diagnose(evidence, cases), evidence, cases)
-    assert [check.id for check in shown] == [check.id for check in checks]
+    judgement = run_checks(evidence)
+    shown = with_causes(judgement, diagnose(judgement, cases), cases)
+    assert [check.id for check in shown] == [check.id for check in judgement.checks]
     return {check.id: check.params["follows_from"] for check in shown if "follows_from" in check.params}
 
 
@@ -35,7 +35,7 @@ def without_output_gate(evidence_of):
     def make(*unreached: str):
         reach = {"cell.fcXI.kernel (kernel I)": 0.5, **dict.fromkeys(unreached)}
         gradients = Gradients(event="gradients", case="other_shape", reach=reach, first_timestep=0.1)
-        return replace(evidence, execution=replace(evidence.execution, gradients=gradients), verdicts={})
+        return replace(evidence, understanding=replace(evidence.understanding, gradients=gradients))
 
     return make
 
@@ -81,8 +81,9 @@ def test_what_follows_from_a_step_that_is_left_out_is_not_laid_on_the_formulas(e
     gradients = Gradients(
         event="gradients", case="other_shape", reach={"cell.fcXO.kernel (kernel O)": 0.1}, first_timestep=None
     )
-    evidence = replace(evidence, execution=replace(evidence.execution, gradients=gradients), verdicts={})
-    shown = with_causes(run_checks(evidence), diagnose(evidence, cases), evidence, cases)
+    evidence = replace(evidence, understanding=replace(evidence.understanding, gradients=gradients))
+    judgement = run_checks(evidence)
+    shown = with_causes(judgement, diagnose(judgement, cases), cases)
     told = {check.id: (check.params.get("follows_from"), check.params.get("follows_also")) for check in shown}
     assert told["generalisation"] == ("missing_step", ["gates_swapped_if"])
     assert told["trainability"] == ("missing_step", None)
@@ -97,8 +98,8 @@ def test_other_inputs_of_an_answer_that_lacks_steps_are_no_news(evidence_of, cas
 def test_two_mistakes_are_both_named_as_the_cause(evidence_of, cases):
     mistakes = _mistake("no_tanh_output"), _mistake("sigmoid_candidate")
     evidence = evidence_of(lambda case: replay(mistakes, case))
-    checks = run_checks(evidence)
-    told = with_causes(checks, diagnose(evidence, cases), evidence, cases)
+    judgement = run_checks(evidence)
+    told = with_causes(judgement, diagnose(judgement, cases), cases)
     check = next(check for check in told if check.id == "generalisation")
     assert {check.params["follows_from"], *check.params["follows_also"]} == {"no_tanh_output", "sigmoid_candidate"}
 
@@ -108,12 +109,12 @@ def test_an_answer_that_changes_is_not_told_so_beside_the_reason(evidence_of, ca
     evidence = evidence_of(lambda case: case.expected * (dropped.random(case.expected.shape) > 0.2) / 0.8)
     again = evidence_of(lambda case: case.expected * (dropped.random(case.expected.shape) > 0.2) / 0.8)
     execution = replace(evidence.execution, repeats={"exercise": again.execution.answers["exercise"]})
-    evidence = replace(evidence, execution=replace(execution, explanation=None), verdicts={})
-    checks = run_checks(evidence)
-    found = diagnose(evidence, cases)
+    evidence = replace(evidence, execution=execution, understanding=replace(evidence.understanding, explanation=None))
+    judgement = run_checks(evidence)
+    found = diagnose(judgement, cases)
     assert [diagnosis.code for diagnosis in found] == ["dropout_active"]
-    shown = with_causes(checks, found, evidence, cases)
-    before, after = (next(check for check in each if check.id == "equivalence") for each in (checks, shown))
+    shown = with_causes(judgement, found, cases)
+    before, after = (next(check for check in each if check.id == "equivalence") for each in (judgement.checks, shown))
     assert before.params["changes"]
     assert "changes" not in after.params
 
@@ -132,7 +133,7 @@ def test_weights_that_a_mistake_makes_idle_get_no_gradient_for_that_reason(evide
     evidence = evidence_of(lambda case: replay((mistake,), case))
     reach = {"fcXI (kernel I)": 0.5, **dict.fromkeys(unreached)}
     gradients = Gradients(event="gradients", case="other_shape", reach=reach, first_timestep=0.1)
-    evidence = replace(evidence, execution=replace(evidence.execution, gradients=gradients), verdicts={})
+    evidence = replace(evidence, understanding=replace(evidence.understanding, gradients=gradients))
     assert _causes(evidence, cases).get("trainability") == cause
 
 
@@ -141,11 +142,11 @@ def test_no_known_mistake_is_not_said_beside_one(evidence_of, cases):
     answer = evidence.execution.answers["exercise"]
     two = replace(answer, output=answer.output.model_copy(update={"kernels": 4, "recurrent_kernels": 12}))
     answers = {**evidence.execution.answers, "exercise": two}
-    evidence = replace(evidence, execution=replace(evidence.execution, answers=answers), verdicts={})
-    checks = run_checks(evidence)
-    found = diagnose(evidence, cases)
+    evidence = replace(evidence, execution=replace(evidence.execution, answers=answers))
+    judgement = run_checks(evidence)
+    found = diagnose(judgement, cases)
     assert [diagnosis.code for diagnosis in found] == ["two_layers"]
-    shown = with_causes(checks, found, evidence, cases)
-    before, after = (next(check for check in each if check.id == "equivalence") for each in (checks, shown))
+    shown = with_causes(judgement, found, cases)
+    before, after = (next(check for check in each if check.id == "equivalence") for each in (judgement.checks, shown))
     assert before.params["unexplained"]
     assert after.params.keys().isdisjoint({"unexplained", "wrong"})

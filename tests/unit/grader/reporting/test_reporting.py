@@ -34,14 +34,18 @@ def test_an_answer_that_takes_most_of_its_time_is_called_slow(evidence_of, cases
 
 
 def _report(evidence, cases):
+    return _report_on(run_checks(evidence), cases)
+
+
+def _report_on(judgement, cases):
     stages = Stages(None)
     stages.begin("checking")
-    return report_on(Submission("lstm.py", b""), evidence, run_checks(evidence), cases, stages, artefacts=None)
+    return report_on(Submission("lstm.py", b""), judgement, cases, stages, artefacts=None)
 
 
 def _with_parts(evidence, **changes):
     parts = evidence.execution.parts.model_copy(update=changes)
-    return replace(evidence, execution=replace(evidence.execution, parts=parts), verdicts={})
+    return replace(evidence, execution=replace(evidence.execution, parts=parts))
 
 
 def test_numbers_of_weights_that_were_never_copied_are_not_shown(evidence_of, cases):
@@ -88,7 +92,7 @@ def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(ev
     message = "<tf.Tensor 'mul_2:0' shape=(2, 32)> is out of scope and cannot be used here. Use return values."
     raised = Raised(event="raised", phase="build", case=None, type="TypeError", bases=[], message=message, lines=[])
     first = replace(first, execution=replace(first.execution, raised=(raised,)))
-    report = _report(replace(evidence_of(lambda case: case.expected), instead_of=first), cases)
+    report = _report_on(replace(run_checks(evidence_of(lambda case: case.expected)), instead_of=first), cases)
     assert [(advisory.code, advisory.params) for advisory in report.advisories] == [
         ("keras_generation_used", {"generation": "3", "variant": "scope"})
     ]
@@ -105,7 +109,7 @@ def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(ev
 def test_weights_without_a_gradient_are_named_unless_it_is_all_of_them(evidence_of, cases, reach, params):
     evidence = evidence_of(lambda case: case.expected)
     gradients = Gradients(event="gradients", case="exercise", reach=reach, first_timestep=0.1)
-    report = _report(replace(evidence, execution=replace(evidence.execution, gradients=gradients)), cases)
+    report = _report(replace(evidence, understanding=replace(evidence.understanding, gradients=gradients)), cases)
     assert [check.params for check in report.checks if check.code == "gradient_missing"] == [params]
 
 

@@ -1,0 +1,107 @@
+"""One child's answer to its questions: bytes from the box, as events and answers that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self, TypeVar
+
+from grader.errors import RunnerOutputForged, RunnerOutputInvalid
+from grader.execution.answers import Answer, items_of
+from grader.execution.questions import Questions, Told
+from grader.sandbox import Outcome, protocol
+from grader.sandbox.protocol import CaseOutput, ClassFound, Constructed, Event, Parts, Raised, Trial
+from reference import Case
+
+T = TypeVar("T", bound=Event)
+
+
+@dataclass(frozen=True)
+class ClassRun:
+    """The events of one child that ran the class. Names of questions are ids of cases in here."""
+
+    outcome: Outcome
+    complete: bool = False
+    garbled: str | None = None
+    forged: bool = False  # garbled by somebody who knew the form
+    events: tuple[Told, ...] = ()
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    repeats: Mapping[str, Answer] = field(default_factory=dict)
+    others: tuple[tuple[Case, Answer], ...] = ()
+    probed: Mapping[str, Answer] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, outcome: Outcome, questions: Questions, exercise: str) -> Self:
+        """Read the bytes of a child.
+
+        Args:
+            exercise: id of the exercise's own case.
+        """
+        by_itself = outcome.killed_for is None and outcome.exit_code >= 0
+        try:
+            said, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
+            events = questions.by_case(said)
+            answers = dict(_answers(events, call=0, asked=questions.all_cases))
+            repeats = dict(_answers(events, call=1, asked=questions.cases))
+            if complete:
+                _refuse_silence(events, questions)
+        except RunnerOutputInvalid as exc:
+            return cls(outcome, garbled=str(exc), forged=isinstance(exc, RunnerOutputForged))
+        if exercise in repeats:  # asked because the answer to the smallest case was unusable
+            repeats = {exercise: repeats[exercise]}
+        ids = {case.spec.id for case in questions.cases}
+        return cls(
+            outcome,
+            complete,
+            events=tuple(events),
+            answers={id: answer for id, answer in answers.items() if id in ids},
+            repeats=repeats,
+            others=tuple((case, answers[case.spec.id]) for case in questions.others if case.spec.id in answers),
+            probed={
+                probe.case.spec.id: answers[probe.case.spec.id]
+                for probe in questions.probes
+                if probe.case.spec.id in answers
+            },
+        )
+
+    def select(self, kind: type[T]) -> list[T]:
+        """Return the events of one kind, in order."""
+        return protocol.select(self.events, kind)
+
+    @property
+    def takes_joined(self) -> bool:
+        """Return whether weights take x and h joined, in an order that only numbers settle."""
+        return any(role.startswith("fcXH") for parts in self.select(Parts) for role in parts.roles)
+
+    @property
+    def trial(self) -> tuple[Trial, protocol.Arrays] | None:
+        """Return the answers under each reading of the weights, where names do not tell which weight is which."""
+        return next(((event, arrays) for event, arrays in self.events if isinstance(event, Trial)), None)
+
+
+def _answers(events: Iterable[Told], *, call: int, asked: Sequence[Case]) -> Iterable[tuple[str, Answer]]:
+    """Check the answers' cases. Raises: RunnerOutputForged: a case was not asked, or was answered too often."""
+    # A case is answered twice only when a fresh model replaces a reused one.
+    may_answer = {case.spec.id: True for case in asked}
+    for event, arrays in events:
+        if isinstance(event, CaseOutput) and event.call == call:
+            if not may_answer.get(event.case, False):
+                raise RunnerOutputForged(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
+            may_answer[event.case] = event.reused
+            yield event.case, Answer(event, arrays.get("output"), items_of(arrays, event.inside))
+
+
+def _refuse_silence(events: Sequence[Told], questions: Questions) -> None:
+    """Check that answers came. Raises: RunnerOutputForged: a question that the driver never skips has none."""
+    told = {event.case for event, _ in events if isinstance(event, CaseOutput | Raised)}
+    kinds = {type(event): event for event, _ in events}
+    found, parts = kinds.get(ClassFound), kinds.get(Parts)
+    # Where it is unknown which weight is which, answers wait for a trial.
+    if Trial in kinds or (parts is not None and parts.candidates > 1):
+        return
+    must = questions.of_the_main_model() if Constructed in kinds else []
+    if found is not None and found.is_class:
+        must.append(next(question for question in questions.asked if question.main))
+    for question in must:
+        if question.case.spec.id not in told:
+            raise RunnerOutputForged("the box said that it had ended before it was asked everything")
