@@ -14,7 +14,7 @@ import reference
 OURS = (Path(__file__).parent, Path(reference.__path__[0]))
 #: They read submissions and compute the expected answers. TensorFlow and Keras have their own place in
 #: a report.
-LIBRARIES = ("ipython", "nbformat", "numpy")
+LIBRARIES = ("ipython", "numpy")
 
 
 @functools.cache

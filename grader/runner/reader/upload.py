@@ -41,9 +41,9 @@ REQUEST_HEADER = struct.Struct("<II")
 
 def preload(_kind: str) -> dict[str, str]:
     """Import and warm everything that reading uses. Called in the warm process that forks for every upload."""
-    old = {"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": "%time x = 1\n!ls\nx?"}]}]}
-    read(json.dumps(old).encode(), "warm.ipynb", {})
-    return {"ipython": version("ipython"), "nbformat": version("nbformat")}
+    notebook = {"cells": [{"cell_type": "code", "source": "%time x = 1\n!ls\nx?"}]}
+    read(json.dumps(notebook).encode(), "warm.ipynb", {})
+    return {"ipython": version("ipython")}
 
 
 def main(request_fd: int) -> None:

@@ -135,7 +135,7 @@ def test_a_source_may_be_text_or_lines_with_or_without_their_ends(read, source: 
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
-def test_notebooks_of_old_formats_are_converted(read, version: int) -> None:
+def test_notebooks_of_old_formats_are_read(read, version: int) -> None:
     key = "code" if version == 1 else "input"
     cells = [{"cell_type": "code", key: "a = 1", "language": "python", "outputs": [{"data": {}}]}]
     cells += [{"cell_type": "heading", "source": "x", "level": 1}, {"cell_type": "code", key: [CLASS], "outputs": []}]
@@ -190,7 +190,7 @@ def test_an_empty_notebook_is_an_empty_file(read) -> None:
     assert read(notebook("", " \n"), "a.ipynb")["error"]["code"] == "empty_file"
 
 
-@pytest.mark.parametrize(("kind", "place"), [("markdown", "markdown"), ("raw", "raw")])
+@pytest.mark.parametrize(("kind", "place"), [("markdown", "markdown"), ("text", "markdown"), ("raw", "raw")])
 def test_a_class_outside_code_cells_is_missing_and_its_place_named(read, kind: str, place: str) -> None:
     text = json.dumps({"nbformat": 4, "cells": [{"cell_type": kind, "source": CLASS}]})
     assert read(text, "a.ipynb")["error"]["params"] == {"found_in": place}
