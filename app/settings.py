@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from app.storage.engines import database_url
 from grader.sandbox import CAN_BE_MISSING, DeviceChoice
-from grader.sandbox.cores import available_cores
+from grader.sandbox.host.cores import available_cores
 
 ENV_PREFIX = "LSTM_GRADER_"
 # The characters of a bearer token (RFC 6750), and enough of them that nobody can guess it.

@@ -17,7 +17,8 @@ from grader.assignment import Assignment, load_assignments
 from grader.numerics.comparison import compare
 from grader.pipeline import grade
 from grader.report.model import Status
-from grader.sandbox import Device, DeviceChoice, ForkSandbox, Kind, cgroups, choose_device
+from grader.sandbox import Device, DeviceChoice, ForkSandbox, Kind, choose_device
+from grader.sandbox.host import cgroups
 from grader.selftest import correct_submission
 from grader.shell import (
     GRADED,

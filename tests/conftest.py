@@ -22,7 +22,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from grader.sandbox import choose_device
-from grader.sandbox.cores import available_cores
+from grader.sandbox.host.cores import available_cores
 from reference import Case, CaseSpec, ReferenceStore
 from reference.cases import specs_to_json
 from tests.postgresql import PostgreSQL, running_postgresql

@@ -1,7 +1,7 @@
 """The trusted half of the wall: starts the warm processes, sends them requests, and reads bytes back."""
 
 from grader.sandbox.budget import BudgetedSandbox
-from grader.sandbox.device import DEVICE_CHOICES, Device, DeviceChoice, choose_device
+from grader.sandbox.host.device import DEVICE_CHOICES, Device, DeviceChoice, choose_device
 from grader.sandbox.in_memory import InMemorySandbox
 from grader.sandbox.launcher import CAN_BE_MISSING, ForkSandbox
 from grader.sandbox.limits import Limits

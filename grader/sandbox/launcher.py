@@ -11,13 +11,13 @@ from types import TracebackType
 
 from grader.errors import RunLost, SandboxClosed, SandboxStartFailed
 from grader.sandbox import namespaces
-from grader.sandbox.cores import available_cores
-from grader.sandbox.device import CPU, Device, DeviceChoice, choose_device
+from grader.sandbox.host.cores import available_cores
+from grader.sandbox.host.device import CPU, Device, DeviceChoice, choose_device
+from grader.sandbox.host.users import UserPool
 from grader.sandbox.limits import Limits
 from grader.sandbox.namespaces import find_ring, without_ring
 from grader.sandbox.outcome import Kind, Mechanism, Outcome, Use
 from grader.sandbox.run_folder import SandboxFolder, run_folder
-from grader.sandbox.users import UserPool
 from grader.sandbox.warm_process import Zygote
 
 logger = logging.getLogger(__name__)

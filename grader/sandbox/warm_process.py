@@ -25,7 +25,7 @@ from typing import IO
 
 from grader.errors import RunLost, SandboxError, SandboxStartFailed, SandboxUnavailable
 from grader.sandbox import namespaces, protocol
-from grader.sandbox.device import CPU, Device
+from grader.sandbox.host.device import CPU, Device
 from grader.sandbox.limits import Limits
 from grader.sandbox.namespaces import RUNNER, Ring
 from grader.sandbox.outcome import Kind, Mechanism, Outcome

@@ -18,7 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from grader import Report, Status, Submission, grade, load_assignments
 from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
-from grader.sandbox.cores import available_cores
+from grader.sandbox.host.cores import available_cores
 from grader.sandbox.namespaces import RUNNER
 from reference import ReferenceStore
 from reference.cases import cases_to_arrays

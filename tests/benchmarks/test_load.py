@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from grader.sandbox.cores import available_cores
+from grader.sandbox.host.cores import available_cores
 from tests.acceptance.installation import CORRECT, NO_CLASS, Installation, wait_until
 from tests.benchmarks.clients import Client, arriving, at_once, watching
 from tests.postgresql import PostgreSQL

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.settings import Settings, unknown_variables
-from grader.sandbox.cores import available_cores
+from grader.sandbox.host.cores import available_cores
 
 
 def test_defaults_need_nothing_and_are_not_open_to_the_network() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.sandbox.cgroups import describe
+from grader.sandbox.host.cgroups import describe
 
 V2 = "31 24 0:27 {top} /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate"
 HYBRID = "41 30 0:33 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw"

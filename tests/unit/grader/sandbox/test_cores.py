@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.sandbox.cores import available_cores
+from grader.sandbox.host.cores import available_cores
 
 
 @pytest.fixture(autouse=True)

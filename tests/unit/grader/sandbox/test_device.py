@@ -9,7 +9,7 @@ import pytest
 
 from grader.errors import SandboxUnavailable
 from grader.sandbox import Device, Limits, choose_device
-from grader.sandbox.device import CUDA_ENVIRONMENT
+from grader.sandbox.host.device import CUDA_ENVIRONMENT
 
 BUILD_INFO = "build_info = collections.OrderedDict([('cpu_compiler', 'clang'), ('is_cuda_build', {}), ('x', False)])\n"
 

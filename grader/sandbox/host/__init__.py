@@ -1,0 +1,1 @@
+"""Finds out what the machine offers: cores, user ids, control groups, a GPU."""
