@@ -15,7 +15,7 @@ import hashlib
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from grader.errors import RunnerOutputForged
 from grader.numerics.backpropagation import factors
 from grader.sandbox.protocol import Arrays, CaseOutput, Gradients, Raised, Trial
 from reference import Case, probes, search_case
+
+if TYPE_CHECKING:
+    from asked import Question as BoxQuestion  # grader/runner/asked.py: what the box expects
 
 SIZES = ("batch", "timesteps", "features", "units")
 # A number known to the tolerance takes two bytes that no compression shortens. Half of that is reason enough to ask.
@@ -52,11 +55,19 @@ class Question:
     main: bool = False
     follows: str | None = None
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> BoxQuestion:
+        spec = self.case.spec
         return {
             "id": self.name,
-            **{name: getattr(self.case.spec, name) for name in SIZES},
-            **{name: getattr(self, name) for name in ("fresh", "trial", "measure", "main", "follows")},
+            "batch": spec.batch,
+            "timesteps": spec.timesteps,
+            "features": spec.features,
+            "units": spec.units,
+            "fresh": self.fresh,
+            "trial": self.trial,
+            "measure": self.measure,
+            "main": self.main,
+            "follows": self.follows,
         }
 
     def arrays(self) -> Arrays:
@@ -97,12 +108,6 @@ class Questions:
         """Return the questions that are asked even if others fail."""
         main = next(question for question in self.asked if question.main)
         return [question for question in self.asked if not question.follows and _model(question) == _model(main)]
-
-    def body(self) -> dict[str, Any]:
-        return {
-            "questions": [question.body() for question in self.asked],
-            "probes": [probe.body() for probe in self.probes],
-        }
 
     def arrays(self) -> Arrays:
         found: Arrays = {}

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
@@ -20,6 +20,9 @@ from grader.sandbox import Kind, Sandbox
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.submission import Submission
+
+if TYPE_CHECKING:
+    from asked import UploadRequest  # grader/runner/asked.py: what the box expects
 
 # In characters. The class of the exercise takes half of this, with its cell as the course gives it.
 LEAST_CODE = 3000
@@ -149,7 +152,7 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
         SandboxError: the box failed.
     """
     sizes = assignment.cases[0]
-    canonical: dict[str, JsonValue] = {
+    canonical = {
         "batch": sizes.batch,
         "timesteps": sizes.timesteps,
         "features": sizes.features,
@@ -158,8 +161,8 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
     if len(submission.content) > assignment.upload.upload_bytes:
         limit = assignment.upload.upload_bytes
         return _failed("file_too_large", {"bytes": len(submission.content), "limit_bytes": limit})
-    request = encode({"filename": submission.filename, "canonical": canonical, "bytes": len(submission.content)})
-    outcome = sandbox.run(Kind.READER, request + submission.content, READER_LIMITS)
+    body: UploadRequest = {"filename": submission.filename, "canonical": canonical}
+    outcome = sandbox.run(Kind.READER, encode(body) + submission.content, READER_LIMITS)
     if outcome.killed_for or outcome.exit_code != 0:
         # Reading is linear in the file's size: only a file made to be slow or huge ends here.
         return _failed("too_complex", {"reason": outcome.killed_for or f"exit code {outcome.exit_code}"})

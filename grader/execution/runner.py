@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from grader.assignment import Assignment
 from grader.execution.answers import Answer
@@ -21,6 +21,9 @@ from grader.numerics.explanation import explain
 from grader.sandbox import Kind, Sandbox, protocol
 from reference import Case, search_case
 from reference.misconceptions import Table
+
+if TYPE_CHECKING:
+    from asked import ClassRequest  # grader/runner/asked.py: what the box expects
 
 # At most this many ways to construct a class are tried by their numbers.
 MOST_CONSTRUCTIONS = 4
@@ -160,21 +163,22 @@ class Runner:
 
     def _request(self, setup: _Setup, questions: Questions) -> bytes:
         reading, assignment = self._reading, self._assignment
-        body = {
+        body: ClassRequest = {
             "task": "class",
             "source": reading.source,
             "statements": [index for index, statement in enumerate(reading.statements) if statement.run],
             "statement_seconds": assignment.upload.statement_seconds,
             "canonical": {name: getattr(assignment.cases[0], name) for name in SIZES},
-            "call_site": reading.call_site.model_dump() if reading.call_site else None,
+            "call_site": {"args": site.args, "kwargs": site.kwargs} if (site := reading.call_site) else None,
             "unpack_names": reading.unpack_names,
             "candidate": setup.roles.candidate,
-            "pairing": dict(setup.roles.pairing),
+            "pairing": {str(weight): order for weight, order in setup.roles.pairing.items()},
             "joined": setup.roles.joined,
             "plans_passed_over": setup.plans_passed_over,
             "prepared": self._prepared,
             "only_computes": reading.only_computes,
-            **questions.body(),
+            "questions": [question.body() for question in questions.asked],
+            "probes": [probe.body() for probe in questions.probes],
         }
         return protocol.encode(body, questions.arrays())
 

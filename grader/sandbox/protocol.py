@@ -12,7 +12,7 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
@@ -285,7 +285,7 @@ MAX_EVENTS: dict[type[Event], int] = {
 }
 
 
-def encode(body: dict[str, Any], arrays: Arrays | None = None) -> bytes:
+def encode(body: Mapping[str, object], arrays: Arrays | None = None) -> bytes:
     """Encode one frame."""
     text = json.dumps(body).encode()
     block = safetensors.numpy.save(arrays) if arrays else b""

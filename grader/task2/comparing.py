@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from grader.report.model import Params
 from grader.sandbox.protocol import Called
@@ -35,6 +35,9 @@ from grader.task2.differences import (
 )
 from grader.task2.finding import Finding
 from grader.task2.runs import NotebookRun, Spoils
+
+if TYPE_CHECKING:
+    from asked import Spoil  # grader/runner/asked.py: what the box expects
 
 Ask = Callable[[Spoils], NotebookRun]
 
@@ -86,11 +89,11 @@ class _Comparison:
 
     @cached_property
     def _student_spoiled(self) -> NotebookRun | None:
-        return self._spoiled(self._copied(self._student), by="shift", amount=SHIFT)
+        return self._spoiled(self._copied(self._student), {"by": "shift", "amount": SHIFT})
 
     @cached_property
     def _keras_spoiled(self) -> NotebookRun | None:
-        return self._spoiled(self._copied(self._keras), by="pattern", amount=1.0)
+        return self._spoiled(self._copied(self._keras), {"by": "pattern", "amount": 1.0})
 
     def _ask(self, spoils: Spoils) -> NotebookRun:
         key = repr(sorted((call, sorted(spoil.items())) for call, spoil in spoils.items()))
@@ -98,13 +101,13 @@ class _Comparison:
             self._asked[key] = self._ask_box(spoils)
         return self._asked[key]
 
-    def _spoiled(self, calls: Iterable[Called], **spoil: Any) -> NotebookRun | None:
+    def _spoiled(self, calls: Iterable[Called], spoil: Spoil) -> NotebookRun | None:
         spoils = {call.call: spoil for call in calls}
         return self._ask(spoils) if spoils else None
 
     def _made_equal(self) -> NotebookRun | None:
         keras = self._pair.keras if self._pair else self._keras[0].model
-        return self._spoiled(self._copied(self._student), by="keras", amount=0.0, model=keras)
+        return self._spoiled(self._copied(self._student), {"by": "keras", "amount": 0.0, "model": keras})
 
     # --- a comparison that is real ---------------------------------------------------------------------------
 
@@ -143,7 +146,7 @@ class _Comparison:
 
     def _never_negative(self, places: set[Place]) -> set[Place]:
         """Return the places whose number stays positive when the student's answer errs in the other direction."""
-        other_sign = self._spoiled(self._copied(self._student), by="shift", amount=-SHIFT)
+        other_sign = self._spoiled(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
         if other_sign is None:
             return set()
         numbers = {place: numbers_in(other_sign.by_place.get(place)) for place in places}
@@ -154,7 +157,7 @@ class _Comparison:
         difference. Then the worst of them is the same for errors and for their opposites, most of which have one sign.
         """
         found = [measure for numbers in measures.values() for measure in numbers]
-        reverse = self._spoiled(self._copied(self._keras), by="pattern", amount=-1.0)
+        reverse = self._spoiled(self._copied(self._keras), {"by": "pattern", "amount": -1.0})
         if len(found) < 2 or reverse is None or any(abs(measure[0]) > SMALL for measure in found):
             return False
         of_student, of_keras = (max(abs(measure[n]) for measure in found) for n in (1, 2))
@@ -163,7 +166,7 @@ class _Comparison:
 
     def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Finding | None:
         """Judge whether a yes or no that depends on both answers sees errors of either sign."""
-        other_sign = self._spoiled(self._copied(self._student), by="shift", amount=-SHIFT)
+        other_sign = self._spoiled(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
         by_other = places_moved(base, other_sign) if other_sign is not None else set()
         if by_keras & by_student & by_other:
             return Finding(True, details={"seen": "verdict"})
@@ -260,7 +263,7 @@ class _Comparison:
         """Report that one of the two models was not called, or neither was."""
         calls = self._keras or self._student
         if len(calls) > 1:
-            alike = self._spoiled(calls, by="shift", amount=SHIFT)
+            alike = self._spoiled(calls, {"by": "shift", "amount": SHIFT})
             if itself := self._compared_with_itself(self._unlike(calls), alike):
                 return Finding(False, "t2_self_compare", self._where(itself))
         return self._by_source() if calls else Finding(False, "comparison_not_found")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,14 @@ from grader.execution.reading import Reading, Use
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import Called, Shown, StatementFailed
 
+if TYPE_CHECKING:
+    from asked import NotebookRequest, Spoil  # grader/runner/asked.py: what the box expects
+
 Array = NDArray[np.floating]
 #: The weights of one model by their Keras names; a student's model has NaN where it has none.
 ModelWeights = dict[str, Array]
 #: Ways to spoil answers, by the number of the call.
-Spoils = Mapping[int, Mapping[str, Any]]
+Spoils = Mapping[int, "Spoil"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class NotebookRunner:
             SandboxError: the box failed.
         """
         reading, case = self._reading, self._assignment.cases[0]
-        body = {
+        body: NotebookRequest = {
             "task": "notebook",
             "source": reading.source,
             "statements": [use.statement for use in reading.uses],
@@ -105,12 +108,12 @@ class NotebookRunner:
             "canonical": {name: getattr(case, name) for name in ("batch", "timesteps", "features", "units")},
             "unpack_names": reading.unpack_names,
             "candidate": self._roles.candidate,
-            "pairing": dict(self._roles.pairing),
+            "pairing": {str(weight): order for weight, order in self._roles.pairing.items()},
             "joined": self._roles.joined,
             "supply_layer": not any("keras" in use.sides for use in reading.uses),
             "prepared": self._prepared,
             "only_computes": reading.only_computes,
-            "spoils": {str(call): dict(spoil) for call, spoil in (spoils or {}).items()},
+            "spoils": {str(call): spoil for call, spoil in (spoils or {}).items()},
         }
         outcome = self._sandbox.run(self._kind, protocol.encode(body), self._assignment.limits)
         return self._gather(outcome)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from frames import Channel
+from channel import Channel
 
 from driver.student.observations import MAX_NAME, text_of
 from driver.student.student_module import student_frames

@@ -14,15 +14,17 @@ from __future__ import annotations
 import ast
 import contextlib
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lockdown
 import numpy as np
+import safetensors.numpy
 import tensorflow as tf
-from frames import Channel, decode
+from asked import ClassRequest, NotebookRequest, Question, Sizes
+from channel import Channel
+from frames import read_request
 
 from driver import warming
 from driver.built_in import copies, no_recurrence
@@ -44,7 +46,6 @@ from driver.weights.leaves import Leaf, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
 from driver.weights.weight_shapes import count_gates, gaps
 
-Sizes = dict[str, int]
 SEED = 20
 # A notebook that loops over something missing may have thousands; nobody reads that many.
 MOST_FAILURES_TOLD = 100
@@ -59,9 +60,8 @@ preload = warming.preload
 
 def main(request_fd: int) -> None:
     """Answer the request on `request_fd`. Runs in the child, behind the lockdown."""
-    size = os.fstat(request_fd).st_size
-    request, arrays = decode(os.pread(request_fd, size, 0))
-    os.close(request_fd)
+    request: ClassRequest | NotebookRequest
+    request, block = read_request(request_fd)
     own_warnings.show_only_own()
     if not request["prepared"]:
         plain_dense.uninstall()
@@ -69,11 +69,16 @@ def main(request_fd: int) -> None:
     if request["task"] == "notebook":
         notebook_run.run(request, Channel(lockdown.RESULT))
     else:
-        Driver(request, arrays, Channel(lockdown.RESULT)).run()
+        Driver(request, safetensors.numpy.load(block), Channel(lockdown.RESULT)).run()
 
 
-def _sizes(case: dict[str, Any]) -> Sizes:
-    return {name: case[name] for name in ("batch", "timesteps", "features", "units")}
+def _sizes(case: Question) -> Sizes:
+    return {
+        "batch": case["batch"],
+        "timesteps": case["timesteps"],
+        "features": case["features"],
+        "units": case["units"],
+    }
 
 
 def _found(leaves: list[Leaf]) -> list[str]:
@@ -108,18 +113,18 @@ class Driver:
     A question that `follows` another goes to the model that answered that one, and to no other.
     """
 
-    def __init__(self, request: dict[str, Any], arrays: dict[str, np.ndarray], channel: Channel) -> None:
+    def __init__(self, request: ClassRequest, arrays: dict[str, np.ndarray], channel: Channel) -> None:
         self._request = request
         self._arrays = arrays
         self._channel = channel
         self._models: dict[tuple[int, int], Built] = {}
         # The exercise's own question, and the model built for it, until that model is called.
-        self._main: dict[str, Any] = next(question for question in request["questions"] if question["main"])
+        self._main = next(question for question in request["questions"] if question["main"])
         self._unused: Built | None = None
         # The model that answered each question.
         self._answered: dict[str, Built] = {}
         # Cases answered with a wrong shape by a model that had seen another shape.
-        self._doubtful: list[dict[str, Any]] = []
+        self._doubtful: list[Question] = []
         self._shape_right = self._fresh_shape_right = False
         self._measured = False
         # A recorded call with a wrong shape: its gradients are taken when there are no better ones.
@@ -212,7 +217,7 @@ class Driver:
             self._tell_gaps(_sizes(main))
         return True
 
-    def _look_for_hard_coded_size(self, case: dict[str, Any]) -> None:
+    def _look_for_hard_coded_size(self, case: Question) -> None:
         sizes = _sizes(case) | {"timesteps": 1}
         self._module.follow(sizes)
         found = self._builder.size_that_works(sizes, self._input(case)[:, :1])
@@ -228,21 +233,21 @@ class Driver:
         """
         if self._fresh_shape_right:
             for case in self._doubtful:
-                self._ask_once_more({**case, "fresh": True})
-        exercise = {**self._main, "fresh": False, "again": True}
+                self._ask_once_more({**case, "fresh": True}, call=0)
+        exercise: Question = {**self._main, "fresh": False}
         ambiguous = any(len(built.candidates) > 1 for built in self._models.values())
         if ambiguous and self._request["candidate"] is None and not self._tried:
-            self._ask_once_more({**exercise, "trial": True})
+            self._ask_once_more({**exercise, "trial": True}, call=1)
         measured = any(case["measure"] for case in self._request["questions"])
         if measured and not self._measured and self._models:
             if self._recorded is not None and not self._shape_right:
                 self._differentiate(self._recorded)
             else:
-                self._ask_once_more({**exercise, "measure": True})
+                self._ask_once_more({**exercise, "measure": True}, call=1)
 
-    def _ask_once_more(self, question: dict[str, Any]) -> None:
+    def _ask_once_more(self, question: Question, *, call: int) -> None:
         with contextlib.suppress(Failed):
-            self._ask(question)
+            self._ask(question, call)
 
     def _probe(self) -> None:
         """Put short questions to a built model. They are our idea, not the exercise's: exceptions are dropped."""
@@ -258,27 +263,27 @@ class Driver:
             except BaseException:
                 return
 
-    def _ask(self, case: dict[str, Any]) -> None:
+    def _ask(self, case: Question, call: int = 0) -> None:
         sizes, x = _sizes(case), self._input(case)
         if case["follows"] is not None:
             if case["follows"] in self._answered:
                 # It has been called on the same shape before, so an exception now comes from the state that call left
                 # behind.
                 built = replace(self._answered[case["follows"]], reused=True)
-                self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, built))
+                self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, built, call))
             return
         built = self._model_for(case, sizes, x)
         try:
-            self._answer(case, sizes, x, built)
+            self._answer(case, sizes, x, built, call)
         except BaseException as exc:
             if not built.reused:
                 self._phases.report(exc, case["id"])
                 raise Failed from exc
             # It has seen another shape before: only a fresh instance shows whether that is the cause.
             fresh = self._build({**case, "fresh": True}, sizes, x)
-            self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, fresh))
+            self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, fresh, call))
 
-    def _model_for(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> Built:
+    def _model_for(self, case: Question, sizes: Sizes, x: tf.Tensor) -> Built:
         built = self._models.get((sizes["features"], sizes["units"]))
         unused = self._unused
         if unused is not None and built is not None and built.model is unused.model:
@@ -289,10 +294,10 @@ class Driver:
             built = self._build(case, sizes, x)
         return built
 
-    def _input(self, case: dict[str, Any]) -> tf.Tensor:
+    def _input(self, case: Question) -> tf.Tensor:
         return tf.constant(self._arrays[f"{case['id']}/x"])
 
-    def _build(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor) -> Built:
+    def _build(self, case: Question, sizes: Sizes, x: tf.Tensor) -> Built:
         """Build a model.
 
         Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps, so the model is built
@@ -415,7 +420,7 @@ class Driver:
         chosen = self._request["candidate"] or 0
         return next((found for found in (built.candidates[chosen:], built.candidates) if found), [None])[0]
 
-    def _answer(self, case: dict[str, Any], sizes: Sizes, x: tf.Tensor, built: Built) -> None:
+    def _answer(self, case: Question, sizes: Sizes, x: tf.Tensor, built: Built, call: int) -> None:
         self._module.follow(sizes)
         self._phases.begin("inject")
         if len(built.candidates) > 1 and self._request["candidate"] is None:
@@ -423,7 +428,6 @@ class Driver:
             return
         assignment = self._inject(case, built)
         self._phases.begin("repeat" if case["measure"] else "call")
-        call = int(case.get("again", False))
         if not case["measure"]:
             output = self._call(case, x, built, call=call)
         else:
@@ -446,16 +450,16 @@ class Driver:
         if case["measure"]:
             self._differentiate(recorded)
 
-    def _weights(self, case: dict[str, Any]) -> dict[str, np.ndarray]:
+    def _weights(self, case: Question) -> dict[str, np.ndarray]:
         return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
 
-    def _inject(self, case: dict[str, Any], built: Built) -> roles.Assignment | None:
+    def _inject(self, case: Question, built: Built) -> roles.Assignment | None:
         assignment = self._assignment(built)
         if assignment is not None:
             roles.inject(assignment, self._weights(case))
         return assignment
 
-    def _call(self, case: dict[str, Any], x: tf.Tensor, built: Built, call: int) -> Any:
+    def _call(self, case: Question, x: tf.Tensor, built: Built, call: int) -> Any:
         no_recurrence.ran.clear()
         with _created() as created:
             output = drained(built.model(x))
@@ -491,7 +495,7 @@ class Driver:
             for each in noted[:MOST_BUILT_IN_TOLD]
         ]
 
-    def _trial(self, case: dict[str, Any], x: tf.Tensor, built: Built) -> None:
+    def _trial(self, case: Question, x: tf.Tensor, built: Built) -> None:
         """Answer under every candidate, because names do not settle the weights, and let the trusted side choose."""
         if self._tried or not case["trial"]:
             return
@@ -507,7 +511,7 @@ class Driver:
                 self._pairing = roles.find_pairing(
                     leaves, case["features"], case["units"], lambda: np.array(built.model(few_steps))
                 )
-        candidates, _ = self._candidates(leaves, case)
+        candidates, _ = self._candidates(leaves, _sizes(case))
         weights = self._weights(case)
         for candidate in candidates:
             roles.inject(candidate, weights)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from asked import Question
 
 from driver.student.contents import last_step
 from driver.student.observations import MAX_NAME, largest, to_array, watchable
@@ -23,7 +24,7 @@ STEPS_OF_ALL_PATHS = 8
 class Recorded:
     """One call, with the data needed for its gradients."""
 
-    case: dict[str, Any]
+    case: Question
     x: tf.Tensor
     model: Any
     assignment: roles.Assignment | None
@@ -75,12 +76,12 @@ class Recorded:
 
 
 def _reach(
-    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: dict[str, Any], assignment: roles.Assignment
+    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: Question, assignment: roles.Assignment
 ) -> tuple[dict[str, float | None], float | None]:
     """Return the largest size of the gradient of each weight, and of the first step of the input."""
     slots = assignment.slots
     with tape:
-        parts = last_step(output, case)
+        parts = last_step(output, case["timesteps"])
     if not parts:
         raise ValueError("there is no tensor in the answer")
     # Unequal factors: equal ones could cancel. NumPy makes them, since each operation of TensorFlow would cost a kernel

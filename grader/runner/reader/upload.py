@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import struct
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
+from asked import UploadRequest
+from frames import frame, read_request
 from lockdown import RESULT
 
 from reader.facts import review
@@ -36,7 +37,6 @@ Fact = dict[str, Any]
 
 COMMENTED_CLASS = re.compile(r"^[ \t]*#[ \t#]*class[ \t]+LSTM\b", re.MULTILINE)
 MAX_TEXT = 200
-REQUEST_HEADER = struct.Struct("<II")
 
 
 def preload(_kind: str) -> dict[str, str]:
@@ -47,15 +47,11 @@ def preload(_kind: str) -> dict[str, str]:
 
 
 def main(request_fd: int) -> None:
-    """Answer the request on `request_fd`: one frame with `filename` and `canonical`, then the bytes of the file."""
-    raw = os.pread(request_fd, os.fstat(request_fd).st_size, 0)
-    os.close(request_fd)
-    json_length, arrays_length = REQUEST_HEADER.unpack_from(raw)
-    start = REQUEST_HEADER.size + json_length
-    request = json.loads(raw[REQUEST_HEADER.size : start])
-    found = read(raw[start + arrays_length :], request["filename"], request["canonical"])
-    body = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
-    remaining = memoryview(REQUEST_HEADER.pack(len(body), 0) + body)
+    """Answer the request on `request_fd`: a frame, and the bytes of the file."""
+    request: UploadRequest
+    request, content = read_request(request_fd)
+    found = read(content, request["filename"], request["canonical"])
+    remaining = memoryview(frame(found))
     while remaining:
         remaining = remaining[os.write(RESULT, remaining) :]
 

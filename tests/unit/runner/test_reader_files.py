@@ -203,7 +203,7 @@ def test_the_reader_answers_one_frame_on_the_result_pipe(monkeypatch) -> None:
 
     from reader import upload
 
-    request = json.dumps({"filename": "a.py", "canonical": {"units": 32}, "bytes": len(CLASS)}).encode()
+    request = json.dumps({"filename": "a.py", "canonical": {"units": 32}}).encode()
     with tempfile.TemporaryFile() as file:
         file.write(struct.pack("<II", len(request), 0) + request + CLASS.encode())
         file.flush()

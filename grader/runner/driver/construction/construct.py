@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from asked import CallSite
+
 from driver.construction.class_signature import bases, hints, is_own_init, names_read, parameters, strings_read
 from driver.construction.other_kinds import in_kind_of, other_kinds
 from driver.construction.settings_objects import Configuration, Sizes, resized, snake
@@ -75,7 +77,7 @@ class Constructor:
     """
 
     def __init__(
-        self, called: Any, canonical: Sizes, call_site: dict[str, Any] | None, names: dict[str, Any], depth: int = 0
+        self, called: Any, canonical: Sizes, call_site: CallSite | None, names: dict[str, Any], depth: int = 0
     ) -> None:
         self._called = called
         self._canonical = canonical

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from frames import Channel
+from asked import NotebookRequest
+from channel import Channel
 
 from driver.notebook.shown import Shown, numbers_of
 from driver.notebook.watch import Watch
@@ -36,7 +37,7 @@ y = lstm(x)
 class NotebookModule(StudentModule):
     """A module that reports what its statements show and bind, and runs code under ``if __name__ == ...``."""
 
-    def __init__(self, request: dict[str, Any], channel: Channel) -> None:
+    def __init__(self, request: NotebookRequest, channel: Channel) -> None:
         super().__init__(request["source"], request["canonical"])
         # ``unittest.main()`` looks for tests here.
         sys.modules["__main__"] = self.module
@@ -66,7 +67,7 @@ class NotebookModule(StudentModule):
             self.watch.after_statement()
 
 
-def run(request: dict[str, Any], channel: Channel) -> None:
+def run(request: NotebookRequest, channel: Channel) -> None:
     """Run the statements that `request` names."""
     started = time.monotonic()
     tf.keras.utils.set_random_seed(SEED)

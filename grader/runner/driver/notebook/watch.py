@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from frames import Channel
+from asked import NotebookRequest, Spoil
+from channel import Channel
 
 from driver.notebook.shown import Shown
 from driver.short_ways import plain_dense
@@ -48,7 +49,7 @@ class Watched:
 class Watch:
     """A watch on the calls of models. Args: spoils: call number -> ``by`` (shift, pattern, keras) and ``amount``."""
 
-    def __init__(self, channel: Channel, shown: Shown, names: dict[str, Any], request: dict[str, Any]) -> None:
+    def __init__(self, channel: Channel, shown: Shown, names: dict[str, Any], request: NotebookRequest) -> None:
         self._channel = channel
         self._shown = shown
         self._names = names
@@ -163,7 +164,7 @@ class Watch:
             self._shown.quiet = quiet
 
     def _spoiled(
-        self, output: Any, array: np.ndarray, spoil: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, output: Any, array: np.ndarray, spoil: Spoil, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         if spoil["by"] == "keras":
             instead = self._answer_of_keras(spoil["model"], args, kwargs)

@@ -93,14 +93,13 @@ def arrays_inside(output: Any) -> tuple[dict[str, np.ndarray], list[list[str]]]:
     return {f"inside/{k}": np.stack(arrays) for k, (arrays, _) in enumerate(groups)}, [places for _, places in groups]
 
 
-def last_step(output: Any, sizes: Mapping[str, int]) -> list[tf.Tensor]:
+def last_step(output: Any, timesteps: int) -> list[tf.Tensor]:
     """Return the last step of each tensor of an answer, as far as shapes show it; else the whole tensor."""
     tensors = [
         tf.cast(leaf, tf.float32)
         for _, leaf in leaves(output)
         if tf.is_tensor(leaf) and (leaf.dtype.is_floating or leaf.dtype.is_integer)
     ]
-    timesteps = sizes["timesteps"]
     of_all = [tensor for tensor in tensors if timesteps in tensor.shape]
     if of_all:
         axes = [tensor.shape.as_list().index(timesteps) for tensor in of_all]

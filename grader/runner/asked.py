@@ -1,0 +1,111 @@
+"""The requests that a run gets, as the trusted side writes them and the box reads them: JSON objects.
+
+Both sides are checked against these types by mypy. Nothing is checked in the box: the trusted side is believed there.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+Sizes = dict[str, int]
+
+
+class UploadRequest(TypedDict):
+    """A request to read a file; its bytes follow the JSON.
+
+    Attributes:
+        canonical: the exercise's own sizes by name; a call of the class that uses one of them is how it is constructed.
+    """
+
+    filename: str
+    canonical: Sizes
+
+
+class Question(TypedDict):
+    """One question to the student's class. Its arrays are named by its id.
+
+    Attributes:
+        fresh: ask a model that was built for it.
+        trial: where names do not settle which weight is which, look for it here.
+        measure: take gradients of the answer.
+        main: the exercise's own question; its model is built first.
+        follows: id of the question before it; the same model gets both.
+    """
+
+    id: str
+    batch: int
+    timesteps: int
+    features: int
+    units: int
+    fresh: bool
+    trial: bool
+    measure: bool
+    main: bool
+    follows: str | None
+
+
+class CallSite(TypedDict):
+    """The student's own call of the constructor, as source text."""
+
+    args: list[str]
+    kwargs: dict[str, str]
+
+
+class _Run(TypedDict):
+    """The part of a request that runs of a class and of a notebook have in common.
+
+    Attributes:
+        statements: indices of the top-level statements to run.
+        unpack_names: names of four-way splits in the class.
+        candidate: the index of one way to give the weights their roles; None: names must settle it.
+        pairing: the order of recurrent kernels and biases that an earlier run found.
+        joined: the order of x and h in a joined input.
+        prepared: take the short ways around Keras.
+        only_computes: calls of the student's layers leave nothing behind but the answer.
+    """
+
+    source: str
+    statements: list[int]
+    statement_seconds: float
+    canonical: Sizes
+    unpack_names: list[list[str]]
+    candidate: int | None
+    pairing: dict[str, list[int]]
+    joined: Literal["xh", "hx"] | None
+    prepared: bool
+    only_computes: bool
+
+
+class ClassRequest(_Run):
+    """A request to ask the class.
+
+    Attributes:
+        plans_passed_over: ways to construct it that are left out, because their numbers were wrong.
+    """
+
+    task: Literal["class"]
+    call_site: CallSite | None
+    plans_passed_over: int
+    questions: list[Question]
+    probes: list[Question]
+
+
+class Spoil(TypedDict):
+    """A change of one answer of a notebook's model."""
+
+    by: Literal["shift", "pattern", "keras"]
+    amount: float
+    model: NotRequired[int]
+
+
+class NotebookRequest(_Run):
+    """A request to run the notebook itself.
+
+    Attributes:
+        supply_layer: the notebook has no layer of Keras, so it gets the course's.
+        spoils: changes of answers, by the number of the call.
+    """
+
+    task: Literal["notebook"]
+    supply_layer: bool
+    spoils: dict[str, Spoil]
