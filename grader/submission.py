@@ -6,6 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
+#: How the name of a file of code ends. A student who hands in several kinds means the first.
+CODE_SUFFIXES = (".ipynb", ".py", ".txt")
+
 
 @dataclass(frozen=True)
 class Submission:

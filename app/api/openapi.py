@@ -37,9 +37,10 @@ from app.errors import (
 from app.http.pages import page
 from app.http.parameters import NO_NAME
 from app.http.problems import PROBLEM, problem
-from app.submissions.uploads import ACCEPTED_SUFFIXES, DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
+from app.submissions.uploads import DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
 from app.webhooks.messages import GradedMessage, PingMessage
 from grader.report.schema import report_schema
+from grader.submission import CODE_SUFFIXES
 
 DESCRIPTION = """
 Grades one exercise: write the class `LSTM`, a `tf.keras.Model`, so that it equals `tf.keras.layers.LSTM`.
@@ -65,7 +66,7 @@ UPLOAD_BODY: dict[str, Any] = {
                         "contentMediaType": "application/octet-stream",
                         "format": "binary",
                         "minLength": 1,
-                        "description": f"the notebook or module; its name ends in {', '.join(ACCEPTED_SUFFIXES)}",
+                        "description": f"the notebook or module; its name ends in {', '.join(CODE_SUFFIXES)}",
                     },
                     "student": {
                         "type": "string",
@@ -100,7 +101,7 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     FieldsUnknown: {"unknown": ["assigment"], "known": list(FIELDS)},
     FileEmpty: {"filename": "LSTM.ipynb"},
     FileTooLarge: {"limit_bytes": 20 * 1024 * 1024},
-    FileTypeUnsupported: {"filename": "LSTM.pdf", "accepted": list(ACCEPTED_SUFFIXES)},
+    FileTypeUnsupported: {"filename": "LSTM.pdf", "accepted": list(CODE_SUFFIXES)},
     FormExpected: {"came": "application/json"},
     FormUnreadable: {"reason": "Missing boundary in multipart."},
     UploadTooSlow: {"limit_seconds": 300.0},

@@ -37,10 +37,10 @@ from app.errors import (
 )
 from grader import Assignment
 from grader import Submission as GraderSubmission
+from grader.submission import CODE_SUFFIXES
 
 FIELDS = ("file", "student", "assignment")
 DEFAULT_ASSIGNMENT = "lstm-layer"
-ACCEPTED_SUFFIXES = (".py", ".ipynb", ".txt")
 STUDENT_CHARACTERS = 200
 FILENAME_CHARACTERS = 255
 # Room for the rest of the form: field names, boundaries, the other fields.
@@ -138,8 +138,8 @@ async def check_upload(
     if submitter.student not in (None, student):
         raise OtherStudent
     filename = clean_filename(file.filename or "")
-    if PurePosixPath(filename).suffix.lower() not in ACCEPTED_SUFFIXES:
-        raise FileTypeUnsupported(filename=filename, accepted=list(ACCEPTED_SUFFIXES))
+    if PurePosixPath(filename).suffix.lower() not in CODE_SUFFIXES:
+        raise FileTypeUnsupported(filename=filename, accepted=list(CODE_SUFFIXES))
     limit_bytes = min(limit_bytes, assignments[assignment_id].upload.upload_bytes)
     if (file.size or 0) > limit_bytes:
         raise FileTooLarge(limit_bytes=limit_bytes)

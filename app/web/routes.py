@@ -41,6 +41,7 @@ from app.submissions.grades import may_try_again, points_of
 from app.submissions.listing import Selection, list_submissions
 from app.submissions.standing import standing_of
 from grader.formats import html
+from grader.submission import CODE_SUFFIXES
 
 RECENT = 20
 # A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
@@ -208,7 +209,7 @@ async def _upload_page(
         is_student=viewer.student is not None,
         chosen=fields.get("assignment", uploads.DEFAULT_ASSIGNMENT),
         assignments=parts.assignments.values(),
-        accepted=",".join(uploads.ACCEPTED_SUFFIXES),
+        accepted=",".join(CODE_SUFFIXES),
         upload_bytes=parts.settings.upload_bytes,
         recent=[(*row, points_of(parts.assignments, *row)) for row in recent],
     )

@@ -22,9 +22,8 @@ from typing import Literal
 from zipfile import ZipFile, ZipInfo
 
 from grader.batch.archives import Unreadable, entries, open_archive, read_entry
-from grader.submission import readable_name
+from grader.submission import CODE_SUFFIXES, readable_name
 
-CODE_SUFFIXES = (".ipynb", ".py", ".txt")
 ARCHIVE_SUFFIX = ".zip"
 #: An archive in an archive is one student's folder; a notebook rarely comes with more files than this.
 NESTED_FILES = 200

@@ -48,12 +48,6 @@ class Answer:
             return NO_ANSWER
         return compare(self.array, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
 
-    def equals(self, other: Answer) -> bool:
-        """Return whether all numbers are the same, bit for bit."""
-        return len(self.arrays) == len(other.arrays) and all(
-            np.array_equal(one, another, equal_nan=True) for one, another in zip(self.arrays, other.arrays, strict=True)
-        )
-
     def difference(self, other: Answer) -> float | None:
         """Return the largest difference of two answers, NaN where only one has a number; None: the forms differ."""
         if [array.shape for array in self.arrays] != [array.shape for array in other.arrays] or not self.arrays:

@@ -7,7 +7,6 @@ student's.
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -32,14 +31,13 @@ from grader.formats.view import (
 from grader.report import numbers
 from grader.report.charts import Picture, pictures
 from grader.report.messages import place_of, translate
-from grader.report.server_paths import clean
+from grader.report.server_paths import ANSI, clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: The files that the service must serve for `report_body.html`.
 STATIC_FILES = Path(__file__).parent / "static"
 #: A second defence, if anything of a student's ever gets through: no script runs, and nothing is fetched.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def write(view: View) -> str:
@@ -146,4 +144,4 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
 
 def _untinted(value: str) -> str:
     """Remove terminal colours and other control characters from the output."""
-    return clean(ANSI_COLOURS.sub("", value))
+    return clean(ANSI.sub("", value))

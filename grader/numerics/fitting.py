@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import Case, split_gates
-from reference.misconceptions import Mistake, Table, bank
-from reference.misconceptions.computation import AFTER, Inputs, sigmoid
+from reference.misconceptions import RECURRENCE, Mistake, Table, bank
+from reference.misconceptions.computation import AFTER, Inputs
 from reference.misconceptions.table import NOBODY, places_of
+from reference.oracle import sigmoid
 
 Array = NDArray[Any]
 Function = Callable[[Any], Any]
 Suspect = tuple[Mistake, ...]
 
-RECURRENCE = frozenset({"recurrence"})
 # Largest difference after a fit that is worth a replay.
 CLOSE = 1e-4
 # Factors nearer to 1, and constants nearer to 0, are rounding.

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import GATES, Case, split_gates
-from reference.misconceptions import Mistake
-from reference.misconceptions.computation import Moment, sigmoid
+from reference.misconceptions import RECURRENCE, Mistake
+from reference.misconceptions.computation import Moment
+from reference.oracle import sigmoid
 from reference.weights import DENSE_LETTERS
 
 Array = NDArray[Any]
 Suspect = tuple[Mistake, ...]
 
-RECURRENCE = frozenset({"recurrence"})
 # Largest difference after a fit that is worth a replay; float32 answers give a gate to 1e-4 and better.
 CLOSE = 1e-3
 # Factors nearer to 1, and constants nearer to 0, are rounding.

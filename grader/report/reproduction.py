@@ -12,9 +12,10 @@ from textwrap import dedent, indent
 
 from grader.assignment import Assignment, CaseEntry
 from grader.report.model import Reproduction
+from reference.weights import DENSE_LETTERS
 
-GATES = "IFCO"  # the order of the gates in a Keras kernel
 PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*|\[[0-9]{1,3}\]|\['\w{1,40}'\])*")
+GATES = "".join(DENSE_LETTERS.values())
 ROLES = [f"fc{array}{gate}" for array in "XH" for gate in GATES]
 
 

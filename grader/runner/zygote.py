@@ -85,7 +85,6 @@ class Child:
     base_memory: int
     paused: float = 0.0
     starvation: Starvation = field(default_factory=Starvation)
-    peak_memory: int = 0
     reason: str | None = None
 
     def elapsed(self) -> float:
@@ -209,9 +208,7 @@ class Supervisor:
             self._kill(child, None)
             return
         memory, threads = use
-        grown = memory - child.base_memory
-        child.peak_memory = max(child.peak_memory, grown)
-        if grown > limits["memory_bytes"]:
+        if memory - child.base_memory > limits["memory_bytes"]:
             self._kill(child, "memory")
         elif cpu_seconds(child.pid) > limits["cpu_seconds"]:
             self._kill(child, "cpu")
@@ -248,7 +245,6 @@ class Supervisor:
             "cpu_seconds": cpu,
             "wall_seconds": time.monotonic() - child.started,
             "missed_seconds": child.paused + child.starvation.seconds,
-            "peak_memory_bytes": child.peak_memory,
         }
         self._tell(child, json.dumps(verdict).encode())
         os.close(child.status_fd)

@@ -63,7 +63,6 @@ class Outcome(BaseModel):
     earlier: Use = Use()
     # The cost of starting the device, which is not the submission's use.
     overhead: Use = Use()
-    peak_memory_bytes: int = 0
     facts: dict[str, str] = {}  # versions, from the warm process
     wall: list[str] = []  # mechanisms in force
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.cases import Case
+from reference.oracle import sigmoid
 from reference.weights import GATES
 
 Array = NDArray[Any]
@@ -111,10 +112,6 @@ class Inputs:
         columns = self.columns(gate)
         values[..., columns] = change(values[..., columns])
         return replace(self, **{array: values})
-
-
-def sigmoid(z: Array) -> Array:
-    return 0.5 + 0.5 * np.tanh(0.5 * z)
 
 
 Index = slice | NDArray[np.intp]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from reference.misconceptions.computation import Array, Moment, sigmoid
+from reference.misconceptions.computation import Array, Moment
 from reference.misconceptions.mistake import Mistake
+from reference.oracle import sigmoid
 
 Formula = Callable[[Moment], Array]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from reference.misconceptions.computation import Array, sigmoid
+from reference.misconceptions.computation import Array
 from reference.misconceptions.gates import FUNCTIONS
 from reference.misconceptions.mistake import PARTS, RECURRENCE, Mistake
+from reference.oracle import sigmoid
 
 Change = Callable[[Array], Array]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reference import GATES, lstm_forward, probes
 from reference.misconceptions import PARTS, Mistake, bank, replay
-from reference.misconceptions.computation import sigmoid
+from reference.oracle import sigmoid
 
 FEATURES, UNITS = 16, 32
 ASKED = probes.questions(FEATURES, UNITS)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +22,7 @@ from app.webhooks.targets import check_url, is_public, look_up
 from grader import Status
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.test_docs import read
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -130,9 +130,7 @@ def test_check_by_hand_in_the_documentation_agrees_with_the_library(body: bytes,
         "webhook-timestamp": str(int(signed_at.timestamp())),
         "webhook-signature": f"v2,other {signed}",
     }
-    (code,) = re.findall(
-        r"```python\n(import base64.*?)```", (Path(__file__).parents[3] / "docs" / "api.md").read_text(), re.DOTALL
-    )
+    (code,) = re.findall(r"```python\n(import base64.*?)```", read("api.md"), re.DOTALL)
     names: dict[str, Any] = {}
     exec(code, names)
     assert names["is_ours"](secret, headers, body) is is_ours

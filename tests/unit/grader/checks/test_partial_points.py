@@ -13,7 +13,7 @@ from grader.checks.registry import run_checks
 from grader.report.messages import render, translate
 from grader.sandbox.protocol import BuiltIn
 from reference.misconceptions import PARTS, Mistake, bank, replay
-from reference.misconceptions.computation import sigmoid
+from reference.oracle import sigmoid
 from tests.unit.grader.make_reports import make_report
 
 SINGLES = {mistake.name: mistake for mistake in bank()}

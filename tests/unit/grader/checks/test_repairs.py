@@ -13,7 +13,7 @@ from grader.checks.registry import run_checks
 from grader.numerics.repairs import repair
 from grader.report.messages import LANGUAGES, render, translate
 from reference.misconceptions import Mistake, replay
-from reference.misconceptions.computation import sigmoid
+from reference.oracle import sigmoid
 from tests.unit.grader.make_reports import make_report
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from grader.numerics.explanation import explain, explain_changing
 from reference import lstm_forward, split_gates
 from reference.misconceptions import Mistake, bank, replay
-from reference.misconceptions.computation import sigmoid
+from reference.oracle import sigmoid
 
 SINGLES = {mistake.name: mistake for mistake in bank()}
 

@@ -12,7 +12,7 @@ from grader.diagnosis.diagnosis import diagnose
 from grader.numerics.forms import Items
 from grader.report.messages import LANGUAGES, render, translate
 from reference.misconceptions import Mistake, bank, replay
-from reference.misconceptions.computation import sigmoid
+from reference.oracle import sigmoid
 from tests.unit.grader.make_reports import make_report
 
 NAMED = {mistake.name: mistake for mistake in bank()}
