@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from grader.checks.conditions import task2_verdict
-from grader.diagnosis.evidence import Evidence, Verdict
+from grader.diagnosis.evidence import Evidence
+from grader.report.finding import Verdict
 
 
 def comparison(evidence: Evidence) -> Verdict:

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-from grader.diagnosis.evidence import Evidence, Verdict
+from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.outcomes import structural_problem
 from grader.diagnosis.returned import default_as_width, output_problem
+from grader.report.finding import Finding, Verdict
 
 
 def contract(evidence: Evidence) -> Verdict:
     problem = structural_problem(evidence.execution, evidence.reading)
     if problem is not None:
-        return Verdict.failed(*problem)
+        return Verdict.failed(problem)
     found = evidence.execution.class_found
     answer = evidence.execution.answers.get(evidence.exercise)
     if found is None or answer is None:
@@ -21,6 +22,6 @@ def contract(evidence: Evidence) -> Verdict:
     expected = case.batch, case.timesteps, case.units
     problem = output_problem(answer.output, expected, evidence.understanding.form, case.features)
     if problem is not None:
-        code, params = problem
-        return Verdict.failed(code, {**params, **default_as_width(evidence.execution, answer.output, case.units)})
+        width = default_as_width(evidence.execution, answer.output, case.units)
+        return Verdict.failed(Finding.of(problem.code, {**problem.params, **width}))
     return Verdict.passed(shape=answer.output.shape, dtype=answer.output.dtype)

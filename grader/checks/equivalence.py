@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grader.diagnosis.evidence import NO_SHAPE, Evidence, Verdict
+from grader.diagnosis.evidence import NO_SHAPE, Evidence
 from grader.diagnosis.understanding import repeats_itself
 from grader.execution.answers import Answer
 from grader.numerics.forms import ROUNDING, Form
-from grader.report.model import Params
+from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.protocol import CaseOutput
 from reference import GATES
 from reference.misconceptions import PARTS
@@ -30,7 +30,7 @@ def equivalence(evidence: Evidence) -> Verdict:
     comparison = evidence.comparison(evidence.exercise)
     details: Params = {"max_abs_error": comparison.max_abs_error, "roles_from": evidence.execution.roles_from}
     if comparison.close and evidence.exercise in evidence.execution.known_by_heart:
-        return Verdict.failed("known_by_heart", {}, details)
+        return Verdict.failed(Finding.of("known_by_heart"), details)
     if comparison.close:
         if evidence.exercise in evidence.execution.fresh_only:
             details["note"] = "not_fresh_instance"
@@ -41,20 +41,21 @@ def equivalence(evidence: Evidence) -> Verdict:
     form = _form_params(understanding.form, answer)
     read = understanding.as_read.get(evidence.exercise)
     if read is not None and read.close and len(right) == len(PARTS):
-        return Verdict.failed("only_form_differs", form, details, earned=earned)
+        return Verdict.failed(Finding.of("only_form_differs", form), details, earned=earned)
     parts = evidence.execution.parts
     if (parts is None or not parts.roles) and repeats_itself(evidence.execution):
         found = _found(parts.found if parts else [], answer.output)
-        return Verdict.failed("parts_not_found", found, {"roles_from": None})
+        return Verdict.failed(Finding.of("parts_not_found", found), {"roles_from": None})
     if not comparison.same_shape:
         params = {"actual": answer.output.shape, "expected": [case.batch, case.timesteps, case.units]}
         if read is None or read.max_abs_error is None:
-            return Verdict.failed("wrong_shape" if answer.array is not None else "no_numbers", params, details)
+            code = "wrong_shape" if answer.array is not None else "no_numbers"
+            return Verdict.failed(Finding.of(code, params), details)
         params = {"right": right} if right else {}
         if read.close:
-            return Verdict.failed("steps_missing", params, details, earned=earned)
-        params = {"max_abs_error": read.max_abs_error, **form, **params}
-        return Verdict.failed("wrong_values_and_form", {**params, **understanding.repair}, details, earned=earned)
+            return Verdict.failed(Finding.of("steps_missing", params), details, earned=earned)
+        params = {"max_abs_error": read.max_abs_error, **form, **params, **understanding.repair}
+        return Verdict.failed(Finding.of("wrong_values_and_form", params), details, earned=earned)
     divergence = comparison.first_divergence
     params = {"max_abs_error": comparison.max_abs_error}
     if lost := comparison.nan + comparison.inf:
@@ -67,7 +68,7 @@ def equivalence(evidence: Evidence) -> Verdict:
         params |= {"right": right}
     if understanding.explanation is None and answer.array is not None and np.ptp(answer.array) > 0:
         params |= _localised(evidence, right)
-    return Verdict.failed("wrong_values", params, details, earned=earned)
+    return Verdict.failed(Finding.of("wrong_values", params), details, earned=earned)
 
 
 def _form_params(form: Form | None, answer: Answer) -> Params:

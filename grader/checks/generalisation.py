@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from grader.diagnosis.evidence import Evidence, Verdict
+from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.outcomes import hard_coded_size
 from grader.execution.reading import Reading
+from grader.report.finding import Finding, Verdict
 from reference.misconceptions import PARTS
 
 # The exercise's sizes, as its notebook writes them, and other sizes to try.
@@ -29,18 +30,19 @@ def generalisation(evidence: Evidence) -> Verdict:
         # The form was reported before: only wrong numbers are another mistake.
         different = [case for case in hidden if not evidence.understanding.right_numbers(case.id)]
         if not different and evidence.understanding.right_parts == frozenset(PARTS):
-            return Verdict.failed("same_form_on_hidden_cases", {}, details)
+            return Verdict.failed(Finding.of("same_form_on_hidden_cases"), details)
         wrong = different or wrong
         problem = hard_coded_size(evidence, wrong)
         if problem is not None:
-            return Verdict.failed(*problem, details)
+            return Verdict.failed(problem, details)
     answered = any(case.id in evidence.execution.answers for case in wrong)
-    params = {
-        "categories": [case.category for case in wrong],
-        "call": _own_call(evidence.reading),
-        "variant": "try" if answered else "raises",
-    }
-    return Verdict.failed("wrong_on_hidden_cases", params, details)
+    found = Finding.of(
+        "wrong_on_hidden_cases",
+        categories=[case.category for case in wrong],
+        call=_own_call(evidence.reading),
+        variant="try" if answered else "raises",
+    )
+    return Verdict.failed(found, details)
 
 
 def _own_call(reading: Reading) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from grader.diagnosis.built_in import conviction, names_of
-from grader.diagnosis.evidence import NO_SHAPE, Evidence, Verdict
+from grader.diagnosis.evidence import NO_SHAPE, Evidence
 from grader.diagnosis.understanding import repeats_itself
 from grader.execution.execution import Execution
+from grader.report.finding import Verdict
 
 
 def own_work(evidence: Evidence) -> Verdict:
@@ -24,7 +25,7 @@ def own_work(evidence: Evidence) -> Verdict:
             return Verdict.skipped("no_own_answer")
         names = names_of(execution)
         return Verdict.passed(ran_unused=names) if names else Verdict.passed()
-    return Verdict.failed(*conviction(execution), {"evidence": "no_numbers"})
+    return Verdict.failed(conviction(execution), {"evidence": "no_numbers"})
 
 
 def _computes(execution: Execution) -> bool:

@@ -17,8 +17,9 @@ from grader.checks.own_work import own_work
 from grader.checks.statelessness import statelessness
 from grader.checks.trainability import trainability
 from grader.checks.weights_copied import weights_copied
-from grader.diagnosis.evidence import Evidence, Judgement, Verdict
-from grader.report.model import Check, CheckStatus
+from grader.diagnosis.evidence import Evidence, Judgement
+from grader.report.finding import CheckStatus, Finding, Verdict
+from grader.report.model import Check
 
 CheckFunction = Callable[[Evidence], Verdict]
 
@@ -47,14 +48,14 @@ def run_checks(evidence: Evidence) -> Judgement:
         if name in evidence.assignment.points:
             verdict = (_unreached(verdicts) if name in NEED_EQUIVALENCE else None) or check(evidence)
             if name in GATED and "own_work" in verdicts and verdicts["own_work"].status == CheckStatus.FAILED:
-                verdict = Verdict.failed("own_work_failed", details=verdict.details)
+                verdict = Verdict.failed(Finding.of("own_work_failed"), verdict.details)
             verdicts[name] = verdict
     return Judgement(evidence, verdicts)
 
 
 def not_run(points: Mapping[CheckId, float], code: str) -> list[Check]:
     """Return all checks as skipped for one reason."""
-    return [Verdict.skipped(code).as_check(name, value) for name, value in points.items()]
+    return [Check.of(name, value, Verdict.skipped(code)) for name, value in points.items()]
 
 
 def _unreached(verdicts: Mapping[CheckId, Verdict]) -> Verdict | None:

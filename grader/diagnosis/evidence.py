@@ -3,58 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from grader.assignment import Assignment, CheckId
 from grader.diagnosis.understanding import Understanding
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.numerics.comparison import NO_ANSWER, Comparison
-from grader.report.model import Check, CheckStatus, Params
+from grader.report.finding import CheckStatus, Verdict
+from grader.report.model import Check
 from grader.task2 import Notebook
 
 # The driver's ending for a weight that does not exist yet.
 NO_SHAPE = " None"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One check's result: the share of its points that is earned, and why.
-
-    `code` is None for a plain pass; the reader of the report then sees the check's own sentence.
-    """
-
-    status: CheckStatus
-    earned: float = 0.0
-    code: str | None = None
-    params: Params = field(default_factory=dict)
-    details: Params = field(default_factory=dict)
-
-    @classmethod
-    def passed(cls, **details: object) -> Verdict:
-        return cls(CheckStatus.PASSED, 1.0, details=details)
-
-    @classmethod
-    def failed(
-        cls, code: str, params: Params | None = None, details: Params | None = None, *, earned: float = 0.0
-    ) -> Verdict:
-        return cls(CheckStatus.FAILED, earned, code, params or {}, details or {})
-
-    @classmethod
-    def skipped(cls, code: str, params: Params | None = None) -> Verdict:
-        return cls(CheckStatus.SKIPPED, 0.0, code, params or {})
-
-    def as_check(self, id: CheckId, max_points: float) -> Check:
-        """Return it as the report has it."""
-        return Check(
-            id=id,
-            points=round(self.earned * max_points, 6),
-            max_points=max_points,
-            status=self.status,
-            code=self.code,
-            params=self.params,
-            details=self.details,
-        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +53,7 @@ class Judgement:
     @property
     def checks(self) -> list[Check]:
         """Return the checks as the report has them, in the assignment's own order."""
-        return [self.verdicts[id].as_check(id, points) for id, points in self.evidence.assignment.points.items()]
+        return [Check.of(id, points, self.verdicts[id]) for id, points in self.evidence.assignment.points.items()]
 
     @property
     def points(self) -> float:

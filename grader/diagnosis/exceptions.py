@@ -1,7 +1,6 @@
 """Codes for exceptions of the student's code, and advice that fits each.
 
-Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md; ``variant`` in `params` says
-names the matching sentence of a code (see `grader.report.messages`).
+Every function here returns a `Finding` or None.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from collections.abc import Sequence
 
 from grader.diagnosis.missing_names import UNKNOWN_NAME, behind_missing_module
 from grader.diagnosis.near_names import meant, meant_attribute, without_self
-from grader.diagnosis.reaching import Problem
 from grader.execution.reading import Reading
-from grader.report.model import Params
+from grader.report.finding import Finding, Params
 from grader.report.server_paths import clean_message, in_brief
 from grader.sandbox.protocol import Raised
 
@@ -86,7 +84,7 @@ def is_out_of_memory(raised: Raised) -> bool:
     )
 
 
-def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem:
+def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding:
     """Choose the code for an exception of the student's code.
 
     Args:
@@ -99,49 +97,51 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Problem
         params["line"] = raised.lines[-1]
     if reading is not None and not raised.lines and (overwritten := OVERWRITES.search(reading.source)):
         line = reading.source.count("\n", 0, overwritten.start(1)) + 1
-        return "reserved_name", {**params, "name": overwritten[1], "line": line}
+        return Finding.of("reserved_name", params, name=overwritten[1], line=line)
     if match := MISSING_ARGUMENT.search(message):
         params["argument"] = match[1]
         # Without one of the student's frames, our own call of the class or of the model lacks an argument.
         if not raised.lines:
-            return ("init_signature" if raised.in_init else "call_signature"), params
-        return "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
+            return Finding.of("init_signature" if raised.in_init else "call_signature", params)
+        return Finding.of(
+            "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
+        )
     source = reading.source if reading is not None else ""
     if forgotten := _missing_self(raised, message, source):
-        return "missing_self", {**params, **forgotten}
+        return Finding.of("missing_self", {**params, **forgotten})
     if TOO_MANY.search(message) and not raised.lines:
-        return ("init_signature" if raised.in_init else "call_signature"), params
+        return Finding.of("init_signature" if raised.in_init else "call_signature", params)
     if found := NO_CALL.search(message):
-        return "no_call_method", {**params, "variant": "other", "name": found[1]}
+        return Finding.of("no_call_method", params, variant="other", name=found[1])
     if "NotImplementedError" in kinds:
-        return "not_implemented", params
+        return Finding.of("not_implemented", params)
     if "RecursionError" in kinds:
-        return "recursion", params
+        return Finding.of("recursion", params)
     if "InputUnavailable" in kinds or "EOFError" in kinds:
-        return "input_call", params
+        return Finding.of("input_call", params)
     if NO_MORE_THREADS.search(message):
-        return "too_many_threads", params
+        return Finding.of("too_many_threads", params)
     if "does not support item assignment" in message:
-        return "tensor_item_assignment", params
+        return Finding.of("tensor_item_assignment", params)
     if match := RESERVED.search(message):
-        return "reserved_name", {**params, "name": match[1] or match[2] or match[3]}
+        return Finding.of("reserved_name", params, name=match[1] or match[2] or match[3])
     if TF1_NAMES.search(message):
-        return "tf1_api", params
+        return Finding.of("tf1_api", params)
     if problem := behind_missing_module(raised):
-        return problem[0], {**params, **problem[1]}
+        return Finding.of(problem.code, {**params, **problem.params})
     if "FileNotFoundError" in kinds or "No such file or directory" in message:
-        return "reads_files", params
+        return Finding.of("reads_files", params)
     if "UnboundLocalError" in kinds or "NameError" in kinds:
-        return "name_error", {**params, **_name_variant(message, kinds, source)}
+        return Finding.of("name_error", {**params, **_name_variant(message, kinds, source)})
     if "SystemExit" in kinds:
-        return "exits", params
+        return Finding.of("exits", params)
     if BEFORE_SUPER.search(message):
-        return "super_init_missing", params
+        return Finding.of("super_init_missing", params)
     if "AttributeError" in kinds:
-        return "attribute_error", {**params, **_attribute_variant(message, source)}
-    lines = [reading.frame(line, "").code for line in raised.lines] if reading is not None else []
+        return Finding.of("attribute_error", {**params, **_attribute_variant(message, source)})
+    lines = [reading.code_at(line) for line in raised.lines] if reading is not None else []
     variant = error_variant(raised.type, message, lines, source)
-    return ("raises_in_init" if raised.in_init else "raises_in_call"), {**params, **variant}
+    return Finding.of("raises_in_init" if raised.in_init else "raises_in_call", {**params, **variant})
 
 
 def error_variant(type: str, message: str, lines: Sequence[str] = (), source: str = "") -> Params:

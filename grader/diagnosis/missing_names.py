@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from grader.diagnosis.reaching import Problem, at_import
+from grader.diagnosis.reaching import at_import
 from grader.execution.execution import Execution
-from grader.report.model import Params
+from grader.report.finding import Finding, Params
 from grader.report.server_paths import in_brief
 from grader.sandbox.protocol import Raised, StatementFailed
 
@@ -33,13 +33,13 @@ FAMILIAR = frozenset(
 )
 
 
-def behind_missing_name(raised: Raised, execution: Execution) -> Problem | None:
+def behind_missing_name(raised: Raised, execution: Execution) -> Finding | None:
     """Explain why a name that the class uses does not exist; None where no statement that defines it failed."""
     found = UNKNOWN_NAME.search(raised.message)
     return _behind(found[1], execution) if found else None
 
 
-def behind_missing_module(failed: StatementFailed | Raised, name: str | None = None) -> Problem | None:
+def behind_missing_module(failed: StatementFailed | Raised, name: str | None = None) -> Finding | None:
     """Say what is missing when an import fails for want of a module.
 
     Args:
@@ -51,18 +51,18 @@ def behind_missing_module(failed: StatementFailed | Raised, name: str | None = N
     if match := MISSING_MODULE.search(failed.message):
         module = match[1]
         if OTHER_WORK.match(module):
-            return "imports_solution", {"module": module, **where}
+            return Finding.of("imports_solution", {"module": module, **where})
         if module.partition(".")[0] in FAMILIAR:
             torch = {"variant": "torch"} if module.startswith("torch") else {}
-            return "missing_package", {"package": module, **where, **torch}
-        return "other_file", {"module": module, **where}
+            return Finding.of("missing_package", {"package": module, **where, **torch})
+        return Finding.of("other_file", {"module": module, **where})
     if "attempted relative import" in failed.message:
         module = failed.module if isinstance(failed, StatementFailed) else None
-        return "other_file", {"module": module or ".", **where}
+        return Finding.of("other_file", {"module": module or ".", **where})
     return None
 
 
-def behind_failure(failed: StatementFailed, execution: Execution, name: str | None = None) -> Problem | None:
+def behind_failure(failed: StatementFailed, execution: Execution, name: str | None = None) -> Finding | None:
     """Explain why a defining statement failed; None where only its own error gives a reason."""
     if problem := behind_missing_module(failed, name):
         return problem
@@ -78,12 +78,12 @@ def follows_from_another(failed: StatementFailed, execution: Execution) -> bool:
     return missing is not None and _bringer(missing[1], execution, failed.line) is not None
 
 
-def definition_failed(failed: StatementFailed, name: str) -> Problem:
+def definition_failed(failed: StatementFailed, name: str) -> Finding:
     message = in_brief(failed.message)
-    return "definition_failed", {"name": name, "line": failed.line, "type": failed.type, "message": message}
+    return Finding.of("definition_failed", name=name, line=failed.line, type=failed.type, message=message)
 
 
-def _behind(name: str, execution: Execution, before: int | None = None) -> Problem | None:
+def _behind(name: str, execution: Execution, before: int | None = None) -> Finding | None:
     failed = _bringer(name, execution, before)
     if failed is None:
         return None

@@ -9,7 +9,7 @@ import difflib
 import re
 from collections import deque
 
-from grader.report.model import Params
+from grader.report.finding import Params
 
 SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})[ \t]*(?::[^=\n]{0,80})?=(?!=)")
 WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")

@@ -1,6 +1,6 @@
 """Names the structural outcome of a run, before any number is looked at.
 
-Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md.
+Every function here returns a `Finding` or None.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from grader.assignment import CaseEntry
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY
 from grader.diagnosis.missing_names import MISSING_MODULE, behind_failure, definition_failed
-from grader.diagnosis.reaching import Problem
 from grader.diagnosis.returned import default_as_width
 from grader.execution.execution import Execution
 from grader.execution.limits import limit_status
 from grader.execution.reading import Reading
 from grader.numerics.forms import PLAIN
-from grader.report.model import Params, Status
+from grader.report.finding import Finding, Params
+from grader.report.model import Status
 from grader.report.server_paths import in_brief
 
 # The text in brackets after the name of the class.
@@ -26,27 +26,27 @@ BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
 PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
 
 
-def ending_problem(execution: Execution) -> tuple[Status, Problem] | None:
+def ending_problem(execution: Execution) -> tuple[Status, Finding] | None:
     """Name the ending of a run that did not finish."""
     outcome = execution.outcome
     if limit := limit_status(outcome):
         return limit
     if execution.garbled is not None:
         code = "forged_result" if execution.forged else "invalid_output"
-        return Status.INVALID_OUTPUT, (code, {"reason": execution.garbled[:200]})
+        return Status.INVALID_OUTPUT, Finding.of(code, reason=execution.garbled[:200])
     if execution.complete:
         return None
     stderr = outcome.stderr.decode("utf-8", "replace")
     if any(sign in stderr for sign in ("bad_alloc", "Cannot allocate memory", "MemoryError")):
-        return Status.MEMORY_LIMIT, ("memory", {})
+        return Status.MEMORY_LIMIT, Finding.of("memory")
     if NO_MORE_THREADS.search(stderr):
-        return Status.RUNTIME_ERROR, ("too_many_threads", {})
+        return Status.RUNTIME_ERROR, Finding.of("too_many_threads")
     if outcome.exit_code < 0:
-        return Status.RUNTIME_ERROR, ("crash", {"signal": -outcome.exit_code})
-    return Status.RUNTIME_ERROR, ("exits", {"exit_code": outcome.exit_code})
+        return Status.RUNTIME_ERROR, Finding.of("crash", signal=-outcome.exit_code)
+    return Status.RUNTIME_ERROR, Finding.of("exits", exit_code=outcome.exit_code)
 
 
-def structural_problem(execution: Execution, reading: Reading) -> Problem | None:
+def structural_problem(execution: Execution, reading: Reading) -> Finding | None:
     """Name what is wrong with the class itself."""
     found = execution.class_found
     if found is None:
@@ -54,19 +54,19 @@ def structural_problem(execution: Execution, reading: Reading) -> Problem | None
     if not found.found:
         return missing_class(execution, reading.class_line)
     if not found.is_class:
-        return "lstm_not_class", {"kind": found.kind}
+        return Finding.of("lstm_not_class", kind=found.kind)
     if not found.is_model:
-        return "wrong_base_class", _base(found.bases, reading)
+        return Finding.of("wrong_base_class", _base(found.bases, reading))
     if not found.has_call:
-        return "no_call_method", {}
+        return Finding.of("no_call_method")
     if found.is_stub:
-        return "not_implemented", {}
+        return Finding.of("not_implemented")
     return None
 
 
 def _base(bases: Sequence[str], reading: Reading) -> Params:
     """Name the base of the class, in the student's own words if its line shows them."""
-    line = reading.frame(reading.class_line, "").code if reading.class_line is not None else ""
+    line = reading.code_at(reading.class_line) if reading.class_line is not None else ""
     written = BASES.search(line)
     base = written[1].strip() if written else (bases[1] if len(bases) > 1 else "").rpartition(".")[2]
     if any(name.endswith(".Layer") for name in bases):
@@ -84,7 +84,7 @@ LIMITS_AT_IMPORT = {
 }
 
 
-def missing_class(execution: Execution, class_line: int | None = None) -> Problem:
+def missing_class(execution: Execution, class_line: int | None = None) -> Finding:
     """Explain why the name LSTM does not exist after all statements ran.
 
     Args:
@@ -93,21 +93,23 @@ def missing_class(execution: Execution, class_line: int | None = None) -> Proble
     failures = execution.statements_failed
     for failed in failures:
         if failed.code == "cell_timed_out":
-            return "timeout", {"cpu_seconds": round(execution.outcome.cpu_seconds, 1)}
+            return Finding.of("timeout", cpu_seconds=round(execution.outcome.cpu_seconds, 1))
         if failed.type in OUT_OF_MEMORY:
-            return "memory", {}
+            return Finding.of("memory")
         if NO_MORE_THREADS.search(failed.message):
-            return "too_many_threads", {}
+            return Finding.of("too_many_threads")
     own = [failed for failed in failures if failed.line == class_line]
     for failed in own:
         if match := MISSING_MODULE.search(failed.message):
-            return "imports_solution", {"module": match[1], "line": failed.line}
+            return Finding.of("imports_solution", module=match[1], line=failed.line)
     for failed in own or failures:
         if problem := behind_failure(failed, execution):
             return problem
     if own:
         return definition_failed(own[0], "LSTM")
-    return "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
+    return Finding.of(
+        "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
+    )
 
 
 #: A size that should follow the case and does not -> the code of the mistake.
@@ -125,20 +127,20 @@ NO_PARAMETER = re.compile(r"\A(?:(?!def __init__)[\s\S]){0,2000}def __init__\(\s
 LEAST_SIZE = 10
 
 
-def size_that_works(execution: Execution, exercise: CaseEntry) -> Problem | None:
+def size_that_works(execution: Execution, exercise: CaseEntry) -> Finding | None:
     """Find a size that a class which failed for the exercise expects: another number, or more steps than there are."""
     for name, size in execution.hard_coded.items():
-        return HARD_CODED[name], {"works": size, "needed": getattr(exercise, name)}
+        return Finding.of(HARD_CODED[name], works=size, needed=getattr(exercise, name))
     beyond = PAST_THE_END.search(execution.raised[0].message) if execution.raised else None
     # A class counts only steps one after the other.
     if beyond and int(beyond[1]) == exercise.timesteps not in (exercise.batch, exercise.units):
         lines = execution.raised[0].lines[-1:]
         params: Params = {"index": exercise.timesteps, "last": exercise.timesteps - 1}
-        return "past_the_end", {**params, **({"line": lines[0]} if lines else {})}
+        return Finding.of("past_the_end", {**params, **({"line": lines[0]} if lines else {})})
     return None
 
 
-def hard_coded_size(evidence: Evidence, wrong: Sequence[CaseEntry]) -> Problem | None:
+def hard_coded_size(evidence: Evidence, wrong: Sequence[CaseEntry]) -> Finding | None:
     """Find the exercise's size that an answer keeps, when it is right on the exercise's shape and wrong on another."""
     execution, reading, form = evidence.execution, evidence.reading, evidence.understanding.form
     exercise = evidence.assignment.cases[0]
@@ -151,28 +153,28 @@ def hard_coded_size(evidence: Evidence, wrong: Sequence[CaseEntry]) -> Problem |
         batch, timesteps, units = answer.output.shape
         if units != case.units and units == exercise.units:
             fixed: Params = {"variant": "no_parameter"} if NO_PARAMETER.search(_class_text(reading)) else {}
-            return "hardcoded_units", {**default_as_width(execution, answer.output, case.units), **fixed}
+            return Finding.of("hardcoded_units", {**default_as_width(execution, answer.output, case.units), **fixed})
         if timesteps != case.timesteps and timesteps == exercise.timesteps:
-            return "hardcoded_length", {}
+            return Finding.of("hardcoded_length")
         if batch != case.batch and batch == exercise.batch:
-            return "hardcoded_batch", {}
+            return Finding.of("hardcoded_batch")
     for raised in execution.raised:
         case_entry = next((case for case in wrong if case.id == raised.case), None)
         if case_entry is None:
             continue
         beyond = PAST_THE_END.search(raised.message)
         numbers = re.findall(r"\d+", raised.message)
-        line = reading.frame(raised.lines[-1], "").code if raised.lines else ""
+        line = reading.code_at(raised.lines[-1]) if raised.lines else ""
         sizes = [(code, getattr(exercise, name), getattr(case_entry, name)) for name, code in HARD_CODED.items()]
         for code, here, there in sizes:
             if here != there and str(here) in numbers and str(there) in numbers:
-                return code, {}
+                return Finding.of(code)
             # The first index that exists in the exercise but not in this case. The sizes of a case are all different.
             if beyond and int(beyond[1]) == there < here:
-                return code, {}
+                return Finding.of(code)
         for (code, here, there), constant in zip(sizes, CONSTANTS.values(), strict=True):
             if here != there and _stands_in(line, here, constant):
-                return code, {}
+                return Finding.of(code)
     return None
 
 

@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterator
 
 from grader.execution.execution import Execution
-from grader.report.model import Params
+from grader.report.finding import Finding, Remark
+from grader.report.model import HELD
 from grader.report.server_paths import without_server_paths
 from grader.sandbox.protocol import Attempt, Raised
-
-Problem = tuple[str, Params]
 
 #: During these phases only the class itself runs.
 OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradients"})
@@ -46,7 +45,7 @@ ASKED_FOR = (
 DOWNLOADS = "/.keras"
 
 
-def behind(raised: Raised, execution: Execution) -> Problem | None:
+def behind(raised: Raised, execution: Execution) -> Finding | None:
     """Find the attempt on the very line that raised; a library reads settings before it does its real work."""
     tried = [
         attempt
@@ -56,7 +55,7 @@ def behind(raised: Raised, execution: Execution) -> Problem | None:
     return _problem(min(tried, key=lambda attempt: attempt.code == "env_read")) if tried else None
 
 
-def at_import(line: int, execution: Execution) -> Problem | None:
+def at_import(line: int, execution: Execution) -> Finding | None:
     """Find the attempt by the failed statement that begins on `line`."""
     failed = [statement.line for statement in execution.statements_failed]
     for attempt, phase in execution.attempts:
@@ -66,31 +65,36 @@ def at_import(line: int, execution: Execution) -> Problem | None:
     return None
 
 
-def reached_for(execution: Execution) -> Iterator[Problem]:
+def reached_for(execution: Execution) -> Iterator[Finding]:
     """Yield what the class tried, in order, and the library functions that were replaced."""
     if execution.patched:
-        yield "monkeypatch", {"functions": list(execution.patched)}
+        yield Finding.of("monkeypatch", functions=list(execution.patched))
     for attempt, phase in execution.attempts:
         if attempt.code not in (COPIED, *OF_THE_GRADER) and (phase in OF_THE_CLASS or attempt.code in NEVER_NEEDED):
             yield _problem(attempt)
 
 
-def attacks(execution: Execution, source: str) -> Iterator[tuple[Params, int | None]]:
-    """Find signs of an attack on the grader itself: parameters and line. The numbers and a teacher decide.
+def attacks(execution: Execution, source: str) -> Iterator[Remark]:
+    """Find signs of an attack on the grader itself. The numbers and a teacher decide.
 
     Args:
         source: the submission's code. An attempt may be honest; the code shows its purpose.
     """
     if execution.forged:
-        yield {"variant": "forged"}, None
+        yield Remark(code=HELD, params={"variant": "forged"})
     walked = next((attempt for attempt, _ in execution.attempts if attempt.code == "frame_walk"), None)
     if walked is not None and _looks_into_others(source):
-        yield {"variant": "frames", "what": without_server_paths(walked.what), "line": walked.line}, walked.line
+        yield _attack("frames", walked)
     for variant, code in (("pipe", "result_pipe"), ("modules", "grader_module"), ("memory", "gc_reference")):
         found = [attempt for attempt, _ in execution.attempts if attempt.code == code]
         meant = next((attempt for attempt in found if _means_us(attempt, source)), None)
         if meant is not None:
-            yield {"variant": variant, "what": without_server_paths(meant.what), "line": meant.line}, meant.line
+            yield _attack(variant, meant)
+
+
+def _attack(variant: str, attempt: Attempt) -> Remark:
+    params = {"variant": variant, "what": without_server_paths(attempt.what), "line": attempt.line}
+    return Remark(code=HELD, params=params, line=attempt.line)
 
 
 def _looks_into_others(source: str) -> bool:
@@ -107,22 +111,23 @@ def _means_us(attempt: Attempt, source: str) -> bool:
     return attempt.code == "result_pipe" or OUR_OBJECTS.search(source) is not None
 
 
-def worth_a_look(execution: Execution) -> Iterator[tuple[str, Params, int | None]]:
-    """Yield attempts for the teacher, no diagnoses: code, parameters and line. Asking for a setting is honest."""
+def worth_a_look(execution: Execution) -> Iterator[Remark]:
+    """Yield attempts for the teacher, no diagnoses. Asking for a setting is honest."""
     if execution.patched:
-        yield "monkeypatch", {"functions": list(execution.patched)}, None
+        yield Remark(code="monkeypatch", params={"functions": list(execution.patched)})
     for attempt, phase in execution.attempts:
         if attempt.code in OF_THE_GRADER:
             continue
         tells = phase in OF_THE_CLASS and attempt.code != "env_read"
         if attempt.code == COPIED:
-            yield "review_suggested", {"evidence": attempt.what, "variant": "copied"}, attempt.line
+            params = {"evidence": attempt.what, "variant": "copied"}
+            yield Remark(code="review_suggested", params=params, line=attempt.line)
         elif tells or attempt.code in NEVER_NEEDED or attempt.code == "write_outside":
-            code, params = _problem(attempt)
-            yield code, params, attempt.line
+            found = _problem(attempt)
+            yield Remark(code=found.code, params=found.params, line=attempt.line)
 
 
-def _problem(attempt: Attempt) -> Problem:
+def _problem(attempt: Attempt) -> Finding:
     if DOWNLOADS in attempt.what:
-        return "network", {"line": attempt.line}
-    return attempt.code, {"what": without_server_paths(attempt.what), "line": attempt.line}
+        return Finding.of("network", line=attempt.line)
+    return Finding.of(attempt.code, what=without_server_paths(attempt.what), line=attempt.line)

@@ -1,17 +1,15 @@
 """Judges the kind, shape and type of the model's answer, before any number is looked at.
 
-Every function here returns ``(code, params)`` or None. Codes are those of docs/report.md.
+Every function here returns a `Finding` or None.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from grader.diagnosis.reaching import Problem
 from grader.execution.execution import Execution
 from grader.numerics.forms import IN_ORDER, Form
-from grader.report.model import Params
+from grader.report.finding import Finding, Params
 from grader.sandbox.protocol import CaseOutput
 
 # NumPy's names for types of numbers.
@@ -24,16 +22,16 @@ CONTAINERS = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns
 ORDERS: dict[tuple[int, ...], str] = {(1, 0, 2): "time_major", (0, 2, 1): "wrong_stack_axis"}
 
 #: The missing part of an answer of this form, by the code or the implied mistake of its `Steps`.
-LACKING: dict[str, Problem] = {
-    "last_step": ("returns_last_only", {}),
-    "first_step": ("return_inside_loop", {}),
-    "every_second_step": ("step_two", {"variant": "cut"}),
-    "every second step, each twice": ("step_two", {}),
-    "all_but_first": ("missing_step", {"variant": "first"}),
-    "first_steps": ("missing_step", {"variant": "last_steps"}),
-    "last_steps": ("missing_step", {"variant": "first_steps"}),
-    "all_but_last": ("missing_step", {"variant": "last"}),
-    "next x, the last twice": ("missing_step", {"variant": "late"}),
+LACKING: dict[str, Finding] = {
+    "last_step": Finding.of("returns_last_only"),
+    "first_step": Finding.of("return_inside_loop"),
+    "every_second_step": Finding.of("step_two", variant="cut"),
+    "every second step, each twice": Finding.of("step_two"),
+    "all_but_first": Finding.of("missing_step", variant="first"),
+    "first_steps": Finding.of("missing_step", variant="last_steps"),
+    "last_steps": Finding.of("missing_step", variant="first_steps"),
+    "all_but_last": Finding.of("missing_step", variant="last"),
+    "next x, the last twice": Finding.of("missing_step", variant="late"),
 }
 
 #: The surplus part of an answer -> the variant of its shape's code.
@@ -49,7 +47,7 @@ EXTRA = {
 
 def output_problem(
     output: CaseOutput, expected: tuple[int, int, int], form: Form | None = None, features: int | None = None
-) -> Problem | None:
+) -> Finding | None:
     """Name the fault in the kind, shape or type of the model's answer.
 
     Args:
@@ -61,34 +59,38 @@ def output_problem(
     if output.kind in CONTAINERS:
         # The last h and c have no time axis.
         states = output.kind == "tuple" and output.parts and all(len(part) == 2 for part in output.parts)
-        return CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
+        return Finding.of(
+            CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
+        )
     if output.shape is None or not NUMBERS.match(output.dtype or ""):
-        return "wrong_kind", params
+        return Finding.of("wrong_kind", params)
     if output.own:
-        return "fake_array", params
+        return Finding.of("fake_array", params)
     if not output.shape:
-        return "wrong_shape", {**params, "variant": "scalar"}
+        return Finding.of("wrong_shape", params, variant="scalar")
     if tuple(output.shape) != expected:
-        code, variant = _shape_problem(tuple(output.shape), expected, form, features)
-        return code, {**params, **variant}
+        problem = _shape_problem(tuple(output.shape), expected, form, features)
+        return Finding.of(problem.code, {**params, **problem.params})
     if output.kind != "tensor":
-        return "returns_numpy", params
+        return Finding.of("returns_numpy", params)
     if output.dtype != "float32":
         code = "dtype_float64" if output.dtype == "float64" else "wrong_dtype"
         whole: Params = {"variant": "integers"} if WHOLE_NUMBERS.match(output.dtype or "") else {}
-        return code, {"actual": output.dtype, "expected": "float32", **whole}
+        return Finding.of(code, {"actual": output.dtype, "expected": "float32", **whole})
     return None
 
 
 def _shape_problem(
     shape: tuple[int, ...], expected: tuple[int, int, int], form: Form | None, features: int | None
-) -> Problem:
+) -> Finding:
     batch, timesteps, units = expected
     lacking = steps_problem(form)
     if shape in ((batch, units), (batch, 1, units)):
         if lacking is not None:
             return lacking
-        return ("returns_last_only", {"variant": "no_time"}) if len(shape) == 2 else ("return_inside_loop", {})
+        return (
+            Finding.of("returns_last_only", variant="no_time") if len(shape) == 2 else Finding.of("return_inside_loop")
+        )
     known: dict[tuple[int, ...], str] = {
         (timesteps, batch, units): "time_major",
         (batch, units, timesteps): "wrong_stack_axis",
@@ -99,44 +101,32 @@ def _shape_problem(
     }
     other_axis = {(batch, features, units): "loop_features", (batch, batch, units): "loop_batch"}
     if shape in other_axis and (form is None or not form.wrong):
-        return "wrong_shape", {"variant": other_axis[shape]}
+        return Finding.of("wrong_shape", variant=other_axis[shape])
     if lacking is not None and form is not None and form.place is None and form.layout.order == IN_ORDER:
         return lacking
     if code := known.get(shape):
-        return code, {}
+        return Finding.of(code)
     if 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
-        return "extra_axis", {}
+        return Finding.of("extra_axis")
     if form is not None and form.place is None and (cut := form.layout.cut) is not None:
         twice = shape[cut.axis] == 2 if cut.stacked else shape[-1] == 2 * units
-        return "wrong_shape", {"variant": "pairs" if cut.stacked else "two_states"} if twice else {}
+        return Finding.of("wrong_shape", {"variant": "pairs" if cut.stacked else "two_states"} if twice else {})
     if form is not None and form.place is None and form.layout.order != IN_ORDER:
-        return ORDERS.get(form.layout.order, "wrong_transpose"), {}
+        return Finding.of(ORDERS.get(form.layout.order, "wrong_transpose"))
     if form is not None and (extra := EXTRA.get(form.layout.steps.code or "")):
-        return "wrong_shape", {"variant": extra, "times": max(shape) // timesteps}
+        return Finding.of("wrong_shape", variant=extra, times=max(shape) // timesteps)
     if sorted(shape) == sorted(expected):
-        return "wrong_transpose", {}
+        return Finding.of("wrong_transpose")
     likely: dict[tuple[int | None, ...], str] = {
         (batch, timesteps, features): "like_x",
         (batch, timesteps + 1, units): "one_more",
         (batch, timesteps, 2 * units): "two_states",
         **{(*expected[:axis], 2, *expected[axis:]): "pairs" for axis in range(4)},
     }
-    return "wrong_shape", {"variant": likely[shape]} if shape in likely else {}
+    return Finding.of("wrong_shape", {"variant": likely[shape]} if shape in likely else {})
 
 
-def three_gates(output: CaseOutput, found: Sequence[str], features: int, units: int) -> Problem | None:
-    """Recognise a model whose weights are those of three gates, as in a GRU.
-
-    Args:
-        found: paths of its weights with their shapes.
-    """
-    joined = (f"({rows}, {3 * units})" for rows in (features, units))
-    if output.kernels == output.recurrent_kernels == 3 or all(any(w.endswith(end) for w in found) for end in joined):
-        return "gru", {"variant": "counted"}
-    return None
-
-
-def steps_problem(form: Form | None) -> Problem | None:
+def steps_problem(form: Form | None) -> Finding | None:
     """Name the steps that an answer lacks, if its other numbers are understood."""
     if form is None or form.is_whole:
         return None
@@ -145,19 +135,9 @@ def steps_problem(form: Form | None) -> Problem | None:
     if form.taken is not None:
         first, stride = form.taken
         if stride == 1:
-            return "missing_step", {"variant": "late_steps", "skipped": first}
-        return "step_two", {"variant": "stride", "stride": stride, "first_step": first}
+            return Finding.of("missing_step", variant="late_steps", skipped=first)
+        return Finding.of("step_two", variant="stride", stride=stride, first_step=first)
     return LACKING.get(form.layout.steps.code or form.implied or "")
-
-
-def other_number_of_weights(output: CaseOutput, timesteps: int) -> Problem | None:
-    """Name the mistake behind more or fewer weights than one cell needs."""
-    if output.kernels >= 4 * timesteps:
-        return "cell_per_step", {"cells": output.kernels // 4}
-    # The second layer's input is as wide as the state, so all its weights look recurrent.
-    if output.kernels == 4 and output.recurrent_kernels >= 12 and output.recurrent_kernels % 8 == 4:
-        return "two_layers", {"layers": (output.recurrent_kernels + 4) // 8}
-    return None
 
 
 def default_as_width(execution: Execution, output: CaseOutput, units: int) -> Params:

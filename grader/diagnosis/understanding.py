@@ -16,7 +16,7 @@ from grader.numerics.comparison import NO_ANSWER, Comparison, compare
 from grader.numerics.explanation import Explanation, explain, explain_changing, idle_arrays
 from grader.numerics.forms import PLAIN, ROUNDING, Content, Form, forms_of, readings
 from grader.numerics.repairs import repair
-from grader.report.model import Params
+from grader.report.finding import Params
 from grader.sandbox.protocol import Gradients
 from reference import Case, probes
 from reference.misconceptions import PARTS, RECURRENCE, Table
@@ -26,7 +26,7 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Understanding:
-    """What the numbers of a run mean.
+    """The meaning of a run's numbers.
 
     Args:
         comparisons: of the answers as they are, by case.

@@ -1,4 +1,4 @@
-"""What happened when a submission's class was run under one generation of Keras."""
+"""The course of a submission's run under one generation of Keras, without any judgement on it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Execution:
-    """What one child said, and what later children added where that left a doubt. No judgement is in here."""
+    """The events of one child, and what later children added where these left a doubt."""
 
     generation: str
     outcome: Outcome

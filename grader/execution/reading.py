@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
-from grader.report.model import Frame, Params
+from grader.report.finding import Params, Remark
+from grader.report.model import SkippedCell
 from grader.sandbox import Kind, Sandbox
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
@@ -31,12 +32,6 @@ SHOWN_CODE = 300  # characters of a line of code
 
 class ReadingModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ReadError(ReadingModel):
-    code: str
-    params: Params = {}
-    line: int | None = None
 
 
 class NotebookCell(ReadingModel):
@@ -68,12 +63,6 @@ class Use(ReadingModel):
     reads_weights: bool
 
 
-class Skipped(ReadingModel):
-    index: int
-    code: str
-    params: Params = {}
-
-
 class CallSite(ReadingModel):
     """The arguments with which the student's own code constructs the class, as source text."""
 
@@ -92,21 +81,15 @@ class Homoglyph(ReadingModel):
     line: int
 
 
-class ReadAdvisory(ReadingModel):
-    code: str
-    params: Params = {}
-    line: int | None = None
-
-
 class Reading(ReadingModel):
     """The content of a submission, found without running it."""
 
     format: Literal["py", "ipynb"] | None
-    error: ReadError | None
+    error: Remark | None
     source: str = ""
     cells: list[NotebookCell] = []
     statements: list[Statement] = []
-    skipped: list[Skipped] = []
+    skipped: list[SkippedCell] = []
     class_line: int | None = None
     call_site: CallSite | None = None
     global_x: list[GlobalX] = []
@@ -117,19 +100,15 @@ class Reading(ReadingModel):
     only_computes: bool = False
     lets_gradients_through: bool = False
     result_files: list[int] = []
-    advisories: list[ReadAdvisory] = []
+    advisories: list[Remark] = []
 
     @cached_property
     def _lines(self) -> list[str]:
         return self.source.split("\n")
 
-    def frame(self, line: int, filename: str) -> Frame:
-        """Convert a line of `source` to the student's place: in a cell of the notebook, or in the file."""
-        code = self._lines[line - 1].strip()[:SHOWN_CODE] if 0 < line <= len(self._lines) else ""
-        for cell in self.cells:
-            if self.format == "ipynb" and cell.first_line <= line <= cell.last_line:
-                return Frame(file=f"cell {cell.index + 1}", line=line - cell.first_line + 1, code=code)
-        return Frame(file=filename, line=line, code=code)
+    def code_at(self, line: int) -> str:
+        """Return the beginning of a line of `source`; an empty text where there is none."""
+        return self._lines[line - 1].strip()[:SHOWN_CODE] if 0 < line <= len(self._lines) else ""
 
     @property
     def code_sha256(self) -> str | None:
@@ -176,4 +155,4 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
 
 
 def _failed(code: str, params: Params) -> Reading:
-    return Reading(format=None, error=ReadError(code=code, params=params))
+    return Reading(format=None, error=Remark(code=code, params=params))

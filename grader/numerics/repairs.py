@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.report.model import Params
+from grader.report.finding import Params
 from reference import Case
 
 Array = NDArray[Any]

@@ -8,14 +8,14 @@ reports too. docs/report.md describes every key.
 from __future__ import annotations
 
 import hashlib
-import itertools
-import math
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 import rfc8785
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from grader.report.finding import CheckStatus, Finding, Number, Params, Remark, Verdict
 
 
 class Status(StrEnum):
@@ -30,35 +30,6 @@ class Status(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     INVALID_OUTPUT = "invalid_output"
     INTERNAL_ERROR = "internal_error"
-
-
-class CheckStatus(StrEnum):
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-# Limits for a student's names and lists: people read a report, and it is kept for ever.
-MAX_TEXT, MAX_KEY, MAX_ITEMS = 4000, 200, 200
-
-
-def _bounded(value: Any) -> Any:
-    """Cut texts and lists to a readable size. Replace NaN and infinity, which JSON lacks, by null."""
-    match value:
-        case dict():
-            return {key[:MAX_KEY]: _bounded(item) for key, item in itertools.islice(value.items(), MAX_ITEMS)}
-        case list() | tuple():
-            return [_bounded(item) for item in value[:MAX_ITEMS]]
-        case str():
-            return value[:MAX_TEXT]
-        case float() if not math.isfinite(value):
-            return None
-    return value
-
-
-Number = Annotated[float | None, BeforeValidator(_bounded)]
-#: JSON values by name; they fill in a code's sentence.
-Params = Annotated[dict[str, Any], BeforeValidator(_bounded)]
 
 
 class ReportModel(BaseModel):
@@ -84,6 +55,18 @@ class Check(ReportModel):
     code: str | None = None
     params: Params = {}
     details: Params = {}
+
+    @classmethod
+    def of(cls, id: str, max_points: float, verdict: Verdict) -> Check:
+        return cls(
+            id=id,
+            points=round(verdict.earned * max_points, 6),
+            max_points=max_points,
+            status=verdict.status,
+            code=verdict.code,
+            params=verdict.finding.params if verdict.finding else {},
+            details=verdict.details,
+        )
 
 
 class NonFinite(ReportModel):
@@ -124,29 +107,37 @@ class RunnerUp(ReportModel):
     distance: Number
 
 
-class Diagnosis(ReportModel):
-    code: str
-    params: Params = {}
+class Diagnosis(Finding):
     confidence: Literal["exact", "likely"]
     residual: Number = None
     runner_up: RunnerUp | None = None
-    also: list[str] = []
+    also: list[str] = Field([])
+
+    @classmethod
+    def exact(cls, finding: Finding) -> Diagnosis:
+        return cls(code=finding.code, params=finding.params, confidence="exact")
+
+    @classmethod
+    def likely(cls, finding: Finding) -> Diagnosis:
+        return cls(code=finding.code, params=finding.params, confidence="likely")
 
 
 #: The advisory on code that attacked the grader itself.
 HELD = "attack_on_grader"
 
 
-class Advisory(ReportModel):
-    code: str
-    params: Params = {}
-    line: int | None = None
+# A fact for the student or the teacher that costs no points.
+class Advisory(Remark):
+    pass
 
 
-class SkippedCell(ReportModel):
+class _OfCell(ReportModel):
     index: int
-    code: str
-    params: Params = {}
+
+
+# A cell, or a part of one, that was left out or failed. The order of these bases is that of the keys.
+class SkippedCell(Finding, _OfCell):
+    pass
 
 
 class Extraction(ReportModel):

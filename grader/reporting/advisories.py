@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.reaching import attacks, worth_a_look
 from grader.execution.reading import Reading
-from grader.report.model import HELD, Advisory, Diagnosis, Params
+from grader.report.finding import Params, Remark
+from grader.report.model import Diagnosis
 from grader.report.server_paths import in_brief
 from grader.sandbox.protocol import Parts
 
@@ -26,46 +27,39 @@ KERAS2_BY_NAME = "tf_keras"
 SLOW_SHARE = 0.5
 
 
-def advisories_of(reading: Reading, filename: str) -> list[Advisory]:
+def advisories_of(reading: Reading) -> list[Remark]:
     """Return the remarks on a submission of which nothing ran."""
-    found = reading.advisories[:MOST_ADVISORIES]
-    return [_advisory(advisory.code, advisory.params, advisory.line, reading, filename) for advisory in found]
+    return reading.advisories[:MOST_ADVISORIES]
 
 
-def _advisory(code: str, params: Params, line: int | None, reading: Reading, filename: str) -> Advisory:
-    if line is None:
-        return Advisory(code=code, params=params)
-    frame = reading.frame(line, filename)
-    return Advisory(code=code, params={**params, "line": frame.line, "file": frame.file}, line=frame.line)
-
-
-def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis], filename: str) -> list[Advisory]:
+def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[Remark]:
     """Return the remarks on a submission that was run."""
     evidence = judgement.evidence
     reading, execution = evidence.reading, evidence.execution
-    found = [(HELD, params, line) for params, line in attacks(execution, reading.source)]
-    found += [(advisory.code, advisory.params, advisory.line) for advisory in reading.advisories]
-    found += [("global_x_shape", {}, use.line) for use in reading.global_x if use.shape_only]
     diagnosed = {diagnosis.code for diagnosis in diagnoses}
-    found += [(code, params, line) for code, params, line in worth_a_look(execution) if code not in diagnosed]
-    advisories = [_advisory(code, params, line, reading, filename) for code, params, line in found[:MOST_ADVISORIES]]
+    found = [
+        *attacks(execution, reading.source),
+        *reading.advisories,
+        *(Remark(code="global_x_shape", line=use.line) for use in reading.global_x if use.shape_only),
+        *(remark for remark in worth_a_look(execution) if remark.code not in diagnosed),
+    ][:MOST_ADVISORIES]
     limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
     if execution.complete and spent > SLOW_SHARE * limit:
-        advisories.append(Advisory(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
+        found.append(Remark(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
     if judgement.instead_of is not None:
         params = {"generation": execution.generation, **_stopped_by(judgement.instead_of)}
-        advisories.append(Advisory(code="keras_generation_used", params=params))
+        found.append(Remark(code="keras_generation_used", params=params))
     if execution.parts is not None and execution.parts.untracked and execution.answers:
-        advisories.append(Advisory(code="untracked_weights", params=_by_kind(execution.parts)))
+        found.append(Remark(code="untracked_weights", params=_by_kind(execution.parts)))
     if execution.answers and (lost := _lost_cell(evidence)) is not None:
-        advisories.append(_advisory("supplied_cell", *lost, reading, filename))
+        found.append(lost)
     if execution.fresh_only:
-        advisories.append(Advisory(code="not_fresh_instance"))
-    return advisories
+        found.append(Remark(code="not_fresh_instance"))
+    return found
 
 
-def _lost_cell(evidence: Evidence) -> tuple[Params, int | None] | None:
-    """Explain why the exercise's own cell replaced the student's, with the line; None where it did not."""
+def _lost_cell(evidence: Evidence) -> Remark | None:
+    """Explain why the exercise's own cell replaced the student's, None where it did not."""
     source = evidence.reading.source
     if not re.search(r"\bLSTMCell\(", source):
         return None
@@ -77,9 +71,10 @@ def _lost_cell(evidence: Evidence) -> tuple[Params, int | None] | None:
     ]
     if failed and made <= len(failed):
         last = failed[-1]
-        return {"variant": "failed", "type": last.type, "message": in_brief(last.message)}, last.line
+        params = {"variant": "failed", "type": last.type, "message": in_brief(last.message)}
+        return Remark(code="supplied_cell", params=params, line=last.line)
     unread = any(skipped.code == "syntax_error" for skipped in evidence.reading.skipped)
-    return ({"variant": "unread"}, None) if unread and not made else None
+    return Remark(code="supplied_cell", params={"variant": "unread"}) if unread and not made else None
 
 
 def _stopped_by(evidence: Evidence) -> Params:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from grader.assignment import Assignment
 from grader.checks.registry import not_run
@@ -15,11 +14,10 @@ from grader.diagnosis.outcomes import LIMITS_AT_IMPORT, ending_problem, missing_
 from grader.execution.reading import Reading
 from grader.execution.stages import Stages
 from grader.report.artefacts import Sink, pack
+from grader.report.finding import CheckStatus, Finding
 from grader.report.model import (
     AssignmentRef,
     CaseResult,
-    Check,
-    CheckStatus,
     Diagnosis,
     Environment,
     ErrorInfo,
@@ -34,11 +32,10 @@ from grader.report.server_paths import clean_message, without_server_paths
 from grader.reporting.advisories import advisories_of, advisories_on
 from grader.reporting.consequences import with_causes
 from grader.reporting.extraction import extraction, extraction_of_unreadable
+from grader.reporting.places import Places
 from grader.submission import Submission
 from grader.version import grader_version
 from reference import Case
-
-Located = TypeVar("Located", Check, Diagnosis)
 
 
 def _status(judgement: Judgement) -> Status:
@@ -47,8 +44,7 @@ def _status(judgement: Judgement) -> Status:
         return ending[0]
     found = execution.class_found
     if found is None or not found.found:
-        code, _ = missing_class(execution)
-        return LIMITS_AT_IMPORT.get(code, Status.INVALID_SUBMISSION)
+        return LIMITS_AT_IMPORT.get(missing_class(execution).code, Status.INVALID_SUBMISSION)
     if not found.is_class:
         return Status.INVALID_SUBMISSION
     if any(is_out_of_memory(raised) for raised in execution.raised):
@@ -78,17 +74,18 @@ def report_on(
     reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
     outcome = execution.outcome
     diagnoses = diagnose(judgement, cases)
+    places = Places(reading, submission.filename)
     return _sealed(
         submission,
         assignment,
         status=_status(judgement),
         points=judgement.points,
-        checks=_localised(with_causes(judgement, diagnoses, cases), reading, submission.filename),
+        checks=places.findings(with_causes(judgement, diagnoses, cases)),
         format=reading.format,
         cases=_case_results(judgement, cases, artefacts),
-        diagnoses=_localised(diagnoses, reading, submission.filename),
-        advisories=advisories_on(judgement, diagnoses, submission.filename),
-        extraction=extraction(evidence, diagnoses),
+        diagnoses=places.findings(diagnoses),
+        advisories=places.advisories(advisories_on(judgement, diagnoses)),
+        extraction=extraction(evidence, diagnoses, places),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
         output=Output(
@@ -96,7 +93,7 @@ def report_on(
             stderr=without_server_paths(outcome.stderr.decode("utf-8", "replace")),
             truncated=outcome.truncated,
         ),
-        error=_error(evidence, submission.filename),
+        error=_error(evidence, places),
         reproduction=reproduction(assignment, execution.generation, execution.parts.roles if execution.parts else {}),
     )
 
@@ -138,27 +135,14 @@ def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | Non
     return name
 
 
-def _localised(items: Sequence[Located], reading: Reading, filename: str) -> list[Located]:
-    """Convert lines of the joined module text to lines that the student knows."""
-    localised = []
-    for item in items:
-        line = item.params.get("line")
-        if isinstance(line, int) and not isinstance(line, bool):
-            frame = reading.frame(line, filename)
-            params = {**item.params, "line": frame.line, "file": frame.file}
-            item = item.model_copy(update={"params": params})
-        localised.append(item)
-    return localised
-
-
-def _error(evidence: Evidence, filename: str) -> ErrorInfo | None:
+def _error(evidence: Evidence, places: Places) -> ErrorInfo | None:
     """Return the exception that kept the exercise's own case from an answer, else the first one of another case."""
     # A gradient is our own question. If it fails, a check says so.
     raised = [event for event in evidence.execution.raised if event.lines or event.phase != "gradients"]
     first = next((event for event in raised if event.case == evidence.exercise), raised[0] if raised else None)
     if first is None:
         return None
-    frames = [evidence.reading.frame(line, filename) for line in once(first.lines)]
+    frames = [places.frame(line) for line in once(first.lines)]
     return ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
 
 
@@ -169,7 +153,7 @@ def unreadable(submission: Submission, assignment: Assignment, reading: Reading,
     params = {**error.params, **({"line": error.line} if error.line is not None else {})}
     if error.code == "syntax_error":
         params |= indentation(str(error.params.get("message")))
-    diagnosis = Diagnosis(code=error.code, params=params, confidence="exact")
+    places = Places(reading, submission.filename)
     return _sealed(
         submission,
         assignment,
@@ -177,8 +161,8 @@ def unreadable(submission: Submission, assignment: Assignment, reading: Reading,
         points=0.0,
         checks=not_run(assignment.points, "not_run"),
         format=reading.format,
-        diagnoses=_localised([diagnosis], reading, submission.filename),
-        advisories=advisories_of(reading, submission.filename),
+        diagnoses=places.findings([Diagnosis.exact(Finding.of(error.code, params))]),
+        advisories=places.advisories(advisories_of(reading)),
         extraction=extraction_of_unreadable(reading),
         timing=stages.timing(),
     )

@@ -16,7 +16,8 @@ from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.outcomes import HARD_CODED
 from grader.diagnosis.returned import steps_problem
 from grader.numerics.explanation import idle_arrays
-from grader.report.model import Check, CheckStatus, Diagnosis, Params
+from grader.report.finding import CheckStatus, Params
+from grader.report.model import Check, Diagnosis
 from reference import GATES, Case
 from reference.misconceptions import RECURRENCE, Mistake, replay
 
@@ -77,7 +78,7 @@ def _causes(
             return [str(contract.code)]
         case "wrong_on_hidden_cases" if contract and _lacks_steps(evidence):
             lacking = steps_problem(understanding.form)
-            return [str(contract.code), *([lacking[0]] if lacking else []), *mistakes]
+            return [str(contract.code), *([lacking.code] if lacking else []), *mistakes]
         case "wrong_on_hidden_cases" if not understanding.right_numbers(evidence.exercise):
             return [*(mistakes or cause or ["equivalence"]), *(code for code in named if code in HARD_CODED.values())]
         case "wrong_shape" | "no_numbers" if check.id == "equivalence" and contract is not None:

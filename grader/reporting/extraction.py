@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.missing_names import behind_missing_module, follows_from_another
 from grader.execution.reading import Reading
-from grader.report.model import Diagnosis, Extraction, SkippedCell
+from grader.report.finding import Params, Remark
+from grader.report.model import Diagnosis, Extraction
 from grader.report.server_paths import in_brief
+from grader.reporting.places import Places
 from grader.sandbox.protocol import StatementFailed
 
 # Honest files come nowhere near. Without a limit, the report of a hostile file would be a hundred times its size.
@@ -21,7 +23,7 @@ MOST_CELLS = 1000
 FAILURES = frozenset({"syntax_error", "cell_failed", "cell_timed_out", "input_call", "missing_packages"})
 
 
-def extraction(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Extraction:
+def extraction(evidence: Evidence, diagnoses: Sequence[Diagnosis], places: Places) -> Extraction:
     reading, execution = evidence.reading, evidence.execution
     uses = {use.statement for use in reading.uses} if evidence.notebook is not None else set()
     used = {index for index, statement in enumerate(reading.statements) if statement.run} | uses
@@ -31,15 +33,13 @@ def extraction(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Extraction
         if index not in used and statement.reason not in ("no_effect", "shell_line", "magic")
     }
     skipped = [
-        SkippedCell(index=cell.index, code=cell.code, params=cell.params)
-        for cell in reading.skipped
-        if cell.code != "not_needed" or cell.index in left_out
+        *(cell for cell in reading.skipped if cell.code != "not_needed" or cell.index in left_out),
+        *map(places.cell, _failures(evidence, diagnoses)),
     ]
-    skipped += _failures(evidence, diagnoses)
     return Extraction(
         cells_used=sorted({reading.statements[index].cell for index in used})[:MOST_CELLS],
         cells_skipped=sorted(skipped, key=lambda cell: cell.index)[:MOST_CELLS],
-        class_line=reading.frame(reading.class_line, "").line if reading.class_line else None,
+        class_line=places.frame(reading.class_line).line if reading.class_line else None,
         code_sha256=reading.code_sha256,
         roles=execution.parts.roles if execution.parts else {},
         roles_from=execution.roles_from,
@@ -51,14 +51,12 @@ def extraction_of_unreadable(reading: Reading) -> Extraction:
     error = reading.error
     said = (error.code, error.params.get("text")) if error else None
     skipped = [
-        SkippedCell(index=cell.index, code=cell.code, params=cell.params)
-        for cell in reading.skipped
-        if cell.code != "not_needed" and (cell.code, cell.params.get("text")) != said
+        cell for cell in reading.skipped if cell.code != "not_needed" and (cell.code, cell.params.get("text")) != said
     ]
     return Extraction(cells_skipped=skipped[:MOST_CELLS])
 
 
-def _failures(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Iterator[SkippedCell]:
+def _failures(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Iterator[Remark]:
     reading, execution = evidence.reading, evidence.execution
     named = {diagnosis.params.get("package") or diagnosis.params.get("module") for diagnosis in diagnoses}
     told = {diagnosis.params.get("line") for diagnosis in diagnoses}
@@ -66,26 +64,14 @@ def _failures(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Iterator[Sk
     for failed in execution.statements_failed:
         problem = behind_missing_module(failed)
         if problem is not None:
-            missing.setdefault(str(problem[1].get("package") or problem[1].get("module")), failed)
+            missing.setdefault(str(problem.params.get("package") or problem.params.get("module")), failed)
         elif failed.line not in told and not follows_from_another(failed, execution):
-            line = reading.frame(failed.line, "").line
-            params = {"line": line, "type": failed.type, "message": in_brief(failed.message)}
-            yield SkippedCell(index=reading.cell_of(failed.line), code=failed.code, params=params)
+            params: Params = {"type": failed.type, "message": in_brief(failed.message)}
+            yield Remark(code=failed.code, params=params, line=failed.line)
     for name in named & missing.keys():
         del missing[str(name)]
     if missing:
-        index = reading.cell_of(next(iter(missing.values())).line)
-        lines = [reading.frame(f.line, "").line for f in missing.values() if reading.cell_of(f.line) == index]
-        params = {"line": lines[0], "lines": _ranges(lines), "packages": list(missing)}
-        yield SkippedCell(index=index, code="missing_packages", params=params)
-
-
-def _ranges(lines: Sequence[int]) -> list[list[int]]:
-    """Convert sorted lines to ranges of first and last line."""
-    ranges: list[list[int]] = []
-    for line in lines:
-        if ranges and line == ranges[-1][1] + 1:
-            ranges[-1][1] = line
-        else:
-            ranges.append([line, line])
-    return ranges
+        lines = [failed.line for failed in missing.values()]
+        in_one_cell = [line for line in lines if reading.cell_of(line) == reading.cell_of(lines[0])]
+        params = {"lines": in_one_cell, "packages": list(missing)}
+        yield Remark(code="missing_packages", params=params, line=lines[0])

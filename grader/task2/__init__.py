@@ -5,8 +5,7 @@ The notebook runs unchanged in the box. Its models' weights and everything it sh
 result of a real comparison must change, whichever answer it is.
 """
 
-from grader.task2.finding import Finding, Notebook
-from grader.task2.judging import run_notebook
+from grader.task2.judging import Notebook, run_notebook
 from grader.task2.runs import NotebookRunner
 
-__all__ = ["Finding", "Notebook", "NotebookRunner", "run_notebook"]
+__all__ = ["Notebook", "NotebookRunner", "run_notebook"]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from grader.report.model import Params
+from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.protocol import Called
 from grader.task2.copying import Pair
 from grader.task2.differences import (
@@ -33,7 +33,6 @@ from grader.task2.differences import (
     places_moved,
     shows_numbers,
 )
-from grader.task2.finding import Finding
 from grader.task2.runs import NotebookRun, Spoils
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 Ask = Callable[[Spoils], NotebookRun]
 
 
-def judge_comparison(clean: NotebookRun, pair: Pair | None, ask: Ask) -> Finding:
+def judge_comparison(clean: NotebookRun, pair: Pair | None, ask: Ask) -> Verdict:
     """Judge the notebook's comparison.
 
     Args:
@@ -62,7 +61,7 @@ class _Comparison:
         self._student = [call for call in clean.calls if call.side == "student"]
         self._keras = [call for call in clean.calls if call.side == "keras"]
 
-    def finding(self) -> Finding:
+    def finding(self) -> Verdict:
         if not self._student or not self._keras:
             return self._without_both()
         found = self._of_copied()
@@ -111,7 +110,7 @@ class _Comparison:
 
     # --- a comparison that is real ---------------------------------------------------------------------------
 
-    def _of_copied(self, base: NotebookRun | None = None) -> Finding | None:
+    def _of_copied(self, base: NotebookRun | None = None) -> Verdict | None:
         """Return a verdict if the output depends on the answers with the copied weights."""
         base = base or self._clean
         student, keras = self._student_spoiled, self._keras_spoiled
@@ -135,13 +134,13 @@ class _Comparison:
         if proper or arrays:
             unequal = self._exact(place for place in proper | arrays if self._equality(place))
             agree = any(abs(m[0]) <= SMALL for place in proper for m in measures_of(place, self._clean, student, keras))
-            return unequal or Finding(True, details={"seen": "number" if proper else "by_eye", "agree": agree})
+            return unequal or Verdict.passed(seen="number" if proper else "by_eye", agree=agree)
         if shows_numbers(base, by_student - both) and shows_numbers(base, by_keras - both):
-            return Finding(True, details={"seen": "by_eye"})
+            return Verdict.passed(seen="by_eye")
         if self._both_ends(measures):
-            return Finding(True, details={"seen": "number"})
+            return Verdict.passed(seen="number")
         if any(measures.values()):
-            return Finding(False, "t2_no_abs", self._where(both))
+            return Verdict.failed(Finding.of("t2_no_abs", self._where(both)))
         return self._verdict(base, by_student, by_keras)
 
     def _never_negative(self, places: set[Place]) -> set[Place]:
@@ -164,67 +163,67 @@ class _Comparison:
         reversed_ = max((abs(n) for place in measures for n in numbers_in(reverse.by_place.get(place))), default=0.0)
         return of_keras > 0.05 * of_student and abs(reversed_ - of_keras) <= 0.1 * of_keras
 
-    def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Finding | None:
+    def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Verdict | None:
         """Judge whether a yes or no that depends on both answers sees errors of either sign."""
         other_sign = self._spoiled(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
         by_other = places_moved(base, other_sign) if other_sign is not None else set()
         if by_keras & by_student & by_other:
-            return Finding(True, details={"seen": "verdict"})
+            return Verdict.passed(seen="verdict")
         if one_sign := by_keras & (by_student | by_other):
-            return Finding(False, "t2_no_abs", self._where(one_sign))
+            return Verdict.failed(Finding.of("t2_no_abs", self._where(one_sign)))
         return None
 
-    def _exact(self, places: Iterable[Place]) -> Finding | None:
+    def _exact(self, places: Iterable[Place]) -> Verdict | None:
         """Check whether the output would change if the answers agreed to the last bit."""
         asked = set(places)
         equal = self._made_equal() if asked else None
         if equal is None or self._pair is None or not self._pair.complete:
             return None
         moved = asked & places_moved(self._clean, equal)
-        return Finding(False, "t2_exact_equality", self._where(moved)) if moved else None
+        return Verdict.failed(Finding.of("t2_exact_equality", self._where(moved))) if moved else None
 
     def _equality(self, place: Place) -> bool:
         use = self._clean.use(place[0])
         return use is not None and use.equality
 
-    def _on_equal_inputs(self, found: Finding) -> Finding:
+    def _on_equal_inputs(self, found: Verdict) -> Verdict:
         """Require a common input for both answers. If the answers agree, they had one (or a part of it)."""
         students = {call.input for call in self._copied(self._student)}
         keras = {call.input for call in self._keras}
         different = None not in students | keras and not students & keras
-        if found.passed and different and not found.details.get("agree"):
-            return Finding(False, "t2_different_inputs")
+        if found.earned and different and not found.details.get("agree"):
+            return Verdict.failed(Finding.of("t2_different_inputs"))
         return found
 
     # --- one that is not -------------------------------------------------------------------------------------
 
-    def _why_nothing_moves(self) -> Finding:
+    def _why_nothing_moves(self) -> Verdict:
         clean = self._clean
         equal = self._made_equal()
         if equal is not None:
             found = self._of_copied(equal)
             if found is not None and found.code == "t2_exact_equality":
                 return found
-            if found is not None and found.passed:
+            if found is not None and found.earned:
                 places = places_moved(clean, equal)
                 close = self._pair is not None and self._pair.complete
                 if close and any(self._equality(place) for place in places):
-                    return Finding(False, "t2_exact_equality", self._where(places))
+                    return Verdict.failed(Finding.of("t2_exact_equality", self._where(places)))
                 return self._on_equal_inputs(found)
         old, old_keras = self._unlike(self._student), self._unlike(self._keras)
         if stale := places_moved(clean, old) & places_moved(clean, old_keras):
             return self._stale(stale)
         for unlike, alike in ((old_keras, self._keras_spoiled), (old, self._student_spoiled)):
             if itself := self._compared_with_itself(unlike, alike):
-                return Finding(False, "t2_self_compare", self._where(itself))
+                return Verdict.failed(Finding.of("t2_self_compare", self._where(itself)))
         return self._by_source()
 
-    def _stale(self, places: set[Place]) -> Finding:
+    def _stale(self, places: set[Place]) -> Verdict:
         """Report an answer from before the copying, and whether the comparison itself also came before it."""
         copied_at = self._clean.changed_by[self._pair.moment] if self._pair is not None else 0
         before = all(place[0] < copied_at for place in places)
         code = "t2_compare_before_copy" if before else "t2_stale_output"
-        return Finding(False, code, self._where(places))
+        return Verdict.failed(Finding.of(code, self._where(places)))
 
     def _unlike(self, calls: list[Called]) -> NotebookRun:
         """Spoil every call of one side, each by another amount."""
@@ -235,7 +234,7 @@ class _Comparison:
         places = places_moved(self._clean, unlike) - (places_moved(self._clean, alike) if alike is not None else set())
         return {place for place in places if place[1] != "call" and kind_of(self._clean, place) != "array"}
 
-    def _by_source(self) -> Finding:
+    def _by_source(self) -> Verdict:
         """Find in the source what the notebook shows as the result, when nothing moves whatever is spoiled."""
         first = min(call.statement for call in self._student or self._keras)
         shapes = False
@@ -248,25 +247,25 @@ class _Comparison:
             elif use.reads_weights:
                 continue  # whether the weights agree is another question
             elif len(use.sides) == 1 and is_claim(item):
-                return Finding(False, "t2_self_compare", self._where([place]))
+                return Verdict.failed(Finding.of("t2_self_compare", self._where([place])))
             elif is_claim(item):
-                return Finding(False, "t2_faked", self._where([place]))
+                return Verdict.failed(Finding.of("t2_faked", self._where([place])))
         if shapes or any(self._compares_shapes()):
-            return Finding(False, "t2_shape_only")
-        return Finding(False, "comparison_not_found")
+            return Verdict.failed(Finding.of("t2_shape_only"))
+        return Verdict.failed(Finding.of("comparison_not_found"))
 
     def _compares_shapes(self) -> Iterator[bool]:
         for use in self._clean.reading.uses:
             yield use.shape_only and len(use.sides) == 2
 
-    def _without_both(self) -> Finding:
+    def _without_both(self) -> Verdict:
         """Report that one of the two models was not called, or neither was."""
         calls = self._keras or self._student
         if len(calls) > 1:
             alike = self._spoiled(calls, {"by": "shift", "amount": SHIFT})
             if itself := self._compared_with_itself(self._unlike(calls), alike):
-                return Finding(False, "t2_self_compare", self._where(itself))
-        return self._by_source() if calls else Finding(False, "comparison_not_found")
+                return Verdict.failed(Finding.of("t2_self_compare", self._where(itself)))
+        return self._by_source() if calls else Verdict.failed(Finding.of("comparison_not_found"))
 
     def _where(self, places: Iterable[Place]) -> Params:
         """Give the line of the statement that shows it."""

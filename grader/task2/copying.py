@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.report.model import Params
+from grader.report.finding import Finding, Params, Verdict
 from grader.report.server_paths import in_brief
-from grader.task2.finding import Finding
 from grader.task2.runs import Array, ModelWeights, NotebookRun
 from reference import GATES
 
@@ -104,23 +103,22 @@ def _equal(first: Array, second: Array) -> bool:
     return first.shape == second.shape and bool((np.abs(first - second) <= TOLERANCE).all())
 
 
-def judge_copying(run: NotebookRun) -> Finding:
+def judge_copying(run: NotebookRun) -> Verdict:
     """Judge the notebook's copying."""
     pair = best_pair(run)
     failure = _failure(run)
     if pair is None:
         if failure is not None:
-            return Finding(False, *failure)
-        return Finding(False, "weights_not_copied")
+            return Verdict.failed(failure)
+        return Verdict.failed(Finding.of("weights_not_copied"))
     details: Params = {"parts_right": len(pair.right), "parts": len(PARTS)}
     if pair.complete:
-        return Finding(True, details=details)
+        return Verdict.passed(**details)
     wrong = [part for part in PARTS if part not in pair.right]
-    code, params = _mistake(run, pair, wrong, failure)
-    return Finding(False, code, params, details)
+    return Verdict.failed(_mistake(run, pair, wrong, failure), details)
 
 
-def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: tuple[str, Params] | None) -> tuple[str, Params]:
+def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: Finding | None) -> Finding:
     models = run.moments[pair.moment]
     student, keras = models[pair.student], models[pair.keras]
     places = {part: _place_of(part, student, keras) for part in wrong}
@@ -130,19 +128,19 @@ def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: tuple[str
         return failure
     for code in ("t2_kernels_mixed", "t2_slices_mixed", "t2_slices_wrong"):
         if kinds[code]:
-            return code, {"layers": _layers(part for part, kind in places.items() if kind == code)}
+            return Finding.of(code, layers=_layers(part for part, kind in places.items() if kind == code))
     if failure is not None:
         return failure
     if len(wrong) == len(PARTS) or not _anything_copied(pair):
         if any(use.assigns_attribute for use in run.reading.uses):
-            return "t2_attr_assign", {"layers": layers}
-        return "weights_not_copied", {}
+            return Finding.of("t2_attr_assign", layers=layers)
+        return Finding.of("weights_not_copied")
     arrays = {part.array for part in wrong}
     if arrays == {"bias"}:
-        return "t2_bias_not_copied", {"layers": layers}
+        return Finding.of("t2_bias_not_copied", layers=layers)
     if "recurrent_kernel" in arrays:
-        return "t2_recurrent_not_copied", {"layers": _layers(p for p in wrong if p.array == "recurrent_kernel")}
-    return "weights_wrong", {"layers": layers}
+        return Finding.of("t2_recurrent_not_copied", layers=_layers(p for p in wrong if p.array == "recurrent_kernel"))
+    return Finding.of("weights_wrong", layers=layers)
 
 
 def _anything_copied(pair: Pair) -> bool:
@@ -186,7 +184,7 @@ def _shared_columns(values: Array, whole: Array) -> int:
     return sum(np.ascontiguousarray(values[..., k]).tobytes() in columns for k in range(values.shape[-1]))
 
 
-def _failure(run: NotebookRun) -> tuple[str, Params] | None:
+def _failure(run: NotebookRun) -> Finding | None:
     """Return a code for the copying statement that failed."""
     for statement, failed in run.failed.items():
         use = run.use(statement)
@@ -196,14 +194,14 @@ def _failure(run: NotebookRun) -> tuple[str, Params] | None:
         line = run.line(failed.line)
         layers = {"layers": LAYER_IN_LINE.findall(line)[:1] or [line.strip()[:80]]}
         if NO_SETTER.search(failed.message):
-            return "t2_attr_assign", params
+            return Finding.of("t2_attr_assign", params)
         if NOT_BUILT.search(failed.message) and not _both_called(run, before=statement):
-            return "t2_before_build", params
+            return Finding.of("t2_before_build", params)
         if "shape" in failed.message.lower() or "compatible" in failed.message:
             shapes = {tuple(int(n) for n in match if n) for match in SHAPES.findall(failed.message)}
             mixed = _kernel_and_recurrent(shapes)
-            return ("t2_kernels_mixed" if mixed else "t2_slices_wrong"), {**params, **layers}
-        return "copying_failed", params
+            return Finding.of("t2_kernels_mixed" if mixed else "t2_slices_wrong", {**params, **layers})
+        return Finding.of("copying_failed", params)
     return None
 
 

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from grader.execution.limits import limit_status
+from grader.report.finding import Verdict
 from grader.task2.comparing import judge_comparison
 from grader.task2.copying import best_pair, judge_copying
-from grader.task2.finding import Finding, Notebook
 from grader.task2.runs import NotebookRunner
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """Both halves of Task 2.
+
+    `raised`: something is wrong, and a statement that uses the models failed or ran out of time. The Keras generation
+    may be the reason.
+    """
+
+    copying: Verdict
+    comparison: Verdict
+    raised: bool = False
 
 
 def run_notebook(runner: NotebookRunner) -> Notebook:
@@ -22,6 +37,6 @@ def run_notebook(runner: NotebookRunner) -> Notebook:
     comparison = judge_comparison(clean, best_pair(clean), runner.run)
     if limit := limit_status(clean.outcome):
         # A part that the notebook did not reach is not wrong.
-        copying, comparison = (half if half.passed else Finding(False, *limit[1]) for half in (copying, comparison))
-    right = copying.passed and comparison.passed
+        copying, comparison = (half if half.earned else Verdict.failed(limit[1]) for half in (copying, comparison))
+    right = bool(copying.earned and comparison.earned)
     return Notebook(copying, comparison, raised=(raised or killed) and not right)

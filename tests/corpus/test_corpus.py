@@ -20,8 +20,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from grader.assignment import Assignment, load_assignments
 from grader.pipeline import grade
+from grader.report.finding import CheckStatus
 from grader.report.messages import render
-from grader.report.model import HELD, CheckStatus, Report, Status
+from grader.report.model import HELD, Report, Status
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import Case, ReferenceStore

@@ -23,7 +23,8 @@ from app.storage.models import Role, Token
 from grader import Assignment, Report, Status, Submission
 from grader.report import drawing
 from grader.report.artefacts import Sink
-from grader.report.model import AssignmentRef, Check, CheckStatus, Receipt, SubmissionRef
+from grader.report.finding import CheckStatus
+from grader.report.model import AssignmentRef, Check, Receipt, SubmissionRef
 from grader.selftest import correct_submission
 
 OWNER_TOKEN = "token-of-the-owner"

@@ -8,8 +8,8 @@ from babel.messages.pofile import read_po
 
 import app
 from grader import Status
+from grader.report.finding import CheckStatus
 from grader.report.messages import translate
-from grader.report.model import CheckStatus
 
 FOLDER = Path(app.__file__).parent
 TEMPLATES = sorted((FOLDER / "web" / "templates").glob("*.html"))

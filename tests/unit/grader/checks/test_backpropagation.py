@@ -72,7 +72,7 @@ def test_a_right_answer_with_other_gradients_is_not_trainable(evidence_of, case)
     evidence = evidence_of(lambda case: case.expected)
     assert _verdict(evidence, case, _found(case)).status == "passed"
     assert _verdict(evidence, case, _found(case, "c")).code == "gradient_differs"
-    assert _verdict(evidence, case, _found(case, "c")).params["variant"] == "without_h"
-    assert _verdict(evidence, case, _found(case, "")).params == {"steps": 1}
+    assert _verdict(evidence, case, _found(case, "c")).finding.params["variant"] == "without_h"
+    assert _verdict(evidence, case, _found(case, "")).finding.params == {"steps": 1}
     halved = {name: array / 2 for name, array in _found(case).items()}
-    assert _verdict(evidence, case, halved).params == {"gradients": ["x", "kernel", "recurrent_kernel", "bias"]}
+    assert _verdict(evidence, case, halved).finding.params == {"gradients": ["x", "kernel", "recurrent_kernel", "bias"]}

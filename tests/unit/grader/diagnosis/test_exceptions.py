@@ -10,6 +10,7 @@ from grader.diagnosis.exceptions import error_variant, exception_problem, indent
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.outcomes import structural_problem
 from grader.execution.reading import Reading
+from grader.report.finding import Finding
 from grader.report.messages import translate
 from grader.report.server_paths import in_brief
 from grader.sandbox.protocol import Raised, StatementFailed
@@ -68,7 +69,7 @@ def _failed(line, type, message, *, binds=(), module=None) -> StatementFailed:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_exception_has_a_name(raised, code):
-    assert exception_problem(raised)[0] == code
+    assert exception_problem(raised).code == code
 
 
 @pytest.mark.parametrize(
@@ -95,15 +96,15 @@ def test_memory_that_ran_out_is_recognised(raised):
     ids=["Keras 3", "Keras 2", "layers in Keras 3"],
 )
 def test_a_name_that_keras_keeps_for_itself_is_called_reserved(message):
-    code, params = exception_problem(_raised(message, type="AttributeError", lines=(7,), in_init=True))
-    assert (code, params["name"], params["line"]) == ("reserved_name", "losses", 7)
+    found = exception_problem(_raised(message, type="AttributeError", lines=(7,), in_init=True))
+    assert (found.code, found.params["name"], found.params["line"]) == ("reserved_name", "losses", 7)
 
 
 def test_a_method_of_keras_that_was_overwritten_is_found_where_it_fails_later():
     reading = Reading(format="py", error=None, source="class LSTM:\n  def __init__(self):\n    self.build = True\n")
     raised = _raised("True is not a callable object", type="TypeError", lines=[])
-    assert exception_problem(raised, reading)[1]["name"] == "build"
-    assert exception_problem(raised, reading)[1]["line"] == 3
+    assert exception_problem(raised, reading).params["name"] == "build"
+    assert exception_problem(raised, reading).params["line"] == 3
 
 
 @pytest.mark.parametrize(
@@ -180,8 +181,8 @@ def _told(message, type, *, lines=(8,), source=SOURCE):
     ],
 )
 def test_a_name_that_does_not_exist_leads_to_the_one_that_was_meant(name, variant, similar):
-    code, params = _told(f"name '{name}' is not defined", "NameError")
-    assert (code, params.get("variant"), params.get("similar")) == ("name_error", variant, similar)
+    found = _told(f"name '{name}' is not defined", "NameError")
+    assert (found.code, found.params.get("variant"), found.params.get("similar")) == ("name_error", variant, similar)
 
 
 @pytest.mark.parametrize(
@@ -202,8 +203,12 @@ def test_a_name_that_does_not_exist_leads_to_the_one_that_was_meant(name, varian
     ],
 )
 def test_advice_on_an_attribute_fits_the_object_that_lacks_it(message, variant, similar):
-    code, params = _told(message, "AttributeError")
-    assert (code, params.get("variant"), params.get("similar")) == ("attribute_error", variant, similar)
+    found = _told(message, "AttributeError")
+    assert (found.code, found.params.get("variant"), found.params.get("similar")) == (
+        "attribute_error",
+        variant,
+        similar,
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,8 +223,8 @@ def test_advice_on_an_attribute_fits_the_object_that_lacks_it(message, variant, 
     ],
 )
 def test_a_method_without_self_is_named_with_the_line_of_its_def(message, type, lines, found):
-    code, params = _told(message, type, lines=lines)
-    assert ((params["method"], params["line"]) if code == "missing_self" else None) == found
+    told = _told(message, type, lines=lines)
+    assert ((told.params["method"], told.params["line"]) if told.code == "missing_self" else None) == found
 
 
 @pytest.mark.parametrize(
@@ -231,28 +236,28 @@ def test_a_method_without_self_is_named_with_the_line_of_its_def(message, type, 
 )
 def test_a_call_that_is_missing_or_takes_nothing_is_named(message, type, lines, code):
     source = SOURCE.replace("def call(x, h, c)", "def call(self)")
-    assert _told(message, type, lines=lines, source=source)[0] == code
+    assert _told(message, type, lines=lines, source=source).code == code
 
 
 def test_a_product_of_matrices_where_gates_multiply_element_by_element_is_recognised():
     unfit = "Matrix size-incompatible: In[0]: [2,32], In[1]: [2,32]"
     for line, variant in (("c = tf.matmul(f, c)", "matmul"), ("c = f @ c", "matmul"), ("c = f * c", "shapes")):
-        assert _told(unfit, "InvalidArgumentError", lines=(1,), source=line)[1]["variant"] == variant
+        assert _told(unfit, "InvalidArgumentError", lines=(1,), source=line).params["variant"] == variant
     other = "Matrix size-incompatible: In[0]: [2,32], In[1]: [16,32]"
-    assert _told(other, "InvalidArgumentError", lines=(1,), source="z = x @ w")[1]["variant"] == "shapes"
+    assert _told(other, "InvalidArgumentError", lines=(1,), source="z = x @ w").params["variant"] == "shapes"
 
 
 def test_an_object_that_cannot_be_called_is_one_of_the_students_own_class():
-    code, params = _told("'LSTMCell' object is not callable", "TypeError")
-    assert (code, params["variant"], params["name"]) == ("raises_in_call", "no_call", "LSTMCell")
-    assert _told("'int' object is not callable", "TypeError")[1]["variant"] == "not_callable"
+    found = _told("'LSTMCell' object is not callable", "TypeError")
+    assert (found.code, found.params["variant"], found.params["name"]) == ("raises_in_call", "no_call", "LSTMCell")
+    assert _told("'int' object is not callable", "TypeError").params["variant"] == "not_callable"
 
 
 def test_a_cell_that_returns_h_alone_gives_two_rows_where_two_states_are_taken():
     message = "Input 0 of layer 'dense' is incompatible with the layer: expected min_ndim=2, found ndim=1."
     source = "h, c = self.cell(x, h, c)\nz = self.fcXI(x) + self.fcHI(h)\nh = self.cell(x, h, c)\n"
-    assert _told(message, "ValueError", lines=(1, 2), source=source)[1]["variant"] == "rows"
-    assert _told(message, "ValueError", lines=(3, 2), source=source)[1]["variant"] == "shapes"
+    assert _told(message, "ValueError", lines=(1, 2), source=source).params["variant"] == "rows"
+    assert _told(message, "ValueError", lines=(3, 2), source=source).params["variant"] == "shapes"
 
 
 @pytest.mark.parametrize(
@@ -301,7 +306,7 @@ LOST = _raised("name 'CustomLSTMCell' is not defined", type="NameError")
 )  # fmt: skip
 def test_a_missing_name_is_traced_to_the_statement_that_failed(evidence_of, failed, code, params):
     execution = replace(evidence_of().execution, statements_failed=(failed,))
-    assert behind_missing_name(LOST, execution) == (code, params)
+    assert behind_missing_name(LOST, execution) == Finding.of(code, params)
 
 
 def test_a_missing_name_is_traced_through_the_class_that_could_not_be_made(evidence_of):
@@ -309,8 +314,8 @@ def test_a_missing_name_is_traced_through_the_class_that_could_not_be_made(evide
         _failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["nn"], module="torch"),
         _failed(4, "NameError", "name 'nn' is not defined", binds=["CustomLSTMCell"]),
     )
-    code, params = behind_missing_name(LOST, replace(evidence_of().execution, statements_failed=failures))
-    assert (code, params["package"], params["line"]) == ("missing_package", "torch", 1)
+    found = behind_missing_name(LOST, replace(evidence_of().execution, statements_failed=failures))
+    assert (found.code, found.params["package"], found.params["line"]) == ("missing_package", "torch", 1)
 
 
 def test_a_name_that_nothing_was_to_bring_has_no_statement_behind_it(evidence_of):
@@ -341,4 +346,4 @@ def test_a_class_that_is_not_there_is_explained_by_what_failed(evidence_of, clas
         class_found=class_found.model_copy(update={"found": False, "is_class": False}),
         statements_failed=tuple(failures),
     )
-    assert structural_problem(execution, Reading(format="py", error=None, class_line=2)) == problem
+    assert structural_problem(execution, Reading(format="py", error=None, class_line=2)) == Finding.of(*problem)

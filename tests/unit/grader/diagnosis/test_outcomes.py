@@ -9,9 +9,11 @@ import pytest
 
 from grader.diagnosis.exceptions import exception_problem
 from grader.diagnosis.outcomes import ending_problem, hard_coded_size, structural_problem
-from grader.diagnosis.returned import other_number_of_weights, output_problem
+from grader.diagnosis.returned import output_problem
+from grader.diagnosis.weights import other_number_of_weights
 from grader.execution.reading import Reading
 from grader.numerics.forms import STEPS, Form, Layout
+from grader.report.finding import Finding
 from grader.report.server_paths import clean, clean_message, without_server_paths
 from grader.sandbox import Outcome, Use
 from grader.sandbox.protocol import CaseOutput, Raised
@@ -80,7 +82,7 @@ def test_a_float32_tensor_of_the_right_shape_is_no_problem():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_was_returned_has_a_name(output, code):
-    assert output_problem(output, EXPECTED)[0] == code
+    assert output_problem(output, EXPECTED).code == code
 
 
 @pytest.mark.parametrize(
@@ -98,8 +100,8 @@ def test_what_was_returned_has_a_name(output, code):
     ids=str,
 )
 def test_a_wrong_shape_says_what_it_shows(shape, told):
-    code, params = output_problem(_output(shape), EXPECTED, None, 16)
-    assert (code, params.get("variant")) == told
+    found = output_problem(_output(shape), EXPECTED, None, 16)
+    assert (found.code, found.params.get("variant")) == told
 
 
 def _steps(name):
@@ -124,13 +126,13 @@ def _steps(name):
 )
 def test_steps_that_are_understood_say_which_are_missing(name, shape, told):
     form = Form(Layout(steps=_steps(name)))
-    code, params = output_problem(_output(shape), EXPECTED, form, 16)
-    assert (code, params.get("variant")) == told
+    found = output_problem(_output(shape), EXPECTED, form, 16)
+    assert (found.code, found.params.get("variant")) == told
 
 
 def test_axes_of_an_answer_that_lacks_a_step_are_named_by_their_order():
     form = Form(Layout(order=(1, 0, 2), steps=_steps("all_but_last")))
-    assert output_problem(_output([99, 2, 32]), EXPECTED, form, 16)[0] == "time_major"
+    assert output_problem(_output([99, 2, 32]), EXPECTED, form, 16).code == "time_major"
 
 
 @pytest.mark.parametrize(
@@ -139,8 +141,8 @@ def test_axes_of_an_answer_that_lacks_a_step_are_named_by_their_order():
     ids=["the last h and c", "the sequence and the states"],
 )
 def test_a_tuple_of_last_states_is_told_from_one_that_holds_the_sequence(parts, variant):
-    code, params = output_problem(_output(None, kind="tuple", parts=parts), EXPECTED)
-    assert (code, params.get("variant")) == ("returns_tuple", variant)
+    found = output_problem(_output(None, kind="tuple", parts=parts), EXPECTED)
+    assert (found.code, found.params.get("variant")) == ("returns_tuple", variant)
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------
@@ -214,7 +216,7 @@ def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
 )
 def test_what_is_wrong_with_the_class_has_a_name(evidence_of, class_found, changes, code):
     execution = replace(evidence_of().execution, class_found=class_found.model_copy(update=changes))
-    assert structural_problem(execution, READING)[0] == code
+    assert structural_problem(execution, READING).code == code
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_a_wrong_base_class_is_named_in_the_students_own_words(evidence_of, clas
     found = class_found.model_copy(update={"is_model": False, "bases": bases})
     execution = replace(evidence_of().execution, class_found=found)
     reading = READING.model_copy(update={"source": f"import tensorflow as tf\n{line}\n", "class_line": 2})
-    assert structural_problem(execution, reading) == ("wrong_base_class", params)
+    assert structural_problem(execution, reading) == Finding.of("wrong_base_class", params)
 
 
 def test_a_right_class_has_no_structural_problem(evidence_of):
@@ -248,9 +250,9 @@ def test_a_right_class_has_no_structural_problem(evidence_of):
         (4, 4, None),
         (4, 5, None),  # a Dense layer on the way out
         (8, 8, None),  # two cells beside each other
-        (4, 12, ("two_layers", {"layers": 2})),
-        (4, 20, ("two_layers", {"layers": 3})),
-        (400, 400, ("cell_per_step", {"cells": 100})),
+        (4, 12, Finding.of("two_layers", layers=2)),
+        (4, 20, Finding.of("two_layers", layers=3)),
+        (400, 400, Finding.of("cell_per_step", cells=100)),
     ],
 )
 def test_more_weights_than_one_cell_needs_say_what_the_model_is(kernels, recurrent_kernels, problem):
@@ -290,8 +292,8 @@ def test_more_weights_than_one_cell_needs_say_what_the_model_is(kernels, recurre
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_how_a_run_ended_has_a_status_and_a_code(evidence_of, changes, status, code):
-    found, (named, _) = ending_problem(replace(evidence_of().execution, **changes))
-    assert (found, named) == (status, code)
+    found, finding = ending_problem(replace(evidence_of().execution, **changes))
+    assert (found, finding.code) == (status, code)
 
 
 def test_a_run_that_came_to_its_own_end_has_no_ending_problem(evidence_of):
@@ -308,7 +310,7 @@ def test_a_run_that_came_to_its_own_end_has_no_ending_problem(evidence_of):
 def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evidence_of, assignment, shape, code):
     evidence = evidence_of(lambda case: np.zeros(shape) if case.spec.id == "other_shape" else case.expected)
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    assert hard_coded_size(evidence, wrong) == (code and (code, {}))
+    assert hard_coded_size(evidence, wrong) == (Finding.of(code) if code else None)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +330,7 @@ def test_who_reads_past_the_end_of_a_shorter_case_counts_the_steps_of_the_exerci
     evidence = evidence_of(lambda case: case.expected)
     evidence = replace(evidence, execution=replace(evidence.execution, answers={}, raised=(raised,)))
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    assert hard_coded_size(evidence, wrong) == (code and (code, {}))
+    assert hard_coded_size(evidence, wrong) == (Finding.of(code) if code else None)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +349,7 @@ def test_a_line_that_fails_elsewhere_may_hold_a_size_of_the_exercise(evidence_of
     evidence = evidence_of(lambda case: case.expected)
     evidence = replace(evidence, execution=replace(evidence.execution, answers={}, raised=(raised,)))
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    assert hard_coded_size(replace(evidence, reading=reading), wrong) == (code and (code, {}))
+    assert hard_coded_size(replace(evidence, reading=reading), wrong) == (Finding.of(code) if code else None)
 
 
 @pytest.mark.parametrize(("signature", "variant"), [("self", "no_parameter"), ("self, h_size", None)])
@@ -356,8 +358,8 @@ def test_a_constructor_without_a_parameter_for_the_units_is_told_so(evidence_of,
     source = f"class LSTMCell:\n    def __init__(self):\n        pass\nclass LSTM:\n    def __init__({signature}):\n"
     reading = Reading(format="py", error=None, source=source, class_line=4)
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
-    _, params = hard_coded_size(replace(evidence, reading=reading), wrong)
-    assert params.get("variant") == variant
+    found = hard_coded_size(replace(evidence, reading=reading), wrong)
+    assert found.params.get("variant") == variant
 
 
 def test_no_size_is_named_when_nothing_says_so(evidence_of, assignment):

@@ -10,6 +10,8 @@ from grader.checks.registry import run_checks
 from grader.diagnosis.diagnosis import diagnose
 from grader.diagnosis.outcomes import structural_problem
 from grader.diagnosis.reaching import attacks, behind, reached_for, worth_a_look
+from grader.report.finding import Finding, Remark
+from grader.report.model import HELD
 from grader.sandbox.protocol import Attempt, Raised, StatementFailed
 
 
@@ -52,7 +54,7 @@ def _codes(evidence, cases):
 )
 def test_what_was_tried_on_the_line_that_raised_is_behind_it(evidence_of, attempts, code):
     found = behind(_raised(), _tried(evidence_of(), *attempts).execution)
-    assert (found and found[0]) == code
+    assert (found and found.code) == code
 
 
 def test_a_class_that_a_refused_statement_was_to_make_says_so(evidence_of, class_found):
@@ -66,9 +68,8 @@ def test_a_class_that_a_refused_statement_was_to_make_says_so(evidence_of, class
         statements_failed=tuple(failed),
         class_found=class_found.model_copy(update={"found": False}),
     )
-    assert structural_problem(evidence.execution, evidence.reading) == (
-        "reads_files",
-        {"what": "/data/lstm.txt", "line": 9},
+    assert structural_problem(evidence.execution, evidence.reading) == Finding.of(
+        "reads_files", what="/data/lstm.txt", line=9
     )
 
 
@@ -92,13 +93,13 @@ def test_beside_a_right_answer_it_is_for_the_teacher_alone(evidence_of, cases):
         patched=("numpy.abs",),
     )
     assert _codes(evidence, cases) == []
-    told = [(code, line) for code, _, line in worth_a_look(evidence.execution)]
+    told = [(remark.code, remark.line) for remark in worth_a_look(evidence.execution)]
     assert told == [("monkeypatch", None), ("network", 5), ("write_outside", 2)]
 
 
 def test_answers_that_imitate_the_runner_are_an_attack(evidence_of):
     execution = replace(evidence_of().execution, forged=True, garbled="an answer that was not asked for")
-    assert list(attacks(execution, "")) == [({"variant": "forged"}, None)]
+    assert list(attacks(execution, "")) == [Remark(code=HELD, params={"variant": "forged"})]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_answers_that_imitate_the_runner_are_an_attack(evidence_of):
 def test_a_look_at_ones_own_frame_is_honest_and_one_at_others_an_attack(evidence_of, source, is_attack):
     evidence = _tried(evidence_of(), (_attempt("frame_walk", what="sys._getframe", line=7), "call"))
     found = list(attacks(evidence.execution, source))
-    assert [(params["variant"], line) for params, line in found] == ([("frames", 7)] if is_attack else [])
+    assert [(remark.params["variant"], remark.line) for remark in found] == ([("frames", 7)] if is_attack else [])
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_a_look_at_ones_own_frame_is_honest_and_one_at_others_an_attack(evidence
 )
 def test_what_is_the_graders_own_holds_where_the_source_means_it(evidence_of, code, what, source, variant):
     evidence = _tried(evidence_of(), (_attempt(code, what=what, line=7), "call"))
-    found = [(params["variant"], line) for params, line in attacks(evidence.execution, source)]
+    found = [(remark.params["variant"], remark.line) for remark in attacks(evidence.execution, source)]
     assert found == ([(variant, 7)] if variant else [])
 
 

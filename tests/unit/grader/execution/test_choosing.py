@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.diagnosis.evidence import Judgement, Verdict
+from grader.diagnosis.evidence import Judgement
 from grader.execution.choosing import choose
 from grader.execution.execution import Roles
 from grader.pipeline import better
+from grader.report.finding import Finding, Verdict
 from grader.sandbox.protocol import Constructed, Trial
 from reference import search_case
 
@@ -18,7 +19,7 @@ from reference import search_case
 def _run(evidence, **changes):
     """A run that earns nothing."""
     evidence = replace(evidence, execution=replace(evidence.execution, **changes))
-    return Judgement(evidence, dict.fromkeys(evidence.assignment.points, Verdict.failed("")))
+    return Judgement(evidence, dict.fromkeys(evidence.assignment.points, Verdict.failed(Finding.of("wrong_values"))))
 
 
 def test_of_two_runs_that_earn_nothing_the_one_that_came_further_is_reported(evidence_of):

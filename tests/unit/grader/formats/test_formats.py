@@ -15,10 +15,10 @@ import xmlschema
 
 from grader.checks.registry import not_run
 from grader.formats import FORMATS, write_report
+from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, render, translate
 from grader.report.model import (
     Check,
-    CheckStatus,
     Diagnosis,
     ErrorInfo,
     Extraction,

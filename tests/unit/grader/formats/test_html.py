@@ -16,8 +16,9 @@ from grader.batch.run import Row
 from grader.formats import write_report
 from grader.formats.html import TEMPLATES
 from grader.report import artefacts
+from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, translate
-from grader.report.model import CheckStatus, Report, Status
+from grader.report.model import Report, Status
 from tests.unit.grader.make_reports import ALL, ASSIGNMENT, HOSTILE, make_report
 
 LITERAL = re.compile(r'\bname\(\s*"([a-z_.]+)"\s*[,)]')

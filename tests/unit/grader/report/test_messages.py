@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 import grader
 from grader.diagnosis.exceptions import VARIANTS as ERROR_VARIANTS
-from grader.diagnosis.mistake_variants import VARIANTS as MISTAKE_VARIANTS
-from grader.diagnosis.mistake_variants import variant
+from grader.diagnosis.mistakes import VARIANTS as MISTAKE_VARIANTS
+from grader.diagnosis.mistakes import variant_of
+from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, PLACEHOLDER, Catalogue, negotiate, render, translate
 from grader.report.model import (
     Advisory,
     AssignmentRef,
     Check,
-    CheckStatus,
     Diagnosis,
     Extraction,
     Receipt,
@@ -475,7 +475,7 @@ def test_the_message_of_a_mistake_has_all_that_it_names():
     """A mistake that is known by its numbers gives no shapes, lines or words of Python."""
     lacking = set()
     for mistake in bank():
-        of = f"{mistake.code}/{variant([mistake])}.message"
+        of = f"{mistake.code}/{variant_of([mistake])}.message"
         message = CATALOGUES["en"].get(of) or CATALOGUES["en"][f"{mistake.code}.message"]
         lacking |= {(mistake.name, name) for name in _placeholders(message) - mistake.params.keys()}
     assert lacking == set()

@@ -10,18 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from grader.checks.registry import not_run
-from grader.report.model import (
-    MAX_ITEMS,
-    MAX_TEXT,
-    AssignmentRef,
-    Check,
-    Diagnosis,
-    Divergence,
-    Receipt,
-    Report,
-    Status,
-    SubmissionRef,
-)
+from grader.report.finding import MAX_ITEMS, MAX_TEXT
+from grader.report.model import AssignmentRef, Check, Diagnosis, Divergence, Receipt, Report, Status, SubmissionRef
 
 DIGEST = "0" * 64
 

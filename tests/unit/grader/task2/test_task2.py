@@ -70,11 +70,11 @@ def _columns(array, order):
 
 def test_equal_weights_are_copied():
     found = judge_copying(_copied(KERAS))
-    assert (found.passed, found.details["parts_right"]) == (True, len(PARTS))
+    assert (found.earned, found.details["parts_right"]) == (1.0, len(PARTS))
 
 
 def test_the_other_direction_is_valid_too():
-    assert judge_copying(_copied(FRESH, FRESH)).passed
+    assert judge_copying(_copied(FRESH, FRESH)).earned
 
 
 def test_weights_that_training_changed_afterwards_were_copied_all_the_same():
@@ -88,7 +88,7 @@ def test_weights_that_training_changed_afterwards_were_copied_all_the_same():
         (*run.moments, {STUDENT_MODEL: trained, KERAS_MODEL: KERAS}),
         (1, COPY, 6),
     )
-    assert judge_copying(later).passed
+    assert judge_copying(later).earned
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_weights_that_training_changed_afterwards_were_copied_all_the_same():
 )
 def test_a_mistake_in_copying_names_itself_and_the_layers(code, layers, student):
     found = judge_copying(_copied({name: np.float32(array) for name, array in student.items()}))
-    assert (found.passed, found.code, found.params["layers"]) == (False, code, layers)
+    assert (found.earned, found.code, found.finding.params["layers"]) == (0.0, code, layers)
 
 
 def test_nothing_copied_is_not_found_and_a_replaced_attribute_is_said_to_be_one():
@@ -169,8 +169,8 @@ def test_a_copying_statement_that_fails_says_why(message, source, code):
     found = judge_copying(
         NotebookRun(_reading(source), run.outcome, True, run.calls, run.moments, run.changed_by, failed={0: failed})
     )
-    assert (found.code, found.params["line"]) == (code, 1)
-    assert found.params.get("layers", ["fcXI"]) == ["fcXI"]
+    assert (found.code, found.finding.params["line"]) == (code, 1)
+    assert found.finding.params.get("layers", ["fcXI"]) == ["fcXI"]
 
 
 # --- comparing ---
@@ -259,7 +259,7 @@ REAL = {
 
 @pytest.mark.parametrize("notebook", REAL.values(), ids=REAL.keys())
 def test_a_real_comparison_passes(notebook):
-    assert _judged(notebook).passed
+    assert _judged(notebook).earned
 
 
 FALSE = {
@@ -302,7 +302,7 @@ def test_what_is_compared_before_the_copying_is_not_a_comparison():
 
 
 def test_a_comparison_counts_though_nothing_was_copied():
-    assert _judged(REAL["max_abs"], copies=False).passed
+    assert _judged(REAL["max_abs"], copies=False).earned
 
 
 @pytest.mark.parametrize("name", ["t2_no_abs-mean", "t2_no_abs-max", "t2_no_abs-max_reversed", "t2_no_abs-sum"])
@@ -310,17 +310,17 @@ def test_a_signed_measure_is_one_where_the_answers_differ_too(name):
     notebook, facts = FALSE[name]
     wrong = np.random.default_rng(1).normal(scale=0.05, size=Y.shape).astype(np.float32)
     assert _judged(notebook, error=wrong, **facts).code == "t2_no_abs"
-    assert _judged(REAL["max_abs"], error=wrong).passed
+    assert _judged(REAL["max_abs"], error=wrong).earned
 
 
 def test_rounded_numbers_may_be_compared_exactly():
     def notebook(a, b, y, z):
         return [_shown(bool((np.round(y, 3) == np.round(np.float32(z), 3)).all()) or np.abs(y - z).max() < 1e-6)]
 
-    assert _judged(notebook, equality=True).passed
+    assert _judged(notebook, equality=True).earned
 
 
 def test_different_inputs_are_named():
     wrong = np.float32(0.1)
     assert _judged(REAL["max_abs"], other_input=True, error=wrong).code == "t2_different_inputs"
-    assert _judged(REAL["max_abs"], other_input=True).passed
+    assert _judged(REAL["max_abs"], other_input=True).earned

@@ -1,0 +1,94 @@
+"""Known mistakes of the bank as diagnoses, with the fitting sentence where mistakes with one code differ."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from grader.diagnosis.evidence import Evidence
+from grader.execution.reading import Reading
+from grader.report.finding import Params
+from grader.report.model import Diagnosis, RunnerUp
+from reference import GATES
+from reference.misconceptions import Mistake
+
+#: Name of a mistake -> variant of its code.
+VARIANTS = {
+    "last step everywhere": "everywhere",
+    "first step everywhere": "answer",
+    "units backwards": "units",
+    "x cut anew": "input",
+    "(batch, units, timesteps) cut anew": "other",
+    "(units, timesteps, batch) cut anew": "other",
+    "last row for all": "last",
+    "states of the first row": "states",
+    "rows backwards": "order",
+    "rows moved on": "order",
+    "answers in another order": "order",
+    "c = c + i*g": "full",
+    "c = c + f*c + i*g": "full",
+    "h = o + tanh(c)": "output",
+    "h = o*tanh(g)": "output",
+    "h = o*g": "output",
+    "h = (1 - o)*tanh(c)": "output",
+    "c = (1 - f)*c + i*g": "itself",
+    "c = f*c + (1 - i)*g": "itself",
+    "h = o*relu(c)": "other",
+    "h = o*softsign(c)": "other",
+    "h = c": "bare",
+    "tanh(c) collected": "tanh",
+    "-h from step to step": "h",
+}
+
+
+def explained(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Name the mistakes that give the numbers."""
+    found = evidence.understanding.explanation
+    if found is None:
+        return
+    runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None
+    parts = evidence.execution.parts
+    for code in dict.fromkeys(mistake.code for mistake in found.mistakes):
+        if code == "gate_layers_mixed" and parts is not None and parts.without_weights:
+            continue  # a gate without layers got those of another one: nothing was mixed up
+        mistakes = [mistake for mistake in found.mistakes if mistake.code == code]
+        params = _merged([dict(mistake.params) for mistake in mistakes])
+        told = variant_of(mistakes) or _variant(code, params, evidence.reading)
+        yield Diagnosis(
+            code=code,
+            params={**params, **({"variant": told} if told else {})},
+            confidence="exact",
+            # NaN equals nothing.
+            residual=None if code == "nan" else found.residual,
+            runner_up=runner_up,
+            also=list(found.also),
+        )
+
+
+def _merged(params: Sequence[Params]) -> Params:
+    """Combine the parameters of two mistakes with one name: all their gates, and the parameters they share."""
+    first, *others = params
+    merged: Params = {}
+    for name, value in first.items():
+        values: list[Any] = [each.get(name) for each in others]
+        if name == "gates":
+            merged[name] = list(dict.fromkeys([*value, *itertools.chain(*values)]))
+        elif all(each == value for each in values):
+            merged[name] = value
+    return merged
+
+
+def variant_of(mistakes: Sequence[Mistake]) -> str | None:
+    """Return the variant of mistakes with one code, if they all have the same one."""
+    found = {VARIANTS.get(mistake.name) for mistake in mistakes}
+    return found.pop() if len(found) == 1 else None
+
+
+def _variant(code: str, params: Params, reading: Reading) -> str | None:
+    # A class that adds weights one by one has no `use_bias`.
+    if code == "bias_missing" and "use_bias" not in reading.source:
+        return "weights"
+    if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
+        return "gates"
+    return None
