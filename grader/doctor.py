@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from grader.assignment import Assignment, load_assignments
+from grader.known_answer import correct_submission
 from grader.numerics.comparison import compare
 from grader.pipeline import grade
 from grader.report.model import Status
 from grader.sandbox import Device, DeviceChoice, ForkSandbox, Kind, choose_device
 from grader.sandbox.host import cgroups
-from grader.selftest import correct_submission
 from grader.shell import (
     GRADED,
     OUR_FAILURE,

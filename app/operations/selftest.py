@@ -11,7 +11,7 @@ from typing import Self
 
 from app.queue import Engine
 from grader import Assignment, Report, Status
-from grader.selftest import correct_submission
+from grader.known_answer import correct_submission
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from grader.selftest import correct_submission
+from grader.known_answer import correct_submission
 from tests.acceptance.conftest import COMMAND, Server, service_environment, serving
 from tests.ports import free_port
 from tests.postgresql import PostgreSQL

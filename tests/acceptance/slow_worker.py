@@ -15,7 +15,7 @@ from app.queue import Engine
 from app.settings import Settings
 from grader import Report, Status, Submission
 from grader.assignment import Assignment
-from grader.selftest import correct_submission
+from grader.known_answer import correct_submission
 from tests.unit.app.conftest import make_report
 
 

@@ -12,7 +12,14 @@ from starlette.status import HTTP_202_ACCEPTED
 from app.access.idempotency import made_before, make_once
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.regrades import Grade, RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeRequest
+from app.api.schemas.regrades import (
+    RegradeBody,
+    RegradeItemBody,
+    RegradeItemList,
+    RegradeList,
+    RegradeRequest,
+    RegradeResultBody,
+)
 from app.errors import IdempotencyKeyReused, NotPermitted, RegradeNotFound
 from app.http.auth import Teacher, teacher
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
@@ -138,5 +145,5 @@ def _body(progress: RegradeProgress) -> RegradeBody:
     )
 
 
-def _grade(stored: StoredReport) -> Grade:
-    return Grade(report=stored.id, status=stored.status, points=stored.points, max_points=stored.max_points)
+def _grade(stored: StoredReport) -> RegradeResultBody:
+    return RegradeResultBody(report=stored.id, status=stored.status, points=stored.points, max_points=stored.max_points)

@@ -86,7 +86,7 @@ class RegradeList(Page):
     items: list[RegradeBody]
 
 
-class Grade(Body):
+class RegradeResultBody(Body):
     report: int
     status: Status
     points: float | None
@@ -98,8 +98,8 @@ class RegradeItemBody(Body):
     student: str
     assignment: str
     attempt: int
-    before: Grade
-    after: Grade | None = Field(description="null until it is graded again")
+    before: RegradeResultBody
+    after: RegradeResultBody | None = Field(description="null until it is graded again")
     changes: str | None = Field(description="address that compares the two reports")
 
 

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from app.cli import cli
 from grader.assignment import load_assignments
 from grader.errors import SandboxUnavailable
+from grader.known_answer import SOURCE, correct_submission
 from grader.pipeline import grade
 from grader.report.model import Report
 from grader.sandbox import Device, ForkSandbox, Kind, choose_device
-from grader.selftest import SOURCE, correct_submission
 from grader.submission import Submission
 from reference import ReferenceStore
 

@@ -21,11 +21,11 @@ from app.services import Operations, Services
 from app.settings import Settings
 from app.storage.models import Role, Token
 from grader import Assignment, Report, Status, Submission
+from grader.known_answer import correct_submission
 from grader.report import drawing
 from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus
 from grader.report.model import AssignmentRef, Check, Receipt, SubmissionRef
-from grader.selftest import correct_submission
 
 OWNER_TOKEN = "token-of-the-owner"
 

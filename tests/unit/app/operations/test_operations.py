@@ -319,7 +319,7 @@ async def test_regrades_that_wait_refuse_nobody(full: Service) -> None:
 
 
 def a_report(status: Status) -> Report:
-    from grader.selftest import correct_submission
+    from grader.known_answer import correct_submission
     from tests.unit.app.conftest import make_report
 
     return make_report(correct_submission(), ASSIGNMENT, status, 100.0)
