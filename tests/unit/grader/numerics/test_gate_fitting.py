@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from grader.numerics.explanation import explain
-from grader.numerics.gate_fitting import HEARD, _hears, _norm, function_of
+from grader.numerics.gate_mistakes import HEARD, hears
+from grader.numerics.gate_values import function_of, norm
 from reference.misconceptions import Mistake, bank, replay
 
 NAMES = {"i": "I", "f": "F", "g": "C", "o": "O"}
@@ -75,14 +76,14 @@ def test_the_same_number_in_all_gates_is_found(explained, gates, function, expec
 
 @pytest.mark.parametrize("gates", ["i", "f", "g", "o", "ifgo", "ifo"])
 def test_normalised_sums_are_named(explained, gates):
-    found = explained(_act(gates, lambda f, z: f(_norm(z, 1e-3))))
+    found = explained(_act(gates, lambda f, z: f(norm(z, 1e-3))))
     assert _told(found) == ("layer_norm", {"variant": "gates"})
 
 
 @pytest.mark.parametrize("gate", NAMES)
 @pytest.mark.parametrize("heard", HEARD)
 def test_an_h_layer_that_is_given_something_else_is_named(explained, gate, heard):
-    found = explained(_hears(gate, heard, HEARD[heard]))
+    found = explained(hears(gate, heard, HEARD[heard]))
     assert _told(found) == ("gate_hears_other", {"heard": heard})
 
 

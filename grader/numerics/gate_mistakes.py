@@ -1,0 +1,137 @@
+"""Mistakes inside a gate, made from numbers that were fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from grader.numerics.gate_values import Array, function_of, norm
+from reference.misconceptions import Mistake
+from reference.misconceptions.computation import Moment
+from reference.oracle import sigmoid
+from reference.weights import DENSE_LETTERS
+
+# Factors nearer to 1, and constants nearer to 0, are rounding.
+LEAST_CHANGE = 1e-3
+
+
+def _named(gate: str, **params: Any) -> dict[str, Any]:
+    return {"gates": [DENSE_LETTERS[gate]], **params}
+
+
+def outside(gate: str, factor: float, constant: float) -> Mistake:
+    """Make the mistake of a gate's value that is multiplied, or has something added."""
+    function = function_of(gate)
+    if abs(factor) <= LEAST_CHANGE:
+        variant = {"variant": "constant", "value": constant}
+        factor = 0.0
+    elif abs(constant) <= LEAST_CHANGE:
+        # Only the product of i and ch is visible.
+        variant, constant = {"variant": "written" if gate in "ig" else "factor", "value": factor}, 0.0
+    elif abs(factor - 1) <= LEAST_CHANGE:
+        variant, factor = {"variant": "added", "value": constant}, 1.0
+    else:
+        variant = {"variant": "line", "value": factor, "added": constant}
+    changes = {f"act.{gate}": lambda z: factor * function(z) + constant}
+    name = f"{factor:g} {gate} + {constant:g}"
+    params = variant if variant["variant"] == "written" else _named(gate, **variant)
+    return Mistake("gate_arithmetic", name, changes, frozenset(gate), params)
+
+
+def inside(gate: str, of_x: float, of_h: float, added: float) -> Mistake:
+    """Make the mistake of a gate's sum in which a term is multiplied, or something is added."""
+    plain = [abs(of_x - 1) <= LEAST_CHANGE, abs(of_h - 1) <= LEAST_CHANGE, abs(added) <= LEAST_CHANGE]
+    of_x, of_h = (1.0 if plain[0] else of_x), (1.0 if plain[1] else of_h)
+    added = 0.0 if plain[2] else added
+    code, params = "gate_arithmetic", _named(gate, variant="inside")
+    if gate == "f" and plain == [True, True, False]:
+        code, params = "forget_bias_extra", {"value": added}
+    elif plain == [True, True, False]:
+        params = _named(gate, variant="inside_added", value=added)
+    elif plain[2] and abs(of_x - of_h) <= LEAST_CHANGE:
+        of_h = of_x
+        params = _named(gate, variant="inside_factor", value=of_x)
+    elif plain[2] and plain[1]:
+        params = _named(gate, variant="x_factor", value=of_x)
+    elif plain[2] and plain[0]:
+        params = _named(gate, variant="h_factor", value=of_h)
+    changes = {f"sum.{gate}": lambda from_x, from_h, c: of_x * from_x + of_h * from_h + added}
+    return Mistake(code, f"{of_x:g} x + {of_h:g} h + {added:g} in {gate}", changes, frozenset(gate), params)
+
+
+def activated(gate: str, function: Callable[[Array], Array], variant: str, params: dict[str, Any]) -> Mistake:
+    """Make the mistake of another activation."""
+    changes = {f"act.{gate}": function}
+    named = _named(gate, variant=variant, **params)
+    return Mistake("gate_arithmetic", f"{variant} {params} of {gate}", changes, frozenset(gate), named)
+
+
+def _of_norm(gate: str, epsilon: float) -> Callable[[Array], Array]:
+    return lambda z: function_of(gate)(norm(z, epsilon))
+
+
+def normalised(gates: str, epsilon: float) -> Mistake:
+    """Make layer norm on the sums of these gates."""
+    changes = {f"act.{gate}": _of_norm(gate, epsilon) for gate in gates}
+    params = {"gates": [DENSE_LETTERS[gate] for gate in gates], "variant": "gates"}
+    return Mistake("layer_norm", f"layer norm, epsilon {epsilon:g}, in {gates}", changes, frozenset(gates), params)
+
+
+Heard = Callable[[Moment], Array]
+
+
+def _gate_itself(name: str) -> Heard:
+    return lambda moment: np.asarray(getattr(moment, name))
+
+
+def _part_of_h(name: str) -> Heard:
+    return lambda moment: np.asarray(getattr(moment, name) * moment.h)
+
+
+#: Values that an h layer may get instead of h.
+HEARD: dict[str, Heard] = {
+    "tanh(h)": lambda moment: np.tanh(moment.h),
+    "sigmoid(h)": lambda moment: sigmoid(moment.h),
+    **{shown: _gate_itself(gate) for gate, shown in (("i", "i"), ("f", "f"), ("g", "ch"), ("o", "o"))},
+    **{f"{gate}*h": _part_of_h(gate) for gate in "ifo"},
+}
+
+
+def hears(gate: str, heard: str, choose: Heard) -> Mistake:
+    """Make the mistake of an h layer that gets another value than h."""
+    function = function_of(gate)
+
+    def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
+        moment: Moment = step(z, h, c)
+        columns = step.columns(gate)
+        total = z[..., columns] + choose(moment) @ step.recurrent[..., columns]
+        setattr(moment, gate, function(total))
+        moment.new_c = moment.f * moment.c + moment.i * moment.g
+        moment.new_h = moment.o * np.tanh(moment.new_c)
+        return moment
+
+    params = _named(gate, heard=heard)
+    changes = {"calls": call, "update": None, "show": None, "keep": None, "hold": None}
+    return Mistake("gate_hears_other", f"{heard} for h in {gate}", changes, frozenset(gate), params)
+
+
+#: Gate, sum, number -> the gate's value then; keyed by the variant for the message.
+FOR_ALL: dict[str, Callable[[str, Array, float], Array]] = {
+    "inside_factor": lambda gate, z, number: function_of(gate)(number * z),
+    "inside_added": lambda gate, z, number: function_of(gate)(z + number),
+    "factor": lambda gate, z, number: number * function_of(gate)(z),
+}
+
+
+def _changed(changed: Callable[[str, Array, float], Array], gate: str, number: float, z: Array) -> Array:
+    return changed(gate, z, number)
+
+
+def in_all(gates: str, variant: str, changed: Callable[[str, Array, float], Array], number: float) -> Mistake:
+    """Make the mistake of one number in all of these gates."""
+    changes = {f"act.{gate}": partial(_changed, changed, gate, number) for gate in gates}
+    params = {"gates": [DENSE_LETTERS[gate] for gate in gates], "variant": variant, "value": number}
+    return Mistake("gate_arithmetic", f"{variant} {number:g} in {gates}", changes, frozenset(gates), params)
