@@ -15,7 +15,7 @@ from grader.diagnosis.understanding import repeats_itself
 from grader.execution.answers import Answer
 from grader.numerics.forms import ROUNDING, Form
 from grader.report.finding import Finding, Params, Verdict
-from grader.sandbox.protocol import CaseOutput
+from grader.sandbox.events import CaseOutput
 from reference import GATES
 from reference.misconceptions import PARTS
 

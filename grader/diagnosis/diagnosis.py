@@ -27,7 +27,7 @@ from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.report.finding import CheckStatus, Finding, Verdict
 from grader.report.model import Diagnosis
-from grader.sandbox.protocol import Raised
+from grader.sandbox.events import Raised
 from reference import Case
 
 Array = NDArray[np.floating]

@@ -13,7 +13,7 @@ from grader.diagnosis.near_names import meant, meant_attribute, without_self
 from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
 from grader.report.server_paths import clean_message, in_brief
-from grader.sandbox.protocol import Raised
+from grader.sandbox.events import Raised
 
 OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
 # The messages of Python and TensorFlow when the kernel refuses another thread.

@@ -12,7 +12,7 @@ from grader.diagnosis.reaching import at_import
 from grader.execution.execution import Execution
 from grader.report.finding import Finding, Params
 from grader.report.server_paths import in_brief
-from grader.sandbox.protocol import Raised, StatementFailed
+from grader.sandbox.events import Raised, StatementFailed
 
 UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")

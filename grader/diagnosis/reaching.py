@@ -14,7 +14,7 @@ from grader.execution.execution import Execution
 from grader.report.finding import Finding, Remark
 from grader.report.model import HELD
 from grader.report.server_paths import without_server_paths
-from grader.sandbox.protocol import Attempt, Raised
+from grader.sandbox.events import Attempt, Raised
 
 #: During these phases only the class itself runs.
 OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradients"})

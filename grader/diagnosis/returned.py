@@ -10,7 +10,7 @@ import re
 from grader.execution.execution import Execution
 from grader.numerics.forms import IN_ORDER, Form
 from grader.report.finding import Finding, Params
-from grader.sandbox.protocol import CaseOutput
+from grader.sandbox.events import CaseOutput
 
 # NumPy's names for types of numbers.
 NUMBERS = re.compile(r"u?int|b?float|bool|complex")

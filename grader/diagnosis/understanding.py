@@ -17,7 +17,7 @@ from grader.numerics.explanation import Explanation, explain, explain_changing, 
 from grader.numerics.forms import PLAIN, ROUNDING, Content, Form, forms_of, readings
 from grader.numerics.repairs import repair
 from grader.report.finding import Params
-from grader.sandbox.protocol import Gradients
+from grader.sandbox.events import Gradients
 from reference import Case, probes
 from reference.misconceptions import PARTS, RECURRENCE, Table
 

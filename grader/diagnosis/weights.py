@@ -7,7 +7,7 @@ from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.report.finding import Finding, Params
 from grader.report.model import Diagnosis
-from grader.sandbox.protocol import CaseOutput, Parts
+from grader.sandbox.events import CaseOutput, Parts
 from reference import GATES
 
 # At most this many weights of a wrong shape are listed.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from grader.assignment import Tolerance
 from grader.numerics.comparison import NO_ANSWER, Comparison, compare
 from grader.numerics.forms import Content, Items
-from grader.sandbox.protocol import Arrays, CaseOutput
+from grader.sandbox.events import CaseOutput
+from grader.sandbox.protocol import Arrays
 from reference import Case
 
 Array = NDArray[np.floating]

@@ -11,7 +11,8 @@ from grader.execution.execution import Roles
 from grader.numerics.explanation import explain
 from grader.numerics.fitting import dropout
 from grader.numerics.forms import Content, Items, forms_of
-from grader.sandbox.protocol import Arrays, Trial
+from grader.sandbox.events import Trial
+from grader.sandbox.protocol import Arrays
 from reference import Case, search_case
 from reference.misconceptions import Table
 

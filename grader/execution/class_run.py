@@ -10,7 +10,7 @@ from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.execution.answers import Answer, items_of
 from grader.execution.questions import Questions, Told
 from grader.sandbox import Outcome, protocol
-from grader.sandbox.protocol import CaseOutput, ClassFound, Constructed, Event, Parts, Raised, Trial
+from grader.sandbox.events import CaseOutput, ClassFound, Constructed, Event, Parts, Raised, Trial
 from reference import Case
 
 T = TypeVar("T", bound=Event)

@@ -11,8 +11,7 @@ import numpy as np
 from grader.execution.answers import Answer
 from grader.execution.class_run import ClassRun
 from grader.sandbox import Outcome
-from grader.sandbox.protocol import (
-    Arrays,
+from grader.sandbox.events import (
     Attempt,
     BuiltIn,
     CaseOutput,
@@ -26,6 +25,7 @@ from grader.sandbox.protocol import (
     Raised,
     StatementFailed,
 )
+from grader.sandbox.protocol import Arrays
 from reference import Case
 
 T = TypeVar("T")

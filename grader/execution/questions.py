@@ -21,7 +21,8 @@ import numpy as np
 
 from grader.errors import RunnerOutputForged
 from grader.numerics.backpropagation import factors
-from grader.sandbox.protocol import Arrays, CaseOutput, Gradients, Raised, Trial
+from grader.sandbox.events import CaseOutput, Gradients, Raised, Trial
+from grader.sandbox.protocol import Arrays
 from reference import Case, probes, search_case
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from grader.execution.reading import Reading
 from grader.report.finding import Params, Remark
 from grader.report.model import Diagnosis
 from grader.report.server_paths import in_brief
-from grader.sandbox.protocol import Parts
+from grader.sandbox.events import Parts
 
 # Honest files come nowhere near. Without a limit, the report of a hostile file would be a hundred times its size.
 MOST_ADVISORIES = 50

@@ -15,7 +15,7 @@ from grader.report.finding import Params, Remark
 from grader.report.model import Diagnosis, Extraction
 from grader.report.server_paths import in_brief
 from grader.reporting.places import Places
-from grader.sandbox.protocol import StatementFailed
+from grader.sandbox.events import StatementFailed
 
 # Honest files come nowhere near. Without a limit, the report of a hostile file would be a hundred times its size.
 MOST_CELLS = 1000

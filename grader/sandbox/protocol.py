@@ -1,8 +1,8 @@
 """Turns our questions into bytes, and bytes from the box into data.
 
 Everything that comes back is the student's: it may be cut off, forged or garbage. Our own code splits the frames (see
-runner/frames.py for the layout) and checks their JSON against the models below. safetensors reads the arrays: it
-parses and never executes. Anything that does not fit raises `RunnerOutputInvalid`.
+runner/frames.py for the layout) and checks their JSON against the models of `grader.sandbox.events`. safetensors reads
+the arrays: it parses and never executes. Anything that does not fit raises `RunnerOutputInvalid`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,34 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
+from grader.sandbox.events import (
+    AnyEvent,
+    Attempt,
+    Called,
+    CaseOutput,
+    ClassFound,
+    Constructed,
+    Done,
+    Event,
+    Gradients,
+    HardCoded,
+    Parts,
+    Phase,
+    Raised,
+    Shown,
+    StatementFailed,
+    Trial,
+    Weights,
+)
 
 HEADER = struct.Struct("<II")
 MAX_FRAMES = 20_000
@@ -41,227 +60,6 @@ GRADIENTS = frozenset({"x", "kernel", "recurrent_kernel", "bias"})
 
 T = TypeVar("T", bound="Event")
 Arrays = dict[str, NDArray[Any]]
-# Twice the length that the driver cuts them to.
-Name = Annotated[str, Field(max_length=400)]
-Message = Annotated[str, Field(max_length=8000)]
-Gate = Literal["I", "F", "C", "O"]
-Count = Annotated[int, Field(ge=0, lt=2**31)]
-Lines = Annotated[list[Count], Field(max_length=50)]
-Shape = Annotated[list[Count], Field(max_length=64)]  # NumPy's largest number of axes
-Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-PhaseName = Literal[
-    "lockdown", "import", "build", "inject", "trial", "call", "repeat", "gradients", "probe", "notebook"
-]
-
-
-class Event(BaseModel):
-    # Unknown fields are refused: both halves always have one version.
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Phase(Event):
-    event: Literal["phase"]
-    name: PhaseName
-
-
-class Attempt(Event):
-    """An attempt at something that the exercise does not need, on this line of the student's."""
-
-    event: Literal["attempt"]
-    code: (
-        Literal["network", "subprocess", "gc_reference", "frame_walk", "write_outside", "reads_files"]
-        | Literal["env_read", "copied_source", "result_pipe", "grader_module"]
-    )
-    what: Name
-    line: Count
-
-
-class StatementFailed(Event):
-    event: Literal["statement_failed"]
-    line: Count
-    code: Literal["cell_failed", "cell_timed_out", "input_call"]
-    type: Name
-    message: Message
-    # Names that it would define, "*" for all that a module has, and the module that it imports them from.
-    binds: Annotated[list[Name], Field(max_length=200)] = []
-    module: Name | None = None
-
-
-class ClassFound(Event):
-    event: Literal["class"]
-    found: bool
-    is_class: bool
-    kind: Name
-    is_model: bool
-    own: bool
-    bases: Annotated[list[Name], Field(max_length=50)]
-    has_call: bool
-    is_stub: bool
-
-
-class Constructed(Event):
-    """The construction of the student's class: arguments as texts, and parameters with a number as their default."""
-
-    event: Literal["constructed"]
-    arguments: Annotated[list[Name], Field(max_length=50)]
-    defaults: Annotated[dict[Name, Count], Field(max_length=50)]
-    open: bool = False  # whether other arguments are as likely
-
-
-class Misshapen(BaseModel):
-    """A weight that is named after a gate but has the wrong shape for it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    gate: Gate
-    path: Name
-    shape: Shape
-    expected: Shape
-
-
-class Parts(Event):
-    event: Literal["parts"]
-    roles: Annotated[dict[Name, Name], Field(max_length=20)]
-    evidence: Literal["names", "numbers"] | None
-    candidates: Count
-    found: Annotated[list[Name], Field(max_length=100)]
-    misshapen: Annotated[list[Misshapen], Field(max_length=20)] = []
-    # Letters of the gates without a weight for the input, or for the hidden state.
-    without_weights: dict[Literal["kernel", "recurrent_kernel"], Name] = {}
-    drops: bool = False  # the code calls something dropout
-    # Weights that the model does not know of, and objects that hold such weights.
-    untracked: Annotated[dict[Name, Literal["variable", "holder"]], Field(max_length=20)] = {}
-    more_untracked: bool = False  # there are more than these
-    knows_none: bool = False  # the model knows of no weight at all
-
-
-# For each array of a container: the places of its items.
-Place = Annotated[str, Field(max_length=40)]
-Places = Annotated[list[Annotated[list[Place], Field(max_length=4096)]], Field(max_length=8)]
-
-
-class Trial(Event):
-    event: Literal["trial"]
-    case: Name
-    inside: Places = []
-    repeats: bool  # the same call gave the same answer
-    pairing: dict[Literal["recurrent_kernel", "bias"], Annotated[list[Count], Field(min_length=4, max_length=4)]]
-
-
-class BuiltIn(BaseModel):
-    """Built-in recurrent code that was asked for while an answer was computed, or while its graph was made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Name
-    layer: Name | None  # the Keras class that it ran for
-    line: Count | None
-    is_global: bool  # that layer is a variable of the module
-
-
-class CaseOutput(Event):
-    event: Literal["output"]
-    case: Name
-    call: Literal[0, 1]
-    reused: bool
-    built_in: Annotated[list[BuiltIn], Field(max_length=50)] = []
-    created: Count = 0  # variables created during the call
-    kind: Name
-    dtype: Name | None
-    shape: Shape | None
-    parts: Annotated[list[Shape], Field(max_length=20)] | None
-    inside: Places = []
-    own: bool = False  # an instance of a class that the student wrote
-    global_name: Name | None = None  # the variable of the module that holds it
-    # The model's gate weights for the input, and for the hidden state; 0 where nobody counted.
-    kernels: Count = 0
-    recurrent_kernels: Count = 0
-
-
-class Gradients(Event):
-    """Gradients of a sum of the answer times factors, with the arrays of `GRADIENTS` if the answer's shape is right."""
-
-    event: Literal["gradients"]
-    case: Name
-    reach: Annotated[dict[Name, float | None], Field(max_length=1000)]
-    first_timestep: float | None
-
-
-class Raised(Event):
-    event: Literal["raised"]
-    phase: PhaseName | None
-    case: Name | None
-    type: Name
-    bases: Annotated[list[Name], Field(max_length=50)]
-    message: Message
-    lines: Lines
-    in_init: bool = False  # raised while the model was constructed
-
-
-class HardCoded(Event):
-    """A size that a class needs: it failed for the exercise's own case, and answers where this size is that number."""
-
-    event: Literal["hard_coded"]
-    sizes: dict[Literal["batch", "units"], Count]
-
-
-class Called(Event):
-    """A call of one of the notebook's models; `moment` names the `Weights` that it had."""
-
-    event: Literal["called"]
-    call: Count
-    model: Count
-    side: Literal["student", "keras"]
-    statement: Count
-    moment: Annotated[int, Field(ge=-1, lt=1000)]
-    input: Name | None
-
-
-class Weights(Event):
-    """The weights of all models of the notebook, after some of them changed."""
-
-    event: Literal["weights"]
-    moment: Annotated[int, Field(ge=0, lt=1000)]
-    statement: Count
-
-
-class Shown(Event):
-    """An output of the notebook, or a number that it bound to a name."""
-
-    event: Literal["shown"]
-    statement: Count
-    via: Literal["print", "write", "value", "bound", "call", "raised"]
-    kind: Literal["number", "bool", "array", "text", "other"]
-    size: Annotated[int, Field(ge=0)]
-    values: Annotated[list[float], Field(max_length=100)]
-    text: Message
-
-
-class Done(Event):
-    event: Literal["done"]
-    phases: dict[PhaseName, Seconds]
-    # Library functions that the student's code replaced.
-    patched: Annotated[list[Name], Field(max_length=20)] = []
-
-
-AnyEvent = Annotated[
-    Phase
-    | Attempt
-    | StatementFailed
-    | ClassFound
-    | Constructed
-    | Parts
-    | Trial
-    | CaseOutput
-    | Gradients
-    | Raised
-    | HardCoded
-    | Called
-    | Weights
-    | Shown
-    | Done,
-    Field(discriminator="event"),
-]
 _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 # Most events of a kind in one run. For failed statements this is the driver's own limit. Kinds that come once for

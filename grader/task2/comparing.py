@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from grader.report.finding import Finding, Params, Verdict
-from grader.sandbox.protocol import Called
+from grader.sandbox.events import Called
 from grader.task2.copying import Pair
 from grader.task2.differences import (
     CLAIM,

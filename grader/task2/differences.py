@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from grader.sandbox.protocol import Shown
+from grader.sandbox.events import Shown
 from grader.task2.runs import NotebookRun
 
 Place = tuple[int, str, int]

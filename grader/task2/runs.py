@@ -15,7 +15,7 @@ from grader.errors import RunnerOutputInvalid
 from grader.execution.execution import Roles
 from grader.execution.reading import Reading, Use
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
-from grader.sandbox.protocol import Called, Shown, StatementFailed
+from grader.sandbox.events import Called, Shown, StatementFailed, Weights
 
 if TYPE_CHECKING:
     from asked import NotebookRequest, Spoil  # grader/runner/asked.py: what the box expects
@@ -126,7 +126,7 @@ class NotebookRunner:
             return NotebookRun(self._reading, outcome)
         moments: dict[int, dict[int, ModelWeights]] = {}
         for event, arrays in events:
-            if isinstance(event, protocol.Weights):
+            if isinstance(event, Weights):
                 models = moments.setdefault(event.moment, {})
                 for name, array in arrays.items():
                     model, _, weight = name.partition("/")
@@ -137,7 +137,7 @@ class NotebookRunner:
             complete,
             calls=tuple(protocol.select(events, Called)),
             moments=tuple(moments[number] for number in sorted(moments)),
-            changed_by=tuple(event.statement for event in protocol.select(events, protocol.Weights)),
+            changed_by=tuple(event.statement for event in protocol.select(events, Weights)),
             shown=tuple(protocol.select(events, Shown)),
             failed={self._statement_at(failed.line): failed for failed in protocol.select(events, StatementFailed)},
         )

@@ -15,7 +15,7 @@ from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.numerics.forms import Content
 from grader.sandbox import Outcome
-from grader.sandbox.protocol import CaseOutput, ClassFound, Parts
+from grader.sandbox.events import CaseOutput, ClassFound, Parts
 from reference import Case, probes
 
 Respond = Callable[[Case], Content]

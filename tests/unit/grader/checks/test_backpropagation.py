@@ -9,7 +9,7 @@ import pytest
 
 from grader.checks.trainability import trainability
 from grader.numerics.backpropagation import factors, judge
-from grader.sandbox.protocol import Gradients
+from grader.sandbox.events import Gradients
 from reference import lstm_gradients, split_gates
 
 

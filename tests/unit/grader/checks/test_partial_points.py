@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from grader.checks.registry import run_checks
 from grader.report.messages import render, translate
-from grader.sandbox.protocol import BuiltIn
+from grader.sandbox.events import BuiltIn
 from reference.misconceptions import PARTS, Mistake, bank, replay
 from reference.oracle import sigmoid
 from tests.unit.grader.make_reports import make_report

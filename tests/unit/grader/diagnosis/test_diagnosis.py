@@ -12,7 +12,7 @@ from grader.diagnosis.diagnosis import diagnose
 from grader.numerics.explanation import explain
 from grader.numerics.forms import Items
 from grader.reporting.consequences import with_causes
-from grader.sandbox.protocol import Constructed, Misshapen, Raised
+from grader.sandbox.events import Constructed, Misshapen, Raised
 from reference import GATES, LSTMWeights, lstm_forward
 from reference.misconceptions import Mistake, bank, replay
 

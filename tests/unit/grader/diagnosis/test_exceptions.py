@@ -13,7 +13,7 @@ from grader.execution.reading import Reading
 from grader.report.finding import Finding
 from grader.report.messages import translate
 from grader.report.server_paths import in_brief
-from grader.sandbox.protocol import Raised, StatementFailed
+from grader.sandbox.events import Raised, StatementFailed
 
 
 def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), in_init=False) -> Raised:

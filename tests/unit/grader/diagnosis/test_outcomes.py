@@ -16,7 +16,7 @@ from grader.numerics.forms import STEPS, Form, Layout
 from grader.report.finding import Finding
 from grader.report.server_paths import clean, clean_message, without_server_paths
 from grader.sandbox import Outcome, Use
-from grader.sandbox.protocol import CaseOutput, Raised
+from grader.sandbox.events import CaseOutput, Raised
 
 EXPECTED = (2, 100, 32)
 READING = Reading(format="py", error=None)

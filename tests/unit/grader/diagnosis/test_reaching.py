@@ -12,7 +12,7 @@ from grader.diagnosis.outcomes import structural_problem
 from grader.diagnosis.reaching import attacks, behind, reached_for, worth_a_look
 from grader.report.finding import Finding, Remark
 from grader.report.model import HELD
-from grader.sandbox.protocol import Attempt, Raised, StatementFailed
+from grader.sandbox.events import Attempt, Raised, StatementFailed
 
 
 def _attempt(code="network", *, line=5, what="socket.connect"):

@@ -12,7 +12,7 @@ from grader.execution.choosing import choose
 from grader.execution.execution import Roles
 from grader.pipeline import better
 from grader.report.finding import Finding, Verdict
-from grader.sandbox.protocol import Constructed, Trial
+from grader.sandbox.events import Constructed, Trial
 from reference import search_case
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from grader.errors import RunnerOutputForged
 from grader.execution.questions import Examiner
-from grader.sandbox.protocol import CaseOutput, Raised
+from grader.sandbox.events import CaseOutput, Raised
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from grader.checks.registry import run_checks
 from grader.diagnosis.diagnosis import diagnose
 from grader.reporting.consequences import with_causes
-from grader.sandbox.protocol import Gradients
+from grader.sandbox.events import Gradients
 from reference import lstm_forward
 from reference.misconceptions import bank, replay
 

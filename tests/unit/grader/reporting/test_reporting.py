@@ -11,7 +11,7 @@ from grader.checks.registry import run_checks
 from grader.execution.stages import Stages
 from grader.report.messages import render
 from grader.reporting.assembly import report_on
-from grader.sandbox.protocol import Gradients, Raised, StatementFailed
+from grader.sandbox.events import Gradients, Raised, StatementFailed
 from grader.submission import Submission
 
 

@@ -14,14 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from grader.errors import RunnerOutputInvalid
+from grader.sandbox.events import CaseOutput, Done, Event
 from grader.sandbox.protocol import (
     ARRAYS_HEADER,
     HEADER,
     MAX_EVENTS,
     MAX_FRAMES,
-    CaseOutput,
-    Done,
-    Event,
     decode_events,
     decode_json,
     encode,

@@ -9,7 +9,7 @@ import pytest
 
 from grader.execution.reading import Reading, Statement, Use
 from grader.sandbox import Outcome
-from grader.sandbox.protocol import Called, Shown, StatementFailed
+from grader.sandbox.events import Called, Shown, StatementFailed
 from grader.task2.comparing import judge_comparison
 from grader.task2.copying import PARTS, best_pair, judge_copying
 from grader.task2.runs import NotebookRun
