@@ -13,8 +13,9 @@ import gzip
 import json
 import logging
 import sys
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
+from app.background import Background
 from grader.report import drawing
 
 logger = logging.getLogger(__name__)
@@ -37,24 +38,19 @@ class Charts(Protocol):
         ...
 
 
-class ChartProcess:
+class ChartProcess(Background):
     """The drawing process, as an async context manager. If it dies, the next picture starts it again."""
+
+    NAME = "warm-up of charts"
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._javascript: bytes | None = None
         self._making = asyncio.Lock()
-        self._warming: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._warming = asyncio.create_task(self._warm_up(), name="warm-up of charts")
-        return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        assert self._warming is not None
-        self._warming.cancel()
-        await asyncio.gather(self._warming, return_exceptions=True)
+        await super().__aexit__(*exc_info)
         async with self._turn:
             await self._end()
 
@@ -70,7 +66,7 @@ class ChartProcess:
                 self._javascript = await asyncio.to_thread(gzip.compress, text.encode(), mtime=0)
             return self._javascript
 
-    async def _warm_up(self) -> None:
+    async def _work(self) -> None:
         try:
             await self.javascript()
             await self.svg(SMALL_CHART)

@@ -15,9 +15,9 @@ from typing import Self
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.background import Background
 from app.storage.database import Database
 
-PROBE = "write-probe"
 EVERY_SECONDS = 5.0
 # Writers take turns, and a disk may be slow. Nobody would wait longer than this for an upload.
 PATIENCE_SECONDS = 15.0
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 15.0
 REPORT_BYTES = 2_000_000
 
 
-class WriteProbe:
+class WriteProbe(Background):
     """The newest proof that something can be stored. As an async context manager it probes now and every few seconds.
 
     A probe has a connection of its own, so it does not fail when hundreds of requests wait for one. It commits a few
@@ -36,6 +36,8 @@ class WriteProbe:
         look: a further question on the same connection, such as whether there are workers.
         clock: seconds that never go back.
     """
+
+    NAME = "write-probe"
 
     def __init__(
         self,
@@ -52,17 +54,10 @@ class WriteProbe:
         self._proved_at: float | None = None
         #: The newest answer of `look`; None: not known.
         self.seen: bool | None = None
-        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.run()
-        self._task = asyncio.create_task(self._keep_fresh(), name=PROBE)
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        return await super().__aenter__()
 
     @property
     def passed(self) -> bool:
@@ -81,12 +76,12 @@ class WriteProbe:
                         self.seen = await self._look(session)
         except (SQLAlchemyError, sqlite3.Error, OSError) as exc:  # TimeoutError is an OSError.
             self._proved_at = self.seen = None
-            self._database.outage.failed(PROBE, exc)
+            self._database.outage.failed(self.NAME, exc)
         else:
-            self._database.outage.ended(PROBE)
+            self._database.outage.ended(self.NAME)
             self._proved_at = self._clock()
 
-    async def _keep_fresh(self) -> None:
+    async def _work(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             await self.run()

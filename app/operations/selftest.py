@@ -7,8 +7,8 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
 
+from app.background import Background
 from app.queue import Engine
 from grader import Assignment, Report, Status
 from grader.known_answer import correct_submission
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 15.0
 
 
-class SelfTest:
+class SelfTest(Background):
     """The newest proof. A student's answer with all points is a proof as well, so a busy process needs no tests.
 
     As an async context manager it tests whenever there is no recent proof.
@@ -29,6 +29,8 @@ class SelfTest:
         every_seconds: how old a proof becomes before a new one is asked for.
         clock: seconds that never go back.
     """
+
+    NAME = "self-test"
 
     def __init__(
         self,
@@ -47,16 +49,6 @@ class SelfTest:
         self._proved_at: float | None = None
         #: Whether any grade has ended since the start; the first one takes longer.
         self.has_ended = False
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._keep_fresh(), name="self-test")
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
 
     @property
     def passed(self) -> bool:
@@ -87,7 +79,7 @@ class SelfTest:
             self._proved_at = None
         self.graded(report)
 
-    async def _keep_fresh(self) -> None:
+    async def _work(self) -> None:
         while True:
             if self._age() >= self._every_seconds:
                 await self.run()

@@ -12,10 +12,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
-from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.background import Background
 from app.queue import claims
 from app.queue.claims import OtherClaim
 from app.storage.database import Database
@@ -23,7 +23,6 @@ from app.storage.models import new_id
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT = "heartbeat"
 BEAT_SECONDS = 3.0
 #: After this silence a worker is taken for dead, and others grade its submissions.
 STALLED_SECONDS = 15.0
@@ -31,13 +30,15 @@ STALLED_SECONDS = 15.0
 ANSWER_SECONDS = 5.0
 
 
-class Heartbeat:
+class Heartbeat(Background):
     """The heartbeat of this process; it beats while the async context is entered.
 
     Args:
         own: the claims of this process.
         clock: seconds that never go back.
     """
+
+    NAME = "heartbeat"
 
     def __init__(
         self, database: Database, own: Callable[[], Collection[str]], clock: Callable[[], float] = time.monotonic
@@ -49,31 +50,21 @@ class Heartbeat:
         self._beaten_at = float("-inf")
         # When each claim of others was first seen at its present beat.
         self._seen: dict[OtherClaim, float] = {}
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def is_beating(self) -> bool:
         """Whether other workers can tell that this one is alive."""
         return self._clock() - self._beaten_at < STALLED_SECONDS
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._beat_for_ever(), name=HEARTBEAT)
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _beat_for_ever(self) -> None:
+    async def _work(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self.beat()
             except (SQLAlchemyError, OSError) as exc:  # TimeoutError is an OSError.
-                self._database.outage.failed(HEARTBEAT, exc)
+                self._database.outage.failed(self.NAME, exc)
             else:
-                self._database.outage.ended(HEARTBEAT)
+                self._database.outage.ended(self.NAME)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def beat(self) -> None:
@@ -100,4 +91,4 @@ class Heartbeat:
             async with asyncio.timeout(ANSWER_SECONDS), self._database.write() as session:
                 await claims.leave(session, self._worker)
         except (SQLAlchemyError, OSError) as exc:
-            self._database.outage.failed(HEARTBEAT, exc)
+            self._database.outage.failed(self.NAME, exc)

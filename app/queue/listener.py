@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Self
 
 import psycopg
 
+from app.background import Background
 from app.queue.grading import RETRY_SECONDS
 from app.storage import postgresql
 from app.storage.database import Database
 
-LISTENER = "listener"
 # A connection that is silent for this long is tested, and has `ANSWER_SECONDS` to answer.
 SILENT_SECONDS = 15.0
 ANSWER_SECONDS = 5.0
 
 
-class Listener:
+class Listener(Background):
     """A connection that listens while the async context is entered, and connects again when it is lost.
 
     Args:
         heard: called with the payload of each notification.
         began: called when listening begins or begins again; notifications in between are lost.
     """
+
+    NAME = "listener"
 
     def __init__(
         self, database: Database, channel: str, *, heard: Callable[[str], None], began: Callable[[], None]
@@ -33,27 +34,17 @@ class Listener:
         self._channel = channel
         self._heard = heard
         self._began = began
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def is_working(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._listen_for_ever(), name=LISTENER)
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _listen_for_ever(self) -> None:
+    async def _work(self) -> None:
         while True:
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as exc:  # TimeoutError is an OSError.
-                self._database.outage.failed(LISTENER, exc)
+                self._database.outage.failed(self.NAME, exc)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
@@ -67,6 +58,6 @@ class Listener:
                 if question != "SELECT 1":
                     question = "SELECT 1"
                     self._began()
-                    self._database.outage.ended(LISTENER)
+                    self._database.outage.ended(self.NAME)
                 async for notification in connection.notifies(timeout=SILENT_SECONDS):
                     self._heard(notification.payload)

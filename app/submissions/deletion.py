@@ -10,12 +10,12 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
 
 from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.background import Background
 from app.storage.database import Database
 from app.storage.models import Base, JobStatus, Regrade, StoredReport, Submission, Token, utc_now
 
@@ -84,28 +84,19 @@ async def delete_older(database: Database, days: float) -> int:
     return total
 
 
-class Retention:
+class Retention(Background):
     """A daily deletion of submissions older than `days`, while the async context is entered; None: no deletion."""
+
+    NAME = "retention"
 
     def __init__(self, database: Database, days: float | None) -> None:
         self._database = database
         self._days = days
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        if self._days is not None:
-            self._task = asyncio.create_task(self._delete_daily(self._days), name="retention")
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _delete_daily(self, days: float) -> None:
-        while True:
+    async def _work(self) -> None:
+        while self._days is not None:
             try:
-                await delete_older(self._database, days)
+                await delete_older(self._database, self._days)
             except SQLAlchemyError:
                 logger.exception("retention_failed")
             await asyncio.sleep(EVERY_SECONDS)

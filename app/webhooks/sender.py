@@ -15,11 +15,11 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Self
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.background import Background
 from app.errors import TargetRefused
 from app.storage.database import Database
 from app.storage.models import utc_now
@@ -30,7 +30,6 @@ from app.webhooks.targets import look_up
 
 logger = logging.getLogger(__name__)
 
-WEBHOOKS = "webhooks"
 LOOK_SECONDS = 1.0
 TRY_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
@@ -43,7 +42,7 @@ OUTCOMES = ("delivered", "failed", "given_up", "gone")
 ERROR_CHARACTERS = 200
 
 
-class WebhookSender:
+class WebhookSender(Background):
     """A sender of due deliveries; it works while the async context is entered. Several processes may each run one.
 
     Args:
@@ -51,6 +50,8 @@ class WebhookSender:
         tried: called with the outcome of each try, one of `OUTCOMES`.
         transport: makes the connections; tests pass their own.
     """
+
+    NAME = "webhooks"
 
     def __init__(
         self,
@@ -72,13 +73,10 @@ class WebhookSender:
         )
         self._sending: dict[str, asyncio.Task[None]] = {}
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._work(), name=WEBHOOKS)
-        return self
-
     async def __aexit__(self, *exc_info: object) -> None:
         """Stop. Interrupted deliveries are sent again later, by any process."""
-        tasks = [self._task, *self._sending.values()]
+        await super().__aexit__(*exc_info)
+        tasks = list(self._sending.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -89,9 +87,9 @@ class WebhookSender:
             try:
                 await self._send_due()
             except SQLAlchemyError as exc:
-                self._database.outage.failed(WEBHOOKS, exc)
+                self._database.outage.failed(self.NAME, exc)
             else:
-                self._database.outage.ended(WEBHOOKS)
+                self._database.outage.ended(self.NAME)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _send_due(self) -> None:
@@ -115,7 +113,7 @@ class WebhookSender:
                 async with self._database.write() as session:
                     item = next(iter(await outbox.claim_due(session, LEASE, only=first.webhook.id)), None)
         except SQLAlchemyError as exc:  # It is sent again after the lease.
-            self._database.outage.failed(WEBHOOKS, exc)
+            self._database.outage.failed(self.NAME, exc)
         finally:
             del self._sending[first.webhook.id]
 
