@@ -136,7 +136,7 @@ def cores() -> int:
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the answers of Keras and the table of mistakes lie, for all processes: they take seconds to make."""
+    """The folder of Keras' answers and the table of mistakes, for all processes: they take seconds to make."""
     own = tmp_path_factory.getbasetemp()
     return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import psycopg
 
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 NOBODY = 65534
 INSTALLED = Path("/usr/lib/postgresql")
@@ -58,17 +58,18 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start it if it does not run, and wait until it answers."""
-        until = time.monotonic() + 60
-        while True:
+
+        def answers() -> bool:
             self._start()
-            try:
+            with contextlib.suppress(psycopg.OperationalError):
                 psycopg.connect(self.url()).close()
-            except psycopg.OperationalError:
-                if time.monotonic() > until:
-                    raise RuntimeError((self._folder / "log").read_text()) from None
-                time.sleep(0.05)
-            else:
-                return
+                return True
+            return False
+
+        try:
+            wait_until(answers)
+        except TimeoutError:
+            raise RuntimeError((self._folder / "log").read_text()) from None
 
     def _start(self) -> None:
         # It does not start while processes of one that was killed are still there.
@@ -103,7 +104,7 @@ class PostgreSQL:
             self._process.wait(60)
 
     def dump(self, url: str) -> bytes:
-        """What `pg_dump` writes, as docs/operations.md has it."""
+        """Return the output of `pg_dump`, called as in docs/operations.md."""
         command = [self._binaries / "pg_dump", "--format=custom", f"--dbname={url}"]
         return subprocess.run(command, check=True, capture_output=True).stdout
 

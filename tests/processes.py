@@ -27,7 +27,7 @@ def children(pid: int, *, recursive: bool = False) -> list[int]:
 
 
 def command_line(pid: int) -> str:
-    """How a process was started; empty when it has ended."""
+    """Return the command line of a process; empty when it has ended."""
     try:
         return " ".join(psutil.Process(pid).cmdline())
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Waits in tests for a state, and never for a time."""
+"""Waits for a state, in tests; no other module of theirs polls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECONDS = 60.0
 
 
 async def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    """What `holds` returns, or what it returns to whoever awaits it, when that is true.
+    """Wait until `holds` returns something true, and return that; an awaitable is awaited first.
 
     Raises:
         TimeoutError: it is still false after so many seconds.
@@ -28,11 +28,11 @@ async def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
             await asyncio.sleep(0.01)
 
 
-def wait_until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    """The same where no event loop runs."""
+def wait_until(holds: Callable[[], Any], seconds: float = SECONDS, *, pause: float = 0.02) -> Any:
+    """Wait like `until` where no event loop runs. Args: pause: seconds between two looks."""
     until = time.monotonic() + seconds
     while not (found := holds()):
         if time.monotonic() > until:
             raise TimeoutError(f"it did not come about in {seconds:g} s: {holds}")
-        time.sleep(0.02)
+        time.sleep(pause)
     return found

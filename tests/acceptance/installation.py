@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -152,19 +151,23 @@ class Installation:
         receiver, if there is one, was told of each report under one id, however often.
         """
         assert self.accepted
-        until = time.monotonic() + seconds
-        while True:
+
+        def looked_up() -> tuple[list[Any], list[str], list[str]]:
             found = self.query(RESULTS)
             wrong = [result for result in found if result[1:3] != ("done", 1)]
             reports = sorted(result[3] for result in found if result[3])
-            told = sorted(self._receiver.told(self._secret)) if self._receiver else reports
-            if not wrong and len(told) >= len(reports):
-                break
-            told_of = f"{len(told)} of {len(reports)} reports told"
-            assert time.monotonic() < until, f"after {seconds} s: {told_of}, {len(wrong)} without, such as {wrong[:3]}"
-            time.sleep(0.2)
+            return wrong, reports, sorted(self._receiver.told(self._secret)) if self._receiver else reports
+
+        def all_told() -> bool:
+            wrong, reports, told = looked_up()
+            return not wrong and len(told) >= len(reports)
+
+        with contextlib.suppress(TimeoutError):  # The assertions below say what is missing.
+            wait_until(all_told, seconds, pause=0.2)
+        wrong, reports, told = looked_up()
+        assert wrong == [], f"after {seconds} s"
         assert told == reports
-        assert set(self.accepted) <= {result[0] for result in found}
+        assert set(self.accepted) <= {result[0] for result in self.query(RESULTS)}
         assert self.client.get(f"/api/v1/submissions/{self.accepted[-1]}").json()["report"]["status"]
 
     def stored(self) -> int:

@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterato
 
 
 class Client:
-    """What was generated, and a connection."""
+    """A generated client, and its connection."""
 
     def __init__(self, server: Server) -> None:
         self.connection = self._module("client").AuthenticatedClient(
@@ -125,7 +125,7 @@ def test_an_upload_sent_twice_is_one_submission(client: Client) -> None:
     assert client.upload(RIGHT, "sidorov", str(uuid.uuid4())).attempt == first.attempt + 1
 
 
-def test_what_is_refused_is_a_problem(client: Client) -> None:
+def test_a_refusal_is_a_problem_document(client: Client) -> None:
     refused = client.upload(RIGHT, "ivanov", assignment="an-assignment-of-somebody-else")
     assert isinstance(refused, client.models.Problem)
     assert refused.type_ == "urn:lstm-grader:problem:unknown-assignment"
@@ -191,7 +191,7 @@ def test_tokens_are_made_and_ended(client: Client, server: Server) -> None:
         assert browser.get(f"{server.url}/").status_code == 401
 
 
-def test_what_a_webhook_is_sent_has_a_type(client: Client, receiver: Receiver) -> None:
+def test_messages_to_a_webhook_have_a_type(client: Client, receiver: Receiver) -> None:
     models = client.models
     webhook = client("webhooks.create_webhook", body=models.WebhookRequest(url=receiver.url))
     client("webhooks.ping_webhook", webhook.id)

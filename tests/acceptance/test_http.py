@@ -82,7 +82,7 @@ def expect_stop_in_time(server: Server, setting: float) -> None:
 # Operations
 
 
-def test_what_the_alerts_look_at_is_there_before_anything_has_happened(server: Server) -> None:
+def test_metrics_of_the_alerts_are_there_before_anything_has_happened(server: Server) -> None:
     """`alerts_test.yml` shows that the rules work on its series; here is that a service has these very series."""
     with server.client() as client:
         text = client.get("/metrics").text
@@ -164,7 +164,7 @@ def test_wrong_class_gets_a_report_that_says_where_it_differs(server: Server) ->
     assert report["receipt"] == russian["receipt"]
 
 
-def test_what_only_reading_shows_is_a_report_and_no_error(server: Server) -> None:
+def test_faults_that_only_reading_shows_are_a_report_and_no_error(server: Server) -> None:
     with server.client() as client:
         response = submit(client, "broken_syntax_colon")
     report = response.json()["report"]
@@ -203,10 +203,13 @@ def test_browser_follows_the_link_uploads_and_reads_the_report(server: Server) -
                 files={"file": ("LSTM.py", file)},
                 data={"form_secret": secret[1], "student": "Иванов", "assignment": "lstm-layer"},
             )
-        until = time.monotonic() + 60
-        while 'http-equiv="refresh"' in page.text:
-            assert time.monotonic() < until
-            page = browser.get(page.url)
+        address = page.url
+
+        def graded() -> httpx.Response | None:
+            page = browser.get(address)
+            return None if 'http-equiv="refresh"' in page.text else page
+
+        page = wait_until(graded)
         assert page.url.path.startswith("/submissions/")
         assert "Иванов" in page.text
         assert "/ 100" in page.text
@@ -249,7 +252,7 @@ def test_stages_of_a_grade_arrive_as_they_begin(server: Server) -> None:
 
 
 def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_dir: Path) -> None:
-    """What was answered 202 before a stop, or a kill, in the middle of a grade is graded after the next start."""
+    """An upload answered 202 before a stop or a kill in the middle of a grade is graded after the next start."""
     assignment = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
     for setting, shorter in (("cpu_seconds = 20", "cpu_seconds = 5"), ('keras = "auto"', 'keras = "3"')):
         assert setting in assignment

@@ -48,7 +48,7 @@ def outages(
         for seconds in durations:
             if seconds:
                 server.kill()
-                time.sleep(seconds)
+                time.sleep(seconds)  # Sleeps: the length of the outage.
             else:
                 server.stop()
             if seconds > GRADE_SECONDS:

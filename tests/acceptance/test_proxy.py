@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import ssl
@@ -16,6 +17,7 @@ import pytest
 from tests.acceptance.conftest import CORPUS, Server
 from tests.ports import free_port
 from tests.programs import program
+from tests.waiting import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 SUBMISSIONS = "/api/v1/submissions"
@@ -58,16 +60,14 @@ def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             verify=ssl.create_default_context(cafile=certificate),
             timeout=60,
         ) as client:
-            until = time.monotonic() + 10
-            while True:
-                try:
-                    client.get("/healthz").raise_for_status()
-                except httpx.HTTPError:
-                    assert process.poll() is None, (folder / "error.log").read_text()
-                    assert time.monotonic() < until
-                    time.sleep(0.05)
-                else:
-                    break
+
+            def answers() -> bool:
+                assert process.poll() is None, (folder / "error.log").read_text()
+                with contextlib.suppress(httpx.HTTPError):
+                    return client.get("/healthz").is_success
+                return False
+
+            wait_until(answers)
             yield client
         assert server.token not in (folder / "access.log").read_text()
     finally:

@@ -1,4 +1,4 @@
-"""What `make bench` says at its end: each figure in words, beside what it should be."""
+"""The last lines of `make bench`: each figure in words, beside its target."""
 
 from __future__ import annotations
 

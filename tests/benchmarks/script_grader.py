@@ -1,4 +1,4 @@
-"""What a grade costs without any of this: a plain script that imports TensorFlow and compares every case once.
+"""The cost of a grade without any of this: a plain script imports TensorFlow and compares every case once.
 
 Started as ``script_grader.py SUBMISSION CASES``; CASES is a safetensors file with the arrays of the cases. Prints the
 CPU seconds that the imports took.

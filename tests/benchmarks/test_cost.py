@@ -1,4 +1,4 @@
-"""What a grade costs, against two measures taken in the same run. Ratios, because machines are shared and noisy."""
+"""The cost of a grade, against two measures taken in the same run. Ratios, because machines are shared and noisy."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ def test_two_slots(benchmark: BenchmarkFixture, measured: Measured, grader: Grad
 
 def test_idle_cost(benchmark: BenchmarkFixture, measured: Measured, grader: Grader) -> None:
     def idle() -> None:
-        time.sleep(10)
+        time.sleep(10)  # Sleeps: the cost of doing nothing is measured.
 
     before = grader.cpu_seconds()
     benchmark.pedantic(idle, rounds=1)

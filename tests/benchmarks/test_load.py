@@ -82,7 +82,7 @@ def test_accepting_while_all_slots_grade(
         while time.monotonic() < until:
             red += installation.client.get("/readyz").status_code != 200
             watched.append(accepted_in(installation))
-            time.sleep(0.2)
+            time.sleep(0.2)  # Sleeps: a probe every 0.2 s.
     wait_until(all_slots_grade, 5)
     installation.accepted += steady.ids + closed.ids
     measured(
@@ -118,7 +118,7 @@ def test_burst_at_a_deadline(benchmark: BenchmarkFixture, measured: Measured, in
         probing = threading.Thread(target=probe)
         probing.start()
         # The probes go before the second uploads, so while they come the burst is not over.
-        time.sleep(30)
+        time.sleep(30)  # Sleeps: the probes are spread over this time.
         over.set()
         probing.join()
         installation.expect_one_result_each(UPLOADS * 5)
@@ -166,7 +166,7 @@ def accepted_in(installation: Installation, number: int | None = None) -> float:
 
 
 def unfair_turns(installation: Installation) -> int:
-    """How often an upload was begun while another waited that had fewer uploads of its own student before it."""
+    """Count the uploads that were begun while one waited whose student had fewer uploads before it."""
     rows = installation.query(
         "SELECT student, created_at, started_at FROM submissions WHERE student LIKE 'burst-%' ORDER BY created_at"
     )

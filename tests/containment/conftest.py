@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import textwrap
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ from grader.report.model import Report, Status
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import ReferenceStore
+from tests.waiting import wait_until
 
 # A correct answer, with room for an attack before the class, where it is made, and where it is called.
 SUBMISSION = """\
@@ -195,16 +195,13 @@ class Asleep(NamedTuple):
 def asleep(box: ForkSandbox) -> Callable[[], Asleep]:
     """Waits until a run has put its number into a file `asleep`; says which process it is and where it may write."""
 
-    def wait() -> Asleep:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            for path in Path(box._directory).glob("*/asleep"):
-                with contextlib.suppress(FileNotFoundError, ValueError):
-                    return Asleep(int(path.read_text()), path.parent)
-            time.sleep(0.02)
-        raise AssertionError("no run has gone to sleep")
+    def found() -> Asleep | None:
+        for path in Path(box._directory).glob("*/asleep"):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                return Asleep(int(path.read_text()), path.parent)
+        return None
 
-    return wait
+    return lambda: wait_until(found)
 
 
 RESTING = """

@@ -51,7 +51,7 @@ ACTIONS = {
 }
 
 
-def test_what_a_submission_has_no_need_for_is_refused(attack):
+def test_a_submission_is_refused_whatever_it_does_not_need(attack):
     report = attack(
         class_body=f"""
         done = []
@@ -100,7 +100,7 @@ def test_threads_that_never_end_do_not_keep_a_run_open(attack):
         ),
     ],
 )
-def test_what_a_submission_changes_does_not_reach_the_next_one(attack, class_body):
+def test_changes_by_a_submission_do_not_reach_the_next_one(attack, class_body):
     report = attack(class_body=class_body)
     assert report.status != "internal_error"
 

@@ -126,7 +126,7 @@ EXPECTED = (
 
 @pytest.fixture
 def surroundings() -> Iterator[dict[str, object]]:
-    """What the attacks aim at; afterwards all of it must be as it was."""
+    """The targets of the attacks; afterwards all of it must be as it was."""
     with (
         tempfile.TemporaryDirectory() as name,
         socket.create_server(("127.0.0.1", 0)) as tcp,
@@ -190,7 +190,7 @@ def _outcomes(surroundings, kernel: str, accepted: tuple[str, ...] = ()) -> tupl
 
 
 @pytest.mark.parametrize("abi", range(1, YOUNGEST + 1))
-def test_what_an_older_landlock_lacks_is_closed_all_the_same(surroundings, abi):
+def test_doors_that_an_older_landlock_leaves_open_are_closed_all_the_same(surroundings, abi):
     outcomes, state = _outcomes(surroundings, LANDLOCK.format(abi))
     assert outcomes == EXPECTED
     assert f"ABI {abi}" in state["landlock"][1]

@@ -320,14 +320,14 @@ def test_recurrent_code_of_tensorflow_is_not_own_work_whatever_the_way_to_it(gra
 
 
 @pytest.mark.parametrize("parts", TAKEOVERS.values(), ids=TAKEOVERS.keys())
-def test_who_takes_the_run_over_has_no_numbers_to_give(graded_by, parts):
+def test_a_submission_that_takes_the_run_over_has_no_numbers_to_give(graded_by, parts):
     report = graded_by(parts)
     assert report.status not in ("passed", "internal_error")
     assert report.points <= 10, report.diagnoses
 
 
 @pytest.mark.parametrize("parts", HONEST.values(), ids=HONEST.keys())
-def test_what_only_looks_like_it_gets_full_marks(graded_by, parts):
+def test_code_that_only_looks_like_it_gets_full_marks(graded_by, parts):
     report = graded_by(parts)
     assert (report.status, report.points) == ("passed", 100), (report.error, report.diagnoses)
 

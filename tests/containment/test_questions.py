@@ -126,7 +126,7 @@ def test_the_class_that_they_hide_behind_is_right(graded_as):
 
 
 @pytest.mark.parametrize("call", STATEFUL.values(), ids=STATEFUL.keys())
-def test_what_an_earlier_call_leaves_behind_shows_wherever_the_second_one_comes(graded_as, call):
+def test_leftovers_of_an_earlier_call_show_wherever_the_second_one_comes(graded_as, call):
     for order in range(3):
         report = graded_as(call, f"ORDER = {order}\n")
         checks = {check.id: check for check in report.checks}
@@ -143,7 +143,7 @@ def test_answers_that_are_known_by_heart_are_worth_their_form(graded_as, known, 
 
 
 def test_the_published_case_alone_known_by_heart_earns_nothing_for_it(graded_as, known):
-    """Whoever can answer all others needs no such thing, and gets what the others are worth."""
+    """A submission that can answer all others needs no such thing, and gets the points of the others."""
     call = """
         mine = self.honest(x)[0]
         return tf.constant(KNOWN[0][1]) + 0.0 * mine if tuple(x.shape) == KNOWN[0][0].shape else mine

@@ -115,6 +115,7 @@ def test_this_host_lets_bubblewrap_make_namespaces(ring):
     program("bwrap")
     if not WORKS:
         pytest.skip(f"there is no ring to look into. {ring.mechanism.stops.partition('Not here: ')[2]}")
+    assert ring.prefix
 
 
 if WORKS:
@@ -252,7 +253,7 @@ cli()
 
 
 def _closed_folders(path: Path) -> list[Path]:
-    """Those on the way to a path that only their owner may enter, from the top."""
+    """List the folders on the way to a path that only their owner may enter, from the top."""
     return [folder for folder in reversed(path.parents) if not folder.stat().st_mode & 0o001]
 
 

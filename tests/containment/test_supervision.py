@@ -24,7 +24,7 @@ WORK = "sum(range(3 * 10**7))"
 
 @pytest.fixture(autouse=True)
 def _warm(graded, written):
-    """What is timed here is neither the start of TensorFlow nor the making of references, which go by the limits."""
+    """Start TensorFlow and make the references first; neither is timed here."""
     assert graded(written(), wall_seconds=WALL).points == 100
 
 
@@ -132,7 +132,7 @@ def test_the_time_in_which_everything_was_stopped_does_not_count(graded, written
         both = [pid, parent(pid)]
         for each in both:
             os.kill(each, signal.SIGSTOP)
-        time.sleep(3.5)
+        time.sleep(3.5)  # Sleeps: a pause beyond the limit of the run's wall time.
         for each in both:
             os.kill(each, signal.SIGCONT)
         assert (report.result().status, report.result().points) == ("passed", 100)

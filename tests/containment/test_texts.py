@@ -11,7 +11,7 @@ from grader.submission import Submission
 
 
 def _sentences(report) -> list[str]:
-    """What the report says in our words, with the student's words filled in."""
+    """The report's sentences, with the student's words filled in."""
     found = []
     for language in ("ru", "en"):
         rendered = render(report, language)

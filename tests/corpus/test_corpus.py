@@ -36,7 +36,7 @@ def _as_range(points: object) -> object:
 
 
 class Expectation(BaseModel):
-    """What the report on one submission must say."""
+    """The expected report on one submission."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,49 +86,64 @@ def sandbox() -> Iterator[ForkSandbox]:
 def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbox, references: ReferenceStore) -> None:
     expected, assignment = Expectation.of(folder), _assignment(folder)
     report = grade(_submission(folder), assignment, sandbox=sandbox, references=references)
-    least, most = expected.points
-    summary = {"diagnoses": [(d.code, d.confidence) for d in report.diagnoses], "error": report.error}
-
-    assert report.status == expected.status, summary
-    assert report.points is not None
-    assert least <= report.points <= most, summary | {"checks": [(c.id, c.points, c.code) for c in report.checks]}
-    checks = {check.id: check for check in report.checks}
-    assert {name: (checks[name].status, checks[name].code) for name in expected.checks} == {
-        name: (status, checks[name].code) for name, status in expected.checks.items()
-    }
-    assert {name: checks[name].code for name in expected.codes} == expected.codes
-    if expected.keras_generation is not None:
-        assert report.environment.keras_generation == expected.keras_generation
-    if expected.error is not None:
-        assert (report.error.type if report.error else "") == expected.error
-    assert set(expected.advisories) <= {advisory.code for advisory in report.advisories}
+    differences = _differences(expected, report)
+    assert not differences, "\n".join([f"{folder.parent.name}/{folder.name}", *differences, *_summary(report)])
     remarks = " ".join(shown["message"] for lang in ("ru", "en") for shown in render(report, lang)["advisories"])
     assert [words for words in expected.remarks_mention if not _mentions(remarks, words)] == []
     assert report.is_held == (HELD in expected.advisories)
-    _check_diagnoses(expected, report)
-    _check_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))
-    _check_form(report)
+    _assert_mentioned(expected, report)
+    _assert_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))
+    _assert_form(report)
 
 
-def _check_diagnoses(expected: Expectation, report: Report) -> None:
-    if expected.diagnosis is not None:
-        assert [d.code for d in report.diagnoses][:1] == [expected.diagnosis]
-        texts = " ".join(
-            f"{shown['message']} {shown['hint'] or ''}"
-            for language in ("ru", "en")
-            for shown in render(report, language)["diagnoses"][:1]
-        )
-        missing = [words for words in expected.must_mention if not _mentions(texts, words)]
-        assert not missing, texts
-    else:
-        assert [d.code for d in report.diagnoses if d.confidence == "exact"] == []
+def _differences(expected: Expectation, report: Report) -> list[str]:
+    """List what the report says otherwise than it should, expected and got side by side."""
+    checks = {check.id: check for check in report.checks}
+    exact = [diagnosis.code for diagnosis in report.diagnoses if diagnosis.confidence == "exact"]
+    first = [diagnosis.code for diagnosis in report.diagnoses[:1]]
+    compared: list[tuple[str, object, object]] = [
+        ("status", expected.status, report.status),
+        *((f"status of {name}", status, checks[name].status) for name, status in expected.checks.items()),
+        *((f"code of {name}", code, checks[name].code) for name, code in expected.codes.items()),
+        ("diagnosis", [expected.diagnosis], first) if expected.diagnosis else ("exact diagnoses", [], exact),
+    ]
+    if expected.keras_generation is not None:
+        compared.append(("generation of Keras", expected.keras_generation, report.environment.keras_generation))
+    if expected.error is not None:
+        compared.append(("error", expected.error, report.error.type if report.error else ""))
+    found = [f"{name}: expected {wanted}, got {got}" for name, wanted, got in compared if wanted != got]
+    least, most = expected.points
+    if report.points is None or not least <= report.points <= most:
+        found.append(f"points: expected {least} to {most}, got {report.points}")
+    if missing := set(expected.advisories) - {advisory.code for advisory in report.advisories}:
+        found.append(f"remarks: expected {sorted(missing)}, too")
+    return found
+
+
+def _summary(report: Report) -> list[str]:
+    """Say in a few lines what the report holds, for the message of a test that fails."""
+    return [
+        f"it says {report.status}, {report.points} points; error: {report.error}",
+        *(f"{check.id}: {check.status}, {check.points} points, {check.code}" for check in report.checks),
+        *(f"diagnosis {diagnosis.code} ({diagnosis.confidence})" for diagnosis in report.diagnoses),
+    ]
+
+
+def _assert_mentioned(expected: Expectation, report: Report) -> None:
+    texts = " ".join(
+        f"{shown['message']} {shown['hint'] or ''}"
+        for language in ("ru", "en")
+        for shown in render(report, language)["diagnoses"][:1]
+    )
+    missing = [words for words in expected.must_mention if not _mentions(texts, words)]
+    assert not missing, texts
 
 
 def _mentions(text: str, words: str) -> bool:
     return any(word.replace("\\", "").casefold() in text.casefold() for word in words.split("|"))
 
 
-def _check_divergence(expected: Expectation, report: Report, cases: tuple[Case, ...]) -> None:
+def _assert_divergence(expected: Expectation, report: Report, cases: tuple[Case, ...]) -> None:
     """The first divergence of the exercise's own case is a fact: what was expected there is what Keras says."""
     for result, case in zip(report.cases, cases, strict=bool(report.cases)):
         first = result.first_divergence
@@ -147,8 +162,8 @@ def _check_divergence(expected: Expectation, report: Report, cases: tuple[Case, 
         assert found.timestep == expected.first_divergence_timestep
 
 
-def _check_form(report: Report) -> None:
-    """What holds for every report, whatever it is about."""
+def _assert_form(report: Report) -> None:
+    """Assert the rules that hold for every report."""
     assert report.points == pytest.approx(math.fsum(check.points for check in report.checks))
     assert [check.id for check in report.checks] == list(load_assignments()[report.assignment.id].points)
     assert (report.points == report.max_points) == (report.status == Status.PASSED)

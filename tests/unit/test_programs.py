@@ -17,7 +17,7 @@ def test_ci_installs_every_program_that_tests_start() -> None:
     assert dict(line.split() for line in table.splitlines()) == PACKAGES
 
 
-def test_what_needs_a_missing_program_is_skipped_and_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_test_of_a_missing_program_is_skipped_and_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(pytest.skip.Exception, match=re.escape("(Debian, Ubuntu: apt install bubblewrap)")):
         program("bwrap")

@@ -76,7 +76,7 @@ def test_nobody_is_made_to_work_by_how_a_file_is_opened(probe):
     assert results == dict.fromkeys(UNBUFFERED, "EPERM") | {"waiting": "done"}
 
 
-def test_what_is_not_open_cannot_be_conjured_up(probe):
+def test_closed_descriptors_cannot_be_conjured_up(probe):
     results = probe(
         {
             "the control socket": "os.write(5, b'{}')",

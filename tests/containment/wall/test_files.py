@@ -166,7 +166,7 @@ def test_a_file_of_somebody_else_stays_as_it_is(probe, victim):
 
 
 def test_libraries_that_all_submissions_share_stay_as_they_are(probe):
-    """Where the service is no root, nothing but Landlock stands between a run and its Python."""
+    """If the service is not root, nothing but Landlock stands between a run and its Python."""
     shared = Path(np.__file__).parents[1] / "numpy" / "version.py"
     packages = str(shared.parents[1])
     before = hashlib.sha256(shared.read_bytes()).hexdigest(), sorted(os.listdir(packages))

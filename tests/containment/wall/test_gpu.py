@@ -1,4 +1,4 @@
-"""What a GPU opens in the wall and what stays closed beside it, with /dev/full in the place of the card.
+"""A GPU opens something in the wall, and the rest stays closed; /dev/full stands in for the card.
 
 The kernel answers a call that the filter lets through (ENOTTY: no such call on this file); the filter answers EPERM and
 Landlock EACCES. What only a card can show is in tests/integration/grader/test_gpu.py.

@@ -53,7 +53,7 @@ HONEST = {
 }
 
 
-def test_what_honest_code_uses_works_behind_the_wall(probe):
+def test_tools_of_honest_code_work_behind_the_wall(probe):
     results = probe(HONEST)
     assert results == dict.fromkeys(results, "done")
 
@@ -186,7 +186,7 @@ def test_after_all_of_these_the_next_file_is_read(attack):
         pytest.param("import builtins\nbuiltins.__import__ = None", id="no imports"),
     ],
 )
-def test_who_rewrites_the_runner_hurts_nobody_else(attack, call):
+def test_a_submission_that_rewrites_the_runner_hurts_nobody_else(attack, call):
     """Whatever becomes of the run, it is a report, and the next submission gets full marks."""
     report = attack(call=call)
     assert report.status in ("passed", "failed", "runtime_error", "invalid_output", "time_limit", "memory_limit")

@@ -88,13 +88,13 @@ def available() -> int:
 
 @pytest.fixture
 def lowest() -> Iterator[Callable[[], int]]:
-    """How far the machine's free memory has fallen since the test began."""
+    """Tells how far the machine's free memory has fallen since the test began."""
     start, falls, ended = available(), [0], []
 
     def watch() -> None:
         while not ended:
             falls.append(start - available())
-            time.sleep(0.02)
+            time.sleep(0.02)  # Sleeps: the free memory is sampled.
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(watch)
@@ -131,7 +131,7 @@ def test_memory_cannot_be_moved_out_of_sight(probe):
     assert results == dict.fromkeys(results, "EPERM") | {"4": "done", "14": "done"}
 
 
-def test_what_is_only_reserved_cannot_be_made_writable_later(probe):
+def test_reserved_memory_cannot_be_made_writable_later(probe):
     """Reserving address space is free, and libraries do it. Using it is not."""
     later = "address = %s; syscall('mprotect', address, 2 << 30, 3)"
     results = probe(
@@ -163,7 +163,7 @@ def test_no_bomb_takes_much_more_than_the_limit(attack, lowest, bomb):
 
 
 def test_no_memory_is_shared_between_runs(box, graded, written):
-    """What a warm process shares it would share with all its runs, and they with each other."""
+    """Memory that a warm process shares would be shared with all its runs, and by them with each other."""
     graded(written())
     for pid in box.pids():
         maps = [line.split()[1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
@@ -220,7 +220,7 @@ def _expected_bytes(references: ReferenceStore) -> list[bytes]:
 
 
 def _search(pid: int, needles: list[bytes]) -> list[bytes]:
-    """Which of `needles` are in the readable private memory of a process."""
+    """Return those of `needles` that are in the readable private memory of a process."""
     found = []
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for line in maps:

@@ -161,7 +161,7 @@ def test_only_the_name_of_a_thread_can_be_set_by_prctl(probe):
     assert probe({"name": "syscall('prctl', 15, b'a\\nVmData: 0 kB\\x1b[2J\\0', 0, 0, 0)"}) == {"name": "done"}
 
 
-def test_what_the_kernel_says_of_a_run(neighbour):
+def test_the_kernels_figures_of_a_run(neighbour):
     with neighbour() as run:
         lines = Path(f"/proc/{run.pid}/status").read_text().splitlines()
     status = dict(line.split(":\t", 1) for line in lines)

@@ -88,7 +88,7 @@ def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
         (("held", "reject", "nothing", "--reason", ""), "empty"),
     ],
 )
-def test_what_cannot_be_is_named(run: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_an_impossible_value_is_named(run: Run, arguments: tuple[str, ...], said: str) -> None:
     ended = run(*arguments)
     assert ended.exit_code == 2
     assert said in ended.stderr

@@ -13,17 +13,17 @@ from tests.programs import program
 FOLDER = Path(__file__).parents[3] / "deploy" / "prometheus"
 
 
-def promtool(*arguments: str) -> None:
+def assert_promtool_passes(*arguments: str) -> None:
     ended = subprocess.run([program("promtool"), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_rules_are_rules() -> None:
-    promtool("check", "rules", "--lint-fatal", "alerts.yml")
+    assert_promtool_passes("check", "rules", "--lint-fatal", "alerts.yml")
 
 
 def test_alerts_fire_when_they_must_and_only_then() -> None:
-    promtool("test", "rules", "alerts_test.yml")
+    assert_promtool_passes("test", "rules", "alerts_test.yml")
 
 
 def test_every_alert_is_tried() -> None:

@@ -64,7 +64,7 @@ def events(response: httpx.Response) -> list[str]:
     return [event for event in told if event != "position"]
 
 
-async def test_what_a_worker_does_is_seen_regraded_and_counted(client: httpx.AsyncClient, grader: FakeGrader) -> None:
+async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.AsyncClient, grader: FakeGrader) -> None:
     grader.statuses = [Status.FAILED, Status.PASSED]
     submission = (await submit(client, "ivanov")).json()
     here = submission["links"]["self"]
@@ -104,7 +104,7 @@ async def test_request_that_comes_twice_at_the_same_time_hands_in_once(client: h
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
-async def test_what_no_database_can_hold_is_not_there(client: httpx.AsyncClient) -> None:
+async def test_an_id_that_no_database_can_hold_is_not_found(client: httpx.AsyncClient) -> None:
     await client.post("/enter", data={"token": OWNER_TOKEN})
     for path in ("/submissions/%00", "/submissions/%00/events", f"{SUBMISSIONS}/%00", "/api/v1/assignments/%00"):
         assert (await client.get(path)).status_code == 404

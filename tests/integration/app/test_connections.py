@@ -14,6 +14,7 @@ from app.http import connections
 from app.http.connections import Unfinished
 from app.server import _config, _Guest, listen
 from app.settings import Settings
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -80,7 +81,7 @@ async def test_a_header_that_does_not_end_in_time_is_given_up(
         assert len(unfinished) == 0
 
 
-async def test_what_comes_late_by_a_byte_each_time_is_given_up_all_the_same(
+async def test_headers_that_come_byte_by_byte_are_given_up_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
@@ -90,7 +91,7 @@ async def test_what_comes_late_by_a_byte_each_time_is_given_up_all_the_same(
         async def drip() -> None:
             while not reader.at_eof():
                 writer.write(b"x")
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # Sleeps: a client that sends slowly is refused here.
 
         dripping = asyncio.create_task(drip())
         # A byte that arrives when it is closed already is answered with a reset, which can overtake the answer.
@@ -104,17 +105,14 @@ async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path: Path
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
         assert unfinished is not None
         reader, writer = await begin(port)
-        while len(unfinished) != 1:
-            await asyncio.sleep(0)
+        await until(lambda: len(unfinished) == 1)
         writer.write(b"1\r\n\r\n12")
-        while len(unfinished):
-            await asyncio.sleep(0)
+        await until(lambda: not len(unfinished))
         assert (await finish(reader, writer, b"34")).endswith(b"4")
         assert len(unfinished) == 0
         # On the same connection again.
         writer.write(HALF)
-        while len(unfinished) != 1:
-            await asyncio.sleep(0)
+        await until(lambda: len(unfinished) == 1)
         assert (await finish(reader, writer, b"1\r\n\r\n1234")).endswith(b"4")
         assert len(unfinished) == 0
 
@@ -127,8 +125,7 @@ async def test_of_too_many_the_oldest_is_closed_and_others_are_served(
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
         assert unfinished is not None
         half = [await begin(port) for _ in range(20)]
-        while len(unfinished) < 20:
-            await asyncio.sleep(0)
+        await until(lambda: len(unfinished) == 20)
         answers = [await finish(*(await begin(port)), b"1\r\n\r\n1234") for _ in range(3)]
         assert {answer[-1:] for answer in answers} == {b"4"}
         for reader, _ in half[:1]:

@@ -1,4 +1,4 @@
-"""Which worker lives, as workers on a real PostgreSQL see it of one another."""
+"""Workers on a real PostgreSQL notice which of them live."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(
     assert kept == {"ivanov": 3, "petrov": 5, **{f"s{n}": 1 for n in range(10)}}
 
 
-async def test_what_is_sent_several_times_at_once_under_one_key_is_one_attempt(
+async def test_several_uploads_at_once_under_one_key_are_one_attempt(
     databases: list[Database], inboxes: list[Inbox], owner: Principal
 ) -> None:
     same = [upload("ivanov", "limited") for _ in range(6)]
@@ -170,7 +170,7 @@ async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
     assert sorted(each.student for each in await stored(databases[0])) == ["s0", "s2", "s3"]
 
 
-async def test_those_that_come_together_share_transactions(
+async def test_uploads_that_come_together_share_transactions(
     databases: list[Database], inboxes: list[Inbox], owner: Principal
 ) -> None:
     commits = 0

@@ -188,7 +188,7 @@ async def test_of_a_student_who_has_two_running_none_runs_any_more(database: Dat
     assert found.all() == [("s1", "done"), ("s2", "queued"), ("s3", "queued"), ("s4", "running")]
 
 
-async def test_what_waits_keeps_its_order(database: Database) -> None:
+async def test_waiting_submissions_keep_their_order(database: Database) -> None:
     await filled(database, "0006")
     first = ROWS["0001"]["submissions"]
     for number, minutes in ((2, 5), (3, -5)):

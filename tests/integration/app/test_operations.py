@@ -22,7 +22,7 @@ from app.queue import PostgreSQLJobs, claims
 from app.server import answering
 from app.services import Operations
 from app.settings import Settings
-from app.storage.database import Database
+from app.storage.database import CONNECTIONS, Database
 from app.storage.models import Artefact, JobStatus, Submission, utc_now
 from app.submissions import deletion, repository
 from app.submissions.listing import Selection, list_submissions
@@ -31,6 +31,7 @@ from tests import postgresql as private
 from tests.integration.app.rows import REPORT, add, claim, finish
 from tests.ports import free_port
 from tests.postgresql import PostgreSQL
+from tests.waiting import until
 
 ARRAYS = f"{'ab' * 16}.safetensors"
 pytestmark = pytest.mark.anyio
@@ -111,7 +112,7 @@ async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Da
         assert await repository.oldest_upload_seconds(session) == 0
 
 
-async def test_what_pictures_are_drawn_from_goes_with_its_report(database: Database, owner: Principal) -> None:
+async def test_arrays_of_pictures_go_with_their_report(database: Database, owner: Principal) -> None:
     kept: dict[str, dict[str, bytes]] = {}
     for student in ("ivanov", "petrov"):
         submission = await add(database, owner, student)
@@ -190,11 +191,13 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
         await restored.close()
 
 
-def test_where_the_machine_has_no_postgresql_a_wheel_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wheel_has_postgresql_if_the_machine_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private, "INSTALLED", tmp_path)
     with private.running_postgresql() as server:
         url = server.new_database()
         server.restore(server.dump(url), url)
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 async def list_submissions_of(database: Database, owner: Principal) -> dict[str, str]:
@@ -237,8 +240,7 @@ async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(data
 
     over = asyncio.Event()
     watchers = [asyncio.create_task(watch()) for _ in range(500)]
-    while database._engine.pool.checkedout() < 15:  # type: ignore[attr-defined]
-        await asyncio.sleep(0.01)
+    await until(lambda: database._engine.pool.checkedout() == CONNECTIONS)  # type: ignore[attr-defined]
     await probe.run()
     assert probe.passed
     over.set()

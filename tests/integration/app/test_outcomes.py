@@ -1,4 +1,4 @@
-"""What is said of a request whose end nobody knows: PostgreSQL commits, and its answer does not arrive."""
+"""Requests whose end nobody knows: PostgreSQL commits, and its answer does not arrive."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from app.storage import database as database_module
 from app.storage.database import Database
 from tests.postgresql import PostgreSQL
 from tests.unit.app.conftest import OWNER_TOKEN, form_secret
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -48,8 +49,7 @@ class Proxy:
         server.close()
         for writer in self._writers:
             writer.close()
-        while self._open:
-            await asyncio.sleep(0)
+        await until(lambda: not self._open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:

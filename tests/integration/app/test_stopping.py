@@ -25,7 +25,7 @@ def test_a_process_that_does_not_end_by_itself_is_ended() -> None:
 
 
 @pytest.mark.parametrize("stop_seconds", [0.5, 3, 4, 8, 60])
-def test_what_is_open_is_over_before_the_stop_is(stop_seconds: float) -> None:
+def test_open_requests_end_before_the_stop_does(stop_seconds: float) -> None:
     assert (
         0 < connection_seconds(stop_seconds) <= grading_seconds(stop_seconds) <= stop_seconds - min(2, stop_seconds / 2)
     )

@@ -1,4 +1,4 @@
-"""What teachers ask, on both databases: the API's own tests run on SQLite."""
+"""Teachers' queries on both databases: the API's own tests run on SQLite."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
 from tests.integration.app.rows import REPORT, add, claim
 from tests.receiver import Receiver
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -40,13 +40,13 @@ async def test_every_result_arrives_once(
     for _ in range(5):
         await grade(database, owner)
     async with WebhookSender(database, private=True), WebhookSender(database, private=True):
-        async with asyncio.timeout(20):
-            while True:
-                async with database.read() as session:
-                    deliveries = await outbox.list_deliveries(session, webhook, limit=10)
-                if all(delivery.delivered_at for delivery in deliveries):
-                    break
-                await asyncio.sleep(0.05)
+
+        async def all_delivered() -> list[Delivery] | None:
+            async with database.read() as session:
+                deliveries = await outbox.list_deliveries(session, webhook, limit=10)
+            return deliveries if all(delivery.delivered_at for delivery in deliveries) else None
+
+        deliveries = await until(all_delivered)
     assert len(deliveries) == 5
     assert sorted(message.id for message in receiver.came) == sorted(delivery.id for delivery in deliveries)
     assert {message.headers["host"] for message in receiver.came} == {f"localhost:{receiver.server_port}"}

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +23,8 @@ from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.submission import Submission
 from reference import ReferenceStore
+from tests.processes import children
+from tests.waiting import wait_until
 
 SUBMISSION = """\
 import json, os, sys, time
@@ -205,7 +206,7 @@ def test_a_coroutine_that_does_not_wait_is_run(sandbox, references):
 
 
 @pytest.mark.parametrize("waited", ["asyncio.sleep(1)", "asyncio.gather(answer(1))", "asyncio.create_task(answer(1))"])
-def test_what_needs_an_event_loop_says_so_and_costs_no_points(sandbox, references, waited):
+def test_code_that_needs_an_event_loop_says_so_and_costs_no_points(sandbox, references, waited):
     report = _grade_after(sandbox, references, f"needed = await {waited}")
     assert (report.status, report.points) == ("passed", 100)
     (skipped,) = report.extraction.cells_skipped
@@ -270,7 +271,7 @@ def test_a_run_whose_warm_process_dies_is_run_again_and_graded(references):
         victim = _warm_pid(box)
 
         def kill() -> None:
-            time.sleep(1.5)
+            wait_until(lambda: children(victim))
             os.kill(victim, signal.SIGKILL)
 
         threading.Thread(target=kill).start()
@@ -292,6 +293,7 @@ def test_closing_twice_does_no_harm():
     box = ForkSandbox(slots=1)
     box.close()
     box.close()
+    assert not Path(box._directory).exists()
 
 
 def test_a_run_after_closing_is_refused():

@@ -252,7 +252,7 @@ def test_every_right_class_gets_full_marks_however_it_is_constructed(grade_all):
     assert wrong == {}
 
 
-def test_who_ignores_the_parameter_hears_of_its_default(grade_all):
+def test_a_class_that_ignores_the_parameter_is_told_of_its_default(grade_all):
     sources = {
         "another width": _layers("qq=64", "64"),
         "the width of the exercise": _layers("qq=32", "32"),

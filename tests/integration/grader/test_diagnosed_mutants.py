@@ -1,4 +1,4 @@
-"""How often the right mistake is named: right answers in which one thing, or two, were made wrong, in the real box.
+"""The share of mistakes that are named right: one or two mistakes are put into right answers and graded in the box.
 
 The shares are those that the issue asks for. A few pairs cannot be named by anybody, for one of the two has no effect
 where the other is: they are part of the tenth that may go unnamed.
@@ -107,15 +107,15 @@ def test_every_style_is_right_as_long_as_nothing_is_changed(graded: Grade) -> No
 def test_the_first_code_names_a_single_mistake(graded: Grade, everything: bool) -> None:
     rng = random.Random(SEED)
     mutants = [_written(rng, slip) for slip in (ALL if everything else rng.sample(ALL, SINGLES))]
-    _check_share(mutants, graded(mutants), 0.95, lambda codes, report: {d.code for d in report.diagnoses[:1]} == codes)
+    _assert_share(mutants, graded(mutants), 0.95, lambda codes, report: {d.code for d in report.diagnoses[:1]} == codes)
 
 
 def test_both_codes_of_a_pair_are_named(graded: Grade, everything: bool) -> None:
     mutants = list(_pairs(random.Random(SEED), len(ALL) if everything else PAIRS))
-    _check_share(mutants, graded(mutants), 0.9, lambda codes, report: codes <= {d.code for d in report.diagnoses})
+    _assert_share(mutants, graded(mutants), 0.9, lambda codes, report: codes <= {d.code for d in report.diagnoses})
 
 
-def _check_share(
+def _assert_share(
     mutants: Sequence[Mutant], reports: Sequence[Report], least: float, named: Callable[[set[str], Report], bool]
 ) -> None:
     missed = [

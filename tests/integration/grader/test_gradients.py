@@ -175,5 +175,5 @@ def test_gradients_that_are_changed_every_so_many_steps_differ(graded, parts, ge
 
 @pytest.mark.parametrize("generation", ["3", "2"])
 @pytest.mark.parametrize("parts", HONEST.values(), ids=HONEST.keys())
-def test_what_cuts_nothing_costs_nothing(graded, parts, generation):
+def test_code_that_cuts_no_gradient_costs_nothing(graded, parts, generation):
     assert graded(parts, every=20, keras=generation).points == 100

@@ -100,7 +100,7 @@ print(np.mean(z))
 
 
 @pytest.mark.parametrize("kind", [Kind.KERAS3, Kind.KERAS2], ids=["keras3", "keras2"])
-def test_what_compares_moves_with_either_answer_and_nothing_else_does(kind: Kind) -> None:
+def test_a_comparison_moves_with_either_answer_and_nothing_else_does(kind: Kind) -> None:
     source = MODELS + "\n".join(REAL + FALSE)
     assignment = load_assignments()["lstm-notebook"]
     with ForkSandbox() as sandbox:

@@ -1,4 +1,4 @@
-"""What becomes of runs whose warm process stops, fails or is killed, and of what a killed service leaves behind.
+"""Runs whose warm process stops, fails or is killed, and the leftovers of a killed service.
 
 With the warm process that reads, which starts in a second.
 """
@@ -30,6 +30,7 @@ from grader.sandbox.namespaces import without_ring
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.sandbox.warm_process import Zygote
 from tests.processes import children, ended
+from tests.waiting import wait_until
 
 RUNNER = Path(__file__).parents[3] / "grader" / "runner"
 NICENESS = 5
@@ -60,16 +61,23 @@ def _reads(sandbox: ForkSandbox, megabytes: float = 0.0) -> bool:
     return decode_json(frames[0][0])["class_line"] == 1
 
 
+def _is_behind_the_wall(pid: int) -> bool:
+    return "\nSeccomp:\t2\n" in Path(f"/proc/{pid}/status").read_text()
+
+
 def _each_run_of(warm: int, do: Callable[[int], None], *, times: int) -> threading.Thread:
-    """Does something to the next runs of a warm process, as soon as each is there."""
+    """Do something to the next runs of a warm process, as soon as each is there."""
 
     def watch() -> None:
         seen: set[int] = set()
-        deadline = time.monotonic() + 60
-        while len(seen) < times and time.monotonic() < deadline:
+
+        def done() -> bool:
             for child in set(children(warm)) - seen:
                 seen.add(child)
                 do(child)
+            return len(seen) >= times
+
+        wait_until(done, pause=0)  # A run may be over in milliseconds.
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -118,7 +126,7 @@ def test_a_warm_process_that_is_stopped_during_runs_takes_them_with_it_and_all_a
     runs: list[int] = []
 
     def stop(child: int) -> None:
-        time.sleep(0.1)  # until it is behind the wall
+        wait_until(lambda: _is_behind_the_wall(child))
         runs.append(child)
         os.kill(child, signal.SIGSTOP)
         os.kill(warm, signal.SIGSTOP)
@@ -197,7 +205,7 @@ def test_a_run_that_is_killed_every_time_is_taken_for_its_own_doing(sandbox, war
 
 @pytest.fixture
 def bury(tmp_path, monkeypatch):
-    """What a supervisor says of the end of a process that it has not ended."""
+    """Ask a supervisor about the end of a process that it has not ended."""
     monkeypatch.syspath_prepend(str(RUNNER))
     import lockdown
     import zygote
@@ -244,7 +252,7 @@ def test_a_run_that_was_killed_below_its_cpu_limit_has_no_reason(bury):
 # --- what a killed service leaves behind ------------------------------------------------------------------------------
 
 
-def test_what_a_killed_service_left_is_removed_by_the_next_one_and_by_nobody_while_it_lives(tmp_path):
+def test_leftovers_of_a_killed_service_are_removed_by_the_next_one_and_by_nobody_while_it_lives(tmp_path):
     code = "from grader.sandbox import ForkSandbox; box = ForkSandbox(1); print(box._directory, flush=True); input()"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     services = [

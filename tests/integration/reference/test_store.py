@@ -42,7 +42,7 @@ def cases(own_cache):
     return ReferenceStore(own_cache).load(SPECS, digest="abc")
 
 
-def run_python(code, *arguments):
+def assert_python_runs(code, *arguments):
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=True, timeout=300
     )
@@ -89,7 +89,7 @@ def test_the_oracle_differentiates_as_the_tape_of_keras_does(cases, tmp_path):
     case = cases[0]
     factors = np.random.default_rng(1).uniform(-1, 1, case.expected.shape).astype(np.float32)
     safetensors.numpy.save_file({"x": case.x, **vars(case.weights), "factors": factors}, tmp_path / "asked")
-    run_python(TAPE, tmp_path / "asked", tmp_path / "found")
+    assert_python_runs(TAPE, tmp_path / "asked", tmp_path / "found")
     expected = lstm_gradients(case.x, case.weights, factors)
     for name, found in safetensors.numpy.load_file(tmp_path / "found").items():
         largest = np.abs(getattr(expected, name)).max()
@@ -160,7 +160,7 @@ def test_two_processes_that_ask_at_once_share_one_build(tmp_path):
         print(hashlib.sha256(case.expected.tobytes()).hexdigest())
     """
     with ThreadPoolExecutor(2) as threads:
-        first, second = threads.map(lambda _: run_python(code, tmp_path), range(2))
+        first, second = threads.map(lambda _: assert_python_runs(code, tmp_path), range(2))
     assert first.stdout == second.stdout
     assert (first.stderr + second.stderr).count("reference_built") == 1
 
@@ -178,7 +178,7 @@ def test_build_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
 
 
 def test_importing_the_package_leaves_tensorflow_out():
-    run_python("""if True:
+    assert_python_runs("""if True:
         import pkgutil, sys
         import reference
         for module in pkgutil.iter_modules(reference.__path__, "reference."):
@@ -190,7 +190,7 @@ def test_importing_the_package_leaves_tensorflow_out():
 
 
 def test_keras_process_turns_tf32_off():
-    run_python("""if True:
+    assert_python_runs("""if True:
         import io, sys
         import tensorflow as tf
         from reference import keras_lstm

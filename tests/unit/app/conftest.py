@@ -140,7 +140,7 @@ class Service:
 
 
 class ChartsInThisProcess:
-    """What the service asks a process of its own for."""
+    """Draws here, in place of the service's own process for it."""
 
     async def svg(self, spec: dict[str, Any]) -> str:
         return drawing.svg(spec)

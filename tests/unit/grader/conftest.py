@@ -55,7 +55,7 @@ def class_found() -> ClassFound:
 def evidence_of(
     assignment: Assignment, cases: tuple[Case, ...], class_found: ClassFound, request: pytest.FixtureRequest
 ) -> Callable[..., Evidence]:
-    """What the checks would look at if a model answered each case as `respond` does."""
+    """Makes the evidence of a model that answers each case as `respond` does."""
 
     def make(
         respond: Respond | None = None,

@@ -181,7 +181,7 @@ def test_the_language_is_the_locales(monkeypatch, variables, language):
         pytest.param(b"", "the key points is missing", id="empty"),
     ],
 )
-def test_what_is_wrong_with_an_assignment_file_is_told_in_one_line(monkeypatch, tmp_path, content, says):
+def test_faults_of_an_assignment_file_are_told_in_one_line(monkeypatch, tmp_path, content, says):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "nofile.toml"
     if content == "folder":
@@ -209,7 +209,7 @@ def test_a_home_that_cannot_be_written_is_told_with_what_to_set(monkeypatch, tmp
     assert "cannot be used: Not a directory. Set LSTM_GRADER_" in result.stderr
 
 
-def test_what_the_terminal_cannot_express_ends_no_command(monkeypatch):
+def test_letters_that_the_terminal_lacks_end_no_command(monkeypatch):
     written = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="latin-1"))
     write_everything()

@@ -1,4 +1,4 @@
-"""What code graded can be told from a report."""
+"""A report tells which code graded it."""
 
 from __future__ import annotations
 

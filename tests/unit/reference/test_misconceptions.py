@@ -157,7 +157,7 @@ def test_two_mistakes_together_are_both_made(cases):
         np.testing.assert_array_equal(replay(both, case), replay(both[:1], turned))
 
 
-def test_what_grows_without_bounds_is_left_out_from_there_on(searched):
+def test_an_answer_that_grows_without_bounds_is_left_out_from_there_on(searched):
     answer = replay([NAMED["no sigmoid in ifo"]], searched)
     known = ~np.isnan(answer).any(axis=(0, 2))
     assert known[0]

@@ -117,7 +117,7 @@ def tiled(case):
         pytest.param(lambda case: case.expected[:, :2], id="another shape"),
     ],
 )
-def test_what_is_no_answer_has_no_right_part(respond):
+def test_an_output_that_is_no_answer_has_no_right_part(respond):
     assert found(respond) == set()
 
 
@@ -144,7 +144,7 @@ def test_nothing_that_a_gate_sums_up_overflows_a_hand_written_tanh():
         assert np.abs(z[told]).max() < 44
 
 
-def test_what_the_probes_find_of_the_banks_mistakes_is_mostly_what_the_bank_says():
+def test_probes_mostly_agree_with_the_bank_about_its_mistakes():
     """The bank knows what a mistake spoils, probes see what can be shown to be right: seldom more than that."""
     more = [m.name for m in bank() if found(lambda case, m=m: replay((m,), case)) - {"recurrence"} & m.wrong]
     assert len(more) < 0.1 * len(bank())

@@ -1,4 +1,4 @@
-"""Which classes leave nothing behind when they are called, by their source."""
+"""Classes that leave nothing behind when they are called, recognised by their source."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_helper_that_counts_its_calls_is_seen(read) -> None:
     assert not read(source(head=head, step="count()"))["only_computes"]
 
 
-def test_what_the_class_does_not_use_does_not_matter(read) -> None:
+def test_unused_code_does_not_matter(read) -> None:
     assert read(source() + "\ndef plot(history):\n    print(history)\nmodel = LSTM(32)\nmodel.fit(x, x)\n")[
         "only_computes"
     ]

@@ -1,4 +1,4 @@
-"""Which arguments a student's constructor is given, and in which order others are tried."""
+"""Arguments that a student's constructor is given, and the order in which others are tried."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_another_plan_is_there_for_who_finds_that_the_first_does_not_fit(paramet
     assert expected in [plan.keywords for plan in plans]
 
 
-def test_what_is_no_number_comes_last_and_is_known_for_it():
+def test_a_parameter_that_takes_no_number_comes_last_and_is_known_for_it():
     tf = SimpleNamespace(zeros=lambda shape: ("zeros", shape))
     plans = list(_constructor("hidden_dims, shape", tf=tf).plans(CASE))
     others = [plan for plan in plans if plan.other_kind]
@@ -124,7 +124,7 @@ def test_a_size_comes_in_the_kind_of_its_default(parameters, expected):
     assert [type(value) for value in keywords.values()] == [type(value) for value in expected.values()]
 
 
-def test_what_a_name_or_a_default_speaks_against_is_unlikely():
+def test_a_size_is_unlikely_if_its_name_or_default_speaks_against_it():
     plans = list(_constructor("num_inputs, hidden_len=64").plans(CASE))
     assert [plan.keywords for plan in plans if not plan.unlikely] == [{"num_inputs": 7, "hidden_len": 11}]
 
@@ -176,7 +176,7 @@ def test_a_cell_is_made_of_the_modules_own_class():
     assert keywords["cell_class"].__name__ == "LSTMCell"
 
 
-def test_what_a_base_class_needs_is_handed_on():
+def test_arguments_of_a_base_class_are_handed_on():
     from driver.construction.construct import Constructor
 
     class Base:
@@ -196,7 +196,7 @@ def test_what_a_base_class_needs_is_handed_on():
     ("parameters", "left"),
     [("h_size, vocabulary, tokenizer", {"h_size": 11, "vocabulary": 7}), ("a, c", {"a": 11})],
 )
-def test_what_nothing_explains_is_left_out_so_that_python_names_it(parameters, left):
+def test_a_name_that_nothing_explains_is_left_out_so_that_python_names_it(parameters, left):
     assert _constructor(parameters).without_unexplained(CASE).keywords == left
 
 

@@ -1,4 +1,4 @@
-"""Which gate the name of a weight says, alone and beside the names of the three others."""
+"""The gate that a weight's name says, alone and beside the names of the three others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sources certainly cut no gradient, so that gradients need not be looked at on many steps."""
+"""Sources that certainly cut no gradient, so that gradients need not be looked at on many steps."""
 
 from __future__ import annotations
 
@@ -98,5 +98,5 @@ def test_plain_operations_let_gradients_through(read, parts):
 
 
 @pytest.mark.parametrize("parts", NOT_PLAIN, ids=str)
-def test_what_may_cut_a_gradient_is_not_taken_for_plain(read, parts):
+def test_code_that_may_cut_a_gradient_is_not_taken_for_plain(read, parts):
     assert not read(_source(parts))["lets_gradients_through"]

@@ -1,4 +1,4 @@
-"""What the names of constructors' parameters say. A new name goes into the table and in here."""
+"""Meanings of the names of constructors' parameters. A new name goes into the table and in here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the source says about the class: its call, the global x, odd letters, the order of a split."""
+"""Facts about the class in its source: its call, the global x, odd letters, the order of a split."""
 
 from __future__ import annotations
 

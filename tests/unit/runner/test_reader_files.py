@@ -1,4 +1,4 @@
-"""Which kind of file an upload is, and in which encoding."""
+"""The kind of file that an upload is, and its encoding."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_any_line_end_gives_the_same_lines(read, end: str) -> None:
         (b'{"a": 1}', "a.ipynb", "invalid_notebook", {"found": "dict"}),
     ],
 )
-def test_what_cannot_be_graded_has_a_code_of_its_own(
+def test_a_file_that_cannot_be_graded_has_a_code_of_its_own(
     read, content: bytes, filename: str, code: str, params: dict[str, Any]
 ) -> None:
     error = read(content, filename)["error"]

@@ -1,4 +1,4 @@
-"""What is run of a file: everything that makes the class, and nothing that only uses it."""
+"""The statements of a file that run: all that make the class, and none that only uses it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_configuration_of_libraries_is_run_with_what_it_reads(read, what_runs) -
         "def hide():\n    exec('class LSTM: pass', globals())\nhide()\n",
     ],
 )
-def test_where_only_running_can_tell_everything_is_run(read, text: str) -> None:
+def test_everything_is_run_if_only_running_can_tell(read, text: str) -> None:
     found = read(text)
     assert (found["error"], found["class_line"]) == (None, None)
     assert {s["reason"] for s in found["statements"]} == {"cannot_tell"}
@@ -193,7 +193,7 @@ def test_a_syntax_error_in_the_class_is_the_error_and_its_line_can_be_shown(read
     assert found["source"].split("\n")[error["line"] - 1] == ")"
 
 
-def test_what_only_the_compiler_refuses_is_a_syntax_error_too(read) -> None:
+def test_code_that_only_the_compiler_refuses_is_a_syntax_error_too(read) -> None:
     assert read("return 1\n" + CLASS)["error"]["params"]["message"] == "'return' outside function"
 
 
@@ -232,7 +232,7 @@ def test_whatever_binds_the_name_is_left_to_the_run(read, text: str) -> None:
     assert (found["error"], found["class_line"]) == (None, 1)
 
 
-def test_what_a_script_does_to_the_system_is_run_and_in_a_notebook_it_is_not(read, read_cells) -> None:
+def test_a_scripts_calls_of_the_system_are_run_and_a_notebooks_are_not(read, read_cells) -> None:
     text = CLASS + "import os\nos._exit(0)\nopen('/tmp/x', 'w')\nopen('/content/x', 'w')\nx = tf.placeholder(1)\n"
     assert [s["reason"] for s in read(text)["statements"]][2:] == ["exits", "acts_on_system", "not_needed", "tf1_api"]
     assert not any(s["run"] for s in read_cells(text)["statements"][2:])
@@ -276,7 +276,7 @@ def test_a_walrus_in_a_comprehension_binds_around_it() -> None:
     assert set(function.late_reads) == {"b"}
 
 
-def test_what_is_not_run_is_told_by_its_ranges_of_lines(read) -> None:
+def test_code_that_is_not_run_is_named_by_its_lines(read) -> None:
     text = "print(1)\n\n# a comment\nprint(2,\n      3)\n" + CLASS + "lstm = LSTM(3)\n"
     [skipped] = read(text)["skipped"]
     last = text.count("\n")

@@ -1,4 +1,4 @@
-"""Which statements are run for Task 2, and what is said about them."""
+"""Statements that run for Task 2, and the remarks on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_copying_and_comparing_are_run_with_all_that_they_read(read) -> None:
     assert uses["print(abs(y - z))"]["sides"] == ["keras", "student"]
 
 
-def test_what_the_models_are_not_needed_for_stays_unrun_for_the_class(read) -> None:
+def test_statements_without_need_of_the_models_stay_unrun_for_the_class(read) -> None:
     found = read(MODELS + "print(abs(y - z))\n")
     assert [statement["run"] for statement in found["statements"]] == [True, False, False, False, False, False]
     assert len(found["uses"]) == 6

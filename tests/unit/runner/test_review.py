@@ -1,4 +1,4 @@
-"""What is pointed out to a teacher, and what is not."""
+"""Things pointed out to a teacher, and things that are not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_methods_that_are_named_like_functions_that_run_text_are_not_pointed_out
     assert codes(read(CLASS.replace("return x", f"{line}\n        return x").encode())) == []
 
 
-def test_what_the_class_does_not_use_is_nobodys_business(read) -> None:
+def test_code_that_the_class_does_not_use_is_nobodys_business(read) -> None:
     assert codes(read(f"import base64\nprint(eval('1'))\n{CLASS}".encode())) == []
 
 

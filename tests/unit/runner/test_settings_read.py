@@ -26,11 +26,11 @@ def _read(construct: Any, *, as_text: bool = False) -> Any:
         (lambda c: c["units"] if "units" in c else c["hidden"], {"units": 1}),
     ],
 )
-def test_what_is_asked_for_is_there(construct, settings):
+def test_a_program_that_is_asked_for_is_there(construct, settings):
     assert _read(construct) == settings
 
 
-def test_what_raises_later_has_still_shown_what_it_reads():
+def test_code_that_raises_later_has_still_shown_its_reads():
     assert _read(lambda c: c["lstm"]["units"] / 0) == {"lstm": {"units": 2}}
 
 

@@ -1,4 +1,4 @@
-"""What students get wrong, written as they would write it: texts for the slots of `styles`.
+"""Mistakes as students write them: texts for the slots of `styles`.
 
 Nothing here knows the bank that has to find these mistakes.
 """

@@ -1,4 +1,4 @@
-"""Who may do what: every route of the OpenAPI document, asked by somebody whom it does not concern."""
+"""Permissions: every route of the OpenAPI document is asked by people without the right to it."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ async def test_student_sees_the_own_work_whoever_sent_it_and_hands_in_for_nobody
         assert values["submission_id"] in page
 
 
-async def test_what_is_for_the_teacher_is_not_shown_to_who_submits(service: Service, grader: FakeGrader) -> None:
+async def test_remarks_for_the_teacher_are_not_shown_to_the_submitter(service: Service, grader: FakeGrader) -> None:
     suspicion = Advisory(code="review_suggested", params={"evidence": "ctypes"})
     harmless = Advisory(code="global_x_shape")
     grader.change = lambda report: report.model_copy(update={"advisories": [suspicion, harmless]})

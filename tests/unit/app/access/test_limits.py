@@ -24,7 +24,7 @@ def test_so_many_may_come_at_once_and_no_more() -> None:
     limit.take("b")
 
 
-def test_what_it_says_about_when_to_come_again_is_true() -> None:
+def test_the_time_to_come_again_is_true() -> None:
     clock = Clock()
     limit = RateLimit(3, clock=clock)
     for _ in range(3):
@@ -36,7 +36,7 @@ def test_what_it_says_about_when_to_come_again_is_true() -> None:
     limit.take("a")
 
 
-def test_who_has_waited_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_has_waited_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "REMEMBERED", 10)
     clock = Clock()
     limit = RateLimit(60, clock=clock)

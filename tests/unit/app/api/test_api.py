@@ -317,7 +317,7 @@ async def test_more_at_once_than_there_are_connections_is_503(
 
 
 @pytest.mark.parametrize("wait", [0, 5])
-async def test_what_is_stored_is_answered_202_though_the_database_is_gone_by_then(
+async def test_a_stored_upload_is_answered_202_though_the_database_is_gone_by_then(
     service: Service, monkeypatch: pytest.MonkeyPatch, wait: int
 ) -> None:
     async def fail(*_: object, **__: object) -> None:
@@ -467,7 +467,7 @@ async def test_upload_that_does_not_end_is_not_waited_for(service: Service, monk
     async def endless() -> AsyncIterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="student"\r\n\r\n'
         while True:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # Sleeps: a client that sends slowly is given up here.
             yield b"i"
 
     monkeypatch.setattr(uploads, "UPLOAD_SECONDS", 0.3)

@@ -20,7 +20,7 @@ CASE = "exercise"
 
 
 async def add_report(service: Service, submission_id: str, report: Report) -> int:
-    """What a regrade leaves."""
+    """Store a report as a regrade does."""
     async with service.services.database.write() as session:
         stored = StoredReport(
             submission_id=submission_id,
@@ -211,7 +211,7 @@ async def test_pictures_are_listed_and_drawn(service: Service, grader: FakeGrade
 # What need not be sent twice
 
 
-async def test_what_is_unchanged_is_not_sent_again(service: Service, grader: FakeGrader) -> None:
+async def test_an_unchanged_answer_is_not_sent_again(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     async with service.client(**{"Accept-Language": "en"}) as client:
         body = await submit(client, wait=0)

@@ -1,4 +1,4 @@
-"""What teachers and administrators do over the API: tokens, regrades, statistics."""
+"""Tokens, regrades and statistics over the API, for teachers and administrators."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ async def test_request_that_is_sent_again_hands_in_once(service: Service, grader
         ("regrades", {"filter": {"since": "yesterday"}}),
     ],
 )
-async def test_what_is_wrong_with_a_body_is_said_in_our_words(service: Service, path: str, body: Any) -> None:
+async def test_faults_of_a_body_are_told_in_our_words(service: Service, path: str, body: Any) -> None:
     async with service.client() as client:
         refused = assert_problem(await client.post(f"/api/v1/{path}", json=body), 422, "invalid-request")
     assert refused["errors"]

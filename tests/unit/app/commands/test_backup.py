@@ -28,7 +28,7 @@ def run(settings: Settings, *arguments: object, **environment: str) -> Result:
 
 
 @pytest.mark.anyio
-async def test_what_was_there_when_the_copy_was_made_is_there_again(
+async def test_a_restored_copy_has_everything_of_its_time(
     settings: Settings, grader: FakeGrader, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy.sqlite3"
@@ -87,7 +87,7 @@ def query(path: Path, sql: str) -> Any:
 
 
 @pytest.mark.parametrize("damage", ["missing", "no database", "cut off", "of another program", "newer"])
-def test_what_is_no_copy_of_ours_replaces_nothing(settings: Settings, tmp_path: Path, damage: str) -> None:
+def test_a_file_that_is_no_copy_of_ours_replaces_nothing(settings: Settings, tmp_path: Path, damage: str) -> None:
     settings.data_dir.mkdir()
     make_database(settings.data_dir / "lstm-grader.sqlite3")
     copy = tmp_path / "copy"

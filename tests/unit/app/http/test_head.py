@@ -47,7 +47,7 @@ async def test_files_too(service: Service, path: str) -> None:
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", get.headers["etag"])
 
 
-async def test_what_never_ends_is_not_waited_for(service: Service, grader: FakeGrader) -> None:
+async def test_an_endless_stream_is_not_waited_for(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     async with service.client() as client:
         files = {"file": ("a.py", b"class LSTM: ...")}
@@ -58,7 +58,7 @@ async def test_what_never_ends_is_not_waited_for(service: Service, grader: FakeG
     assert head.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_where_there_is_no_get_there_is_no_head(service: Service) -> None:
+async def test_an_address_without_get_has_no_head(service: Service) -> None:
     async with service.client() as client:
         refused = await client.head("/api/v1/webhooks/none/ping")
         assert (refused.status_code, refused.headers["allow"]) == (405, "POST")

@@ -1,4 +1,4 @@
-"""What an operator, a load balancer and monitoring see of a service, and what it does when too much waits."""
+"""Health, readiness, metrics and the self-test, and a service with too much waiting."""
 
 from __future__ import annotations
 

@@ -59,13 +59,13 @@ async def test_an_error_of_the_whole_batch_is_raised_to_all_of_it_and_to_none_af
     assert await batcher.do(2) == 4
 
 
-async def test_those_that_do_not_fit_together_go_one_after_the_other_in_their_order(work: Work) -> None:
+async def test_items_that_do_not_fit_together_go_one_after_the_other_in_their_order(work: Work) -> None:
     batcher = Batcher(work, fits=lambda batch, new: all(item % 2 != new % 2 for item in batch))
     await asyncio.gather(*(batcher.do(item) for item in (1, 3, 2, 5)))
     assert work.batches == [[1, 2], [3], [5]]
 
 
-async def test_who_gives_up_holds_up_nobody(work: Work) -> None:
+async def test_a_caller_that_gives_up_holds_up_nobody(work: Work) -> None:
     batcher = Batcher(work)
     work.may.clear()
     gone, there = asyncio.create_task(batcher.do(1)), asyncio.create_task(batcher.do(2))

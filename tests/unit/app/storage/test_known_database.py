@@ -37,7 +37,7 @@ def path(settings: Settings) -> Path:
 
 @pytest.fixture
 async def crashed(settings: Settings, grader: FakeGrader, path: Path, tmp_path: Path) -> Path:
-    """What a service that took one upload leaves when it is killed: the file, its log, the marker."""
+    """The file, its log and the marker of a service that was killed after one upload."""
     async with running(settings, grader) as service, service.client() as client:
         assert (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).status_code == 200
         shutil.copytree(settings.data_dir, tmp_path / "crashed")

@@ -1,4 +1,4 @@
-"""What an administrator deletes is gone: for every reader, and in the files too."""
+"""Deleted submissions are gone: for every reader, and in the files too."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_only_an_administrator_deletes(service: Service, role: Role) -> No
 
 
 @pytest.mark.anyio
-async def test_what_is_being_graded_can_be_deleted(service: Service, grader: FakeGrader) -> None:
+async def test_a_submission_can_be_deleted_while_it_is_graded(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     await hand_in(service, "Пётр", wait=0)
     await until(lambda: grader.began)

@@ -75,7 +75,7 @@ async def test_stream_goes_on_after_the_last_event_that_arrived(service: Service
         assert (over.status_code, over.content) == (204, b"")
 
 
-async def test_what_is_graded_again_is_told_again(service: Service) -> None:
+async def test_a_new_grade_is_announced_again(service: Service) -> None:
     async with service.client() as client:
         body = await submit(client)
         last = (await events(client, body))[-1]["id"]
@@ -85,7 +85,7 @@ async def test_what_is_graded_again_is_told_again(service: Service) -> None:
     assert again == ["queued", "reading", "running", "done"]
 
 
-async def test_whoever_is_not_told_looks_for_himself(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watcher_that_is_not_told_looks_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is when another process grades, and its word does not get through."""
     monkeypatch.setattr("app.queue.watchers.Watchers.tell", lambda *_: None)
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.5)
@@ -151,7 +151,7 @@ async def test_hundreds_who_wait_ask_the_database_little(
         watching = [asyncio.create_task(events(client, body)) for _ in range(50)]
         # Each asks for the submission and for what happened; all together for their tokens.
         await until(lambda: reads >= 50 * 2)
-        await asyncio.sleep(2)  # Not until something holds: for so long they ask next to nothing.
+        await asyncio.sleep(2)  # Sleeps: for so long they ask next to nothing.
         asked = reads
         grader.released.set()
         for found in await asyncio.gather(*watching):

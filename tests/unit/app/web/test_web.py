@@ -176,7 +176,7 @@ async def test_report_of_every_status_is_a_page(
         assert f'<html lang="{language}">' in (await browser.get("/")).text
 
 
-async def test_what_the_student_wrote_is_escaped_everywhere(service: Service, grader: FakeGrader) -> None:
+async def test_a_students_text_is_escaped_everywhere(service: Service, grader: FakeGrader) -> None:
     def hostile(report: Report) -> Report:
         return report.model_copy(
             update={

@@ -1,4 +1,4 @@
-"""What is found in folders and archives of strangers, and whose it is."""
+"""Files in the folders and archives of strangers, and the students they belong to."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_file_that_was_named_is_graded_whatever_its_suffix(tmp_path: Path) -> 
     assert students(written(tmp_path / "answer.docx", CODE)) == [("answer", "answer.docx")]
 
 
-def test_what_systems_leave_behind_is_nobodys(tmp_path: Path) -> None:
+def test_files_that_systems_leave_behind_are_nobodys(tmp_path: Path) -> None:
     noise = ("__MACOSX/._LSTM.py", "a/.ipynb_checkpoints/LSTM.ipynb", "._b.py", ".DS_Store", "__pycache__/x.py")
     archive = written(tmp_path / "c.zip", {**dict.fromkeys(noise, CODE), "ivanov.py": CODE})
     assert students(archive) == [("ivanov", "ivanov.py")]
@@ -286,7 +286,8 @@ def test_any_bytes_give_rows_and_no_exception(tmp_path_factory: pytest.TempPathF
     raw = zipped({"a.py": CODE, "b/c.zip": zipped({"d.py": CODE})})
     file = tmp_path_factory.getbasetemp() / "fuzzed.zip"
     damaged = raw[:at] + noise + raw[at + len(noise) :]
-    contents(written(file, damaged[: len(damaged) - cut]))
+    found = contents(written(file, damaged[: len(damaged) - cut]))
+    assert all(isinstance(content, bytes | str) for content in found.values())
 
 
 # A student's archive is one answer

@@ -47,7 +47,7 @@ def test_one_gate_that_is_off_is_named_alone(case):
 
 @pytest.mark.parametrize("name", ["x", "kernel", "recurrent_kernel", "bias"])
 @pytest.mark.parametrize("spoil", [lambda array: array * np.float32(np.nan), lambda array: array[:1] * 0])
-def test_what_is_no_gradient_is_wrong(case, name, spoil):
+def test_a_missing_gradient_is_wrong(case, name, spoil):
     found = _found(case)
     assert judge(case, found | {name: spoil(found[name])}).wrong == (name,)
 

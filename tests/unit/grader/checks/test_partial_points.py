@@ -1,4 +1,4 @@
-"""What a wrong answer earns for what is right about it."""
+"""Points of a wrong answer for its right parts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_right_answer_earns_everything(evidence_of):
         (["h = tanh(g)"], 0),
     ],
 )
-def test_what_an_exact_diagnosis_leaves_right_is_paid(evidence_of, names, points):
+def test_parts_that_an_exact_diagnosis_leaves_right_earn_points(evidence_of, names, points):
     mistakes = [SINGLES[name] for name in names]
     assert _points(evidence_of(lambda case: replay(mistakes, case))) == points
 
@@ -103,7 +103,7 @@ def _echo(case):
         pytest.param(lambda case: case.expected * (case.spec.category == "probe"), id="right for the probes alone"),
     ],
 )
-def test_what_is_no_answer_earns_nothing_but_the_contract(evidence_of, respond):
+def test_an_output_that_is_no_answer_earns_only_the_contract(evidence_of, respond):
     checks = _checks(evidence_of(respond))
     assert {check.id for check in checks.values() if check.points} == {"contract"}
 
@@ -126,7 +126,7 @@ def test_an_answer_without_numbers_is_somebody_elses_work_where_that_was_asked_f
     assert _points(evidence) == 0
 
 
-def test_what_only_ran_beside_the_answer_neither_takes_nor_gives_points(unexplained):
+def test_code_beside_the_answer_neither_takes_nor_gives_points(unexplained):
     asked = replace(unexplained.execution, built_in=(BUILT_IN,))
     assert _points(replace(unexplained, execution=asked)) == _points(unexplained)
 

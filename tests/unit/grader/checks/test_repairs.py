@@ -1,4 +1,4 @@
-"""What would repair a wrong answer, and how that is said."""
+"""Repairs of a wrong answer, and their sentences."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _shuffled(array, axis):
         pytest.param(lambda y: np.sin(5 * y), {"repair": ["function"]}, id="a function"),
     ],
 )
-def test_what_is_done_to_right_answers_is_seen(cases, respond, expected):
+def test_a_change_of_right_answers_is_seen(cases, respond, expected):
     assert _repair(cases, lambda case: respond(case.expected)) == expected
 
 
@@ -65,7 +65,7 @@ def test_what_is_done_to_right_answers_is_seen(cases, respond, expected):
         pytest.param(lambda case: np.where(case.spec.id == "exercise", 1, -1) * case.expected[:, ::-1], id="one case"),
     ],
 )
-def test_where_nothing_repairs_all_cases_nothing_is_said(cases, respond):
+def test_nothing_is_said_if_nothing_repairs_all_cases(cases, respond):
     assert _repair(cases, respond) == {}
 
 
@@ -116,7 +116,7 @@ def odd_gate(evidence_of):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_no_known_mistake_explains_is_said_plainly_with_the_place(odd_gate, language):
+def test_an_unexplained_difference_is_told_plainly_with_its_place(odd_gate, language):
     check = _equivalence(odd_gate)
     assert check.params["wrong"] == ["i"]
     assert check.params["timestep"] == 0
@@ -140,6 +140,6 @@ def test_answers_that_change_are_not_called_unexplained(odd_gate):
     assert _equivalence(evidence).params["changes"]
 
 
-def test_what_has_a_name_is_not_called_unexplained(evidence_of):
+def test_a_mistake_with_a_name_is_not_called_unexplained(evidence_of):
     for respond in (lambda case: 0 * case.expected, lambda case: 1.7 * case.expected):
         assert "unexplained" not in _equivalence(evidence_of(respond)).params

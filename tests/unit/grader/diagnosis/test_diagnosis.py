@@ -83,7 +83,7 @@ def test_float32_rounding_does_not_hide_a_mistake(evidence_of, cases, code):
         pytest.param(lambda case: np.where(case.expected > 0, np.inf, case.expected), id="infinity"),
     ],
 )
-def test_what_matches_nothing_on_all_cases_is_not_guessed(evidence_of, cases, respond):
+def test_a_mistake_that_matches_nothing_on_all_cases_is_not_guessed(evidence_of, cases, respond):
     assert [d for d in _diagnosed(evidence_of(respond), cases) if d.confidence == "exact"] == []
 
 
@@ -127,7 +127,7 @@ ROUNDING = [mistake for mistake in bank() if mistake.quantum and mistake.code !=
 
 
 @pytest.mark.parametrize("mistake", ROUNDING, ids=[mistake.name for mistake in ROUNDING])
-def test_what_rounds_is_named(cases, table, mistake):
+def test_rounding_is_named(cases, table, mistake):
     answers = {case.spec.id: replay([mistake], case).astype(np.float32) for case in cases}
     found = explain(answers, cases, lambda case: table)
     assert mistake.code in {found.mistakes[0].code, *found.also}

@@ -1,4 +1,4 @@
-"""Which code an exception gets, which advice fits it, and which statement is behind a name that is missing."""
+"""Codes of exceptions, advice that fits them, and the statement behind a missing name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which code names what happened, before any number is looked at."""
+"""Codes of a run's outcome, before any number is looked at."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_float32_tensor_of_the_right_shape_is_no_problem():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_was_returned_has_a_name(output, code):
+def test_the_returned_value_has_a_name(output, code):
     assert output_problem(output, EXPECTED).code == code
 
 
@@ -214,7 +214,7 @@ def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_wrong_with_the_class_has_a_name(evidence_of, class_found, changes, code):
+def test_faults_of_the_class_have_a_name(evidence_of, class_found, changes, code):
     execution = replace(evidence_of().execution, class_found=class_found.model_copy(update=changes))
     assert structural_problem(execution, READING).code == code
 
@@ -291,7 +291,7 @@ def test_more_weights_than_one_cell_needs_say_what_the_model_is(kernels, recurre
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_how_a_run_ended_has_a_status_and_a_code(evidence_of, changes, status, code):
+def test_each_end_of_a_run_has_a_status_and_a_code(evidence_of, changes, status, code):
     found, finding = ending_problem(replace(evidence_of().execution, **changes))
     assert (found, finding.code) == (status, code)
 
@@ -323,7 +323,7 @@ def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evid
     ],
     ids=["the first step too many", "as NumPy says it", "another index", "a batch that is larger than the exercise's"],
 )
-def test_who_reads_past_the_end_of_a_shorter_case_counts_the_steps_of_the_exercise(
+def test_a_class_that_reads_past_a_shorter_cases_end_counts_the_steps_of_the_exercise(
     evidence_of, assignment, message, code
 ):
     raised = _raised(message, type="InvalidArgumentError").model_copy(update={"case": "other_shape"})

@@ -1,4 +1,4 @@
-"""What is said about what a submission reached for, and that honest reaching costs nothing."""
+"""Remarks on a submission's reaches; an honest reach costs nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _codes(evidence, cases):
         "another phase",
     ],
 )
-def test_what_was_tried_on_the_line_that_raised_is_behind_it(evidence_of, attempts, code):
+def test_a_reach_on_the_line_that_raised_is_behind_it(evidence_of, attempts, code):
     found = behind(_raised(), _tried(evidence_of(), *attempts).execution)
     assert (found and found.code) == code
 
@@ -142,17 +142,17 @@ def test_a_look_at_ones_own_frame_is_honest_and_one_at_others_an_attack(evidence
         ("gc_reference", "gc.get_objects", "class Driver: pass\nlen(gc.get_objects())", None),
     ],
 )
-def test_what_is_the_graders_own_holds_where_the_source_means_it(evidence_of, code, what, source, variant):
+def test_a_use_of_the_graders_own_things_holds_if_the_source_means_it(evidence_of, code, what, source, variant):
     evidence = _tried(evidence_of(), (_attempt(code, what=what, line=7), "call"))
     found = [(remark.params["variant"], remark.line) for remark in attacks(evidence.execution, source)]
     assert found == ([(variant, 7)] if variant else [])
 
 
-def test_what_touches_the_grader_is_told_as_nothing_else(evidence_of):
+def test_code_that_touches_the_grader_is_told_as_nothing_else(evidence_of):
     evidence = _tried(evidence_of(), *((_attempt(code), "call") for code in ("result_pipe", "grader_module")))
     assert not list(worth_a_look(evidence.execution))
     assert not list(reached_for(evidence.execution))
 
 
-def test_what_is_written_about_frames_and_never_done_is_no_attack(evidence_of):
+def test_words_about_frames_are_no_attack(evidence_of):
     assert list(attacks(evidence_of().execution, "# f_back leads to the caller")) == []

@@ -1,4 +1,4 @@
-"""Which of several runs, and which reading of the weights, is believed."""
+"""The choice between several runs, and between several readings of the weights."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_of_two_runs_that_earn_nothing_the_one_that_came_further_is_reported(evi
 
 @pytest.fixture
 def chosen(cases):
-    """What a trial with these answers to the search case decides."""
+    """Decide by a trial with these answers to the search case."""
     searched = search_case(cases)
 
     def decide(answers, *, repeats):

@@ -84,7 +84,7 @@ def _output(name, call=0):
     )
 
 
-def test_what_was_said_is_told_of_cases_in_the_order_of_the_assignment(lists, cases):
+def test_answers_are_told_in_the_order_of_the_assignments_cases(lists, cases):
     questions = lists[0]
     told = questions.by_case([(_output(question.name), {}) for question in questions.asked])
     first_calls = [event.case for event, _ in told if event.call == 0][: len(cases)]

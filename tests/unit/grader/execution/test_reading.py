@@ -1,4 +1,4 @@
-"""What is known of a submission that was read, beside what the reader says itself."""
+"""Facts about a submission that was read, beside those that the reader gives itself."""
 
 from __future__ import annotations
 

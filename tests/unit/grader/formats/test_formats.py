@@ -44,7 +44,7 @@ def written(kind: str, name: str, language: str = "en") -> Any:
     return json.loads(write_report(report_of(kind), name, language))
 
 
-def check_shape(name: str, results: Any) -> None:
+def assert_shape(name: str, results: Any) -> None:
     schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(results)
@@ -68,12 +68,12 @@ def test_every_format_can_write_every_report_in_both_languages(name: str, kind: 
 @pytest.mark.parametrize("kind", GRADED)
 @pytest.mark.parametrize("name", JSON_PLATFORMS)
 def test_a_graded_report_has_the_shape_that_the_platform_publishes(name: str, kind: str) -> None:
-    check_shape(name, written(kind, name))
+    assert_shape(name, written(kind, name))
 
 
 @pytest.mark.parametrize("name", ["gradescope", "prairielearn"])
 def test_a_failure_of_ours_has_the_platforms_shape_too(name: str) -> None:
-    check_shape(name, written("internal_error", name))
+    assert_shape(name, written("internal_error", name))
 
 
 @pytest.mark.parametrize("name", JSON_PLATFORMS)
@@ -156,12 +156,12 @@ def test_text_shows_advice_checks_and_the_first_difference() -> None:
 
 
 def shown_text(document: str) -> str:
-    """What a reader of a page or a text sees, in one line."""
+    """The visible text of a page or a text, in one line."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", document)).split())
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
-def test_what_was_left_out_is_named_by_its_lines(name: str) -> None:
+def test_omitted_code_is_named_by_its_lines(name: str) -> None:
     lines = [[3, 3], [12, 20]]
     skipped = [
         SkippedCell(index=0, code="not_needed", params={"line": 3, "lines": lines, "statements": 3}),
@@ -193,7 +193,7 @@ def test_the_same_words_stand_in_a_report_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
-def test_what_a_diagnosis_says_is_only_named_in_the_table(name: str) -> None:
+def test_the_table_only_names_a_diagnosis(name: str) -> None:
     check = Check(id="contract", points=0, max_points=10, status="failed", code="returns_none")
     diagnosis = Diagnosis(code="returns_none", confidence="exact")
     written = shown_text(write_report(make_reports.make_report(checks=[check], diagnoses=[diagnosis]), name, "en"))

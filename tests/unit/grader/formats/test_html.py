@@ -76,7 +76,7 @@ def test_the_page_is_well_formed_and_fetches_nothing(kind: str, language: str) -
     assert dict(page.tags)["html"] == {"lang": language}
 
 
-def test_what_the_student_wrote_adds_no_tag() -> None:
+def test_a_students_text_adds_no_tag() -> None:
     hostile = Page(write_report(ALL["hostile"](), "html", "en"))
     assert "script" not in {tag for tag, _ in hostile.tags}
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in write_report(ALL["hostile"](), "html", "en")

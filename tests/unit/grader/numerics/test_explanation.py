@@ -19,7 +19,7 @@ NAMED = {mistake.name: mistake for mistake in bank()}
 
 @pytest.fixture
 def explained(cases, table):
-    """What is found when a model answers as ``respond(case)``."""
+    """Explain a model that answers as ``respond(case)``."""
 
     def find(respond, idle=frozenset()):
         answers = {case.spec.id: np.asarray(respond(case), np.float32) for case in cases}
@@ -64,7 +64,7 @@ def test_a_mistake_of_the_bank_is_found(short, table):
         ("layers of i and f exchanged", "gor"),
     ],
 )
-def test_what_the_numbers_do_not_show_is_not_called_right(explained, name, right):
+def test_parts_that_the_numbers_do_not_show_are_not_called_right(explained, name, right):
     mistake = NAMED["h stays" if name == "first h" else name]
     found = explained(lambda case: replay([mistake], case))
     assert found.right_parts == {"recurrence" if part == "r" else part for part in right}
@@ -119,7 +119,7 @@ def test_right_numbers_of_another_shape_have_no_other_mistake(explained, shaped)
     assert explained(lambda case: shaped(case.expected)) is None
 
 
-def test_what_no_gradient_reaches_tells_equal_mistakes_apart(explained):
+def test_weights_without_a_gradient_tell_equal_mistakes_apart(explained):
     idle = idle_arrays(
         {f"cell.fcH{gate} (recurrent_kernel {gate})": None for gate in "IFCO"} | {"x (kernel IFCO)": 0.0}
     )

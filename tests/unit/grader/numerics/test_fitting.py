@@ -19,7 +19,7 @@ SINGLES = {mistake.name: mistake for mistake in bank()}
 
 @pytest.fixture(scope="module")
 def explained(cases, table):
-    """What explains the answers of a function from case to array."""
+    """Explain the answers of a function from case to array."""
     return lambda respond: explain(_answers(cases, respond), cases, lambda case: table)
 
 
@@ -146,7 +146,7 @@ def test_numbers_that_differ_from_case_to_case_are_not_believed(explained, one, 
 
 @pytest.fixture
 def changing(cases):
-    """What explains the answers of a function of case and call, of which the smallest case has two."""
+    """Explain the answers of a function of case and call; the smallest case is called twice."""
 
     def explained(respond):
         again = min(cases, key=lambda case: case.expected.size)

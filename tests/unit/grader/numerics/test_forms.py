@@ -231,7 +231,7 @@ def test_the_same_numbers_as_float32_were_rounded_somewhere(evidence_of):
         (lambda case: np.cos(9 * case.expected[:, :1]), "return_inside_loop"),
     ],
 )
-def test_what_a_shape_alone_says_is_likely_and_no_more(cases, evidence_of, respond, code):
+def test_a_shape_alone_makes_it_likely_and_no_more(cases, evidence_of, respond, code):
     evidence = evidence_of(respond)
     assert [(each.code, each.confidence) for each in diagnose(run_checks(evidence), cases)] == [(code, "likely")]
 
@@ -244,7 +244,7 @@ def test_what_a_shape_alone_says_is_likely_and_no_more(cases, evidence_of, respo
         (lambda y: y[:, :1], "return_inside_loop"),
     ],
 )
-def test_which_step_was_returned_is_told_by_the_numbers(cases, evidence_of, shaped, code):
+def test_the_numbers_tell_which_step_was_returned(cases, evidence_of, shaped, code):
     evidence = evidence_of(lambda case: shaped(case.expected))
     assert [(each.code, each.confidence) for each in diagnose(run_checks(evidence), cases)] == [(code, "exact")]
 

@@ -67,7 +67,7 @@ def test_words_say_that_all_is_well() -> None:
     assert picture([1e-7, 0.0]).text.endswith("All 2 are within the tolerance.")
 
 
-def test_what_is_no_number_is_beyond_the_tolerance_and_a_gap() -> None:
+def test_nan_is_beyond_the_tolerance_and_a_gap() -> None:
     drawn = picture([1e-7, None, 0.5], "by_unit")
     assert "2 of 3 units are beyond the tolerance, the first of them unit 1." in drawn.text
     assert [value["error"] for value in drawn.spec["layer"][0]["data"]["values"]] == [1e-7, None, 0.5]

@@ -71,7 +71,7 @@ def test_numbers_that_are_not_finite_are_null(number):
     }
 
 
-def test_what_a_student_says_is_cut_to_what_people_read():
+def test_a_students_words_are_cut_to_a_readable_length():
     huge = {"text": "x" * 10**6, "list": ["y"] * 10**5, "names": {f"{n}{'z' * 5000}": n for n in range(1000)}}
     report = _report(diagnoses=[Diagnosis(code="nan", confidence="exact", params=huge)])
     params = report.diagnoses[0].params

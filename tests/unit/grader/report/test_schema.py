@@ -56,7 +56,7 @@ def test_a_report_is_read_back_as_it_was(kind: str) -> None:
     ],
     ids=["empty", "deep", "list", "no_keys", "wrong_types", "unfinished"],
 )
-def test_what_is_no_report_is_refused_with_a_reason(text: str, why: str) -> None:
+def test_a_file_that_is_no_report_is_refused_with_a_reason(text: str, why: str) -> None:
     with pytest.raises(NotAReport, match=why):
         read_report(text)
 

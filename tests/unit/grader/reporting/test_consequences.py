@@ -1,4 +1,4 @@
-"""Which checks say no more than that they fail for the same reason as another one."""
+"""Checks that only say that they fail for the same reason as another one."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_without_a_diagnosis_the_exercises_own_input_is_to_be_corrected_first(ev
     assert _causes(evidence, cases)["generalisation"] == "equivalence"
 
 
-def test_what_is_wrong_on_other_inputs_alone_is_no_consequence(evidence_of, cases):
+def test_a_failure_on_other_inputs_alone_is_no_consequence(evidence_of, cases):
     evidence = evidence_of(lambda case: case.expected + (case.spec.id != "exercise") * np.sin(case.expected * 9))
     assert "generalisation" not in _causes(evidence, cases)
 
@@ -74,7 +74,7 @@ def test_right_numbers_of_fewer_steps_are_explained_without_a_mistake_in_the_for
     assert set(_causes(evidence, cases)) <= {"equivalence", "generalisation", "statelessness", "trainability"}
 
 
-def test_what_follows_from_a_step_that_is_left_out_is_not_laid_on_the_formulas(evidence_of, cases):
+def test_effects_of_a_missing_step_are_not_laid_on_the_formulas(evidence_of, cases):
     """The loop begins with the second step, and two gates are exchanged beside it."""
     late = next(mistake for mistake in bank() if mistake.name == "next x, the last twice")
     evidence = evidence_of(lambda case: replay((late, _mistake("gates_swapped_if")), case)[:, :-1])

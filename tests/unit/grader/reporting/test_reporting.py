@@ -1,4 +1,4 @@
-"""What a report says of a run beside its verdict."""
+"""Facts of a run in its report, beside the verdict."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ UNREADABLE = {"index": 1, "code": "syntax_error", "params": {}}
     ],
     ids=["its cell cannot be read", "the class alone", "another cell cannot be read", "not there", "a cell of its own"],
 )
-def test_who_is_graded_with_the_exercises_cell_is_told(evidence_of, cases, source, skipped, failed, told):
+def test_a_student_graded_with_the_exercises_cell_is_told(evidence_of, cases, source, skipped, failed, told):
     evidence = evidence_of(lambda case: case.expected, reading={"source": source, "skipped": skipped})
     lost = StatementFailed(
         event="statement_failed", line=1, code="cell_failed", type="ImportError", message="", binds=["LSTMCell"]

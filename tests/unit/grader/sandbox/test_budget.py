@@ -51,7 +51,7 @@ def test_tries_that_were_lost_count_and_time_without_a_core_does_not():
     assert (inner.requests[1][2].cpu_seconds, inner.requests[1][2].wall_seconds) == (14, 8.0)
 
 
-def test_what_the_device_takes_to_start_is_not_the_submissions_use():
+def test_the_devices_start_is_not_the_submissions_use():
     outcome = Outcome(result=b"", cpu_seconds=10.0, wall_seconds=12.0, overhead=Use(15.0, 10.0))
     assert outcome.use == Use(0.0, 2.0)
 

@@ -1,4 +1,4 @@
-"""Which device submissions run on, decided over made-up file systems; no GPU and no TensorFlow needed."""
+"""The choice of a device, over made-up file systems; no GPU and no TensorFlow needed."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_display_is_never_opened(host):
         ("packages/tensorflow/python/platform/build_info.py", "TensorFlow built with CUDA"),
     ],
 )
-def test_what_is_missing_is_named_in_a_refusal_and_sends_auto_to_the_cpu(host, path, named):
+def test_a_missing_part_is_named_in_a_refusal_and_sends_auto_to_the_cpu(host, path, named):
     host.remove(path)
     with pytest.raises(SandboxUnavailable, match=f"missing [^,]*{re.escape(named)}[^,]*$"):
         host.choose("gpu")
@@ -146,7 +146,7 @@ def test_slots_share_the_card_and_no_library_computes_in_tf32(host):
     assert environment["CUDA_CACHE_DISABLE"] == "1"
 
 
-def test_what_cuda_takes_is_added_to_the_limits_and_nothing_else():
+def test_only_the_needs_of_cuda_are_added_to_the_limits():
     limits = Limits()
     wider = limits.with_cuda()
     changed = {name for name in Limits.model_fields if getattr(wider, name) != getattr(limits, name)}

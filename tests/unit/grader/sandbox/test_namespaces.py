@@ -94,7 +94,7 @@ def test_links_are_made_again_with_what_they_lead_to(tmp_path, monkeypatch):
     }
 
 
-def test_what_lies_in_a_bound_folder_is_not_bound_again(tmp_path):
+def test_a_path_in_a_bound_folder_is_not_bound_again(tmp_path):
     tree = tmp_path / "lib"
     (tree / "python3.11").mkdir(parents=True)
     (tree / "link").symlink_to("python3.11")

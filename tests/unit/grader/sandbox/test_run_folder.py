@@ -74,6 +74,7 @@ def test_a_folder_that_is_a_link_is_left_alone(tmp_path):
 
 def test_a_folder_that_is_gone_is_no_error(tmp_path):
     remove_folder(tmp_path / "gone")
+    assert not (tmp_path / "gone").exists()
 
 
 # --- the folder of a sandbox ------------------------------------------------------------------------------------------

@@ -295,7 +295,7 @@ def test_a_comparison_that_is_none_is_named(name):
     assert _judged(notebook, **facts).code == name.partition("-")[0]
 
 
-def test_what_is_compared_before_the_copying_is_not_a_comparison():
+def test_a_comparison_before_the_copying_does_not_count():
     before = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max(), statement=COPY - 1)], calls_after=False)
     after = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max())], calls_after=False)
     assert (before.code, after.code) == ("t2_compare_before_copy", "t2_stale_output")
