@@ -54,9 +54,7 @@ def test_a_relative_clause_is_found_with_its_file_and_line(docstring: str) -> No
 
 def test_a_relative_clause_in_the_name_of_a_test_is_found() -> None:
     source = "def test_what_waits_is_kept():\n    assert order()\n"
-    assert relative_openings(source, "tests/test_queue.py") == [
-        "tests/test_queue.py:1: test_what_waits_is_kept"
-    ]
+    assert relative_openings(source, "tests/test_queue.py") == ["tests/test_queue.py:1: test_what_waits_is_kept"]
 
 
 def test_other_openings_are_left_alone() -> None:
