@@ -47,7 +47,8 @@ def _start(h, c):
 @settings(max_examples=25)
 @given(
     factor=st.floats(-5, 5).filter(lambda factor: min(abs(factor), abs(factor - 1)) > 0.02),
-    constant=st.floats(-3, 3).filter(lambda constant: abs(constant) > 1e-3),
+    # Beside 0.5 some factors make a hard sigmoid, which has a name of its own.
+    constant=st.floats(-3, 3).filter(lambda constant: min(abs(constant), abs(constant - 0.5)) > 1e-3),
 )
 def test_a_factor_and_a_constant_are_recovered(explained, factor, constant):
     found = explained(lambda case: factor * case.expected + constant)
