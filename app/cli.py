@@ -41,6 +41,7 @@ held = typer.Typer(help="List and decide attempts that wait for a teacher.", no_
 cli.add_typer(held, name="held")
 
 Reason = Annotated[str, typer.Option(help="For the student to read.")]
+OfCourse = Annotated[str | None, typer.Option(help="Id of the course; default: the course Default.")]
 HeldId = Annotated[str, typer.Argument(metavar="ID", help="As `held list` shows it.")]
 
 
@@ -177,9 +178,10 @@ def prune(
 @students.command("delete")
 def delete_student_command(
     name: Annotated[str, typer.Argument(help="Name as in the submissions.", show_default=False)],
+    course: OfCourse = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete everything that is kept about a student: files, reports, own tokens. This cannot be undone.
+    """Delete everything that a course keeps about a student: files, reports, own tokens. This cannot be undone.
 
     The service may be running. Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
     """
@@ -189,7 +191,7 @@ def delete_student_command(
         student = administration.known_student(name)
         if not yes:
             typer.confirm(f"Delete everything about {student}?", abort=True)
-        deleted = asyncio.run(administration.delete_student(settings, student))
+        deleted = asyncio.run(administration.delete_student(settings, student, course))
     typer.echo(", ".join(f"{what}: {count}" for what, count in vars(deleted).items()))
 
 
@@ -199,6 +201,7 @@ def create_token(
     role: Annotated[str, typer.Option(help="submitter, teacher or admin.")] = "submitter",
     student: Annotated[str | None, typer.Option(help="Makes it this student's own.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=36500, help="Days of validity; default: no end.")] = None,
+    course: OfCourse = None,
 ) -> None:
     """Print a new token, and for a student's own the link that signs a browser in. They are shown only now.
 
@@ -207,7 +210,7 @@ def create_token(
     with starting() as settings:
         from app.commands import administration
 
-        secret, link = asyncio.run(administration.create_token(settings, name, role, student, days))
+        secret, link = asyncio.run(administration.create_token(settings, name, role, student, days, course))
         typer.echo(f"{secret}\n{link}" if student else secret)
 
 

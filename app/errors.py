@@ -19,6 +19,7 @@
         FieldsUnknown
         StudentInvalid
         AttemptRefused          the assignment's rules
+          AssignmentNotOpen
           AssignmentClosed
           AttemptsUsedUp
           AttemptTooSoon
@@ -27,6 +28,7 @@
         FileTooLarge
         FileTypeUnsupported
         IdempotencyKeyReused    the key was used for another request
+      CourseNotFound            there is none, or the token acts in another one
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
       ReportNotReady            the submission is not graded yet
@@ -139,6 +141,10 @@ class StudentInvalid(UploadRefused):
 class AttemptRefused(UploadRefused): ...
 
 
+class AssignmentNotOpen(AttemptRefused):
+    """params: opens_at (ISO 8601)"""
+
+
 class AssignmentClosed(AttemptRefused):
     """params: closed_at (ISO 8601, as the assignment says it)"""
 
@@ -168,6 +174,9 @@ class FileTypeUnsupported(UploadRefused):
 
 
 class IdempotencyKeyReused(UploadRefused): ...
+
+
+class CourseNotFound(AppError): ...
 
 
 class AssignmentNotFound(AppError): ...
@@ -319,6 +328,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     FieldsUnknown: Answer(422, "unknown-fields"),
     StudentInvalid: Answer(422, "invalid-student"),
     AttemptRefused: Answer(403, "attempt-refused"),
+    AssignmentNotOpen: Answer(403, "assignment-not-open"),
     AssignmentClosed: Answer(403, "assignment-closed"),
     AttemptsUsedUp: Answer(403, "attempts-used-up"),
     AttemptTooSoon: Answer(429, "attempt-too-soon"),
@@ -327,6 +337,7 @@ ANSWERS: dict[type[Exception], Answer | None] = {
     FileTooLarge: Answer(413, "file-too-large"),
     FileTypeUnsupported: Answer(415, "unsupported-file-type"),
     IdempotencyKeyReused: Answer(422, "idempotency-key-reused"),
+    CourseNotFound: Answer(404, "course-not-found"),
     AssignmentNotFound: Answer(404, "assignment-not-found"),
     SubmissionNotFound: Answer(404, "submission-not-found"),
     ReportNotReady: Answer(409, "report-not-ready"),

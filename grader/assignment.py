@@ -105,8 +105,9 @@ class Attempts(AssignmentModel):
 
 
 class Deadline(AssignmentModel):
-    """The last time for attempts, and the cost of late ones. The service applies it; reports do not mention it."""
+    """The times for attempts, and the cost of late ones. The service applies it; reports do not mention it."""
 
+    opens: AwareDatetime | None = Field(None, description="before that nothing is accepted")
     due: AwareDatetime | None = Field(None, description="later attempts are late")
     closes: AwareDatetime | None = Field(None, description="from here on nothing is accepted")
     late_percent_per_day: float = Field(
@@ -118,6 +119,8 @@ class Deadline(AssignmentModel):
     def _closes_after_it_is_due(self) -> Self:
         if self.due and self.closes and self.closes < self.due:
             raise ValueError("`closes` lies before `due`: nobody could be late")
+        if self.opens and any(end and end <= self.opens for end in (self.due, self.closes)):
+            raise ValueError("`opens` lies after `due` or `closes`: nobody could be in time")
         if self.late_percent_per_day and not self.due:
             raise ValueError("`late_percent_per_day` needs `due`: late for what?")
         return self

@@ -54,28 +54,28 @@ class RateLimit:
 
 
 async def too_many_uploads(
-    session: AsyncSession, students: Collection[str], per_minute: int
+    session: AsyncSession, members: Collection[str], per_minute: int
 ) -> dict[str, TooManyRequests]:
-    """Find the students who have reached `per_minute` uploads in the last minute.
+    """Find the members who have reached `per_minute` uploads in the last minute.
 
-    Call this in the students' turn (`repository.take_turns`).
+    Call this in the members' turn (`repository.take_turns`).
 
     Returns:
-        The refusal for each of them.
+        The refusal for each of them, by the id of the membership.
     """
     now = utc_now()
     # A row from further ahead was made before a clock was set back; the clocks of two machines differ by less.
     recent = Submission.created_at > now - MINUTE, Submission.created_at < now + MINUTE
-    newest_first = func.row_number().over(partition_by=Submission.student, order_by=Submission.created_at.desc())
+    newest_first = func.row_number().over(partition_by=Submission.membership_id, order_by=Submission.created_at.desc())
     numbered = (
-        select(Submission.student, Submission.created_at, newest_first.label("number"))
-        .where(Submission.student.in_(students), *recent)
+        select(Submission.membership_id, Submission.created_at, newest_first.label("number"))
+        .where(Submission.membership_id.in_(members), *recent)
         .subquery()
     )
     found = await session.execute(
-        select(numbered.c.student, numbered.c.created_at).where(numbered.c.number == per_minute)
+        select(numbered.c.membership_id, numbered.c.created_at).where(numbered.c.number == per_minute)
     )
     return {
-        student: TooManyRequests(retry_after_seconds=math.ceil((first + MINUTE - now).total_seconds()))
-        for student, first in found
+        member: TooManyRequests(retry_after_seconds=math.ceil((first + MINUTE - now).total_seconds()))
+        for member, first in found
     }

@@ -9,32 +9,58 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import Role, Session, Token, utc_now
+from app.courses import members
+from app.errors import CourseNotFound
+from app.storage.models import DEFAULT_COURSE, Role, Session, Token, utc_now
 
 OWNER = "owner"
 
 
 @dataclass(frozen=True)
 class Principal:
-    """The holder of a valid token, or of a session that was opened with one."""
+    """The holder of a valid token, or of a session that was opened with one.
+
+    Attributes:
+        course_id: what the holder makes is made in this course.
+        names_course: the request of an admin names the course, so the admin sees no other.
+    """
 
     token_id: str
     role: Role
     student: str | None = None
+    course_id: str = DEFAULT_COURSE
+    membership_id: str | None = None
+    names_course: bool = False
 
     @classmethod
     def of(cls, token: Token) -> Principal:
-        return cls(token.id, token.role, token.student)
+        return cls(token.id, token.role, token.student, token.course_id, token.membership_id)
+
+    @property
+    def course(self) -> str | None:
+        """The only course whose data the holder sees; None: those of all courses."""
+        return None if self.role == Role.ADMIN and not self.names_course else self.course_id
 
     @property
     def sees_everything(self) -> bool:
+        """Whether the holder sees everybody's submissions in `course`."""
         return self.role in (Role.ADMIN, Role.TEACHER)
+
+    def in_course(self, course_id: str) -> Principal:
+        """Return the holder as this request acts, which names its course.
+
+        Raises:
+            CourseNotFound: the holder acts in another one only.
+        """
+        if self.course not in (None, course_id):
+            raise CourseNotFound
+        return replace(self, course_id=course_id, names_course=True)
 
 
 def new_token() -> str:
@@ -72,15 +98,25 @@ async def add_token(
     name: str,
     role: Role,
     sha256: str,
+    course_id: str = DEFAULT_COURSE,
     student: str | None = None,
     expires_at: datetime | None = None,
     created_by: str | None = None,
     idempotency_key: str | None = None,
 ) -> Token:
+    """Store a token of a course.
+
+    Args:
+        student: makes it the own token of the student with this external id, who becomes an unconfirmed member if the
+            course does not know the id.
+    """
+    member = student and (await members.enrol(session, [(course_id, student)]))[course_id, student]
     token = Token(
         name=name,
         role=role,
         sha256=sha256,
+        course_id=course_id,
+        membership_id=member.id if member else None,
         student=student,
         expires_at=expires_at,
         created_by=created_by,
@@ -119,11 +155,12 @@ async def revoke_token(session: AsyncSession, token_id: str, viewer: Principal) 
 
 
 def managed_by(viewer: Principal) -> ColumnElement[bool]:
-    """Select the tokens that `viewer` may manage: all for an admin, submitters' for a teacher.
+    """Select the tokens that `viewer` may manage: all for an admin, submitters' of the course for a teacher.
 
     So a teacher cannot make a token that may do more than the teacher's own.
     """
-    return true() if viewer.role == Role.ADMIN else Token.role == Role.SUBMITTER
+    in_scope = true() if viewer.course is None else Token.course_id == viewer.course
+    return in_scope if viewer.role == Role.ADMIN else and_(in_scope, Token.role == Role.SUBMITTER)
 
 
 async def find_owner_token(session: AsyncSession) -> Token | None:
@@ -148,7 +185,8 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
             await session.execute(delete(Session).where(Session.token_id == token.id))
     if token is None:
         return await add_token(session, name=OWNER, role=Role.ADMIN, sha256=sha256)
-    token.name, token.role, token.student, token.expires_at, token.revoked_at = OWNER, Role.ADMIN, None, None, None
+    token.name, token.role, token.expires_at, token.revoked_at = OWNER, Role.ADMIN, None, None
+    token.student, token.membership_id = None, None
     await session.flush()
     await session.execute(
         update(Token)

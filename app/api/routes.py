@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.endpoints import assignments, events, regrades, reports, students, submissions, tokens, webhooks
 from app.api.openapi import problem_answers
-from app.errors import NotAuthenticated, TooManyRequests
+from app.errors import CourseNotFound, NotAuthenticated, TooManyRequests
 from app.http.auth import TokenHolder
 from app.http.parameters import language_parameter
 from app.services import services
@@ -24,7 +24,7 @@ api = APIRouter(
     prefix="/api/v1",
     dependencies=[Depends(within_limit), Depends(language_parameter)],
     responses=problem_answers(
-        NotAuthenticated, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree
+        NotAuthenticated, CourseNotFound, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree
     ),
 )
 for part in (submissions, events, reports, students, assignments, regrades, tokens, webhooks):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
 from app.access.tokens import Principal
@@ -21,7 +22,7 @@ from app.errors import NotPossible, StudentInvalid
 from app.http.parameters import ID
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import Token, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, Token, utc_now
 from app.submissions import deletion, listing, repository
 from app.submissions.deletion import Deleted
 from app.submissions.listing import Selection
@@ -56,7 +57,7 @@ async def _owner(database: Database) -> Principal:
 
 
 async def create_token(
-    settings: Settings, name: str, role: str, student: str | None, days: int | None
+    settings: Settings, name: str, role: str, student: str | None, days: int | None, course: str | None = None
 ) -> tuple[str, str]:
     """Make a token; return it, and the link that signs a browser in with it.
 
@@ -67,7 +68,9 @@ async def create_token(
     wanted = _checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
     secret = tokens.new_token()
     async with _opened(settings) as database, database.write() as session:
-        await tokens.add_token(session, sha256=tokens.hash_secret(secret), **wanted.model_dump())
+        course_id = await _course_id(session, course)
+        sha256 = tokens.hash_secret(secret)
+        await tokens.add_token(session, sha256=sha256, course_id=course_id, **wanted.model_dump())
     return secret, tokens.sign_in_link(settings.url(), secret)
 
 
@@ -97,10 +100,25 @@ async def revoke_token(settings: Settings, token_id: str) -> None:
                 raise NotPossible(reason=f"there is no token {token_id!a}")
 
 
-async def delete_student(settings: Settings, student: str) -> Deleted:
-    """Delete everything that is kept about a student, named as `known_student` gives it."""
+async def delete_student(settings: Settings, student: str, course: str | None = None) -> Deleted:
+    """Delete everything that a course keeps about a student, named as `known_student` gives it."""
     async with _opened(settings) as database:
-        return await deletion.delete_student(database, student)
+        async with database.read() as session:
+            course_id = await _course_id(session, course)
+        return await deletion.delete_student(database, student, course_id)
+
+
+async def _course_id(session: AsyncSession, course: str | None) -> str:
+    """Return the id of the course that a command names; by default that of the course Default.
+
+    Raises:
+        NotPossible: there is no such course.
+    """
+    if course is None:
+        return DEFAULT_COURSE
+    if not ID.fullmatch(course) or await session.get(Course, course) is None:
+        raise NotPossible(reason=f"there is no course {course!a}")
+    return course
 
 
 def known_student(name: str) -> str:

@@ -22,12 +22,13 @@ from starlette.routing import BaseRoute
 
 from app.access import tokens
 from app.access.tokens import Principal, hash_secret
-from app.errors import FormExpired, NotAuthenticated, NotPermitted, OtherSite, SessionMissing
+from app.errors import CourseNotFound, FormExpired, NotAuthenticated, NotPermitted, OtherSite, SessionMissing
 from app.http.masking import unmask
+from app.http.parameters import ID, CourseParameter
 from app.services import operations, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
-from app.storage.models import Role, Token
+from app.storage.models import Course, Role, Token
 
 FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,19 +44,28 @@ bearer_scheme = HTTPBearer(
 
 
 async def token_holder(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)],
+    course: CourseParameter = None,
 ) -> Principal:
-    """Return the holder of the token in this API request.
+    """Return the holder of the token in this API request, acting in the course that the request names.
 
     Raises:
         NotAuthenticated: there is no bearer token, or not a valid one.
+        CourseNotFound: there is no such course, or the token acts in another one.
     """
     if credentials is None:
         raise NotAuthenticated
     holder = await services(request).holders.do(hash_secret(credentials.credentials))
     if holder is None:
         raise NotAuthenticated
-    return holder
+    if course is None:
+        return holder
+    if course != holder.course_id and holder.course is None:
+        async with services(request).database.read() as session:
+            if not ID.fullmatch(course) or await session.get(Course, course) is None:
+                raise CourseNotFound
+    return holder.in_course(course)
 
 
 def holders(database: Database) -> Batcher[str, Principal | None]:

@@ -67,6 +67,10 @@ def _a_name(came: str) -> str:
         raise ValueError("expected printable characters, such as a name") from exc
 
 
+CourseParameter = Annotated[
+    str | SkipJsonSchema[None],
+    Query(description="the `id` of the course to act in; by default the token's own, and for an admin who reads, all"),
+]
 SubmissionId = Annotated[str, Depends(_submission_id)]
 #: A name of a student or of anything else.
 Name = Annotated[

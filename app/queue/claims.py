@@ -63,17 +63,17 @@ def _claiming() -> ReturningUpdate[str, str, str, bytes, int]:
     other, earlier = aliased(Submission), aliased(Submission)
     # As a literal, so that the planner uses the partial index on running submissions.
     is_running = other.job_status == literal(JobStatus.RUNNING, literal_execute=True)
-    of_the_same_student = exists().where(other.student == Submission.student, is_running)
+    of_the_same_member = exists().where(other.membership_id == Submission.membership_id, is_running)
     # A submission that another worker is taking still reads as queued.
     before_it = exists().where(
-        earlier.student == Submission.student,
+        earlier.membership_id == Submission.membership_id,
         earlier.job_status == JobStatus.QUEUED,
         tuple_(-earlier.priority, earlier.arrival, earlier.id)
         < tuple_(-Submission.priority, Submission.arrival, Submission.id),
     )
     first = (
         select(Submission.id)
-        .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_student, ~before_it)
+        .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_member, ~before_it)
         .order_by(Submission.priority.desc(), Submission.arrival, Submission.id)
         .limit(1)
         # Skips rows that are being claimed, cancelled or deleted. Left out on SQLite.

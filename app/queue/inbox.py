@@ -10,16 +10,18 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import made_with, the_same
 from app.access.limits import too_many_uploads
 from app.access.tokens import Principal
-from app.errors import AttemptRefused, CommitUnanswered, TooManyRequests
+from app.courses.assignments import in_course, used_in
+from app.errors import AssignmentUnknown, AttemptRefused, CommitUnanswered, TooManyRequests, UploadRefused
 from app.queue import Jobs
 from app.queue.backlog import Backlog
 from app.storage.batches import Batcher
 from app.storage.database import Database, may_have_changed
-from app.storage.models import Submission, new_id, utc_now
+from app.storage.models import CourseAssignment, Submission, new_id, utc_now
 from app.submissions import repository
 from app.submissions.policy import check_attempt
 from app.submissions.uploads import Upload
@@ -55,7 +57,7 @@ class Inbox:
         self._earlier = Batcher(self._find)
         # One student's uploads go one after the other: the earlier ones decide whether the next is accepted.
         self._together = Batcher(
-            self._store, fits=lambda batch, new: all(each.student != new.student for each in batch)
+            self._store, fits=lambda batch, new: all(_student(each) != _student(new) for each in batch)
         )
 
     async def accept(
@@ -71,6 +73,7 @@ class Inbox:
             IdempotencyKeyReused: the key belongs to a different upload.
             TooManyRequests: the student sends too much.
             Overloaded: earlier uploads wait too long.
+            AssignmentUnknown: the course does not use this assignment.
             AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
             CommitUnanswered: it may have been stored, or not.
         """
@@ -79,6 +82,7 @@ class Inbox:
         await self._backlog.check()
         submission = Submission(
             id=new_id(),
+            course_id=submitter.course_id,
             student=upload.student,
             assignment_id=upload.assignment_id,
             filename=upload.filename,
@@ -138,27 +142,40 @@ class Inbox:
             return exc
 
     async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:
-        students = sorted({each.student for each in submissions})
+        refused: dict[str, Exception] = {}
         async with self._database.write() as session:
-            await repository.take_turns(session, students)
-            refused: dict[str, Exception] = {**await too_many_uploads(session, students, self._uploads_per_minute)}
+            uses = await repository.take_turns(session, submissions)
+            placed = [each for each in submissions if (each.course_id, each.assignment_id) in uses]
+            members = {each.membership_id for each in placed}
+            too_many = await too_many_uploads(session, members, self._uploads_per_minute)
             for each in submissions:
-                assignment = self._assignments[each.assignment_id]
-                limited = assignment.attempts.are_limited
-                attempts = await repository.attempts(session, each.student, each.assignment_id) if limited else []
                 try:
-                    check_attempt(assignment, attempts, utc_now())
-                except AttemptRefused as exc:
-                    refused.setdefault(each.student, exc)
-            accepted = [each for each in submissions if each.student not in refused]
+                    if each not in placed:
+                        known = await used_in(session, each.course_id, self._assignments)
+                        raise AssignmentUnknown(came=each.assignment_id, known=known)
+                    if each.membership_id in too_many:
+                        raise too_many[each.membership_id]
+                    await self._check(session, each, uses[each.course_id, each.assignment_id])
+                except (UploadRefused, TooManyRequests) as exc:
+                    refused[each.id] = exc
+            accepted = [each for each in submissions if each.id not in refused]
             await repository.add_submissions(session, accepted)
             places = await repository.queue_places(session, [each.id for each in accepted])
-        return [refused.get(each.student) or places[each.id] for each in submissions]
+        return [refused.get(each.id) or places[each.id] for each in submissions]
+
+    async def _check(self, session: AsyncSession, submission: Submission, use: CourseAssignment) -> None:
+        """Raises: AttemptRefused: the course takes no more of this student at this assignment, or not now."""
+        assignment = in_course(self._assignments, use)
+        assert assignment is not None  # `check_upload` looked for its file.
+        limited = assignment.attempts.are_limited
+        attempts = await repository.attempts(session, submission.membership_id, use.id) if limited else []
+        check_attempt(assignment, attempts, utc_now())
 
     async def _repeated(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
         earlier = await self._earlier.do((submitter.token_id, key))
         return earlier and the_same(
             earlier,
+            course_id=submitter.course_id,
             student=upload.student,
             assignment_id=upload.assignment_id,
             filename=upload.filename,
@@ -169,3 +186,7 @@ class Inbox:
         async with self._database.read() as session:
             found = await made_with(session, Submission, set(requests))
         return [found.get(each) for each in requests]
+
+
+def _student(submission: Submission) -> tuple[str, str]:
+    return submission.course_id, submission.student

@@ -14,12 +14,15 @@ from typing import Any, ClassVar
 
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy import Enum as EnumColumn
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 # Crockford's base 32: no letter that can be taken for a digit.
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 26
+#: The course of everything that names none, and of what was there before courses were. The first migration to courses
+#: makes it.
+DEFAULT_COURSE = "0" * ID_LENGTH
 
 
 _newest_id_milliseconds = 0
@@ -59,11 +62,19 @@ class HoldDecision(StrEnum):
 
 
 class Role(StrEnum):
-    """The rights of a token: admin and teacher see everything, a submitter its own submissions."""
+    """The rights of a token: an admin acts in all courses, a teacher in one, a submitter on its own submissions."""
 
     ADMIN = "admin"
     TEACHER = "teacher"
     SUBMITTER = "submitter"
+
+
+class MemberRole(StrEnum):
+    """What a person is in a course."""
+
+    TEACHER = "teacher"
+    ASSISTANT = "assistant"
+    STUDENT = "student"
 
 
 IS_RUNNING = text("job_status = 'running'")
@@ -108,7 +119,95 @@ class Base(DeclarativeBase):
         JobStatus: _enum(JobStatus),
         HoldDecision: _enum(HoldDecision),
         Role: _enum(Role),
+        MemberRole: _enum(MemberRole),
     }
+
+
+class Course(Base):
+    """A course with its own people, assignments and deadlines."""
+
+    __tablename__ = "courses"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    title: Mapped[str] = mapped_column(String(200))
+    # Of texts for its people, where the reader asks for none.
+    language: Mapped[str] = mapped_column(String(2))
+    # A name of the IANA database, such as Europe/Moscow; deadlines are shown in it.
+    time_zone: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    archived_at: Mapped[datetime | None]
+
+
+class Person(Base):
+    """A human being, who may be a member of several courses."""
+
+    __tablename__ = "people"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    name: Mapped[str | None] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(String(254), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Membership(Base):
+    """A person in a course."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (UniqueConstraint("course_id", "external_id"), UniqueConstraint("course_id", "person_id"))
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"))
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    role: Mapped[MemberRole]
+    # The id in the course's grade book; uploads name a student by it.
+    external_id: Mapped[str | None] = mapped_column(String(200))
+    group: Mapped[str | None] = mapped_column("group_name", String(100))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # None: an upload or a token named this student, and no teacher or roster has said that there is one.
+    confirmed_at: Mapped[datetime | None]
+    # A removed member keeps submissions and grades, and has no rights.
+    removed_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = relationship(lazy="raise")
+
+
+class CourseAssignment(Base):
+    """An assignment file as one course uses it. Everything that it does not say is as in the file."""
+
+    __tablename__ = "course_assignments"
+    __table_args__ = (UniqueConstraint("course_id", "assignment_id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"))
+    # The id in the file.
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str | None] = mapped_column(String(200))
+    # The dates and rules that differ from the file: see `app.courses.assignments.Rules`.
+    rules: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # The maximum in the course's grade book; None: the points of the assignment.
+    grade_book_points: Mapped[float | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Change(Base):
+    """A line in the log of changes to a course, its people and its assignments. It ends with what it is about."""
+
+    __tablename__ = "changes"
+    __table_args__ = (Index(None, "course_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"))
+    # The person concerned, if there is one.
+    membership_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # The name of the token.
+    made_by: Mapped[str] = mapped_column(String(200))
+    # Such as `course`, `member`, `assignment`; and the id of its row.
+    subject: Mapped[str] = mapped_column(String(32))
+    subject_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    # The changed values only.
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
 
 
 class Token(Base):
@@ -120,7 +219,10 @@ class Token(Base):
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role]
-    # Set if it is a student's own token.
+    # The course it acts in; an admin's acts in all, and in this one where a request names none.
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True, default=DEFAULT_COURSE)
+    # Set if it is a student's own token, with a copy of the student's external id.
+    membership_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     student: Mapped[str | None] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -147,18 +249,31 @@ class Submission(Base):
 
     __tablename__ = "submissions"
     __table_args__ = (
-        UniqueConstraint("student", "assignment_id", "attempt"),
+        UniqueConstraint("membership_id", "course_assignment_id", "attempt"),
         Index(None, "job_status", "created_at", "id"),
         # The order of grading.
         Index("ix_submissions_queue", "job_status", text("priority DESC"), "arrival", "id"),
-        # Only one submission of a student is graded at a time.
-        Index("ix_submissions_running", "student", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING),
+        # Only one submission of a member is graded at a time.
+        Index(
+            "ix_submissions_running",
+            "membership_id",
+            unique=True,
+            sqlite_where=IS_RUNNING,
+            postgresql_where=IS_RUNNING,
+        ),
         Index(None, "arrival"),
+        Index(None, "course_id", "id"),
+        Index(None, "course_assignment_id"),
+        Index(None, "student"),
         Index(None, "submitted_by", "created_at"),
         Index(None, "submitted_by", "idempotency_key", unique=True),
     )
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
+    course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"))
+    # Copies out of those two rows, so that lists, messages and the queue need no join.
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), default=DEFAULT_COURSE)
     student: Mapped[str] = mapped_column(String(200))
     assignment_id: Mapped[str] = mapped_column(String(64))
     attempt: Mapped[int]
@@ -248,6 +363,8 @@ class Regrade(Base):
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     requested_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"))
+    # None: an admin's, of several courses.
+    course_id: Mapped[str | None] = mapped_column(ForeignKey("courses.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # The choice in the words of the request: a filter, or ids.
     selection: Mapped[dict[str, Any]]
@@ -280,7 +397,7 @@ class SubmissionEvent(Base):
 
 
 class Webhook(Base):
-    """An address that is sent every report that its token may read."""
+    """An address that is sent every report of one course that its token may read."""
 
     __tablename__ = "webhooks"
     __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
@@ -291,6 +408,7 @@ class Webhook(Base):
     secret: Mapped[str] = mapped_column(String(100))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"), index=True)
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True, default=DEFAULT_COURSE)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

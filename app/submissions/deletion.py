@@ -11,13 +11,25 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Table, delete, func, select
+from sqlalchemy import ColumnElement, Table, delete, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import Background
+from app.courses import members
 from app.storage.database import Database
-from app.storage.models import Base, JobStatus, Regrade, StoredReport, Submission, Token, utc_now
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Base,
+    JobStatus,
+    Membership,
+    Person,
+    Regrade,
+    StoredReport,
+    Submission,
+    Token,
+    utc_now,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -37,25 +49,33 @@ class Deleted:
     tokens: int = 0
 
 
-async def delete_student(database: Database, student: str) -> Deleted:
-    """Delete a student's submissions and own tokens, with everything that refers to them, and remove the name.
+async def delete_student(database: Database, student: str, course_id: str = DEFAULT_COURSE) -> Deleted:
+    """Delete a student of a course: submissions, own tokens, membership, and everything that refers to them.
+
+    A person who is in no other course is deleted too, and the name is removed from what the course keeps.
 
     Args:
-        student: as `uploads.check_student` gives it.
+        student: the external id, as `uploads.check_student` gives it.
     """
-    theirs = Submission.student == student
     async with database.write() as session, database.erasing(session):
+        # In the student's turn, so that no upload is stored meanwhile.
+        await members.take_turns(session, [(course_id, student)])
+        member = (await members.find(session, [(course_id, student)])).get((course_id, student))
+        if member is None:
+            return Deleted()
+        theirs = Submission.membership_id == member.id
         # Locked, because a worker may be about to store a report.
         ids = (await session.scalars(select(Submission.id).where(theirs).with_for_update())).all()
         deleted = Deleted(
             submissions=len(ids),
             reports=await _count(session, StoredReport, StoredReport.submission_id.in_(ids)),
-            tokens=await _count(session, Token, Token.student == student),
+            tokens=await _count(session, Token, Token.membership_id == member.id),
         )
-        await _delete(session, _table(Submission), theirs)
         # A student's own token has no submissions of others.
-        await _delete(session, _table(Token), Token.student == student)
-        await _forget_selections(session, student)
+        await _delete(session, _table(Membership), Membership.id == member.id)
+        if not await _count(session, Membership, Membership.person_id == member.person_id):
+            await _delete(session, _table(Person), Person.id == member.person_id)
+        await _forget_selections(session, student, course_id)
     await database.erased()
     logger.info("student_deleted", extra=vars(deleted))
     return deleted
@@ -110,9 +130,11 @@ async def _delete(session: AsyncSession, table: Table, condition: ColumnElement[
     await session.execute(delete(table).where(condition))
 
 
-async def _forget_selections(session: AsyncSession, student: str) -> None:
+async def _forget_selections(session: AsyncSession, student: str, course_id: str) -> None:
     """Remove the name from the filters that regrades keep."""
-    for regrade in await session.scalars(select(Regrade)):
+    # An admin's regrade of all courses may have meant this student, or another one of that name.
+    in_course = or_(Regrade.course_id == course_id, Regrade.course_id.is_(None))
+    for regrade in await session.scalars(select(Regrade).where(in_course)):
         asked = regrade.selection.get("filter") or {}
         if asked.get("student") == student:
             regrade.selection = {**regrade.selection, "filter": {**asked, "student": NOBODY}}

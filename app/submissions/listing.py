@@ -25,6 +25,7 @@ class Selection:
     Attributes:
         status: of the report that counts.
         since: submitted at this moment or later.
+        course: its id; None: of all courses that the viewer sees.
         held: waits for a teacher's decision, or does not.
     """
 
@@ -34,10 +35,12 @@ class Selection:
     status: str | None = None
     since: datetime | None = None
     held: bool | None = None
+    course: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions for a query that joins `Submission` with the report that counts."""
         given = [
+            (Submission.course_id, self.course),
             (Submission.student, self.student),
             (Submission.assignment_id, self.assignment),
             (Submission.job_status, self.job_status),

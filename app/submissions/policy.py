@@ -1,7 +1,8 @@
 """The rules on attempts and deadlines: which uploads are refused, and which attempt is the grade.
 
 A report's points do not depend on when the file came. The penalty for lateness, and the attempt that counts, are worked
-out from the current assignment file on each request. So a teacher can move a deadline without a regrade.
+out from the current rules on each request: those of the course, else those of the assignment file. So a teacher can
+move a deadline without a regrade.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.errors import AssignmentClosed, AttemptsUsedUp, AttemptTooSoon
+from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
 from grader import Assignment
 
 DAY = timedelta(days=1)
@@ -61,8 +62,11 @@ def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datet
     """Check that the student may hand in one more.
 
     Raises:
-        AssignmentClosed, AttemptsUsedUp, AttemptTooSoon
+        AssignmentNotOpen, AssignmentClosed, AttemptsUsedUp, AttemptTooSoon
     """
+    opens = assignment.deadline.opens
+    if opens is not None and now < opens:
+        raise AssignmentNotOpen(opens_at=opens.isoformat())
     closes = assignment.deadline.closes
     if closes is not None and now >= closes:
         raise AssignmentClosed(closed_at=closes.isoformat())

@@ -10,12 +10,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     ScalarSelect,
-    String,
     and_,
-    bindparam,
     case,
     func,
     select,
@@ -27,9 +24,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
 from app.access.tokens import Principal
+from app.courses import assignments, members
+from app.courses.assignments import Use
 from app.errors import SubmissionNotFound
-from app.storage.announcements import announce, announce_queued, is_postgresql
-from app.storage.models import Artefact, HoldDecision, JobStatus, StoredReport, Submission, utc_now
+from app.storage.announcements import announce, announce_queued
+from app.storage.models import (
+    Artefact,
+    CourseAssignment,
+    HoldDecision,
+    JobStatus,
+    StoredReport,
+    Submission,
+    utc_now,
+)
 from app.submissions.events import record
 from app.submissions.policy import Attempt
 
@@ -45,30 +52,54 @@ class QueueState:
     oldest_seconds: float
 
 
+async def take_turns(session: AsyncSession, submissions: Sequence[Submission]) -> dict[Use, CourseAssignment]:
+    """Give each new submission its member and its course assignment, and wait for the members' turns.
+
+    A student whom the course does not know becomes an unconfirmed member. Until the caller's transaction ends, no other
+    one adds an attempt of these members.
+
+    Returns:
+        The assignments that the courses use. A submission to another one is left as it is.
+    """
+    uses = await assignments.offer(session, {(each.course_id, each.assignment_id) for each in submissions})
+    placed = [each for each in submissions if (each.course_id, each.assignment_id) in uses]
+    enrolled = await members.enrol(session, {(each.course_id, each.student) for each in placed})
+    for each in placed:
+        each.course_assignment_id = uses[each.course_id, each.assignment_id].id
+        each.membership_id = enrolled[each.course_id, each.student].id
+    return uses
+
+
 async def add_submissions(session: AsyncSession, submissions: Sequence[Submission]) -> None:
     """Store attempts in their students' turns (`take_turns`), and queue them.
 
-    Attempts are numbered from 1 for each student and assignment.
+    Attempts are numbered from 1 for each member and course assignment.
     """
     is_queued = case((Submission.job_status == JobStatus.QUEUED, 1))
     found = await session.execute(
-        select(Submission.student, Submission.assignment_id, func.max(Submission.attempt), func.count(is_queued))
-        .where(Submission.student.in_({each.student for each in submissions}))
-        .group_by(Submission.student, Submission.assignment_id)
+        select(
+            Submission.membership_id,
+            Submission.course_assignment_id,
+            func.max(Submission.attempt),
+            func.count(is_queued),
+        )
+        .where(Submission.membership_id.in_({each.membership_id for each in submissions}))
+        .group_by(Submission.membership_id, Submission.course_assignment_id)
     )
     last_attempt: Counter[tuple[str, str]] = Counter()
     waiting: Counter[str] = Counter()
-    for student, assignment_id, attempt, queued in found:
-        last_attempt[student, assignment_id] = attempt
-        waiting[student] += queued
+    for member, use, attempt, queued in found:
+        last_attempt[member, use] = attempt
+        waiting[member] += queued
     last_arrival = await session.scalar(select(func.max(Submission.arrival))) or 0
     for submission in submissions:
-        last_attempt[submission.student, submission.assignment_id] += 1
+        member, use = submission.membership_id, submission.course_assignment_id
+        last_attempt[member, use] += 1
         last_arrival += 1
-        submission.attempt = last_attempt[submission.student, submission.assignment_id]
+        submission.attempt = last_attempt[member, use]
         submission.arrival = last_arrival
-        submission.priority = max(-waiting[submission.student], REGRADE_PRIORITY + 1)
-        waiting[submission.student] += 1
+        submission.priority = max(-waiting[member], REGRADE_PRIORITY + 1)
+        waiting[member] += 1
     session.add_all(submissions)
     await session.flush()
     for submission in submissions:
@@ -76,8 +107,8 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
     await announce_queued(session)
 
 
-async def attempts(session: AsyncSession, student: str, assignment_id: str) -> Sequence[Attempt]:
-    """List all attempts of a student at an assignment, from the first. A cancelled one never has points."""
+async def attempts(session: AsyncSession, membership_id: str, course_assignment_id: str) -> Sequence[Attempt]:
+    """List all attempts of a member at a course assignment, from the first. A cancelled one never has points."""
     rows = await session.execute(
         select(
             Submission.attempt,
@@ -88,25 +119,13 @@ async def attempts(session: AsyncSession, student: str, assignment_id: str) -> S
             is_withheld(),
         )
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(Submission.student == student, Submission.assignment_id == assignment_id)
+        .where(Submission.membership_id == membership_id, Submission.course_assignment_id == course_assignment_id)
         .order_by(Submission.attempt)
     )
     return [
         Attempt(number, created_at, points, max_points or 0.0, report_id is not None and points is None, withheld)
         for number, created_at, points, max_points, report_id, withheld in rows
     ]
-
-
-async def take_turns(session: AsyncSession, students: Sequence[str]) -> None:
-    """Wait until no other transaction adds attempts of these students. On SQLite all writers take turns anyway.
-
-    Args:
-        students: sorted, so that two transactions never wait for one another.
-    """
-    if is_postgresql(session):
-        student = func.unnest(bindparam("students", list(students), ARRAY(String))).column_valued("student")
-        key = func.hashtextextended(func.concat("student:", student), 0)
-        await session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
@@ -249,8 +268,9 @@ def is_withheld() -> ColumnElement[bool]:
 
 def visible_to(viewer: Principal) -> ColumnElement[bool]:
     """Return the condition on `Submission` that `viewer` may see it."""
+    in_scope = true() if viewer.course is None else Submission.course_id == viewer.course
     if viewer.sees_everything:
-        return true()
-    if viewer.student is not None:
-        return Submission.student == viewer.student
-    return Submission.submitted_by == viewer.token_id
+        return in_scope
+    if viewer.membership_id is not None:
+        return and_(in_scope, Submission.membership_id == viewer.membership_id)
+    return and_(in_scope, Submission.submitted_by == viewer.token_id)

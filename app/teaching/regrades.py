@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -49,20 +49,27 @@ async def begin(
     requested_by: str,
     meant: Sequence[str] | Selection,
     selection: dict[str, Any],
+    course: str | None = None,
     idempotency_key: str | None = None,
 ) -> Regrade:
     """Have submissions graded again, as part of the caller's transaction.
 
     Args:
+        course: the id of the only course whose submissions are meant; None: all courses.
         meant: the ids, or a filter.
         selection: the same in the words of the request.
     """
-    ids = _selected_ids(meant) if isinstance(meant, Selection) else meant
+    ids = (
+        _selected_ids(meant) if isinstance(meant, Selection) else select(Submission.id).where(Submission.id.in_(meant))
+    )
+    if course is not None:
+        ids = ids.where(Submission.course_id == course)
     return await add_regrade(
         session,
         requested_by=requested_by,
         selection=selection,
         submission_ids=ids,
+        course=course,
         idempotency_key=idempotency_key,
     )
 
@@ -72,7 +79,8 @@ async def add_regrade(
     *,
     requested_by: str,
     selection: dict[str, Any],
-    submission_ids: Sequence[str] | Select[str],
+    submission_ids: Select[str],
+    course: str | None = None,
     idempotency_key: str | None = None,
 ) -> Regrade:
     """Queue submissions to be graded again, behind all uploads; their reports stay.
@@ -80,7 +88,7 @@ async def add_regrade(
     Submissions without a report are left out: the current grader will grade them anyway. A submission that waits for an
     earlier regrade gets one new report for both.
     """
-    regrade = Regrade(requested_by=requested_by, selection=selection, idempotency_key=idempotency_key)
+    regrade = Regrade(requested_by=requested_by, course_id=course, selection=selection, idempotency_key=idempotency_key)
     session.add(regrade)
     await session.flush()
     report_id = counting_report_id()
@@ -89,6 +97,11 @@ async def add_regrade(
     )
     await session.execute(insert(RegradeItem).from_select(["regrade_id", "submission_id", "old_report_id"], graded))
     items = select(RegradeItem.submission_id).where(RegradeItem.regrade_id == regrade.id)
+    if course is None:
+        # One that an admin begins belongs to a course, too, if nobody else's submissions are in it.
+        found = select(Submission.course_id).where(Submission.id.in_(items)).distinct().limit(2)
+        courses = (await session.scalars(found)).all()
+        regrade.course_id = courses[0] if len(courses) == 1 else None
     queued = await session.scalars(
         update(Submission)
         .where(Submission.id.in_(items), Submission.job_status == JobStatus.DONE)
@@ -110,13 +123,19 @@ def _selected_ids(selection: Selection) -> Select[str]:
     )
 
 
-async def list_regrades(session: AsyncSession, *, limit: int, before: str | None = None) -> Sequence[RegradeProgress]:
-    """List the newest regrades with their progress."""
-    return await _progress(session, *([Regrade.id < before] if before else []), limit=limit)
+async def list_regrades(
+    session: AsyncSession, *, limit: int, before: str | None = None, course: str | None = None
+) -> Sequence[RegradeProgress]:
+    """List the newest regrades of a course, or of all, with their progress."""
+    return await _progress(session, _in(course), *([Regrade.id < before] if before else []), limit=limit)
 
 
-async def find_regrade(session: AsyncSession, regrade_id: str) -> RegradeProgress | None:
-    return next(iter(await _progress(session, Regrade.id == regrade_id, limit=1)), None)
+async def find_regrade(session: AsyncSession, regrade_id: str, course: str | None = None) -> RegradeProgress | None:
+    return next(iter(await _progress(session, _in(course), Regrade.id == regrade_id, limit=1)), None)
+
+
+def _in(course: str | None) -> ColumnElement[bool]:
+    return true() if course is None else Regrade.course_id == course
 
 
 async def list_items(

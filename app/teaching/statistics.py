@@ -59,23 +59,26 @@ class Statistics:
     misconceptions: list[Misconception]
 
 
-async def statistics_of(session: AsyncSession, assignment_id: str, since: datetime | None = None) -> Statistics:
+async def statistics_of(
+    session: AsyncSession, assignment_id: str, since: datetime | None = None, course: str | None = None
+) -> Statistics:
     """Count over all attempts with a report, by the report that counts.
 
     Args:
+        course: its id; None: all courses together.
         since: leave out earlier attempts.
     """
-    graded = _graded(assignment_id, since).subquery()
+    graded = _graded(assignment_id, since, course).subquery()
     statuses = await session.execute(select(graded.c.status, func.count()).group_by(graded.c.status))
-    scored = select(graded.c.student, graded.c.score).where(graded.c.score.is_not(None)).subquery()
-    best = select(func.max(scored.c.score).label("score")).group_by(scored.c.student).subquery()
+    scored = select(graded.c.member, graded.c.score).where(graded.c.score.is_not(None)).subquery()
+    best = select(func.max(scored.c.score).label("score")).group_by(scored.c.member).subquery()
     found, next_one = aliased(ReportDiagnosis), aliased(ReportDiagnosis)
     still_there = (next_one.report_id == graded.c.next_report_id) & (next_one.code == found.code)
     rows = await session.execute(
         select(
             found.code,
             func.count().label("attempts"),
-            func.count(distinct(graded.c.student)),
+            func.count(distinct(graded.c.member)),
             func.count(graded.c.next_report_id),
             func.count(case((graded.c.next_report_id.is_not(None) & next_one.code.is_(None), 1))),
         )
@@ -94,15 +97,19 @@ async def statistics_of(session: AsyncSession, assignment_id: str, since: dateti
     )
 
 
-def _graded(assignment_id: str, since: datetime | None) -> Select[str, int, int, str, float]:
+def _graded(assignment_id: str, since: datetime | None, course: str | None) -> Select[str, int, int, str, float]:
     """Select each attempt with its report, and with that of the same student's next attempt."""
     conditions = [Submission.assignment_id == assignment_id]
+    if course is not None:
+        conditions.append(Submission.course_id == course)
     if since is not None:
         conditions.append(Submission.created_at >= since)
-    next_report_id = func.lead(StoredReport.id).over(partition_by=Submission.student, order_by=Submission.attempt)
+    next_report_id = func.lead(StoredReport.id).over(
+        partition_by=(Submission.membership_id, Submission.course_assignment_id), order_by=Submission.attempt
+    )
     return (
         select(
-            Submission.student,
+            Submission.membership_id.label("member"),
             StoredReport.id.label("report_id"),
             next_report_id.label("next_report_id"),
             StoredReport.status,

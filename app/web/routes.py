@@ -15,6 +15,7 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app.access import tokens
 from app.access.tokens import Principal, hash_secret
+from app.courses.assignments import used_in
 from app.errors import ReportNotReady, SessionMissing, UploadRefused, answer_for
 from app.http.auth import (
     FORM_FIELD,
@@ -196,6 +197,8 @@ async def _upload_page(
     parts = services(request)
     async with parts.database.read() as session:
         recent = await list_submissions(session, viewer, Selection(), limit=RECENT)
+        points = await points_of(session, parts.assignments, recent)
+        used = await used_in(session, viewer.course_id, parts.assignments)
     answer = answer_for(refusal) if refusal else None
     remembered = request.cookies.get(KEY_COOKIE, "")
     form_key = remembered if ID.fullmatch(remembered) else new_id()
@@ -208,10 +211,10 @@ async def _upload_page(
         student=viewer.student or fields.get("student", ""),
         is_student=viewer.student is not None,
         chosen=fields.get("assignment", uploads.DEFAULT_ASSIGNMENT),
-        assignments=parts.assignments.values(),
+        assignments=[assignment for id, assignment in parts.assignments.items() if id in used],
         accepted=",".join(CODE_SUFFIXES),
         upload_bytes=parts.settings.upload_bytes,
-        recent=[(*row, points_of(parts.assignments, *row)) for row in recent],
+        recent=[(*row, each) for row, each in zip(recent, points, strict=True)],
     )
     response.set_cookie(KEY_COOKIE, form_key, httponly=True, samesite="lax", secure=is_secure(request))
     return response

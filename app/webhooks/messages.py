@@ -17,6 +17,7 @@ class _Part(BaseModel):
 
 class GradedSubmission(_Part):
     id: str
+    course: str = Field(description="the id of the course")
     student: str
     assignment: str
     attempt: int
@@ -70,6 +71,7 @@ def message_of(
         data=GradedData(
             submission=GradedSubmission(
                 id=submission.id,
+                course=submission.course_id,
                 student=submission.student,
                 assignment=submission.assignment_id,
                 attempt=submission.attempt,

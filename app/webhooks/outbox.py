@@ -20,7 +20,7 @@ from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal, is_valid
 from app.storage.announcements import is_postgresql
-from app.storage.models import Delivery, Role, StoredReport, Submission, Token, Webhook, utc_now
+from app.storage.models import DEFAULT_COURSE, Delivery, Role, StoredReport, Submission, Token, Webhook, utc_now
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
 GRADED, PING = "submission.graded", "ping"
@@ -43,9 +43,16 @@ def new_secret() -> str:
 
 
 async def add_webhook(
-    session: AsyncSession, *, url: str, created_by: str, idempotency_key: str | None = None
+    session: AsyncSession,
+    *,
+    url: str,
+    created_by: str,
+    course_id: str = DEFAULT_COURSE,
+    idempotency_key: str | None = None,
 ) -> Webhook:
-    webhook = Webhook(url=url, created_by=created_by, secret=new_secret(), idempotency_key=idempotency_key)
+    webhook = Webhook(
+        url=url, created_by=created_by, course_id=course_id, secret=new_secret(), idempotency_key=idempotency_key
+    )
     session.add(webhook)
     await session.flush()
     return webhook
@@ -78,13 +85,17 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
 
 
 async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
-    """Queue this report for every webhook whose token may read it, as part of the caller's transaction."""
+    """Queue this report for every webhook of its course whose token may read it, in the caller's transaction."""
     now = await _now(session)
-    sent_by = select(Submission.submitted_by).where(Submission.id == report.submission_id).scalar_subquery()
     webhooks = await session.scalars(
         select(Webhook.id)
         .join(Token, Token.id == Webhook.created_by)
-        .where(is_valid(now), or_(Token.role != Role.SUBMITTER, Token.id == sent_by))
+        .join(Submission, Submission.course_id == Webhook.course_id)
+        .where(
+            Submission.id == report.submission_id,
+            is_valid(now),
+            or_(Token.role != Role.SUBMITTER, Token.id == Submission.submitted_by),
+        )
     )
     session.add_all(
         Delivery(webhook_id=id, event=GRADED, report_id=report.id, waits_since=now, next_at=now) for id in webhooks
@@ -172,4 +183,5 @@ async def _now(session: AsyncSession) -> datetime:
 
 
 def _visible_to(viewer: Principal) -> ColumnElement[bool]:
-    return true() if viewer.role == Role.ADMIN else Webhook.created_by == viewer.token_id
+    in_scope = true() if viewer.course is None else Webhook.course_id == viewer.course
+    return in_scope if viewer.role == Role.ADMIN else and_(in_scope, Webhook.created_by == viewer.token_id)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic.json_schema import SkipJsonSchema
 
+from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.schemas.assignments import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
+from app.courses.assignments import used_in
 from app.errors import AssignmentNotFound, NotPermitted
-from app.http.auth import teacher
+from app.http.auth import Teacher, TokenHolder
 from app.http.parameters import Moment
 from app.http.texts import language_of, title_of
 from app.services import Services, services
@@ -25,18 +28,22 @@ router = APIRouter(prefix="/assignments", tags=["assignments"])
 
 
 @router.get("", summary="List the assignments")
-async def list_assignments(request: Request) -> AssignmentList:
+async def list_assignments(request: Request, viewer: TokenHolder) -> AssignmentList:
+    """List those that the course uses."""
     parts = services(request)
     language = language_of(request)
-    return AssignmentList(items=[_body(parts, assignment, language) for assignment in parts.assignments.values()])
+    used = await _used(parts, viewer)
+    return AssignmentList(
+        items=[_body(parts, assignment, language) for id, assignment in parts.assignments.items() if id in used]
+    )
 
 
 @router.get("/{assignment_id}", summary="Read one of them", responses=problem_answers(AssignmentNotFound))
-async def read_assignment(request: Request, assignment_id: AssignmentId) -> AssignmentDetail:
+async def read_assignment(request: Request, viewer: TokenHolder, assignment_id: AssignmentId) -> AssignmentDetail:
     """Read the task and its points. Of a hidden case only the category is shown."""
     parts = services(request)
     assignment = parts.assignments.get(assignment_id)
-    if assignment is None:
+    if assignment is None or assignment_id not in await _used(parts, viewer):
         raise AssignmentNotFound
     language = language_of(request)
     return AssignmentDetail(
@@ -65,11 +72,11 @@ async def read_assignment(request: Request, assignment_id: AssignmentId) -> Assi
 @router.get(
     "/{assignment_id}/statistics",
     summary="Statistics of an assignment",
-    dependencies=[Depends(teacher)],
     responses=problem_answers(NotPermitted, AssignmentNotFound),
 )
 async def read_statistics(
     request: Request,
+    viewer: Teacher,
     assignment_id: AssignmentId,
     since: Annotated[
         Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")
@@ -78,11 +85,19 @@ async def read_statistics(
     """Count scores by attempt and by student, and misconceptions by frequency, with how many were gone in the same
     student's next attempt."""
     parts = services(request)
-    if assignment_id not in parts.assignments:
+    if assignment_id not in await _used(parts, viewer):
         raise AssignmentNotFound
     async with parts.database.read() as session:
-        found = await statistics_of(session, assignment_id, since)
+        found = await statistics_of(session, assignment_id, since, viewer.course)
     return StatisticsBody.model_validate(asdict(found))
+
+
+async def _used(parts: Services, viewer: Principal) -> Collection[str]:
+    """Return the ids of the assignments that the viewer's course uses; an admin's without a course are all."""
+    if viewer.course is None:
+        return parts.assignments
+    async with parts.database.read() as session:
+        return await used_in(session, viewer.course, parts.assignments)
 
 
 def _body(parts: Services, assignment: Assignment, language: str) -> AssignmentBody:

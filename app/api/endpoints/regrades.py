@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from app.access.idempotency import made_before, make_once
+from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.regrades import (
@@ -62,32 +63,34 @@ async def create_regrade(
     """
     parts = services(request)
     selection = wanted.model_dump(mode="json", exclude_defaults=True)
+    asked = {"selection": selection} | ({"course_id": holder.course} if holder.names_course else {})
     regrade, _ = await make_once(
         parts.database,
-        lambda session: made_before(session, Regrade, holder.token_id, idempotency_key, selection=selection),
+        lambda session: made_before(session, Regrade, holder.token_id, idempotency_key, **asked),
         lambda session: regrades.begin(
             session,
             requested_by=holder.token_id,
             meant=wanted.meant,
             selection=selection,
+            course=holder.course,
             idempotency_key=idempotency_key,
         ),
     )
     parts.jobs.wake()
-    return _body(await _found(request, regrade.id))
+    return _body(await _found(request, regrade.id, holder))
 
 
 @router.get("", summary="List the regrades")
-async def list_regrades(request: Request, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
+async def list_regrades(request: Request, viewer: Teacher, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
     async with services(request).database.read() as session:
-        found = await regrades.list_regrades(session, limit=limit + 1, before=cursor)
+        found = await regrades.list_regrades(session, limit=limit + 1, before=cursor, course=viewer.course)
     shown, next_cursor = page_of(found, limit, lambda progress: progress.regrade.id)
     return RegradeList(items=list(map(_body, shown)), next_cursor=next_cursor)
 
 
 @router.get("/{regrade_id}", summary="Read the progress of a regrade", responses=problem_answers(RegradeNotFound))
-async def read_regrade(request: Request, regrade_id: RegradeId) -> RegradeBody:
-    return _body(await _found(request, regrade_id))
+async def read_regrade(request: Request, viewer: Teacher, regrade_id: RegradeId) -> RegradeBody:
+    return _body(await _found(request, regrade_id, viewer))
 
 
 @router.get(
@@ -97,12 +100,13 @@ async def read_regrade(request: Request, regrade_id: RegradeId) -> RegradeBody:
 )
 async def list_regrade_submissions(
     request: Request,
+    viewer: Teacher,
     regrade_id: RegradeId,
     changed: Annotated[bool, Query(description="only submissions whose points or verdict changed")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> RegradeItemList:
-    await _found(request, regrade_id)
+    await _found(request, regrade_id, viewer)
     async with services(request).database.read() as session:
         found = await regrades.list_items(session, regrade_id, only_changed=changed, limit=limit + 1, after=cursor)
     shown, next_cursor = page_of(found, limit, lambda item: item.submission.id)
@@ -125,9 +129,9 @@ async def list_regrade_submissions(
     )
 
 
-async def _found(request: Request, regrade_id: str) -> RegradeProgress:
+async def _found(request: Request, regrade_id: str, viewer: Principal) -> RegradeProgress:
     async with services(request).database.read() as session:
-        progress = await regrades.find_regrade(session, regrade_id)
+        progress = await regrades.find_regrade(session, regrade_id, viewer.course)
     if progress is None:
         raise RegradeNotFound
     return progress

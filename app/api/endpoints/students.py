@@ -20,13 +20,13 @@ router = APIRouter(prefix="/students", tags=["students"])
 @router.delete("", summary="Delete a student", responses=problem_answers(NotPermitted))
 async def delete_student(
     request: Request,
-    _admin: Admin,
+    holder: Admin,
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
-    """Delete everything that is kept about the student: files, reports, own tokens. This cannot be undone.
+    """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
 
     Asking again changes nothing. Earlier backups still hold the data.
     """
     parts = services(request)
-    deleted = await deletion.delete_student(parts.database, student)
+    deleted = await deletion.delete_student(parts.database, student, holder.course_id)
     return DeletedBody(**vars(deleted))

@@ -233,6 +233,7 @@ def facts(submission: Submission) -> dict[str, Any]:
     """Return the values of `SubmissionFacts`."""
     return {
         "id": submission.id,
+        "course": submission.course_id,
         "student": submission.student,
         "assignment": submission.assignment_id,
         "attempt": submission.attempt,

@@ -31,7 +31,8 @@ router = APIRouter(prefix="/tokens", tags=["tokens"])
 async def create_token(
     request: Request, maker: Teacher, wanted: TokenRequest, idempotency_key: IdempotencyKey = None
 ) -> NewTokenBody:
-    """Make a token. Only this answer holds it. A teacher makes tokens for submitters, an admin for all roles.
+    """Make a token of the course. Only this answer holds it. A teacher makes tokens for submitters, an admin for all
+    roles.
 
     With `student` it is the student's own: it hands in under this name, and sees this student's submissions. Give the
     student the `link`, which signs a browser in.
@@ -43,16 +44,17 @@ async def create_token(
     if wanted.role != Role.SUBMITTER and maker.role != Role.ADMIN:
         raise NotPermitted
     secret = tokens.new_token()
+    meant = {**wanted.model_dump(), "course_id": maker.course_id}
     parts = services(request)
     token, is_new = await make_once(
         parts.database,
-        lambda session: made_before(session, Token, maker.token_id, idempotency_key, **wanted.model_dump()),
+        lambda session: made_before(session, Token, maker.token_id, idempotency_key, **meant),
         lambda session: tokens.add_token(
             session,
             sha256=tokens.hash_secret(secret),
             created_by=maker.token_id,
             idempotency_key=idempotency_key,
-            **wanted.model_dump(),
+            **meant,
         ),
     )
     if not is_new:
@@ -92,6 +94,7 @@ def _body(token: Token) -> TokenBody:
         id=token.id,
         name=token.name,
         role=token.role,
+        course=token.course_id,
         student=token.student,
         created_at=token.created_at,
         expires_at=token.expires_at,

@@ -62,8 +62,8 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answ
 async def create_webhook(
     request: Request, holder: Holder, wanted: WebhookRequest, idempotency_key: IdempotencyKey = None
 ) -> NewWebhookBody:
-    """Register an address. Every report that this token may read is sent to it by POST, and sent again until the
-    address answers with 2xx. An answer 410 ends the webhook.
+    """Register an address. Every report of the course that this token may read is sent to it by POST, and sent again
+    until the address answers with 2xx. An answer 410 ends the webhook.
 
     The messages are described under `webhooks` in this document. They are signed as Standard Webhooks are: check
     `webhook-signature`, refuse an old `webhook-timestamp`, and ignore a `webhook-id` that you have had before.
@@ -71,18 +71,22 @@ async def create_webhook(
     With the header `Idempotency-Key` the same request sent again is answered with the same webhook.
     """
     parts = services(request)
+    meant = {"url": wanted.url, "course_id": holder.course_id}
     check_url(wanted.url, private=parts.settings.webhook_private_targets)
 
     async def make(session: AsyncSession) -> Webhook:
         if await outbox.count_webhooks(session, holder.token_id) >= MOST_WEBHOOKS:
             raise TooManyWebhooks(limit=MOST_WEBHOOKS)
         return await outbox.add_webhook(
-            session, url=wanted.url, created_by=holder.token_id, idempotency_key=idempotency_key
+            session,
+            **meant,
+            created_by=holder.token_id,
+            idempotency_key=idempotency_key,
         )
 
     webhook, _ = await make_once(
         parts.database,
-        lambda session: made_before(session, Webhook, holder.token_id, idempotency_key, url=wanted.url),
+        lambda session: made_before(session, Webhook, holder.token_id, idempotency_key, **meant),
         make,
     )
     return NewWebhookBody(**_body(webhook).model_dump(), secret=webhook.secret)
@@ -142,7 +146,7 @@ async def list_webhook_deliveries(
 
 
 def _body(webhook: Webhook) -> WebhookBody:
-    return WebhookBody(id=webhook.id, url=webhook.url, created_at=webhook.created_at)
+    return WebhookBody(id=webhook.id, course=webhook.course_id, url=webhook.url, created_at=webhook.created_at)
 
 
 def _delivery(delivery: Delivery) -> DeliveryBody:

@@ -6,7 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.storage.models import DEFAULT_COURSE
+
 EXAMPLE_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
+EXAMPLE_COURSE = DEFAULT_COURSE
 
 Schema = dict[str, Any]
 

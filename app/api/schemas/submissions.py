@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request
 from app.storage.models import HoldDecision, JobStatus
 from grader import Status
 
@@ -53,7 +53,8 @@ class SubmissionFacts(Body):
     """One attempt, as far as it is known before it is graded."""
 
     id: str = Field(examples=[EXAMPLE_ID])
-    student: str = Field(examples=["ivanov"])
+    course: str = Field(description="the id of the course", examples=[EXAMPLE_COURSE])
+    student: str = Field(description="the student's id in the course's grade book", examples=["ivanov"])
     assignment: str = Field(examples=["lstm-layer"])
     attempt: int = Field(description="number of this student's attempt at this assignment, from 1", examples=[1])
     filename: str = Field(examples=["LSTM.ipynb"])

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from app.access.tokens import OWNER
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request, both, given, not_
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request, both, given, not_
 from app.http.parameters import NO_NAME, Moment, Name
 from app.storage.models import Role
 
@@ -23,7 +23,7 @@ class TokenRequest(Request):
         examples=["Moodle"],
         json_schema_extra={"not": {"anyOf": [*NO_NAME["anyOf"], {"const": OWNER}]}},
     )
-    role: Role = Field(Role.SUBMITTER, description="`submitter` sees its own submissions, `teacher` all")
+    role: Role = Field(Role.SUBMITTER, description="`submitter` sees its own submissions, `teacher` all of the course")
     student: Name | None = Field(None, description="makes it this student's own", examples=["ivanov"])
     expires_at: Moment | None = Field(None, description="null: never", examples=["2030-02-01T00:00:00Z"])
 
@@ -45,6 +45,9 @@ class TokenBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     name: str
     role: Role
+    course: str = Field(
+        description="the id of the course it acts in; an admin's acts in all", examples=[EXAMPLE_COURSE]
+    )
     student: str | None
     created_at: datetime
     expires_at: datetime | None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request
 
 
 class WebhookRequest(Request):
@@ -20,6 +20,7 @@ class WebhookRequest(Request):
 
 class WebhookBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
+    course: str = Field(description="the id of the course whose reports it is sent", examples=[EXAMPLE_COURSE])
     url: str
     created_at: datetime
 

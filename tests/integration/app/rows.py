@@ -13,7 +13,7 @@ from app.access.tokens import Principal
 from app.queue import claims
 from app.queue.claims import Claim
 from app.storage.database import Database
-from app.storage.models import JobStatus, Submission
+from app.storage.models import DEFAULT_COURSE, JobStatus, Submission
 from app.submissions import repository
 from grader import Report
 from grader.report.model import AssignmentRef, Receipt, Status, SubmissionRef
@@ -47,8 +47,8 @@ async def add(database: Database, by: Principal, student: str = "ivanov") -> Sub
 
 
 async def add_in(session: AsyncSession, by: Principal, student: str) -> Submission:
-    await repository.take_turns(session, [student])
     submission = Submission(
+        course_id=DEFAULT_COURSE,
         student=student,
         assignment_id="lstm-layer",
         filename="LSTM.py",
@@ -56,6 +56,7 @@ async def add_in(session: AsyncSession, by: Principal, student: str) -> Submissi
         sha256=hashlib.sha256(CONTENT).hexdigest(),
         submitted_by=by.token_id,
     )
+    await repository.take_turns(session, [submission])
     await repository.add_submissions(session, [submission])
     return submission
 

@@ -20,12 +20,23 @@ from sqlalchemy.schema import CreateIndex
 from app.access import tokens
 from app.access.limits import too_many_uploads
 from app.access.tokens import Principal
+from app.courses import assignments, members
 from app.errors import AttemptsUsedUp, TooManyRequests
 from app.queue import claims
 from app.queue.claims import Overtaken
 from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
-from app.storage.models import Base, JobStatus, RegradeItem, Role, StoredReport, Submission, Token, utc_now
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Base,
+    JobStatus,
+    RegradeItem,
+    Role,
+    StoredReport,
+    Submission,
+    Token,
+    utc_now,
+)
 from app.submissions import repository
 from app.submissions.listing import Selection, list_submissions
 from app.submissions.policy import check_attempt
@@ -39,6 +50,13 @@ from tests.waiting import until
 pytestmark = pytest.mark.anyio
 
 sqlite_only = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+async def place(session: AsyncSession, student: str = "ivanov") -> tuple[str, str]:
+    """Return the ids of a student's membership and course assignment, in the student's turn."""
+    member = (await members.enrol(session, [(DEFAULT_COURSE, student)]))[DEFAULT_COURSE, student]
+    use = (await assignments.offer(session, [(DEFAULT_COURSE, "lstm-layer")]))[DEFAULT_COURSE, "lstm-layer"]
+    return member.id, use.id
 
 
 # The tables
@@ -202,7 +220,7 @@ async def refused_of_ten(
 
     async def hand_in() -> None:
         async with database.write() as session:
-            await repository.take_turns(session, ["ivanov"])
+            await place(session)
             await check(session)
             await asyncio.sleep(0.01)  # Sleeps: the others come between the check and the row.
             await add_in(session, owner, "ivanov")
@@ -218,17 +236,20 @@ async def test_attempts_beyond_the_limit_are_refused_even_at_the_same_time(
     limited = plain.model_copy(update={"attempts": Attempts(limit=3)})
 
     async def check(session: AsyncSession) -> None:
-        check_attempt(limited, await repository.attempts(session, "ivanov", limited.id), utc_now())
+        check_attempt(limited, await repository.attempts(session, *await place(session)), utc_now())
 
     refused = await refused_of_ten(database, owner, check)
     assert [type(each) for each in refused] == [AttemptsUsedUp] * 7
-    async with database.read() as session:
-        assert [each.number for each in await repository.attempts(session, "ivanov", limited.id)] == [1, 2, 3]
+    async with database.write() as session:
+        assert [each.number for each in await repository.attempts(session, *await place(session))] == [1, 2, 3]
 
 
 async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        ivanov, petrov = [(await place(session, student))[0] for student in ("ivanov", "petrov")]
+
     async def check(session: AsyncSession) -> None:
-        for refused in (await too_many_uploads(session, ["ivanov", "petrov"], 3)).values():
+        for refused in (await too_many_uploads(session, [ivanov, petrov], 3)).values():
             raise refused
 
     async def made_earlier(seconds: float) -> None:
@@ -239,7 +260,7 @@ async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database
     refused = await refused_of_ten(database, owner, check)
     assert [type(each) for each in refused] == [TooManyRequests] * 7
     async with database.read() as session:
-        assert list(await too_many_uploads(session, ["ivanov", "petrov"], 1)) == ["ivanov"]
+        assert list(await too_many_uploads(session, [ivanov, petrov], 1)) == [ivanov]
     # What it says about when to come again is true, to the second.
     await made_earlier(30)
     with pytest.raises(TooManyRequests) as caught:

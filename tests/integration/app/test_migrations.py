@@ -15,7 +15,18 @@ from sqlalchemy import Connection, DateTime, MetaData, insert, select, text, upd
 from app.errors import DatabaseOutdated
 from app.storage import revisions
 from app.storage.database import Database
-from app.storage.models import Base, Submission
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Base,
+    Course,
+    CourseAssignment,
+    MemberRole,
+    Membership,
+    Regrade,
+    Submission,
+    Token,
+    Webhook,
+)
 from tests.integration.app.rows import url_of
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +91,37 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "0006": {"artefacts": {"report_id": 1, "name": "a.safetensors", "content": bytes(range(256))}},
     "0007": {"workers": {"id": "w1", "seen_at": NOW}},
+    "0011": {
+        "courses": {"id": "c1", "title": "Сети", "language": "ru", "time_zone": "Europe/Moscow", "created_at": NOW},
+        "people": {"id": "p1", "name": "Иван", "email": "ivan@example.org", "created_at": NOW},
+        "memberships": {
+            "id": "m1",
+            "course_id": "c1",
+            "person_id": "p1",
+            "role": "student",
+            "external_id": "ivanov",
+            "group_name": "БПМИ",
+            "created_at": NOW,
+        },
+        "course_assignments": {
+            "id": "ca1",
+            "course_id": "c1",
+            "assignment_id": "lstm-layer",
+            "rules": {"limit": 3},
+            "created_at": NOW,
+        },
+        "changes": {
+            "id": 1,
+            "course_id": "c1",
+            "membership_id": "m1",
+            "created_at": NOW,
+            "made_by": "owner",
+            "subject": "member",
+            "subject_id": "m1",
+            "before": {},
+            "after": {"group": "БПМИ"},
+        },
+    },
 }
 
 
@@ -108,9 +150,16 @@ def fill(connection: Connection, revision: str) -> None:
 
 
 async def filled(database: Database, revision: str) -> None:
-    for each in REVISIONS[: REVISIONS.index(revision) + 1]:
-        async with database._writing.begin() as connection:
-            await connection.run_sync(fill, each)
+    async with database._writing.connect() as connection:
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert raw is not None
+        if database.is_sqlite:  # As `Database.upgrade` does it, for migrations that replace tables.
+            await raw.execute("PRAGMA foreign_keys = OFF")
+        for each in REVISIONS[: REVISIONS.index(revision) + 1]:
+            async with connection.begin():
+                await connection.run_sync(fill, each)
+        if database.is_sqlite:
+            await raw.execute("PRAGMA foreign_keys = ON")
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -138,6 +187,65 @@ async def test_diagnoses_are_copied_out_of_the_reports_there_are(database: Datab
     async with database.read() as session:
         rows = (await session.execute(select(Base.metadata.tables["report_diagnoses"]))).all()
     assert sorted(rows) == [(1, "bias_missing"), (1, "scaled")]
+
+
+async def test_all_from_before_courses_goes_into_the_default_course(database: Database) -> None:
+    await filled(database, "0010")
+    async with database.write() as session:
+        known = MetaData()
+        await (await session.connection()).run_sync(known.reflect)
+        submissions, tokens = known.tables["submissions"], known.tables["tokens"]
+        first = (await session.execute(select(submissions))).mappings().one()
+        for id, student, assignment, attempt in (
+            ("s2", "Иванов", "lstm-layer", 2),
+            ("s3", "Иванов", "lstm-notebook", 1),
+            ("s4", "petrov", "lstm-layer", 1),
+        ):
+            row = {"id": id, "student": student, "assignment_id": assignment, "attempt": attempt}
+            await session.execute(insert(submissions).values({**first, **row}))
+        token = (await session.execute(select(tokens))).mappings().one()
+        own = {"id": "t2", "role": "submitter", "student": "Сидоров", "sha256": "d" * 64}
+        await session.execute(insert(tokens).values({**token, **own}))
+    await database.upgrade()
+    async with database.read() as session:
+        members = {member.id: member for member in await session.scalars(select(Membership))}
+        assert sorted(str(each.external_id) for each in members.values()) == ["petrov", "Иванов", "Сидоров"]
+        assert len({each.person_id for each in members.values()}) == 3
+        assert {(each.role, each.confirmed_at, each.removed_at) for each in members.values()} == {
+            (MemberRole.STUDENT, None, None)
+        }
+        used = {each.id: each for each in await session.scalars(select(CourseAssignment))}
+        assert sorted(each.assignment_id for each in used.values()) == ["lstm-layer", "lstm-notebook"]
+        assert {repr(each.rules) for each in used.values()} == {"{}"}
+        for submission in await session.scalars(select(Submission)):
+            assert submission.course_id == DEFAULT_COURSE
+            assert members[submission.membership_id].external_id == submission.student
+            assert used[submission.course_assignment_id].assignment_id == submission.assignment_id
+        for table in (Token, Webhook, Regrade):
+            assert set(await session.scalars(select(table.course_id))) == {DEFAULT_COURSE}
+        own_token = await session.get_one(Token, "t2")
+        assert own_token.membership_id is not None
+        assert members[own_token.membership_id].external_id == "Сидоров"
+        course = await session.get_one(Course, DEFAULT_COURSE)
+        assert (course.title, course.archived_at) == ("Default", None)
+
+
+async def test_tables_of_every_database_are_those_of_the_models(database: Database) -> None:
+    await database.upgrade()
+    async with database.read() as session:
+        known = MetaData()
+        await (await session.connection()).run_sync(known.reflect)
+    for name, table in Base.metadata.tables.items():
+        made = known.tables[name]
+        assert {(each.name, each.nullable) for each in made.columns} == {
+            (each.name, each.nullable) for each in table.columns
+        }, name
+        assert {each.name for each in made.indexes if not str(each.name).startswith("uq_")} == {
+            each.name for each in table.indexes
+        }, name
+        assert {(each.parent.name, each.target_fullname) for each in made.foreign_keys} == {
+            (each.parent.name, each.target_fullname) for each in table.foreign_keys
+        }, name
 
 
 def test_every_table_has_a_row_in_these_tests() -> None:

@@ -23,7 +23,7 @@ from app.server import answering
 from app.services import Operations
 from app.settings import Settings
 from app.storage.database import CONNECTIONS, Database
-from app.storage.models import Artefact, JobStatus, Submission, utc_now
+from app.storage.models import DEFAULT_COURSE, Artefact, JobStatus, Submission, utc_now
 from app.submissions import deletion, repository
 from app.submissions.listing import Selection, list_submissions
 from app.teaching import regrades
@@ -160,6 +160,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
     await graded(database, owner, "graded")
     async with database.write() as session:
         waiting = Submission(
+            course_id=DEFAULT_COURSE,
             student="waits",
             assignment_id="lstm-layer",
             filename="LSTM.py",
@@ -167,6 +168,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
             sha256="0",
             submitted_by=owner.token_id,
         )
+        await repository.take_turns(session, [waiting])
         await repository.add_submissions(session, [waiting])
     url = postgresql.new_database()
     postgresql.restore(postgresql.dump(database.conninfo), url)

@@ -131,9 +131,10 @@ class Service:
             assert (await browser.post("/enter", data={"token": token})).status_code == 303
             yield browser
 
-    async def add_token(self, token: str, role: Role = Role.SUBMITTER, **values: object) -> Token:
+    async def add_token(self, token: str, role: Role = Role.SUBMITTER, **values: Any) -> Token:
+        made_with = {name: values.pop(name) for name in ("student", "course_id") if name in values}
         async with self.services.database.write() as session:
-            added = await tokens.add_token(session, name="test", role=role, sha256=hash_secret(token))
+            added = await tokens.add_token(session, name="test", role=role, sha256=hash_secret(token), **made_with)
             for name, value in values.items():
                 setattr(added, name, value)
         return added

@@ -420,7 +420,9 @@ async def test_document_names_the_scheme_the_assignments_and_every_refusal(servi
     }
     refusals = [answer for cls, answer in ANSWERS.items() if "Upload" in str(cls.__mro__) and not cls.__subclasses__()]
     assert {TYPE_PREFIX + answer.slug for answer in refusals if answer} <= documented
-    assert {"200", "202", "400", "401", "403", "408", "413", "415", "422", "429", "503"} == set(operation["responses"])
+    assert {"200", "202", "400", "401", "403", "404", "408", "413", "415", "422", "429", "503"} == set(
+        operation["responses"]
+    )
     assert "HTTPValidationError" not in str(document)
 
 

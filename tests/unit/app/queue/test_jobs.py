@@ -12,7 +12,7 @@ from app.access.tokens import Principal
 from app.errors import DataDirInUse
 from app.queue import MAX_CLAIMS, MAX_TRIES, locked
 from app.settings import Settings
-from app.storage.models import JobStatus, StoredReport, Submission
+from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission
 from app.submissions import repository
 from app.submissions.uploads import Upload
 from grader import Report, Status
@@ -81,6 +81,7 @@ async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
     async with service.services.database.write() as session:
         token = await tokens.set_owner_token(session, "0" * 64)
         submission = Submission(
+            course_id=DEFAULT_COURSE,
             student="ivanov",
             assignment_id="removed",
             filename="LSTM.py",
@@ -88,6 +89,7 @@ async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
             sha256="c" * 64,
             submitted_by=token.id,
         )
+        await repository.take_turns(session, [submission])
         await repository.add_submissions(session, [submission])
     service.services.jobs.wake()
     _, _, report = await done(service, submission.id)

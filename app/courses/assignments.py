@@ -1,0 +1,93 @@
+"""Assignments as a course uses them: which files, and the dates and rules that differ from the file.
+
+What a course leaves out is as in the file, on each request: a teacher who moves a deadline there moves it in every
+course that sets none of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import DEFAULT_COURSE, CourseAssignment
+from app.storage.turns import take_turns
+from grader import Assignment
+from grader.assignment import AssignmentModel, Attempts, Deadline
+
+#: A course's id, and the id of an assignment file.
+Use = tuple[str, str]
+
+
+class Rules(AssignmentModel):
+    """The dates and rules that a course sets. One that is not given is as in the file; null there means none."""
+
+    opens: AwareDatetime | None = Field(None, description="before that nothing is accepted")
+    due: AwareDatetime | None = Field(None, description="later attempts are late")
+    closes: AwareDatetime | None = Field(None, description="from here on nothing is accepted")
+    late_percent_per_day: float = Field(
+        0.0, ge=0, le=100, description="of its points that a late attempt loses for each day begun"
+    )
+    late_percent_max: float = Field(100.0, ge=0, le=100, description="the most that lateness costs")
+    limit: int | None = Field(None, ge=1, le=1000, description="most attempts")
+    cooldown_seconds: int = Field(0, ge=0, le=30 * 86400, description="from one attempt to the next")
+    counts: Literal["best", "last"] = Field("best", description="which attempt is the grade")
+
+    def applied_to(self, assignment: Assignment) -> Assignment:
+        """Return the assignment with these dates and rules.
+
+        Unchecked: a date that moved in the file since may lie on the wrong side of one of these, and that stops nobody.
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        changed = {
+            "deadline": assignment.deadline.model_copy(update=_of(Deadline, given)),
+            "attempts": assignment.attempts.model_copy(update=_of(Attempts, given)),
+        }
+        return assignment.model_copy(update=changed)
+
+
+def _of(model: type[Deadline | Attempts], given: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in given.items() if name in model.model_fields}
+
+
+def in_course(assignments: Mapping[str, Assignment], use: CourseAssignment) -> Assignment | None:
+    """Return the assignment with the dates and rules of the course; None: its file is gone."""
+    assignment = assignments.get(use.assignment_id)
+    return assignment and Rules.model_validate(use.rules).applied_to(assignment)
+
+
+async def offer(session: AsyncSession, uses: Collection[Use]) -> dict[Use, CourseAssignment]:
+    """Find the rows of these assignments in these courses; one that its course does not use is missing.
+
+    The default course uses every file, so there a missing row is added.
+    """
+    found = await find(session, uses)
+    missing = sorted({use for use in uses if use not in found and use[0] == DEFAULT_COURSE})
+    if missing:
+        await take_turns(session, [f"assignment:{assignment_id}" for _, assignment_id in missing])
+        found |= await find(session, missing)  # Another transaction may have had its turn before.
+        for course_id, assignment_id in missing:
+            if (course_id, assignment_id) not in found:
+                use = CourseAssignment(course_id=course_id, assignment_id=assignment_id, rules={})
+                session.add(use)
+                found[course_id, assignment_id] = use
+        await session.flush()
+    return found
+
+
+async def find(session: AsyncSession, uses: Collection[Use]) -> dict[Use, CourseAssignment]:
+    """Find the rows of these assignments in these courses."""
+    ids = tuple_(CourseAssignment.course_id, CourseAssignment.assignment_id)
+    rows = await session.scalars(select(CourseAssignment).where(ids.in_(uses)))
+    return {(use.course_id, use.assignment_id): use for use in rows}
+
+
+async def used_in(session: AsyncSession, course_id: str, assignments: Mapping[str, Assignment]) -> list[str]:
+    """List the ids of the assignments that a course uses, as far as their files are there."""
+    if course_id == DEFAULT_COURSE:
+        return sorted(assignments)
+    ids = await session.scalars(select(CourseAssignment.assignment_id).where(CourseAssignment.course_id == course_id))
+    return sorted(set(ids) & set(assignments))

@@ -1,0 +1,57 @@
+"""Members of courses: found by the id in the grade book, and added."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage import turns
+from app.storage.models import MemberRole, Membership, Person, new_id
+
+#: A course's id, and an external id in it.
+Student = tuple[str, str]
+
+
+async def enrol(session: AsyncSession, students: Collection[Student]) -> dict[Student, Membership]:
+    """Find these members, and add those that are missing, unconfirmed, as students.
+
+    It takes their turns: until the caller's transaction ends, no other one adds the same members, or attempts of
+    theirs.
+    """
+    await take_turns(session, students)
+    found = await find(session, students)
+    for course_id, external_id in sorted(set(students) - set(found)):
+        found[course_id, external_id] = add(session, course_id, external_id=external_id)
+    await session.flush()
+    return found
+
+
+async def take_turns(session: AsyncSession, students: Collection[Student]) -> None:
+    """Wait until no other transaction changes these students, or adds an attempt of theirs."""
+    await turns.take_turns(session, [f"student:{course_id}:{external_id}" for course_id, external_id in students])
+
+
+def add(
+    session: AsyncSession,
+    course_id: str,
+    *,
+    external_id: str | None,
+    role: MemberRole = MemberRole.STUDENT,
+    name: str | None = None,
+) -> Membership:
+    """Add a person and their membership to this transaction."""
+    member = Membership(id=new_id(), course_id=course_id, person=Person(name=name), role=role, external_id=external_id)
+    session.add(member)
+    return member
+
+
+async def find(session: AsyncSession, students: Collection[Student]) -> dict[Student, Membership]:
+    """Find members by course and external id, removed ones too."""
+    members = await session.scalars(select(Membership).where(_are(students)))
+    return {(member.course_id, member.external_id or ""): member for member in members}
+
+
+def _are(students: Collection[Student]) -> ColumnElement[bool]:
+    return tuple_(Membership.course_id, Membership.external_id).in_(students)

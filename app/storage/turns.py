@@ -1,0 +1,20 @@
+"""Turns: of several transactions that take the same turn, one goes on and the others wait until it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ARRAY, String, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.announcements import is_postgresql
+
+
+async def take_turns(session: AsyncSession, names: Collection[str]) -> None:
+    """Wait until no other transaction has one of these turns. On SQLite all writers take turns anyway.
+
+    They are taken in the order of their names, so that two transactions never wait for one another.
+    """
+    if is_postgresql(session):
+        name = func.unnest(bindparam("names", sorted(set(names)), ARRAY(String))).column_valued("name")
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))

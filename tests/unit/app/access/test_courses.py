@@ -1,0 +1,257 @@
+"""Two courses side by side, the same student's name in both: nobody of one sees or changes anything of the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from app.courses import assignments, changes, members
+from app.courses.assignments import Rules, in_course
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Change,
+    Course,
+    CourseAssignment,
+    Membership,
+    Person,
+    Role,
+    Submission,
+    Token,
+    new_id,
+    utc_now,
+)
+from grader import load_assignments
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+SUBMISSIONS = "/api/v1/submissions"
+OTHER = new_id()
+
+
+@pytest.fixture
+async def two(service: Service) -> AsyncIterator[Service]:
+    """The default course, and another one that uses one assignment."""
+    async with service.services.database.write() as session:
+        session.add(Course(id=OTHER, title="Сети", language="ru", time_zone="Europe/Moscow"))
+        await session.flush()
+        session.add(CourseAssignment(course_id=OTHER, assignment_id="lstm-layer", rules={}))
+    for course, name in ((DEFAULT_COURSE, "here"), (OTHER, "there")):
+        await service.add_token(f"script-{name}", course_id=course)
+        await service.add_token(f"teacher-{name}", Role.TEACHER, course_id=course)
+        await service.add_token(f"ivanov-{name}", student="ivanov", course_id=course)
+    return service
+
+
+async def submit(service: Service, token: str, student: str = "ivanov", **params: Any) -> httpx.Response:
+    async with service.client(token) as client:
+        return await client.post(
+            SUBMISSIONS,
+            params={"wait": 20, **params},
+            files={"file": ("LSTM.py", b"class LSTM: ...")},
+            data={"student": student, "assignment": params.pop("assignment", "lstm-layer")},
+        )
+
+
+async def get(service: Service, token: str, path: str, **params: Any) -> httpx.Response:
+    async with service.client(token) as client:
+        return await client.get(path, params=params)
+
+
+async def set_rules(service: Service, **rules: Any) -> None:
+    async with service.services.database.write() as session:
+        use = (await assignments.find(session, [(OTHER, "lstm-layer")]))[OTHER, "lstm-layer"]
+        use.rules = Rules(**rules).model_dump(mode="json", exclude_unset=True)
+
+
+async def test_attempts_of_the_same_name_are_counted_in_each_course(two: Service) -> None:
+    answers = [await submit(two, token) for token in ("script-here", "script-there", "script-there")]
+    assert [(each.json()["course"], each.json()["attempt"]) for each in answers] == [
+        (DEFAULT_COURSE, 1),
+        (OTHER, 1),
+        (OTHER, 2),
+    ]
+    async with two.services.database.read() as session:
+        found = (await session.scalars(select(Membership).where(Membership.external_id == "ivanov"))).all()
+    assert {member.course_id for member in found} == {DEFAULT_COURSE, OTHER}
+    assert len({member.person_id for member in found}) == 2
+    assert {member.confirmed_at for member in found} == {None}
+
+
+async def test_turns_are_those_of_a_course(two: Service, grader: FakeGrader) -> None:
+    """A student who hands in for one course does not wait for a namesake in another."""
+    grader.released.clear()
+    await submit(two, "script-here", wait=0)
+    await submit(two, "script-there", wait=0)
+    await until(lambda: len(grader.began) == 2)
+    grader.released.set()
+
+
+@pytest.mark.parametrize("token", ["script-there", "teacher-there", "ivanov-there"])
+async def test_nobody_reads_or_changes_a_submission_of_another_course(two: Service, token: str) -> None:
+    theirs = (await submit(two, "script-here")).json()
+    here = theirs["links"]["self"]
+    async with two.client(token) as client:
+        for path in ("", "/report", "/reports", "/file", "/events", "/reports/1"):
+            assert (await client.get(f"{here}{path}")).status_code == 404, path
+        assert (await client.post(f"{here}/cancel")).status_code == 404
+        decision = await client.post(f"{here}/decision", json={"decision": "rejected", "reason": "x"})
+        assert decision.status_code == (404 if token == "teacher-there" else 403)
+        assert (await client.get(SUBMISSIONS)).json()["items"] == []
+        # Naming the course does not help.
+        assert (await client.get(here, params={"course": DEFAULT_COURSE})).status_code == 404
+        named = await client.get(SUBMISSIONS, params={"course": DEFAULT_COURSE})
+        assert named.json()["type"].endswith(":course-not-found")
+
+
+async def test_statistics_and_regrades_are_those_of_a_course(two: Service) -> None:
+    ours = (await submit(two, "script-there")).json()["id"]
+    theirs = (await submit(two, "script-here")).json()["id"]
+    statistics = (await get(two, "teacher-there", "/api/v1/assignments/lstm-layer/statistics")).json()
+    assert statistics["students"]["count"] == 1
+    everybody = (await get(two, OWNER_TOKEN, "/api/v1/assignments/lstm-layer/statistics")).json()
+    assert everybody["students"]["count"] == 2
+    for wanted in ({"all": True}, {"submissions": [ours, theirs]}, {"filter": {"student": "ivanov"}}):
+        async with two.client("teacher-there") as client:
+            begun = (await client.post("/api/v1/regrades", json=wanted)).json()
+        assert begun["total"] == 1, wanted
+        assert (await get(two, "teacher-here", begun["link"])).status_code == 404
+        assert (await get(two, "teacher-here", f"{begun['link']}/submissions")).status_code == 404
+        await until_graded(two, ours)
+    assert (await get(two, "teacher-here", "/api/v1/regrades")).json()["items"] == []
+    assert len((await get(two, "teacher-there", "/api/v1/regrades")).json()["items"]) == 3
+
+
+async def until_graded(service: Service, submission_id: str) -> None:
+    assert (await get(service, OWNER_TOKEN, f"{SUBMISSIONS}/{submission_id}", wait=20)).json()["job_status"] == "done"
+
+
+async def test_tokens_are_managed_in_their_course_and_made_for_it(two: Service) -> None:
+    async with two.client("teacher-there") as client:
+        made = (await client.post("/api/v1/tokens", json={"name": "LMS", "student": "petrov"})).json()
+        assert made["course"] == OTHER
+        listed = (await client.get("/api/v1/tokens")).json()["items"]
+        assert {each["course"] for each in listed} == {OTHER}
+    async with two.services.database.read() as session:
+        foreign = await session.scalar(
+            select(Token.id).where(Token.course_id == DEFAULT_COURSE, Token.student == "ivanov")
+        )
+        member = (await members.find(session, [(OTHER, "petrov")]))[OTHER, "petrov"]
+        token = await session.get_one(Token, made["id"])
+    assert token.membership_id == member.id
+    async with two.client("teacher-there") as client:
+        assert (await client.delete(f"/api/v1/tokens/{foreign}")).status_code == 404
+    assert (await submit(two, made["token"], "petrov")).json()["course"] == OTHER
+
+
+async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:
+    made = {}
+    for token in ("teacher-here", "teacher-there"):
+        async with two.client(token) as client:
+            made[token] = (await client.post("/api/v1/webhooks", json={"url": "https://lms.example.org/"})).json()
+    await submit(two, "script-there")
+    for token, expected in (("teacher-here", 0), ("teacher-there", 1)):
+        sent = await get(two, token, f"/api/v1/webhooks/{made[token]['id']}/deliveries")
+        assert len(sent.json()["items"]) == expected
+    assert (
+        await get(two, "teacher-here", f"/api/v1/webhooks/{made['teacher-there']['id']}/deliveries")
+    ).status_code == 404
+
+
+async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two: Service) -> None:
+    await submit(two, "script-here")
+    assert (await submit(two, OWNER_TOKEN, course=OTHER)).json()["course"] == OTHER
+    assert (await submit(two, OWNER_TOKEN)).json()["course"] == DEFAULT_COURSE
+    for params, expected in (({}, 3), ({"course": OTHER}, 1), ({"course": DEFAULT_COURSE}, 2)):
+        assert len((await get(two, OWNER_TOKEN, SUBMISSIONS, **params)).json()["items"]) == expected
+    for nonsense in (new_id(), "x", "\x00"):
+        answer = await get(two, OWNER_TOKEN, SUBMISSIONS, course=nonsense)
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (404, "course-not-found")
+
+
+async def test_course_takes_only_the_assignments_that_it_uses(two: Service) -> None:
+    refused = await submit(two, "script-there", assignment="lstm-notebook")
+    assert refused.status_code == 422
+    assert refused.json()["known"] == ["lstm-layer"]
+    assert (await submit(two, "script-here", assignment="lstm-notebook")).status_code == 200
+    listed = (await get(two, "teacher-there", "/api/v1/assignments")).json()["items"]
+    assert [each["id"] for each in listed] == ["lstm-layer"]
+    for path in ("lstm-notebook", "lstm-notebook/statistics"):
+        assert (await get(two, "teacher-there", f"/api/v1/assignments/{path}")).status_code == 404
+    async with two.services.database.read() as session:
+        count = select(func.count()).select_from(Submission).where(Submission.course_id == OTHER)
+        assert await session.scalar(count) == 0
+
+
+async def test_dates_and_attempts_of_a_course_bind_it_alone(two: Service) -> None:
+    now = utc_now()
+    for rules, slug in (
+        ({"opens": now + timedelta(hours=1)}, "assignment-not-open"),
+        ({"closes": now - timedelta(seconds=1)}, "assignment-closed"),
+        ({"closes": None}, None),
+        ({"limit": 1}, "attempts-used-up"),
+        ({"cooldown_seconds": 600}, "attempt-too-soon"),
+    ):
+        await set_rules(two, **rules)
+        answer = await submit(two, "script-there")
+        assert answer.json().get("type", "").rpartition(":")[2] == (slug or ""), rules
+        assert (await submit(two, "script-here")).status_code == 200
+
+
+async def test_lateness_is_that_of_the_course(two: Service) -> None:
+    await set_rules(two, due=utc_now() - timedelta(hours=1), late_percent_per_day=30)
+    grades = [(await submit(two, token)).json()["grade"] for token in ("script-there", "script-here")]
+    assert [(each["points"], each["late_days"]) for each in grades] == [(70.0, 1), (100.0, 0)]
+    async with two.browser("teacher-there") as browser:
+        page = (await browser.get("/")).text
+    assert "70" in page
+    assert "lstm-notebook" not in page
+
+
+async def test_student_is_deleted_from_one_course(two: Service) -> None:
+    for token in ("script-here", "script-there"):
+        await submit(two, token)
+    async with two.services.database.write() as session:
+        member = (await members.find(session, [(OTHER, "ivanov")]))[OTHER, "ivanov"]
+        assert changes.log(session, member, "owner", {"group": None}, {"group": "БПМИ"})
+        assert not changes.log(session, member, "owner", {"group": "БПМИ"}, {"group": "БПМИ"})
+    async with two.client() as client:
+        deleted = await client.delete("/api/v1/students", params={"student": "ivanov", "course": OTHER})
+        assert deleted.json() == {"submissions": 1, "reports": 1, "tokens": 1}
+        again = await client.delete("/api/v1/students", params={"student": "ivanov", "course": OTHER})
+        assert again.json() == {"submissions": 0, "reports": 0, "tokens": 0}
+    async with two.services.database.read() as session:
+        assert (await session.scalars(select(Submission.course_id))).all() == [DEFAULT_COURSE]
+        assert (await session.scalars(select(Membership.course_id))).all() == [DEFAULT_COURSE]
+        assert len((await session.scalars(select(Person))).all()) == 1
+        assert (await session.scalars(select(Change))).all() == []
+    assert (await get(two, "ivanov-there", SUBMISSIONS)).status_code == 401
+    assert len((await get(two, "ivanov-here", SUBMISSIONS)).json()["items"]) == 1
+
+
+async def test_person_of_two_courses_stays_while_one_membership_is_left(two: Service) -> None:
+    async with two.services.database.write() as session:
+        here, there = [(await members.find(session, [(id, "ivanov")]))[id, "ivanov"] for id in (DEFAULT_COURSE, OTHER)]
+        there.person_id = here.person_id
+    async with two.client() as client:
+        await client.delete("/api/v1/students", params={"student": "ivanov", "course": OTHER})
+    async with two.services.database.read() as session:
+        assert await session.get(Person, here.person_id) is not None
+
+
+def test_course_overrides_what_it_names_and_leaves_the_digest() -> None:
+    plain = load_assignments()["lstm-layer"]
+    use = CourseAssignment(assignment_id=plain.id, rules={"limit": 3, "due": "2030-01-01T00:00:00Z"})
+    changed = in_course({plain.id: plain}, use)
+    assert changed is not None
+    assert (changed.attempts.limit, changed.attempts.counts) == (3, plain.attempts.counts)
+    assert changed.deadline.due is not None
+    assert changed.deadline.due.year == 2030
+    assert changed.digest == plain.digest
+    assert in_course({}, use) is None
