@@ -16,8 +16,17 @@ import typer
 
 from grader.cli import cli, main
 from grader.doctor import sections
-from grader.invalid import sentence_of
-from grader.shell import OUR_FAILURE, OUR_FAILURES, USAGE, check_output, failure, make_folder, usage, why_not
+from grader.shell import (
+    OUR_FAILURE,
+    OUR_FAILURES,
+    USAGE,
+    check_output,
+    failure,
+    make_folder,
+    usage,
+    why_not,
+    wrong_settings,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -298,16 +307,13 @@ def starting() -> Iterator[Settings]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.errors import CannotStart
-    from app.settings import ENV_PREFIX, Settings
+    from app.settings import Settings
     from grader import AssignmentError
 
     try:
         settings = Settings()
     except ValidationError as exc:
-        for problem in exc.errors(include_input=False):
-            name = f"{ENV_PREFIX}{problem['loc'][0]}".upper() if problem["loc"] else ENV_PREFIX
-            typer.echo(f"lstm-grader: {name}: {sentence_of(problem)}", err=True)
-        raise typer.Exit(USAGE) from exc
+        raise wrong_settings(exc) from exc
     except (OSError, ValueError) as exc:  # A file that holds a secret.
         raise usage(failure(exc)) from exc
     try:

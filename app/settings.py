@@ -12,15 +12,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
-from platformdirs import user_cache_path, user_data_path
+from platformdirs import user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from app.storage.engines import database_url
-from grader.sandbox import CAN_BE_MISSING, DeviceChoice
 from grader.sandbox.host.cores import available_cores
+from grader.settings import ENV_PREFIX, GradingSettings, variable
 
-ENV_PREFIX = "LSTM_GRADER_"
 # The characters of a bearer token (RFC 6750), and enough of them that nobody can guess it.
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
 DIFFERENT_CHARACTERS = 8
@@ -28,9 +27,7 @@ DIFFERENT_CHARACTERS = 8
 SECRETS = ("owner_token", "metrics_token", "database_url")
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
-
+class Settings(GradingSettings):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes any free one")
     public_url: str | None = Field(
@@ -40,23 +37,11 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("lstm-grader", appauthor=False),
         description="the folder that holds the database; only one service can use it at a time",
     )
-    cache_dir: Path = Field(
-        default_factory=lambda: user_cache_path("lstm-grader", appauthor=False),
-        description="the folder that holds reference answers; can be deleted at any time",
-    )
     database_url: str = Field(
         "",
         description="postgresql://user:password@host/name for more than one process; empty: an SQLite file in data_dir",
     )
-    assignments_dir: Path | None = Field(None, description="folder with assignment files besides the built-in ones")
     upload_bytes: PositiveInt = Field(20_000_000, description="largest accepted file")
-    accept_missing: str = Field(
-        "",
-        description=f"parts of the sandbox that may be missing: of {', '.join(CAN_BE_MISSING)}, separated by commas",
-    )
-    device: DeviceChoice = Field(
-        "cpu", description="device for submissions: cpu, gpu, or auto, which takes a GPU if the box can use one"
-    )
     slots: PositiveInt = Field(
         default_factory=available_cores, description="submissions graded at the same time; by default one per core"
     )
@@ -120,18 +105,6 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, InitSettingsSource(settings_cls, _secrets_in_files())
 
-    @field_validator("accept_missing")
-    @classmethod
-    def _accepted_parts_exist(cls, accepted: str) -> str:
-        if unknown := {name.strip() for name in accepted.split(",") if name.strip()} - set(CAN_BE_MISSING):
-            raise ValueError(f"expected names out of {', '.join(CAN_BE_MISSING)}, not {', '.join(sorted(unknown))}")
-        return accepted
-
-    @property
-    def missing_parts(self) -> list[str]:
-        """`accept_missing` as the sandbox takes it."""
-        return [name.strip() for name in self.accept_missing.split(",") if name.strip()]
-
     @field_validator("owner_token", "metrics_token")
     @classmethod
     def _token_is_strong(cls, token: SecretStr | None) -> SecretStr | None:
@@ -181,21 +154,17 @@ class Settings(BaseSettings):
 
 def unknown_variables() -> list[str]:
     """List environment variables that look like ours and set nothing, such as a misspelt one."""
-    known = {_variable(name) for name in Settings.model_fields} | {_variable(f"{name}_file") for name in SECRETS}
+    known = {variable(name) for name in Settings.model_fields} | {variable(f"{name}_file") for name in SECRETS}
     return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
-
-
-def _variable(name: str) -> str:
-    return f"{ENV_PREFIX}{name}".upper()
 
 
 def _secrets_in_files() -> dict[str, str]:
     """Raises: OSError: a file cannot be read; ValueError: a secret is set by a variable as well."""
     found = {}
     for name in SECRETS:
-        if path := os.environ.get(_variable(f"{name}_file")):
-            if os.environ.get(_variable(name)):
-                raise ValueError(f"{_variable(name)} and {_variable(name)}_FILE are both set; expected one of them")
+        if path := os.environ.get(variable(f"{name}_file")):
+            if os.environ.get(variable(name)):
+                raise ValueError(f"{variable(name)} and {variable(name)}_FILE are both set; expected one of them")
             try:
                 found[name] = Path(path).read_text(encoding="utf-8").strip()
             except UnicodeDecodeError as exc:

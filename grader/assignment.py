@@ -17,8 +17,7 @@ import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from grader.errors import AssignmentError, UnknownAssignment
-from grader.invalid import sentence_of
+from grader.errors import AssignmentError, UnknownAssignment, sentence_of
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Use
 from reference import CaseSpec

@@ -38,16 +38,15 @@ from grader.shell import (
     OUR_FAILURE,
     Commands,
     Language,
-    accepted_missing,
     check_output,
     check_threshold,
+    grading_settings,
     known_assignments,
     our_failure_is_exit_3,
     reading_language,
     reference_store,
     usage,
     wanted_assignment,
-    wanted_device,
     write_everything,
 )
 from grader.submission import Submission
@@ -121,9 +120,13 @@ def grade_command(
     chosen = wanted_assignment(assignment)
     submission = _submission(file, chosen)
     language = reading_language(lang, chosen.language)
-    accepted, device, references = accepted_missing(), wanted_device(), reference_store()
+    settings = grading_settings()
+    references = reference_store(settings)
     artefacts: dict[str, bytes] = {}
-    with our_failure_is_exit_3(), ForkSandbox(slots=1, accept_missing=accepted, device=device) as sandbox:
+    with (
+        our_failure_is_exit_3(),
+        ForkSandbox(slots=1, accept_missing=settings.missing_parts, device=settings.device) as sandbox,
+    ):
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
         with _progress(language) as progress:

@@ -24,9 +24,8 @@ from grader.shell import (
     GRADED,
     OUR_FAILURE,
     OUR_FAILURES,
-    accepted_missing,
+    grading_settings,
     reference_store,
-    wanted_device,
     why_not,
 )
 from grader.version import grader_version
@@ -54,7 +53,9 @@ def doctor(
     Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """
     console = Console(highlight=False)
-    accepted, device, references = accepted_missing(), "gpu" if gpu else wanted_device(), reference_store()
+    settings = grading_settings()
+    accepted, device = settings.missing_parts, "gpu" if gpu else settings.device
+    references = reference_store(settings)
     with Console(stderr=True).status("grading a known answer"), console.capture() as details:
         console.print(f"lstm-grader {grader_version()}, Python {platform.python_version()}, {platform.system()}")
         for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):

@@ -18,6 +18,16 @@ A fault of the student's code is a value (`grader.report.model.Status`); an erro
 this tree, because `reference` imports nothing of `grader`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# Pydantic puts this before the message of a ValueError.
+PREFIX = "Value error, "
+
 
 class GraderError(Exception):
     """Base of everything that `grader` raises on purpose."""
@@ -61,3 +71,19 @@ class SandboxStartFailed(SandboxError):
 
 class RunLost(SandboxError):
     """A run that says nothing about the submission: its warm process died or failed, or it had no core."""
+
+
+def without_prefix(message: str) -> str:
+    return message.replace(PREFIX, "")
+
+
+def sentence_of(error: ErrorDetails) -> str:
+    """Put pydantic's error about a value of somebody else's into our words."""
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "string_too_short":
+            return "is empty"
+        case "string_pattern_mismatch":
+            return f"does not have the form {error['ctx']['pattern']}"
+    return without_prefix(error["msg"])

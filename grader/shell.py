@@ -1,6 +1,6 @@
 """Code that all commands share: the environment, wrong usage, exit codes.
 
-This is the only module of `grader` that reads the environment.
+Only this module and `grader.settings` read the environment.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import typer
-from platformdirs import user_cache_path
+from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from grader.assignment import Assignment, load_assignments, pick_assignment
-from grader.errors import AssignmentError, SandboxError
-from grader.invalid import without_prefix
-from grader.sandbox import CAN_BE_MISSING, DEVICE_CHOICES, DeviceChoice
+from grader.errors import AssignmentError, SandboxError, sentence_of, without_prefix
 from reference import ReferenceStore, ReferenceUnavailable
+
+if TYPE_CHECKING:
+    from grader.settings import GradingSettings
 
 GRADED, BELOW, USAGE, OUR_FAILURE = 0, 1, 2, 3
 # Locales without a language: their messages are English.
@@ -135,11 +136,30 @@ def make_folder(folder: Path, variable: str) -> None:
         raise usage(f"the folder {folder} cannot be used: {why}. Set {variable} to one that can be written")
 
 
+def grading_settings() -> GradingSettings:
+    """Read the settings. Raises: typer.Exit: one of them is wrong."""
+    from grader.settings import GradingSettings  # takes longer to import than some commands to run
+
+    try:
+        return GradingSettings()
+    except ValidationError as exc:
+        raise wrong_settings(exc) from exc
+
+
+def wrong_settings(error: ValidationError) -> typer.Exit:
+    """Print what is wrong with which variable; the caller raises the result."""
+    from grader.settings import ENV_PREFIX, variable
+
+    for problem in error.errors(include_input=False):
+        name = variable(str(problem["loc"][0])) if problem["loc"] else ENV_PREFIX
+        usage(f"{name}: {sentence_of(problem)}")
+    return typer.Exit(USAGE)
+
+
 def known_assignments() -> dict[str, Assignment]:
     """Return all assignments by id. Raises: typer.Exit: one of the operator's files has a mistake."""
-    folder = os.environ.get("LSTM_GRADER_ASSIGNMENTS_DIR")
     try:
-        return load_assignments(Path(folder) if folder else None)
+        return load_assignments(grading_settings().assignments_dir)
     except AssignmentError as exc:
         raise usage(str(exc)) from exc
 
@@ -152,29 +172,10 @@ def wanted_assignment(wanted: str) -> Assignment:
         raise usage(str(exc)) from exc
 
 
-def reference_store() -> ReferenceStore:
+def reference_store(settings: GradingSettings) -> ReferenceStore:
     """Open the store of right answers. Raises: typer.Exit: its folder cannot be written."""
-    named = os.environ.get("LSTM_GRADER_CACHE_DIR")
-    folder = Path(named) if named else user_cache_path("lstm-grader", appauthor=False)
-    make_folder(folder, "LSTM_GRADER_CACHE_DIR")
-    return ReferenceStore(folder)
-
-
-def accepted_missing() -> list[str]:
-    """List the parts of the wall that the operator agrees to run without. Raises: typer.Exit: a name is unknown."""
-    accepted = [name.strip() for name in os.environ.get("LSTM_GRADER_ACCEPT_MISSING", "").split(",") if name.strip()]
-    if unknown := set(accepted) - set(CAN_BE_MISSING):
-        possible = ", ".join(CAN_BE_MISSING)
-        raise usage(f"LSTM_GRADER_ACCEPT_MISSING is {', '.join(sorted(unknown))}; possible are {possible}")
-    return accepted
-
-
-def wanted_device() -> DeviceChoice:
-    """Read the operator's choice of device. Raises: typer.Exit: there is no such choice."""
-    device = os.environ.get("LSTM_GRADER_DEVICE") or "cpu"
-    if device not in DEVICE_CHOICES:
-        raise usage(f"LSTM_GRADER_DEVICE is {device}; possible are cpu, gpu and auto")
-    return cast("DeviceChoice", device)
+    make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
+    return ReferenceStore(settings.cache_dir)
 
 
 def reading_language(lang: Language | None, otherwise: str) -> str:

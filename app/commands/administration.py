@@ -29,7 +29,7 @@ from app.submissions.listing import Selection
 from app.submissions.uploads import check_student
 from app.teaching import holds, regrades
 from app.teaching.regrades import Regraded
-from grader.invalid import sentence_of
+from grader.errors import sentence_of
 
 LOOK_SECONDS = 1.0
 Wanted = TypeVar("Wanted", bound=BaseModel)

@@ -20,7 +20,7 @@ from app.http.texts import catalogue, language_of
 from app.log_config import request_id_var
 from app.storage.database import may_have_changed
 from app.storage.outage import is_ours, reason_of
-from grader.invalid import without_prefix
+from grader.errors import without_prefix
 
 logger = logging.getLogger(__name__)
 

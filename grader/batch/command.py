@@ -27,15 +27,14 @@ from grader.shell import (
     GRADED,
     OUR_FAILURE,
     Language,
-    accepted_missing,
     check_output,
     check_threshold,
+    grading_settings,
     our_failure_is_exit_3,
     reading_language,
     reference_store,
     usage,
     wanted_assignment,
-    wanted_device,
 )
 
 
@@ -69,7 +68,8 @@ def batch_command(
     check_output(output)
     chosen = wanted_assignment(assignment)
     language = reading_language(lang, chosen.language)
-    accepted, device, references = accepted_missing(), wanted_device(), reference_store()
+    settings = grading_settings()
+    references = reference_store(settings)
     for path in paths:
         if not (path.is_dir() or path.is_file()):
             raise usage(f"{path}: there is no such file or folder")
@@ -80,7 +80,9 @@ def batch_command(
         stack.enter_context(our_failure_is_exit_3())
         # Opened before the first file is graded: an hour later is too late to learn that it cannot be.
         stream = _open_output(output, stack, bom=format is BatchFormat.CSV)
-        sandbox = stack.enter_context(ForkSandbox(slots=jobs, accept_missing=accepted, device=device))
+        sandbox = stack.enter_context(
+            ForkSandbox(slots=jobs, accept_missing=settings.missing_parts, device=settings.device)
+        )
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
         grade_one = partial(grade, assignment=chosen, sandbox=sandbox, references=references)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from grader.invalid import sentence_of
+from grader.errors import sentence_of
 from grader.report.model import Report
 
 #: The keys that `grader.report.messages.render` adds to each model.
