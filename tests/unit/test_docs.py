@@ -106,3 +106,16 @@ def test_every_refusal_is_described() -> None:
 
 def test_every_form_of_a_report_is_described() -> None:
     assert set(FORMATS) <= described("formats.md")
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted(
+        str(path.relative_to(ROOT))
+        for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]
+    ),
+)
+def test_every_path_that_a_page_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:app|deploy|docs|grader|reference|requirements|tests)/[^`\s:]*)`", text)
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
