@@ -70,7 +70,7 @@ class Role(StrEnum):
 
 
 class MemberRole(StrEnum):
-    """What a person is in a course."""
+    """A person's part in a course."""
 
     TEACHER = "teacher"
     ASSISTANT = "assistant"
