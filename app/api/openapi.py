@@ -16,8 +16,6 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.schemas.operations import Problem
 from app.errors import (
-    ANSWERS,
-    FRAMEWORK_ANSWERS,
     AssignmentUnknown,
     FieldsMissing,
     FieldsUnknown,
@@ -34,6 +32,7 @@ from app.errors import (
     TooManyWebhooks,
     UploadTooSlow,
 )
+from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.http.pages import page
 from app.http.parameters import NO_NAME
 from app.http.problems import PROBLEM, problem
@@ -144,7 +143,6 @@ def problem_answers(*errors: type[Exception] | int) -> Answers:
     answers: Answers = {}
     for error in errors:
         answer = FRAMEWORK_ANSWERS[error] if isinstance(error, int) else ANSWERS[error]
-        assert answer is not None
         example = problem(answer, "en", EXAMPLE_PARAMS.get(error, {}) if isinstance(error, type) else {})
         documented = answers.setdefault(
             answer.status,

@@ -14,7 +14,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from app.errors import ANSWERS, Answer, AppError, CommitUnanswered, NotAuthenticated, Overloaded, answer_for
+from app.errors import AppError, CommitUnanswered, NotAuthenticated, Overloaded
+from app.http.answers import ANSWERS, Answer, answer_for
 from app.http.pages import page
 from app.http.texts import catalogue, language_of
 from app.log_config import request_id_var
@@ -39,7 +40,7 @@ async def problem_response(request: Request, error: Exception) -> Response:
     """Answer `error`, which may be any exception."""
     answer = answer_for(error)
     if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and may_have_changed.get():
-        answer = ANSWERS[CommitUnanswered] or answer
+        answer = ANSWERS[CommitUnanswered]
     language = language_of(request)
     params = _params(request, error)
     if isinstance(error, Overloaded):

@@ -16,7 +16,8 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 from app.access import tokens
 from app.access.tokens import Principal, hash_secret
 from app.courses.assignments import used_in
-from app.errors import ReportNotReady, SessionMissing, UploadRefused, answer_for
+from app.errors import ReportNotReady, SessionMissing, UploadRefused
+from app.http.answers import answer_for
 from app.http.auth import (
     FORM_FIELD,
     SessionHolder,

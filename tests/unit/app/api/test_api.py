@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.access.tokens import hash_secret
-from app.errors import ANSWERS
+from app.http.answers import ANSWERS
 from app.http.auth import PUBLIC
 from app.http.problems import TYPE_PREFIX
 from app.storage.database import Database
