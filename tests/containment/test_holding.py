@@ -17,12 +17,12 @@ TOUCHES = {
         "opens it as a file": "pipe = open(3, 'wb', closefd=False)",
     },
     "modules": {
-        "by import": "from driver import program; program.STEPS_OF_ALL_PATHS",
+        "by import": "from driver import recorded; recorded.STEPS_OF_ALL_PATHS",
         "a name of it": "from driver.built_in.no_recurrence import ran; ran.clear()",
         "out of all": "sys.modules['frames'].frame({})",
         "its dictionary": "vars(sys.modules['driver.built_in.no_recurrence'])['ran'].clear()",
         "by importlib": "import importlib; importlib.import_module('driver.student.student_module').MODULE_NAME",
-        "sets a name": "sys.modules['driver.program'].SEED = 3",
+        "sets a name": "sys.modules['driver.asking'].SEED = 3",
     },
 }
 # After other things that are told, which must not hide it.

@@ -91,7 +91,7 @@ def test_threads_that_never_end_do_not_keep_a_run_open(attack):
             "import gc\nfor o in gc.get_objects():\n    if type(o) is dict: o.pop('np', None)", id="whatever gc finds"
         ),
         pytest.param(
-            "sys.modules['driver.program'].Driver._ask = sys.modules['channel'].Channel.send = lambda *a, **k: None",
+            "sys.modules['driver.asking'].Driver._ask = sys.modules['channel'].Channel.send = lambda *a, **k: None",
             id="the runner",
         ),
         pytest.param(

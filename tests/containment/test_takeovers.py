@@ -54,7 +54,7 @@ TAKEOVERS: dict[str, tuple[str, str, str]] = {
     "its modules, replaced functions": (
         "",
         """
-        module = sys.modules["driver.program"]
+        module = sys.modules["driver.asking"]
         module.describe = lambda output: ({"output": np.zeros(output.shape, np.float32)},
             dict(kind="tensor", dtype="float32", shape=list(output.shape), parts=None))
         sys.modules["driver.student.observations"].as_array = lambda value, like: np.ones(like.shape, np.float32)

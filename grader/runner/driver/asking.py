@@ -1,0 +1,331 @@
+"""Asks one submission a list of questions: imports it, builds its models, injects weights, sends what comes out.
+
+The order and names in the list carry no meaning (`execution/questions.py`); `case` in an event is such a name. The
+driver answers with raw arrays and never judges: it has no expected value, and its process belongs to the student's
+code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
+
+Order of events: ``phase`` (begins a phase), ``attempt`` (see reaches/noticing.py), ``statement_failed``,
+``class``, ``constructed``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and ``done`` last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import lockdown
+import numpy as np
+import tensorflow as tf
+from asked import ClassRequest, Question, Sizes
+from channel import Channel
+
+from driver.built_in import no_recurrence
+from driver.construction.building import Builder
+from driver.construction.construct import Constructor
+from driver.importing import find_class, run_statements
+from driver.models import Built, Models
+from driver.phases import Failed, Phases
+from driver.recorded import Recorded
+from driver.student import student_module
+from driver.student.contents import drained
+from driver.student.observations import MAX_NAME, describe
+from driver.weights import roles
+from driver.weights.leaves import find_leaves
+from driver.weights.weight_shapes import count_gates
+
+SEED = 20
+MOST_PATCHES_TOLD = 10
+MOST_BUILT_IN_TOLD = 20
+
+
+def _sizes(case: Question) -> Sizes:
+    return {
+        "batch": case["batch"],
+        "timesteps": case["timesteps"],
+        "features": case["features"],
+        "units": case["units"],
+    }
+
+
+@contextlib.contextmanager
+def _created() -> Iterator[list[str]]:
+    """Collect the names of variables as they are created. A model that is already built should create none."""
+    names: list[str] = []
+
+    def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
+        names.append(str(arguments.get("name")))
+        return next_creator(**arguments)
+
+    with tf.variable_creator_scope(create):
+        yield names
+
+
+class Driver:
+    """One submission. Questions of equal `features` and `units` share a model, unless `fresh` asks otherwise.
+
+    A question that `follows` another goes to the model that answered that one, and to no other.
+    """
+
+    def __init__(self, request: ClassRequest, arrays: dict[str, np.ndarray], channel: Channel) -> None:
+        self._request = request
+        self._arrays = arrays
+        self._channel = channel
+        # The exercise's own question, and the model built for it, until that model is called.
+        self._main = next(question for question in request["questions"] if question["main"])
+        self._unused: Built | None = None
+        # The model that answered each question.
+        self._answered: dict[str, Built] = {}
+        # Cases answered with a wrong shape by a model that had seen another shape.
+        self._doubtful: list[Question] = []
+        self._shape_right = self._fresh_shape_right = False
+        self._measured = False
+        # A recorded call with a wrong shape: its gradients are taken when there are no better ones.
+        self._recorded: Recorded | None = None
+        self._tried = False
+        self._phases = Phases(channel, {"lockdown": lockdown.seconds})
+        # The same submission gives the same numbers every time.
+        tf.keras.utils.set_random_seed(SEED)
+
+    def run(self) -> None:
+        request = self._request
+        self._phases.begin("import")
+        self._module, patches = run_statements(request, self._channel)
+        found = find_class(self._module, self._channel)
+        if found is not None:
+            self._builder = Builder(
+                found,
+                Constructor(found, request["canonical"], request["call_site"], self._module.names),
+                self._module.names,
+                request["plans_passed_over"],
+                only_computes=request["prepared"] and request["only_computes"],
+            )
+            self._models = Models(request, self._channel, self._phases, self._module, self._builder)
+            if self._begin():
+                for question in request["questions"]:
+                    with contextlib.suppress(Failed):
+                        self._ask(question)
+            self._ask_again()
+            self._probe()
+        self._phases.end()
+        self._channel.end(phases=self._phases.seconds, patched=patches.replaced()[:MOST_PATCHES_TOLD])
+
+    # --- one question ----------------------------------------------------------------------------------------
+
+    def _begin(self) -> bool:
+        """Build the exercise's own model, before any question. False: no question is worth asking."""
+        main = self._main
+        try:
+            self._unused = self._models.build(main, _sizes(main), self._input(main))
+        except Failed:
+            if not self._builder.constructed:
+                return False  # it fails even for the exercise: other questions would only repeat that
+            self._models.tell_construction()
+            self._look_for_hard_coded_size(main)
+            self._models.tell_gaps(_sizes(main))
+        return True
+
+    def _look_for_hard_coded_size(self, case: Question) -> None:
+        sizes = _sizes(case) | {"timesteps": 1}
+        self._module.follow(sizes)
+        found = self._builder.size_that_works(sizes, self._input(case)[:, :1])
+        if found:
+            self._channel.send("hard_coded", sizes=found)
+
+    def _ask_again(self) -> None:
+        """Ask again what the first round left open.
+
+        A wrong shape from a model that had seen another one is asked of a fresh model, but only where a fresh model was
+        right elsewhere: building on a hundred steps costs seconds. Gradients are taken from the exercise's own question
+        when the small one gave no answer to take them from. A trial of candidates works the same way.
+        """
+        if self._fresh_shape_right:
+            for case in self._doubtful:
+                self._ask_once_more({**case, "fresh": True}, call=0)
+        exercise: Question = {**self._main, "fresh": False}
+        ambiguous = any(len(built.candidates) > 1 for built in self._models.all())
+        if ambiguous and self._request["candidate"] is None and not self._tried:
+            self._ask_once_more({**exercise, "trial": True}, call=1)
+        measured = any(case["measure"] for case in self._request["questions"])
+        if measured and not self._measured and self._models.all():
+            if self._recorded is not None and not self._shape_right:
+                self._differentiate(self._recorded)
+            else:
+                self._ask_once_more({**exercise, "measure": True}, call=1)
+
+    def _ask_once_more(self, question: Question, *, call: int) -> None:
+        with contextlib.suppress(Failed):
+            self._ask(question, call)
+
+    def _probe(self) -> None:
+        """Put short questions to a built model. They are our idea, not the exercise's: exceptions are dropped."""
+        self._phases.begin("probe")
+        for probe in self._request["probes"]:
+            built = self._models.get(probe)
+            if built is None or (len(built.candidates) > 1 and self._request["candidate"] is None):
+                return
+            try:
+                self._module.follow(_sizes(probe))
+                self._inject(probe, built)
+                self._call(probe, self._input(probe), built, call=0)
+            except BaseException:
+                return
+
+    def _ask(self, case: Question, call: int = 0) -> None:
+        sizes, x = _sizes(case), self._input(case)
+        if case["follows"] is not None:
+            if case["follows"] in self._answered:
+                # It has been called on the same shape before, so an exception now comes from the state that call left
+                # behind.
+                built = replace(self._answered[case["follows"]], reused=True)
+                self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, built, call))
+            return
+        built = self._model_for(case, sizes, x)
+        try:
+            self._answer(case, sizes, x, built, call)
+        except BaseException as exc:
+            if not built.reused:
+                self._phases.report(exc, case["id"])
+                raise Failed from exc
+            # It has seen another shape before: only a fresh instance shows whether that is the cause.
+            fresh = self._models.build({**case, "fresh": True}, sizes, x)
+            self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, fresh, call))
+
+    def _model_for(self, case: Question, sizes: Sizes, x: tf.Tensor) -> Built:
+        built = self._models.get(case)
+        unused = self._unused
+        if unused is not None and built is not None and built.model is unused.model:
+            self._unused = None
+            if case is self._main:
+                return unused
+        if built is None or case["fresh"]:
+            built = self._models.build(case, sizes, x)
+        return built
+
+    def _input(self, case: Question) -> tf.Tensor:
+        return tf.constant(self._arrays[f"{case['id']}/x"])
+
+    def _answer(self, case: Question, sizes: Sizes, x: tf.Tensor, built: Built, call: int) -> None:
+        self._module.follow(sizes)
+        self._phases.begin("inject")
+        if len(built.candidates) > 1 and self._request["candidate"] is None:
+            self._trial(case, x, built)
+            return
+        assignment = self._inject(case, built)
+        self._phases.begin("repeat" if case["measure"] else "call")
+        if not case["measure"]:
+            output = self._call(case, x, built, call=call)
+        else:
+            factors = self._arrays.get(f"{case['id']}/factors")
+            # Recorded, so that one call serves for the answer and for its gradients.
+            with tf.GradientTape(persistent=factors is not None) as tape:
+                tape.watch(x)
+                output = self._call(case, x, built, call=call)
+            recorded = Recorded(case, x, built.model, assignment, tape, output, factors)
+        self._answered[case["id"]] = built
+        if not call and tuple(getattr(output, "shape", ())) != (sizes["batch"], sizes["timesteps"], sizes["units"]):
+            if case["measure"]:
+                self._recorded = recorded
+            if built.reused and case["follows"] is None:
+                self._doubtful.append(case)
+            return
+        if not call:
+            self._shape_right = True
+            self._fresh_shape_right = self._fresh_shape_right or not built.reused
+        if case["measure"]:
+            self._differentiate(recorded)
+
+    def _weights(self, case: Question) -> dict[str, np.ndarray]:
+        return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
+
+    def _inject(self, case: Question, built: Built) -> roles.Assignment | None:
+        assignment = self._models.assignment(built)
+        if assignment is not None:
+            roles.inject(assignment, self._weights(case))
+        return assignment
+
+    def _call(self, case: Question, x: tf.Tensor, built: Built, call: int) -> Any:
+        no_recurrence.ran.clear()
+        with _created() as created:
+            output = drained(built.model(x))
+        arrays, description = describe(output)
+        names = self._module.names
+        exercise = call == 0 and case["id"] == self._main["id"]
+        counted = count_gates(built.model, names, case["features"], case["units"]) if exercise else {}
+        self._channel.send(
+            "output",
+            arrays,
+            case=case["id"],
+            call=call,
+            reused=built.reused,
+            built_in=self._built_in(),
+            global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output is not None), None),
+            **counted,
+            created=len(created),
+            **description,
+        )
+        return output
+
+    def _built_in(self) -> list[dict[str, Any]]:
+        """List built-in recurrent code that ran since the last call: for which layer, and the student's line."""
+        layers = {id(value) for value in self._module.names.values() if isinstance(value, tf.keras.layers.Layer)}
+        noted = [*no_recurrence.ran.values(), *no_recurrence.traced.values()]
+        return [
+            {
+                "name": each.name,
+                "layer": type(each.layer).__name__[:MAX_NAME] if each.layer is not None else None,
+                "line": each.line,
+                "is_global": id(each.layer) in layers,
+            }
+            for each in noted[:MOST_BUILT_IN_TOLD]
+        ]
+
+    def _trial(self, case: Question, x: tf.Tensor, built: Built) -> None:
+        """Answer under every candidate, because names do not settle the weights, and let the trusted side choose."""
+        if self._tried or not case["trial"]:
+            return
+        self._phases.begin("trial")
+        answers: list[dict[str, np.ndarray]] = []
+        places: list[list[str]] = []
+        leaves = find_leaves(built.model, self._module.names)
+        few_steps = tf.abs(x[:, :2]) + 0.5
+        repeats = self._repeats(built, x)
+        self._models.pairing = {}
+        if repeats:  # else a change cannot be traced to a weight
+            with contextlib.suppress(Exception):  # two steps are our idea, not the exercise's
+                self._models.pairing = roles.find_pairing(
+                    leaves, case["features"], case["units"], lambda: np.array(built.model(few_steps))
+                )
+        candidates, _ = self._models.candidates(leaves, _sizes(case))
+        weights = self._weights(case)
+        for candidate in candidates:
+            roles.inject(candidate, weights)
+            arrays, description = describe(built.model(x))
+            answers.append(arrays)
+            places = description.get("inside", [])
+        self._tried = True
+        alike = len({tuple((name, array.shape) for name, array in answer.items()) for answer in answers}) == 1
+        stacked = {name: np.stack([answer[name] for answer in answers]) for name in answers[0]} if alike else {}
+        self._channel.send(
+            "trial", stacked, case=case["id"], pairing=self._models.pairing, inside=places, repeats=repeats
+        )
+
+    @staticmethod
+    def _repeats(built: Built, x: tf.Tensor) -> bool:
+        """Return whether two calls give the same answer, bit for bit, as they do where nothing is random."""
+        first, second = (describe(built.model(x))[0] for _ in range(2))
+        return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+    def _differentiate(self, recorded: Recorded) -> None:
+        self._measured = True
+        if recorded.assignment is None:
+            return
+        self._phases.begin("gradients")
+        try:
+            told, arrays = recorded.gradients(recorded.assignment)
+        except Exception as exc:
+            if student_module.student_frames(exc):  # else the student's code had no part in it
+                self._phases.report(exc, recorded.case["id"])
+            return
+        self._channel.send("gradients", arrays, case=recorded.case["id"], **told)

@@ -1,0 +1,190 @@
+"""The models that answer a run's questions: builds them, and finds which of their weights is what."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from asked import ClassRequest, Question, Sizes
+from channel import Channel
+
+from driver.construction.building import Builder, call_eagerly
+from driver.construction.class_signature import own_codes
+from driver.phases import Failed, Phases
+from driver.recorded import STEPS_OF_ALL_PATHS
+from driver.student.observations import MAX_NAME
+from driver.student.student_module import StudentModule
+from driver.weights import roles
+from driver.weights.gate_names import GATES
+from driver.weights.leaves import Leaf, find_leaves, untracked
+from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
+from driver.weights.weight_shapes import count_gates, gaps
+
+MOST_HOLDERS_TOLD = 10
+MOST_LEAVES_TOLD = 40
+
+
+@dataclass
+class Built:
+    """A model, its weights' possible assignments, and whether it was called on another shape than the case's."""
+
+    model: Any
+    reused: bool
+    candidates: list[roles.Assignment] = field(default_factory=list)
+
+
+class Models:
+    """The models of one run, one for each pair of `features` and `units`: the last that was built.
+
+    Attributes:
+        pairing: the order of weights whose names say nothing; a trial finds it.
+    """
+
+    def __init__(
+        self, request: ClassRequest, channel: Channel, phases: Phases, module: StudentModule, builder: Builder
+    ) -> None:
+        self._request = request
+        self._channel = channel
+        self._phases = phases
+        self._module = module
+        self._builder = builder
+        self._models: dict[tuple[int, int], Built] = {}
+        self._construction_told = False
+        self.pairing = request["pairing"]
+
+    def get(self, case: Question) -> Built | None:
+        return self._models.get((case["features"], case["units"]))
+
+    def all(self) -> Collection[Built]:
+        return self._models.values()
+
+    def build(self, case: Question, sizes: Sizes, x: tf.Tensor) -> Built:
+        """Build a model.
+
+        Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps, so the model is built
+        on the first step alone, where the case allows it. A loop that leaves out some steps may need more of them to
+        reach all of its layers.
+        """
+        self._phases.begin("build")
+        built = None
+        if not case["fresh"]:
+            try:
+                built = Built(self._model(sizes | {"timesteps": 1}, x[:, :1]), reused=True)
+            except BaseException as exc:  # one step is our idea, not the exercise's: the case itself decides
+                if not self._builder.constructed:
+                    self._phases.report(exc, case["id"], constructing=True)
+                    raise Failed from exc
+        if built is not None and not self._has_all_gates(sizes, built.model):
+            with contextlib.suppress(Exception):  # this number of steps is our idea too
+                steps = x[:, :STEPS_OF_ALL_PATHS]
+                built = Built(self._model(sizes | {"timesteps": steps.shape[1]}, steps), reused=True)
+        if built is None:
+            try:
+                model = self._model(sizes, x)
+            except BaseException as exc:
+                self._phases.report(exc, case["id"], constructing=self._builder.constructing)
+                raise Failed from exc
+            built = Built(model, reused=False)
+        self._find_parts(sizes, built)
+        # From its second case on a model has seen another shape, however it was built.
+        self._models[(sizes["features"], sizes["units"])] = Built(built.model, reused=True, candidates=built.candidates)
+        return built
+
+    def _has_all_gates(self, sizes: Sizes, model: Any) -> bool:
+        return min(count_gates(model, self._module.names, sizes["features"], sizes["units"]).values()) >= len(GATES)
+
+    def _model(self, sizes: Sizes, x: tf.Tensor) -> Any:
+        self._module.follow(sizes)
+        return self._builder.build(sizes, x)
+
+    def tell_construction(self) -> None:
+        if not self._construction_told:
+            self._construction_told = True
+            self._channel.send("constructed", **self._builder.description())
+
+    def tell_gaps(self, sizes: Sizes) -> None:
+        """Report misshapen weights of a model that raised when it was called."""
+        model = self._builder.unfinished
+        if model is not None and not self._models:
+            leaves = find_leaves(model, self._module.names)
+            found = gaps(leaves, sizes["features"], sizes["units"])["misshapen"]
+            if found:
+                self._channel.send(
+                    "parts", roles={}, evidence=None, candidates=0, found=_listed(leaves), misshapen=found
+                )
+
+    def _find_parts(self, sizes: Sizes, built: Built) -> None:
+        """Find the weights of a new model, and report their roles for the first one."""
+        leaves = find_leaves(built.model, self._module.names)
+        built.candidates, evidence = self.candidates(leaves, sizes)
+        peepholes, behind = self._peepholes(leaves, sizes, built)
+        if peepholes or behind:
+            others = [leaf for leaf in leaves if leaf not in (*peepholes, *behind)]
+            built.candidates, evidence = self.candidates(others, sizes)
+            for candidate in built.candidates:
+                candidate.peepholes = peepholes
+        if not self._models:
+            self.tell_construction()
+            assignment = self.assignment(built)
+            self._channel.send(
+                "parts",
+                roles={gate: path[:MAX_NAME] for gate, path in assignment.roles().items()} if assignment else {},
+                evidence=evidence,
+                candidates=len(built.candidates),
+                found=_listed(leaves),
+                drops=any("dropout" in name.lower() for name in self._names_in_code()),
+                **self._untracked(built, assignment),
+                **gaps(leaves, sizes["features"], sizes["units"]),
+            )
+
+    def candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[roles.Assignment], str | None]:
+        request = self._request
+        return roles.candidates(
+            leaves, sizes["features"], sizes["units"], request["unpack_names"], self.pairing, request["joined"]
+        )
+
+    def _names_in_code(self) -> Iterator[str]:
+        return (name for code in own_codes(self._module.names) for name in code.co_names)
+
+    @staticmethod
+    def _untracked(built: Built, assignment: roles.Assignment | None) -> dict[str, Any]:
+        try:
+            found = untracked(built.model, [leaf for leaf, *_ in assignment.slots] if assignment else [])
+            knows_none = not built.model.trainable_variables
+        except Exception:  # the student's own `trainable_weights` may raise anything
+            return {}
+        told = list(found.items())[:MOST_HOLDERS_TOLD]
+        return {
+            "untracked": {name[:MAX_NAME]: kind for name, kind in told},
+            "more_untracked": len(told) < len(found),
+            "knows_none": knows_none,
+        }
+
+    def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: Built) -> tuple[list[Leaf], list[Leaf]]:
+        """Find the weights through which gates see c, and those behind the cell, where names settle all others."""
+        if len(built.candidates) != 1:
+            return [], []
+
+        def call(x: np.ndarray) -> np.ndarray:
+            return np.array(call_eagerly(built.model, tf.constant(x)))
+
+        self._module.follow(sizes | {"batch": ROWS, "timesteps": TIMESTEPS})
+        try:
+            return find_peepholes(leaves, built.candidates[0], sizes["features"], sizes["units"], call)
+        except Exception:  # the experiment is our idea, not the exercise's
+            return [], []
+        finally:
+            self._module.follow(sizes)
+
+    def assignment(self, built: Built) -> roles.Assignment | None:
+        # The choice holds for models with as many candidates: a model of a width outside the cases has its own.
+        chosen = self._request["candidate"] or 0
+        return next((found for found in (built.candidates[chosen:], built.candidates) if found), [None])[0]
+
+
+def _listed(leaves: list[Leaf]) -> list[str]:
+    return [f"{leaf.path[:MAX_NAME]} {leaf.shape}"[: 2 * MAX_NAME] for leaf in leaves[:MOST_LEAVES_TOLD]]
