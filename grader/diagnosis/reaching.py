@@ -1,6 +1,6 @@
-"""A submission's attempts at things that the exercise does not need, and how to report them.
+"""Things that a submission reaches for though the exercise does not need it, and how to report that.
 
-The box reports each attempt and its line (`grader/runner/driver/reaches/noticing.py`). By itself an attempt costs
+The box reports each reach and its line (`grader/runner/driver/reaches/noticing.py`). By itself a reach costs
 nothing: reading a data set or installing a package is honest. If the class fails *because of it*, it is the diagnosis.
 So it is if the answer is wrong and nothing else explains that. Beside a right answer, it is for the teacher to see.
 """
@@ -14,13 +14,13 @@ from grader.execution.execution import Execution
 from grader.report.finding import Finding, Remark
 from grader.report.model import HELD
 from grader.report.server_paths import without_server_paths
-from grader.sandbox.events import Attempt, Raised
+from grader.sandbox.events import Raised, Reach
 
 #: During these phases only the class itself runs.
 OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradients"})
 #: No honest code needs these, in any phase.
 NEVER_NEEDED = frozenset({"frame_walk", "gc_reference"})
-#: Attempts on the grader itself; they are reported as such and as nothing else.
+#: Reaches for the grader itself; they are reported as such and as nothing else.
 OF_THE_GRADER = frozenset({"result_pipe", "grader_module"})
 #: Keras' own recurrent code, written into the submission. The teacher decides who may copy it.
 COPIED = "copied_source"
@@ -46,22 +46,22 @@ DOWNLOADS = "/.keras"
 
 
 def behind(raised: Raised, execution: Execution) -> Finding | None:
-    """Find the attempt on the very line that raised; a library reads settings before it does its real work."""
+    """Find the reach on the very line that raised; a library reads settings before it does its real work."""
     tried = [
-        attempt
-        for attempt, phase in execution.attempts
-        if phase == raised.phase and attempt.line in raised.lines[-1:] and attempt.code not in OF_THE_GRADER
+        reach
+        for reach, phase in execution.reaches
+        if phase == raised.phase and reach.line in raised.lines[-1:] and reach.code not in OF_THE_GRADER
     ]
-    return _problem(min(tried, key=lambda attempt: attempt.code == "env_read")) if tried else None
+    return _problem(min(tried, key=lambda reach: reach.code == "env_read")) if tried else None
 
 
 def at_import(line: int, execution: Execution) -> Finding | None:
-    """Find the attempt by the failed statement that begins on `line`."""
+    """Find the reach by the failed statement that begins on `line`."""
     failed = [statement.line for statement in execution.statements_failed]
-    for attempt, phase in execution.attempts:
-        begun = [start for start in failed if start <= attempt.line]
-        if phase == "import" and begun and max(begun) == line and attempt.code not in OF_THE_GRADER:
-            return _problem(attempt)
+    for reach, phase in execution.reaches:
+        begun = [start for start in failed if start <= reach.line]
+        if phase == "import" and begun and max(begun) == line and reach.code not in OF_THE_GRADER:
+            return _problem(reach)
     return None
 
 
@@ -69,32 +69,32 @@ def reached_for(execution: Execution) -> Iterator[Finding]:
     """Yield what the class tried, in order, and the library functions that were replaced."""
     if execution.patched:
         yield Finding.of("monkeypatch", functions=list(execution.patched))
-    for attempt, phase in execution.attempts:
-        if attempt.code not in (COPIED, *OF_THE_GRADER) and (phase in OF_THE_CLASS or attempt.code in NEVER_NEEDED):
-            yield _problem(attempt)
+    for reach, phase in execution.reaches:
+        if reach.code not in (COPIED, *OF_THE_GRADER) and (phase in OF_THE_CLASS or reach.code in NEVER_NEEDED):
+            yield _problem(reach)
 
 
 def attacks(execution: Execution, source: str) -> Iterator[Remark]:
     """Find signs of an attack on the grader itself. The numbers and a teacher decide.
 
     Args:
-        source: the submission's code. An attempt may be honest; the code shows its purpose.
+        source: the submission's code. A reach may be honest; the code shows its purpose.
     """
     if execution.forged:
         yield Remark(code=HELD, params={"variant": "forged"})
-    walked = next((attempt for attempt, _ in execution.attempts if attempt.code == "frame_walk"), None)
+    walked = next((reach for reach, _ in execution.reaches if reach.code == "frame_walk"), None)
     if walked is not None and _looks_into_others(source):
         yield _attack("frames", walked)
     for variant, code in (("pipe", "result_pipe"), ("modules", "grader_module"), ("memory", "gc_reference")):
-        found = [attempt for attempt, _ in execution.attempts if attempt.code == code]
-        meant = next((attempt for attempt in found if _means_us(attempt, source)), None)
+        found = [reach for reach, _ in execution.reaches if reach.code == code]
+        meant = next((reach for reach in found if _means_us(reach, source)), None)
         if meant is not None:
             yield _attack(variant, meant)
 
 
-def _attack(variant: str, attempt: Attempt) -> Remark:
-    params = {"variant": variant, "what": without_server_paths(attempt.what), "line": attempt.line}
-    return Remark(code=HELD, params=params, line=attempt.line)
+def _attack(variant: str, reach: Reach) -> Remark:
+    params = {"variant": variant, "what": without_server_paths(reach.what), "line": reach.line}
+    return Remark(code=HELD, params=params, line=reach.line)
 
 
 def _looks_into_others(source: str) -> bool:
@@ -104,30 +104,30 @@ def _looks_into_others(source: str) -> bool:
     return INTO_FRAMES.search(source) is not None and further is not None
 
 
-def _means_us(attempt: Attempt, source: str) -> bool:
+def _means_us(reach: Reach, source: str) -> bool:
     """Return whether the source itself names our objects: a look at all modules, or all objects, meets ours too."""
-    if attempt.code == "grader_module":
-        return re.search(ASKED_FOR.format(re.escape(attempt.what)), source, re.MULTILINE) is not None
-    return attempt.code == "result_pipe" or OUR_OBJECTS.search(source) is not None
+    if reach.code == "grader_module":
+        return re.search(ASKED_FOR.format(re.escape(reach.what)), source, re.MULTILINE) is not None
+    return reach.code == "result_pipe" or OUR_OBJECTS.search(source) is not None
 
 
 def worth_a_look(execution: Execution) -> Iterator[Remark]:
-    """Yield attempts for the teacher, no diagnoses. Asking for a setting is honest."""
+    """Yield reaches for the teacher, no diagnoses. Asking for a setting is honest."""
     if execution.patched:
         yield Remark(code="monkeypatch", params={"functions": list(execution.patched)})
-    for attempt, phase in execution.attempts:
-        if attempt.code in OF_THE_GRADER:
+    for reach, phase in execution.reaches:
+        if reach.code in OF_THE_GRADER:
             continue
-        tells = phase in OF_THE_CLASS and attempt.code != "env_read"
-        if attempt.code == COPIED:
-            params = {"evidence": attempt.what, "variant": "copied"}
-            yield Remark(code="review_suggested", params=params, line=attempt.line)
-        elif tells or attempt.code in NEVER_NEEDED or attempt.code == "write_outside":
-            found = _problem(attempt)
-            yield Remark(code=found.code, params=found.params, line=attempt.line)
+        tells = phase in OF_THE_CLASS and reach.code != "env_read"
+        if reach.code == COPIED:
+            params = {"evidence": reach.what, "variant": "copied"}
+            yield Remark(code="review_suggested", params=params, line=reach.line)
+        elif tells or reach.code in NEVER_NEEDED or reach.code == "write_outside":
+            found = _problem(reach)
+            yield Remark(code=found.code, params=found.params, line=reach.line)
 
 
-def _problem(attempt: Attempt) -> Finding:
-    if DOWNLOADS in attempt.what:
-        return Finding.of("network", line=attempt.line)
-    return Finding.of(attempt.code, what=without_server_paths(attempt.what), line=attempt.line)
+def _problem(reach: Reach) -> Finding:
+    if DOWNLOADS in reach.what:
+        return Finding.of("network", line=reach.line)
+    return Finding.of(reach.code, what=without_server_paths(reach.what), line=reach.line)

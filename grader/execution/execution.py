@@ -12,7 +12,6 @@ from grader.execution.answers import Answer
 from grader.execution.class_run import ClassRun
 from grader.sandbox import Outcome
 from grader.sandbox.events import (
-    Attempt,
     BuiltIn,
     CaseOutput,
     ClassFound,
@@ -23,6 +22,7 @@ from grader.sandbox.events import (
     Parts,
     Phase,
     Raised,
+    Reach,
     StatementFailed,
 )
 from grader.sandbox.protocol import Arrays
@@ -66,8 +66,8 @@ class Execution:
     # The reading of the weights that the numbers chose, where names did not say.
     roles: Roles = Roles()
     statements_failed: tuple[StatementFailed, ...] = ()
-    # The code's attempts at things that the exercise does not need, each with the phase of the run.
-    attempts: tuple[tuple[Attempt, str | None], ...] = ()
+    # The reaches of the code for things that the exercise does not need, each with the phase of the run.
+    reaches: tuple[tuple[Reach, str | None], ...] = ()
     # Library functions that the student's code replaced.
     patched: tuple[str, ...] = ()
     # By case. Where a reused model was wrong and a fresh one right (`cured`), the fresh one's.
@@ -120,7 +120,7 @@ class Execution:
             parts=_parts(_last(run.select(Parts)), roles),
             roles=roles,
             statements_failed=tuple(run.select(StatementFailed)),
-            attempts=tuple(_with_phases(run)),
+            reaches=tuple(_with_phases(run)),
             patched=tuple(name for each in done for name in each.patched),
             answers={**run.answers, **cured},
             cured=frozenset(cured),
@@ -175,15 +175,15 @@ def _parts(parts: Parts | None, roles: Roles) -> Parts | None:
     return parts if parts is None or roles.proven else parts.model_copy(update={"roles": {}})
 
 
-def _with_phases(run: ClassRun) -> list[tuple[Attempt, str | None]]:
+def _with_phases(run: ClassRun) -> list[tuple[Reach, str | None]]:
     phase: str | None = None
-    attempts: list[tuple[Attempt, str | None]] = []
+    reaches: list[tuple[Reach, str | None]] = []
     for event, _ in run.events:
         if isinstance(event, Phase):
             phase = event.name
-        elif isinstance(event, Attempt):
-            attempts.append((event, phase))
-    return attempts
+        elif isinstance(event, Reach):
+            reaches.append((event, phase))
+    return reaches
 
 
 def _last(items: Sequence[T]) -> T | None:

@@ -32,10 +32,10 @@ class Phase(Event):
     name: PhaseName
 
 
-class Attempt(Event):
-    """An attempt at something that the exercise does not need, on this line of the student's."""
+class Reach(Event):
+    """A thing that the code reached for, though the exercise does not need it, on this line of the student's."""
 
-    event: Literal["attempt"]
+    event: Literal["reach"]
     code: (
         Literal["network", "subprocess", "gc_reference", "frame_walk", "write_outside", "reads_files"]
         | Literal["env_read", "copied_source", "result_pipe", "grader_module"]
@@ -214,7 +214,7 @@ class Done(Event):
 
 AnyEvent = Annotated[
     Phase
-    | Attempt
+    | Reach
     | StatementFailed
     | ClassFound
     | Constructed

@@ -24,7 +24,6 @@ from pydantic import TypeAdapter, ValidationError
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.sandbox.events import (
     AnyEvent,
-    Attempt,
     Called,
     CaseOutput,
     ClassFound,
@@ -36,6 +35,7 @@ from grader.sandbox.events import (
     Parts,
     Phase,
     Raised,
+    Reach,
     Shown,
     StatementFailed,
     Trial,
@@ -66,7 +66,7 @@ _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 # each case have room for twenty.
 MAX_EVENTS: dict[type[Event], int] = {
     Phase: 1000,
-    Attempt: 25,
+    Reach: 25,
     StatementFailed: 100,
     ClassFound: 1,
     Constructed: 1,

@@ -4,7 +4,7 @@ The order and names in the list carry no meaning (`execution/questions.py`); `ca
 driver answers with raw arrays and never judges: it has no expected value, and its process belongs to the student's
 code. Everything is sent as soon as it is known, so that a crash or a timeout keeps what came before.
 
-Order of events: ``phase`` (begins a phase), ``attempt`` (see reaches/noticing.py), ``statement_failed``,
+Order of events: ``phase`` (begins a phase), ``reach`` (see reaches/noticing.py), ``statement_failed``,
 ``class``, ``constructed``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and ``done`` last.
 """
 
@@ -91,7 +91,7 @@ class Driver:
     def run(self) -> None:
         request = self._request
         self._phases.begin("import")
-        self._module, patches = run_statements(request, self._channel)
+        self._module, originals = run_statements(request, self._channel)
         found = find_class(self._module, self._channel)
         if found is not None:
             self._builder = Builder(
@@ -109,7 +109,7 @@ class Driver:
             self._ask_again()
             self._probe()
         self._phases.end()
-        self._channel.end(phases=self._phases.seconds, patched=patches.replaced()[:MOST_PATCHES_TOLD])
+        self._channel.end(phases=self._phases.seconds, patched=originals.replaced()[:MOST_PATCHES_TOLD])
 
     # --- one question ----------------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class Driver:
         if len(built.candidates) > 1 and self._request["candidate"] is None:
             self._trial(case, x, built)
             return
-        assignment = self._inject(case, built)
+        placement = self._inject(case, built)
         self._phases.begin("repeat" if case["measure"] else "call")
         if not case["measure"]:
             output = self._call(case, x, built, call=call)
@@ -222,7 +222,7 @@ class Driver:
             with tf.GradientTape(persistent=factors is not None) as tape:
                 tape.watch(x)
                 output = self._call(case, x, built, call=call)
-            recorded = Recorded(case, x, built.model, assignment, tape, output, factors)
+            recorded = Recorded(case, x, built.model, placement, tape, output, factors)
         self._answered[case["id"]] = built
         if not call and tuple(getattr(output, "shape", ())) != (sizes["batch"], sizes["timesteps"], sizes["units"]):
             if case["measure"]:
@@ -239,11 +239,11 @@ class Driver:
     def _weights(self, case: Question) -> dict[str, np.ndarray]:
         return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
 
-    def _inject(self, case: Question, built: Built) -> roles.Assignment | None:
-        assignment = self._models.assignment(built)
-        if assignment is not None:
-            roles.inject(assignment, self._weights(case))
-        return assignment
+    def _inject(self, case: Question, built: Built) -> roles.Placement | None:
+        placement = self._models.placement(built)
+        if placement is not None:
+            roles.inject(placement, self._weights(case))
+        return placement
 
     def _call(self, case: Question, x: tf.Tensor, built: Built, call: int) -> Any:
         no_recurrence.ran.clear()
@@ -319,11 +319,11 @@ class Driver:
 
     def _differentiate(self, recorded: Recorded) -> None:
         self._measured = True
-        if recorded.assignment is None:
+        if recorded.placement is None:
             return
         self._phases.begin("gradients")
         try:
-            told, arrays = recorded.gradients(recorded.assignment)
+            told, arrays = recorded.gradients(recorded.placement)
         except Exception as exc:
             if student_module.student_frames(exc):  # else the student's code had no part in it
                 self._phases.report(exc, recorded.case["id"])

@@ -20,14 +20,14 @@ from driver.student.student_module import StudentModule
 MOST_FAILURES_TOLD = 100
 
 
-def run_statements(request: ClassRequest, channel: Channel) -> tuple[StudentModule, noticing.Patches]:
+def run_statements(request: ClassRequest, channel: Channel) -> tuple[StudentModule, noticing.Originals]:
     """Run them. From here on everything that the submission reaches for is noticed.
 
     Returns: the module, and functions of libraries as they were before.
     """
     module = StudentModule(request["source"], request["canonical"])
     tell = noticing.watch()
-    patches = noticing.Patches()
+    originals = noticing.Originals()
     copies.watch(lambda name, line: tell("copied_source", name, line))
 
     failures = itertools.count(1)
@@ -46,7 +46,7 @@ def run_statements(request: ClassRequest, channel: Channel) -> tuple[StudentModu
         )
 
     module.run(request["statements"], request["statement_seconds"], on_failure)
-    return module, patches
+    return module, originals
 
 
 def find_class(module: StudentModule, channel: Channel) -> Any:

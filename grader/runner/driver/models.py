@@ -30,11 +30,11 @@ MOST_LEAVES_TOLD = 40
 
 @dataclass
 class Built:
-    """A model, its weights' possible assignments, and whether it was called on another shape than the case's."""
+    """A model, its weights' possible placements, and whether it was called on another shape than the case's."""
 
     model: Any
     reused: bool
-    candidates: list[roles.Assignment] = field(default_factory=list)
+    candidates: list[roles.Placement] = field(default_factory=list)
 
 
 class Models:
@@ -129,19 +129,19 @@ class Models:
                 candidate.peepholes = peepholes
         if not self._models:
             self.tell_construction()
-            assignment = self.assignment(built)
+            placement = self.placement(built)
             self._channel.send(
                 "parts",
-                roles={gate: path[:MAX_NAME] for gate, path in assignment.roles().items()} if assignment else {},
+                roles={gate: path[:MAX_NAME] for gate, path in placement.roles().items()} if placement else {},
                 evidence=evidence,
                 candidates=len(built.candidates),
                 found=_listed(leaves),
                 drops=any("dropout" in name.lower() for name in self._names_in_code()),
-                **self._untracked(built, assignment),
+                **self._untracked(built, placement),
                 **gaps(leaves, sizes["features"], sizes["units"]),
             )
 
-    def candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[roles.Assignment], str | None]:
+    def candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[roles.Placement], str | None]:
         request = self._request
         return roles.candidates(
             leaves, sizes["features"], sizes["units"], request["unpack_names"], self.pairing, request["joined"]
@@ -151,9 +151,9 @@ class Models:
         return (name for code in own_codes(self._module.names) for name in code.co_names)
 
     @staticmethod
-    def _untracked(built: Built, assignment: roles.Assignment | None) -> dict[str, Any]:
+    def _untracked(built: Built, placement: roles.Placement | None) -> dict[str, Any]:
         try:
-            found = untracked(built.model, [leaf for leaf, *_ in assignment.slots] if assignment else [])
+            found = untracked(built.model, [leaf for leaf, *_ in placement.slots] if placement else [])
             knows_none = not built.model.trainable_variables
         except Exception:  # the student's own `trainable_weights` may raise anything
             return {}
@@ -180,7 +180,7 @@ class Models:
         finally:
             self._module.follow(sizes)
 
-    def assignment(self, built: Built) -> roles.Assignment | None:
+    def placement(self, built: Built) -> roles.Placement | None:
         # The choice holds for models with as many candidates: a model of a width outside the cases has its own.
         chosen = self._request["candidate"] or 0
         return next((found for found in (built.candidates[chosen:], built.candidates) if found), [None])[0]

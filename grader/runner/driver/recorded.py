@@ -27,12 +27,12 @@ class Recorded:
     case: Question
     x: tf.Tensor
     model: Any
-    assignment: roles.Assignment | None
+    placement: roles.Placement | None
     tape: tf.GradientTape
     output: Any
     factors: np.ndarray | None
 
-    def gradients(self, assignment: roles.Assignment) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def gradients(self, placement: roles.Placement) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Take the gradients: how far they reach, and numbers.
 
         Gradients of the last step's output should reach every weight, and back to the first input. Gradients of the
@@ -40,31 +40,31 @@ class Recorded:
         """
         arrays: dict[str, np.ndarray] = {}
         if self.factors is not None and tf.is_tensor(self.output) and self.output.shape == self.factors.shape:
-            arrays = self._numbers(self.factors, assignment)
+            arrays = self._numbers(self.factors, placement)
         try:
-            reach, first = _reach(self.tape, self.x, self.output, self.case, assignment)
+            reach, first = _reach(self.tape, self.x, self.output, self.case, placement)
         except Exception:
             if not arrays:
                 raise
             # Some operations are forgotten once their gradient was taken, such as tf.py_function.
-            reach, first = self._reach_anew(self.x, assignment)
+            reach, first = self._reach_anew(self.x, placement)
         steps = self.x.shape[1]
         if steps != STEPS_OF_ALL_PATHS and not (first and all(reach.values())):
             # Fewer steps do not show all paths, and over a hundred a wrong answer's gradient may become too small.
             other = tf.concat([self.x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)[:, :STEPS_OF_ALL_PATHS]
             with contextlib.suppress(Exception):  # this number of steps is our idea, not the exercise's
-                reach, first = self._reach_anew(other, assignment)
+                reach, first = self._reach_anew(other, placement)
         return {"reach": reach, "first_timestep": first}, arrays
 
-    def _reach_anew(self, x: tf.Tensor, assignment: roles.Assignment) -> tuple[dict[str, float | None], float | None]:
+    def _reach_anew(self, x: tf.Tensor, placement: roles.Placement) -> tuple[dict[str, float | None], float | None]:
         with tf.GradientTape() as tape:
             tape.watch(x)
             output = self.model(x)
-        return _reach(tape, x, output, {**self.case, "timesteps": x.shape[1]}, assignment)
+        return _reach(tape, x, output, {**self.case, "timesteps": x.shape[1]}, placement)
 
-    def _numbers(self, factors: np.ndarray, assignment: roles.Assignment) -> dict[str, np.ndarray]:
+    def _numbers(self, factors: np.ndarray, placement: roles.Placement) -> dict[str, np.ndarray]:
         """Return the gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
-        variables = [watchable(leaf.variable) for leaf, *_ in assignment.slots]
+        variables = [watchable(leaf.variable) for leaf, *_ in placement.slots]
         with self.tape:
             answer = tf.cast(self.output, tf.float32)
         found = self.tape.gradient(answer, [self.x, *variables], output_gradients=tf.constant(factors))
@@ -72,14 +72,14 @@ class Recorded:
             np.zeros(like.shape, np.float32) if each is None else to_array(each)
             for each, like in zip(found, [self.x, *variables], strict=True)
         )
-        return roles.collect(assignment, self.x.shape[-1], self.output.shape[-1], of_weights) | {"x": of_x}
+        return roles.collect(placement, self.x.shape[-1], self.output.shape[-1], of_weights) | {"x": of_x}
 
 
 def _reach(
-    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: Question, assignment: roles.Assignment
+    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: Question, placement: roles.Placement
 ) -> tuple[dict[str, float | None], float | None]:
     """Return the largest size of the gradient of each weight, and of the first step of the input."""
-    slots = assignment.slots
+    slots = placement.slots
     with tape:
         parts = last_step(output, case["timesteps"])
     if not parts:

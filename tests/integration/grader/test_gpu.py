@@ -132,7 +132,7 @@ def test_the_warm_process_never_starts_cuda(gpu_box, references):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(
-    "attempt",
+    "reach",
     ["socket.create_connection(('127.0.0.1', 9))", "os.fork()", "open('/etc/passwd')", "os.memfd_create('x')"],
 )
 def test_the_rest_of_the_wall_stands_on_a_gpu(gpu_box, references, attempt):

@@ -143,7 +143,7 @@ def test_a_file_without_the_class_is_no_valid_submission(graded):
 
 
 def test_a_look_at_the_result_pipe_holds_an_attempt_and_leaves_its_points(graded):
-    look = {"event": "attempt", "code": "result_pipe", "what": "os.write", "line": 2}
+    look = {"event": "reach", "code": "result_pipe", "what": "os.write", "line": 2}
     report = graded(StudentClass(events=[look]).sandbox())
     assert (report.is_held, report.points) == (True, 100)
     assert not graded(StudentClass().sandbox()).is_held

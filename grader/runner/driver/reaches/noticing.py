@@ -1,7 +1,7 @@
 """Notices what a submission reaches for that the exercise has no use for.
 
 The network, other programs, files elsewhere, the stack, the memory of the process, functions that are not its own. The
-wall stops what must be stopped. This module only reports each attempt with its line: the student reads why it failed,
+wall stops what must be stopped. This module only reports each reach with its line: the student reads why it failed,
 and the teacher sees what was tried. Python reports most of it to audit hooks, which nothing can remove.
 """
 
@@ -43,9 +43,9 @@ CODES = {
 CODE_OF = {event: code for code, events in CODES.items() for event in events}
 # Reported only where the student's own code does them: libraries look at frames and objects all the time.
 ONLY_BY_HAND = frozenset({"gc_reference", "frame_walk", "env_read", "result_pipe", "grader_module"})
-# Reported once each, past the limit on other attempts too, so that noise hides none of them.
+# Reported once each, past the limit on other reaches too, so that noise hides none of them.
 NEVER_HIDDEN = frozenset({"gc_reference", "frame_walk", "result_pipe", "grader_module"})
-# A search for a place to write, or for a module, is no attempt to read a file.
+# A search for a place to write, or for a module, does not count as reading a file.
 OTHER_ERRANDS = ("/tempfile.py", "<frozen importlib")
 # Files that libraries need.
 SYSTEM = ("/usr/", "/lib", "/etc/", "/dev/", "/proc/", "/sys/", "/nonexistent")
@@ -62,9 +62,9 @@ PATCHABLE_CLASSES = ("Tensor", "Variable", "Module", "keras.Model", "keras.layer
 
 
 def watch() -> Callable[[str, str, int], None]:
-    """Report every attempt from now on, once for each code and line. Nothing can undo this.
+    """Report every reach from now on, once for each code and line. Nothing can undo this.
 
-    Returns: a function that reports other attempts: code, what it was, and the line.
+    Returns: a function that reports other reaches: code, what it was, and the line.
     """
     folder = os.getcwd() + os.sep
     libraries = tuple({sys.prefix + os.sep, sys.base_prefix + os.sep, *SYSTEM})
@@ -77,7 +77,7 @@ def watch() -> Callable[[str, str, int], None]:
         if (code, line) not in told and (first or len(told) < MOST_TOLD):
             told.add((code, line))
             with contextlib.suppress(OSError):  # the student's code closed the pipe
-                write(RESULT, frame({"event": "attempt", "code": code, "what": what[:MAX_NAME], "line": line}))
+                write(RESULT, frame({"event": "reach", "code": code, "what": what[:MAX_NAME], "line": line}))
 
     def tell(code: str, what: str, *, elsewhere: str | None = None) -> None:
         nonlocal busy
@@ -157,7 +157,7 @@ def _watch_environment(tell: Callable[[str, str], None]) -> None:
     kind.__getitem__ = getitem
 
 
-class Patches:
+class Originals:
     """Functions of libraries as they are now, to find later the ones that the student's code replaced."""
 
     def __init__(self) -> None:

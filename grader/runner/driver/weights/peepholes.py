@@ -27,7 +27,7 @@ MOST_SUSPECTS = 16
 
 def find_peepholes(
     leaves: Sequence[Leaf],
-    assignment: roles.Assignment,
+    placement: roles.Placement,
     features: int,
     units: int,
     call: Callable[[np.ndarray], np.ndarray],
@@ -35,14 +35,14 @@ def find_peepholes(
     """Find the weights that multiply c, and those behind the cell, without which an answer is zero.
 
     Args:
-        assignment: of the weights whose names settle their roles.
+        placement: of the weights whose names settle their roles.
         call: the model's answer to an input of `ROWS` rows and `TIMESTEPS` steps.
     """
     matrices, vectors = _suspects(leaves, features, units)
     suspects = [*matrices, *vectors]
     if not suspects or len(suspects) > MOST_SUSPECTS or features < 2:
         return [], []
-    roles.inject(assignment, _weights(features, units))
+    roles.inject(placement, _weights(features, units))
     before = [np.array(leaf.variable) for leaf in suspects]
     for leaf in vectors:
         _assign(leaf, np.zeros(leaf.shape or ()))

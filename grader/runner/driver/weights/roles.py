@@ -26,7 +26,7 @@ SATURATING = 100.0
 
 
 @dataclass
-class Assignment:
+class Placement:
     """Slices of the Keras weights and their targets: (leaf, array, gates in column order, order of the rows).
 
     `zeros` are second biases of gates that have one already. `peepholes` multiply c, for which Keras has no weights:
@@ -56,14 +56,14 @@ def candidates(
     unpack_names: Sequence[Sequence[str]],
     pairing: dict[str, list[int]] | None = None,
     joined: str | None = None,
-) -> tuple[list[Assignment], str | None]:
-    """List all assignments of roles that the evidence allows, and the kind of that evidence.
+) -> tuple[list[Placement], str | None]:
+    """List all placements of roles that the evidence allows, and the kind of that evidence.
 
     Args:
         pairing: as `find_pairing` returns it, for weights whose names say nothing.
         joined: the supposed order of x and h in a joined input; None: both are possible.
     Returns:
-        one assignment and ``"names"`` when names settle it; several and ``"numbers"`` when a trial must decide; none
+        one placement and ``"names"`` when names settle it; several and ``"numbers"`` when a trial must decide; none
         and None when there is nothing to assign.
     """
     found = sort_by_shape(leaves, features, units)
@@ -74,18 +74,18 @@ def candidates(
 
 def _fused_candidates(
     found: Sorted, unpack_names: Sequence[Sequence[str]], joined: str | None
-) -> tuple[list[Assignment], str | None]:
+) -> tuple[list[Placement], str | None]:
     orders, evidence = _fused_orders(found.fused, unpack_names)
     splits = _splits(found.fused, joined)
-    assignments = []
+    placements = []
     for order, split in itertools.product(orders, splits):
-        assignment = Assignment()
+        placement = Placement()
         for array, leaves in found.fused.items():
-            assignment.slots += [(leaf, array, order, split) for leaf in leaves]
+            placement.slots += [(leaf, array, order, split) for leaf in leaves]
         kernel_paths = [leaf.path for leaf in found.fused["kernel"] + found.fused["both"]]
-        _assign_biases(assignment, found.fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
-        assignments.append(assignment)
-    return assignments, evidence if splits == ("",) and len(assignments) == 1 else "numbers"
+        _assign_biases(placement, found.fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
+        placements.append(placement)
+    return placements, evidence if splits == ("",) and len(placements) == 1 else "numbers"
 
 
 def _splits(groups: dict[str, list[Leaf]], joined: str | None) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[
 
 def _single_candidates(
     found: Sorted, pairing: dict[str, list[int]], joined: str | None
-) -> tuple[list[Assignment], str | None]:
+) -> tuple[list[Placement], str | None]:
     groups = {array: leaves for array, leaves in found.single.items() if leaves}
     if not groups:
         return [], None
@@ -124,10 +124,10 @@ def _single_candidates(
         for order in (itertools.permutations(GATES) if opaque else [GATES])
     ]
     splits = _splits(groups, joined)
-    assignments = [
-        _single_assignment(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
+    placements = [
+        _single_placement(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
     ]
-    return assignments, evidence if splits == ("",) and len(assignments) == 1 else "numbers"
+    return placements, evidence if splits == ("",) and len(placements) == 1 else "numbers"
 
 
 def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
@@ -191,15 +191,15 @@ def _changed(leaf: Leaf, call: Callable[[], np.ndarray]) -> np.ndarray:
     return answer
 
 
-def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Assignment:
-    assignment = Assignment()
+def _single_placement(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Placement:
+    placement = Placement()
     gates_of_owner: dict[str, list[str]] = defaultdict(list)
     kernels = {array: gates for array, gates in choice.items() if array != "bias"}
     for array, gates in kernels.items():
         for gate, leaf in gates.items():
             gates_of_owner[leaf.layer or _owner(leaf.path)].append(gate)
             if leaf.variable is not None:
-                assignment.slots.append((leaf, array, gate, split))
+                placement.slots.append((leaf, array, gate, split))
     input_paths = [leaf.path for array in ("kernel", "both") for leaf in kernels.get(array, {}).values()]
     loose = [leaf for leaf in biases if leaf.layer is None]
     named = choice.get("bias") or (gates_by_name(loose, []) if len(loose) == len(GATES) else {})
@@ -212,12 +212,12 @@ def _single_assignment(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], s
             return beside[-1] if beside else None
         return gate_of_loose.get(id(leaf)) or gate_of_path(leaf.path) or (beside[-1] if beside else None)
 
-    _assign_biases(assignment, biases, input_paths, gate_of)
-    return assignment
+    _assign_biases(placement, biases, input_paths, gate_of)
+    return placement
 
 
 def _assign_biases(
-    assignment: Assignment, biases: list[Leaf], input_paths: list[str], gates_of: Callable[[Leaf], str | None]
+    placement: Placement, biases: list[Leaf], input_paths: list[str], gates_of: Callable[[Leaf], str | None]
 ) -> None:
     """Give each gate the bias beside its input weights, else its first one; the other biases become zero."""
     owners = {_owner(path) for path in input_paths}
@@ -227,17 +227,17 @@ def _assign_biases(
         if not gates:
             continue
         if gates in taken:
-            assignment.zeros.append((leaf, gates))
+            placement.zeros.append((leaf, gates))
         else:
             taken.add(gates)
-            assignment.slots.append((leaf, "bias", gates, ""))
+            placement.slots.append((leaf, "bias", gates, ""))
 
 
 def _owner(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
+def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
     """Copy the weights of a Keras LSTM into the student's.
 
     Args:
@@ -252,16 +252,16 @@ def inject(assignment: Assignment, weights: dict[str, np.ndarray]) -> None:
         starts = [GATES.index(gate) * units for gate in gates]
         return np.concatenate([weights[array][..., start : start + units] for start in starts], axis=-1)
 
-    for leaf, array, gates, split in assignment.slots:
+    for leaf, array, gates, split in placement.slots:
         leaf.variable.assign(laid_out(columns(array, gates, split), leaf, len(gates)))
-    for leaf, _ in assignment.zeros:
+    for leaf, _ in placement.zeros:
         leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
-    for leaf in assignment.peepholes:
+    for leaf in placement.peepholes:
         open_to_c(leaf, units)
 
 
 def collect(
-    assignment: Assignment, features: int, units: int, gradients: Sequence[np.ndarray] | None = None
+    placement: Placement, features: int, units: int, gradients: Sequence[np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
     """Reverse `inject`: return the student's weights as a Keras LSTM would hold them, NaN where there is none.
 
@@ -278,8 +278,8 @@ def collect(
             part = values[..., place * units : (place + 1) * units]
             target[...] = target + part if add else part
 
-    held = gradients or [np.asarray(leaf.variable, np.float32) for leaf, *_ in assignment.slots]
-    for (leaf, array, gates, split), values in zip(assignment.slots, held, strict=True):
+    held = gradients or [np.asarray(leaf.variable, np.float32) for leaf, *_ in placement.slots]
+    for (leaf, array, gates, split), values in zip(placement.slots, held, strict=True):
         values = as_columns(values, leaf, array, len(gates))
         if array == "both":
             height = features if split == "xh" else units
@@ -288,6 +288,6 @@ def collect(
             put("recurrent_kernel", gates, second if split == "xh" else first)
         else:
             put(array, gates, values)
-    for leaf, gates in assignment.zeros if gradients is None else ():
+    for leaf, gates in placement.zeros if gradients is None else ():
         put("bias", gates, np.asarray(leaf.variable, np.float32).ravel(), add=True)
     return weights

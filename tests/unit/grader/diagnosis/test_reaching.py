@@ -12,11 +12,11 @@ from grader.diagnosis.outcomes import structural_problem
 from grader.diagnosis.reaching import attacks, behind, reached_for, worth_a_look
 from grader.report.finding import Finding, Remark
 from grader.report.model import HELD
-from grader.sandbox.events import Attempt, Raised, StatementFailed
+from grader.sandbox.events import Raised, Reach, StatementFailed
 
 
 def _attempt(code="network", *, line=5, what="socket.connect"):
-    return Attempt(event="attempt", code=code, what=what, line=line)
+    return Reach(event="reach", code=code, what=what, line=line)
 
 
 def _raised(line=5, phase="call"):
@@ -25,8 +25,8 @@ def _raised(line=5, phase="call"):
     )
 
 
-def _tried(evidence, *attempts, **changes):
-    return replace(evidence, execution=replace(evidence.execution, attempts=attempts, **changes))
+def _tried(evidence, *reaches, **changes):
+    return replace(evidence, execution=replace(evidence.execution, reaches=reaches, **changes))
 
 
 def _codes(evidence, cases):
@@ -34,7 +34,7 @@ def _codes(evidence, cases):
 
 
 @pytest.mark.parametrize(
-    ("attempts", "code"),
+    ("reaches", "code"),
     [
         ([(_attempt(), "call")], "network"),
         ([(_attempt("env_read"), "call"), (_attempt("subprocess"), "call")], "subprocess"),
@@ -52,8 +52,8 @@ def _codes(evidence, cases):
         "another phase",
     ],
 )
-def test_a_reach_on_the_line_that_raised_is_behind_it(evidence_of, attempts, code):
-    found = behind(_raised(), _tried(evidence_of(), *attempts).execution)
+def test_a_reach_on_the_line_that_raised_is_behind_it(evidence_of, reaches, code):
+    found = behind(_raised(), _tried(evidence_of(), *reaches).execution)
     assert (found and found.code) == code
 
 

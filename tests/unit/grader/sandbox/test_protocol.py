@@ -59,7 +59,7 @@ NEARLY_EVENTS = st.builds(
 )
 EVENTS = {
     "phase": {"name": "call"},
-    "attempt": {"code": "network", "what": "socket.connect", "line": 3},
+    "reach": {"code": "network", "what": "socket.connect", "line": 3},
     "statement_failed": {"line": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
     "class": {
         "found": True,
