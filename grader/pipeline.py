@@ -12,7 +12,7 @@ from grader.diagnosis.understanding import understand
 from grader.errors import SandboxClosed, SandboxError
 from grader.execution.reading import read
 from grader.execution.runner import Runner
-from grader.execution.stages import Progress, Stages
+from grader.execution.stages import Progress, Stage, Stages
 from grader.report.artefacts import Sink
 from grader.report.model import Report
 from grader.reporting.assembly import internal_error, report_on, unreadable
@@ -47,11 +47,11 @@ def grade(
     """
     stages = Stages(progress)
     try:
-        stages.begin("reading")
+        stages.begin(Stage.READING)
         reading = read(submission, assignment, sandbox)
         if reading.error is not None:
             return unreadable(submission, assignment, reading, stages)
-        stages.begin("reference")
+        stages.begin(Stage.REFERENCE)
         cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
         box = BudgetedSandbox(sandbox, assignment.allowance)
         runner = Runner(reading, assignment, cases, box, references.table)
@@ -60,7 +60,7 @@ def grade(
             execution = runner.run(generation)
             notebook = None
             if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
-                stages.begin("notebook")
+                stages.begin(Stage.NOTEBOOK)
                 notebook = run_notebook(
                     NotebookRunner(reading, assignment, box, generation=generation, roles=execution.roles)
                 )
@@ -68,7 +68,7 @@ def grade(
             return run_checks(Evidence(assignment, reading, execution, understanding, notebook))
 
         judgement = _best(judged, assignment.keras, stages)
-        stages.begin("checking")
+        stages.begin(Stage.CHECKING)
         return report_on(submission, judgement, cases, stages, artefacts)
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
         facts = {"submission_sha256": submission.sha256}
@@ -85,11 +85,11 @@ def _best(judged: Callable[[str], Judgement], keras: str, stages: Stages) -> Jud
     Args:
         judged: runs the submission under a generation of Keras, and judges it.
     """
-    stages.begin("running")
+    stages.begin(Stage.RUNNING)
     first = judged("2" if keras == "2" else "3")
     if keras != "auto" or not _may_be_keras(first.evidence):
         return first
-    stages.begin("running_keras2")
+    stages.begin(Stage.RUNNING_KERAS2)
     other = judged("2")
     if better(first, other) is first:
         return first

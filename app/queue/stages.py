@@ -35,7 +35,7 @@ class StageRecorder:
     def begin(self, stage: str) -> None:
         """Record a stage. Call this from the thread that grades."""
         with contextlib.suppress(RuntimeError):  # The service has stopped meanwhile.
-            self._loop.call_soon_threadsafe(self._add, stage)
+            self._loop.call_soon_threadsafe(self._add, str(stage))
 
     async def __aenter__(self) -> Self:
         self._writer = asyncio.create_task(self._write())

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import SubmissionEvent
+from grader.execution.stages import Stage
 
 #: The stages of grading, in order. A grade skips those it does not need.
-STAGES = ("reading", "reference", "running", "notebook", "running_keras2", "checking")
+STAGES = tuple(stage.value for stage in Stage)
 
 
 def record(session: AsyncSession, submission_id: str, event: str, **data: Any) -> None:

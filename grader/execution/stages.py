@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 
 from grader.report.model import Timing
 
-Progress = Callable[[str], None]
+
+class Stage(StrEnum):
+    """The stages, in the order of a grade that has them all."""
+
+    READING = "reading"
+    REFERENCE = "reference"
+    RUNNING = "running"
+    NOTEBOOK = "notebook"
+    RUNNING_KERAS2 = "running_keras2"
+    CHECKING = "checking"
+
+
+Progress = Callable[[Stage], None]
+
+#: The stages in which the class runs; the phases of that run say more.
+RUNS = (Stage.RUNNING, Stage.RUNNING_KERAS2)
 
 
 class Stages:
@@ -15,9 +31,9 @@ class Stages:
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress or (lambda stage: None)
-        self._began: list[tuple[str, float]] = []
+        self._began: list[tuple[Stage, float]] = []
 
-    def begin(self, stage: str) -> None:
+    def begin(self, stage: Stage) -> None:
         self._began.append((stage, time.monotonic()))
         self._progress(stage)
 
@@ -27,7 +43,7 @@ class Stages:
         ends = [*(began for _, began in self._began[1:]), now]
         phases: dict[str, float] = {}
         for (stage, began), end in zip(self._began, ends, strict=True):
-            phases |= (run or {}) if stage.startswith("running") else {stage: end - began}
+            phases |= (run or {}) if stage in RUNS else {stage.value: end - began}
         return Timing(
             wall_seconds=round(now - self._began[0][1], 4),
             cpu_seconds=round(cpu_seconds, 4),
