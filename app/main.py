@@ -20,8 +20,7 @@ from app.api.endpoints import operations
 from app.errors import OwnerTokenMissing
 from app.http import problems
 from app.http.auth import check_guarded, holders
-from app.http.head import HeadMiddleware
-from app.http.middleware import RequestMiddleware, expect_requests
+from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.operations.charts import ChartProcess, Charts
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics

@@ -20,8 +20,7 @@ from app.access.tokens import new_token, sign_in_link
 from app.api.endpoints import operations
 from app.http import problems
 from app.http.connections import Protocol, Unfinished
-from app.http.head import HeadMiddleware
-from app.http.middleware import RequestMiddleware, expect_requests
+from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.log_config import configure_logging
 from app.main import create_app
 from app.services import Operations, Services

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from grader.diagnosis.built_in import conviction, names_of
 from grader.diagnosis.evidence import NO_SHAPE, Evidence
+from grader.diagnosis.reaching import conviction, names_of
 from grader.diagnosis.understanding import repeats_itself
 from grader.execution.execution import Execution
 from grader.report.finding import Verdict

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.assignment import CaseEntry, CheckId
-from grader.diagnosis.built_in import conviction
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import explained
 from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that_works, structural_problem
-from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
+from grader.diagnosis.reaching import NEVER_NEEDED, behind, conviction, reached_for
 from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
 from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import misshapen, other_number_of_weights, three_gates, without_weights
