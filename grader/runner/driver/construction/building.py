@@ -11,7 +11,8 @@ from typing import Any
 import tensorflow as tf
 
 from driver.construction.class_signature import own_codes
-from driver.construction.construct import Constructor, Plan
+from driver.construction.construct import Constructor
+from driver.construction.plans import Plan
 from driver.construction.settings_objects import Sizes
 from driver.short_ways.untraced_build import untraced
 from driver.student.contents import drained

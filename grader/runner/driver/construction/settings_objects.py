@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
+import inspect
 import json
 import re
 import types
 from typing import Any
 
-from driver.student.parameter_names import is_measure, role_of
+from driver.construction.class_signature import parameters
+from driver.student.parameter_names import is_measure, role_of, setting
 
 Sizes = dict[str, int]
+STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Configuration(dict):  # type: ignore[type-arg]
@@ -68,3 +71,24 @@ def _resized_settings(settings: dict[Any, Any], sizes: Sizes, canonical: Sizes) 
     if not any(role_of(names[key]) == "units" or settings[key] == canonical["units"] for key in numbers):
         names.update(dict.fromkeys([key for key in numbers if is_measure(names[key])][:1], "units"))
     return {key: resized(value, sizes, canonical, names[key]) for key, value in settings.items()}
+
+
+def value_of(name: str, sizes: Sizes) -> Any:
+    """Return the value that a setting of this name has."""
+    known = setting(name)
+    if known is not None:
+        return known[0]
+    return sizes[role_of(name) or "units"]
+
+
+def value_at(path: tuple[str, ...], sizes: Sizes) -> Any:
+    """Return the value of a nested setting; a name that is only a measure refers to the setting around it."""
+    *outer, name = path
+    if outer and is_measure(name) and (role := role_of(outer[-1])) is not None:
+        return sizes[role]
+    return value_of(name, sizes)
+
+
+def fields(kind: type, sizes: Sizes) -> dict[str, Any]:
+    """Return a value for each parameter of a class that holds settings."""
+    return {p.name: value_of(p.name, sizes) for p in parameters(kind) if p.kind not in STARRED}
