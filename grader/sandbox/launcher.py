@@ -22,7 +22,7 @@ from grader.sandbox.warm_process import Zygote
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 3
+TRIES = 3
 # Parts of the wall that an operator may do without, by name.
 CAN_BE_MISSING = ("landlock", "seccomp", namespaces.NAME)
 
@@ -131,14 +131,14 @@ class ForkSandbox:
                 except (RunLost, SandboxStartFailed) as exc:
                     self._check_open()
                     lost += 1
-                    logger.warning("run_lost", extra={"kind": kind.value, "attempt": lost, "reason": str(exc)})
-                    if lost == ATTEMPTS:
+                    logger.warning("run_lost", extra={"kind": kind.value, "try": lost, "reason": str(exc)})
+                    if lost == TRIES:
                         raise
                 else:
                     killed += outcome.killed_by_others
-                    if not outcome.killed_by_others or killed == ATTEMPTS:
+                    if not outcome.killed_by_others or killed == TRIES:
                         return outcome.model_copy(update={"earlier": earlier})
-                    logger.warning("run_killed_by_others", extra={"kind": kind.value, "attempt": killed})
+                    logger.warning("run_killed_by_others", extra={"kind": kind.value, "try": killed})
 
     def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None) -> Outcome:
         granted = limits.with_cuda() if self._device_of(kind).is_gpu else limits

@@ -171,7 +171,7 @@ class Zygote:
 
     def _lost(self, what: str) -> RunLost:
         """Make the exception for a lost run."""
-        # A dying process is silent a moment before it counts as dead; the next attempt must not meet it again.
+        # A dying process is silent a moment before it counts as dead; the next try must not meet it again.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(DYING_SECONDS)
         self._failures += 1
