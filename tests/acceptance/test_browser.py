@@ -84,7 +84,7 @@ def test_wrong_type_of_file_is_answered_on_the_page(page: Page, server) -> None:
     page.locator("#student").fill("ivanov")
     page.set_input_files("input[type=file]", {"name": "LSTM.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"})
     page.locator("form:has(input[type=file]) button").click()
-    expect(page.get_by_text(".ipynb, .txt")).to_be_visible()
+    expect(page.get_by_text(".ipynb, .py, .txt")).to_be_visible()
 
 
 def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Page, server) -> None:

@@ -135,8 +135,8 @@ def test_the_warm_process_never_starts_cuda(gpu_box, references):
     "reach",
     ["socket.create_connection(('127.0.0.1', 9))", "os.fork()", "open('/etc/passwd')", "os.memfd_create('x')"],
 )
-def test_the_rest_of_the_wall_stands_on_a_gpu(gpu_box, references, attempt):
-    report = _grade(gpu_box, references, _with(attempt))
+def test_the_rest_of_the_wall_stands_on_a_gpu(gpu_box, references, reach):
+    report = _grade(gpu_box, references, _with(reach))
     assert report.points == 0
     # What a diagnosis tells is not listed again.
     told = [*report.diagnoses, *report.extraction.cells_skipped]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.execution.stages import Stages
+from grader.execution.stages import Stage, Stages
 from grader.formats.view import View, rows
 from grader.report.messages import LANGUAGES
 from grader.reporting.assembly import report_on
@@ -25,7 +25,7 @@ def told(request, evidence_of, cases):
     """The report on an answer with a mistake."""
     evidence = evidence_of(lambda case: replay((request.param,), case))
     stages = Stages(None)
-    stages.begin("checking")
+    stages.begin(Stage.CHECKING)
     return report_on(Submission("lstm.py", b""), run_checks(evidence), cases, stages, artefacts=None)
 
 

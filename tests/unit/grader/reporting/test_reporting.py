@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.execution.stages import Stages
+from grader.execution.stages import Stage, Stages
 from grader.report.messages import render
 from grader.reporting.assembly import report_on
 from grader.sandbox.events import Gradients, Raised, StatementFailed
@@ -39,7 +39,7 @@ def _report(evidence, cases):
 
 def _report_on(judgement, cases):
     stages = Stages(None)
-    stages.begin("checking")
+    stages.begin(Stage.CHECKING)
     return report_on(Submission("lstm.py", b""), judgement, cases, stages, artefacts=None)
 
 
