@@ -8,6 +8,7 @@
         OtherSite               a form that acts on a session was sent by a page of another site
         NotPermitted            the token's role does not allow it
         TargetRefused           a webhook's address is one that nothing is sent to
+        CourseArchived          nothing in the course changes any more
         OtherStudent            the token is a student's own, and the upload names another student
       TooManyRequests           more than the settings allow in a minute
       Overloaded                earlier uploads wait too long already
@@ -19,6 +20,7 @@
         FieldsUnknown
         StudentInvalid
         AttemptRefused          the assignment's rules
+          MemberRemoved         the student is no longer in the course
           AssignmentNotOpen
           AssignmentClosed
           AttemptsUsedUp
@@ -92,6 +94,9 @@ class OtherSite(AccessDenied): ...
 class NotPermitted(AccessDenied): ...
 
 
+class CourseArchived(AccessDenied): ...
+
+
 class OtherStudent(AccessDenied): ...
 
 
@@ -135,6 +140,9 @@ class StudentInvalid(UploadRefused):
 
 
 class AttemptRefused(UploadRefused): ...
+
+
+class MemberRemoved(AttemptRefused): ...
 
 
 class AssignmentNotOpen(AttemptRefused):

@@ -12,12 +12,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.rights import ADDING, RIGHTS, Action
 from app.courses import members
-from app.errors import CourseNotFound
-from app.storage.models import DEFAULT_COURSE, Role, Session, Token, utc_now
+from app.errors import CourseArchived, CourseNotFound, MemberRemoved, NotPermitted
+from app.storage.models import DEFAULT_COURSE, Course, Membership, Role, Session, Token, utc_now
 
 OWNER = "owner"
 
@@ -29,6 +30,7 @@ class Principal:
     Attributes:
         course_id: what the holder makes is made in this course.
         names_course: the request of an admin names the course, so the admin sees no other.
+        in_archived: that course is archived.
     """
 
     token_id: str
@@ -37,10 +39,17 @@ class Principal:
     course_id: str = DEFAULT_COURSE
     membership_id: str | None = None
     names_course: bool = False
+    in_archived: bool = False
 
     @classmethod
-    def of(cls, token: Token) -> Principal:
-        return cls(token.id, token.role, token.student, token.course_id, token.membership_id)
+    def of(cls, token: Token, course: Course | None = None) -> Principal:
+        """Make it.
+
+        Args:
+            course: the token's; None: it is not archived.
+        """
+        archived = course is not None and course.archived_at is not None
+        return cls(token.id, token.role, token.student, token.course_id, token.membership_id, in_archived=archived)
 
     @property
     def course(self) -> str | None:
@@ -52,15 +61,30 @@ class Principal:
         """Whether the holder sees everybody's submissions in `course`."""
         return self.role in (Role.ADMIN, Role.TEACHER)
 
-    def in_course(self, course_id: str) -> Principal:
+    def in_course(self, course: Course) -> Principal:
         """Return the holder as this request acts, which names its course.
 
         Raises:
             CourseNotFound: the holder acts in another one only.
         """
-        if self.course not in (None, course_id):
+        if self.course not in (None, course.id):
             raise CourseNotFound
-        return replace(self, course_id=course_id, names_course=True)
+        return replace(self, course_id=course.id, names_course=True, in_archived=course.archived_at is not None)
+
+    def check(self, action: Action) -> None:
+        """Check that the holder has this right, in the course in which this request acts.
+
+        An admin's request that names no course may concern things of any course; `rights.check_course` asks theirs.
+
+        Raises:
+            NotPermitted: the role does not have it.
+            CourseArchived: it is not left in this course.
+        """
+        right = RIGHTS[action]
+        if self.role not in right.roles or (self.student is not None and not right.students):
+            raise NotPermitted
+        if self.in_archived and not right.in_archived and (self.course is not None or action in ADDING):
+            raise CourseArchived
 
 
 def new_token() -> str:
@@ -92,6 +116,16 @@ async def find_tokens(session: AsyncSession, sha256s: Collection[str]) -> dict[s
     return {token.sha256: token for token in found}
 
 
+async def find_holders(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Principal]:
+    """Find the holders of the valid tokens with these hashes, by hash."""
+    found = await session.execute(
+        select(Token, Course)
+        .join(Course, Course.id == Token.course_id)
+        .where(Token.sha256.in_(sha256s), is_valid(utc_now()))
+    )
+    return {token.sha256: Principal.of(token, course) for token, course in found}
+
+
 async def add_token(
     session: AsyncSession,
     *,
@@ -109,8 +143,12 @@ async def add_token(
     Args:
         student: makes it the own token of the student with this external id, who becomes an unconfirmed member if the
             course does not know the id.
+    Raises:
+        MemberRemoved: this student was removed from the course.
     """
     member = student and (await members.enrol(session, [(course_id, student)]))[course_id, student]
+    if member and member.removed_at is not None:
+        raise MemberRemoved
     token = Token(
         name=name,
         role=role,
@@ -205,14 +243,17 @@ async def add_session(session: AsyncSession, *, sha256: str, token: Token, lifet
     session.add(Session(sha256=sha256, token_id=token.id, expires_at=expires_at))
 
 
-async def find_session_token(session: AsyncSession, sha256: str) -> Token | None:
-    """Find the token that opened the session with this hash, if both are valid now."""
+async def find_session_holder(session: AsyncSession, sha256: str) -> Principal | None:
+    """Find the holder of the token that opened the session with this hash, if both are valid now."""
     now = utc_now()
-    return await session.scalar(
-        select(Token)
+    found = await session.execute(
+        select(Token, Course)
         .join(Session, Session.token_id == Token.id)
+        .join(Course, Course.id == Token.course_id)
         .where(Session.sha256 == sha256, Session.expires_at > now, is_valid(now))
     )
+    row = found.one_or_none()
+    return row and Principal.of(*row)
 
 
 async def delete_session(session: AsyncSession, sha256: str) -> None:
@@ -220,4 +261,6 @@ async def delete_session(session: AsyncSession, sha256: str) -> None:
 
 
 def is_valid(now: datetime) -> ColumnElement[bool]:
-    return and_(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now))
+    """Return the condition on `Token` that it may be used; one of a removed member may not."""
+    removed = exists().where(Membership.id == Token.membership_id, Membership.removed_at.is_not(None))
+    return and_(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now), ~removed)

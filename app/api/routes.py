@@ -10,12 +10,12 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.api.endpoints import assignments, events, regrades, reports, students, submissions, tokens, webhooks
 from app.api.openapi import problem_answers
 from app.errors import CourseNotFound, NotAuthenticated, TooManyRequests
-from app.http.auth import TokenHolder
+from app.http.auth import Reader
 from app.http.parameters import language_parameter
 from app.services import services
 
 
-async def within_limit(request: Request, holder: TokenHolder) -> None:
+async def within_limit(request: Request, holder: Reader) -> None:
     """Raises: TooManyRequests: the token asks too often."""
     services(request).request_limit.take(holder.token_id)
 

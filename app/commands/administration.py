@@ -14,11 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
+from app.access.rights import Action, check_course
 from app.access.tokens import Principal
 from app.api.schemas.regrades import RegradeRequest
 from app.api.schemas.submissions import DecisionRequest
 from app.api.schemas.tokens import TokenRequest
-from app.errors import NotPossible, StudentInvalid
+from app.errors import CourseArchived, MemberRemoved, NotPossible, StudentInvalid
 from app.http.parameters import ID
 from app.settings import Settings
 from app.storage.database import Database
@@ -69,8 +70,12 @@ async def create_token(
     secret = tokens.new_token()
     async with _opened(settings) as database, database.write() as session:
         course_id = await _course_id(session, course)
+        await _check(session, Action.MAKE_TOKENS, course_id)
         sha256 = tokens.hash_secret(secret)
-        await tokens.add_token(session, sha256=sha256, course_id=course_id, **wanted.model_dump())
+        try:
+            await tokens.add_token(session, sha256=sha256, course_id=course_id, **wanted.model_dump())
+        except MemberRemoved as exc:
+            raise NotPossible(reason=f"the student {student!a} was removed from the course") from exc
     return secret, tokens.sign_in_link(settings.url(), secret)
 
 
@@ -121,6 +126,18 @@ async def _course_id(session: AsyncSession, course: str | None) -> str:
     return course
 
 
+async def _check(session: AsyncSession, action: Action, course_id: str) -> None:
+    """Check the operator's right, which is an admin's, by the table that the API asks.
+
+    Raises:
+        NotPossible: the course is archived.
+    """
+    try:
+        await check_course(session, action, course_id)
+    except CourseArchived as exc:
+        raise NotPossible(reason=f"the course {course_id} is archived; nothing in it changes") from exc
+
+
 def known_student(name: str) -> str:
     """Give a student's name the form in which it is stored.
 
@@ -153,7 +170,7 @@ async def list_held(settings: Settings) -> list[str]:
 
 
 async def decide_held(settings: Settings, submission_id: str, decision: str, reason: str) -> None:
-    """Raises: NotPossible: there is no such submission, or it was never held."""
+    """Raises: NotPossible: there is no such submission, it was never held, or its course is archived."""
     wanted = _checked(DecisionRequest, {"decision": decision, "reason": reason})
     async with _opened(settings) as database:
         owner = await _owner(database)
@@ -163,6 +180,7 @@ async def decide_held(settings: Settings, submission_id: str, decision: str, rea
             )
             if submission is None:
                 raise NotPossible(reason=f"there is no submission {submission_id!a}")
+            await _check(session, Action.DECIDE, submission.course_id)
             if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=owner.token_id):
                 raise NotPossible(reason="this submission was never held: it counts like any other")
 

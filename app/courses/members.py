@@ -53,5 +53,11 @@ async def find(session: AsyncSession, students: Collection[Student]) -> dict[Stu
     return {(member.course_id, member.external_id or ""): member for member in members}
 
 
+async def find_removed(session: AsyncSession, ids: Collection[str]) -> Collection[str]:
+    """Find the ids of those of these members who were removed from their course."""
+    removed = select(Membership.id).where(Membership.id.in_(ids), Membership.removed_at.is_not(None))
+    return (await session.scalars(removed)).all()
+
+
 def _are(students: Collection[Student]) -> ColumnElement[bool]:
     return tuple_(Membership.course_id, Membership.external_id).in_(students)

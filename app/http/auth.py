@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -21,14 +21,15 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
 from app.access import tokens
+from app.access.rights import Action
 from app.access.tokens import Principal, hash_secret
-from app.errors import CourseNotFound, FormExpired, NotAuthenticated, NotPermitted, OtherSite, SessionMissing
+from app.errors import CourseNotFound, FormExpired, NotAuthenticated, OtherSite, SessionMissing
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
 from app.services import operations, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
-from app.storage.models import Course, Role, Token
+from app.storage.models import Course, Token
 
 FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -61,11 +62,11 @@ async def token_holder(
         raise NotAuthenticated
     if course is None:
         return holder
-    if course != holder.course_id and holder.course is None:
-        async with services(request).database.read() as session:
-            if not ID.fullmatch(course) or await session.get(Course, course) is None:
-                raise CourseNotFound
-    return holder.in_course(course)
+    async with services(request).database.read() as session:
+        found = await session.get(Course, course) if ID.fullmatch(course) else None
+    if found is None:
+        raise CourseNotFound
+    return holder.in_course(found)
 
 
 def holders(database: Database) -> Batcher[str, Principal | None]:
@@ -73,21 +74,20 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
 
     async def find(sha256s: Sequence[str]) -> Sequence[Principal | None]:
         async with database.read() as session:
-            found = await tokens.find_tokens(session, set(sha256s))
-        return [Principal.of(found[each]) if each in found else None for each in sha256s]
+            found = await tokens.find_holders(session, set(sha256s))
+        return [found.get(each) for each in sha256s]
 
     return Batcher(find)
 
 
-async def teacher(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-    """Return the holder, if it may see everything.
+def permitted(action: Action) -> Callable[[Principal], Awaitable[Principal]]:
+    """Return the dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
-    Raises:
-        NotPermitted: it may not.
-    """
-    if not holder.sees_everything:
-        raise NotPermitted
-    return holder
+    async def holder_with_right(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
+        holder.check(action)
+        return holder
+
+    return holder_with_right
 
 
 async def monitor(
@@ -108,15 +108,7 @@ async def monitor(
         token = await tokens.find_token(session, hash_secret(came))
     if token is None:
         raise NotAuthenticated
-    if not Principal.of(token).sees_everything:
-        raise NotPermitted
-
-
-async def admin(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-    """Raises: NotPermitted: the token is no administrator's."""
-    if holder.role != Role.ADMIN:
-        raise NotPermitted
-    return holder
+    Principal.of(token).check(Action.SEE_METRICS)
 
 
 async def session_holder(request: Request) -> Principal:
@@ -132,10 +124,10 @@ async def session_holder(request: Request) -> Principal:
     if cookie is None:
         raise SessionMissing
     async with services(request).database.read() as session:
-        token = await tokens.find_session_token(session, hash_secret(cookie))
-    if token is None:
+        holder = await tokens.find_session_holder(session, hash_secret(cookie))
+    if holder is None:
         raise SessionMissing
-    return Principal.of(token)
+    return holder
 
 
 async def open_session(request: Request, response: Response, token: Token) -> None:
@@ -217,7 +209,5 @@ def _asks_who(dependant: Dependant) -> bool:
     return dependant.call in (token_holder, session_holder, monitor) or any(map(_asks_who, dependant.dependencies))
 
 
-TokenHolder = Annotated[Principal, Depends(token_holder)]
-Teacher = Annotated[Principal, Depends(teacher)]
-Admin = Annotated[Principal, Depends(admin)]
+Reader = Annotated[Principal, Depends(permitted(Action.READ))]
 SessionHolder = Annotated[Principal, Depends(session_holder)]

@@ -14,9 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import made_with, the_same
 from app.access.limits import too_many_uploads
+from app.access.rights import Action, closed_to
 from app.access.tokens import Principal
+from app.courses import members
 from app.courses.assignments import in_course, used_in
-from app.errors import AssignmentUnknown, AttemptRefused, CommitUnanswered, TooManyRequests, UploadRefused
+from app.errors import (
+    AssignmentUnknown,
+    AttemptRefused,
+    CommitUnanswered,
+    CourseArchived,
+    MemberRemoved,
+    TooManyRequests,
+    UploadRefused,
+)
 from app.queue import Jobs
 from app.queue.backlog import Backlog
 from app.storage.batches import Batcher
@@ -75,6 +85,7 @@ class Inbox:
             Overloaded: earlier uploads wait too long.
             AssignmentUnknown: the course does not use this assignment.
             AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
+            CourseArchived
             CommitUnanswered: it may have been stored, or not.
         """
         if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
@@ -146,17 +157,23 @@ class Inbox:
         async with self._database.write() as session:
             uses = await repository.take_turns(session, submissions)
             placed = [each for each in submissions if (each.course_id, each.assignment_id) in uses]
-            members = {each.membership_id for each in placed}
-            too_many = await too_many_uploads(session, members, self._uploads_per_minute)
+            student_ids = {each.membership_id for each in placed}
+            closed = await closed_to(session, Action.SUBMIT, {each.course_id for each in placed})
+            removed = await members.find_removed(session, student_ids)
+            too_many = await too_many_uploads(session, student_ids, self._uploads_per_minute)
             for each in submissions:
                 try:
                     if each not in placed:
                         known = await used_in(session, each.course_id, self._assignments)
                         raise AssignmentUnknown(came=each.assignment_id, known=known)
+                    if each.course_id in closed:
+                        raise CourseArchived
+                    if each.membership_id in removed:
+                        raise MemberRemoved
                     if each.membership_id in too_many:
                         raise too_many[each.membership_id]
                     await self._check(session, each, uses[each.course_id, each.assignment_id])
-                except (UploadRefused, TooManyRequests) as exc:
+                except (CourseArchived, UploadRefused, TooManyRequests) as exc:
                     refused[each.id] = exc
             accepted = [each for each in submissions if each.id not in refused]
             await repository.add_submissions(session, accepted)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.storage.announcements import announce_queued
-from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission
+from app.storage.models import Course, JobStatus, Regrade, RegradeItem, StoredReport, Submission
 from app.submissions.events import record
 from app.submissions.listing import Selection
 from app.submissions.repository import REGRADE_PRIORITY, counting_report_id
@@ -62,6 +62,8 @@ async def begin(
     ids = (
         _selected_ids(meant) if isinstance(meant, Selection) else select(Submission.id).where(Submission.id.in_(meant))
     )
+    # Nothing in an archived course changes any more.
+    ids = ids.join(Course, Course.id == Submission.course_id).where(Course.archived_at.is_(None))
     if course is not None:
         ids = ids.where(Submission.course_id == course)
     return await add_regrade(

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app.access import tokens
+from app.access.rights import Action
 from app.access.tokens import Principal, hash_secret
 from app.courses.assignments import used_in
 from app.errors import ReportNotReady, SessionMissing, UploadRefused
@@ -111,6 +112,7 @@ async def upload_page(request: Request, viewer: SessionHolder) -> Response:
 
 @router.post("/")
 async def upload(request: Request, submitter: SessionHolder) -> Response:
+    submitter.check(Action.SUBMIT)
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
     fields: dict[str, str] = {}

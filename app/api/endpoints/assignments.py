@@ -6,15 +6,16 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic.json_schema import SkipJsonSchema
 
+from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.schemas.assignments import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
 from app.courses.assignments import used_in
 from app.errors import AssignmentNotFound, NotPermitted
-from app.http.auth import Teacher, TokenHolder
+from app.http.auth import Reader, permitted
 from app.http.parameters import Moment
 from app.http.texts import language_of, title_of
 from app.services import Services, services
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/assignments", tags=["assignments"])
 
 
 @router.get("", summary="List the assignments")
-async def list_assignments(request: Request, viewer: TokenHolder) -> AssignmentList:
+async def list_assignments(request: Request, viewer: Reader) -> AssignmentList:
     """List those that the course uses."""
     parts = services(request)
     language = language_of(request)
@@ -39,7 +40,7 @@ async def list_assignments(request: Request, viewer: TokenHolder) -> AssignmentL
 
 
 @router.get("/{assignment_id}", summary="Read one of them", responses=problem_answers(AssignmentNotFound))
-async def read_assignment(request: Request, viewer: TokenHolder, assignment_id: AssignmentId) -> AssignmentDetail:
+async def read_assignment(request: Request, viewer: Reader, assignment_id: AssignmentId) -> AssignmentDetail:
     """Read the task and its points. Of a hidden case only the category is shown."""
     parts = services(request)
     assignment = parts.assignments.get(assignment_id)
@@ -76,7 +77,7 @@ async def read_assignment(request: Request, viewer: TokenHolder, assignment_id: 
 )
 async def read_statistics(
     request: Request,
-    viewer: Teacher,
+    viewer: Annotated[Principal, Depends(permitted(Action.SEE_STATISTICS))],
     assignment_id: AssignmentId,
     since: Annotated[
         Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")

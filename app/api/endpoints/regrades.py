@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from app.access.idempotency import made_before, make_once
+from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -21,8 +22,8 @@ from app.api.schemas.regrades import (
     RegradeRequest,
     RegradeResultBody,
 )
-from app.errors import IdempotencyKeyReused, NotPermitted, RegradeNotFound
-from app.http.auth import Teacher, teacher
+from app.errors import CourseArchived, IdempotencyKeyReused, NotPermitted, RegradeNotFound
+from app.http.auth import permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Regrade, StoredReport
@@ -38,10 +39,12 @@ async def _regrade_id(regrade_id: Annotated[str, Path(description="an `id` from 
 
 RegradeId = Annotated[str, Depends(_regrade_id)]
 
+Regrader = Annotated[Principal, Depends(permitted(Action.REGRADE))]
+Viewer = Annotated[Principal, Depends(permitted(Action.SEE_STATISTICS))]
+
 router = APIRouter(
     prefix="/regrades",
     tags=["regrades"],
-    dependencies=[Depends(teacher)],
     responses=problem_answers(NotPermitted),
 )
 
@@ -50,10 +53,10 @@ router = APIRouter(
     "",
     summary="Grade submissions again",
     status_code=HTTP_202_ACCEPTED,
-    responses=problem_answers(*JSON_BODY, RequestValidationError, IdempotencyKeyReused),
+    responses=problem_answers(*JSON_BODY, CourseArchived, RequestValidationError, IdempotencyKeyReused),
 )
 async def create_regrade(
-    request: Request, holder: Teacher, wanted: RegradeRequest, idempotency_key: IdempotencyKey = None
+    request: Request, holder: Regrader, wanted: RegradeRequest, idempotency_key: IdempotencyKey = None
 ) -> RegradeBody:
     """Grade again those of the selected submissions that have a report.
 
@@ -81,7 +84,7 @@ async def create_regrade(
 
 
 @router.get("", summary="List the regrades")
-async def list_regrades(request: Request, viewer: Teacher, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
+async def list_regrades(request: Request, viewer: Viewer, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
     async with services(request).database.read() as session:
         found = await regrades.list_regrades(session, limit=limit + 1, before=cursor, course=viewer.course)
     shown, next_cursor = page_of(found, limit, lambda progress: progress.regrade.id)
@@ -89,7 +92,7 @@ async def list_regrades(request: Request, viewer: Teacher, limit: Limit = 50, cu
 
 
 @router.get("/{regrade_id}", summary="Read the progress of a regrade", responses=problem_answers(RegradeNotFound))
-async def read_regrade(request: Request, viewer: Teacher, regrade_id: RegradeId) -> RegradeBody:
+async def read_regrade(request: Request, viewer: Viewer, regrade_id: RegradeId) -> RegradeBody:
     return _body(await _found(request, regrade_id, viewer))
 
 
@@ -100,7 +103,7 @@ async def read_regrade(request: Request, viewer: Teacher, regrade_id: RegradeId)
 )
 async def list_regrade_submissions(
     request: Request,
-    viewer: Teacher,
+    viewer: Viewer,
     regrade_id: RegradeId,
     changed: Annotated[bool, Query(description="only submissions whose points or verdict changed")] = False,
     limit: Limit = 50,

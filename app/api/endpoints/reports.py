@@ -17,7 +17,7 @@ from app.api.endpoints.submissions import found, report_language
 from app.api.openapi import Answers, problem_answers
 from app.api.schemas.reports import PictureItem, PictureList, ReportDiffBody, ReportItem, ReportList
 from app.errors import ReportNotFound, ReportNotReady, SubmissionNotFound
-from app.http.auth import TokenHolder
+from app.http.auth import Reader
 from app.http.parameters import SubmissionId
 from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
@@ -73,9 +73,7 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["reports"])
     response_class=Response,
     responses=problem_answers(SubmissionNotFound, ReportNotReady) | DOCUMENT | NOT_MODIFIED,
 )
-async def read_report(
-    request: Request, viewer: TokenHolder, submission_id: SubmissionId, format: Form = "json"
-) -> Response:
+async def read_report(request: Request, viewer: Reader, submission_id: SubmissionId, format: Form = "json") -> Response:
     """Read the document that `lstm-grader grade --format` writes too; `html` is one file that needs nothing else."""
     submission, stored = await found(request, submission_id, viewer)
     if stored is None:
@@ -84,7 +82,7 @@ async def read_report(
 
 
 @router.get("/reports", summary="List all reports", responses=problem_answers(SubmissionNotFound))
-async def list_reports(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> ReportList:
+async def list_reports(request: Request, viewer: Reader, submission_id: SubmissionId) -> ReportList:
     """List them, the newest first. A regrade adds a report and keeps the earlier ones."""
     await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
@@ -114,7 +112,7 @@ async def list_reports(request: Request, viewer: TokenHolder, submission_id: Sub
     responses=problem_answers(SubmissionNotFound, ReportNotFound) | DOCUMENT | NOT_MODIFIED,
 )
 async def read_report_by_id(
-    request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
+    request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
 ) -> Response:
     submission, stored = await _one(request, submission_id, report_id, viewer)
     return await _document(request, submission, stored, format, viewer)
@@ -127,7 +125,7 @@ async def read_report_by_id(
 )
 async def compare_reports(
     request: Request,
-    viewer: TokenHolder,
+    viewer: Reader,
     submission_id: SubmissionId,
     report_id: ReportId,
     since: EarlierReportId = None,
@@ -149,7 +147,7 @@ async def compare_reports(
     responses=problem_answers(SubmissionNotFound, ReportNotFound),
 )
 async def list_pictures(
-    request: Request, viewer: TokenHolder, submission_id: SubmissionId, report_id: ReportId
+    request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId
 ) -> PictureList:
     """List the pictures of public cases that went wrong. A right answer has none."""
     submission, stored = await _one(request, submission_id, report_id, viewer)
@@ -179,7 +177,7 @@ async def list_pictures(
 )
 async def read_picture(
     request: Request,
-    viewer: TokenHolder,
+    viewer: Reader,
     submission_id: SubmissionId,
     report_id: ReportId,
     name: Annotated[str, Path(description="a `name` from the list", max_length=100)],

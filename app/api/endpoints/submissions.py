@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.access.rights import Action, check_course
 from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
@@ -27,6 +28,7 @@ from app.api.schemas.submissions import (
 )
 from app.errors import (
     AttemptRefused,
+    CourseArchived,
     NotCancellable,
     NotHeld,
     NotPermitted,
@@ -35,7 +37,7 @@ from app.errors import (
     SubmissionNotFound,
     UploadRefused,
 )
-from app.http.auth import TokenHolder, teacher
+from app.http.auth import Reader, permitted
 from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.visibility import report_for
@@ -49,7 +51,12 @@ from grader import Status
 from grader.report.messages import render
 
 UPLOAD_ANSWERS = problem_answers(
-    RequestValidationError, OtherStudent, Overloaded, *UploadRefused.__subclasses__(), *AttemptRefused.__subclasses__()
+    RequestValidationError,
+    CourseArchived,
+    OtherStudent,
+    Overloaded,
+    *UploadRefused.__subclasses__(),
+    *AttemptRefused.__subclasses__(),
 )
 
 router = APIRouter(prefix="/submissions", tags=["submissions"])
@@ -72,7 +79,7 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
 async def create_submission(
     request: Request,
     response: Response,
-    submitter: TokenHolder,
+    submitter: Annotated[Principal, Depends(permitted(Action.SUBMIT))],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:
@@ -103,7 +110,7 @@ async def create_submission(
 
 @router.get("", summary="List submissions")
 async def list_submissions(
-    request: Request, viewer: TokenHolder, selection: Selected, limit: Limit = 50, cursor: Cursor = None
+    request: Request, viewer: Reader, selection: Selected, limit: Limit = 50, cursor: Cursor = None
 ) -> SubmissionList:
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
     async with services(request).database.read() as session:
@@ -130,7 +137,7 @@ async def list_submissions(
     response_model=SubmissionBody,
 )
 async def read_submission(
-    request: Request, response: Response, viewer: TokenHolder, submission_id: SubmissionId, wait: Wait = 0
+    request: Request, response: Response, viewer: Reader, submission_id: SubmissionId, wait: Wait = 0
 ) -> SubmissionBody | Response:
     """Read it. A submitter reads the submissions of its own token; an admin or a teacher reads all."""
     if wait:
@@ -149,14 +156,17 @@ async def read_submission(
 @router.post(
     "/{submission_id}/cancel",
     summary="Take a submission out of the queue",
-    responses=problem_answers(SubmissionNotFound, NotCancellable),
+    responses=problem_answers(CourseArchived, SubmissionNotFound, NotCancellable),
 )
-async def cancel_submission(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> SubmissionBody:
+async def cancel_submission(
+    request: Request, viewer: Annotated[Principal, Depends(permitted(Action.CANCEL))], submission_id: SubmissionId
+) -> SubmissionBody:
     """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
     used."""
     parts = services(request)
     async with parts.database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
+        await check_course(session, Action.CANCEL, submission.course_id)
         if submission.job_status != JobStatus.CANCELLED and not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
     return await _body(request, submission_id, viewer)
@@ -165,11 +175,13 @@ async def cancel_submission(request: Request, viewer: TokenHolder, submission_id
 @router.post(
     "/{submission_id}/decision",
     summary="Decide on an attempt that is held",
-    dependencies=[Depends(teacher)],
-    responses=problem_answers(NotPermitted, SubmissionNotFound, NotHeld, *JSON_BODY),
+    responses=problem_answers(NotPermitted, CourseArchived, SubmissionNotFound, NotHeld, *JSON_BODY),
 )
 async def decide_submission(
-    request: Request, viewer: TokenHolder, submission_id: SubmissionId, wanted: DecisionRequest
+    request: Request,
+    viewer: Annotated[Principal, Depends(permitted(Action.DECIDE))],
+    submission_id: SubmissionId,
+    wanted: DecisionRequest,
 ) -> SubmissionBody:
     """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
 
@@ -177,6 +189,7 @@ async def decide_submission(
     """
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
+        await check_course(session, Action.DECIDE, submission.course_id)
         if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.token_id):
             raise NotHeld
     return await _body(request, submission_id, viewer)
@@ -196,7 +209,7 @@ async def decide_submission(
     }
     | NOT_MODIFIED,
 )
-async def read_submission_file(request: Request, viewer: TokenHolder, submission_id: SubmissionId) -> Response:
+async def read_submission_file(request: Request, viewer: Reader, submission_id: SubmissionId) -> Response:
     """Download the file. A browser never shows it, whatever it contains."""
     async with services(request).database.read() as session:
         submission = await repository.submission_content(session, submission_id, viewer)

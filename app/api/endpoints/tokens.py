@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access import tokens
 from app.access.idempotency import made_before, make_once
+from app.access.rights import Action
+from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.tokens import NewTokenBody, TokenBody, TokenList, TokenRequest
-from app.errors import IdempotencyKeyReused, NotPermitted, TokenMadeBefore, TokenNotFound
-from app.http.auth import Teacher
+from app.errors import (
+    CourseArchived,
+    IdempotencyKeyReused,
+    MemberRemoved,
+    NotPermitted,
+    TokenMadeBefore,
+    TokenNotFound,
+)
+from app.http.auth import permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Role, Token
+
+Maker = Annotated[Principal, Depends(permitted(Action.MAKE_TOKENS))]
+Manager = Annotated[Principal, Depends(permitted(Action.MANAGE_TOKENS))]
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
 
@@ -26,10 +38,18 @@ router = APIRouter(prefix="/tokens", tags=["tokens"])
     "",
     summary="Make a token",
     status_code=HTTP_201_CREATED,
-    responses=problem_answers(*JSON_BODY, NotPermitted, RequestValidationError, IdempotencyKeyReused, TokenMadeBefore),
+    responses=problem_answers(
+        *JSON_BODY,
+        NotPermitted,
+        CourseArchived,
+        MemberRemoved,
+        RequestValidationError,
+        IdempotencyKeyReused,
+        TokenMadeBefore,
+    ),
 )
 async def create_token(
-    request: Request, maker: Teacher, wanted: TokenRequest, idempotency_key: IdempotencyKey = None
+    request: Request, maker: Maker, wanted: TokenRequest, idempotency_key: IdempotencyKey = None
 ) -> NewTokenBody:
     """Make a token of the course. Only this answer holds it. A teacher makes tokens for submitters, an admin for all
     roles.
@@ -41,8 +61,8 @@ async def create_token(
     `id` of the first one, whose secret nobody can read any more. If you did not receive that secret, end that token and
     make another, with another key.
     """
-    if wanted.role != Role.SUBMITTER and maker.role != Role.ADMIN:
-        raise NotPermitted
+    if wanted.role != Role.SUBMITTER:
+        maker.check(Action.MAKE_TOKENS_OF_STAFF)
     secret = tokens.new_token()
     meant = {**wanted.model_dump(), "course_id": maker.course_id}
     parts = services(request)
@@ -64,7 +84,7 @@ async def create_token(
 
 
 @router.get("", summary="List the tokens", responses=problem_answers(NotPermitted))
-async def list_tokens(request: Request, viewer: Teacher, limit: Limit = 50, cursor: Cursor = None) -> TokenList:
+async def list_tokens(request: Request, viewer: Manager, limit: Limit = 50, cursor: Cursor = None) -> TokenList:
     """List the tokens that you may manage, the newest first, ended ones too. Their secrets are not shown."""
     async with services(request).database.read() as session:
         found = await tokens.list_tokens(session, viewer, limit=limit + 1, before=cursor)
@@ -80,7 +100,7 @@ async def list_tokens(request: Request, viewer: Teacher, limit: Limit = 50, curs
     responses=problem_answers(NotPermitted, TokenNotFound),
 )
 async def revoke_token(
-    request: Request, manager: Teacher, token_id: Annotated[str, Path(description="an `id` from the list")]
+    request: Request, manager: Manager, token_id: Annotated[str, Path(description="an `id` from the list")]
 ) -> Response:
     """End the token at once, and sign out its browsers. Its submissions stay."""
     async with services(request).database.write() as session:

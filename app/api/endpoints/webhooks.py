@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.access.idempotency import made_before, make_once
+from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -21,8 +22,15 @@ from app.api.schemas.webhooks import (
     WebhookList,
     WebhookRequest,
 )
-from app.errors import IdempotencyKeyReused, NotPermitted, TargetRefused, TooManyWebhooks, WebhookNotFound
-from app.http.auth import TokenHolder
+from app.errors import (
+    CourseArchived,
+    IdempotencyKeyReused,
+    NotPermitted,
+    TargetRefused,
+    TooManyWebhooks,
+    WebhookNotFound,
+)
+from app.http.auth import permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Delivery, Webhook
@@ -32,20 +40,14 @@ from app.webhooks.targets import check_url
 MOST_WEBHOOKS = 10
 
 
-async def _holder(holder: TokenHolder) -> Principal:
-    """Raises: NotPermitted: a student's own token has no webhooks."""
-    if holder.student is not None:
-        raise NotPermitted
-    return holder
-
-
 async def _webhook_id(webhook_id: Annotated[str, Path(description="an `id` from the list")]) -> str:
     if not ID.fullmatch(webhook_id):
         raise WebhookNotFound
     return webhook_id
 
 
-Holder = Annotated[Principal, Depends(_holder)]
+Maker = Annotated[Principal, Depends(permitted(Action.MAKE_WEBHOOKS))]
+Holder = Annotated[Principal, Depends(permitted(Action.MANAGE_WEBHOOKS))]
 WebhookId = Annotated[str, Depends(_webhook_id)]
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answers(NotPermitted))
@@ -56,11 +58,17 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answ
     summary="Make a webhook",
     status_code=HTTP_201_CREATED,
     responses=problem_answers(
-        *JSON_BODY, TargetRefused, NotPermitted, TooManyWebhooks, RequestValidationError, IdempotencyKeyReused
+        *JSON_BODY,
+        TargetRefused,
+        NotPermitted,
+        CourseArchived,
+        TooManyWebhooks,
+        RequestValidationError,
+        IdempotencyKeyReused,
     ),
 )
 async def create_webhook(
-    request: Request, holder: Holder, wanted: WebhookRequest, idempotency_key: IdempotencyKey = None
+    request: Request, holder: Maker, wanted: WebhookRequest, idempotency_key: IdempotencyKey = None
 ) -> NewWebhookBody:
     """Register an address. Every report of the course that this token may read is sent to it by POST, and sent again
     until the address answers with 2xx. An answer 410 ends the webhook.

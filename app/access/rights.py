@@ -1,0 +1,89 @@
+"""Rights: one table of who may do what, which the API, the pages and the commands ask.
+
+Each right holds in a scope: an admin's in every course, a teacher's in one, a submitter's on its own submissions, a
+student's on the student's own. Queries apply the scope (`Principal.course`, `repository.visible_to`,
+`tokens.managed_by`); whatever lies outside is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import CourseArchived
+from app.storage.models import Course, Role
+
+
+class Action(StrEnum):
+    """A kind of request. Every route names one."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    MAKE_WEBHOOKS = "make_webhooks"
+    MANAGE_WEBHOOKS = "manage_webhooks"
+    SEE_STATISTICS = "see_statistics"
+    SEE_METRICS = "see_metrics"
+    REGRADE = "regrade"
+    DECIDE = "decide"
+    MAKE_TOKENS = "make_tokens"
+    MAKE_TOKENS_OF_STAFF = "make_tokens_of_staff"
+    MANAGE_TOKENS = "manage_tokens"
+    DELETE_STUDENTS = "delete_students"
+
+
+@dataclass(frozen=True)
+class Right:
+    """The holders of a right.
+
+    Attributes:
+        roles: of the token.
+        students: whether a student's own token has it, too.
+        in_archived: whether it is left when the course is archived.
+    """
+
+    roles: frozenset[Role]
+    students: bool
+    in_archived: bool
+
+
+EVERYBODY = frozenset(Role)
+TEACHERS = frozenset({Role.ADMIN, Role.TEACHER})
+ADMINS = frozenset({Role.ADMIN})
+
+RIGHTS: Mapping[Action, Right] = {
+    Action.READ: Right(EVERYBODY, students=True, in_archived=True),
+    Action.SUBMIT: Right(EVERYBODY, students=True, in_archived=False),
+    Action.CANCEL: Right(EVERYBODY, students=True, in_archived=False),
+    Action.MAKE_WEBHOOKS: Right(EVERYBODY, students=False, in_archived=False),
+    Action.MANAGE_WEBHOOKS: Right(EVERYBODY, students=False, in_archived=True),
+    Action.SEE_STATISTICS: Right(TEACHERS, students=False, in_archived=True),
+    Action.SEE_METRICS: Right(TEACHERS, students=False, in_archived=True),
+    Action.REGRADE: Right(TEACHERS, students=False, in_archived=False),
+    Action.DECIDE: Right(TEACHERS, students=False, in_archived=False),
+    Action.MAKE_TOKENS: Right(TEACHERS, students=False, in_archived=False),
+    Action.MAKE_TOKENS_OF_STAFF: Right(ADMINS, students=False, in_archived=False),
+    Action.MANAGE_TOKENS: Right(TEACHERS, students=False, in_archived=True),
+    Action.DELETE_STUDENTS: Right(ADMINS, students=False, in_archived=True),
+}
+
+#: They add something to the holder's course. The other actions concern what is there, in whichever course that is.
+ADDING = frozenset({Action.SUBMIT, Action.MAKE_WEBHOOKS, Action.MAKE_TOKENS, Action.MAKE_TOKENS_OF_STAFF})
+
+
+async def closed_to(session: AsyncSession, action: Action, course_ids: Collection[str]) -> Collection[str]:
+    """Find those of these courses in which the action is not left."""
+    if RIGHTS[action].in_archived:
+        return ()
+    archived = select(Course.id).where(Course.id.in_(course_ids), Course.archived_at.is_not(None))
+    return (await session.scalars(archived)).all()
+
+
+async def check_course(session: AsyncSession, action: Action, course_id: str) -> None:
+    """Raises: CourseArchived: the action is not left in this course."""
+    if await closed_to(session, action, [course_id]):
+        raise CourseArchived

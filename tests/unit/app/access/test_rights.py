@@ -1,0 +1,177 @@
+"""The table of rights, asked on every route: of an archived course, of a removed member, of an ended token."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from app.access.rights import RIGHTS, Action
+from app.api.routes import api
+from app.courses import members
+from app.http.auth import FORM_FIELD, SAFE_METHODS
+from app.storage.models import DEFAULT_COURSE, Course, Role, new_id, utc_now
+from tests.unit.app.access.test_access import FOR_EVERYBODY, filled, of_somebody_else, operations
+from tests.unit.app.access.test_courses import OTHER, SUBMISSIONS, submit, two
+from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
+
+__all__ = ["two"]
+
+pytestmark = pytest.mark.anyio
+
+#: Bodies of the requests that need one.
+BODIES: dict[str, Any] = {
+    "/api/v1/regrades": {"all": True},
+    "/api/v1/tokens": {"name": "x"},
+    "/api/v1/webhooks": {"url": "https://lms.example.org/"},
+    "/api/v1/submissions/{submission_id}/decision": {"decision": "accepted", "reason": "x"},
+}
+#: The changes that an archived course still takes.
+LEFT = {
+    ("post", "/api/v1/webhooks/{webhook_id}/ping"),
+    ("delete", "/api/v1/webhooks/{webhook_id}"),
+    ("delete", "/api/v1/tokens/{token_id}"),
+    ("delete", "/api/v1/students"),
+}
+
+
+async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:
+    async with service.services.database.write() as session:
+        (await session.get_one(Course, course_id)).archived_at = utc_now()
+
+
+def test_every_action_has_a_right_and_an_admin_has_all() -> None:
+    assert set(RIGHTS) == set(Action)
+    assert all(Role.ADMIN in right.roles for right in RIGHTS.values())
+    # A right of submitters is one of teachers, too.
+    assert all(Role.TEACHER in right.roles for right in RIGHTS.values() if Role.SUBMITTER in right.roles)
+
+
+@pytest.mark.parametrize("ended", ["expired", "revoked", "removed"])
+async def test_every_route_is_closed_to_a_token_that_ended_and_to_a_removed_member(
+    service: Service, ended: str
+) -> None:
+    values = await of_somebody_else(service)
+    now = utc_now() - timedelta(seconds=1)
+    given = {"expired": {"expires_at": now}, "revoked": {"revoked_at": now}}.get(ended, {})
+    await service.add_token("ended", student="ivanov", **given)
+    if ended == "removed":
+        async with service.services.database.write() as session:
+            (await members.find(session, [(DEFAULT_COURSE, "ivanov")]))[DEFAULT_COURSE, "ivanov"].removed_at = now
+    async with service.client("ended") as client:
+        for method, path, _ in await operations(service):
+            if path.startswith("/api/"):
+                assert (await client.request(method, filled(path, values))).status_code == 401, f"{method} {path}"
+
+
+@pytest.mark.parametrize("token", ["teacher-there", "script-there", "ivanov-there"])
+async def test_every_route_with_an_id_is_closed_to_another_course(two: Service, token: str) -> None:
+    values = await of_somebody_else(two)
+    asked = 0
+    async with two.client(token) as client:
+        for method, path, _ in await operations(two):
+            if "{" not in path or (method, path) in FOR_EVERYBODY:
+                continue
+            answer = await client.request(method, filled(path, values), json=BODIES.get(path))
+            if path.startswith("/api/v1/assignments/"):  # Both courses use it.
+                assert answer.status_code in (200, 403), path
+                continue
+            assert answer.status_code in (403, 404), f"{method} {path}: {answer.status_code}"
+            asked += 1
+    assert asked >= 15
+
+
+async def test_removal_acts_on_open_sessions_at_once(service: Service) -> None:
+    await service.add_token("of-ivanov", student="ivanov")
+    async with service.browser("of-ivanov") as browser:
+        assert (await browser.get("/")).status_code == 200
+        async with service.services.database.write() as session:
+            member = (await members.find(session, [(DEFAULT_COURSE, "ivanov")]))[DEFAULT_COURSE, "ivanov"]
+            member.removed_at = utc_now()
+        assert (await browser.get("/")).status_code == 401
+        assert (await submit(service, OWNER_TOKEN)).json()["type"].endswith(":member-removed")
+        async with service.client() as owner:
+            made = await owner.post("/api/v1/tokens", json={"name": "x", "student": "ivanov"})
+            assert made.json()["type"].endswith(":member-removed")
+
+
+def test_every_route_of_the_api_that_changes_something_names_an_action_of_its_own() -> None:
+    """The limit on requests asks for the right to read on every route; that is not enough for a change."""
+    named = {}
+    for context in iter_route_contexts(list(api.routes)):
+        for method in context.original_route.methods - SAFE_METHODS:
+            asked = {each.call for each in context.dependant.dependencies}
+            named[method, context.path] = {getattr(each, "action", None) for each in asked} - {None, Action.READ}
+    assert len(named) >= 10
+    assert all(len(actions) == 1 for actions in named.values()), named
+
+
+@pytest.mark.parametrize("token", ["first", "teacher", OWNER_TOKEN])
+async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Service, token: str) -> None:
+    values = await of_somebody_else(service)
+    await service.add_token("teacher", Role.TEACHER)
+    await archive(service)
+    refused = set()
+    async with service.client(token) as client:
+        for method, path, _ in await operations(service):
+            if not path.startswith("/api/") or (method, path) in {("post", SUBMISSIONS), *LEFT}:
+                continue
+            answer = await client.request(
+                method, filled(path, values), json=BODIES.get(path), params={"course": DEFAULT_COURSE}
+            )
+            if method == "get":
+                assert answer.status_code != 403 or token == "first", path
+            else:
+                assert answer.status_code == 403, f"{method} {path}: {answer.status_code} {answer.text}"
+                refused.add(answer.json()["type"].rsplit(":")[-1])
+    assert refused == ({"forbidden", "course-archived"} if token == "first" else {"course-archived"})
+    assert (await submit(service, token)).json()["type"].endswith(":course-archived")
+
+
+async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Service) -> None:
+    values = await of_somebody_else(service)
+    await archive(service)
+    async with service.client() as owner:
+        for method, path in sorted(LEFT, reverse=True):
+            params = {"student": "ivanov"} if path.endswith("/students") else {}
+            answer = await owner.request(method, filled(path, values), params=params)
+            assert answer.status_code in (200, 202, 204), f"{method} {path}: {answer.text}"
+
+
+async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two: Service) -> None:
+    there = (await submit(two, "script-there")).json()
+    await archive(two)
+    async with two.client() as owner:
+        begun = await owner.post("/api/v1/regrades", json={"submissions": [there["id"]]})
+        assert begun.json()["total"] == 1
+        cancelled = await owner.post(f"{there['links']['self']}/cancel")
+        assert not cancelled.json().get("type", "").endswith(":course-archived")
+        made = await owner.post("/api/v1/tokens", json={"name": "x"}, params={"course": OTHER})
+        assert made.status_code == 201
+        assert (await owner.post("/api/v1/tokens", json={"name": "x"})).status_code == 403
+
+
+async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(two: Service) -> None:
+    there = (await submit(two, "script-there")).json()
+    await archive(two, OTHER)
+    async with two.client() as client:
+        for path, body in (("/cancel", None), ("/decision", BODIES["/api/v1/submissions/{submission_id}/decision"])):
+            answer = await client.post(f"{there['links']['self']}{path}", json=body)
+            assert answer.json()["type"].endswith(":course-archived"), path
+        begun = await client.post("/api/v1/regrades", json={"submissions": [there["id"]]})
+        assert begun.json()["total"] == 0
+    assert (await submit(two, OWNER_TOKEN, course=OTHER)).json()["type"].endswith(":course-archived")
+    assert (await submit(two, OWNER_TOKEN)).status_code == 200
+    assert (await submit(two, OWNER_TOKEN, course=new_id())).status_code == 404
+
+
+async def test_page_refuses_an_upload_to_an_archived_course(service: Service) -> None:
+    async with service.browser() as browser:
+        form = {FORM_FIELD: form_secret((await browser.get("/")).text), "student": "ivanov", "assignment": "lstm-layer"}
+        await archive(service)
+        assert (await browser.get("/")).status_code == 200
+        answer = await browser.post("/", data=form, files={"file": ("LSTM.py", b"class LSTM: ...")})
+        assert answer.status_code == 403
+        assert "The course is archived" in answer.text
