@@ -107,13 +107,7 @@ def sign_in_link(url: str, secret: str) -> str:
 
 async def find_token(session: AsyncSession, sha256: str) -> Token | None:
     """Find the token with this hash, if it is valid now."""
-    return (await find_tokens(session, [sha256])).get(sha256)
-
-
-async def find_tokens(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Token]:
-    """Find the valid tokens with these hashes, by hash."""
-    found = await session.scalars(select(Token).where(Token.sha256.in_(sha256s), is_valid(utc_now())))
-    return {token.sha256: token for token in found}
+    return await session.scalar(select(Token).where(Token.sha256 == sha256, is_valid(utc_now())))
 
 
 async def find_holders(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Principal]:

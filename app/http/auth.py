@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -80,14 +81,15 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
     return Batcher(find)
 
 
-def permitted(action: Action) -> Callable[[Principal], Awaitable[Principal]]:
-    """Return the dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
+@dataclass(frozen=True)
+class Permitted:
+    """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
-    async def holder_with_right(holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-        holder.check(action)
+    action: Action
+
+    async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
+        holder.check(self.action)
         return holder
-
-    return holder_with_right
 
 
 async def monitor(
@@ -209,5 +211,5 @@ def _asks_who(dependant: Dependant) -> bool:
     return dependant.call in (token_holder, session_holder, monitor) or any(map(_asks_who, dependant.dependencies))
 
 
-Reader = Annotated[Principal, Depends(permitted(Action.READ))]
+Reader = Annotated[Principal, Depends(Permitted(Action.READ))]
 SessionHolder = Annotated[Principal, Depends(session_holder)]

@@ -15,7 +15,7 @@ from app.api.openapi import problem_answers
 from app.api.schemas.assignments import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
 from app.courses.assignments import used_in
 from app.errors import AssignmentNotFound, NotPermitted
-from app.http.auth import Reader, permitted
+from app.http.auth import Permitted, Reader
 from app.http.parameters import Moment
 from app.http.texts import language_of, title_of
 from app.services import Services, services
@@ -77,7 +77,7 @@ async def read_assignment(request: Request, viewer: Reader, assignment_id: Assig
 )
 async def read_statistics(
     request: Request,
-    viewer: Annotated[Principal, Depends(permitted(Action.SEE_STATISTICS))],
+    viewer: Annotated[Principal, Depends(Permitted(Action.SEE_STATISTICS))],
     assignment_id: AssignmentId,
     since: Annotated[
         Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")

@@ -23,7 +23,7 @@ from app.api.schemas.regrades import (
     RegradeResultBody,
 )
 from app.errors import CourseArchived, IdempotencyKeyReused, NotPermitted, RegradeNotFound
-from app.http.auth import permitted
+from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Regrade, StoredReport
@@ -39,8 +39,8 @@ async def _regrade_id(regrade_id: Annotated[str, Path(description="an `id` from 
 
 RegradeId = Annotated[str, Depends(_regrade_id)]
 
-Regrader = Annotated[Principal, Depends(permitted(Action.REGRADE))]
-Viewer = Annotated[Principal, Depends(permitted(Action.SEE_STATISTICS))]
+Regrader = Annotated[Principal, Depends(Permitted(Action.REGRADE))]
+Viewer = Annotated[Principal, Depends(Permitted(Action.SEE_STATISTICS))]
 
 router = APIRouter(
     prefix="/regrades",

@@ -11,7 +11,7 @@ from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.schemas.submissions import DeletedBody
 from app.errors import NotPermitted
-from app.http.auth import permitted
+from app.http.auth import Permitted
 from app.http.parameters import Name
 from app.services import services
 from app.submissions import deletion
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/students", tags=["students"])
 @router.delete("", summary="Delete a student", responses=problem_answers(NotPermitted))
 async def delete_student(
     request: Request,
-    holder: Annotated[Principal, Depends(permitted(Action.DELETE_STUDENTS))],
+    holder: Annotated[Principal, Depends(Permitted(Action.DELETE_STUDENTS))],
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
     """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.

@@ -37,7 +37,7 @@ from app.errors import (
     SubmissionNotFound,
     UploadRefused,
 )
-from app.http.auth import Reader, permitted
+from app.http.auth import Permitted, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.visibility import report_for
@@ -79,7 +79,7 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
 async def create_submission(
     request: Request,
     response: Response,
-    submitter: Annotated[Principal, Depends(permitted(Action.SUBMIT))],
+    submitter: Annotated[Principal, Depends(Permitted(Action.SUBMIT))],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:
@@ -159,7 +159,7 @@ async def read_submission(
     responses=problem_answers(CourseArchived, SubmissionNotFound, NotCancellable),
 )
 async def cancel_submission(
-    request: Request, viewer: Annotated[Principal, Depends(permitted(Action.CANCEL))], submission_id: SubmissionId
+    request: Request, viewer: Annotated[Principal, Depends(Permitted(Action.CANCEL))], submission_id: SubmissionId
 ) -> SubmissionBody:
     """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
     used."""
@@ -179,7 +179,7 @@ async def cancel_submission(
 )
 async def decide_submission(
     request: Request,
-    viewer: Annotated[Principal, Depends(permitted(Action.DECIDE))],
+    viewer: Annotated[Principal, Depends(Permitted(Action.DECIDE))],
     submission_id: SubmissionId,
     wanted: DecisionRequest,
 ) -> SubmissionBody:

@@ -23,13 +23,13 @@ from app.errors import (
     TokenMadeBefore,
     TokenNotFound,
 )
-from app.http.auth import permitted
+from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Role, Token
 
-Maker = Annotated[Principal, Depends(permitted(Action.MAKE_TOKENS))]
-Manager = Annotated[Principal, Depends(permitted(Action.MANAGE_TOKENS))]
+Maker = Annotated[Principal, Depends(Permitted(Action.MAKE_TOKENS))]
+Manager = Annotated[Principal, Depends(Permitted(Action.MANAGE_TOKENS))]
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
 

@@ -30,7 +30,7 @@ from app.errors import (
     TooManyWebhooks,
     WebhookNotFound,
 )
-from app.http.auth import permitted
+from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Delivery, Webhook
@@ -46,8 +46,8 @@ async def _webhook_id(webhook_id: Annotated[str, Path(description="an `id` from 
     return webhook_id
 
 
-Maker = Annotated[Principal, Depends(permitted(Action.MAKE_WEBHOOKS))]
-Holder = Annotated[Principal, Depends(permitted(Action.MANAGE_WEBHOOKS))]
+Maker = Annotated[Principal, Depends(Permitted(Action.MAKE_WEBHOOKS))]
+Holder = Annotated[Principal, Depends(Permitted(Action.MANAGE_WEBHOOKS))]
 WebhookId = Annotated[str, Depends(_webhook_id)]
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answers(NotPermitted))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Update, select, text, update
 from typer.testing import CliRunner, Result
 
 from app.access import tokens
@@ -18,7 +18,7 @@ from app.commands.inspection import inspect_database
 from app.queue import claims
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import Role, Token
+from app.storage.models import Course, Membership, Role, Token, utc_now
 from grader.report.model import HELD, Advisory, Report, Status
 from tests.integration.app.rows import REPORT, add, claim, url_of
 from tests.ports import free_port
@@ -93,6 +93,42 @@ def test_an_impossible_value_is_named(run: Run, arguments: tuple[str, ...], said
     assert ended.exit_code == 2
     assert said in ended.stderr
     assert ended.stdout == ""
+
+
+async def change(url: str, statement: Update) -> None:
+    database = Database(url)
+    async with database.write() as session:
+        await session.execute(statement)
+    await database.close()
+
+
+ARCHIVE = update(Course).values(archived_at=utc_now())
+
+
+def test_no_token_is_made_in_an_archived_course_or_for_a_removed_member(run: Run, url: str) -> None:
+    secret = run("tokens", "create", "For Ivanov", "--student", "ivanov").stdout.split()[0]
+    asyncio.run(change(url, update(Membership).values(removed_at=utc_now())))
+    assert asyncio.run(found(url, secret)) is None
+    refused = run("tokens", "create", "Again", "--student", "ivanov")
+    assert refused.exit_code == 2
+    assert "removed" in refused.stderr
+    asyncio.run(change(url, ARCHIVE))
+    refused = run("tokens", "create", "For a script")
+    assert refused.exit_code == 2
+    assert "archived" in refused.stderr
+    assert len(run("tokens", "list").stdout.splitlines()) == 2  # The owner's, and Ivanov's first.
+
+
+def test_nothing_of_an_archived_course_is_decided_or_graded_again(run: Run, url: str) -> None:
+    attacked = REPORT.model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
+    asyncio.run(grade(url, ivanov=attacked))
+    asyncio.run(change(url, ARCHIVE))
+    held = run("held", "list").stdout.split()[0]
+    refused = run("held", "accept", held, "--reason", "It was an experiment.")
+    assert refused.exit_code == 2
+    assert "archived" in refused.stderr
+    assert run("held", "list").stdout.split()[0] == held
+    assert "0 of 0" in run("regrade", "--all").stdout
 
 
 async def grade(url: str, **reports: Report) -> None:

@@ -567,7 +567,7 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
         assert (await tokens.set_owner_token(session, sha256, chosen=chosen)).id == owner.token_id
     async with database.read() as session:
         assert (await tokens.find_token(session, "0" * 64) is not None) is (sha256 == "0" * 64)
-        assert (await tokens.find_session_token(session, "a" * 64) is not None) is signed_in
+        assert (await tokens.find_session_holder(session, "a" * 64) is not None) is signed_in
         assert await tokens.find_token(session, "1" * 64) is not None
         assert await tokens.find_token(session, sha256) is not None
 
@@ -605,9 +605,9 @@ async def test_session_ends_in_time_and_no_later_than_its_token(
         lasting = await tokens.add_token(session, name="b", role=Role.TEACHER, sha256="4" * 64)
         await tokens.add_session(session, sha256="c" * 64, token=lasting, lifetime=timedelta(hours=1))
     async with database.read() as session:
-        assert await tokens.find_session_token(session, "b" * 64) is not None
-        assert await tokens.find_session_token(session, "c" * 64) is not None
+        assert await tokens.find_session_holder(session, "b" * 64) is not None
+        assert await tokens.find_session_holder(session, "c" * 64) is not None
     monkeypatch.setattr(tokens, "utc_now", lambda: utc_now() + timedelta(hours=2))
     async with database.read() as session:
-        assert await tokens.find_session_token(session, "b" * 64) is None
-        assert await tokens.find_session_token(session, "c" * 64) is None
+        assert await tokens.find_session_holder(session, "b" * 64) is None
+        assert await tokens.find_session_holder(session, "c" * 64) is None

@@ -13,7 +13,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.access.rights import Action
-from app.http.auth import FORM_FIELD, PUBLIC, check_guarded, permitted
+from app.http.auth import FORM_FIELD, PUBLIC, Permitted, check_guarded
 from app.main import create_app
 from app.settings import Settings
 from app.storage.models import Role
@@ -179,7 +179,7 @@ def test_service_with_a_route_that_asks_nobody_does_not_start() -> None:
         with pytest.raises(RuntimeError, match=f"{path} is open to everybody"):
             check_guarded(app.routes)
     app = FastAPI()
-    app.include_router(outer, dependencies=[Depends(permitted(Action.REGRADE))])
+    app.include_router(outer, dependencies=[Depends(Permitted(Action.REGRADE))])
     check_guarded(app.routes)
 
 
