@@ -14,7 +14,7 @@ SIZES = ("batch", "timesteps", "features", "units")
 
 @dataclass(frozen=True)
 class Submitted:
-    """What is to be called.
+    """A definition of the student's that is to be called.
 
     Args:
         canonical: the exercise's own sizes; a number in the student's own call that equals one means that size.
