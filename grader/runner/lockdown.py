@@ -1,11 +1,11 @@
 """Locks down a child before it looks at the first byte of a submission.
 
-One sequence, top to bottom: `apply` is the order. File descriptors first, so that none is inherited by accident; then
-limits and identity; then the steps that cannot be undone: Landlock for files, seccomp for everything else. Every step
-works or ends the child: student code never runs behind a wall that is only partly there.
+One sequence, top to bottom: `Wall.apply` is the order. File descriptors first, so that none is inherited by accident;
+then limits and identity; then the steps that cannot be undone: Landlock for files, seccomp for everything else. Every
+step works or ends the child: student code never runs behind a wall that is only partly there.
 
 `prepare` runs once in the warm process. It finds out what this host offers, refuses to start where Landlock or seccomp
-is missing (unless the operator accepts that by name), and builds the parts that all children share.
+is missing (unless the operator accepts that by name), and builds the `Wall` that all children share.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ QUEUED_SIGNALS = 64  # the kernel counts them per user, so a run could take thos
 NICENESS = 5
 DEVICE = READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
 
-# mechanism -> (is it enforced, the attacks it stops); completed by `prepare`
-STATE: dict[str, tuple[bool, str]] = {
+State = dict[str, tuple[bool, str]]
+EVERYWHERE: State = {
     "descriptors": (True, "files, sockets and pipes of the service and of other runs"),
     "empty environment": (True, "secrets in environment variables"),
     "rlimits": (True, "memory, CPU time, huge files, many files, core dumps"),
@@ -71,20 +71,123 @@ STATE: dict[str, tuple[bool, str]] = {
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_filter: Program | None = None
-_keeping: Program | None = None
-_readable_trees: list[str] = []
-_gpu_nodes: list[str] = []
-_keeps_reading = False
-#: How long `apply` took in this process.
-seconds = 0.0
 
 
 class Refused(OSError):
     """A step of the lockdown failed; the child must end before any student code runs."""
 
 
-def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) -> None:
+class Wall:
+    """The parts of the wall that all children share; `prepare` builds it.
+
+    Args:
+        state: mechanism -> (is it enforced, the attacks it stops).
+        call_filter: the filter for system calls; None where there is no seccomp.
+        readable_trees: folders and files that a submission may read.
+        gpu_nodes: device files of the GPU that submissions run on; none: they run on the CPU.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        call_filter: Program | None,
+        readable_trees: Collection[str],
+        gpu_nodes: Collection[str],
+    ) -> None:
+        self.state = state
+        self._filter = call_filter
+        self._keeping: Program | None = None
+        self._readable_trees = readable_trees
+        self._gpu_nodes = gpu_nodes
+        self._keeps_reading = not all(map(_open_to_all, readable_trees))
+
+    def apply(
+        self, descriptors: dict[int, int], directory: str, limits: dict[str, Any], uid: int | None, parent: int
+    ) -> float:
+        """Lock this process down for good.
+
+        Args:
+            descriptors: number that the child shall have -> number it was received under.
+            directory: the run's own directory, the only place where it may write.
+            limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``,
+                ``open_files``, ``threads``.
+            uid: user and group that no other run has; None when the warm process is not root.
+            parent: process id of the warm process, to notice that it died before PDEATHSIG was set.
+        Returns: the seconds it took.
+        Raises:
+            OSError: a step failed.
+        """
+        began = time.monotonic()
+        if len(os.listdir("/proc/self/task")) > 1:
+            raise Refused("a library has started a thread: Landlock and seccomp would not hold for it")
+        _arrange_descriptors(descriptors)
+        os.setsid()
+        os.umask(0o077)
+        _die_first()
+        _yield_cores()
+        _limit_resources(limits, private_uid=uid is not None)
+        if uid is not None:
+            _become(uid, keeps_reading=self._keeps_reading)
+        elif os.geteuid() == 0:
+            raise Refused("the warm process is root and no user was given to this run")
+        else:
+            _keep_capabilities(0)  # in the ring the warm process has one in its own user namespace
+        os.chdir(directory)
+        _prctl(PR_SET_DUMPABLE, 0)  # after the change of user, which sets it again
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            raise Refused("the warm process is gone")
+        _prctl(PR_SET_NO_NEW_PRIVS, 1)
+        if self.state["landlock"][0]:
+            self._restrict_files(directory)
+        if self._keeping is not None:
+            self._keeping.load()
+        if self._filter is not None:
+            self._filter.load()
+        return time.monotonic() - began
+
+    def hide(self, paths: Iterable[str]) -> None:
+        """Make files and folders unreadable for this process and its children, for good.
+
+        Called once, in the warm process, after it has read them. A child inherits this, however many rules it takes.
+        """
+        if not self.state["landlock"][0]:
+            return
+        _prctl(PR_SET_NO_NEW_PRIVS, 1)
+        # Landlock only grants rights, so everything beside the hidden paths is granted. Only reading is ruled here.
+        with landlockpy.Ruleset(handled_fs=READ_FILE, handled_net=AccessNet.NONE) as rules:
+            for path in _without("/", {os.path.realpath(path) for path in paths}):
+                with contextlib.suppress(FileNotFoundError):  # removed in the meantime
+                    rules.allow_path(path, READ_FILE)
+            rules.restrict()
+
+    def keep(self, first: int, last: int) -> bool:
+        """Let no child change the pages from one address up to another.
+
+        Returns: False when there is no seccomp here, and the operator accepted that.
+        """
+        if self._filter is None:
+            return False
+        import kept_pages  # not above, for the same reason as the other filter
+
+        self._keeping = kept_pages.compile_filter(first, last)
+        return True
+
+    def _restrict_files(self, directory: str) -> None:
+        # Built here and not before the fork: /proc/self is another process there.
+        with landlockpy.Ruleset(scoped=Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL) as rules:
+            for tree in self._readable_trees:
+                rules.allow_path(tree, READ_TREE if os.path.isdir(tree) else READ_FILE)
+            for file in SINGLE_FILES:
+                if os.path.exists(file):
+                    rules.allow_path(file, READ_FILE)
+            rules.allow_path(directory, WRITE_TREE)
+            if self._gpu_nodes:
+                _allow_cuda(rules, self._gpu_nodes)
+            rules.restrict()
+
+
+def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) -> Wall:
     """Find out what this host offers and build the parts that all children share. Called once, in the warm process.
 
     Args:
@@ -93,11 +196,11 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
     Raises:
         Refused: one of them does not work here and was not accepted.
     """
-    global _filter, _keeps_reading
+    state = dict(EVERYWHERE)
     if os.getpid() == 1:  # bubblewrap is the parent. (Elsewhere it is a thread, which may end before its process.)
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         problem = own_proc.enter()
-        STATE["a /proc of its own"] = (problem is None, f"seeing other runs{f': {problem}' if problem else ''}")
+        state["a /proc of its own"] = (problem is None, f"seeing other runs{f': {problem}' if problem else ''}")
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     abi = landlockpy.abi_version()
     _require(
@@ -106,38 +209,37 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
         "the kernel has no Landlock (5.13 or newer, with landlock in its list of LSMs)",
         accepted_missing,
     )
-    problem = None
+    call_filter = problem = None
     try:
         import seccomp_filter  # not above: without libseccomp it cannot be imported
 
-        _filter = seccomp_filter.compile_filter(gpu=bool(gpu_nodes))
+        call_filter = seccomp_filter.compile_filter(gpu=bool(gpu_nodes))
     except OSError as exc:
         problem = f"there is no seccomp filter to be had: {exc}"
     _require("seccomp", problem is None, problem, accepted_missing)
     private_uid = os.geteuid() == 0
-    own_files_only = f"reading and writing files outside the run's own directory (ABI {abi}{_lacks(abi)})"
-    STATE["landlock"] = (abi >= 1, own_files_only)
-    STATE["seccomp"] = (
-        _filter is not None,
+    lacks = _lacks(abi, has_filter=call_filter is not None)
+    state["landlock"] = (abi >= 1, f"reading and writing files outside the run's own directory (ABI {abi}{lacks})")
+    state["seccomp"] = (
+        call_filter is not None,
         "network, new processes, signals to others, every unneeded system call",
     )
-    STATE["uid per run"] = (
+    state["uid per run"] = (
         private_uid,
         "reaching files and processes of others" if private_uid else "(only where the service runs as root)",
     )
-    if abi >= 1:
-        _readable_trees.extend(_python_trees())
-        _gpu_nodes.extend(gpu_nodes)
-        _keeps_reading = not all(map(_open_to_all, _readable_trees))
+    if abi < 1:
+        return Wall(state, call_filter, readable_trees=(), gpu_nodes=())
+    return Wall(state, call_filter, tuple(_python_trees()), tuple(gpu_nodes))
 
 
-def _lacks(abi: int) -> str:
+def _lacks(abi: int, *, has_filter: bool) -> str:
     """Describe what this version of Landlock does not restrict; seccomp stops it in every case."""
     younger = {3: "truncating", 4: "TCP", 5: "ioctl", 6: "signals and abstract sockets"}
     lacking = [what for since, what in younger.items() if abi < since]
     if not lacking:
         return ""
-    return f", which leaves to seccomp: {', '.join(lacking)}" if _filter else f", without {', '.join(lacking)}"
+    return f", which leaves to seccomp: {', '.join(lacking)}" if has_filter else f", without {', '.join(lacking)}"
 
 
 def _require(name: str, works: bool, problem: str | None, accepted_missing: Collection[str]) -> None:
@@ -146,50 +248,6 @@ def _require(name: str, works: bool, problem: str | None, accepted_missing: Coll
             f"{problem}. Submissions would run without this part of the wall, so the box does not start. "
             f"An operator who accepts that sets LSTM_GRADER_ACCEPT_MISSING={name}"
         )
-
-
-def apply(descriptors: dict[int, int], directory: str, limits: dict[str, Any], uid: int | None, parent: int) -> None:
-    """Lock this process down for good.
-
-    Args:
-        descriptors: number that the child shall have -> number it was received under.
-        directory: the run's own directory, the only place where it may write.
-        limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``,
-            ``open_files``, ``threads``.
-        uid: user and group that no other run has; None when the warm process is not root.
-        parent: process id of the warm process, to notice that it died before PDEATHSIG was set.
-    Raises:
-        OSError: a step failed.
-    """
-    global seconds
-    began = time.monotonic()
-    if len(os.listdir("/proc/self/task")) > 1:
-        raise Refused("a library has started a thread: Landlock and seccomp would not hold for it")
-    _arrange_descriptors(descriptors)
-    os.setsid()
-    os.umask(0o077)
-    _die_first()
-    _yield_cores()
-    _limit_resources(limits, private_uid=uid is not None)
-    if uid is not None:
-        _become(uid)
-    elif os.geteuid() == 0:
-        raise Refused("the warm process is root and no user was given to this run")
-    else:
-        _keep_capabilities(0)  # in the ring the warm process has one in its own user namespace
-    os.chdir(directory)
-    _prctl(PR_SET_DUMPABLE, 0)  # after the change of user, which sets it again
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise Refused("the warm process is gone")
-    _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    if STATE["landlock"][0]:
-        _restrict_files(directory)
-    if _keeping is not None:
-        _keeping.load()
-    if _filter is not None:
-        _filter.load()
-    seconds = time.monotonic() - began
 
 
 def _arrange_descriptors(wanted: dict[int, int]) -> None:
@@ -219,18 +277,18 @@ def _yield_cores() -> None:
         session.write(str(NICENESS))
 
 
-def _become(uid: int) -> None:
+def _become(uid: int, *, keeps_reading: bool) -> None:
     """Become another user, without capabilities.
 
     One capability is kept where root's Python lies in a folder that only root may enter: it reads the files that
     Landlock allows.
     """
-    if _keeps_reading:
+    if keeps_reading:
         _prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    _keep_capabilities(1 << CAP_DAC_READ_SEARCH if _keeps_reading else 0)
+    _keep_capabilities(1 << CAP_DAC_READ_SEARCH if keeps_reading else 0)
 
 
 def _keep_capabilities(kept: int) -> None:
@@ -286,52 +344,8 @@ def _data_bytes() -> int:
     raise Refused("/proc/self/status has no VmData")
 
 
-def keep(first: int, last: int) -> bool:
-    """Let no child change the pages from one address up to another.
-
-    Returns: False when there is no seccomp here, and the operator accepted that.
-    """
-    global _keeping
-    if _filter is None:
-        return False
-    import kept_pages  # not above, for the same reason as the other filter
-
-    _keeping = kept_pages.compile_filter(first, last)
-    return True
-
-
-def hide(paths: Iterable[str]) -> None:
-    """Make files and folders unreadable for this process and its children, for good.
-
-    Called once, in the warm process, after it has read them. A child inherits this, however many rules it takes.
-    """
-    if not STATE["landlock"][0]:
-        return
-    _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    # Landlock only grants rights, so everything beside the hidden paths is granted. Only reading files is ruled here.
-    with landlockpy.Ruleset(handled_fs=READ_FILE, handled_net=AccessNet.NONE) as rules:
-        for path in _without("/", {os.path.realpath(path) for path in paths}):
-            with contextlib.suppress(FileNotFoundError):  # removed in the meantime
-                rules.allow_path(path, READ_FILE)
-        rules.restrict()
-
-
-def _restrict_files(directory: str) -> None:
-    # Built here and not before the fork: /proc/self is another process there.
-    with landlockpy.Ruleset(scoped=Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL) as rules:
-        for tree in _readable_trees:
-            rules.allow_path(tree, READ_TREE if os.path.isdir(tree) else READ_FILE)
-        for file in SINGLE_FILES:
-            if os.path.exists(file):
-                rules.allow_path(file, READ_FILE)
-        rules.allow_path(directory, WRITE_TREE)
-        if _gpu_nodes:
-            _allow_cuda(rules)
-        rules.restrict()
-
-
-def _allow_cuda(rules: landlockpy.Ruleset) -> None:
-    for node in _gpu_nodes:
+def _allow_cuda(rules: landlockpy.Ruleset, nodes: Collection[str]) -> None:
+    for node in nodes:
         rules.allow_path(node, DEVICE | READ_TREE if os.path.isdir(node) else DEVICE)
     for tree in (*cuda.trees(), CPU_TREE):
         rules.allow_path(tree, READ_TREE)

@@ -3,7 +3,7 @@
 Landlock does not restrict `stat`. For any process `stat` shows how many files and threads it has open, so two runs
 could communicate: one opens files, the other counts them. The kernel can hide processes from those that may not trace
 them, and no run may trace another. The warm process watches its runs through /proc, so it gets access: as root by its
-group, which no run has, and otherwise by the right to trace, which runs give up (`lockdown.apply`).
+group, which no run has, and otherwise by the right to trace, which runs give up (`Wall.apply` of lockdown.py).
 
 Mounting takes a right (CAP_SYS_ADMIN) that the warm process of the ring has only for this, and gives up here.
 """

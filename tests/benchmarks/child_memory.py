@@ -15,8 +15,8 @@ os.environ.clear()
 
 import zygote  # noqa: E402  # it is no package
 
-zygote.lockdown.prepare([], [])
-program, _ = zygote._preload("keras3")
+wall = zygote.lockdown.prepare([], [])
+program, _ = zygote._preload("keras3", wall)
 gc.collect()
 gc.freeze()
 
@@ -27,7 +27,7 @@ def child() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), zygote.lockdown.RESULT)
     request_fd = os.open(request, os.O_RDONLY)
     gc.disable()  # the models of the run are still there when it is measured
-    program.main(request_fd)
+    program.main(request_fd, 0.0)
     with open("/proc/self/smaps_rollup", encoding="ascii") as smaps:
         private = re.findall(r"Private_(?:Clean|Dirty): *(\d+) kB", smaps.read())
     print(1024 * sum(map(int, private)), flush=True)

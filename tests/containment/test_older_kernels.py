@@ -39,7 +39,7 @@ def without(*calls):
 import lockdown
 lockdown.SYSTEM_LIBRARIES += ({readable!r},)
 try:
-    lockdown.prepare({accepted!r})
+    wall = lockdown.prepare({accepted!r})
 except lockdown.Refused as exc:
     sys.exit('refused: ' + str(exc))
 
@@ -52,7 +52,7 @@ if pid := os.fork():
 user = 61183 if os.geteuid() == 0 else None
 if user:
     os.chown({own!r}, user, user)
-lockdown.apply(dict([(1, null), (2, null), (3, result), (4, null)]), {own!r}, {limits!r}, user, parent)
+wall.apply(dict([(1, null), (2, null), (3, result), (4, null)]), {own!r}, {limits!r}, user, parent)
 
 libc = ctypes.CDLL(None, use_errno=True)
 def call(name, *arguments):
@@ -67,7 +67,7 @@ def outcome(code):
     return 'done'
 
 outcomes = dict((name, outcome(code)) for name, code in {codes!r}.items())
-os.write(3, json.dumps([outcomes, lockdown.STATE]).encode())
+os.write(3, json.dumps([outcomes, wall.state]).encode())
 os._exit(0)
 """
 LANDLOCK = "import landlockpy._syscall as landlock\nlandlock.abi_version = lambda: {}"

@@ -17,8 +17,8 @@ from driver.student import own_warnings
 preload = warming.preload
 
 
-def main(request_fd: int) -> None:
-    """Answer the request on `request_fd`. Runs in the child, behind the lockdown."""
+def main(request_fd: int, lockdown_seconds: float) -> None:
+    """Answer the request on `request_fd`. Runs in the child, behind the lockdown, which took so long."""
     request: ClassRequest | NotebookRequest
     request, block = read_request(request_fd)
     own_warnings.show_only_own()
@@ -28,4 +28,4 @@ def main(request_fd: int) -> None:
     if request["task"] == "notebook":
         notebook_run.run(request, Channel(lockdown.RESULT))
     else:
-        Driver(request, safetensors.numpy.load(block), Channel(lockdown.RESULT)).run()
+        Driver(request, safetensors.numpy.load(block), Channel(lockdown.RESULT), lockdown_seconds).run()

@@ -29,11 +29,12 @@ HIDDEN = {
 HIDDEN_OF_TENSORFLOW = ("tensorflow/lite", "tensorflow/libtensorflow_cc.so*", "tensorflow/python/ops/rnn*.py")
 
 
-def preload(kind: str) -> dict[str, str]:
+def preload(kind: str, wall: lockdown.Wall) -> dict[str, str]:
     """Import everything that submissions use, and return its versions.
 
     Args:
         kind: ``keras2`` and ``keras3`` must have no recurrent code; ``notebook2`` and ``notebook3`` keep it.
+        wall: is told what must stay unreadable and unchanged.
     Raises:
         lockdown.Refused: that code cannot be taken out.
     """
@@ -54,7 +55,7 @@ def preload(kind: str) -> dict[str, str]:
     else:
         _alias(keras, "keras")
     if kind.startswith("keras"):
-        _take_recurrence_out(generation)
+        _take_recurrence_out(generation, wall)
     return {
         "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
         "keras": keras.__version__,
@@ -70,7 +71,7 @@ def _alias(package: types.ModuleType, name: str) -> None:
             sys.modules[name + full.removeprefix(prefix)] = module
 
 
-def _take_recurrence_out(generation: str) -> None:
+def _take_recurrence_out(generation: str, wall: lockdown.Wall) -> None:
     packages = os.path.dirname(os.path.dirname(tf.__file__))
     library = os.path.join(packages, "tensorflow", no_kernels.LIBRARY)
     try:
@@ -82,15 +83,15 @@ def _take_recurrence_out(generation: str) -> None:
             f"recurrent code cannot be taken out of the process that runs submissions: {exc}"
         ) from exc
     patterns = [os.path.join(packages, name) for name in (*HIDDEN[generation], *HIDDEN_OF_TENSORFLOW)]
-    lockdown.hide(_with_bytecode([*replaced, *(path for pattern in patterns for path in glob.glob(pattern))]))
+    wall.hide(_with_bytecode([*replaced, *(path for pattern in patterns for path in glob.glob(pattern))]))
     stops = f"answers of built-in layers and cells: {len(replaced)} functions and {wiped.functions} kernels are gone"
     if wiped.sealed:
         sealing = "sealed by mseal"
-    elif lockdown.keep(wiped.first, wiped.last):
+    elif wall.keep(wiped.first, wiped.last):
         sealing = "kept by seccomp (Linux 6.10 and newer seal them)"
     else:
         sealing = "not sealed (Linux 6.10 and newer can, or seccomp)"
-    lockdown.STATE["no recurrent code"] = (True, f"{stops}, {sealing}")
+    wall.state["no recurrent code"] = (True, f"{stops}, {sealing}")
 
 
 def _load_all(package_name: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from asked import UploadRequest
 from frames import frame, read_request
-from lockdown import RESULT
+from lockdown import RESULT, Wall
 
 from reader.facts import review
 from reader.facts.call_effects import only_computes
@@ -39,14 +39,14 @@ COMMENTED_CLASS = re.compile(r"^[ \t]*#[ \t#]*class[ \t]+LSTM\b", re.MULTILINE)
 MAX_TEXT = 200
 
 
-def preload(_kind: str) -> dict[str, str]:
+def preload(_kind: str, _wall: Wall) -> dict[str, str]:
     """Import and warm everything that reading uses. Called in the warm process that forks for every upload."""
     notebook = {"cells": [{"cell_type": "code", "source": "%time x = 1\n!ls\nx?"}]}
     read(json.dumps(notebook).encode(), "warm.ipynb", {})
     return {"ipython": version("ipython")}
 
 
-def main(request_fd: int) -> None:
+def main(request_fd: int, _lockdown_seconds: float) -> None:
     """Answer the request on `request_fd`: a frame, and the bytes of the file."""
     request: UploadRequest
     request, content = read_request(request_fd)

@@ -21,7 +21,7 @@ import ctypes, errno, json, mmap, os, socket, sys, threading, time
 sys.path.insert(0, {runner!r})
 import fcntl, lockdown
 
-lockdown.prepare([], {nodes!r})
+wall = lockdown.prepare([], {nodes!r})
 parent, result = os.getpid(), os.memfd_create('result')
 null = os.open('/dev/null', os.O_RDWR)
 pid = os.fork()
@@ -34,7 +34,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 user = 61183 if os.geteuid() == 0 else None
 if user:
     os.chown({folder!r}, user, user)
-lockdown.apply(dict([(1, null), (2, null), (3, result), (4, null)]), {folder!r}, {limits!r}, user, parent)
+wall.apply(dict([(1, null), (2, null), (3, result), (4, null)]), {folder!r}, {limits!r}, user, parent)
 
 def ioctl(number):
     if libc.ioctl(4, ctypes.c_ulong(number), None) == -1:

@@ -208,15 +208,15 @@ def bury(tmp_path, monkeypatch):
     """Ask a supervisor about the end of a process that it has not ended."""
     monkeypatch.syspath_prepend(str(RUNNER))
     import lockdown
-    import zygote
+    import supervisor
 
-    monkeypatch.setitem(lockdown.STATE, "seccomp", (True, ""))
+    wall = lockdown.Wall({"seccomp": (True, "")}, None, (), ())
 
     def bury_it(process: subprocess.Popen[bytes], **limits: float) -> dict[str, object]:
         control, other_end = socket.socketpair()
-        supervisor = zygote.Supervisor(control, print, print)
+        watching = supervisor.Supervisor(control, wall, print, print)
         reader, writer = os.pipe()
-        child = zygote.Child(
+        child = supervisor.Child(
             pid=process.pid,
             pidfd=os.pidfd_open(process.pid),
             proc_fd=os.open(f"/proc/{process.pid}/status", os.O_RDONLY),
@@ -226,10 +226,10 @@ def bury(tmp_path, monkeypatch):
             started=time.monotonic(),
             base_memory=0,
         )
-        supervisor._children["run"] = child
-        supervisor._selector.register(child.pidfd, select.POLLIN, "run")
-        supervisor._selector.select()
-        supervisor._bury("run")
+        watching._children["run"] = child
+        watching._selector.register(child.pidfd, select.POLLIN, "run")
+        watching._selector.select()
+        watching._bury("run")
         process.returncode = 0
         with control, other_end, open(reader, "rb") as status:
             return json.load(status)

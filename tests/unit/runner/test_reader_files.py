@@ -209,7 +209,7 @@ def test_the_reader_answers_one_frame_on_the_result_pipe(monkeypatch) -> None:
         file.flush()
         receiving, sending = os.pipe()
         monkeypatch.setattr(upload, "RESULT", sending)
-        upload.main(os.dup(file.fileno()))
+        upload.main(os.dup(file.fileno()), 0.0)
         os.close(sending)
         with os.fdopen(receiving, "rb") as pipe:
             answer = pipe.read()

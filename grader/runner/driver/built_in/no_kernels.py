@@ -5,7 +5,7 @@ Their code is found by the symbols that the library exports, copied to anonymous
 brings zeros, not the file) and overwritten: a function returns at once (on x86), and running the bytes behind its first
 one ends the process. Then the pages are sealed, by `mseal` where the kernel has it (Linux 6.10); elsewhere a filter in
 every run keeps them (`kept_pages`). Changing them would gain nothing: their old content is nowhere in the process, and
-the library's file cannot be read in the box (`lockdown.hide`).
+the library's file cannot be read in the box (`Wall.hide` of lockdown.py).
 """
 
 from __future__ import annotations

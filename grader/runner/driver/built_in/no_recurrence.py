@@ -7,7 +7,7 @@ states) stays. Every alias, subclass and `getattr` trick meets the same, since t
 replaced.
 
 There is nothing to switch back: no original is kept, not here and not in any closure. A run of one of these functions
-is noted for the words of the report alone. `no_kernels` handles the kernels below Python, and `lockdown.hide` the files
+is noted for the words of the report alone. `no_kernels` handles the kernels below Python, and `Wall.hide` the files
 that all of this came from.
 """
 

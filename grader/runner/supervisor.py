@@ -1,0 +1,309 @@
+"""Forks, watches and ends the children of a warm process.
+
+It watches through pidfds and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were
+left behind. On each child's status pipe it sends a blank once a second before the verdict, as a sign of life.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import lockdown
+from starvation import Starvation, cpu_seconds, waits
+
+POLL_SECONDS = 0.02
+BEAT_SECONDS = 1.0
+# A poll that returns this late means that this process was stopped (a paused container), and its children too.
+PAUSE_SECONDS = 0.5
+# A run that has no core most of the time is ended after this many times its wall limit, to be tried again.
+STARVED_FACTOR = 3
+REFUSED_EXIT_CODE = 97
+# In /proc/PID/status, in the kernel's order. Swapped-out memory counts, and so do page tables: touching one page in
+# every 2 MiB of a read-only mapping takes a gigabyte of them in a second, and nothing else shows it.
+USE = re.compile(
+    rb"\nRssAnon:\s*(?P<anonymous>\d+) kB\n.*?\nRssShmem:\s*(?P<shared>\d+) kB\n.*?\nVmPTE:\s*(?P<tables>\d+) kB\n"
+    rb"VmSwap:\s*(?P<swapped>\d+) kB\n.*?\nThreads:\s*(?P<threads>\d+)\n",
+    re.DOTALL,
+)
+STATUS_BYTES = 4096
+DEEPEST_FOLDER = 15
+
+DESCRIPTORS = (lockdown.REQUEST, lockdown.RESULT, lockdown.STDOUT, lockdown.STDERR)
+
+
+@dataclass
+class Child:
+    """One running submission, from its supervisor's view."""
+
+    pid: int
+    pidfd: int
+    proc_fd: int
+    status_fd: int
+    folder_fd: int
+    limits: dict[str, Any]
+    started: float
+    base_memory: int
+    paused: float = 0.0
+    starvation: Starvation = field(default_factory=Starvation)
+    reason: str | None = None
+
+    def elapsed(self) -> float:
+        """Return the seconds since it began, without paused time."""
+        return time.monotonic() - self.started - self.paused
+
+    def own_seconds(self) -> float:
+        """Return the seconds in which it had a core, as far as is known."""
+        return self.elapsed() - self.starvation.seconds
+
+    def miss(self) -> float:
+        """Add the time missed since the last look. Returns: `own_seconds`, now exact."""
+        self.starvation.look(self.elapsed(), cpu_seconds(self.pid), waits(self.pid))
+        return self.own_seconds()
+
+
+class Supervisor:
+    """Forks, watches and reaps the children; one per zygote, single-threaded.
+
+    Args:
+        run: answers the request on a descriptor in the child; is told how many seconds the lockdown took.
+        begin: is called in the child before that.
+    """
+
+    def __init__(
+        self,
+        control: socket.socket,
+        wall: lockdown.Wall,
+        run: Callable[[int, float], None],
+        begin: Callable[[], None],
+    ) -> None:
+        self._control = control
+        self._wall = wall
+        self._run = run
+        self._begin = begin
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ)
+        self._children: dict[str, Child] = {}
+        self._next_beat = 0.0
+
+    def serve(self) -> None:
+        """Serve until the trusted side closes its end; then nothing is left running."""
+        looked = time.monotonic()
+        while True:
+            events = self._selector.select(POLL_SECONDS if self._children else None)
+            late, looked = time.monotonic() - looked, time.monotonic()
+            if late > PAUSE_SECONDS:
+                for child in self._children.values():
+                    child.paused += late
+            for key, _ in events:
+                if key.data is not None:
+                    self._bury(key.data)
+                elif not self._receive():
+                    for child in self._children.values():
+                        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+                    return
+            for child in self._children.values():
+                self._check(child)
+            if looked > self._next_beat:
+                self._next_beat = looked + BEAT_SECONDS
+                for child in self._children.values():
+                    child.miss()
+                    if not self._tell(child, b" "):
+                        self._kill(child, None)
+
+    def _receive(self) -> bool:
+        message, fds, _, _ = socket.recv_fds(self._control, 65536, 8)
+        if not message:
+            return False
+        order = json.loads(message)
+        if "kill" in order:
+            child = self._children.get(order["kill"])
+            if child:
+                self._kill(child, order["reason"])
+            return True
+        status_fd, *child_fds = fds
+        self._start(order, status_fd, dict(zip(DESCRIPTORS, child_fds, strict=True)))
+        for fd in child_fds:
+            os.close(fd)
+        return True
+
+    def _start(self, order: dict[str, Any], status_fd: int, descriptors: dict[int, int]) -> None:
+        # Buffered output would be written once more by every child.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        try:
+            with contextlib.ExitStack() as on_failure:
+                on_failure.callback(os.close, status_fd)
+                folder_fd = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                on_failure.callback(os.close, folder_fd)
+                pid = os.fork()
+                on_failure.pop_all()
+        except OSError:  # no folder or no process: without a verdict the trusted side counts the run as lost
+            return
+        if pid == 0:
+            self._become_child(order, descriptors, parent)
+        os.set_blocking(status_fd, False)  # a reader that does not read must not block this process
+        pidfd = os.pidfd_open(pid)
+        proc_fd = os.open(f"/proc/{pid}/status", os.O_RDONLY)
+        base_memory, _ = _memory_and_threads(proc_fd) or (0, 0)
+        child = Child(pid, pidfd, proc_fd, status_fd, folder_fd, order["limits"], time.monotonic(), base_memory)
+        self._children[order["run"]] = child
+        self._selector.register(pidfd, selectors.EVENT_READ, order["run"])
+
+    def _become_child(self, order: dict[str, Any], descriptors: dict[int, int], parent: int) -> None:
+        code = REFUSED_EXIT_CODE
+        try:
+            seconds = self._wall.apply(descriptors, order["directory"], order["limits"], order["uid"], parent)
+            # Ignored where the service was started in the background; a run must not depend on that.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            # AutoGraph writes the code it makes to a temporary file.
+            tempfile.tempdir = os.environ["TMPDIR"] = order["directory"]
+            sys.dont_write_bytecode = True
+            self._begin()
+            code = 1
+            self._run(lockdown.REQUEST, seconds)
+            code = 0
+        except BaseException:  # in any case the child ends here and never becomes a second supervisor
+            traceback.print_exc()
+        finally:
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(code)
+
+    def _check(self, child: Child) -> None:
+        limits = child.limits
+        use = _memory_and_threads(child.proc_fd)
+        if use is None:
+            # The main thread has ended. If others go on without it, their memory can no longer be measured.
+            self._kill(child, None)
+            return
+        memory, threads = use
+        if memory - child.base_memory > limits["memory_bytes"]:
+            self._kill(child, "memory")
+        elif cpu_seconds(child.pid) > limits["cpu_seconds"]:
+            self._kill(child, "cpu")
+        elif child.own_seconds() > limits["wall_seconds"] and child.miss() > limits["wall_seconds"]:
+            self._kill(child, "wall")
+        elif child.elapsed() > STARVED_FACTOR * limits["wall_seconds"]:
+            self._kill(child, "starved")
+        elif threads > lockdown.most_threads(limits):
+            self._kill(child, "threads")
+        elif _fills_disk(child.folder_fd, limits["disk_bytes"], limits["disk_files"]):
+            self._kill(child, "disk")
+
+    def _kill(self, child: Child, reason: str | None) -> None:
+        if child.reason is None:
+            child.reason = reason
+            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+
+    def _bury(self, run: str) -> None:
+        child = self._children.pop(run)
+        self._selector.unregister(child.pidfd)
+        for fd in (child.pidfd, child.proc_fd, child.folder_fd):
+            os.close(fd)
+        _, status, usage = os.wait4(child.pid, 0)
+        if not self._wall.state["seccomp"][0]:
+            self._end_strays()
+        cpu = usage.ru_utime + usage.ru_stime
+        code = os.waitstatus_to_exitcode(status)
+        if child.reason is None and code == -signal.SIGKILL and cpu > child.limits["cpu_seconds"]:
+            child.reason = "cpu"  # by the kernel (RLIMIT_CPU), before this process came to it
+        verdict = {
+            "exit_code": code,
+            "killed_for": child.reason,
+            "refused": code == REFUSED_EXIT_CODE,
+            "cpu_seconds": cpu,
+            "wall_seconds": time.monotonic() - child.started,
+            "missed_seconds": child.paused + child.starvation.seconds,
+        }
+        self._tell(child, json.dumps(verdict).encode())
+        os.close(child.status_fd)
+
+    def _tell(self, child: Child, message: bytes) -> bool:
+        """Send a message. Returns: False when the trusted side gave this run up."""
+        try:
+            os.write(child.status_fd, message)
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            return False
+        return True
+
+    def _end_strays(self) -> None:
+        """Kill what a child started and left behind, which only a run without seccomp can.
+
+        As the nearest subreaper this process became its parent. Processes that die slowly are collected after a later
+        run.
+        """
+        known = {child.pid for child in self._children.values()}
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
+            strays = {int(pid) for pid in children.read().split()} - known
+        for pid in strays:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _memory_and_threads(proc_fd: int) -> tuple[int, int] | None:
+    """Return the memory of a process in bytes, and its threads; None when its main thread has ended.
+
+    Args:
+        proc_fd: its /proc/PID/status. It stays open: opening it takes longer than reading, and this is done fifty times
+            a second. A child that was not waited for keeps it. (smaps would take 50 ms.)
+    """
+    use = USE.search(os.pread(proc_fd, STATUS_BYTES, 0))
+    if use is None:
+        return None
+    *memory, threads = map(int, use.groups())
+    return sum(memory) * 1024, threads
+
+
+def _fills_disk(folder: int, most_bytes: int, most_files: int) -> bool:
+    """Return whether a folder holds more than a run may write; counting stops there.
+
+    No link is followed, and there is none: a run can make plain files and folders, and neither move nor remove them.
+    """
+    try:
+        size = 0
+        for files, info in enumerate(_written(folder), start=1):
+            size += max(info.st_size, 512 * info.st_blocks)
+            if size > most_bytes or files > most_files:
+                return True
+    except FileNotFoundError:  # only without seccomp: something was removed meanwhile; the next poll counts again
+        return False
+    except OSError:  # a folder that cannot be counted is too full
+        return True
+    return False
+
+
+def _written(folder: int) -> Iterator[os.stat_result]:
+    """Yield everything below an open folder. Raises: OSError: a folder is nested too deeply, or cannot be read."""
+    pending = ["."]
+    while pending:
+        path = pending.pop()
+        if path.count("/") > DEEPEST_FOLDER:
+            raise OSError(errno.ENAMETOOLONG, path)
+        inner = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            with os.scandir(inner) as entries:
+                for entry in entries:
+                    yield entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{path}/{entry.name}")
+        finally:
+            os.close(inner)
