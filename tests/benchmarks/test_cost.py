@@ -100,7 +100,9 @@ class Version:
     """A version of the engine, in a process of its own."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
-        command = [sys.executable, HERE / "other_version.py", folder, cache]
+        # Its own packages, where `make setup` was run there: they may differ from ours.
+        own = folder / ".venv" / "bin" / "python"
+        command = [own if own.exists() else sys.executable, HERE / "other_version.py", folder, cache]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def ask(self, order: str) -> float:
