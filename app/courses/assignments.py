@@ -1,7 +1,7 @@
 """Assignments as a course uses them: which files, and the dates and rules that differ from the file.
 
-What a course leaves out is as in the file, on each request: a teacher who moves a deadline there moves it in every
-course that sets none of its own.
+The file holds for everything that a course leaves out, and is asked on each request. A teacher who moves a deadline
+there moves it in every course that sets none of its own.
 """
 
 from __future__ import annotations

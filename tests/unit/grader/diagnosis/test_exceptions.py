@@ -13,20 +13,8 @@ from grader.execution.reading import Reading
 from grader.report.finding import Finding
 from grader.report.messages import translate
 from grader.report.server_paths import in_brief
-from grader.sandbox.events import Raised, StatementFailed
-
-
-def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), in_init=False) -> Raised:
-    return Raised(
-        event="raised",
-        phase=phase,
-        case="exercise",
-        type=type,
-        bases=list(bases),
-        message=message,
-        lines=list(lines),
-        in_init=in_init,
-    )
+from grader.sandbox.events import StatementFailed
+from tests.unit.grader.diagnosis.events import raised_event
 
 
 def _failed(line, type, message, *, binds=(), module=None) -> StatementFailed:
@@ -39,32 +27,41 @@ def _failed(line, type, message, *, binds=(), module=None) -> StatementFailed:
 @pytest.mark.parametrize(
     ("raised", "code"),
     [
-        (_raised("LSTMCell.call() missing 1 required positional argument: 'c'", type="TypeError"), "missing_argument"),
-        (_raised("missing a required argument: 'h'", type="TypeError", lines=[]), "call_signature"),
         (
-            _raised(
+            raised_event("LSTMCell.call() missing 1 required positional argument: 'c'", type="TypeError"),
+            "missing_argument",
+        ),
+        (raised_event("missing a required argument: 'h'", type="TypeError", lines=[]), "call_signature"),
+        (
+            raised_event(
                 "LSTM.__init__() missing 1 required positional argument: 'n'", type="TypeError", lines=[], in_init=True
             ),
             "init_signature",
         ),
-        (_raised("Dense.__init__() missing 1 required positional argument: 'units'"), "missing_argument"),
-        (_raised(type="NotImplementedError"), "not_implemented"),
-        (_raised(type="Mine", bases=["NotImplementedError"]), "not_implemented"),
-        (_raised(type="RecursionError"), "recursion"),
-        (_raised(type="InputUnavailable", bases=["EOFError"]), "input_call"),
-        (_raised("'EagerTensor' object does not support item assignment", type="TypeError"), "tensor_item_assignment"),
-        (_raised("module 'tensorflow' has no attribute 'placeholder'", type="AttributeError"), "tf1_api"),
-        (_raised("No module named 'torch'", type="ModuleNotFoundError", bases=["ImportError"]), "missing_package"),
-        (_raised("name 'hsize' is not defined", type="NameError"), "name_error"),
-        (_raised("'LSTM' object has no attribute 'step'", type="AttributeError"), "attribute_error"),
-        (_raised("0", type="SystemExit"), "exits"),
-        (_raised("can't start new thread", type="RuntimeError"), "too_many_threads"),
-        (_raised("shapes do not fit"), "raises_in_call"),
-        (_raised("no", phase="build", in_init=True), "raises_in_init"),
-        (_raised("'LSTMCell' object has no attribute 'built'", type="AttributeError", lines=[]), "super_init_missing"),
-        (_raised("No module named 'lstm_solution'", type="ModuleNotFoundError"), "imports_solution"),
-        (_raised("No module named 'appdirs'", type="ModuleNotFoundError"), "other_file"),
-        (_raised("[Errno 2] No such file or directory: 'w.npy'", type="FileNotFoundError"), "reads_files"),
+        (raised_event("Dense.__init__() missing 1 required positional argument: 'units'"), "missing_argument"),
+        (raised_event(type="NotImplementedError"), "not_implemented"),
+        (raised_event(type="Mine", bases=["NotImplementedError"]), "not_implemented"),
+        (raised_event(type="RecursionError"), "recursion"),
+        (raised_event(type="InputUnavailable", bases=["EOFError"]), "input_call"),
+        (
+            raised_event("'EagerTensor' object does not support item assignment", type="TypeError"),
+            "tensor_item_assignment",
+        ),
+        (raised_event("module 'tensorflow' has no attribute 'placeholder'", type="AttributeError"), "tf1_api"),
+        (raised_event("No module named 'torch'", type="ModuleNotFoundError", bases=["ImportError"]), "missing_package"),
+        (raised_event("name 'hsize' is not defined", type="NameError"), "name_error"),
+        (raised_event("'LSTM' object has no attribute 'step'", type="AttributeError"), "attribute_error"),
+        (raised_event("0", type="SystemExit"), "exits"),
+        (raised_event("can't start new thread", type="RuntimeError"), "too_many_threads"),
+        (raised_event("shapes do not fit"), "raises_in_call"),
+        (raised_event("no", phase="build", in_init=True), "raises_in_init"),
+        (
+            raised_event("'LSTMCell' object has no attribute 'built'", type="AttributeError", lines=[]),
+            "super_init_missing",
+        ),
+        (raised_event("No module named 'lstm_solution'", type="ModuleNotFoundError"), "imports_solution"),
+        (raised_event("No module named 'appdirs'", type="ModuleNotFoundError"), "other_file"),
+        (raised_event("[Errno 2] No such file or directory: 'w.npy'", type="FileNotFoundError"), "reads_files"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -75,10 +72,10 @@ def test_an_exception_has_a_name(raised, code):
 @pytest.mark.parametrize(
     "raised",
     [
-        _raised(type="MemoryError"),
-        _raised(type="_ArrayMemoryError", bases=["MemoryError"]),
-        _raised("OOM when allocating tensor", type="ResourceExhaustedError"),
-        _raised("std::bad_alloc", type="InternalError"),
+        raised_event(type="MemoryError"),
+        raised_event(type="_ArrayMemoryError", bases=["MemoryError"]),
+        raised_event("OOM when allocating tensor", type="ResourceExhaustedError"),
+        raised_event("std::bad_alloc", type="InternalError"),
     ],
     ids=lambda raised: raised.type,
 )
@@ -96,13 +93,13 @@ def test_memory_that_ran_out_is_recognised(raised):
     ids=["Keras 3", "Keras 2", "layers in Keras 3"],
 )
 def test_a_name_that_keras_keeps_for_itself_is_called_reserved(message):
-    found = exception_problem(_raised(message, type="AttributeError", lines=(7,), in_init=True))
+    found = exception_problem(raised_event(message, type="AttributeError", lines=(7,), in_init=True))
     assert (found.code, found.params["name"], found.params["line"]) == ("reserved_name", "losses", 7)
 
 
 def test_a_method_of_keras_that_was_overwritten_is_found_where_it_fails_later():
     reading = Reading(format="py", error=None, source="class LSTM:\n  def __init__(self):\n    self.build = True\n")
-    raised = _raised("True is not a callable object", type="TypeError", lines=[])
+    raised = raised_event("True is not a callable object", type="TypeError", lines=[])
     assert exception_problem(raised, reading).params["name"] == "build"
     assert exception_problem(raised, reading).params["line"] == 3
 
@@ -166,7 +163,7 @@ SOURCE = """class LSTMCell(tf.keras.Model):
 
 def _told(message, type, *, lines=(8,), source=SOURCE):
     reading = Reading(format="py", error=None, source=source)
-    return exception_problem(_raised(message, type=type, lines=lines), reading)
+    return exception_problem(raised_event(message, type=type, lines=lines), reading)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +281,7 @@ def test_a_long_message_ends_with_a_sentence_or_says_that_it_goes_on():
 
 # --- what is behind a missing name ------------------------------------------------------------------------------------
 
-LOST = _raised("name 'CustomLSTMCell' is not defined", type="NameError")
+LOST = raised_event("name 'CustomLSTMCell' is not defined", type="NameError")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from grader.numerics.forms import STEPS, Form, Layout
 from grader.report.finding import Finding
 from grader.report.server_paths import clean, clean_message, without_server_paths
 from grader.sandbox import Outcome, Use
-from grader.sandbox.events import CaseOutput, Raised
+from grader.sandbox.events import CaseOutput
+from tests.unit.grader.diagnosis.events import raised_event
 
 EXPECTED = (2, 100, 32)
 READING = Reading(format="py", error=None)
@@ -32,19 +33,6 @@ def _output(shape, *, kind="tensor", dtype="float32", parts=None) -> CaseOutput:
         dtype=dtype,
         shape=shape,
         parts=parts,
-    )
-
-
-def _raised(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), in_init=False) -> Raised:
-    return Raised(
-        event="raised",
-        phase=phase,
-        case="exercise",
-        type=type,
-        bases=list(bases),
-        message=message,
-        lines=list(lines),
-        in_init=in_init,
     )
 
 
@@ -196,7 +184,7 @@ def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
     """A test that ends says so."""
     text = "\x1b[/lstm-grader-" + text * (2**20 // len(text))
     without_server_paths(text)
-    exception_problem(_raised(text[:8000]))
+    exception_problem(raised_event(text[:8000]))
     assert "\x00" not in clean(clean_message(text))
 
 
@@ -326,7 +314,7 @@ def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evid
 def test_a_class_that_reads_past_a_shorter_cases_end_counts_the_steps_of_the_exercise(
     evidence_of, assignment, message, code
 ):
-    raised = _raised(message, type="InvalidArgumentError").model_copy(update={"case": "other_shape"})
+    raised = raised_event(message, type="InvalidArgumentError").model_copy(update={"case": "other_shape"})
     evidence = evidence_of(lambda case: case.expected)
     evidence = replace(evidence, execution=replace(evidence.execution, answers={}, raised=(raised,)))
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
@@ -345,7 +333,7 @@ def test_a_class_that_reads_past_a_shorter_cases_end_counts_the_steps_of_the_exe
 def test_a_line_that_fails_elsewhere_may_hold_a_size_of_the_exercise(evidence_of, assignment, line, code):
     reading = Reading(format="py", error=None, source=f"class LSTM:\n    {line}\n")
     message = "Input to reshape is a tensor with 60 values, but the requested shape has 240"
-    raised = _raised(message, type="InvalidArgumentError", lines=(2,)).model_copy(update={"case": "other_shape"})
+    raised = raised_event(message, type="InvalidArgumentError", lines=(2,)).model_copy(update={"case": "other_shape"})
     evidence = evidence_of(lambda case: case.expected)
     evidence = replace(evidence, execution=replace(evidence.execution, answers={}, raised=(raised,)))
     wrong = [case for case in assignment.cases if case.id == "other_shape"]
