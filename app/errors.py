@@ -30,6 +30,14 @@
         FileTooLarge
         FileTypeUnsupported
         IdempotencyKeyReused    the key was used for another request
+        RosterRefused           a list of a course's people; nothing of it was imported
+          RosterNotCSV          a spreadsheet's own file
+          RosterEncodingUnknown neither UTF-8, nor CP1251
+          RosterEmpty
+          RosterBroken          the quotation marks are not those of CSV
+          RosterHeadingsUnknown the first line does not say which column names a student
+          RosterColumnUnknown   the request names a column that the file does not have
+          RosterTooLong
       CourseNotFound            there is none, or the token acts in another one
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
@@ -178,6 +186,35 @@ class FileTypeUnsupported(UploadRefused):
 
 
 class IdempotencyKeyReused(UploadRefused): ...
+
+
+class RosterRefused(UploadRefused): ...
+
+
+class RosterNotCSV(RosterRefused): ...
+
+
+class RosterEncodingUnknown(RosterRefused):
+    """params: line"""
+
+
+class RosterEmpty(RosterRefused): ...
+
+
+class RosterBroken(RosterRefused):
+    """params: line, reason"""
+
+
+class RosterHeadingsUnknown(RosterRefused):
+    """params: came, expected (headings)"""
+
+
+class RosterColumnUnknown(RosterRefused):
+    """params: came, known (headings)"""
+
+
+class RosterTooLong(RosterRefused):
+    """params: limit (rows), limit_bytes"""
 
 
 class CourseNotFound(AppError): ...

@@ -1,0 +1,170 @@
+"""Headings of rosters: our own, Moodle's and Canvas', in English and in Russian.
+
+Sources: user/action_redir.php, grade/export and admin/tool/uploaduser in moodle, and its Russian language pack;
+lib/gradebook_exporter.rb in canvas-lms ("Student", or "LastName" and "FirstName"; the headings are English in every
+language); "SIS Import Format Documentation" of Canvas (users.csv).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.errors import RosterColumnUnknown, RosterHeadingsUnknown
+
+#: What a column can be. Those of `IDS` name a student; the first one that has values is the external id: a grade book
+#: that is imported later finds the students by it.
+HEADINGS: Mapping[str, Sequence[str]] = {
+    "id": (
+        "id",
+        "external id",
+        "student id",
+        "studentid",
+        "student number",
+        "ид",
+        "id студента",
+        "identifier",
+        "идентификатор",
+        "код студента",
+        "студенческий билет",
+        "номер студенческого билета",
+        "номер студенческого",
+        "зачётная книжка",
+        "номер зачётной книжки",
+        "номер зачётки",
+    ),
+    "id_number": ("id number", "idnumber", "индивидуальный номер", "идентификационный номер"),
+    "user_id": ("user id", "sis user id"),
+    "username": ("username", "login", "логин", "имя пользователя"),
+    "login_id": ("login id", "sis login id"),
+    "student": ("student", "студент", "учащийся"),
+    "email": (
+        "email",
+        "e mail",
+        "mail",
+        "email address",
+        "e mail address",
+        "почта",
+        "эл почта",
+        "электронная почта",
+        "адрес электронной почты",
+        "адрес эл почты",
+        "имейл",
+        "адрес почты",
+    ),
+    "name": (
+        "name",
+        "full name",
+        "fullname",
+        "student name",
+        "фио",
+        "ф и о",
+        "имя и фамилия",
+        "фамилия и имя",
+        "фамилия имя",
+        "имя фамилия",
+        "фамилия имя отчество",
+        "полное имя",
+        "фамилия и о",
+    ),
+    "first_name": ("first name", "firstname", "given name", "имя"),
+    "middle_name": ("middle name", "middlename", "отчество"),
+    "last_name": ("last name", "lastname", "surname", "family name", "фамилия"),
+    "group": (
+        "group",
+        "groups",
+        "group1",
+        "section",
+        "группа",
+        "группы",
+        "учебная группа",
+        "академическая группа",
+        "номер группы",
+        "секция",
+    ),
+    "role": ("role", "roles", "роль", "роли"),
+    "status": ("status",),
+}
+IDS = ("id", "id_number", "user_id", "username", "login_id", "student", "email")
+NAME_PARTS = ("first_name", "middle_name", "last_name")
+FIELDS = {heading: name for name, headings in HEADINGS.items() for heading in headings}
+#: For a refusal: headings of our own, in both languages.
+EXPECTED = ("id", "name", "email", "group", "ФИО", "Почта", "Группа")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that mean something, by their field.
+
+    Attributes:
+        headings: as they came.
+        at: the place of each field's column; of two columns with the same meaning the first counts.
+        chosen: the field that the request names as the external id, or its column.
+    """
+
+    headings: tuple[str, ...]
+    at: Mapping[str, int]
+    chosen: int | None = None
+
+    @property
+    def name_parts(self) -> list[int]:
+        """The columns that make the name, in the order of the file: a list of surnames stays one."""
+        if "name" in self.at:
+            return [self.at["name"]]
+        return sorted(self.at[part] for part in NAME_PARTS if part in self.at)
+
+    @property
+    def is_canvas_gradebook(self) -> bool:
+        headings = set(map(plain, self.headings))
+        return "id" in headings and "sis login id" in headings and "section" in headings
+
+    @property
+    def ids(self) -> list[int]:
+        """The columns that can be the external id, the best first."""
+        return [self.chosen] if self.chosen is not None else [self.at[name] for name in IDS if name in self.at]
+
+
+def plain(heading: str) -> str:
+    """Return a heading as the table has it.
+
+    >>> plain(" E-mail_address ")
+    'e mail address'
+    """
+    folded = unicodedata.normalize("NFC", heading).casefold().replace("зачет", "зачёт")
+    return " ".join(re.split(r"[\s\W_]+", folded)).strip()
+
+
+def meanings(headings: Sequence[str]) -> dict[str, int]:
+    """Return the first column of each field."""
+    at: dict[str, int] = {}
+    for place, heading in enumerate(headings):
+        if (name := FIELDS.get(plain(heading))) is not None:
+            at.setdefault(name, place)
+    # Beside an id, "Student" is the name (Canvas); alone it is the id, as in uploads.
+    if "student" in at and not ({"name", *NAME_PARTS} & set(at)) and (set(IDS) - {"student", "email"}) & set(at):
+        at["name"] = at.pop("student")
+    return at
+
+
+def find(headings: Sequence[str], id_column: str | None = None) -> Columns:
+    """Find the columns of a roster.
+
+    Args:
+        id_column: the heading of the column that is to be the external id.
+    Raises:
+        RosterHeadingsUnknown: none of them names a student.
+        RosterColumnUnknown: there is no such column.
+    """
+    at = meanings(headings)
+    came = [heading.strip()[:100] for heading in headings[:30]]
+    chosen = None
+    if id_column is not None:
+        matching = [place for place, heading in enumerate(headings) if plain(heading) == plain(id_column)]
+        if not matching:
+            raise RosterColumnUnknown(came=id_column[:100], known=came)
+        chosen = matching[0]
+    elif not set(IDS) & set(at):
+        raise RosterHeadingsUnknown(came=came, expected=list(EXPECTED))
+    return Columns(tuple(headings), at, chosen)

@@ -1,0 +1,295 @@
+"""From the bytes of a roster to its rows, without a look at the course.
+
+A fault of the file raises an error, a fault of a row is a `Problem` of that row. Lines are counted as an editor does.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from app.courses.roster import columns
+from app.courses.roster.columns import Columns
+from app.courses.roster.decoding import decode
+from app.errors import RosterBroken, RosterEmpty, RosterTooLong
+from app.storage.models import MemberRole
+
+MOST_BYTES = 1_000_000
+MOST_ROWS = 5000
+DELIMITERS = (";", ",", "\t")
+# As in the tables, in characters.
+LENGTHS = {"id": 200, "name": 200, "email": 254, "group": 100}
+#: Not every address that mail allows, but every one that people have.
+EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+\.[^\s@<>()\[\]\\,;:\".]+")
+#: Moodle's number of a participant, which is another one in every assignment.
+PARTICIPANT = re.compile(r"(Participant|Участник) \d+")
+ROLES: Mapping[str, MemberRole] = {
+    **dict.fromkeys(("", "student", "learner", "студент", "учащийся"), MemberRole.STUDENT),
+    **dict.fromkeys(
+        (
+            "assistant",
+            "ta",
+            "teaching assistant",
+            "non editing teacher",
+            "ассистент",
+            "ассистент без права редактирования",
+        ),
+        MemberRole.ASSISTANT,
+    ),
+    **dict.fromkeys(("teacher", "editing teacher", "преподаватель", "учитель"), MemberRole.TEACHER),
+}
+# Canvas adds this student of its own to a course, for the teacher's view as a student.
+TEST_STUDENTS = ("student, test", "test student")
+
+
+class Fault(StrEnum):
+    """A reason why a row cannot be imported as it is."""
+
+    ID_MISSING = "id_missing"
+    TOO_LONG = "too_long"
+    UNPRINTABLE = "unprintable"
+    EMAIL_INVALID = "email_invalid"
+    ROLE_UNKNOWN = "role_unknown"
+    ID_TWICE = "id_twice"
+    EMAIL_TWICE = "email_twice"
+    TOO_MANY_CELLS = "too_many_cells"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A fault of one row.
+
+    Attributes:
+        column: its heading; None: the row as a whole.
+        params: what came and what was expected.
+    """
+
+    fault: Fault
+    column: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A person in the file. What the file does not say is None.
+
+    Attributes:
+        line: on which it begins, from 1.
+    """
+
+    line: int
+    id: str
+    name: str | None = None
+    email: str | None = None
+    group: str | None = None
+    role: MemberRole = MemberRole.STUDENT
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Roster:
+    """A file that was read.
+
+    Attributes:
+        id_column: the heading of the column that gives the external ids.
+        ignored: headings that mean nothing here.
+        left_out: the number of rows that are no people: points possible, the test student, deleted users.
+    """
+
+    rows: tuple[Row, ...]
+    id_column: str
+    ignored: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class _Record:
+    line: int
+    cells: Sequence[str]
+
+    def cell(self, place: int | None) -> str:
+        return self.cells[place] if place is not None and place < len(self.cells) else ""
+
+    def is_empty(self) -> bool:
+        return not any(cell.strip() for cell in self.cells)
+
+
+def read(content: bytes, id_column: str | None = None) -> Roster:
+    """Read a roster.
+
+    Args:
+        id_column: the heading of the column that is to be the external id; None: the best one that has values.
+    Raises:
+        RosterRefused: one of its subclasses; no row can be read.
+    """
+    if len(content) > MOST_BYTES:
+        raise RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES)
+    text, delimiter = _without_separator_line(decode(content))
+    if not text.strip("\r\n\t ;,\ufeff\x00"):
+        raise RosterEmpty
+    offset = 0 if delimiter is None else 1
+    delimiter = delimiter or _delimiter_of(text)
+    records = _records(text, delimiter, offset)
+    headings = next(records)
+    found = columns.find([heading.strip() for heading in headings.cells], id_column)
+    people, left_out = _people(records, found)
+    id_place = _id_place(people, found)
+    rows = [_row(record, found, id_place) for record in people]
+    used = {id_place, *found.name_parts, *(found.at[name] for name in ("email", "group", "role") if name in found.at)}
+    ignored = [heading for place, heading in enumerate(found.headings) if heading and place not in used]
+    return Roster(tuple(_compared(rows, found, id_place)), found.headings[id_place], tuple(ignored), left_out)
+
+
+def _without_separator_line(text: str) -> tuple[str, str | None]:
+    """Take off the line ``sep=;`` by which Excel may be told the delimiter."""
+    match = re.match(r"sep=([;,\t])\r?\n", text, re.IGNORECASE)
+    return (text[match.end() :], match[1]) if match else (text, None)
+
+
+def _delimiter_of(text: str) -> str:
+    """Choose the delimiter with which most headings mean something, and with which there are most headings."""
+
+    def worth(delimiter: str) -> tuple[int, int]:
+        try:
+            headings = next(_records(text, delimiter)).cells
+        except RosterBroken:
+            return -1, 0
+        return len(columns.meanings(headings)), len(headings)
+
+    return max(DELIMITERS, key=worth)
+
+
+def _records(text: str, delimiter: str, offset: int = 0) -> Iterator[_Record]:
+    """Give the records that are not empty.
+
+    Raises:
+        RosterBroken: a quotation mark does not end where a cell does.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            record = _Record(line + offset, cells)
+            line = reader.line_num + 1
+            if not record.is_empty():
+                yield record
+    except csv.Error as exc:
+        raise RosterBroken(line=line + offset, reason=str(exc)) from exc
+
+
+def _people(records: Iterator[_Record], found: Columns) -> tuple[list[_Record], int]:
+    """Return the records of people, and the number of the others.
+
+    Raises:
+        RosterTooLong
+    """
+    people: list[_Record] = []
+    left_out = 0
+    for record in records:
+        if _is_nobody(record, found, is_first=not people):
+            left_out += 1
+            continue
+        if len(people) == MOST_ROWS:
+            raise RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES)
+        people.append(record)
+    return people, left_out
+
+
+def _is_nobody(record: _Record, found: Columns, *, is_first: bool) -> bool:
+    if record.cell(found.at.get("status")).strip().lower() == "deleted":
+        return True
+    if not found.is_canvas_gradebook:
+        return False
+    # Above the students Canvas has lines about the assignments.
+    no_id = not any(record.cell(found.at.get(name)).strip() for name in columns.IDS)
+    name = " ".join(record.cell(place).strip() for place in found.name_parts)
+    return (is_first and no_id) or name.lower() in TEST_STUDENTS
+
+
+def _id_place(people: Sequence[_Record], found: Columns) -> int:
+    """Return the column of the external ids: the best one that has a value in some row."""
+    candidates = found.ids
+    for place in candidates:
+        values = [value for record in people if (value := record.cell(place).strip())]
+        if values and not all(map(PARTICIPANT.fullmatch, values)):
+            return place
+    return candidates[0]
+
+
+def _row(record: _Record, found: Columns, id_place: int) -> Row:
+    problems: list[Problem] = []
+    headings = found.headings
+
+    def take(kind: str, place: int | None, value: str) -> str | None:
+        """Return a value in the form in which it is stored; note what is wrong with it."""
+        if not value:
+            return None
+        heading = headings[place] if place is not None else None
+        if not _is_printable(value):
+            problems.append(Problem(Fault.UNPRINTABLE, heading, {"came": ascii(value[:100])}))
+            return None
+        if len(value) > LENGTHS[kind]:
+            problems.append(Problem(Fault.TOO_LONG, heading, {"came": len(value), "limit": LENGTHS[kind]}))
+            return None
+        return value
+
+    def at(name: str) -> str:
+        return unicodedata.normalize("NFC", record.cell(found.at.get(name))).strip()
+
+    if any(cell.strip() for cell in record.cells[len(headings) :]):
+        problems.append(
+            Problem(Fault.TOO_MANY_CELLS, None, {"came": len(record.cells), "limit": len(headings)}),
+        )
+    id = unicodedata.normalize("NFC", record.cell(id_place)).strip()
+    if not id:
+        problems.append(Problem(Fault.ID_MISSING, headings[id_place]))
+    email = take("email", found.at.get("email"), at("email").lower())
+    if email and not EMAIL.fullmatch(email):
+        problems.append(Problem(Fault.EMAIL_INVALID, headings[found.at["email"]], {"came": email[:100]}))
+        email = None
+    role = ROLES.get(columns.plain(at("role")))
+    if role is None:
+        problems.append(Problem(Fault.ROLE_UNKNOWN, headings[found.at["role"]], {"came": at("role")[:100]}))
+    name = take("name", next(iter(found.name_parts), None), _name(record, found))
+    group = take("group", found.at.get("group"), at("group"))
+    id = take("id", id_place, id.lower() if id_place == found.at.get("email") else id) or ""
+    return Row(record.line, id, name, email, group, role or MemberRole.STUDENT, tuple(problems))
+
+
+def _name(record: _Record, found: Columns) -> str:
+    name = " ".join(record.cell(place) for place in found.name_parts)
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    last, comma, first = name.partition(", ")
+    # "Last, First", the name by which Canvas sorts.
+    return f"{first} {last}" if comma and found.is_canvas_gradebook and "," not in first else name
+
+
+def _is_printable(value: str) -> bool:
+    return all(unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") for character in value)
+
+
+def _compared(rows: Sequence[Row], found: Columns, id_place: int) -> Iterator[Row]:
+    """Give the rows, with a problem in each that repeats the id or the address of another one."""
+    # Both are marked: nobody can say which of them is right.
+    lines: dict[tuple[Fault, str], list[int]] = {}
+    for row in rows:
+        for fault, value in ((Fault.ID_TWICE, row.id), (Fault.EMAIL_TWICE, row.email)):
+            if value:
+                lines.setdefault((fault, value), []).append(row.line)
+    for row in rows:
+        problems = list(row.problems)
+        for fault, value, place in (
+            (Fault.ID_TWICE, row.id, id_place),
+            (Fault.EMAIL_TWICE, row.email, found.at.get("email")),
+        )[: 1 if id_place == found.at.get("email") else 2]:
+            others = [line for line in lines.get((fault, value or ""), []) if line != row.line]
+            if others and place is not None:
+                params = {"came": value, "lines": others[:10]}
+                problems.append(Problem(fault, found.headings[place], params))
+        yield Row(row.line, row.id, row.name, row.email, row.group, row.role, tuple(problems))

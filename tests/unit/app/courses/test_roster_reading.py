@@ -1,0 +1,266 @@
+"""Rosters as people have them: any encoding, delimiter and export, and any bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from app.courses.roster.reading import MOST_BYTES, Fault, Roster, Row, read
+from app.errors import (
+    RosterBroken,
+    RosterColumnUnknown,
+    RosterEmpty,
+    RosterEncodingUnknown,
+    RosterHeadingsUnknown,
+    RosterNotCSV,
+    RosterRefused,
+    RosterTooLong,
+)
+from app.storage.models import MemberRole
+
+RUSSIAN = st.text("абвгдежзийклмнопрстуфхцчшщъыьэюяё", min_size=2, max_size=12).map(str.title)
+WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
+NAME = st.tuples(RUSSIAN, RUSSIAN).map(" ".join)
+PERSON = st.tuples(
+    st.one_of(WORD, st.tuples(WORD, st.sampled_from(";,\t'\"=")).map("x".join)),
+    st.one_of(NAME, NAME.map(lambda name: f'{name}, "староста"; =1+1')),
+    WORD.map(lambda word: f"{word}@edu.hse.ru"),
+    st.one_of(st.just(""), RUSSIAN.map(lambda word: f"{word}-201")),
+)
+PEOPLE = st.lists(PERSON, max_size=20, unique_by=(lambda each: each[0].strip(), lambda each: each[2]))
+ENCODINGS = ("utf-8", "utf-8-sig", "cp1251", "utf-16", "utf-16-le-bom", "utf-16-be-bom")
+HEADINGS = (
+    ("id", "name", "email", "group"),
+    ("ИД", "ФИО", "Почта", "Группа"),
+    ("student", "Full name", "E-mail", "группа"),
+)
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    if encoding.endswith("-bom"):
+        return f"\ufeff{text}".encode(encoding.removesuffix("-bom"))
+    return text.encode(encoding)
+
+
+def written(lines: list[tuple[str, ...]], **dialect: Any) -> str:
+    text = io.StringIO()
+    csv.writer(text, **dialect).writerows(lines)
+    return text.getvalue()
+
+
+def of(text: str, encoding: str = "utf-8", id_column: str | None = None) -> Roster:
+    return read(text.encode(encoding), id_column)
+
+
+def people(roster: Roster) -> list[tuple[str, str | None, str | None, str | None]]:
+    assert not [problem for row in roster.rows for problem in row.problems]
+    return [(row.id, row.name, row.email, row.group) for row in roster.rows]
+
+
+@settings(deadline=None)
+@given(
+    PEOPLE,
+    st.sampled_from(ENCODINGS),
+    st.sampled_from(";,\t"),
+    st.sampled_from(("\n", "\r\n", "\r")),
+    st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
+    st.sampled_from(HEADINGS),
+    st.booleans(),
+)
+def test_same_rows_come_out_of_every_encoding_delimiter_and_dialect(
+    given_people: list[tuple[str, str, str, str]],
+    encoding: str,
+    delimiter: str,
+    line_end: str,
+    quoting: Any,
+    headings: tuple[str, ...],
+    blank_lines: bool,
+) -> None:
+    nothing = [("", "", "", "")] if blank_lines else []
+    lines = [headings, *nothing, *given_people, *nothing]
+    text = written(lines, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
+    expected = [(id.strip(), " ".join(name.split()), email, group or None) for id, name, email, group in given_people]
+    assert people(read(encoded(text, encoding))) == expected
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+@example(b"\xff\xfe\x00\xd8")
+@example(b"id\n\x00")
+@example(b'id;name\n"')
+@example("id;Имя\n1;Иванов".encode()[:-1])
+def test_any_bytes_give_rows_or_our_refusal(content: bytes) -> None:
+    for tried in (content, b"id;email\n" + content, "Почта\n".encode("cp1251") + content):
+        try:
+            roster = read(tried)
+        except RosterRefused:
+            continue
+        for row in roster.rows:
+            assert row.id or row.problems
+            assert all(value is None or value.isprintable() or value for value in (row.name, row.email, row.group))
+
+
+MOODLE_PARTICIPANTS = """\ufeff"First name","Last name","ID number","Email address",Groups
+Иван,Иванов,m1,Ivanov@edu.hse.ru,"Group 1, Group 2"
+"Анна Мария",Петрова,m2,petrova@edu.hse.ru,
+"""
+MOODLE_RUSSIAN = """Имя,Фамилия,"Индивидуальный номер",Учреждение (организация),Отдел,"Адрес электронной почты",\
+"Задание: LSTM (Значение)","Итог за курс (Значение)","Последние загруженные из этого курса"
+Иван,Иванов,,ВШЭ,ФКН,ivanov@edu.hse.ru,"95,00",-,1764000000
+Анна,Петрова,,ВШЭ,ФКН,petrova@edu.hse.ru,-,-,1764000000
+"""
+MOODLE_UPLOAD = """username,firstname,lastname,email,idnumber,course1,group1
+ivanov,Иван,Иванов,ivanov@edu.hse.ru,,DL,БПМИ201
+"""
+CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,LSTM (4512),Current Score
+,,,,,Manual Posting,
+    Points Possible,,,,,100,(read only)
+"Иванов, Иван",101,h1,ivanov@edu.hse.ru,БПМИ201 and БПМИ202,95,95
+"Oğuz, Ali",102,h2,oguz@edu.hse.ru,БПМИ201,,
+"Student, Test",999,,0a1b2c,БПМИ201,,
+"""
+CANVAS_NAMES = """LastName;FirstName;ID;SIS Login ID;Section
+    Points Possible;;;;
+Иванов;Иван;101;ivanov@edu.hse.ru;БПМИ201
+"""
+WORKSHEET = "Identifier,Full name,Email address\nParticipant 12,Иван,i@e.ru\n"
+DEAN = "№ п/п;Фамилия;Имя;Отчество;Эл. почта\n1;Иванов;Иван;Иванович;i@e.ru\n"
+CANVAS_USERS = """user_id,integration_id,login_id,password,first_name,last_name,full_name,email,status
+h1,,ivanov,secret,Иван,Иванов,Иван И. Иванов,ivanov@edu.hse.ru,active
+h2,,petrov,secret,Пётр,Петров,,petrov@edu.hse.ru,deleted
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "expected"),
+    [
+        (
+            MOODLE_PARTICIPANTS,
+            "ID number",
+            [
+                ("m1", "Иван Иванов", "ivanov@edu.hse.ru", "Group 1, Group 2"),
+                ("m2", "Анна Мария Петрова", "petrova@edu.hse.ru", None),
+            ],
+        ),
+        (
+            MOODLE_RUSSIAN,
+            "Адрес электронной почты",
+            [
+                ("ivanov@edu.hse.ru", "Иван Иванов", "ivanov@edu.hse.ru", None),
+                ("petrova@edu.hse.ru", "Анна Петрова", "petrova@edu.hse.ru", None),
+            ],
+        ),
+        (MOODLE_UPLOAD, "username", [("ivanov", "Иван Иванов", "ivanov@edu.hse.ru", "БПМИ201")]),
+        (
+            CANVAS,
+            "ID",
+            [("101", "Иван Иванов", None, "БПМИ201 and БПМИ202"), ("102", "Ali Oğuz", None, "БПМИ201")],
+        ),
+        (CANVAS_NAMES, "ID", [("101", "Иванов Иван", None, "БПМИ201")]),
+        (CANVAS_USERS, "user_id", [("h1", "Иван И. Иванов", "ivanov@edu.hse.ru", None)]),
+        (WORKSHEET, "Email address", [("i@e.ru", "Иван", "i@e.ru", None)]),
+        ("Identifier,Full name\nx12,Иван\n", "Identifier", [("x12", "Иван", None, None)]),
+        ("Student;Группа\nivanov;1\n", "Student", [("ivanov", None, None, "1")]),
+        (DEAN, "Эл. почта", [("i@e.ru", "Иванов Иван Иванович", "i@e.ru", None)]),
+        ("sep=,\nНомер зачетной книжки,ФИО\n20/1,Иванов\n", "Номер зачетной книжки", [("20/1", "Иванов", None, None)]),
+        ("email\ni@e.ru\n", "email", [("i@e.ru", None, "i@e.ru", None)]),
+    ],
+    ids=[
+        "moodle participants", "moodle grades in russian", "moodle upload", "canvas gradebook", "canvas two names",
+        "canvas users", "moodle worksheet", "identifier", "student", "dean's list", "excel sep", "one column",
+    ],
+)  # fmt: skip
+def test_exports_are_read_as_they_are(
+    text: str, column: str, expected: list[tuple[str, str | None, str | None, str | None]]
+) -> None:
+    roster = of(text)
+    assert people(roster) == expected
+    assert roster.id_column == column
+
+
+def test_rows_of_canvas_that_are_no_people_are_counted() -> None:
+    assert of(CANVAS).left_out == 3
+    assert of(CANVAS_USERS).left_out == 1
+    assert of(CANVAS).ignored == ("SIS User ID", "SIS Login ID", "LSTM (4512)", "Current Score")
+
+
+def test_request_may_choose_the_column_of_the_id() -> None:
+    assert [row.id for row in of(CANVAS, id_column="sis user id").rows] == ["h1", "h2"]
+    assert [row.id for row in of(MOODLE_UPLOAD, id_column="Email").rows] == ["ivanov@edu.hse.ru"]
+    with pytest.raises(RosterColumnUnknown) as refused:
+        of("id;name\n1;x\n", id_column="login")
+    assert refused.value.params == {"came": "login", "known": ["id", "name"]}
+
+
+def test_rows_have_their_problems_and_the_lines_of_an_editor() -> None:
+    text = (
+        "id;Name;Email;Group;Role\n"
+        "\n"
+        'a;"Two\nlines";not-an-address;;assistant\n'
+        ";Nobody;;;\n"
+        f"b;{'x' * 201};b@e.ru;;\n"
+        "c\x07;;C@e.ru;;dean\n"
+        "a;;b@e.ru;;;more\n"
+    )
+    roster = of(text)
+    assert [row.line for row in roster.rows] == [3, 5, 6, 7, 8]
+    assert [[problem.fault for problem in row.problems] for row in roster.rows] == [
+        [Fault.EMAIL_INVALID, Fault.ID_TWICE],
+        [Fault.ID_MISSING],
+        [Fault.TOO_LONG, Fault.EMAIL_TWICE],
+        [Fault.ROLE_UNKNOWN, Fault.UNPRINTABLE],
+        [Fault.TOO_MANY_CELLS, Fault.ID_TWICE, Fault.EMAIL_TWICE],
+    ]
+    first, *_, control, last = roster.rows
+    assert (first.name, first.email, first.role) == ("Two lines", None, MemberRole.ASSISTANT)
+    assert first.problems[0].column == "Email"
+    assert first.problems[1].params == {"came": "a", "lines": [8]}
+    assert control == Row(7, "", None, "c@e.ru", problems=control.problems)
+    assert last.problems[0].params == {"came": 6, "limit": 5}
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal", "params"),
+    [
+        (b"", RosterEmpty, {}),
+        (b"\xef\xbb\xbf\r\n;;\r\n", RosterEmpty, {}),
+        (b"PK\x03\x04rest", RosterNotCSV, {}),
+        ("id;name\n1;François\n".encode("latin-1"), RosterEncodingUnknown, {"line": 2}),
+        ("id;Имя\n1;Иван\n2;Пётр\n".encode("koi8-r"), RosterEncodingUnknown, {"line": 1}),
+        ("id;name\n1;Иван\n2;Пётр\n".encode("cp866"), RosterEncodingUnknown, {"line": 2}),
+        ("id;name\n1;Иван\n".encode("koi8-r"), RosterEncodingUnknown, {"line": 2}),
+        ("id;name\n1;Иванов".encode()[:-1], RosterEncodingUnknown, {"line": 2}),
+        (b"\xff\xfei\x00d\x00\n\x00\x00\xd8", RosterEncodingUnknown, {"line": 2}),
+        (b'id;name\n1;x\n2;"y" z\n', RosterBroken, {"line": 3, "reason": "';' expected after '\"'"}),
+        (b'id;name\n1;"x\n2;y\n', RosterBroken, {"line": 2, "reason": "unexpected end of data"}),
+        (
+            "Номер;Оценка\n1;5\n".encode(),
+            RosterHeadingsUnknown,
+            {"came": ["Номер", "Оценка"], "expected": ["id", "name", "email", "group", "ФИО", "Почта", "Группа"]},
+        ),
+        (
+            b"id\n" + b"\n".join(b"%d" % number for number in range(5001)),
+            RosterTooLong,
+            {"limit": 5000, "limit_bytes": MOST_BYTES},
+        ),
+        (b"x" * (MOST_BYTES + 1), RosterTooLong, {"limit": 5000, "limit_bytes": MOST_BYTES}),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_file_that_is_no_roster_is_refused(
+    content: bytes, refusal: type[RosterRefused], params: dict[str, Any]
+) -> None:
+    with pytest.raises(refusal) as refused:
+        read(content)
+    assert refused.value.params == params
+
+
+def test_one_letter_of_the_other_alphabet_does_not_make_an_encoding_unknown() -> None:
+    names = [f"{id};Иванов{chr(0x430 + id)}" for id in range(9)]
+    text = "\n".join(["id;name", *names, "10;Cергеев"])
+    assert len(people(of(text, "cp1251"))) == 10
