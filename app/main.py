@@ -21,6 +21,7 @@ from app.errors import OwnerTokenMissing
 from app.http import problems
 from app.http.auth import check_guarded, holders
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
+from app.mail.mailer import Mailer
 from app.operations.charts import ChartProcess, Charts
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
@@ -95,8 +96,10 @@ def create_app(
             limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
             per_minute = settings.student_uploads_per_minute
             inbox = Inbox(database, assignments, jobs, backlog, uploads_per_minute=per_minute)
+            server = settings.mail_server
+            mailer = await stack.enter_async_context(Mailer(server)) if server else None
             app.state.services = Services(
-                settings, assignments, database, jobs, limit, backlog, inbox, holders(database), charts
+                settings, assignments, database, jobs, limit, backlog, inbox, holders(database), charts, mailer
             )
             await stack.enter_async_context(Retention(database, settings.retention_days))
             look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None

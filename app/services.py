@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from app.access.limits import RateLimit
 from app.access.tokens import Principal
+from app.mail.mailer import Mailer
 from app.operations.charts import Charts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
@@ -48,6 +49,7 @@ class Services:
     Attributes:
         holders: finds the holder of a token by its hash.
         request_limit: for each token, on the API.
+        mailer: None: the settings name no mail server.
         looking: lets a few watchers at a time ask the database. Hundreds want to when a grade ends, and uploads still
             need a free connection.
     """
@@ -61,6 +63,7 @@ class Services:
     inbox: Inbox
     holders: Batcher[str, Principal | None]
     charts: Charts
+    mailer: Mailer | None
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 
 

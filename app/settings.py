@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
@@ -16,6 +17,9 @@ from platformdirs import user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
+from app.mail.addresses import is_address
+from app.mail.mailer import MailServer
+from app.oidc.urls import is_loopback, is_safe_url
 from app.storage.engines import database_url
 from grader.sandbox.host.cores import available_cores
 from grader.settings import ENV_PREFIX, GradingSettings, variable
@@ -24,7 +28,11 @@ from grader.settings import ENV_PREFIX, GradingSettings, variable
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
 DIFFERENT_CHARACTERS = 8
 #: Settings that can come in a file, which the variable ending in ``_FILE`` names.
-SECRETS = ("owner_token", "metrics_token", "database_url")
+SECRETS = ("owner_token", "metrics_token", "database_url", "oidc_client_secret", "smtp_password")
+# A domain, in the letters that DNS takes.
+DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.IGNORECASE)
+#: Usual ports of a mail server, by `smtp_security` (RFC 6409, RFC 8314).
+SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class Settings(GradingSettings):
@@ -89,6 +97,26 @@ class Settings(GradingSettings):
     metrics_token: SecretStr | None = Field(
         None, description="opens /metrics and nothing else; a teacher's or an admin's token opens it as well"
     )
+    oidc_issuer: str | None = Field(
+        None, description="address of the OpenID Connect issuer whose people may sign in, as it writes it in its tokens"
+    )
+    oidc_client_id: str | None = Field(None, description="id of this service at the issuer")
+    oidc_client_secret: SecretStr | None = Field(None, description="secret of this service at the issuer")
+    oidc_email_domains: str = Field(
+        "",
+        description="domains, separated by commas, whose addresses the issuer itself gives out; only by such an "
+        "address is a person found in a roster",
+    )
+    smtp_host: str | None = Field(None, description="mail server; without it no mail is sent")
+    smtp_port: int | None = Field(
+        None, ge=1, le=65535, description="its port; by default 587 for starttls, 465 for tls, 25 for none"
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="how the connection is encrypted; none is for a server on the same machine or network"
+    )
+    smtp_user: str | None = Field(None, description="account at the mail server, if it wants one")
+    smtp_password: SecretStr | None = Field(None, description="password of that account")
+    smtp_sender: str | None = Field(None, description="address that mail comes from")
     worker_port: int | None = Field(
         None, ge=0, le=65535, description="port of a worker's /healthz, /readyz and /metrics; by default none"
     )
@@ -129,6 +157,68 @@ class Settings(GradingSettings):
             raise ValueError("expected an address such as https://grader.example.org")
         return url.rstrip("/") if url else url
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer_is_a_url(cls, url: str | None) -> str | None:
+        # OpenID Connect Discovery 1.0, section 3. A slash at the end belongs to the name.
+        if url is not None and ("?" in url or not is_safe_url(url)):
+            raise ValueError("expected an address that begins with https://, without ? and #")
+        return url
+
+    @field_validator("oidc_email_domains")
+    @classmethod
+    def _domains_are_domains(cls, domains: str) -> str:
+        if wrong := [name for name in _listed(domains) if not DOMAIN.fullmatch(name)]:
+            raise ValueError(f"expected domains such as example.org, separated by commas, not {', '.join(wrong)}")
+        return domains
+
+    @field_validator("smtp_sender")
+    @classmethod
+    def _sender_is_an_address(cls, sender: str | None) -> str | None:
+        if sender is not None and not is_address(sender):
+            raise ValueError("expected an address such as grader@example.org")
+        return sender
+
+    @model_validator(mode="after")
+    def _check_sign_on(self) -> Self:
+        names = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
+        self._check_together("single sign-on", names, others=("oidc_email_domains",))
+        return self
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        self._check_together("mail", ("smtp_host", "smtp_sender"), others=("smtp_port", "smtp_user", "smtp_password"))
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError(f"expected both {variable('smtp_user')} and {variable('smtp_password')}, or neither")
+        if self.smtp_user is not None and self.smtp_security == "none" and not is_loopback(self.smtp_host or ""):
+            raise ValueError(
+                f"{variable('smtp_password')} would be sent unencrypted; set {variable('smtp_security')} to starttls "
+                "or tls"
+            )
+        return self
+
+    def _check_together(self, what: str, names: Sequence[str], *, others: Sequence[str]) -> None:
+        """Raises: ValueError: something of the feature is set, and one of `names`, or the public address, is not."""
+        if not any(getattr(self, name) for name in (*names, *others)):
+            return
+        # Not out of the request's Host: whoever sends a request chooses that.
+        missing = [name for name in (*names, "public_url") if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"{what} also needs {', '.join(map(variable, missing))}")
+
+    @property
+    def issuer_domains(self) -> frozenset[str]:
+        """`oidc_email_domains` in small letters."""
+        return frozenset(name.lower() for name in _listed(self.oidc_email_domains))
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        if self.smtp_host is None or self.smtp_sender is None:
+            return None
+        port = self.smtp_port or SMTP_PORTS[self.smtp_security]
+        password = self.smtp_password.get_secret_value() if self.smtp_password else None
+        return MailServer(self.smtp_host, port, self.smtp_security, self.smtp_sender, self.smtp_user, password)
+
     @model_validator(mode="after")
     def _fill_database_url(self) -> Self:
         if not self.database_url:
@@ -150,6 +240,10 @@ class Settings(GradingSettings):
             elif address.version == 6:
                 host = f"[{host}]"
         return f"http://{host}:{port or self.port}"
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def unknown_variables() -> list[str]:

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse
 
 from app.http.auth import SESSION_COOKIE, form_secret
 from app.http.masking import mask
-from app.http.texts import LANGUAGE_COOKIE, language_of, text, title_of
+from app.http.texts import LANGUAGE_COOKIE, language_of, title_of
+from app.texts import text
 from grader.formats.html import environment
 from grader.report.messages import LANGUAGES, translate
 

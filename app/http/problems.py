@@ -17,10 +17,11 @@ from starlette.exceptions import HTTPException
 from app.errors import AppError, CommitUnanswered, NotAuthenticated, Overloaded
 from app.http.answers import ANSWERS, Answer, answer_for
 from app.http.pages import page
-from app.http.texts import catalogue, language_of
+from app.http.texts import language_of
 from app.log_config import request_id_var
 from app.storage.database import may_have_changed
 from app.storage.outage import is_ours, reason_of
+from app.texts import catalogue
 from grader.errors import without_prefix
 
 logger = logging.getLogger(__name__)

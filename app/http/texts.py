@@ -1,26 +1,14 @@
-"""The service's own texts, and the choice of a request's language."""
+"""The choice of a request's language."""
 
 from __future__ import annotations
-
-from functools import cache
-from pathlib import Path
 
 from fastapi import Request
 
 from app.services import operations
 from grader import Assignment
-from grader.report.messages import LANGUAGES, Catalogue, negotiate
+from grader.report.messages import LANGUAGES, negotiate
 
 LANGUAGE_COOKIE = "lstm_grader_language"
-
-
-@cache
-def catalogue() -> Catalogue:
-    return Catalogue(Path(__file__).parents[1] / "locale")
-
-
-def text(id: str, language: str, /, **params: object) -> str:
-    return catalogue().text(id, language, **params)
 
 
 def title_of(assignment: Assignment, language: str) -> str:

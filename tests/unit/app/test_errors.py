@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from app import errors
 from app.errors import AppError, CannotStart, FileEmpty, UploadRefused
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, Answer, answer_for
-from app.http.texts import catalogue
+from app.texts import catalogue
 
 ALL_ANSWERS = {*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()}
 

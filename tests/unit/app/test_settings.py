@@ -112,3 +112,82 @@ def test_file_of_a_secret_that_is_not_there_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LSTM_GRADER_DATABASE_URL_FILE", str(tmp_path / "url"))
     with pytest.raises(FileNotFoundError, match="url"):
         Settings()
+
+
+OIDC = {
+    "public_url": "https://grader.example.org",
+    "oidc_issuer": "https://id.example.edu/realms/main",
+    "oidc_client_id": "grader",
+    "oidc_client_secret": "secret-of-the-client",
+}
+MAIL = {"public_url": "https://grader.example.org", "smtp_host": "mail.example.org", "smtp_sender": "g@example.org"}
+
+
+@pytest.mark.parametrize("missing", OIDC)
+def test_single_sign_on_that_is_half_set_is_refused_and_says_what_is_missing(missing: str) -> None:
+    with pytest.raises(ValidationError, match=f"single sign-on also needs LSTM_GRADER_{missing.upper()}") as caught:
+        Settings(**{name: value for name, value in OIDC.items() if name != missing})
+    assert "secret-of-the-client" not in str(caught.value.errors(include_input=False))
+
+
+@pytest.mark.parametrize("missing", MAIL)
+def test_mail_that_is_half_set_is_refused_and_says_what_is_missing(missing: str) -> None:
+    with pytest.raises(ValidationError, match=f"mail also needs LSTM_GRADER_{missing.upper()}"):
+        Settings(**{name: value for name, value in MAIL.items() if name != missing})
+
+
+def test_domains_alone_set_no_single_sign_on() -> None:
+    with pytest.raises(ValidationError, match="OIDC_ISSUER, LSTM_GRADER_OIDC_CLIENT_ID"):
+        Settings(oidc_email_domains="example.edu")
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["http://id.example.edu", "id.example.edu", "https://id.example.edu/?x", "https://a@b.org", "https://a.org#x", ""],
+)
+def test_issuer_that_cannot_be_trusted_with_secrets_is_refused(issuer: str) -> None:
+    with pytest.raises(ValidationError, match=r"https://|also needs"):
+        Settings(**OIDC | {"oidc_issuer": issuer})
+
+
+def test_issuer_on_this_machine_needs_no_tls() -> None:
+    assert Settings(**OIDC | {"oidc_issuer": "http://localhost:9400"}).oidc_issuer == "http://localhost:9400"
+
+
+def test_domains_of_the_issuer_are_listed_in_small_letters() -> None:
+    settings = Settings(**OIDC, oidc_email_domains="Example.EDU, students.example.edu,")
+    assert settings.issuer_domains == {"example.edu", "students.example.edu"}
+    assert Settings(**OIDC).issuer_domains == set()
+
+
+@pytest.mark.parametrize("domains", ["*.example.edu", "@example.edu", "example", "example.edu;example.org"])
+def test_domain_that_is_none_is_refused(domains: str) -> None:
+    with pytest.raises(ValidationError, match="expected domains"):
+        Settings(**OIDC, oidc_email_domains=domains)
+
+
+@pytest.mark.parametrize(("security", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])
+def test_port_of_the_mail_server_follows_from_its_security(security: str, port: int) -> None:
+    server = Settings(**MAIL, smtp_security=security).mail_server
+    assert server is not None
+    assert server.port == port
+    assert Settings().mail_server is None
+
+
+@pytest.mark.parametrize("alone", ["smtp_user", "smtp_password"])
+def test_account_at_the_mail_server_needs_both_parts(alone: str) -> None:
+    with pytest.raises(ValidationError, match="expected both"):
+        Settings(**MAIL, **{alone: "x"})
+
+
+def test_password_does_not_travel_unencrypted() -> None:
+    account = {"smtp_user": "x", "smtp_password": "y", "smtp_security": "none"}
+    with pytest.raises(ValidationError, match="unencrypted"):
+        Settings(**MAIL, **account)
+    assert Settings(**MAIL | account | {"smtp_host": "localhost"}).mail_server is not None
+
+
+@pytest.mark.parametrize("sender", ["grader", "Grader <g@example.org>", "g@example.org\nBcc: x@example.org"])
+def test_sender_is_one_address(sender: str) -> None:
+    with pytest.raises(ValidationError, match="expected an address"):
+        Settings(**MAIL | {"smtp_sender": sender})

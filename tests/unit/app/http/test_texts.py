@@ -7,6 +7,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 import app
+from app.mail.messages import MailKind
 from grader import Status
 from grader.report.finding import CheckStatus
 from grader.report.messages import translate
@@ -49,7 +50,12 @@ def test_no_text_is_left_over() -> None:
     source = "".join(template.read_text(encoding="utf-8") for template in TEMPLATES)
     used = set(LITERAL.findall(source))
     used |= {prefix + value for prefix, values in COMPUTED.items() for value in values}
-    assert {id for id in texts("en") if not id.startswith("problem.")} == used
+    assert {id for id in texts("en") if not id.startswith(("problem.", "mail."))} == used
+
+
+def test_every_kind_of_mail_has_a_subject_and_a_body_and_no_other_text_is_left_over() -> None:
+    wanted = {f"mail.{kind}.{part}" for kind in MailKind for part in ("subject", "body")}
+    assert {id for id in texts("en") if id.startswith("mail.")} == wanted
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)

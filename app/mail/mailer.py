@@ -1,0 +1,154 @@
+"""Sends messages in the background, and again a little later where that can help.
+
+Messages are kept in memory only: most hold a link that signs somebody in, of which nothing else keeps more than a hash.
+What a process had not sent when it ended is lost; people ask for another link. Log lines hold neither addresses nor
+texts, and not what the server said, which repeats addresses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Literal, Self
+
+import aiosmtplib
+from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
+
+from app.mail.addresses import domain_of
+from app.mail.messages import MailKind, compose
+
+logger = logging.getLogger(__name__)
+
+TRY_SECONDS = 30.0
+#: Waits after the first failure, the second, ...; then the message is given up.
+RETRY_SECONDS = (10.0, 60.0, 300.0)
+# Mail servers refuse clients that open many connections at once.
+CONNECTIONS = 3
+WAITING_MAX = 5000
+# A stop takes a few seconds in all.
+STOP_SECONDS = 1.0
+# RFC 5321, section 4.2.1: the same message would be refused again.
+PERMANENT = 500
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """The operator's mail server.
+
+    Attributes:
+        user: None: without an account.
+    """
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    sender: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+class Mailer:
+    """A sender of mail; it works while the async context is entered.
+
+    Args:
+        retry_seconds: waits between tries; tests pass shorter ones.
+        tls: checks the server's certificate; None: as the system does.
+    """
+
+    def __init__(
+        self,
+        server: MailServer,
+        *,
+        retry_seconds: Sequence[float] = RETRY_SECONDS,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._server = server
+        self._retry_seconds = retry_seconds
+        self._tls = tls
+        self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop. What cannot be sent within a second is dropped."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            logger.warning("mail_dropped", extra={"messages": len(late)})
+
+    def send(self, to: str, language: str, kind: MailKind, **params: object) -> bool:
+        """Send a message soon; this does not wait for it.
+
+        Args:
+            to: one address.
+            params: of the kind's texts.
+        Returns:
+            Whether it will be tried; not when `to` is no address, or thousands of messages wait already.
+        """
+        try:
+            message = compose(self._server.sender, to, language, kind, **params)
+        except ValueError:
+            logger.warning("mail_refused", extra={"kind": kind, "reason": "invalid_address"})
+            return False
+        if len(self._tasks) >= WAITING_MAX:
+            logger.warning("mail_refused", extra={"kind": kind, "reason": "too_many_wait"})
+            return False
+        task = asyncio.create_task(self._send(message, kind), name="mail")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def _send(self, message: EmailMessage, kind: MailKind) -> None:
+        for tried, wait in enumerate((*self._retry_seconds, None), start=1):
+            async with self._connections:
+                error = await self._try(message)
+            if error is None:
+                logger.info("mail_sent", extra={"kind": kind, "tries": tried})
+                return
+            code = code_of(error)
+            again = wait is not None and (code is None or code < PERMANENT)
+            facts = {"kind": kind, "tries": tried, "reason": type(error).__name__, "code": code}
+            logger.log(
+                logging.WARNING if again else logging.ERROR, "mail_failed", extra=facts | {"will_be_repeated": again}
+            )
+            if wait is None or not again:
+                return
+            await asyncio.sleep(wait)
+
+    async def _try(self, message: EmailMessage) -> Exception | None:
+        server = self._server
+        try:
+            async with asyncio.timeout(TRY_SECONDS):
+                await aiosmtplib.send(
+                    message,
+                    hostname=server.host,
+                    port=server.port,
+                    username=server.user,
+                    password=server.password,
+                    # By default it looks its own name up, which can take long.
+                    local_hostname=domain_of(server.sender),
+                    use_tls=server.security == "tls",
+                    start_tls=server.security == "starttls",
+                    tls_context=self._tls,
+                    timeout=TRY_SECONDS,
+                )
+        except (SMTPException, OSError, TimeoutError) as exc:
+            return exc
+        return None
+
+
+def code_of(error: Exception) -> int | None:
+    """Return the reply code of the mail server, if it was the server that refused."""
+    if isinstance(error, SMTPRecipientsRefused):
+        return max(refused.code for refused in error.recipients)
+    return error.code if isinstance(error, SMTPResponseException) else None

@@ -1,0 +1,1 @@
+"""OpenID Connect: what an issuer says about a person, checked."""

@@ -1,0 +1,17 @@
+"""The service's own texts, by id and language."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from grader.report.messages import Catalogue
+
+
+@cache
+def catalogue() -> Catalogue:
+    return Catalogue(Path(__file__).parent / "locale")
+
+
+def text(id: str, language: str, /, **params: object) -> str:
+    return catalogue().text(id, language, **params)
