@@ -22,7 +22,10 @@ async def enrol(session: AsyncSession, students: Collection[Student]) -> dict[St
     """
     await take_turns(session, students)
     found = await find(session, students)
-    for course_id, external_id in sorted(set(students) - set(found)):
+    if missing := sorted(set(students) - set(found)):
+        await turns.take_turns(session, {_course(course_id) for course_id, _ in missing}, shared=True)
+        found |= await find(session, missing)  # An import of a roster may have had its turn before.
+    for course_id, external_id in sorted(set(missing) - set(found)):
         found[course_id, external_id] = add(session, course_id, external_id=external_id)
     await session.flush()
     return found
@@ -31,6 +34,14 @@ async def enrol(session: AsyncSession, students: Collection[Student]) -> dict[St
 async def take_turns(session: AsyncSession, students: Collection[Student]) -> None:
     """Wait until no other transaction changes these students, or adds an attempt of theirs."""
     await turns.take_turns(session, [f"student:{course_id}:{external_id}" for course_id, external_id in students])
+
+
+async def take_course(session: AsyncSession, course_id: str) -> None:
+    """Wait until no other transaction adds members to this course.
+
+    A roster has thousands of students. A turn of each would be a lock of each, and PostgreSQL has not many more.
+    """
+    await turns.take_turns(session, [_course(course_id)])
 
 
 def add(
@@ -57,6 +68,10 @@ async def find_removed(session: AsyncSession, ids: Collection[str]) -> Collectio
     """Find the ids of those of these members who were removed from their course."""
     removed = select(Membership.id).where(Membership.id.in_(ids), Membership.removed_at.is_not(None))
     return (await session.scalars(removed)).all()
+
+
+def _course(course_id: str) -> str:
+    return f"members:{course_id}"
 
 
 def _are(students: Collection[Student]) -> ColumnElement[bool]:

@@ -10,11 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.storage.announcements import is_postgresql
 
 
-async def take_turns(session: AsyncSession, names: Collection[str]) -> None:
+async def take_turns(session: AsyncSession, names: Collection[str], *, shared: bool = False) -> None:
     """Wait until no other transaction has one of these turns. On SQLite all writers take turns anyway.
 
     They are taken in the order of their names, so that two transactions never wait for one another.
+
+    Args:
+        shared: wait only for transactions that have not taken them so.
     """
     if is_postgresql(session):
         name = func.unnest(bindparam("names", sorted(set(names)), ARRAY(String))).column_valued("name")
-        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+        lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        await session.execute(select(lock(func.hashtextextended(name, 0))))

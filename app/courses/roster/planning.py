@@ -1,0 +1,255 @@
+"""What an import of a roster will do, row by row, and doing it.
+
+A member is found by the external id and by nothing else: an e-mail address or a name is no proof that two people are
+one. An import adds students, confirms them, brings removed ones back, and changes what the file says differently. It
+takes nobody out and touches no teacher or assistant. A person who is in other courses, too, keeps name and address:
+they are not this course's to change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app.courses import changes, members
+from app.courses.roster.reading import Roster, Row
+from app.storage.models import MemberRole, Membership, utc_now
+
+#: The values before and after.
+Change = tuple[Any, Any]
+
+
+class Outcome(StrEnum):
+    """What becomes of a row. The values are the strings in the JSON."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    RESTORED = "restored"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+
+
+class Conflict(StrEnum):
+    """The reason why a row is not carried out."""
+
+    OTHER_ROLE = "other_role"
+    ROLE_RESERVED = "role_reserved"
+    EMAIL_TAKEN = "email_taken"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A row and what becomes of it.
+
+    Attributes:
+        member: the member with this id, with the values from before the import.
+        changes: what is stored and what will be, by field.
+        conflict: why nothing is done.
+        with_id: the external id of the member with whom there is the conflict.
+        kept: the fields that differ and stay, because the person is in other courses, too.
+        perhaps: ids of unconfirmed members who gave the same e-mail address; perhaps they are the same person.
+    """
+
+    row: Row
+    outcome: Outcome
+    member: Membership | None = None
+    changes: Mapping[str, Change] = field(default_factory=dict)
+    conflict: Conflict | None = None
+    with_id: str | None = None
+    kept: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
+
+    @property
+    def is_carried_out(self) -> bool:
+        return self.outcome in (Outcome.NEW, Outcome.CHANGED, Outcome.RESTORED)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an import will do.
+
+    Attributes:
+        missing: students of the course who are not in the file. They stay.
+    """
+
+    course_id: str
+    steps: tuple[Step, ...]
+    missing: tuple[Membership, ...]
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of what will be done, in hex. Two plans that do the same have the same."""
+        done = [[step.row.id, step.outcome, step.conflict, dict(step.changes)] for step in self.steps]
+        return hashlib.sha256(json.dumps(done, sort_keys=True).encode()).hexdigest()
+
+    def counts(self) -> dict[Outcome, int]:
+        return {outcome: sum(step.outcome == outcome for step in self.steps) for outcome in Outcome}
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The members of a course before the import."""
+
+    by_id: Mapping[str, Membership]
+    all: Sequence[Membership]
+    #: People who are in other courses, too.
+    elsewhere: Collection[str]
+    #: Ids of unconfirmed students, by the address that they gave.
+    unconfirmed: Mapping[str, Sequence[str]]
+
+
+async def plan(session: AsyncSession, course_id: str, roster: Roster, may_add: Collection[MemberRole]) -> Plan:
+    """Say what an import will do.
+
+    Until the caller's transaction ends, a writing one, no other one changes the members whom it has found, or adds any.
+
+    Args:
+        may_add: the roles that the importing person gives.
+    """
+    await members.take_course(session, course_id)
+    known = await _known(session, course_id)
+    conflicts = dict(_conflicts(roster.rows, known, may_add))
+    steps = tuple(_step(row, known, conflicts.get(row.line)) for row in roster.rows)
+    named = {row.id for row in roster.rows}
+    missing = [member for member in known.all if _is_live_student(member) and member.external_id not in named]
+    return Plan(course_id, steps, tuple(missing))
+
+
+async def carry_out(session: AsyncSession, plan: Plan, made_by: str) -> dict[int, Membership]:
+    """Carry out a plan in the transaction that has made it, and log the changes.
+
+    Args:
+        made_by: for the log.
+    Returns:
+        The members who were added or changed, by the line of their row.
+    """
+    steps = [step for step in plan.steps if step.is_carried_out]
+    them = [step.member or _added(session, plan.course_id, step.row) for step in steps]
+    now = utc_now()
+    for step, member in zip(steps, them, strict=True):
+        member.confirmed_at = member.confirmed_at or now
+        member.removed_at = None
+        member.group = step.changes.get("group", (None, member.group))[1]
+        for name in ("name", "email"):
+            if name in step.changes:
+                setattr(member.person, name, step.changes[name][1])
+    await session.flush()
+    for step, member in zip(steps, them, strict=True):
+        before = {name: value for name, (value, _) in step.changes.items() if step.member is not None}
+        changes.log(session, member, made_by, before, {name: value for name, (_, value) in step.changes.items()})
+    return {step.row.line: member for step, member in zip(steps, them, strict=True)}
+
+
+def _added(session: AsyncSession, course_id: str, row: Row) -> Membership:
+    return members.add(session, course_id, external_id=row.id, role=row.role)
+
+
+async def _known(session: AsyncSession, course_id: str) -> _Known:
+    here = (
+        select(Membership)
+        .join(Membership.person)
+        .where(Membership.course_id == course_id)
+        .options(contains_eager(Membership.person))
+        .order_by(Membership.id)
+        # Uploads refer to these rows, and go on.
+        .with_for_update(of=Membership, key_share=True)
+    )
+    found = (await session.scalars(here)).all()
+    of_people = select(Membership.person_id).where(Membership.course_id == course_id)
+    elsewhere = select(Membership.person_id).where(
+        Membership.course_id != course_id, Membership.person_id.in_(of_people)
+    )
+    by_id = {member.external_id: member for member in found if member.external_id is not None}
+    unconfirmed: dict[str, list[str]] = {}
+    for member in found:
+        if _is_live_student(member) and member.confirmed_at is None and member.person.email:
+            unconfirmed.setdefault(member.person.email.lower(), []).append(member.id)
+    return _Known(by_id, found, set(await session.scalars(elsewhere)), unconfirmed)
+
+
+def _conflicts(
+    rows: Sequence[Row], known: _Known, may_add: Collection[MemberRole]
+) -> Iterator[tuple[int, tuple[Conflict, str | None]]]:
+    """Give the line, the reason and the other member's external id for each row that cannot be carried out."""
+    possible: dict[int, Row] = {}
+    for row in rows:
+        if row.problems:
+            continue
+        member = known.by_id.get(row.id)
+        if member is not None and member.role != row.role:
+            yield row.line, (Conflict.OTHER_ROLE, row.id)
+        elif member is None and row.role not in may_add:
+            yield row.line, (Conflict.ROLE_RESERVED, None)
+        else:
+            possible[row.line] = row
+    # An address may move from one member to another within the file. One that cannot move blocks the next, and so on.
+    while taken := dict(_taken(possible.values(), known)):
+        for line, other in taken.items():
+            del possible[line]
+            yield line, (Conflict.EMAIL_TAKEN, other)
+
+
+def _taken(rows: Collection[Row], known: _Known) -> Iterator[tuple[int, str | None]]:
+    """Give each of these rows whose address another member has, and will have after the import of these rows."""
+    moving = {row.id for row in rows if row.email}
+    confirmed = {row.id for row in rows}
+    holders: dict[str, Membership] = {}
+    for member in known.all:
+        is_certain = member.removed_at is None and member.confirmed_at is not None
+        if (is_certain or member.external_id in confirmed) and member.person.email and member.external_id not in moving:
+            holders[member.person.email.lower()] = member
+    for row in rows:
+        if row.email and (other := holders.get(row.email)) is not None and other.external_id != row.id:
+            yield row.line, other.external_id
+
+
+def _step(row: Row, known: _Known, conflict: tuple[Conflict, str | None] | None) -> Step:
+    member = known.by_id.get(row.id)
+    if row.problems:
+        return Step(row, Outcome.INVALID, member)
+    if conflict is not None:
+        return Step(row, Outcome.CONFLICT, member, conflict=conflict[0], with_id=conflict[1])
+    if member is None:
+        given = {"external_id": row.id, "role": row.role.value, "confirmed": True, **_given(row)}
+        added: dict[str, Change] = {name: (None, value) for name, value in given.items()}
+        return Step(row, Outcome.NEW, changes=added, perhaps=_perhaps(row, known))
+    if member.role != MemberRole.STUDENT:
+        return Step(row, Outcome.UNCHANGED, member)
+    stored = {"name": member.person.name, "email": member.person.email, "group": member.group}
+    changed: dict[str, Change] = {
+        name: (stored[name], value) for name, value in _given(row).items() if value != stored[name]
+    }
+    kept = tuple(name for name in changed if name != "group" and member.person_id in known.elsewhere)
+    changed = {name: change for name, change in changed.items() if name not in kept}
+    if member.confirmed_at is None:
+        changed["confirmed"] = (False, True)
+    if member.removed_at is not None:
+        changed["removed"] = (True, False)
+        return Step(row, Outcome.RESTORED, member, changed, kept=kept, perhaps=_perhaps(row, known))
+    outcome = Outcome.CHANGED if changed else Outcome.UNCHANGED
+    return Step(row, outcome, member, changed, kept=kept, perhaps=_perhaps(row, known))
+
+
+def _given(row: Row) -> dict[str, str]:
+    """Return what the file says; an empty cell says nothing."""
+    return {name: value for name in ("name", "email", "group") if (value := getattr(row, name)) is not None}
+
+
+def _perhaps(row: Row, known: _Known) -> tuple[str, ...]:
+    """Return the ids of unconfirmed members who say that they have the row's address."""
+    themselves = known.by_id.get(row.id)
+    others = known.unconfirmed.get(row.email or "", ())
+    return tuple(id for id in others if themselves is None or id != themselves.id)
+
+
+def _is_live_student(member: Membership) -> bool:
+    return member.role == MemberRole.STUDENT and member.removed_at is None

@@ -1,0 +1,224 @@
+"""Imports of rosters on both databases: what is planned is done, once, whatever happens beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from app.courses import members
+from app.courses.roster import planning
+from app.courses.roster.planning import Conflict, Outcome, Plan
+from app.courses.roster.reading import read
+from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE, Change, Course, MemberRole, Membership, Person, new_id, utc_now
+
+pytestmark = pytest.mark.anyio
+
+STUDENTS = frozenset({MemberRole.STUDENT})
+ROSTER = """id;name;email;group
+ivanov;Иван Иванов;ivanov@edu.hse.ru;201
+petrova;Анна Петрова;petrova@edu.hse.ru;
+"""
+
+
+async def run(database: Database, text: str, *, dry: bool = False, course: str = DEFAULT_COURSE) -> Plan:
+    async with database.write() as session:
+        plan = await planning.plan(session, course, read(text.encode()), STUDENTS)
+        if not dry:
+            await planning.carry_out(session, plan, "teacher")
+    return plan
+
+
+async def member(database: Database, id: str, course: str = DEFAULT_COURSE) -> Membership:
+    async with database.read() as session:
+        of = select(Membership).where(Membership.external_id == id, Membership.course_id == course)
+        return (await session.scalars(of.options(joinedload(Membership.person)))).one()
+
+
+async def add(database: Database, id: str, **values: Any) -> Membership:
+    async with database.write() as session:
+        added = members.add(
+            session, values.pop("course", DEFAULT_COURSE), external_id=id, name=values.pop("name", None)
+        )
+        for name, value in values.items():
+            setattr(added.person if name == "email" else added, name, value)
+        return added
+
+
+def outcomes(plan: Plan) -> list[Outcome]:
+    return [step.outcome for step in plan.steps]
+
+
+async def test_import_adds_confirmed_students_and_the_second_time_changes_nothing(database: Database) -> None:
+    planned = await run(database, ROSTER, dry=True)
+    assert outcomes(planned) == [Outcome.NEW, Outcome.NEW]
+    async with database.read() as session:
+        assert (await session.scalars(select(Membership))).all() == []
+    done = await run(database, ROSTER)
+    assert done.digest == planned.digest
+    ivanov = await member(database, "ivanov")
+    assert (ivanov.role, ivanov.group, ivanov.confirmed_at is not None) == (MemberRole.STUDENT, "201", True)
+    assert (ivanov.person.name, ivanov.person.email) == ("Иван Иванов", "ivanov@edu.hse.ru")
+    again = await run(database, ROSTER)
+    assert outcomes(again) == [Outcome.UNCHANGED, Outcome.UNCHANGED]
+    async with database.read() as session:
+        logged = (await session.scalars(select(Change).order_by(Change.id))).all()
+    assert [(change.made_by, change.before, change.membership_id) for change in logged[:1]] == [
+        ("teacher", {}, ivanov.id)
+    ]
+    assert logged[0].after["email"] == "ivanov@edu.hse.ru"
+    assert len(logged) == 2
+
+
+async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(database: Database) -> None:
+    await run(database, ROSTER)
+    plan = await run(database, "id;name;email;group\nivanov;Иван И. Иванов;;202\n")
+    assert outcomes(plan) == [Outcome.CHANGED]
+    assert plan.steps[0].changes == {"name": ("Иван Иванов", "Иван И. Иванов"), "group": ("201", "202")}
+    assert [missing.external_id for missing in plan.missing] == ["petrova"]
+    ivanov = await member(database, "ivanov")
+    assert (ivanov.person.email, ivanov.group) == ("ivanov@edu.hse.ru", "202")
+    assert (await member(database, "petrova")).removed_at is None
+
+
+async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(database: Database) -> None:
+    async with database.write() as session:
+        await members.enrol(session, [(DEFAULT_COURSE, "ivanov")])
+    await add(database, "petrova", removed_at=utc_now(), confirmed_at=utc_now())
+    plan = await run(database, "id\nivanov\npetrova\n")
+    assert outcomes(plan) == [Outcome.CHANGED, Outcome.RESTORED]
+    assert plan.steps[0].changes == {"confirmed": (False, True)}
+    assert plan.steps[1].changes == {"removed": (True, False)}
+    assert (await member(database, "ivanov")).confirmed_at is not None
+    assert (await member(database, "petrova")).removed_at is None
+    assert outcomes(await run(database, "id\nivanov\npetrova\n")) == [Outcome.UNCHANGED] * 2
+
+
+async def test_staff_are_never_touched(database: Database) -> None:
+    await add(database, "boss", role=MemberRole.TEACHER, confirmed_at=utc_now(), name="Boss", email="boss@hse.ru")
+    await add(database, "helper", role=MemberRole.ASSISTANT, confirmed_at=utc_now())
+    text = "id;name;email;role\nboss;Me;x@hse.ru;\nhelper;Me;;assistant\nnew;Me;;teacher\nother;;BOSS@hse.ru;\n"
+    plan = await run(database, text)
+    assert [(step.outcome, step.conflict, step.with_id) for step in plan.steps] == [
+        (Outcome.CONFLICT, Conflict.OTHER_ROLE, "boss"),
+        (Outcome.UNCHANGED, None, None),
+        (Outcome.CONFLICT, Conflict.ROLE_RESERVED, None),
+        (Outcome.CONFLICT, Conflict.EMAIL_TAKEN, "boss"),
+    ]
+    assert plan.missing == ()
+    boss = await member(database, "boss")
+    assert (boss.role, boss.person.name, boss.person.email) == (MemberRole.TEACHER, "Boss", "boss@hse.ru")
+    async with database.read() as session:
+        assert len((await session.scalars(select(Membership))).all()) == 2
+
+
+async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(database: Database) -> None:
+    await run(database, "id;email\na;a@e.ru\nb;b@e.ru\nc;c@e.ru\n")
+    swapped = await run(database, "id;email\na;b@e.ru\nb;a@e.ru\n", dry=True)
+    assert outcomes(swapped) == [Outcome.CHANGED, Outcome.CHANGED]
+    # `b` wants the address of `c`, who is not in the file; so `a` cannot have that of `b`.
+    blocked = await run(database, "id;email\na;b@e.ru\nb;c@e.ru\n")
+    assert [(step.conflict, step.with_id) for step in blocked.steps] == [
+        (Conflict.EMAIL_TAKEN, "b"),
+        (Conflict.EMAIL_TAKEN, "c"),
+    ]
+    assert (await member(database, "a")).person.email == "a@e.ru"
+
+
+async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database: Database) -> None:
+    squatter = await add(database, "new-1", email="Ivanov@edu.hse.ru")
+    plan = await run(database, ROSTER)
+    assert outcomes(plan) == [Outcome.NEW, Outcome.NEW]
+    assert plan.steps[0].perhaps == (squatter.id,)
+    assert [missing.external_id for missing in plan.missing] == ["new-1"]
+    assert (await member(database, "ivanov")).person_id != squatter.person_id
+
+
+async def test_person_of_another_course_keeps_name_and_address(database: Database) -> None:
+    other = new_id()
+    async with database.write() as session:
+        session.add(Course(id=other, title="Other", language="en", time_zone="UTC"))
+    await run(database, "id;name;email\nivanov;Иван;ivanov@hse.ru\n", course=other)
+    there = await member(database, "ivanov", other)
+    async with database.write() as session:
+        session.add(
+            Membership(course_id=DEFAULT_COURSE, person_id=there.person_id, role="student", external_id="ivanov")
+        )
+    plan = await run(database, "id;name;email;group\nivanov;Х;evil@x.ru;201\n")
+    assert plan.steps[0].kept == ("name", "email")
+    assert plan.steps[0].changes == {"group": (None, "201"), "confirmed": (False, True)}
+    async with database.read() as session:
+        person = await session.get_one(Person, there.person_id)
+        assert (person.name, person.email) == ("Иван", "ivanov@hse.ru")
+    assert (await member(database, "ivanov", other)).group is None
+
+
+async def test_two_imports_at_once_add_everybody_once(database: Database) -> None:
+    text = "id\n" + "\n".join(f"s{number}" for number in range(300))
+    plans = await asyncio.gather(run(database, text), run(database, text), run(database, text))
+    counted = sorted(plan.counts()[Outcome.NEW] for plan in plans)
+    assert counted == [0, 0, 300]
+
+
+async def test_import_and_uploads_of_the_same_students_do_not_meet(database: Database) -> None:
+    ids = [f"s{number}" for number in range(50)]
+
+    async def enrol(id: str) -> None:
+        async with database.write() as session:
+            await members.enrol(session, [(DEFAULT_COURSE, id)])
+
+    await asyncio.gather(*map(enrol, ids[:25]), run(database, "\n".join(["id", *ids])), *map(enrol, ids[25:]))
+    async with database.read() as session:
+        found = (await session.scalars(select(Membership.external_id))).all()
+    assert sorted(filter(None, found)) == sorted(ids)
+
+
+IDS = st.sampled_from("abcde")
+CELLS = st.tuples(st.sampled_from(["", "X", "Y"]), st.sampled_from(["", *(f"{id}@e.ru" for id in "abcde")]))
+FILES = st.lists(st.dictionaries(IDS, CELLS), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=FILES, staff=st.sets(IDS, max_size=1), unconfirmed=st.sets(IDS, max_size=2))
+async def test_laws_of_an_import(
+    database: Database, files: list[dict[str, tuple[str, str]]], staff: set[str], unconfirmed: set[str]
+) -> None:
+    """A second import changes nothing, nobody is lost, and no two confirmed members have the same address."""
+    course = new_id()
+    async with database.write() as session:
+        session.add(Course(id=course, title="x", language="en", time_zone="UTC"))
+    for id in staff:
+        await add(database, id, course=course, role=MemberRole.TEACHER, confirmed_at=utc_now(), email=f"{id}@e.ru")
+    for id in unconfirmed - staff:
+        await add(database, id, course=course, email=f"{id}@e.ru")
+    for people in files:
+        text = "\n".join(["id;name;email", *(f"{id};{name};{email}" for id, (name, email) in people.items())])
+        before = await everybody(database, course)
+        planned = await run(database, text, dry=True, course=course)
+        assert await everybody(database, course) == before
+        assert (await run(database, text, course=course)).digest == planned.digest
+        after = await everybody(database, course)
+        assert before.keys() <= after.keys()
+        assert all(after[id] == before[id] for id in staff)
+        again = await run(database, text, course=course)
+        assert not [step for step in again.steps if step.is_carried_out]
+        assert [step.conflict for step in again.steps] == [step.conflict for step in planned.steps]
+        emails = [email for _, email, is_confirmed in after.values() if email and is_confirmed]
+        assert len(emails) == len(set(emails))
+
+
+async def everybody(database: Database, course: str) -> dict[str, tuple[str | None, str | None, bool]]:
+    async with database.read() as session:
+        found = await session.scalars(
+            select(Membership).where(Membership.course_id == course).options(joinedload(Membership.person))
+        )
+        return {
+            each.external_id or "": (each.person.name, each.person.email, each.confirmed_at is not None)
+            for each in found
+        }
