@@ -21,6 +21,7 @@ from sqlalchemy.orm import contains_eager
 
 from app.courses import changes, members
 from app.courses.roster.reading import Roster, Row
+from app.mail.addresses import comparable
 from app.storage.models import MemberRole, Membership, utc_now
 
 #: The values before and after.
@@ -172,7 +173,7 @@ async def _known(session: AsyncSession, course_id: str) -> _Known:
     unconfirmed: dict[str, list[str]] = {}
     for member in found:
         if _is_live_student(member) and member.confirmed_at is None and member.person.email:
-            unconfirmed.setdefault(member.person.email.lower(), []).append(member.id)
+            unconfirmed.setdefault(comparable(member.person.email), []).append(member.id)
     return _Known(by_id, found, set(await session.scalars(elsewhere)), unconfirmed)
 
 
@@ -206,7 +207,7 @@ def _taken(rows: Collection[Row], known: _Known) -> Iterator[tuple[int, str | No
     for member in known.all:
         is_certain = member.removed_at is None and member.confirmed_at is not None
         if (is_certain or member.external_id in confirmed) and member.person.email and member.external_id not in moving:
-            holders[member.person.email.lower()] = member
+            holders[comparable(member.person.email)] = member
     for row in rows:
         if row.email and (other := holders.get(row.email)) is not None and other.external_id != row.id:
             yield row.line, other.external_id

@@ -18,15 +18,14 @@ from app.courses.roster import columns
 from app.courses.roster.columns import Columns
 from app.courses.roster.decoding import decode
 from app.errors import RosterBroken, RosterEmpty, RosterTooLong
+from app.mail.addresses import CHARACTERS, comparable, is_address
 from app.storage.models import MemberRole
 
 MOST_BYTES = 1_000_000
 MOST_ROWS = 5000
 DELIMITERS = (";", ",", "\t")
 # As in the tables, in characters.
-LENGTHS = {"id": 200, "name": 200, "email": 254, "group": 100}
-#: Not every address that mail allows, but every one that people have.
-EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+\.[^\s@<>()\[\]\\,;:\".]+")
+LENGTHS = {"id": 200, "name": 200, "email": CHARACTERS, "group": 100}
 #: Moodle's number of a participant, which is another one in every assignment.
 PARTICIPANT = re.compile(r"(Participant|Участник) \d+")
 ROLES: Mapping[str, MemberRole] = {
@@ -249,8 +248,8 @@ def _row(record: _Record, found: Columns, id_place: int) -> Row:
     id = unicodedata.normalize("NFC", record.cell(id_place)).strip()
     if not id:
         problems.append(Problem(Fault.ID_MISSING, headings[id_place]))
-    email = take("email", found.at.get("email"), at("email").lower())
-    if email and not EMAIL.fullmatch(email):
+    email = take("email", found.at.get("email"), comparable(at("email")))
+    if email and not is_address(email):
         problems.append(Problem(Fault.EMAIL_INVALID, headings[found.at["email"]], {"came": email[:100]}))
         email = None
     role = ROLES.get(columns.plain(at("role")))
@@ -258,7 +257,7 @@ def _row(record: _Record, found: Columns, id_place: int) -> Row:
         problems.append(Problem(Fault.ROLE_UNKNOWN, headings[found.at["role"]], {"came": at("role")[:100]}))
     name = take("name", next(iter(found.name_parts), None), _name(record, found))
     group = take("group", found.at.get("group"), at("group"))
-    id = take("id", id_place, id.lower() if id_place == found.at.get("email") else id) or ""
+    id = take("id", id_place, comparable(id) if id_place == found.at.get("email") else id) or ""
     return Row(record.line, id, name, email, group, role or MemberRole.STUDENT, tuple(problems))
 
 
