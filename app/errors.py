@@ -30,14 +30,14 @@
         FileTooLarge
         FileTypeUnsupported
         IdempotencyKeyReused    the key was used for another request
-        RosterRefused           a list of a course's people; nothing of it was imported
-          RosterNotCSV          a spreadsheet's own file
-          RosterEncodingUnknown neither UTF-8, nor CP1251
-          RosterEmpty
-          RosterBroken          the quotation marks are not those of CSV
-          RosterHeadingsUnknown the first line does not say which column names a student
-          RosterColumnUnknown   the request names a column that the file does not have
-          RosterTooLong
+      RosterRefused             a list of a course's people; nothing of it was imported
+        RosterNotCSV            a spreadsheet's own file
+        RosterEncodingUnknown   neither UTF-8, nor CP1251
+        RosterEmpty
+        RosterBroken            the quotation marks are not those of CSV
+        RosterHeadingsUnknown   the first line does not say which column names a student
+        RosterColumnUnknown     the request names a column that the file does not have
+        RosterTooLong
       CourseNotFound            there is none, or the token acts in another one
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
@@ -188,7 +188,7 @@ class FileTypeUnsupported(UploadRefused):
 class IdempotencyKeyReused(UploadRefused): ...
 
 
-class RosterRefused(UploadRefused): ...
+class RosterRefused(AppError): ...
 
 
 class RosterNotCSV(RosterRefused): ...

@@ -130,12 +130,14 @@ def read(content: bytes, id_column: str | None = None) -> Roster:
     if len(content) > MOST_BYTES:
         raise RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES)
     text, delimiter = _without_separator_line(decode(content))
-    if not text.strip("\r\n\t ;,\ufeff\x00"):
+    if re.fullmatch(r"[\s;,]*", text):
         raise RosterEmpty
     offset = 0 if delimiter is None else 1
     delimiter = delimiter or _delimiter_of(text)
     records = _records(text, delimiter, offset)
-    headings = next(records)
+    headings = next(records, None)
+    if headings is None:
+        raise RosterEmpty
     found = columns.find([heading.strip() for heading in headings.cells], id_column)
     people, left_out = _people(records, found)
     id_place = _id_place(people, found)
@@ -156,10 +158,10 @@ def _delimiter_of(text: str) -> str:
 
     def worth(delimiter: str) -> tuple[int, int]:
         try:
-            headings = next(_records(text, delimiter)).cells
+            headings = next(_records(text, delimiter), None)
         except RosterBroken:
             return -1, 0
-        return len(columns.meanings(headings)), len(headings)
+        return (len(columns.meanings(headings.cells)), len(headings.cells)) if headings else (0, 0)
 
     return max(DELIMITERS, key=worth)
 
