@@ -7,11 +7,14 @@
         FormExpired             a page's form without its secret, or with another session's
         OtherSite               a form that acts on a session was sent by a page of another site
         NotPermitted            the token's role does not allow it
+        SignOnRefused           the issuer's answer is not the one to this sign-in; the log says why
+        SignOnExpired           no sign-in was begun in this browser, or too long ago
         TargetRefused           a webhook's address is one that nothing is sent to
         CourseArchived          nothing in the course changes any more
         OtherStudent            the token is a student's own, and the upload names another student
       TooManyRequests           more than the settings allow in a minute
       Overloaded                earlier uploads wait too long already
+      IssuerUnavailable         the issuer of single sign-on does not answer as one; the log says why
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
         FormUnreadable          it claims to be one and is not
@@ -108,6 +111,12 @@ class CourseArchived(AccessDenied): ...
 class OtherStudent(AccessDenied): ...
 
 
+class SignOnRefused(AccessDenied): ...
+
+
+class SignOnExpired(AccessDenied): ...
+
+
 class TargetRefused(AccessDenied):
     """params: reason"""
 
@@ -118,6 +127,9 @@ class TooManyRequests(AppError):
 
 class Overloaded(AppError):
     """params: retry_after_seconds"""
+
+
+class IssuerUnavailable(AppError): ...
 
 
 class UploadRefused(AppError): ...

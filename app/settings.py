@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from app.mail.addresses import is_address
 from app.mail.mailer import MailServer
+from app.oidc.registration import CALLBACK_PATH, Registration
 from app.oidc.urls import is_loopback, is_safe_url
 from app.storage.engines import database_url
 from grader.sandbox.host.cores import available_cores
@@ -165,6 +166,14 @@ class Settings(GradingSettings):
             raise ValueError("expected an address that begins with https://, without ? and #")
         return url
 
+    @field_validator("oidc_client_secret")
+    @classmethod
+    def _client_secret_is_ascii(cls, secret: SecretStr | None) -> SecretStr | None:
+        # RFC 6749, appendix A.2; it travels in a header.
+        if secret is not None and not re.fullmatch("[ -~]+", secret.get_secret_value()):
+            raise ValueError("expected printable ASCII characters")
+        return secret
+
     @field_validator("oidc_email_domains")
     @classmethod
     def _domains_are_domains(cls, domains: str) -> str:
@@ -205,6 +214,14 @@ class Settings(GradingSettings):
         missing = [name for name in (*names, "public_url") if not getattr(self, name)]
         if missing:
             raise ValueError(f"{what} also needs {', '.join(map(variable, missing))}")
+
+    @property
+    def registration(self) -> Registration | None:
+        """This service at the issuer; None: no issuer is set."""
+        if self.oidc_issuer is None or self.oidc_client_id is None or self.oidc_client_secret is None:
+            return None
+        secret = self.oidc_client_secret.get_secret_value()
+        return Registration(self.oidc_issuer, self.oidc_client_id, secret, f"{self.public_url}{CALLBACK_PATH}")
 
     @property
     def issuer_domains(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ USER, PASSWORD = "grader", "password-at-the-mail-server"
 
 
 class Mailbox:
-    """What came, and what the server answers.
+    """Messages as they came, and the answers of the server.
 
     Attributes:
         answers: of the next messages, such as ``451 later``; then it takes everything.

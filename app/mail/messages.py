@@ -14,7 +14,7 @@ from app.texts import text
 
 
 class MailKind(StrEnum):
-    """What a message is about. Its texts are in app/locale, with the parameters that stand there."""
+    """The subject of a message. Its texts are in app/locale, with the parameters that stand there."""
 
     #: A personal link for somebody in a roster. params: course (title), link
     INVITATION = "invitation"

@@ -1,0 +1,81 @@
+"""A sign-in between its begin and its end, kept by the browser alone.
+
+One cookie holds a random secret and the moment at which it ends. State, nonce and PKCE verifier are hashes of it: the
+issuer sees the first two and never the cookie, and a callback fits only to the browser that holds it. So nothing is
+stored here, and any process can finish what another one began. A code is used once: the issuer sees to that, and the
+cookie is deleted with the sign-in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+
+LIFETIME_SECONDS = 600
+#: An address of this service: from its root, without a second slash or a backslash there, which browsers read as a
+#: host, and without anything that they drop.
+LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1000}")
+COOKIE = re.compile(r"(\d{1,12})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_=-]{0,2000})")
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A sign-in that was begun.
+
+    Attributes:
+        cookie: the value that the browser keeps.
+        next: the local address to go to afterwards.
+    """
+
+    cookie: str
+    next: str
+
+    @property
+    def state(self) -> str:
+        return self._derived("state")
+
+    @property
+    def nonce(self) -> str:
+        return self._derived("nonce")
+
+    @property
+    def verifier(self) -> str:
+        """The PKCE code verifier: 64 characters (RFC 7636, section 4.1)."""
+        return self._derived("verifier")
+
+    def _derived(self, name: str) -> str:
+        return hashlib.sha256(f"oidc {name}:{self.cookie}".encode()).hexdigest()
+
+    def fits(self, state: str) -> bool:
+        """Tell whether the callback with this state belongs to it."""
+        return hmac.compare_digest(self.state.encode(), state.encode("utf-8", "surrogatepass"))
+
+
+def begin(next: str) -> Flow:
+    """Begin a sign-in that leads to `next`, or to the first page if that is no address of this service."""
+    local = next if is_local(next) else "/"
+    expires = int(time.time()) + LIFETIME_SECONDS
+    packed = urlsafe_b64encode(local.encode()).decode()
+    return Flow(f"{expires}.{secrets.token_urlsafe(32)}.{packed}", local)
+
+
+def resume(cookie: str) -> Flow | None:
+    """Read the cookie; None: it is none of ours, or its time is over."""
+    parts = COOKIE.fullmatch(cookie)
+    if parts is None or int(parts[1]) <= time.time():
+        return None
+    try:
+        next = urlsafe_b64decode(parts[3]).decode()
+    except ValueError:
+        return None
+    return Flow(cookie, next) if is_local(next) else None
+
+
+def is_local(address: str) -> bool:
+    """Tell whether a browser that is sent there stays on this service."""
+    return LOCAL.fullmatch(address) is not None

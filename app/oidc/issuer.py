@@ -1,0 +1,322 @@
+"""The issuer: where it is found, how a code becomes claims, and which of them are believed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.client import OAuth2Client
+from authlib.oidc.core import CodeIDToken
+from authlib.oidc.discovery import get_well_known_url
+from joserfc import jwt
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
+from joserfc.jwk import ECKey, KeySet, RSAKey, import_key
+
+from app.errors import IssuerUnavailable, SignOnRefused
+from app.mail.addresses import is_address
+from app.oidc.flow import Flow
+from app.oidc.registration import Registration
+from app.oidc.urls import is_safe_url
+
+logger = logging.getLogger(__name__)
+
+#: Signatures that need the issuer's private key. With HS256 the client's secret would do, and with none nothing.
+ALGORITHMS = ("RS256", "ES256")
+SCOPE = "openid email profile"
+REQUEST_SECONDS = 10.0
+# Keys that an issuer has withdrawn are trusted no longer than this.
+KEPT_SECONDS = 3600.0
+#: Between the issuer's clock and ours.
+LEEWAY_SECONDS = 60
+SUBJECT_CHARACTERS = 255
+NAME_CHARACTERS = 200
+#: Errors with which the issuer says that it has a bad day: RFC 6749, section 4.1.2.1.
+PASSING = frozenset({"server_error", "temporarily_unavailable"})
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The person who has signed in, as the issuer says. Only issuer and subject never change.
+
+    Attributes:
+        email: None: the issuer names none, or not one that mail can be sent to.
+        email_verified: the issuer says that the address is the person's.
+    """
+
+    issuer: str
+    subject: str
+    email: str | None
+    email_verified: bool
+    name: str | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Discovered facts: the issuer's addresses and keys."""
+
+    metadata: Mapping[str, Any]
+    keys: KeySet
+    at: float
+
+
+class Issuer:
+    """A client of one issuer.
+
+    Args:
+        transport: makes the connections; tests pass their own.
+    """
+
+    def __init__(self, registration: Registration, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._registration = registration
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=REQUEST_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"Accept": "application/json", "User-Agent": "lstm-grader"},
+        )
+        self._known: _Known | None = None
+        self._discovering = asyncio.Lock()
+
+    async def __aenter__(self) -> Issuer:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._client.aclose()
+
+    async def address(self, flow: Flow) -> str:
+        """Return the issuer's address at which the browser signs in.
+
+        Raises:
+            IssuerUnavailable: the issuer does not answer, or not as an issuer does.
+        """
+        known = await self._discover()
+        client = self._oauth(known.metadata)
+        address, _ = client.create_authorization_url(
+            known.metadata["authorization_endpoint"],
+            state=flow.state,
+            code_verifier=flow.verifier,
+            nonce=flow.nonce,
+            redirect_uri=self._registration.redirect_uri,
+            scope=SCOPE,
+        )
+        return str(address)
+
+    async def claims(self, flow: Flow, answer: Mapping[str, str]) -> Claims:
+        """Return the claims about the person whom the issuer's answer is about.
+
+        Args:
+            answer: the parameters of the callback.
+        Raises:
+            IssuerUnavailable: the issuer does not answer, or not as an issuer does.
+            SignOnRefused: the answer is not the issuer's answer to this sign-in.
+        """
+        if not flow.fits(answer.get("state", "")):
+            raise refused("state")
+        known = await self._discover()
+        must_name = known.metadata.get("authorization_response_iss_parameter_supported") is True
+        if answer.get("iss", None if must_name else self._registration.issuer) != self._registration.issuer:
+            raise refused("iss")
+        if error := answer.get("error"):
+            if error in PASSING:
+                raise unavailable(error)
+            raise refused("access_denied" if error == "access_denied" else "error")
+        if not answer.get("code"):
+            raise refused("code")
+        tokens = await self._fetch_tokens(known.metadata, flow, answer["code"])
+        id_token = await self._read(known, tokens, flow)
+        profile: Mapping[str, Any] = id_token
+        if "email" not in id_token:
+            profile = await self._userinfo(known.metadata, tokens, id_token["sub"])
+        email = profile.get("email")
+        return Claims(
+            self._registration.issuer,
+            id_token["sub"],
+            email if isinstance(email, str) and is_address(email) else None,
+            profile.get("email_verified") is True,
+            _a_name(profile.get("name")) or _a_name(id_token.get("name")),
+        )
+
+    def _oauth(self, metadata: Mapping[str, Any]) -> _OAuth:
+        # Discovery 1.0, section 3: the default is client_secret_basic.
+        methods = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        basic = "client_secret_basic" in methods or "client_secret_post" not in methods
+        return _OAuth(
+            self._client,
+            self._registration.client_id,
+            self._registration.client_secret,
+            token_endpoint_auth_method="client_secret_basic" if basic else "client_secret_post",
+            code_challenge_method="S256",
+        )
+
+    async def _fetch_tokens(self, metadata: Mapping[str, Any], flow: Flow, code: str) -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                tokens = await self._oauth(metadata).fetch_token(
+                    metadata["token_endpoint"],
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=flow.verifier,
+                    redirect_uri=self._registration.redirect_uri,
+                )
+        except OAuth2Error as exc:
+            if exc.error in PASSING:
+                raise unavailable(exc.error) from exc
+            # A used or foreign code; or a wrong secret of ours, which the log tells.
+            raise refused(f"token_endpoint_{_a_word(exc.error)}") from exc
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as exc:
+            raise unavailable("token_endpoint", exc) from exc
+        found: Mapping[str, Any] = tokens
+        return found
+
+    async def _read(self, known: _Known, tokens: Mapping[str, Any], flow: Flow) -> CodeIDToken:
+        """Check the id token and return its claims."""
+        text = tokens.get("id_token")
+        if not isinstance(text, str):
+            raise refused("id_token_missing")
+        try:
+            try:
+                token = jwt.decode(text, known.keys, algorithms=ALGORITHMS)
+            except (InvalidKeyIdError, BadSignatureError):  # The issuer may have new keys.
+                known = await self._discover(again=known)
+                token = jwt.decode(text, known.keys, algorithms=ALGORITHMS)
+            options = {
+                "iss": {"essential": True, "value": self._registration.issuer},
+                "aud": {"essential": True, "value": self._registration.client_id},
+                "sub": {"essential": True},
+                "nonce": {"essential": True, "value": flow.nonce},
+            }
+            params = {
+                "nonce": flow.nonce,
+                "client_id": self._registration.client_id,
+                "access_token": tokens.get("access_token"),
+            }
+            claims = CodeIDToken(token.claims, token.header, options, params)
+            claims.validate(leeway=LEEWAY_SECONDS)
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as exc:
+            claim = getattr(exc, "claim", None)
+            raise refused("id_token", error=type(exc).__name__, claim=claim and _a_word(claim)) from exc
+        subject = claims["sub"]
+        if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_CHARACTERS or not subject.isprintable():
+            raise refused("id_token", error="InvalidClaimError", claim="sub")
+        return claims
+
+    async def _userinfo(
+        self, metadata: Mapping[str, Any], tokens: Mapping[str, Any], subject: str
+    ) -> Mapping[str, Any]:
+        """Ask for address and name, where the id token has none. An answer about another subject is none."""
+        address, access_token = metadata.get("userinfo_endpoint"), tokens.get("access_token")
+        if not isinstance(address, str) or not is_safe_url(address) or not isinstance(access_token, str):
+            return {}
+        try:
+            document = await self._get(address, headers={"Authorization": f"Bearer {access_token}"})
+        except IssuerUnavailable:
+            return {}  # The person signs in all the same; a teacher confirms.
+        if document.get("sub") != subject:
+            # OpenID Connect Core 1.0, section 5.3.2.
+            logger.warning("userinfo_of_another_subject")
+            return {}
+        return document
+
+    async def _discover(self, again: _Known | None = None) -> _Known:
+        """Find the issuer's addresses and keys; they are kept for an hour.
+
+        Args:
+            again: knowledge that has proved to be old.
+        """
+        async with self._discovering:
+            known = self._known
+            if known is None or known is again or time.monotonic() - known.at > KEPT_SECONDS:
+                known = self._known = await self._look_up()
+        return known
+
+    async def _look_up(self) -> _Known:
+        metadata = await self._get(get_well_known_url(self._registration.issuer, external=True))
+        if metadata.get("issuer") != self._registration.issuer:
+            raise unavailable("discovery_of_another_issuer")
+        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+            if not isinstance(metadata.get(name), str) or not is_safe_url(metadata[name]):
+                raise unavailable(f"discovery_{name}")
+        document = await self._get(metadata["jwks_uri"])
+        return _Known(metadata, _keys(document), time.monotonic())
+
+    async def _get(self, address: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                response = await self._client.get(address, headers=headers)
+            if response.status_code != HTTPStatus.OK:
+                raise unavailable(f"answered_{response.status_code}")
+            document = response.json()
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as exc:
+            raise unavailable("no_answer", exc) from exc
+        if not isinstance(document, dict):
+            raise unavailable("no_json_object")
+        return document
+
+
+class _OAuth(OAuth2Client):  # type: ignore[misc]
+    """Authlib's client over ours for HTTP; its own needs another library for that."""
+
+    async def _fetch_token(
+        self,
+        url: str,
+        body: str = "",
+        headers: Mapping[str, str] | None = None,
+        auth: ClientAuth | None = None,
+        method: str = "POST",
+        **kwargs: object,  # noqa: ARG002
+    ) -> object:
+        assert auth is not None
+        url, signed, body = auth.prepare(method, url, dict(headers or {}), body)
+        return self.parse_response_token(await self.session.post(url, content=body, headers=signed))
+
+
+def _keys(document: Mapping[str, Any]) -> KeySet:
+    """Read the keys that sign; others, and those that we cannot read, are left out."""
+    listed = document.get("keys")
+    keys: list[RSAKey | ECKey] = []
+    for each in listed if isinstance(listed, list) else []:
+        if not isinstance(each, dict) or each.get("kty") not in ("RSA", "EC") or each.get("use", "sig") != "sig":
+            continue
+        try:
+            key = import_key(each)
+        except (JoseError, ValueError, TypeError, KeyError):
+            continue
+        if isinstance(key, RSAKey | ECKey):
+            keys.append(key)
+    if not keys:
+        raise unavailable("no_keys")
+    return KeySet(list(keys))
+
+
+def _a_name(came: object) -> str | None:
+    """Return the name without characters that do not print, or None if nothing is left."""
+    if not isinstance(came, str):
+        return None
+    return " ".join("".join(char if char.isprintable() else " " for char in came).split())[:NAME_CHARACTERS] or None
+
+
+def _a_word(came: object) -> str:
+    """Return a code of the issuer's, fit for the log."""
+    return "".join(char for char in str(came)[:40] if char.isascii() and (char.isalnum() or char == "_"))
+
+
+def refused(reason: str, **facts: object) -> SignOnRefused:
+    """Log the reason and return the refusal, whose page says little."""
+    logger.warning("sign_on_refused", extra={"reason": reason, **facts})
+    return SignOnRefused()
+
+
+def unavailable(reason: str, cause: Exception | None = None) -> IssuerUnavailable:
+    """Log the reason and return the error."""
+    facts = {"error": type(cause).__name__} if cause else {}
+    logger.warning("issuer_unavailable", extra={"reason": reason, **facts})
+    return IssuerUnavailable()

@@ -1,0 +1,59 @@
+"""A sign-in belongs to one browser for ten minutes, and leads to an address of this service."""
+
+from __future__ import annotations
+
+import re
+import time
+from base64 import urlsafe_b64encode
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.oidc.flow import LIFETIME_SECONDS, begin, is_local, resume
+
+
+def test_cookie_brings_the_same_sign_in_back() -> None:
+    flow = begin("/submissions/x?lang=ru")
+    assert resume(flow.cookie) == flow
+    assert flow.next == "/submissions/x?lang=ru"
+    assert flow.fits(flow.state)
+
+
+def test_state_nonce_and_verifier_differ_and_do_not_tell_the_cookie() -> None:
+    one, other = begin("/"), begin("/")
+    derived = [*(getattr(flow, name) for flow in (one, other) for name in ("state", "nonce", "verifier"))]
+    assert len(set(derived)) == 6
+    assert all(value not in one.cookie and re.fullmatch("[0-9a-f]{64}", value) for value in derived)
+    assert not one.fits(other.state)
+    assert not one.fits("")
+    assert not one.fits("\ud800")
+
+
+def test_sign_in_ends_after_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, now = begin("/"), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + LIFETIME_SECONDS + 1)
+    assert resume(flow.cookie) is None
+
+
+@pytest.mark.parametrize("next", ["//evil.example.org", "/\\evil.example.org", "https://evil.example.org", "evil", ""])
+def test_cookie_that_leads_elsewhere_is_none_of_ours(next: str) -> None:
+    until, secret, _ = begin("/").cookie.split(".")
+    assert resume(f"{until}.{secret}.{urlsafe_b64encode(next.encode()).decode()}") is None
+    assert begin(next).next == "/"
+
+
+@given(st.text(max_size=100))
+def test_any_text_is_a_cookie_or_none(text: str) -> None:
+    flow = resume(text)
+    assert flow is None or is_local(flow.next)
+
+
+# As browsers read addresses (the URL Standard): tabs and line breaks are dropped, a backslash is a slash.
+@given(st.text("/\\:.a%?#@ \t\r\n\x00é", max_size=12).map(lambda text: f"/{text}"))
+def test_local_address_stays_on_this_service_in_a_browser(address: str) -> None:
+    if is_local(address):
+        read = re.sub("[\t\r\n]", "", address).strip().replace("\\", "/")
+        assert urlsplit(urljoin("https://grader.example.org/", read)).netloc == "grader.example.org"
+        assert read == address

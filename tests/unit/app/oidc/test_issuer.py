@@ -1,0 +1,349 @@
+"""The answer of an issuer is believed only if it is one to this sign-in, signed for this service, and in time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.errors import AppError, IssuerUnavailable, SignOnRefused
+from app.oidc import issuer as module
+from app.oidc.flow import Flow, begin
+from app.oidc.issuer import LEEWAY_SECONDS, Claims, Issuer
+from tests.issuers import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    EC_KEY,
+    KEY,
+    OTHER_KEY,
+    REGISTRATION,
+    URL,
+    FakeIssuer,
+    signed,
+    signed_with_a_text,
+    unsigned,
+)
+
+pytestmark = pytest.mark.anyio
+
+NOW = int(time.time())
+
+
+@pytest.fixture
+def fake() -> FakeIssuer:
+    return FakeIssuer()
+
+
+@pytest.fixture
+async def issuer(anyio_backend: str, fake: FakeIssuer) -> AsyncIterator[Issuer]:
+    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
+        yield issuer
+
+
+async def sign_in(issuer: Issuer, fake: FakeIssuer, flow: Flow | None = None, **answer: str) -> Claims:
+    flow = flow or begin("/")
+    return await issuer.claims(flow, fake.authorize(await issuer.address(flow)) | answer)
+
+
+async def test_person_is_who_the_issuer_says(issuer: Issuer, fake: FakeIssuer) -> None:
+    claims = await sign_in(issuer, fake)
+    assert claims == Claims(URL, "248289761001", "ivanov@example.edu", True, "Ivan Ivanov")
+    assert fake.asked == ["openid-configuration", "jwks", "token"]
+
+
+async def test_address_and_name_come_from_userinfo_where_the_id_token_has_none(
+    issuer: Issuer, fake: FakeIssuer
+) -> None:
+    fake.in_userinfo = True
+    assert (await sign_in(issuer, fake)).email == "ivanov@example.edu"
+
+
+async def test_userinfo_of_another_subject_says_nothing(issuer: Issuer, fake: FakeIssuer) -> None:
+    fake.in_userinfo = True
+    fake.userinfo = {"sub": "another"}
+    claims = await sign_in(issuer, fake)
+    assert (claims.subject, claims.email, claims.email_verified, claims.name) == ("248289761001", None, False, None)
+
+
+async def test_person_signs_in_while_userinfo_is_away(issuer: Issuer, fake: FakeIssuer) -> None:
+    fake.in_userinfo = True
+    fake.away = {"userinfo": lambda: httpx.Response(500)}
+    assert (await sign_in(issuer, fake)).subject == "248289761001"
+
+
+@pytest.mark.parametrize("verified", ["true", 1, None, "yes", [True], False])
+async def test_only_true_means_that_an_address_is_verified(issuer: Issuer, fake: FakeIssuer, verified: object) -> None:
+    fake.person["email_verified"] = verified
+    assert not (await sign_in(issuer, fake)).email_verified
+
+
+@pytest.mark.parametrize("email", ["", "ivanov", "a@b, c@d", "ıvanov@example.edu", 5, None, ["a@b.c"]])
+async def test_address_that_is_none_is_left_out(issuer: Issuer, fake: FakeIssuer, email: object) -> None:
+    fake.person["email"] = email
+    assert (await sign_in(issuer, fake)).email is None
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("Иван\r\n\x1b[31mИванов", "Иван [31mИванов"), ("\u202e", None), (7, None)]
+)
+async def test_name_is_shown_without_characters_that_do_not_print(
+    issuer: Issuer, fake: FakeIssuer, name: object, shown: str | None
+) -> None:
+    fake.person["name"] = name
+    assert (await sign_in(issuer, fake)).name == shown
+
+
+def with_claims(**changed: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda claims: {name: value for name, value in {**claims, **changed}.items() if value is not None}
+
+
+WRONG_CLAIMS = {
+    "foreign_issuer": {"iss": "https://evil.example.org"},
+    "issuer_with_a_slash": {"iss": f"{URL}/"},
+    "no_issuer": {"iss": None},
+    "for_another_client": {"aud": "another"},
+    "for_others_only": {"aud": ["another", "third"]},
+    "no_audience": {"aud": None},
+    "empty_audience": {"aud": []},
+    "several_audiences_and_no_azp": {"aud": [CLIENT_ID, "another"]},
+    "authorized_another": {"azp": "another"},
+    "expired": {"exp": NOW - LEEWAY_SECONDS - 10},
+    "no_expiry": {"exp": None},
+    "expiry_in_words": {"exp": "tomorrow"},
+    "made_in_the_future": {"iat": NOW + 3600},
+    "no_time": {"iat": None},
+    "not_yet": {"nbf": NOW + 3600},
+    "wrong_nonce": {"nonce": "another"},
+    "no_nonce": {"nonce": None},
+    "no_subject": {"sub": None},
+    "empty_subject": {"sub": ""},
+    "subject_is_a_number": {"sub": 5},
+    "subject_too_long": {"sub": "x" * 256},
+    "subject_with_a_line_break": {"sub": "a\nb"},
+    "access_token_of_another": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
+}
+
+
+@pytest.mark.parametrize("changed", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS.keys())
+async def test_id_token_with_wrong_claims_is_refused(
+    issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]
+) -> None:
+    fake.change = with_claims(**changed)
+    with pytest.raises(SignOnRefused):
+        await sign_in(issuer, fake)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": [CLIENT_ID]},
+        {"aud": [CLIENT_ID, "another"], "azp": CLIENT_ID},
+        {"exp": NOW - LEEWAY_SECONDS + 30},
+        {"iat": NOW + LEEWAY_SECONDS - 30},
+    ],
+    ids=["list", "authorized", "clock_behind", "clock_ahead"],
+)
+async def test_id_token_with_unusual_claims_is_believed(
+    issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]
+) -> None:
+    fake.change = with_claims(**changed)
+    assert (await sign_in(issuer, fake)).subject == "248289761001"
+
+
+PUBLIC_KEY = KEY.as_pem(private=False)
+FORGED = {
+    "unsigned": unsigned,
+    "hs256_with_the_public_key": lambda claims: signed_with_a_text(claims, PUBLIC_KEY),
+    "hs256_with_the_secret_of_the_client": lambda claims: signed_with_a_text(claims, CLIENT_SECRET.encode()),
+    "signed_by_another_key": lambda claims: signed(claims, OTHER_KEY),
+    "another_key_under_a_known_name": lambda claims: signed(claims, OTHER_KEY, kid="first"),
+    "key_in_the_header": lambda claims: signed(claims, OTHER_KEY, jwk=OTHER_KEY.as_dict(private=False)),
+    "another_algorithm": lambda claims: signed(claims, KEY, alg="PS256"),
+    "no_token": lambda claims: "",
+    "no_json": lambda claims: "a.b.c",
+    "changed_after_signing": lambda claims: signed(claims)[:-6] + "AAAAAA",
+}
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+@pytest.mark.parametrize("sign", FORGED.values(), ids=FORGED.keys())
+async def test_id_token_that_the_issuer_did_not_sign_is_refused(
+    issuer: Issuer, fake: FakeIssuer, sign: Callable[[dict[str, Any]], str]
+) -> None:
+    fake.sign = sign
+    with pytest.raises(SignOnRefused):
+        await sign_in(issuer, fake)
+
+
+async def test_elliptic_keys_sign_too(issuer: Issuer, fake: FakeIssuer) -> None:
+    fake.keys = [KEY, EC_KEY]
+    fake.sign = lambda claims: signed(claims, EC_KEY)
+    assert (await sign_in(issuer, fake)).subject == "248289761001"
+
+
+async def test_new_keys_are_fetched_when_an_id_token_names_an_unknown_one(issuer: Issuer, fake: FakeIssuer) -> None:
+    await sign_in(issuer, fake)
+    fake.keys = [OTHER_KEY]
+    fake.sign = lambda claims: signed(claims, OTHER_KEY)
+    assert (await sign_in(issuer, fake)).subject == "248289761001"
+    assert fake.asked.count("jwks") == 2
+    fake.sign = signed  # The withdrawn key.
+    with pytest.raises(SignOnRefused):
+        await sign_in(issuer, fake)
+
+
+async def test_keys_are_forgotten_after_an_hour(
+    issuer: Issuer, fake: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sign_in(issuer, fake)
+    fake.keys = [OTHER_KEY]
+    later = time.monotonic() + module.KEPT_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    with pytest.raises(SignOnRefused):
+        await sign_in(issuer, fake)
+
+
+async def test_keys_that_cannot_be_read_do_not_hide_the_others(issuer: Issuer, fake: FakeIssuer) -> None:
+    good = KEY.as_dict(private=False)
+    keys = [{"kty": "RSA", "n": 5}, {"kty": "EC", "crv": "P-0"}, {"kty": "new"}, 7, {**good, "use": "enc"}, good]
+    fake.away = {"jwks": lambda: httpx.Response(200, json={"keys": keys})}
+    assert (await sign_in(issuer, fake)).subject == "248289761001"
+
+
+async def test_answer_to_another_sign_in_is_refused_before_the_issuer_is_asked(
+    issuer: Issuer, fake: FakeIssuer
+) -> None:
+    mine, theirs = begin("/"), begin("/")
+    answer = fake.authorize(await issuer.address(theirs))
+    with pytest.raises(SignOnRefused):
+        await issuer.claims(mine, answer)
+    assert "token" not in fake.asked
+
+
+async def test_code_of_another_sign_in_is_refused(issuer: Issuer, fake: FakeIssuer) -> None:
+    mine, theirs = begin("/"), begin("/")
+    stolen = fake.authorize(await issuer.address(theirs))
+    answer = fake.authorize(await issuer.address(mine))
+    with pytest.raises(SignOnRefused):
+        await issuer.claims(mine, answer | {"code": stolen["code"]})
+
+
+async def test_answer_is_used_once(issuer: Issuer, fake: FakeIssuer) -> None:
+    flow = begin("/")
+    answer = fake.authorize(await issuer.address(flow))
+    await issuer.claims(flow, answer)
+    with pytest.raises(SignOnRefused):
+        await issuer.claims(flow, answer)
+
+
+async def test_answer_of_another_issuer_is_refused(issuer: Issuer, fake: FakeIssuer) -> None:
+    assert (await sign_in(issuer, fake, iss=URL)).subject == "248289761001"
+    with pytest.raises(SignOnRefused):
+        await sign_in(issuer, fake, iss="https://evil.example.org")
+
+
+async def test_issuer_that_names_itself_in_answers_must(fake: FakeIssuer) -> None:
+    fake.metadata["authorization_response_iss_parameter_supported"] = True
+    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
+        with pytest.raises(SignOnRefused):
+            await sign_in(issuer, fake)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [("access_denied", SignOnRefused), ("x" * 10_000, SignOnRefused), ("temporarily_unavailable", IssuerUnavailable)],
+    ids=["denied", "unknown", "passing"],
+)
+async def test_refusal_of_the_issuer_is_passed_on(
+    issuer: Issuer, fake: FakeIssuer, error: str, raised: type[AppError]
+) -> None:
+    with pytest.raises(raised):
+        await sign_in(issuer, fake, error=error)
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+async def test_client_names_itself_as_the_issuer_expects(fake: FakeIssuer, method: str) -> None:
+    fake.metadata["token_endpoint_auth_methods_supported"] = [method]
+    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
+        assert (await sign_in(issuer, fake)).subject == "248289761001"
+
+
+def down() -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+AWAY: dict[str, Callable[[], httpx.Response]] = {
+    "down": down,
+    "failing": lambda: httpx.Response(503, text="maintenance"),
+    "no_json": lambda: httpx.Response(200, text="<html>"),
+    "no_object": lambda: httpx.Response(200, json=[1]),
+    "moved": lambda: httpx.Response(302, headers={"Location": "https://evil.example.org/"}),
+}
+
+
+@pytest.mark.parametrize("path", ["openid-configuration", "jwks", "token"])
+@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY.keys())
+async def test_issuer_that_is_away_or_answers_nonsense_is_unavailable(
+    issuer: Issuer, fake: FakeIssuer, path: str, away: Callable[[], httpx.Response]
+) -> None:
+    fake.away = {path: away}
+    with pytest.raises(IssuerUnavailable):
+        await sign_in(issuer, fake)
+    fake.away = {}
+    assert (await sign_in(issuer, fake)).subject == "248289761001"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"issuer": "https://evil.example.org"},
+        {"token_endpoint": "http://id.example.edu/token"},
+        {"jwks_uri": None},
+        {"authorization_endpoint": "javascript:alert(1)"},
+    ],
+    ids=["issuer", "unencrypted", "missing", "script"],
+)
+async def test_discovery_that_leads_elsewhere_is_not_followed(fake: FakeIssuer, changed: dict[str, object]) -> None:
+    fake.metadata |= changed
+    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
+        with pytest.raises(IssuerUnavailable):
+            await issuer.address(begin("/"))
+
+
+async def test_log_says_why_and_names_nobody(
+    issuer: Issuer, fake: FakeIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    fake.change = with_claims(nonce="another")
+    with pytest.raises(SignOnRefused):
+        await sign_in(issuer, fake)
+    ours = [record for record in caplog.records if record.name.startswith("app.")]
+    assert [record.message for record in ours] == ["sign_on_refused"]
+    assert vars(ours[0])["claim"] == "nonce"
+    said = str([vars(record) for record in ours])
+    for secret in ("ivanov", "248289761001", CLIENT_SECRET, "code-0"):
+        assert secret not in said
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers())
+
+
+CHECKED = ["iss", "aud", "azp", "exp", "iat", "nbf", "auth_time", "amr", "sub", "email", "at_hash"]
+
+
+@given(name=st.sampled_from(CHECKED), value=VALUES | st.dictionaries(st.text(max_size=3), VALUES, max_size=2))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+async def test_whatever_an_issuer_signs_is_believed_or_refused(fake: FakeIssuer, name: str, value: object) -> None:
+    fake.change = lambda claims: {**claims, name: value}
+    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
+        try:
+            claims = await sign_in(issuer, fake)
+        except SignOnRefused:
+            return
+    assert (claims.issuer, type(claims.subject)) == (URL, str)
