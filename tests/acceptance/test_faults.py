@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.installation import CORRECT, TOKEN, Installation, kill
+from tests.acceptance.installation import CORRECT, TOKEN, UNHURRIED, Installation, kill
 from tests.postgresql import PostgreSQL
 from tests.programs import program
 from tests.receiver import Receiver
@@ -96,7 +96,7 @@ def test_worker_killed_during_a_grade_is_replaced_by_the_others(install: Install
     victim = installation.start_worker()
     graded = installation.post(CORRECT, wait="90")
     assert graded.json()["report"]["points"] == 100
-    running = installation.post(CORRECT, "petrov").json()["id"]
+    running = installation.post(UNHURRIED, "petrov").json()["id"]
     waiting = installation.post(CORRECT, "petrov").json()["id"]
     installation.wait_for_running(running)
     kill(victim)
@@ -112,7 +112,7 @@ def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install: 
     installation.start_web()
     assert installation.post(CORRECT, wait="90").status_code == 200
     for _ in range(2):
-        id = installation.post(CORRECT).json()["id"]
+        id = installation.post(UNHURRIED).json()["id"]
         installation.wait_for_running(id)
         time.sleep(chance.uniform(0, 0.5))  # Sleeps: the kill comes at a moment of chance.
         assert installation.kill_zygotes()
@@ -126,7 +126,7 @@ def test_postgresql_killed_with_jobs_in_flight_is_waited_for(install: Install, p
     web, worker = installation.start_web(), installation.start_worker()
     assert installation.post(CORRECT, wait="90").status_code == 200
     for _ in range(4):
-        installation.post(CORRECT)
+        installation.post(UNHURRIED)
     installation.wait_for_running(installation.accepted[1])
     postgresql.kill()
     refused = installation.post()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import CORRECT, Installation, kill
+from tests.acceptance.installation import CORRECT, UNHURRIED, Installation, kill
 from tests.postgresql import PostgreSQL, running_postgresql
 from tests.programs import program
 from tests.receiver import Receiver
@@ -87,7 +87,7 @@ def test_worker_that_is_cut_off_is_replaced_and_works_again_when_it_is_back(
             )
             for host in hosts
         )
-        for id in [installation.post(CORRECT).json()["id"] for _ in range(2)]:
+        for id in [installation.post(UNHURRIED).json()["id"] for _ in range(2)]:
             installation.wait_for_running(id)
         hosts[0].cut()
         for _ in range(2):
