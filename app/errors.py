@@ -48,6 +48,7 @@
       ReportNotFound            the submission has no report with this number, or the report no such picture
       NotCancellable            the submission is being graded, or is done
       NotHeld                   the submission was never held
+      MemberNotStudent          the member is a teacher or an assistant
       TokenMadeBefore           with this idempotency key; its secret was shown then
       TokenNotFound             there is none that the asking token may manage
       RegradeNotFound
@@ -242,6 +243,9 @@ class ReportNotReady(AppError): ...
 
 
 class ReportNotFound(AppError): ...
+
+
+class MemberNotStudent(AppError): ...
 
 
 class TokenMadeBefore(AppError):

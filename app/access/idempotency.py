@@ -1,6 +1,6 @@
-"""Requests that can be sent twice: the same key of the same token finds the first row instead of making another.
+"""Requests that can be sent twice: the same key of the same actor finds the first row instead of making another.
 
-The key is a column of the row that the request made, so both are stored or neither. A unique index keeps a token from
+The key is a column of the row that the request made, so both are stored or neither. A unique index keeps an actor from
 using one key for two rows of a table.
 """
 
@@ -18,7 +18,7 @@ from app.storage.database import Database
 from app.storage.models import Regrade, Submission, Token, Webhook
 
 Made = TypeVar("Made", Regrade, Submission, Token, Webhook)
-# The column that names the requesting token, by table.
+# The column that names the requesting actor, by table.
 SENT_BY = {
     Regrade: Regrade.requested_by,
     Submission: Submission.submitted_by,
@@ -28,30 +28,31 @@ SENT_BY = {
 
 
 async def made_before(
-    session: AsyncSession, made: type[Made], token_id: str, key: str | None, **came: object
+    session: AsyncSession, made: type[Made], actor_id: str, key: str | None, **came: object
 ) -> Made | None:
-    """Find the record of this token's key.
+    """Find the record of this key.
 
     Args:
+        actor_id: whose key it is (`Principal.id`).
         came: what the request asks for, by the columns that hold it.
     Raises:
         IdempotencyKeyReused: the earlier request asked for something else.
     """
     if key is None:
         return None
-    earlier = (await made_with(session, made, [(token_id, key)])).get((token_id, key))
+    earlier = (await made_with(session, made, [(actor_id, key)])).get((actor_id, key))
     return earlier and the_same(earlier, **came)
 
 
 async def made_with(
     session: AsyncSession, made: type[Made], requests: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Made]:
-    """Find the records of these requests, each named by the id of its token and the key."""
+    """Find the records of these requests, each named by the id of its actor and the key."""
     sent_by = SENT_BY[made]
     found = await session.execute(
         select(sent_by, made.idempotency_key, made).where(tuple_(sent_by, made.idempotency_key).in_(requests))
     )
-    return {(token_id or "", key or ""): earlier for token_id, key, earlier in found}
+    return {(actor_id or "", key or ""): earlier for actor_id, key, earlier in found}
 
 
 def the_same(earlier: Made, **came: object) -> Made:

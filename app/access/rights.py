@@ -1,7 +1,7 @@
 """Rights: one table of who may do what, which the API, the pages and the commands ask.
 
-Each right holds in a scope: an admin's in every course, a teacher's in one, a submitter's on its own submissions, a
-student's on the student's own. Queries apply the scope (`Principal.course`, `repository.visible_to`,
+Each right holds in a scope: an admin's in every course, a teacher's and an assistant's in one, a submitter's on its own
+submissions, a student's on the student's own. Queries apply the scope (`Principal.course`, `repository.visible_to`,
 `tokens.managed_by`); whatever lies outside is not there.
 """
 
@@ -34,6 +34,19 @@ class Action(StrEnum):
     MAKE_TOKENS_OF_STAFF = "make_tokens_of_staff"
     MANAGE_TOKENS = "manage_tokens"
     DELETE_STUDENTS = "delete_students"
+    MAKE_COURSES = "make_courses"
+    MANAGE_COURSE = "manage_course"
+    DELETE_COURSE = "delete_course"
+    SEE_MEMBERS = "see_members"
+    MANAGE_MEMBERS = "manage_members"
+    MANAGE_TEACHERS = "manage_teachers"
+    MERGE_PEOPLE = "merge_people"
+    SEE_GRADES = "see_grades"
+    EXTEND = "extend"
+    ADJUST = "adjust"
+    COMMENT = "comment"
+    ASK_FOR_REVIEW = "ask_for_review"
+    ANSWER_REVIEWS = "answer_reviews"
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,8 @@ class Right:
     """The holders of a right.
 
     Attributes:
-        roles: of the token.
-        students: whether a student's own token has it, too.
+        roles: of the token or of the member.
+        students: whether a student has it, with a token or a session of the student's own.
         in_archived: whether it is left when the course is archived.
     """
 
@@ -52,6 +65,8 @@ class Right:
 
 
 EVERYBODY = frozenset(Role)
+SCRIPTS = frozenset({Role.ADMIN, Role.TEACHER, Role.SUBMITTER})
+STAFF = frozenset({Role.ADMIN, Role.TEACHER, Role.ASSISTANT})
 TEACHERS = frozenset({Role.ADMIN, Role.TEACHER})
 ADMINS = frozenset({Role.ADMIN})
 
@@ -59,9 +74,9 @@ RIGHTS: Mapping[Action, Right] = {
     Action.READ: Right(EVERYBODY, students=True, in_archived=True),
     Action.SUBMIT: Right(EVERYBODY, students=True, in_archived=False),
     Action.CANCEL: Right(EVERYBODY, students=True, in_archived=False),
-    Action.MAKE_WEBHOOKS: Right(EVERYBODY, students=False, in_archived=False),
-    Action.MANAGE_WEBHOOKS: Right(EVERYBODY, students=False, in_archived=True),
-    Action.SEE_STATISTICS: Right(TEACHERS, students=False, in_archived=True),
+    Action.MAKE_WEBHOOKS: Right(SCRIPTS, students=False, in_archived=False),
+    Action.MANAGE_WEBHOOKS: Right(SCRIPTS, students=False, in_archived=True),
+    Action.SEE_STATISTICS: Right(STAFF, students=False, in_archived=True),
     Action.SEE_METRICS: Right(TEACHERS, students=False, in_archived=True),
     Action.REGRADE: Right(TEACHERS, students=False, in_archived=False),
     Action.DECIDE: Right(TEACHERS, students=False, in_archived=False),
@@ -69,6 +84,20 @@ RIGHTS: Mapping[Action, Right] = {
     Action.MAKE_TOKENS_OF_STAFF: Right(ADMINS, students=False, in_archived=False),
     Action.MANAGE_TOKENS: Right(TEACHERS, students=False, in_archived=True),
     Action.DELETE_STUDENTS: Right(ADMINS, students=False, in_archived=True),
+    Action.MAKE_COURSES: Right(ADMINS, students=False, in_archived=True),
+    # To archive, to open again, to copy.
+    Action.MANAGE_COURSE: Right(TEACHERS, students=False, in_archived=True),
+    Action.DELETE_COURSE: Right(ADMINS, students=False, in_archived=True),
+    Action.SEE_MEMBERS: Right(STAFF, students=False, in_archived=True),
+    Action.MANAGE_MEMBERS: Right(TEACHERS, students=False, in_archived=False),
+    Action.MANAGE_TEACHERS: Right(ADMINS, students=False, in_archived=False),
+    Action.MERGE_PEOPLE: Right(ADMINS, students=False, in_archived=True),
+    Action.SEE_GRADES: Right(STAFF, students=False, in_archived=True),
+    Action.EXTEND: Right(TEACHERS, students=False, in_archived=False),
+    Action.ADJUST: Right(TEACHERS, students=False, in_archived=False),
+    Action.COMMENT: Right(STAFF, students=False, in_archived=False),
+    Action.ASK_FOR_REVIEW: Right(SCRIPTS, students=True, in_archived=False),
+    Action.ANSWER_REVIEWS: Right(STAFF, students=False, in_archived=False),
 }
 
 #: They add something to the holder's course. The other actions concern what is there, in whichever course that is.

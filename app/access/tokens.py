@@ -1,7 +1,8 @@
 """Tokens, and the sessions that browsers open with them: made, found, ended.
 
-Only hashes are kept. A token that is bound to a student is the student's own: its holder hands in as this student and
-sees everything that was handed in for this student, by any token.
+Only hashes are kept. A token that is bound to a member is the member's own, and has the rights that the member's role
+gives now. A student's holder hands in as this student and sees everything that was handed in for this student, by any
+token.
 """
 
 from __future__ import annotations
@@ -12,44 +13,91 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import ADDING, RIGHTS, Action
 from app.courses import members
-from app.errors import CourseArchived, CourseNotFound, MemberRemoved, NotPermitted
-from app.storage.models import DEFAULT_COURSE, Course, Membership, Role, Session, Token, utc_now
+from app.errors import CourseArchived, CourseNotFound, MemberNotStudent, MemberRemoved, NotPermitted
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Course,
+    MemberRole,
+    Membership,
+    Person,
+    Role,
+    Session,
+    Token,
+    utc_now,
+)
 
 OWNER = "owner"
+#: What a member may do by the part in the course.
+ROLES = {
+    MemberRole.TEACHER: Role.TEACHER,
+    MemberRole.ASSISTANT: Role.ASSISTANT,
+    MemberRole.STUDENT: Role.SUBMITTER,
+}
 
 
 @dataclass(frozen=True)
 class Principal:
-    """The holder of a valid token, or of a session that was opened with one.
+    """The holder of a valid token or of a session, as one request acts.
 
     Attributes:
+        id: the actor in the records: the id of the token, or of the membership in a session of single sign-on.
+        role: a member's own token has the rights of the member's role.
+        external_id: the member's, if the token or the session is a member's own.
+        name: for logs that people read.
         course_id: what the holder makes is made in this course.
         names_course: the request of an admin names the course, so the admin sees no other.
         in_archived: that course is archived.
     """
 
-    token_id: str
+    id: str
     role: Role
-    student: str | None = None
+    external_id: str | None = None
     course_id: str = DEFAULT_COURSE
     membership_id: str | None = None
+    name: str = ""
     names_course: bool = False
     in_archived: bool = False
 
     @classmethod
-    def of(cls, token: Token, course: Course | None = None) -> Principal:
-        """Make it.
+    def of(cls, token: Token, course: Course | None = None, member: Membership | None = None) -> Principal:
+        """Return the holder of a token.
 
         Args:
             course: the token's; None: it is not archived.
+            member: whose own token it is.
         """
         archived = course is not None and course.archived_at is not None
-        return cls(token.id, token.role, token.student, token.course_id, token.membership_id, in_archived=archived)
+        if member is None:
+            return cls(token.id, token.role, course_id=token.course_id, name=token.name, in_archived=archived)
+        return replace(cls.of_member(member, archived=archived), id=token.id, name=token.name)
+
+    @classmethod
+    def of_member(cls, member: Membership, name: str | None = None, *, archived: bool = False) -> Principal:
+        """Return a member in a session of their own.
+
+        Args:
+            name: the person's.
+            archived: whether the course is.
+        """
+        return cls(
+            member.id,
+            ROLES[member.role],
+            member.external_id,
+            member.course_id,
+            member.id,
+            name or member.external_id or member.id,
+            in_archived=archived,
+        )
+
+    @property
+    def student(self) -> str | None:
+        """The student's id in the grade book, if the holder is a student."""
+        return self.external_id if self.role == Role.SUBMITTER else None
 
     @property
     def course(self) -> str | None:
@@ -59,7 +107,7 @@ class Principal:
     @property
     def sees_everything(self) -> bool:
         """Whether the holder sees everybody's submissions in `course`."""
-        return self.role in (Role.ADMIN, Role.TEACHER)
+        return self.role in (Role.ADMIN, Role.TEACHER, Role.ASSISTANT)
 
     def in_course(self, course: Course) -> Principal:
         """Return the holder as this request acts, which names its course.
@@ -81,7 +129,8 @@ class Principal:
             CourseArchived: it is not left in this course.
         """
         right = RIGHTS[action]
-        if self.role not in right.roles or (self.student is not None and not right.students):
+        is_student = self.role == Role.SUBMITTER and self.membership_id is not None
+        if not (right.students if is_student else self.role in right.roles):
             raise NotPermitted
         if self.in_archived and not right.in_archived and (self.course is not None or action in ADDING):
             raise CourseArchived
@@ -112,12 +161,17 @@ async def find_token(session: AsyncSession, sha256: str) -> Token | None:
 
 async def find_holders(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Principal]:
     """Find the holders of the valid tokens with these hashes, by hash."""
-    found = await session.execute(
-        select(Token, Course)
+    found = await session.execute(_holders().where(Token.sha256.in_(sha256s), is_valid(utc_now())))
+    return {token.sha256: Principal.of(token, course, member) for token, course, member in found}
+
+
+def _holders() -> Select[Token, Course, Membership]:
+    """Select tokens with their course and, if they are a member's own, the member."""
+    return (
+        select(Token, Course, Membership)
         .join(Course, Course.id == Token.course_id)
-        .where(Token.sha256.in_(sha256s), is_valid(utc_now()))
+        .outerjoin(Membership, Membership.id == Token.membership_id)
     )
-    return {token.sha256: Principal.of(token, course) for token, course in found}
 
 
 async def add_token(
@@ -139,10 +193,13 @@ async def add_token(
             course does not know the id.
     Raises:
         MemberRemoved: this student was removed from the course.
+        MemberNotStudent: the id is that of a teacher or an assistant, whose rights no such token gives.
     """
     member = student and (await members.enrol(session, [(course_id, student)]))[course_id, student]
     if member and member.removed_at is not None:
         raise MemberRemoved
+    if member and member.role != MemberRole.STUDENT:
+        raise MemberNotStudent
     token = Token(
         name=name,
         role=role,
@@ -187,12 +244,16 @@ async def revoke_token(session: AsyncSession, token_id: str, viewer: Principal) 
 
 
 def managed_by(viewer: Principal) -> ColumnElement[bool]:
-    """Select the tokens that `viewer` may manage: all for an admin, submitters' of the course for a teacher.
+    """Select the tokens that `viewer` may manage: all for an admin; for a teacher those of the course that scripts,
+    students and assistants hold.
 
     So a teacher cannot make a token that may do more than the teacher's own.
     """
     in_scope = true() if viewer.course is None else Token.course_id == viewer.course
-    return in_scope if viewer.role == Role.ADMIN else and_(in_scope, Token.role == Role.SUBMITTER)
+    if viewer.role == Role.ADMIN:
+        return in_scope
+    of_teacher = _own_member(Membership.role == MemberRole.TEACHER)
+    return and_(in_scope, Token.role.in_([Role.SUBMITTER, Role.ASSISTANT]), ~of_teacher)
 
 
 async def find_owner_token(session: AsyncSession) -> Token | None:
@@ -229,25 +290,56 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
     return token
 
 
-async def add_session(session: AsyncSession, *, sha256: str, token: Token, lifetime: timedelta) -> None:
-    """Store a signed-in browser, no longer than its token lasts, and delete the sessions that are over."""
+async def add_session(session: AsyncSession, *, sha256: str, of: Token | Person, lifetime: timedelta) -> None:
+    """Store a signed-in browser of a token or a person, and delete the sessions that are over.
+
+    It lasts no longer than its token.
+    """
     now = utc_now()
     await session.execute(delete(Session).where(Session.expires_at <= now))
-    expires_at = min(now + lifetime, token.expires_at or now + lifetime)
-    session.add(Session(sha256=sha256, token_id=token.id, expires_at=expires_at))
+    if isinstance(of, Person):
+        session.add(Session(sha256=sha256, person_id=of.id, expires_at=now + lifetime))
+        return
+    expires_at = min(now + lifetime, of.expires_at or now + lifetime)
+    session.add(Session(sha256=sha256, token_id=of.id, expires_at=expires_at))
 
 
-async def find_session_holder(session: AsyncSession, sha256: str) -> Principal | None:
-    """Find the holder of the token that opened the session with this hash, if both are valid now."""
+async def find_session_holder(session: AsyncSession, sha256: str, course_id: str | None = None) -> Principal | None:
+    """Find who acts in the session with this hash, if it is valid now, and its token too.
+
+    Args:
+        course_id: the course in which a person with several memberships acts; None: the one that was joined last.
+    """
     now = utc_now()
     found = await session.execute(
-        select(Token, Course)
+        _holders()
         .join(Session, Session.token_id == Token.id)
-        .join(Course, Course.id == Token.course_id)
         .where(Session.sha256 == sha256, Session.expires_at > now, is_valid(now))
     )
-    row = found.one_or_none()
-    return row and Principal.of(*row)
+    if row := found.one_or_none():
+        return Principal.of(*row)
+    of_person = (
+        select(Membership, Person.name, Course.archived_at)
+        .join(Session, Session.person_id == Membership.person_id)
+        .join(Person, Person.id == Membership.person_id)
+        .join(Course, Course.id == Membership.course_id)
+        .where(Session.sha256 == sha256, Session.expires_at > now, Membership.removed_at.is_(None))
+        .order_by((Membership.course_id == course_id).desc(), Membership.id.desc())
+        .limit(1)
+    )
+    if (memberships := (await session.execute(of_person)).one_or_none()) is None:
+        return None
+    member, name, archived_at = memberships
+    return Principal.of_member(member, name, archived=archived_at is not None)
+
+
+async def find_session_person(session: AsyncSession, sha256: str) -> Person | None:
+    """Find the person whose session of single sign-on this is, in no course perhaps."""
+    return await session.scalar(
+        select(Person)
+        .join(Session, Session.person_id == Person.id)
+        .where(Session.sha256 == sha256, Session.expires_at > utc_now())
+    )
 
 
 async def delete_session(session: AsyncSession, sha256: str) -> None:
@@ -256,5 +348,10 @@ async def delete_session(session: AsyncSession, sha256: str) -> None:
 
 def is_valid(now: datetime) -> ColumnElement[bool]:
     """Return the condition on `Token` that it may be used; one of a removed member may not."""
-    removed = exists().where(Membership.id == Token.membership_id, Membership.removed_at.is_not(None))
+    removed = _own_member(Membership.removed_at.is_not(None))
     return and_(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now), ~removed)
+
+
+def _own_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition on `Token` that it is a member's own, of one who meets this condition."""
+    return select(Membership.id).where(Membership.id == Token.membership_id, condition).correlate(Token).exists()

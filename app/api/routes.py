@@ -17,7 +17,7 @@ from app.services import services
 
 async def within_limit(request: Request, holder: Reader) -> None:
     """Raises: TooManyRequests: the token asks too often."""
-    services(request).request_limit.take(holder.token_id)
+    services(request).request_limit.take(holder.id)
 
 
 api = APIRouter(

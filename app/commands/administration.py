@@ -181,7 +181,7 @@ async def decide_held(settings: Settings, submission_id: str, decision: str, rea
             if submission is None:
                 raise NotPossible(reason=f"there is no submission {submission_id!a}")
             await _check(session, Action.DECIDE, submission.course_id)
-            if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=owner.token_id):
+            if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=owner.name):
                 raise NotPossible(reason="this submission was never held: it counts like any other")
 
 
@@ -211,7 +211,7 @@ async def regrade(
         async with database.write() as session:
             regrade = await regrades.begin(
                 session,
-                requested_by=owner.token_id,
+                requested_by=owner.id,
                 meant=wanted.meant,
                 selection=wanted.model_dump(mode="json", exclude_defaults=True),
             )

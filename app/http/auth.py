@@ -30,7 +30,7 @@ from app.http.parameters import ID, CourseParameter
 from app.services import operations, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
-from app.storage.models import Course, Token
+from app.storage.models import Course, Person, Token
 
 FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -61,6 +61,10 @@ async def token_holder(
     holder = await services(request).holders.do(hash_secret(credentials.credentials))
     if holder is None:
         raise NotAuthenticated
+    return await _in_course(request, holder, course)
+
+
+async def _in_course(request: Request, holder: Principal, course: str | None) -> Principal:
     if course is None:
         return holder
     async with services(request).database.read() as session:
@@ -113,11 +117,12 @@ async def monitor(
     Principal.of(token).check(Action.SEE_METRICS)
 
 
-async def session_holder(request: Request) -> Principal:
-    """Return the holder of the browser session in this request.
+async def session_holder(request: Request, course: CourseParameter = None) -> Principal:
+    """Return the holder of the browser session in this request, acting in the course that the request names.
 
     Raises:
         SessionMissing: there is no session, or it is over.
+        CourseNotFound: there is no such course, or the holder acts in others.
         OtherSite: it would change something, and another site has sent it.
     """
     if request.method not in SAFE_METHODS:
@@ -126,19 +131,19 @@ async def session_holder(request: Request) -> Principal:
     if cookie is None:
         raise SessionMissing
     async with services(request).database.read() as session:
-        holder = await tokens.find_session_holder(session, hash_secret(cookie))
+        holder = await tokens.find_session_holder(session, hash_secret(cookie), course)
     if holder is None:
         raise SessionMissing
-    return holder
+    return await _in_course(request, holder, course)
 
 
-async def open_session(request: Request, response: Response, token: Token) -> None:
+async def open_session(request: Request, response: Response, of: Token | Person) -> None:
     """Sign the browser in. Scripts cannot read the cookie, and requests that other sites begin do not carry it."""
     settings = services(request).settings
     cookie = secrets.token_urlsafe(32)
     lifetime = timedelta(seconds=settings.session_seconds)
     async with services(request).database.write() as session:
-        await tokens.add_session(session, sha256=hash_secret(cookie), token=token, lifetime=lifetime)
+        await tokens.add_session(session, sha256=hash_secret(cookie), of=of, lifetime=lifetime)
     response.set_cookie(
         SESSION_COOKIE,
         cookie,

@@ -99,7 +99,7 @@ class Inbox:
             filename=upload.filename,
             content=upload.content,
             sha256=upload.sha256,
-            submitted_by=submitter.token_id,
+            submitted_by=submitter.id,
             idempotency_key=idempotency_key,
         )
         position: int | None = None
@@ -189,7 +189,7 @@ class Inbox:
         check_attempt(assignment, attempts, utc_now())
 
     async def _repeated(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
-        earlier = await self._earlier.do((submitter.token_id, key))
+        earlier = await self._earlier.do((submitter.id, key))
         return earlier and the_same(
             earlier,
             course_id=submitter.course_id,

@@ -273,4 +273,4 @@ def visible_to(viewer: Principal) -> ColumnElement[bool]:
         return in_scope
     if viewer.membership_id is not None:
         return and_(in_scope, Submission.membership_id == viewer.membership_id)
-    return and_(in_scope, Submission.submitted_by == viewer.token_id)
+    return and_(in_scope, Submission.submitted_by == viewer.id)

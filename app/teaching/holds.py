@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.announcements import announce
-from app.storage.models import HoldDecision, Submission, Token, utc_now
+from app.storage.models import HoldDecision, Submission, utc_now
 from app.submissions import repository
 from app.webhooks import outbox
 from grader import Report
@@ -39,7 +39,7 @@ async def decide(
     """Store a teacher's decision. The first one sends the deliveries that were kept back; a later one replaces it.
 
     Args:
-        decided_by: id of the deciding token.
+        decided_by: the name of who decides.
     Returns:
         False: the attempt was never held.
     """
@@ -47,8 +47,7 @@ async def decide(
         return False
     is_first = submission.hold_decision is None
     submission.hold_decision, submission.hold_reason = decision, reason
-    token = await session.get_one(Token, decided_by)
-    submission.hold_decided_by, submission.hold_decided_at = token.name, utc_now()
+    submission.hold_decided_by, submission.hold_decided_at = decided_by, utc_now()
     await session.flush()
     report = await repository.newest_report(session, submission.id)
     if is_first and report is not None:

@@ -20,7 +20,18 @@ from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal, is_valid
 from app.storage.announcements import is_postgresql
-from app.storage.models import DEFAULT_COURSE, Delivery, Role, StoredReport, Submission, Token, Webhook, utc_now
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Delivery,
+    MemberRole,
+    Membership,
+    Role,
+    StoredReport,
+    Submission,
+    Token,
+    Webhook,
+    utc_now,
+)
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
 GRADED, PING = "submission.graded", "ping"
@@ -91,10 +102,15 @@ async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
         select(Webhook.id)
         .join(Token, Token.id == Webhook.created_by)
         .join(Submission, Submission.course_id == Webhook.course_id)
+        .outerjoin(Membership, Membership.id == Token.membership_id)
         .where(
             Submission.id == report.submission_id,
             is_valid(now),
-            or_(Token.role != Role.SUBMITTER, Token.id == Submission.submitted_by),
+            or_(
+                and_(Token.role != Role.SUBMITTER, Token.membership_id.is_(None)),
+                Membership.role != MemberRole.STUDENT,
+                Token.id == Submission.submitted_by,
+            ),
         )
     )
     session.add_all(
@@ -184,4 +200,4 @@ async def _now(session: AsyncSession) -> datetime:
 
 def _visible_to(viewer: Principal) -> ColumnElement[bool]:
     in_scope = true() if viewer.course is None else Webhook.course_id == viewer.course
-    return in_scope if viewer.role == Role.ADMIN else and_(in_scope, Webhook.created_by == viewer.token_id)
+    return in_scope if viewer.role == Role.ADMIN else and_(in_scope, Webhook.created_by == viewer.id)

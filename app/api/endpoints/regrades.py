@@ -69,10 +69,10 @@ async def create_regrade(
     asked = {"selection": selection} | ({"course_id": holder.course} if holder.names_course else {})
     regrade, _ = await make_once(
         parts.database,
-        lambda session: made_before(session, Regrade, holder.token_id, idempotency_key, **asked),
+        lambda session: made_before(session, Regrade, holder.id, idempotency_key, **asked),
         lambda session: regrades.begin(
             session,
-            requested_by=holder.token_id,
+            requested_by=holder.id,
             meant=wanted.meant,
             selection=selection,
             course=holder.course,

@@ -190,7 +190,7 @@ async def decide_submission(
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
         await check_course(session, Action.DECIDE, submission.course_id)
-        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.token_id):
+        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.name):
             raise NotHeld
     return await _body(request, submission_id, viewer)
 

@@ -68,11 +68,11 @@ async def create_token(
     parts = services(request)
     token, is_new = await make_once(
         parts.database,
-        lambda session: made_before(session, Token, maker.token_id, idempotency_key, **meant),
+        lambda session: made_before(session, Token, maker.id, idempotency_key, **meant),
         lambda session: tokens.add_token(
             session,
             sha256=tokens.hash_secret(secret),
-            created_by=maker.token_id,
+            created_by=maker.id,
             idempotency_key=idempotency_key,
             **meant,
         ),

@@ -83,18 +83,18 @@ async def create_webhook(
     check_url(wanted.url, private=parts.settings.webhook_private_targets)
 
     async def make(session: AsyncSession) -> Webhook:
-        if await outbox.count_webhooks(session, holder.token_id) >= MOST_WEBHOOKS:
+        if await outbox.count_webhooks(session, holder.id) >= MOST_WEBHOOKS:
             raise TooManyWebhooks(limit=MOST_WEBHOOKS)
         return await outbox.add_webhook(
             session,
             **meant,
-            created_by=holder.token_id,
+            created_by=holder.id,
             idempotency_key=idempotency_key,
         )
 
     webhook, _ = await make_once(
         parts.database,
-        lambda session: made_before(session, Webhook, holder.token_id, idempotency_key, **meant),
+        lambda session: made_before(session, Webhook, holder.id, idempotency_key, **meant),
         make,
     )
     return NewWebhookBody(**_body(webhook).model_dump(), secret=webhook.secret)

@@ -54,7 +54,7 @@ async def add_in(session: AsyncSession, by: Principal, student: str) -> Submissi
         filename="LSTM.py",
         content=CONTENT,
         sha256=hashlib.sha256(CONTENT).hexdigest(),
-        submitted_by=by.token_id,
+        submitted_by=by.id,
     )
     await repository.take_turns(session, [submission])
     await repository.add_submissions(session, [submission])

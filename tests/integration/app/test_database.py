@@ -487,7 +487,7 @@ async def graded(database: Database, owner: Principal, student: str = "ivanov") 
 
 async def regrade(database: Database, owner: Principal, *ids: str) -> str:
     async with database.write() as session:
-        begun = await regrades.begin(session, requested_by=owner.token_id, selection={"ids": list(ids)}, meant=ids)
+        begun = await regrades.begin(session, requested_by=owner.id, selection={"ids": list(ids)}, meant=ids)
         return begun.id
 
 
@@ -564,7 +564,7 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
         await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     async with database.write() as session:
         # The same row: what was left with it, such as webhooks, stays the owner's.
-        assert (await tokens.set_owner_token(session, sha256, chosen=chosen)).id == owner.token_id
+        assert (await tokens.set_owner_token(session, sha256, chosen=chosen)).id == owner.id
     async with database.read() as session:
         assert (await tokens.find_token(session, "0" * 64) is not None) is (sha256 == "0" * 64)
         assert (await tokens.find_session_holder(session, "a" * 64) is not None) is signed_in

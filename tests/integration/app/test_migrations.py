@@ -33,6 +33,7 @@ pytestmark = pytest.mark.anyio
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(revisions.MIGRATIONS)).walk_revisions()][::-1]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+OF_A_MEMBER = {"membership_id": "m1", "course_assignment_id": "ca1", "made_by": "owner", "created_at": NOW}
 #: What the version with this newest revision wrote: table -> row. A new table gets its row here.
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "0001": {
@@ -121,6 +122,30 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
             "before": {},
             "after": {"group": "БПМИ"},
         },
+    },
+    "0012": {
+        "identities": {"id": "i1", "person_id": "p1", "issuer": "https://sso", "subject": "7", "created_at": NOW},
+        "join_links": {
+            "id": "j1",
+            "course_id": "c1",
+            "sha256": "e" * 64,
+            "uses": 0,
+            "made_by": "owner",
+            "created_at": NOW,
+        },
+        "merges": {
+            "id": "g1",
+            "course_id": "c1",
+            "kept_member_id": "m1",
+            "merged_member_id": "m1",
+            "moved": {},
+            "made_by": "owner",
+            "created_at": NOW,
+        },
+        "extensions": OF_A_MEMBER | {"id": "e1", "due": NOW, "more_attempts": 2, "reason": "больна"},
+        "adjustments": OF_A_MEMBER | {"id": "a1", "delta": 5.0, "reason": "за красоту"},
+        "comments": OF_A_MEMBER | {"id": "k1", "text": "Хорошо."},
+        "review_requests": {"id": "q1", "submission_id": "s1", "text": "Почему?", "created_at": NOW},
     },
 }
 

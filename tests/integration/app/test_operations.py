@@ -72,7 +72,7 @@ async def test_a_student_is_deleted_with_reports_and_regrades(database: Database
     async with database.write() as session:
         every = await list_submissions(session, owner, Selection(), limit=100)
         meant = [row[0].id for row in every]
-        await regrades.begin(session, requested_by=owner.token_id, meant=meant, selection={})
+        await regrades.begin(session, requested_by=owner.id, meant=meant, selection={})
     running = await claim(database)
     assert running is not None
     deleted = await deletion.delete_student(database, "ivanov")
@@ -166,7 +166,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
             filename="LSTM.py",
             content=b"\x00\xff",
             sha256="0",
-            submitted_by=owner.token_id,
+            submitted_by=owner.id,
         )
         await repository.take_turns(session, [waiting])
         await repository.add_submissions(session, [waiting])

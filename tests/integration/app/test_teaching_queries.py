@@ -40,7 +40,7 @@ async def test_statistics_and_regrades_say_the_same_on_both_databases(database: 
 
     async with database.write() as session:
         failed = Selection(status="failed")
-        regrade = await regrades.begin(session, requested_by=owner.token_id, meant=failed, selection={})
+        regrade = await regrades.begin(session, requested_by=owner.id, meant=failed, selection={})
     async with database.write() as session:
         taken = await claims.claim_next(session)
         assert taken is not None

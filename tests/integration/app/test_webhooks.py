@@ -29,7 +29,7 @@ async def grade(database: Database, owner: Principal) -> None:
 
 async def leave(database: Database, owner: Principal, receiver: Receiver) -> str:
     async with database.write() as session:
-        return (await outbox.add_webhook(session, url=receiver.url, created_by=owner.token_id)).id
+        return (await outbox.add_webhook(session, url=receiver.url, created_by=owner.id)).id
 
 
 async def test_every_result_arrives_once(

@@ -83,7 +83,10 @@ LONG = "a" * 300
         ("db prune --older-than-days -1", "--older-than-days"),
         ("tokens create x --days nan", "--days"),
         ("tokens create x --days -1", "--days"),
-        ("tokens create x --role god", "role: Input should be 'admin', 'teacher' or 'submitter' (got 'god')"),
+        (
+            "tokens create x --role god",
+            "'assistant' or 'submitter' (got 'god')",
+        ),
         ("tokens create owner --role admin", "name: this name is the owner's"),
         ("tokens create x --role teacher --student y", "lstm-grader: a student's own token has the role submitter"),
         (f"tokens create {LONG}", "at most 200 characters"),

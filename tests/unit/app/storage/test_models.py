@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.storage import models
-from app.storage.models import ID_ALPHABET, UTCDateTime, new_id
+from app.storage.models import ID_ALPHABET, UTCDateTime, base, new_id
 
 
 def test_ids_sort_by_the_time_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    monkeypatch.setattr(models, "_newest_id_milliseconds", 0)
+    monkeypatch.setattr(base, "_newest_id_milliseconds", 0)
     # The last ones by a clock that was set back.
     for millisecond in (0, 1, 5, 10**12, 2 * 10**12, 1, 1):
         monkeypatch.setattr("time.time_ns", lambda at=millisecond: at * 1_000_000)

@@ -1,0 +1,125 @@
+"""Common to all tables: identifiers, moments, enumerations, and the names of constraints."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, text
+from sqlalchemy import Enum as EnumColumn
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+# Crockford's base 32: no letter that can be taken for a digit.
+ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+ID_LENGTH = 26
+#: The course of everything that names none, and of what was there before courses were. The first migration to courses
+#: makes it.
+DEFAULT_COURSE = "0" * ID_LENGTH
+
+
+_newest_id_milliseconds = 0
+
+
+def new_id() -> str:
+    """Make an identifier that sorts by its millisecond and cannot be guessed (80 random bits).
+
+    The identifiers of one process always grow, even when its clock is set back.
+
+    Source: the ULID layout, github.com/ulid/spec.
+    """
+    global _newest_id_milliseconds
+    _newest_id_milliseconds = max(time.time_ns() // 1_000_000, _newest_id_milliseconds + 1)
+    number = (_newest_id_milliseconds << 80) | secrets.randbits(80)
+    return "".join(ID_ALPHABET[number >> shift & 31] for shift in range(5 * (ID_LENGTH - 1), -1, -5))
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class JobStatus(StrEnum):
+    """The state of a submission in the queue. The values are the strings in the JSON."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class HoldDecision(StrEnum):
+    """A teacher's decision on an attempt that was held."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Role(StrEnum):
+    """The rights of a token.
+
+    An admin acts in all courses and a teacher in one. An assistant sees one, and changes no grade. A submitter acts on
+    its own submissions.
+    """
+
+    ADMIN = "admin"
+    TEACHER = "teacher"
+    ASSISTANT = "assistant"
+    SUBMITTER = "submitter"
+
+
+class MemberRole(StrEnum):
+    """A person's part in a course."""
+
+    TEACHER = "teacher"
+    ASSISTANT = "assistant"
+    STUDENT = "student"
+
+
+IS_RUNNING = text("job_status = 'running'")
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment. SQLite keeps no time zone, so there it is stored as UTC without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _enum(values: type[StrEnum]) -> EnumColumn:
+    # Stored as text without a CHECK: a new value then needs no migration.
+    return EnumColumn(values, native_enum=False, length=16, values_callable=lambda enum: [item.value for item in enum])
+
+
+class Base(DeclarativeBase):
+    # Named constraints can be dropped by a later migration on every database.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UTCDateTime,
+        dict[str, Any]: JSON,
+        JobStatus: _enum(JobStatus),
+        HoldDecision: _enum(HoldDecision),
+        Role: _enum(Role),
+        MemberRole: _enum(MemberRole),
+    }

@@ -1,0 +1,152 @@
+"""Tables of attempts: the upload, its place in the queue, its reports.
+
+A submission is also its own job: `job_status` and `priority` are the queue. A report is never changed; a regrade queues
+the submission again and adds another one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.models.base import (
+    DEFAULT_COURSE,
+    ID_LENGTH,
+    IS_RUNNING,
+    Base,
+    HoldDecision,
+    JobStatus,
+    new_id,
+    utc_now,
+)
+
+
+class Submission(Base):
+    """One attempt: the uploaded bytes, and their state in the queue."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("membership_id", "course_assignment_id", "attempt"),
+        Index(None, "job_status", "created_at", "id"),
+        # The order of grading.
+        Index("ix_submissions_queue", "job_status", text("priority DESC"), "arrival", "id"),
+        # Only one submission of a member is graded at a time.
+        Index(
+            "ix_submissions_running",
+            "membership_id",
+            unique=True,
+            sqlite_where=IS_RUNNING,
+            postgresql_where=IS_RUNNING,
+        ),
+        Index(None, "arrival"),
+        Index(None, "course_id", "id"),
+        Index(None, "course_assignment_id"),
+        Index(None, "student"),
+        Index(None, "submitted_by", "created_at"),
+        Index(None, "submitted_by", "idempotency_key", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
+    course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"))
+    # Copies out of those two rows, so that lists, messages and the queue need no join.
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), default=DEFAULT_COURSE)
+    student: Mapped[str] = mapped_column(String(200))
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    attempt: Mapped[int]
+    filename: Mapped[str] = mapped_column(String(255))
+    sha256: Mapped[str] = mapped_column(String(64))
+    # Read only on request: it may be 20 MB.
+    content: Mapped[bytes] = mapped_column(deferred=True)
+    # The actor (`Principal.id`): a token, or a member in a session of single sign-on.
+    submitted_by: Mapped[str] = mapped_column(String(ID_LENGTH))
+    # The sender's own name for this request; sent again by the same actor, it gives the same submission.
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    # Grows with each submission, independent of clocks; within a priority the lowest is graded first. Two simultaneous
+    # submissions may share it.
+    arrival: Mapped[int] = mapped_column(default=0)
+    job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    # Higher is graded first. It is 0 for a student's first upload, and one less for each that already waits, so that
+    # students take turns; far less for a regrade.
+    priority: Mapped[int] = mapped_column(default=0)
+    # How often grading was begun. `claim` names the running try, which alone may store its result.
+    tries: Mapped[int] = mapped_column(default=0)
+    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    # Grows while the holder of the claim lives: see `app.queue.heartbeat`.
+    beat: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    # Since when it is held for a teacher, and the decision: see `app.teaching.holds`.
+    held_at: Mapped[datetime | None]
+    hold_decision: Mapped[HoldDecision | None]
+    # The name of the person or of the token.
+    hold_decided_by: Mapped[str | None] = mapped_column(String(200))
+    hold_decided_at: Mapped[datetime | None]
+    hold_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class LiveWorker(Base):
+    """A worker process on PostgreSQL, with its last heartbeat."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    # By the database's clock.
+    seen_at: Mapped[datetime]
+
+
+class StoredReport(Base):
+    """The report of one grading, in the stored form of `grader.report.model.Report`."""
+
+    __tablename__ = "reports"
+
+    # Counted by the database, so that the newest report does not depend on a clock.
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # Copied out of `body`, for lists and statistics.
+    status: Mapped[str] = mapped_column(String(32))
+    points: Mapped[float | None]
+    max_points: Mapped[float]
+    body: Mapped[dict[str, Any]]
+    # The regrade that it is a preview of: it does not count until that is applied, which clears this.
+    preview_id: Mapped[str | None] = mapped_column(ForeignKey("regrades.id"), index=True)
+
+
+class ReportDiagnosis(Base):
+    """A diagnosis of a report, copied out of its `body` for statistics."""
+
+    __tablename__ = "report_diagnoses"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+
+
+class Artefact(Base):
+    """A part of a report that is too large for it: the arrays of a public case, from which pictures are drawn."""
+
+    __tablename__ = "artefacts"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes]
+
+
+class SubmissionEvent(Base):
+    """An event of a submission: `queued`, a stage of grading, `done` or `cancelled`."""
+
+    __tablename__ = "submission_events"
+    __table_args__ = (Index(None, "submission_id", "id"),)
+
+    # Counted by the database: watchers get events in this order.
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"))
+    event: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)

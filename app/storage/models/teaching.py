@@ -1,0 +1,126 @@
+"""Tables of what teachers do about grades: regrades, extensions, adjustments, comments, answers to students."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.models.base import ID_LENGTH, Base, new_id, utc_now
+
+IS_UNANSWERED = text("answered_at IS NULL")
+
+
+class Regrade(Base):
+    """A request to grade submissions again. It is over when every item has its new report."""
+
+    __tablename__ = "regrades"
+    __table_args__ = (Index(None, "requested_by", "idempotency_key", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    # The actor (`Principal.id`).
+    requested_by: Mapped[str] = mapped_column(String(ID_LENGTH))
+    # None: an admin's, of several courses.
+    course_id: Mapped[str | None] = mapped_column(ForeignKey("courses.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # The choice in the words of the request: a filter, or ids.
+    selection: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    # Its reports do not count before it is applied.
+    is_preview: Mapped[bool] = mapped_column(default=False)
+    applied_at: Mapped[datetime | None]
+    dropped_at: Mapped[datetime | None]
+
+
+class RegradeItem(Base):
+    """One submission of a regrade: the report that counted before, and the new one."""
+
+    __tablename__ = "regrade_items"
+
+    regrade_id: Mapped[str] = mapped_column(ForeignKey("regrades.id"), primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), primary_key=True, index=True)
+    old_report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
+    new_report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+
+
+class Extension(Base):
+    """More time, or more attempts, of one student at one assignment. The log of changes keeps earlier ones."""
+
+    __tablename__ = "extensions"
+    __table_args__ = (UniqueConstraint("membership_id", "course_assignment_id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
+    course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
+    # These replace the course's dates; None: as in the course.
+    due: Mapped[datetime | None]
+    closes: Mapped[datetime | None]
+    # On top of the course's limit.
+    more_attempts: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str] = mapped_column(Text)
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Adjustment(Base):
+    """A teacher's change of a student's grade at an assignment. The newest that has not ended applies."""
+
+    __tablename__ = "adjustments"
+    __table_args__ = (Index(None, "membership_id", "course_assignment_id", "id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
+    course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
+    # One of the two is set: points to add, or the grade itself.
+    delta: Mapped[float | None]
+    value: Mapped[float | None]
+    # For the student to read.
+    reason: Mapped[str] = mapped_column(Text)
+    # The grade below it when it was made; None: there was none.
+    points_below: Mapped[float | None]
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # When it was replaced or withdrawn, and by whom.
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(String(200))
+
+
+class Comment(Base):
+    """A remark of the staff on a student's work, for the student to read."""
+
+    __tablename__ = "comments"
+    __table_args__ = (Index(None, "membership_id", "course_assignment_id", "id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
+    course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
+    # The attempt that it is about; None: all of the work.
+    submission_id: Mapped[str | None] = mapped_column(ForeignKey("submissions.id"), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class ReviewRequest(Base):
+    """A student's question whether an attempt was graded right, and the answer. One at a time for an attempt."""
+
+    __tablename__ = "review_requests"
+    __table_args__ = (
+        Index(
+            "ix_review_requests_open",
+            "submission_id",
+            unique=True,
+            sqlite_where=IS_UNANSWERED,
+            postgresql_where=IS_UNANSWERED,
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    answer: Mapped[str | None] = mapped_column(Text)
+    answered_by: Mapped[str | None] = mapped_column(String(200))
+    answered_at: Mapped[datetime | None]
