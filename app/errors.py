@@ -41,6 +41,14 @@
         RosterHeadingsUnknown   the first line does not say which column names a student
         RosterColumnUnknown     the request names a column that the file does not have
         RosterTooLong
+      RosterChanged             since the plan was made that the request names
+      JoinLinkNotFound
+      JoinLinkExpired
+      JoinLinkRevoked
+      JoinLinkFull              as many have come by it as may
+      MemberNotFound            the course has none with this id
+      EmailInvalid
+      MailNotSet                the settings name no mail server
       CourseNotFound            there is none, or the token acts in another one
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
@@ -228,6 +236,34 @@ class RosterColumnUnknown(RosterRefused):
 
 class RosterTooLong(RosterRefused):
     """params: limit (rows), limit_bytes"""
+
+
+class RosterChanged(AppError):
+    """params: plan (the digest of what would be done now)"""
+
+
+class JoinLinkNotFound(AppError): ...
+
+
+class JoinLinkExpired(AppError):
+    """params: expired_at (ISO 8601)"""
+
+
+class JoinLinkRevoked(AppError): ...
+
+
+class JoinLinkFull(AppError):
+    """params: limit"""
+
+
+class MemberNotFound(AppError): ...
+
+
+class EmailInvalid(AppError):
+    """params: came"""
+
+
+class MailNotSet(AppError): ...
 
 
 class CourseNotFound(AppError): ...

@@ -72,6 +72,11 @@ def services(request: HTTPConnection) -> Services:
     return found
 
 
+def service_url(request: HTTPConnection) -> str:
+    """Return the address of the service as its users know it, without a slash at the end."""
+    return services(request).settings.public_url or str(request.base_url).rstrip("/")
+
+
 def operations(request: HTTPConnection) -> Operations:
     found: Operations = request.app.state.operations
     return found

@@ -51,9 +51,15 @@ def add(
     external_id: str | None,
     role: MemberRole = MemberRole.STUDENT,
     name: str | None = None,
+    person: Person | None = None,
 ) -> Membership:
-    """Add a person and their membership to this transaction."""
-    member = Membership(id=new_id(), course_id=course_id, person=Person(name=name), role=role, external_id=external_id)
+    """Add a membership to this transaction.
+
+    Args:
+        person: None: a new one, of this name.
+    """
+    person = person or Person(name=name)
+    member = Membership(id=new_id(), course_id=course_id, person=person, role=role, external_id=external_id)
     session.add(member)
     return member
 

@@ -15,13 +15,13 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Path, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
-from app.access import tokens
+from app.access import links, tokens
 from app.access.rights import Action
 from app.access.tokens import Principal, hash_secret
 from app.errors import CourseNotFound, FormExpired, NotAuthenticated, OtherSite, SessionMissing
@@ -96,6 +96,24 @@ class Permitted:
         return holder
 
 
+@dataclass(frozen=True)
+class PermittedIn:
+    """A dependency that gives the holder of the token, acting in the course of the path, if it has this right there."""
+
+    action: Action
+
+    async def __call__(
+        self,
+        request: Request,
+        holder: Annotated[Principal, Depends(token_holder)],
+        course_id: Annotated[str, Path(description="the `id` of a course")],
+    ) -> Principal:
+        """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
+        holder = await _in_course(request, holder, course_id)
+        holder.check(self.action)
+        return holder
+
+
 async def monitor(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 ) -> None:
@@ -138,11 +156,17 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
 
 
 async def open_session(request: Request, response: Response, of: Token | Person) -> None:
-    """Sign the browser in. Scripts cannot read the cookie, and requests that other sites begin do not carry it."""
+    """Sign the browser in. Scripts cannot read the cookie, and requests that other sites begin do not carry it.
+
+    Raises:
+        SessionMissing: the link has ended in the meantime.
+    """
     settings = services(request).settings
     cookie = secrets.token_urlsafe(32)
     lifetime = timedelta(seconds=settings.session_seconds)
     async with services(request).database.write() as session:
+        if isinstance(of, Token) and of.is_link:
+            await links.use(session, of)
         await tokens.add_session(session, sha256=hash_secret(cookie), of=of, lifetime=lifetime)
     response.set_cookie(
         SESSION_COOKIE,

@@ -25,7 +25,7 @@ from app.errors import (
 )
 from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
-from app.services import services
+from app.services import service_url, services
 from app.storage.models import Role, Token
 
 Maker = Annotated[Principal, Depends(Permitted(Action.MAKE_TOKENS))]
@@ -79,7 +79,7 @@ async def create_token(
     )
     if not is_new:
         raise TokenMadeBefore(id=token.id)
-    link = tokens.sign_in_link(parts.settings.public_url or str(request.base_url).rstrip("/"), secret)
+    link = tokens.sign_in_link(service_url(request), secret)
     return NewTokenBody(**_body(token).model_dump(), token=secret, link=link)
 
 

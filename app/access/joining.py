@@ -1,0 +1,200 @@
+"""Join links: anybody who has one becomes a new, unconfirmed student of its course.
+
+What somebody types proves nothing, so it never leads to an entry that is there. The id that they give is kept as a
+claim for a teacher, who joins the two entries. Somebody who is signed in by single sign-on becomes a member as that
+person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import links
+from app.access.links import NewLink
+from app.access.tokens import Principal, hash_secret, is_valid, new_token
+from app.courses import changes, members
+from app.errors import (
+    CourseArchived,
+    JoinLinkExpired,
+    JoinLinkFull,
+    JoinLinkNotFound,
+    JoinLinkRevoked,
+    MemberRemoved,
+)
+from app.storage import turns
+from app.storage.models import Course, JoinLink, Membership, Person, Token, new_id, utc_now
+
+#: How the external ids of those begin who came by a link, until a teacher gives them the one of the grade book.
+NEW = "new-"
+# Characters of an id that are random enough within a course; the column is unique.
+RANDOM_CHARACTERS = 10
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """What somebody says who comes by a join link."""
+
+    name: str
+    email: str | None = None
+    claimed_id: str | None = None
+
+
+async def make(
+    session: AsyncSession, maker: Principal, *, group: str | None, limit: int | None, expires_at: datetime | None
+) -> tuple[JoinLink, str]:
+    """Make a join link of the maker's course.
+
+    Args:
+        limit: how many may come; None: no limit.
+    Returns:
+        The link, and the secret, of which only the hash is kept.
+    """
+    secret = new_token().replace("lstmg_", "lstmj_", 1)
+    link = JoinLink(
+        course_id=maker.course_id,
+        sha256=hash_secret(secret),
+        group=group,
+        limit=limit,
+        made_by=maker.name,
+        expires_at=expires_at,
+    )
+    session.add(link)
+    await session.flush()
+    return link, secret
+
+
+def address(url: str, secret: str) -> str:
+    """Return the address at which somebody joins.
+
+    Args:
+        url: of the service, without a slash at the end.
+    """
+    return f"{url}/join/{secret}"
+
+
+async def list_links(session: AsyncSession, course_id: str, *, limit: int, before: str | None = None) -> list[JoinLink]:
+    """List the newest join links of a course, ended ones too."""
+    conditions = [JoinLink.course_id == course_id, *([JoinLink.id < before] if before else [])]
+    found = await session.scalars(select(JoinLink).where(*conditions).order_by(JoinLink.id.desc()).limit(limit))
+    return list(found)
+
+
+async def revoke(session: AsyncSession, course_id: str, link_id: str) -> None:
+    """End a join link. Those who came by it stay.
+
+    Raises:
+        JoinLinkNotFound: the course has none with this id.
+    """
+    link = await session.get(JoinLink, link_id, with_for_update=True)
+    if link is None or link.course_id != course_id:
+        raise JoinLinkNotFound
+    link.revoked_at = link.revoked_at or utc_now()
+
+
+async def find(session: AsyncSession, secret: str) -> tuple[JoinLink, Course]:
+    """Find a join link that works now, and its course.
+
+    Raises:
+        JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull
+        CourseArchived: nobody joins the course any more.
+    """
+    link, course = await _find(session, secret)
+    _check(link, course)
+    return link, course
+
+
+async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> tuple[NewLink, Course]:
+    """Add a new, unconfirmed student, and make the student's link.
+
+    The same form sent again finds the student that it has made.
+
+    Args:
+        form_key: random, known to the browser alone.
+    Raises:
+        JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived: see `find`.
+    """
+    link, course = await _find(session, secret, locked=True)
+    personal = links.derived(form_key, link.id)
+    if (made := await _made_before(session, personal)) is not None:
+        return made, course
+    _check(link, course)
+    link.uses += 1
+    member = members.add(session, course.id, external_id=_new_external_id(), name=newcomer.name)
+    member.person.email = newcomer.email
+    await _describe(session, member, link, newcomer.claimed_id)
+    return await links.make_again(session, member, personal, link.id), course
+
+
+async def join_as(session: AsyncSession, secret: str, person: Person, claimed_id: str | None) -> Membership:
+    """Make a person who is signed in an unconfirmed student of the course; one who is a member of it stays so.
+
+    Raises:
+        JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived: see `find`.
+        MemberRemoved: this person was removed from the course.
+    """
+    link, course = await _find(session, secret, locked=True)
+    # By another link of the course they may be joining right now.
+    await turns.take_turns(session, [f"person:{course.id}:{person.id}"])
+    of_person = Membership.person_id == person.id, Membership.course_id == course.id
+    if (member := await session.scalar(select(Membership).where(*of_person))) is not None:
+        if member.removed_at is not None:
+            raise MemberRemoved
+        return member
+    _check(link, course)
+    link.uses += 1
+    themselves = await session.get_one(Person, person.id)
+    member = members.add(session, course.id, external_id=_new_external_id(), person=themselves)
+    await _describe(session, member, link, claimed_id)
+    return member
+
+
+async def _find(session: AsyncSession, secret: str, *, locked: bool = False) -> tuple[JoinLink, Course]:
+    """Find a link. Nobody else joins by a locked one until the transaction ends, so no place is taken twice."""
+    wanted = select(JoinLink).where(JoinLink.sha256 == hash_secret(secret))
+    link = await session.scalar(wanted.with_for_update() if locked else wanted)
+    if link is None:
+        raise JoinLinkNotFound
+    return link, await session.get_one(Course, link.course_id)
+
+
+def _check(link: JoinLink, course: Course) -> None:
+    if link.revoked_at is not None:
+        raise JoinLinkRevoked
+    if link.expires_at is not None and link.expires_at <= utc_now():
+        raise JoinLinkExpired(expired_at=link.expires_at.isoformat())
+    if course.archived_at is not None:
+        raise CourseArchived
+    if link.limit is not None and link.uses >= link.limit:
+        raise JoinLinkFull(limit=link.limit)
+
+
+def _new_external_id() -> str:
+    return f"{NEW}{new_id()[-RANDOM_CHARACTERS:]}"
+
+
+async def _describe(session: AsyncSession, member: Membership, link: JoinLink, claimed_id: str | None) -> None:
+    member.group, member.claimed_id = link.group, claimed_id
+    await session.flush()
+    values = {
+        "external_id": member.external_id,
+        "role": member.role.value,
+        "name": member.person.name,
+        "email": member.person.email,
+        "group": member.group,
+        "claimed_id": claimed_id,
+        "confirmed": False,
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    changes.log(session, member, f"join link {link.id}", {}, given)
+
+
+async def _made_before(session: AsyncSession, secret: str) -> NewLink | None:
+    token = await session.scalar(select(Token).where(Token.sha256 == hash_secret(secret), is_valid(utc_now())))
+    if token is None:
+        return None
+    member = await session.get_one(Membership, token.membership_id)
+    return NewLink(member, token, secret)

@@ -1,0 +1,192 @@
+"""Personal links: the way in for people, who have no password here.
+
+A link is a token that is bound to a member. It has the rights of the member's role, opens a browser's session, and is
+shown once. A new one leaves the older ones alone until somebody comes in with it: a link that is lost on its way to the
+student locks nobody out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, delete, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.access.rights import Action
+from app.access.tokens import ROLES, Principal, hash_secret, is_valid, managed_by, new_token
+from app.errors import MemberNotFound, MemberRemoved, SessionMissing
+from app.storage.models import Identity, MemberRole, Membership, Session, Token, utc_now
+
+
+@dataclass(frozen=True)
+class NewLink:
+    """A link that was just made. Nothing but this holds its secret."""
+
+    member: Membership
+    token: Token
+    secret: str
+
+
+async def choose(
+    session: AsyncSession, maker: Principal, ids: Collection[str] | None = None, *, never_used: bool = False
+) -> Sequence[Membership]:
+    """Find the members for whom `maker` wants links, in the maker's course, with their persons.
+
+    Args:
+        ids: of memberships; None: all students.
+        never_used: only those who never came in, by a link or by single sign-on.
+    Raises:
+        MemberNotFound: one of these ids is not of this course.
+        MemberRemoved: one was removed from it.
+        NotPermitted: one is a teacher, whose link only an admin makes.
+    """
+    conditions = [Membership.course_id == maker.course_id]
+    if ids is None:
+        conditions += [Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None)]
+    else:
+        conditions.append(Membership.id.in_(ids))
+    if never_used:
+        used = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.used_at.is_not(None))
+        signed_on = exists().where(Identity.person_id == Membership.person_id)
+        conditions += [~used, ~signed_on]
+    chosen = select(Membership).where(*conditions).options(joinedload(Membership.person)).order_by(Membership.id)
+    found = (await session.scalars(chosen)).all()
+    if ids is not None and not never_used and len(found) < len(set(ids)):
+        raise MemberNotFound
+    check(maker, found)
+    return found
+
+
+def check(maker: Principal, chosen: Collection[Membership]) -> None:
+    """Check that `maker` may make links for these members of the maker's course.
+
+    Raises:
+        MemberRemoved, NotPermitted: see `choose`.
+    """
+    if any(member.role == MemberRole.TEACHER for member in chosen):
+        maker.check(Action.MANAGE_TEACHERS)
+    if any(member.removed_at is not None for member in chosen):
+        raise MemberRemoved
+
+
+async def make(session: AsyncSession, chosen: Collection[Membership], made_by: str | None) -> list[NewLink]:
+    """Make a link for each of these members, whose persons are loaded.
+
+    Args:
+        made_by: the id of the actor.
+    """
+    made = [_new_link(member, new_token(), made_by) for member in chosen]
+    session.add_all([link.token for link in made])
+    await session.flush()
+    return made
+
+
+async def make_again(session: AsyncSession, member: Membership, secret: str, made_by: str) -> NewLink:
+    """Make a link with a secret that `derived` gives, so that the same request sent again shows the same one."""
+    link = _new_link(member, secret, made_by)
+    session.add(link.token)
+    await session.flush()
+    return link
+
+
+def derived(form_key: str, made_by: str) -> str:
+    """Return the secret of the link that this form makes. The key is random and only its browser has it."""
+    digest = hmac.digest(form_key.encode(), made_by.encode(), hashlib.sha256)
+    return f"lstmg_{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def _new_link(member: Membership, secret: str, made_by: str | None) -> NewLink:
+    student = member.external_id if member.role == MemberRole.STUDENT else None
+    token = Token(
+        name=member.person.name or member.external_id or member.id,
+        role=ROLES[member.role],
+        course_id=member.course_id,
+        membership_id=member.id,
+        student=student,
+        sha256=hash_secret(secret),
+        is_link=True,
+        created_by=made_by,
+    )
+    return NewLink(member, token, secret)
+
+
+async def use(session: AsyncSession, link: Token) -> None:
+    """Note that a browser comes in by this link; the first time, end the member's older ones and their sessions.
+
+    Raises:
+        SessionMissing: it ended in the meantime.
+    """
+    # Of two links that are used at once, one is the first.
+    locked = select(Membership.id).where(Membership.id == link.membership_id).with_for_update(key_share=True)
+    await session.execute(locked)
+    now = utc_now()
+    valid = select(Token.used_at).where(Token.id == link.id, is_valid(now))
+    found = (await session.execute(valid)).one_or_none()
+    if found is None:
+        raise SessionMissing
+    if found.used_at is None:
+        await session.execute(update(Token).where(Token.id == link.id).values(used_at=now))
+        await _end(session, and_(Token.membership_id == link.membership_id, Token.id < link.id))
+
+
+async def list_links(
+    session: AsyncSession, viewer: Principal, *, limit: int, before: str | None = None, member_id: str | None = None
+) -> Sequence[tuple[Token, Membership]]:
+    """List the newest links of the viewer's course that `viewer` may manage, ended ones too.
+
+    Args:
+        before: the id of a link; only older ones are listed.
+        member_id: list only this member's.
+    """
+    conditions = [Token.is_link, Token.course_id == viewer.course_id, managed_by(viewer)]
+    if before is not None:
+        conditions.append(Token.id < before)
+    if member_id is not None:
+        conditions.append(Token.membership_id == member_id)
+    found = await session.execute(
+        select(Token, Membership)
+        .join(Membership, Membership.id == Token.membership_id)
+        .where(*conditions)
+        .options(joinedload(Membership.person))
+        .order_by(Token.id.desc())
+        .limit(limit)
+    )
+    return [(token, member) for token, member in found]
+
+
+async def revoke(session: AsyncSession, manager: Principal, member_id: str | None = None) -> int:
+    """End the links of one member, or of everybody in the manager's course, with the sessions that they opened.
+
+    Returns:
+        The number of links that were valid until now.
+    Raises:
+        MemberNotFound: there is no such member in the course.
+        NotPermitted: the member is a teacher, and `manager` no admin.
+    """
+    conditions = [Token.course_id == manager.course_id, managed_by(manager)]
+    if member_id is not None:
+        member = await session.get(Membership, member_id)
+        if member is None or member.course_id != manager.course_id:
+            raise MemberNotFound
+        if member.role == MemberRole.TEACHER:
+            manager.check(Action.MANAGE_TEACHERS)
+        conditions.append(Token.membership_id == member_id)
+    return await _end(session, and_(*conditions))
+
+
+async def _end(session: AsyncSession, condition: ColumnElement[bool]) -> int:
+    ended = await session.execute(
+        update(Token)
+        .where(condition, Token.is_link, Token.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+        .returning(Token.id)
+        .execution_options(synchronize_session=False)
+    )
+    ids = ended.scalars().all()
+    await session.execute(delete(Session).where(Session.token_id.in_(ids)))
+    return len(ids)

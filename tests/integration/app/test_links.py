@@ -1,0 +1,265 @@
+"""Personal links and join links on both databases: what happens at the same moment, and what ends what."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from app.access import joining, links, tokens
+from app.access.joining import Newcomer
+from app.access.links import NewLink
+from app.access.tokens import Principal, hash_secret
+from app.courses import members
+from app.errors import (
+    CourseArchived,
+    JoinLinkExpired,
+    JoinLinkFull,
+    JoinLinkNotFound,
+    JoinLinkRevoked,
+    MemberNotFound,
+    MemberRemoved,
+    NotPermitted,
+    SessionMissing,
+)
+from app.storage.database import Database
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Course,
+    JoinLink,
+    MemberRole,
+    Membership,
+    Person,
+    Role,
+    Session,
+    Token,
+    new_id,
+    utc_now,
+)
+
+pytestmark = pytest.mark.anyio
+
+HOUR = timedelta(hours=1)
+TEACHER = Principal("0" * 26, Role.TEACHER, name="teacher")
+
+
+async def add(database: Database, id: str = "ivanov", **values: Any) -> Membership:
+    async with database.write() as session:
+        added = members.add(session, values.pop("course", DEFAULT_COURSE), external_id=id, name="Иван")
+        for name, value in values.items():
+            setattr(added, name, value)
+        return added
+
+
+async def new_link(database: Database, member: Membership) -> NewLink:
+    async with database.write() as session:
+        (made,) = await links.make(session, await links.choose(session, TEACHER, [member.id]), TEACHER.id)
+    return made
+
+
+async def come_in(database: Database, link: NewLink) -> None:
+    async with database.write() as session:
+        await links.use(session, link.token)
+        await tokens.add_session(session, sha256=new_id(), of=link.token, lifetime=HOUR)
+
+
+async def is_valid(database: Database, link: NewLink) -> bool:
+    async with database.read() as session:
+        return await tokens.find_token(session, hash_secret(link.secret)) is not None
+
+
+async def sessions(database: Database) -> int:
+    async with database.read() as session:
+        return await session.scalar(select(func.count()).select_from(Session)) or 0
+
+
+async def test_older_links_end_when_the_new_one_is_used_and_not_before(database: Database) -> None:
+    member = await add(database)
+    first, second = await new_link(database, member), await new_link(database, member)
+    await come_in(database, first)
+    third = await new_link(database, member)
+    assert [await is_valid(database, link) for link in (first, second, third)] == [True, True, True]
+    await come_in(database, second)
+    assert [await is_valid(database, link) for link in (first, second, third)] == [False, True, True]
+    assert await sessions(database) == 1
+    with pytest.raises(SessionMissing):
+        await come_in(database, first)
+    # Again by the same link, and by the newest.
+    await come_in(database, second)
+    await come_in(database, third)
+    assert [await is_valid(database, link) for link in (first, second, third)] == [False, False, True]
+    await add(database, "petrov")
+
+
+async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
+    member = await add(database)
+    made = [await new_link(database, member) for _ in range(6)]
+    await asyncio.gather(*(come_in(database, link) for link in made), return_exceptions=True)
+    assert [await is_valid(database, link) for link in made] == [False] * 5 + [True]
+    assert await sessions(database) == 1
+
+
+async def test_links_of_others_and_other_tokens_stay(database: Database) -> None:
+    member, other = await add(database), await add(database, "petrov")
+    async with database.write() as session:
+        own = await tokens.add_token(session, name="own", role=Role.SUBMITTER, sha256="0" * 64, student="ivanov")
+    theirs = await new_link(database, other)
+    await new_link(database, member)
+    await come_in(database, await new_link(database, member))
+    assert await is_valid(database, theirs)
+    async with database.write() as session:
+        assert (await session.get_one(Token, own.id)).revoked_at is None
+        assert await links.revoke(session, TEACHER, member.id) == 1
+    assert await is_valid(database, theirs)
+    assert await sessions(database) == 0
+    async with database.write() as session:
+        assert await links.revoke(session, TEACHER) == 1
+        assert (await session.get_one(Token, own.id)).revoked_at is None
+
+
+async def test_link_has_the_rights_that_the_role_gives_now(database: Database) -> None:
+    member = await add(database)
+    link = await new_link(database, member)
+    for role, expected in ((None, Role.SUBMITTER), (MemberRole.ASSISTANT, Role.ASSISTANT)):
+        async with database.write() as session:
+            if role is not None:
+                (await session.get_one(Membership, member.id)).role = role
+        async with database.read() as session:
+            holder = (await tokens.find_holders(session, [hash_secret(link.secret)]))[hash_secret(link.secret)]
+        assert (holder.role, holder.membership_id) == (expected, member.id)
+
+
+async def test_teacher_makes_no_link_of_a_teacher_of_another_course_or_of_one_who_was_removed(
+    database: Database, owner: Principal
+) -> None:
+    other = new_id()
+    async with database.write() as session:
+        session.add(Course(id=other, title="Other", language="en", time_zone="UTC"))
+    boss = await add(database, "boss", role=MemberRole.TEACHER)
+    removed = await add(database, "removed", removed_at=utc_now())
+    stranger = await add(database, "stranger", course=other)
+    helper = await add(database, "helper", role=MemberRole.ASSISTANT)
+    student = await add(database)
+    async with database.write() as session:
+        for ids, refusal in (
+            ([boss.id], NotPermitted),
+            ([removed.id], MemberRemoved),
+            ([stranger.id, student.id], MemberNotFound),
+        ):
+            with pytest.raises(refusal):
+                await links.choose(session, TEACHER, ids)
+        assert [each.id for each in await links.choose(session, TEACHER)] == [student.id]
+        assert [each.id for each in await links.choose(session, TEACHER, [helper.id])] == [helper.id]
+        assert [each.id for each in await links.choose(session, owner, [boss.id])] == [boss.id]
+        await links.make(session, await links.choose(session, owner, [boss.id]), owner.id)
+        assert len(await links.list_links(session, owner, limit=9)) == 1
+        assert await links.list_links(session, TEACHER, limit=9) == []
+        assert await links.revoke(session, TEACHER) == 0
+        for refusal, id in ((NotPermitted, boss.id), (MemberNotFound, stranger.id), (MemberNotFound, new_id())):
+            with pytest.raises(refusal):
+                await links.revoke(session, TEACHER, id)
+        assert await links.revoke(session, owner, boss.id) == 1
+
+
+async def test_those_who_never_came_in_are_found(database: Database) -> None:
+    used, unused, none = [await add(database, id) for id in ("used", "unused", "none")]
+    await come_in(database, await new_link(database, used))
+    await new_link(database, unused)
+    async with database.read() as session:
+        found = await links.choose(session, TEACHER, never_used=True)
+        assert [member.id for member in found] == [unused.id, none.id]
+
+
+async def make_join(database: Database, **values: Any) -> str:
+    async with database.write() as session:
+        given = {"group": None, "limit": None, "expires_at": None, **values}
+        return (await joining.make(session, TEACHER, **given))[1]
+
+
+async def join(database: Database, secret: str, key: str = "", **values: Any) -> NewLink:
+    async with database.write() as session:
+        newcomer = Newcomer(**{"name": "Анна", **values})
+        return (await joining.join(session, secret, key or new_id(), newcomer))[0]
+
+
+async def test_newcomer_is_a_new_unconfirmed_student_whatever_they_claim(database: Database) -> None:
+    known = await add(database, confirmed_at=utc_now())
+    secret = await make_join(database, group="201", limit=5)
+    made = await join(database, secret, claimed_id="ivanov", email="ivanov@hse.ru")
+    async with database.read() as session:
+        member = await session.get_one(Membership, made.member.id, options=[joinedload(Membership.person)])
+    assert member.id != known.id
+    assert member.person_id != known.person_id
+    assert (member.external_id or "").startswith("new-")
+    assert (member.claimed_id, member.group, member.confirmed_at) == ("ivanov", "201", None)
+    assert (member.person.name, member.person.email) == ("Анна", "ivanov@hse.ru")
+    assert await is_valid(database, made)
+
+
+async def test_same_form_sent_again_and_at_once_makes_one_student(database: Database) -> None:
+    secret = await make_join(database, limit=2)
+    made = await asyncio.gather(*(join(database, secret, "key") for _ in range(5)))
+    assert len({link.secret for link in made}) == 1
+    await join(database, secret, "other")
+    assert (await join(database, secret, "key")).secret == made[0].secret
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Membership)) == 2
+        assert await session.scalar(select(JoinLink.uses)) == 2
+
+
+async def test_last_place_is_taken_once(database: Database) -> None:
+    secret = await make_join(database, limit=3)
+    answers = await asyncio.gather(*(join(database, secret) for _ in range(8)), return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert [type(answer) for answer in refused] == [JoinLinkFull] * 5
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Membership)) == 3
+
+
+async def test_link_that_ended_adds_nobody(database: Database) -> None:
+    with pytest.raises(JoinLinkExpired):
+        await join(database, await make_join(database, expires_at=utc_now()))
+    with pytest.raises(JoinLinkNotFound):
+        await join(database, "lstmj_x")
+    secret = await make_join(database)
+    key = new_id()
+    made = await join(database, secret, key)
+    async with database.write() as session:
+        link, _ = await joining.find(session, secret)
+        with pytest.raises(JoinLinkNotFound):
+            await joining.revoke(session, new_id(), link.id)
+        await joining.revoke(session, DEFAULT_COURSE, link.id)
+    with pytest.raises(JoinLinkRevoked):
+        await join(database, secret)
+    # Who has joined already gets the link again that a broken connection may have swallowed.
+    assert (await join(database, secret, key)).secret == made.secret
+    secret = await make_join(database)
+    async with database.write() as session:
+        (await session.get_one(Course, DEFAULT_COURSE)).archived_at = utc_now()
+    with pytest.raises(CourseArchived):
+        await join(database, secret)
+
+
+async def test_person_who_is_signed_in_joins_once_as_themselves(database: Database) -> None:
+    secret = await make_join(database)
+    async with database.write() as session:
+        person = Person(name="Анна", email="anna@hse.ru")
+        session.add(person)
+
+    async def join_as() -> Membership:
+        async with database.write() as session:
+            return await joining.join_as(session, secret, person, "claimed")
+
+    joined = await asyncio.gather(*(join_as() for _ in range(4)))
+    assert {member.id for member in joined} == {joined[0].id}
+    assert (joined[0].person_id, joined[0].confirmed_at, joined[0].claimed_id) == (person.id, None, "claimed")
+    async with database.write() as session:
+        (await session.get_one(Membership, joined[0].id)).removed_at = utc_now()
+        assert await session.scalar(select(func.count()).select_from(Person)) == 1
+        assert await session.scalar(select(JoinLink.uses)) == 1
+    with pytest.raises(MemberRemoved):
+        await join_as()
