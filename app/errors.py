@@ -4,6 +4,7 @@
       AccessDenied
         NotAuthenticated        no token, or one that is unknown, expired or revoked
         SessionMissing          the same, for a page
+        NoCourseYet             somebody has signed in whom no course knows
         FormExpired             a page's form without its secret, or with another session's
         OtherSite               a form that acts on a session was sent by a page of another site
         NotPermitted            the token's role does not allow it
@@ -103,6 +104,9 @@ class NotAuthenticated(AccessDenied): ...
 
 
 class SessionMissing(AccessDenied): ...
+
+
+class NoCourseYet(AccessDenied): ...
 
 
 class FormExpired(AccessDenied): ...

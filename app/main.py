@@ -22,6 +22,7 @@ from app.http import problems
 from app.http.auth import check_guarded, holders
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.mail.mailer import Mailer
+from app.oidc.issuer import Issuer
 from app.operations.charts import ChartProcess, Charts
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
@@ -36,6 +37,7 @@ from app.stopping import grading_seconds
 from app.storage.database import Database
 from app.submissions.deletion import Retention
 from app.web import routes as web_routes
+from app.web import sign_on
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
 from grader.formats import html
@@ -98,8 +100,11 @@ def create_app(
             inbox = Inbox(database, assignments, jobs, backlog, uploads_per_minute=per_minute)
             server = settings.mail_server
             mailer = await stack.enter_async_context(Mailer(server)) if server else None
+            registration = settings.registration
+            issuer = await stack.enter_async_context(Issuer(registration)) if registration else None
+            found = holders(database)
             app.state.services = Services(
-                settings, assignments, database, jobs, limit, backlog, inbox, holders(database), charts, mailer
+                settings, assignments, database, jobs, limit, backlog, inbox, found, charts, mailer, issuer
             )
             await stack.enter_async_context(Retention(database, settings.retention_days))
             look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None
@@ -118,7 +123,7 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
     )
     problems.add_handlers(app)
-    for router in (operations.router, api_routes.api, openapi.router, web_routes.router):
+    for router in (operations.router, api_routes.api, openapi.router, web_routes.router, sign_on.router):
         app.include_router(router)
     app.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))
     app.mount("/static/report", StaticFiles(directory=html.STATIC_FILES))

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from app.access.limits import RateLimit
 from app.access.tokens import Principal
 from app.mail.mailer import Mailer
+from app.oidc.issuer import Issuer
 from app.operations.charts import Charts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
@@ -50,6 +51,7 @@ class Services:
         holders: finds the holder of a token by its hash.
         request_limit: for each token, on the API.
         mailer: None: the settings name no mail server.
+        issuer: None: the settings name none.
         looking: lets a few watchers at a time ask the database. Hundreds want to when a grade ends, and uploads still
             need a free connection.
     """
@@ -64,6 +66,7 @@ class Services:
     holders: Batcher[str, Principal | None]
     charts: Charts
     mailer: Mailer | None
+    issuer: Issuer | None
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 
 

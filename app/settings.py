@@ -99,7 +99,9 @@ class Settings(GradingSettings):
         None, description="opens /metrics and nothing else; a teacher's or an admin's token opens it as well"
     )
     oidc_issuer: str | None = Field(
-        None, description="address of the OpenID Connect issuer whose people may sign in, as it writes it in its tokens"
+        None,
+        max_length=500,
+        description="address of the OpenID Connect issuer whose people may sign in, as it writes it in its tokens",
     )
     oidc_client_id: str | None = Field(None, description="id of this service at the issuer")
     oidc_client_secret: SecretStr | None = Field(None, description="secret of this service at the issuer")

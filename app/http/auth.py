@@ -7,6 +7,7 @@ site can neither read nor guess.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
@@ -24,9 +25,10 @@ from starlette.routing import BaseRoute
 from app.access import links, tokens
 from app.access.rights import Action
 from app.access.tokens import Principal, hash_secret
-from app.errors import CourseNotFound, FormExpired, NotAuthenticated, OtherSite, SessionMissing
+from app.errors import CourseNotFound, FormExpired, NoCourseYet, NotAuthenticated, OtherSite, SessionMissing
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
+from app.oidc.registration import CALLBACK_PATH, START_PATH
 from app.services import operations, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
@@ -36,7 +38,7 @@ FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "lstm_grader_session"
 #: Paths that are open to everybody; all others need a token or a session.
-PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/static/vega.js"})
+PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/static/vega.js", START_PATH, CALLBACK_PATH})
 
 bearer_scheme = HTTPBearer(
     scheme_name="bearer",
@@ -140,6 +142,7 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
 
     Raises:
         SessionMissing: there is no session, or it is over.
+        NoCourseYet: the person is signed in, and a member of no course.
         CourseNotFound: there is no such course, or the holder acts in others.
         OtherSite: it would change something, and another site has sent it.
     """
@@ -150,9 +153,20 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
         raise SessionMissing
     async with services(request).database.read() as session:
         holder = await tokens.find_session_holder(session, hash_secret(cookie), course)
+        person = None if holder else await tokens.find_session_person(session, hash_secret(cookie))
     if holder is None:
-        raise SessionMissing
+        raise NoCourseYet if person else SessionMissing
     return await _in_course(request, holder, course)
+
+
+async def signed_in(request: Request) -> None:
+    """Check that the browser is signed in, in a course or in none.
+
+    Raises:
+        SessionMissing, OtherSite: see `session_holder`.
+    """
+    with contextlib.suppress(NoCourseYet):
+        await session_holder(request)
 
 
 async def open_session(request: Request, response: Response, of: Token | Person) -> None:
@@ -237,7 +251,9 @@ def check_guarded(routes: Iterable[BaseRoute]) -> None:
 
 
 def _asks_who(dependant: Dependant) -> bool:
-    return dependant.call in (token_holder, session_holder, monitor) or any(map(_asks_who, dependant.dependencies))
+    return dependant.call in (token_holder, session_holder, signed_in, monitor) or any(
+        map(_asks_who, dependant.dependencies)
+    )
 
 
 Reader = Annotated[Principal, Depends(Permitted(Action.READ))]

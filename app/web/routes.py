@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
@@ -27,7 +28,7 @@ from app.http.auth import (
     close_session,
     is_secure,
     open_session,
-    session_holder,
+    signed_in,
 )
 from app.http.masking import mask, unmask
 from app.http.pages import page
@@ -71,7 +72,8 @@ async def enter_page(request: Request, token: str = "") -> Response:
     under the name of the link's owner.
     """
     if not token:
-        return page(request, "enter.html")
+        issuer = services(request).settings.oidc_issuer
+        return page(request, "enter.html", issuer=urlsplit(issuer).hostname if issuer else None)
     found = await _holder(request, token)
     return page(request, "confirm.html", token=token, holder=found.student or found.name)
 
@@ -96,7 +98,7 @@ async def _holder(request: Request, token: str) -> Token:
     return found
 
 
-@router.post("/leave", dependencies=[Depends(session_holder)])
+@router.post("/leave", dependencies=[Depends(signed_in)])
 async def leave(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=10) as form:
         check_form_secret(request, form.get(FORM_FIELD))

@@ -19,6 +19,7 @@ MOMENT = sa.DateTime(timezone=True)
 def upgrade() -> None:
     op.add_column("courses", sa.Column("retention_days", sa.Double()))
     op.add_column("memberships", sa.Column("claimed_id", NAME))
+    op.add_column("memberships", sa.Column("signed_on_at", MOMENT))
     _ways_in()
     _grades()
     _previews()

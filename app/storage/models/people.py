@@ -57,6 +57,8 @@ class Membership(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # None: an upload, a token or a join link made this student, and no teacher or roster has said that there is one.
     confirmed_at: Mapped[datetime | None]
+    # When an identity of single sign-on took this entry of a roster by its address, which happens once.
+    signed_on_at: Mapped[datetime | None]
     # A removed member keeps submissions and grades, and has no rights.
     removed_at: Mapped[datetime | None]
 

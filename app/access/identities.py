@@ -1,0 +1,138 @@
+"""Identities of single sign-on: whose they are, and which entries of rosters become theirs.
+
+An identity is a pair of issuer and subject, and belongs to one person for good. The address that comes with it is used
+once for each entry of a roster, to find the student whom a teacher wrote down by the same address:
+
+* the operator has listed the issuer as the one that gives out the addresses of the domain, and the issuer says that
+  this one is verified;
+* it is the address with which the identity first came: one that the issuer changes later finds nothing;
+* exactly one confirmed entry of the course has the address, in small letters and with nothing else folded. Entries that
+  nobody confirmed do not count, because anybody can make one by a join link;
+* the entry is a student's, and its person has no part but a student's in any course: a teacher's rights never come by
+  mail. It is not removed, its course is not archived, and no identity has taken it before;
+* its person has no identity yet, and the identity's person is not in the course already.
+
+Everybody else is a person without a course. By a join link they become unconfirmed students, whom a teacher confirms,
+or joins with their entry of the roster.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app.courses import changes
+from app.mail.addresses import comparable, domain_of, is_address
+from app.oidc.issuer import Claims
+from app.storage.models import Course, Identity, MemberRole, Membership, Merge, Person, utc_now
+from app.storage.turns import take_turns
+
+#: In the log of changes.
+MADE_BY = "single sign-on"
+
+
+async def sign_in(session: AsyncSession, claims: Claims, domains: Collection[str]) -> Person:
+    """Find the person of an identity, or add one, and join the entries of rosters that are theirs.
+
+    Args:
+        domains: those whose addresses the issuer gives out, in small letters.
+    """
+    address = usable_address(claims, domains)
+    turns = [f"identity:{claims.issuer}:{claims.subject}", *([f"address:{address}"] if address else [])]
+    await take_turns(session, turns)
+    identity = await find(session, claims.issuer, claims.subject)
+    if identity is not None:
+        person = await session.get_one(Person, identity.person_id)
+        known = identity.email
+        entries = await _entries(session, address) if address and known and comparable(known) == address else []
+    else:
+        entries = await _entries(session, address) if address else []
+        # Nothing moves where there is one entry: the identity becomes its person's.
+        person = entries[0].person if entries else await _add_person(session, claims)
+        identity = Identity(person_id=person.id, issuer=claims.issuer, subject=claims.subject, email=claims.email)
+        session.add(identity)
+        await session.flush()
+    await _join(session, entries, person, identity)
+    return person
+
+
+def usable_address(claims: Claims, domains: Collection[str]) -> str | None:
+    """Return the address as it is compared, if the issuer's word on it counts."""
+    if claims.email is None or not claims.email_verified or domain_of(claims.email) not in domains:
+        return None
+    return comparable(claims.email)
+
+
+async def find(session: AsyncSession, issuer: str, subject: str) -> Identity | None:
+    return await session.scalar(select(Identity).where(Identity.issuer == issuer, Identity.subject == subject))
+
+
+async def _add_person(session: AsyncSession, claims: Claims) -> Person:
+    person = Person(name=claims.name, email=claims.email if claims.email_verified else None)
+    session.add(person)
+    await session.flush()
+    return person
+
+
+async def _entries(session: AsyncSession, address: str) -> Sequence[Membership]:
+    """Find the entries that an identity with this address may take; they carry their persons."""
+    found = await session.execute(
+        select(Membership, Course.archived_at)
+        .join(Membership.person)
+        .join(Course, Course.id == Membership.course_id)
+        .where(func.lower(Person.email) == address, Membership.confirmed_at.is_not(None))
+        .options(contains_eager(Membership.person))
+        .order_by(Membership.id)
+    )
+    by_course = defaultdict(list)
+    for member, archived_at in found:
+        # Databases fold more letters than those of addresses.
+        email = member.person.email or ""
+        if is_address(email) and comparable(email) == address:
+            by_course[member.course_id].append((member, archived_at))
+    alone = [members[0] for members in by_course.values() if len(members) == 1]
+    open_ones = [member for member, archived_at in alone if archived_at is None and _is_free(member)]
+    closed = await _closed(session, {member.person_id for member in open_ones})
+    return sorted((member for member in open_ones if member.person_id not in closed), key=lambda member: member.id)
+
+
+def _is_free(member: Membership) -> bool:
+    return member.role == MemberRole.STUDENT and member.removed_at is None and member.signed_on_at is None
+
+
+async def _closed(session: AsyncSession, person_ids: Collection[str]) -> Collection[str]:
+    """Find the persons who have an identity already, or are more than students somewhere."""
+    has_identity = exists().where(Identity.person_id == Person.id)
+    is_staff = exists().where(Membership.person_id == Person.id, Membership.role != MemberRole.STUDENT)
+    closed = select(Person.id).where(Person.id.in_(person_ids), has_identity | is_staff)
+    return (await session.scalars(closed)).all()
+
+
+async def _join(session: AsyncSession, entries: Sequence[Membership], person: Person, identity: Identity) -> None:
+    """Make these entries the person's, with everything else that their persons have."""
+    courses = set(await session.scalars(select(Membership.course_id).where(Membership.person_id == person.id)))
+    for other in dict.fromkeys(entry.person_id for entry in entries if entry.person_id != person.id):
+        moving = (await session.scalars(select(Membership).where(Membership.person_id == other))).all()
+        if courses & {member.course_id for member in moving}:
+            continue  # Two members of one course are joined by a teacher, who sees both.
+        for member in moving:
+            member.person_id = person.id
+            changes.log(session, member, MADE_BY, {"person_id": other}, {"person_id": person.id})
+        courses |= {member.course_id for member in moving}
+        session.add(
+            Merge(
+                kept_person_id=person.id,
+                merged_person_id=other,
+                moved={"memberships": [member.id for member in moving]},
+                made_by=MADE_BY,
+            )
+        )
+    for entry in entries:
+        if entry.person_id == person.id:
+            entry.signed_on_at = utc_now()
+            changes.log(session, entry, MADE_BY, {}, {"identity": identity.id})
+    await session.flush()

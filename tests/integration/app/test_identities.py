@@ -1,0 +1,317 @@
+"""Entries of rosters go to the identity whose address they have: once, and only where the issuer's word counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import identities
+from app.access.identities import sign_in
+from app.mail.addresses import comparable
+from app.oidc.issuer import Claims
+from app.storage.database import Database
+from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
+
+pytestmark = pytest.mark.anyio
+
+ISSUER = "https://id.example.edu/realms/main"
+DOMAINS = frozenset({"example.edu"})
+IVAN = Claims(ISSUER, "248289761001", "ivanov@example.edu", True, "Ivan Ivanov")
+
+
+async def add_course(session: AsyncSession, *, archived: bool = False) -> str:
+    course = Course(title="Networks", language="en", time_zone="UTC", archived_at=utc_now() if archived else None)
+    session.add(course)
+    await session.flush()
+    return course.id
+
+
+async def add_entry(
+    session: AsyncSession,
+    course_id: str,
+    email: str | None = "ivanov@example.edu",
+    *,
+    person: Person | None = None,
+    role: MemberRole = MemberRole.STUDENT,
+    confirmed: bool = True,
+    removed: bool = False,
+    taken: bool = False,
+) -> Membership:
+    now = utc_now()
+    member = Membership(
+        id=new_id(),
+        course_id=course_id,
+        person=person or Person(name="Roster", email=email),
+        role=role,
+        external_id=new_id(),
+        confirmed_at=now if confirmed else None,
+        removed_at=now if removed else None,
+        signed_on_at=now if taken else None,
+    )
+    session.add(member)
+    await session.flush()
+    return member
+
+
+async def entry(database: Database, **values: Any) -> Membership:
+    """Add an entry in a course of its own."""
+    async with database.write() as session:
+        course_id = await add_course(session, archived=values.pop("archived", False))
+        return await add_entry(session, course_id, **values)
+
+
+async def signed_in(database: Database, claims: Claims = IVAN) -> str:
+    async with database.write() as session:
+        return (await sign_in(session, claims, DOMAINS)).id
+
+
+async def owner_of(database: Database, member: Membership) -> str:
+    async with database.read() as session:
+        return (await session.get_one(Membership, member.id)).person_id
+
+
+async def count(database: Database, table: type[Any]) -> int:
+    async with database.read() as session:
+        return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_person(database: Database) -> None:
+    member = await entry(database, email="Ivanov@Example.EDU")
+    person = await signed_in(database)
+    assert await owner_of(database, member) == person == member.person_id
+    assert await signed_in(database) == person
+    assert await count(database, Identity) == 1
+    async with database.read() as session:
+        logged = (await session.scalars(select(Change))).all()
+        assert [(line.made_by, line.subject_id) for line in logged] == [(identities.MADE_BY, member.id)]
+        assert (await session.get_one(Person, person)).name == "Roster"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        replace(IVAN, email_verified=False),
+        replace(IVAN, email=None),
+        replace(IVAN, email="ivanov@mail.example.edu"),
+        replace(IVAN, email="ivanov@example.org"),
+        replace(IVAN, email="ivan.ov@example.edu"),
+        replace(IVAN, email="ivanov+x@example.edu"),
+        replace(IVAN, email="x@y@example.edu"),
+    ],
+    ids=["unverified", "none", "subdomain", "foreign", "dot", "plus", "two_ats"],
+)
+async def test_address_that_does_not_count_finds_nothing(database: Database, claims: Claims) -> None:
+    member = await entry(database)
+    person = await signed_in(database, claims)
+    assert await owner_of(database, member) != person
+    assert await signed_in(database, claims) == person
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"role": MemberRole.TEACHER},
+        {"role": MemberRole.ASSISTANT},
+        {"confirmed": False},
+        {"removed": True},
+        {"taken": True},
+        {"archived": True},
+        {"email": None},
+        {"email": "ivanov@example.edu\u212a"},
+    ],
+    ids=["teacher", "assistant", "unconfirmed", "removed", "taken", "archived", "no_address", "other_letters"],
+)
+async def test_entry_that_is_not_a_free_student_is_left_alone(database: Database, values: dict[str, Any]) -> None:
+    member = await entry(database, **values)
+    assert await signed_in(database) != await owner_of(database, member)
+
+
+async def test_letters_that_a_database_folds_to_others_are_others(database: Database) -> None:
+    member = await entry(database, email="\u212airill@example.edu")  # The sign for kelvin.
+    assert await signed_in(database, replace(IVAN, email="kirill@example.edu")) != await owner_of(database, member)
+
+
+async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(database: Database) -> None:
+    member = await entry(database)
+    async with database.write() as session:
+        other = await add_entry(session, member.course_id, "IVANOV@example.edu", role=MemberRole.ASSISTANT)
+    person = await signed_in(database)
+    assert person not in (await owner_of(database, member), await owner_of(database, other))
+
+
+async def test_entry_that_anybody_can_make_does_not_hide_the_one_of_the_roster(database: Database) -> None:
+    member = await entry(database)
+    async with database.write() as session:
+        await add_entry(session, member.course_id, confirmed=False)
+    assert await signed_in(database) == await owner_of(database, member)
+
+
+async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database: Database) -> None:
+    member = await entry(database)
+    async with database.write() as session:
+        person = await session.get_one(Person, member.person_id)
+        await add_entry(session, await add_course(session), person=person, role=MemberRole.TEACHER)
+    assert await signed_in(database) != member.person_id
+
+
+async def test_second_identity_with_the_same_address_gets_nothing(database: Database) -> None:
+    member = await entry(database)
+    first = await signed_in(database)
+    second = await signed_in(database, replace(IVAN, subject="another"))
+    third = await signed_in(database, replace(IVAN, issuer="https://other.example.edu"))
+    assert len({first, second, third}) == 3
+    assert await owner_of(database, member) == first
+
+
+async def test_entry_is_taken_once_even_when_its_identity_is_gone(database: Database) -> None:
+    member = await entry(database)
+    await signed_in(database)
+    async with database.write() as session:
+        found = await identities.find(session, IVAN.issuer, IVAN.subject)
+        await session.delete(found)
+    assert await signed_in(database) != await owner_of(database, member)
+
+
+async def test_entries_of_several_courses_become_one_person(database: Database) -> None:
+    members = [await entry(database) for _ in range(3)]
+    person = await signed_in(database)
+    assert {await owner_of(database, member) for member in members} == {person}
+    async with database.read() as session:
+        merges = (await session.scalars(select(Merge))).all()
+    assert {merge.kept_person_id for merge in merges} == {person}
+    assert {merge.merged_person_id for merge in merges} == {member.person_id for member in members} - {person}
+    assert sorted(id for merge in merges for id in merge.moved["memberships"]) == sorted(
+        member.id for member in members if member.person_id != person
+    )
+
+
+async def test_entry_of_a_later_roster_is_found_by_the_first_address_only(database: Database) -> None:
+    person = await signed_in(database)
+    later = await entry(database)
+    assert await signed_in(database, replace(IVAN, email="petrov@example.edu")) == person
+    assert await owner_of(database, later) != person
+    assert await signed_in(database) == person
+    assert await owner_of(database, later) == person
+
+
+async def test_changed_address_at_the_issuer_moves_nothing(database: Database) -> None:
+    mine, theirs = await entry(database), await entry(database, email="petrov@example.edu")
+    person = await signed_in(database)
+    assert await signed_in(database, replace(IVAN, email="petrov@example.edu", name="Petrov")) == person
+    assert (await owner_of(database, mine), await owner_of(database, theirs)) == (person, theirs.person_id)
+    async with database.read() as session:
+        identity = await identities.find(session, IVAN.issuer, IVAN.subject)
+        assert identity is not None
+        assert identity.email == "ivanov@example.edu"
+        assert (await session.get_one(Person, person)).email == "ivanov@example.edu"
+
+
+async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database: Database) -> None:
+    person = await signed_in(database)
+    member = await entry(database)
+    async with database.write() as session:
+        mine = await session.get_one(Person, person)
+        await add_entry(session, member.course_id, person=mine, confirmed=False)
+    assert await signed_in(database) == person
+    assert await owner_of(database, member) == member.person_id
+
+
+async def test_sign_ins_at_once_make_one_person(database: Database) -> None:
+    member = await entry(database)
+    people = await asyncio.gather(*(signed_in(database) for _ in range(8)))
+    assert set(people) == {member.person_id}
+    strangers = await asyncio.gather(
+        *(signed_in(database, replace(IVAN, subject="stranger", email=None)) for _ in range(8))
+    )
+    assert len(set(strangers)) == 1
+    assert (await count(database, Identity), await count(database, Person)) == (2, 2)
+
+
+async def test_of_two_identities_at_once_one_takes_the_entry(database: Database) -> None:
+    member = await entry(database)
+    people = await asyncio.gather(*(signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(6)))
+    assert Counter(people)[member.person_id] == 1
+    assert len(set(people)) == 6
+
+
+PEOPLE = ("ivanov@example.edu", "Ivanov@example.edu", "petrov@example.edu", "ivanov@example.org")
+ENTRIES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "course": st.integers(0, 2),
+            "email": st.sampled_from(PEOPLE),
+            "role": st.sampled_from([*[MemberRole.STUDENT] * 3, MemberRole.ASSISTANT, MemberRole.TEACHER]),
+            "confirmed": st.sampled_from([True, True, True, False]),
+            "removed": st.sampled_from([False, False, False, True]),
+        }
+    ),
+    max_size=6,
+)
+SIGN_INS = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(PEOPLE), st.booleans()), min_size=1, max_size=6
+)
+
+
+@pytest.fixture
+async def empty(anyio_backend: str, path: Path) -> AsyncIterator[Database]:
+    """A database of one kind, for many examples."""
+    database = Database(f"sqlite:///{path}")
+    await database.upgrade()
+    yield database
+    await database.close()
+
+
+@given(entries=ENTRIES, sign_ins=SIGN_INS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+async def test_nobody_gets_more_than_their_own_entries(
+    empty: Database, entries: list[dict[str, Any]], sign_ins: list[tuple[str, str, bool]]
+) -> None:
+    """Nothing but a free student's entry ever moves, to the first who came with its address, and never on."""
+    async with empty.write() as session:
+        courses = [await add_course(session) for _ in range(3)]
+        members = [
+            await add_entry(session, courses[values["course"]], **{n: v for n, v in values.items() if n != "course"})
+            for values in entries
+        ]
+    before = {member.id: member.person_id for member in members}
+    own = {}
+    taken: dict[str, str] = {}
+    for subject, email, verified in sign_ins:
+        # The database is shared by all examples.
+        claims = Claims(ISSUER, f"{subject}-{courses[0]}", email, verified, None)
+        person = await signed_in(empty, claims)
+        assert own.setdefault(subject, person) == person
+        for member in members:
+            owner = await owner_of(empty, member)
+            if owner in own.values():
+                assert taken.setdefault(member.id, owner) == owner
+                assert member.role == MemberRole.STUDENT
+                assert member.confirmed_at is not None
+                assert member.removed_at is None
+                assert owner != person or verified or taken[member.id] == person
+            else:
+                assert owner == before[member.id]
+    for member, values in zip(members, entries, strict=True):
+        if member.id in taken:
+            subject = next(name for name, person in own.items() if person == taken[member.id])
+            first = next(email for name, email, _ in sign_ins if name == subject)
+            assert comparable(values["email"]) == comparable(first)
+            assert comparable(first).endswith("@example.edu")
+            same = [
+                other
+                for other in entries
+                if other["confirmed"]
+                and other["course"] == values["course"]
+                and comparable(other["email"]) == comparable(first)
+            ]
+            assert len(same) == 1

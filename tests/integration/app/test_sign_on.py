@@ -1,0 +1,182 @@
+"""Single sign-on with a real issuer: `oidc-provider-mock` in a process of its own, over real connections."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from app.courses import members
+from app.settings import Settings
+from app.storage.models import DEFAULT_COURSE, Person, utc_now
+from tests.ports import free_port
+from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.anyio
+
+PEOPLE = [
+    {"sub": "1", "email": "ivanov@example.edu", "email_verified": True, "name": "Ivan Ivanov"},
+    {"sub": "2", "email": "petrov@example.edu", "email_verified": False, "name": "Petr Petrov"},
+]
+SERVICE = "http://grader.test"
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[str]:
+    port = free_port()
+    url = f"http://localhost:{port}"
+    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce", "true"]
+    for person in PEOPLE:
+        command += ["--user-claims", json.dumps(person)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def answers() -> bool:
+        assert process.poll() is None
+        try:
+            return httpx.get(f"{url}/.well-known/openid-configuration").is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until(answers)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, issuer: str) -> Settings:
+    return Settings(
+        data_dir=tmp_path / "data",
+        cache_dir=tmp_path / "cache",
+        shutdown_seconds=3,
+        public_url=SERVICE,
+        oidc_issuer=issuer,
+        oidc_client_id="grader",
+        oidc_client_secret="secret-of-the-client",
+        oidc_email_domains="example.edu",
+    )
+
+
+@pytest.fixture
+async def service(anyio_backend: str, settings: Settings) -> AsyncIterator[Service]:
+    async with running(settings, FakeGrader()) as service:
+        yield service
+
+
+def browser(service: Service) -> httpx.AsyncClient:
+    return service.client(None, **{"Accept": "text/html", "Accept-Language": "en"})
+
+
+async def come_back(started: httpx.Response, subject: str | None) -> str:
+    """Sign in at the issuer, or decline, and return the address that the browser is sent to."""
+    assert started.status_code == 303
+    form = {"sub": subject} if subject else {"action": "deny"}
+    async with httpx.AsyncClient() as elsewhere:
+        answer = await elsewhere.post(started.headers["location"], data=form)
+    assert answer.status_code == 302, answer.text
+    return str(answer.headers["location"])
+
+
+async def add_student(service: Service, external_id: str, email: str) -> None:
+    async with service.services.database.write() as session:
+        member = members.add(session, DEFAULT_COURSE, external_id=external_id)
+        await session.flush()
+        member.confirmed_at = utc_now()
+        (await session.get_one(Person, member.person_id)).email = email
+
+
+async def test_student_of_the_roster_signs_in_and_is_in_the_course(service: Service, issuer: str) -> None:
+    await add_student(service, "s-17", "ivanov@example.edu")
+    async with browser(service) as client:
+        entered = await client.get("/enter")
+        assert 'href="/oidc/start"' in entered.text
+        back = await come_back(await client.get("/oidc/start"), "1")
+        assert back.startswith(f"{SERVICE}/oidc/callback?")
+        done = await client.get(back)
+        assert (done.status_code, done.headers["location"]) == (303, "/")
+        page = await client.get("/")
+        assert page.status_code == 200
+        assert "s-17" in page.text
+
+
+async def test_sign_in_leads_back_to_the_page_that_asked_for_it(service: Service) -> None:
+    async with browser(service) as client:
+        done = await client.get(await come_back(await client.get("/oidc/start?next=/enter%3Flang%3Dru"), "1"))
+        assert done.headers["location"] == "/enter?lang=ru"
+
+
+@pytest.mark.parametrize("next", ["https://evil.example.org/", "//evil.example.org", "/\\evil.example.org", "evil"])
+async def test_sign_in_leads_to_no_other_site(service: Service, next: str) -> None:
+    async with browser(service) as client:
+        started = await client.get("/oidc/start", params={"next": next})
+        done = await client.get(await come_back(started, "1"))
+        assert done.headers["location"] == "/"
+
+
+async def test_stranger_is_told_that_a_teacher_must_confirm(service: Service) -> None:
+    await add_student(service, "s-18", "petrov@example.edu")
+    async with browser(service) as client:
+        await client.get(await come_back(await client.get("/oidc/start"), "2"))
+        page = await client.get("/")
+        assert page.status_code == 403
+        assert "a teacher" in page.text
+        await client.post("/leave", data={"form_secret": form_secret(page.text)})
+        assert (await client.get("/")).status_code == 401
+
+
+async def test_answer_works_in_the_browser_that_asked_and_once(service: Service) -> None:
+    async with browser(service) as mine, browser(service) as theirs:
+        back = await come_back(await mine.get("/oidc/start"), "1")
+        # Another site brings somebody's browser here with an answer of its own.
+        assert (await theirs.get(back)).status_code == 403
+        await theirs.get("/oidc/start")
+        assert (await theirs.get(back)).status_code == 403
+        kept = mine.cookies["lstm_grader_sign_on"]
+        assert (await mine.get(back)).status_code == 303
+        assert "lstm_grader_sign_on" not in mine.cookies
+        again = await mine.get(back)
+        assert again.status_code == 403
+        assert "not begun in this browser" in again.text
+        # Even with the cookie: the issuer takes each code once.
+        mine.cookies.set("lstm_grader_sign_on", kept)
+        assert (await mine.get(back)).status_code == 403
+
+
+async def test_cookie_of_a_sign_in_is_for_no_script_and_ends_soon(service: Service) -> None:
+    async with browser(service) as client:
+        started = await client.get("/oidc/start")
+    cookie = started.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Max-Age=600" in cookie
+    asked = parse_qs(urlsplit(started.headers["location"]).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    value = re.match(r"lstm_grader_sign_on=\"?([^;\"]+)", cookie)
+    assert value
+    assert value[1] not in started.headers["location"]
+
+
+async def test_person_who_declines_is_not_signed_in(service: Service) -> None:
+    async with browser(service) as client:
+        answer = await client.get(await come_back(await client.get("/oidc/start"), None))
+        assert answer.status_code == 403
+        assert (await client.get("/")).status_code == 401
+
+
+async def test_issuer_that_is_away_is_a_page_and_ends_no_session(tmp_path: Path, settings: Settings) -> None:
+    away = settings.model_copy(update={"oidc_issuer": f"http://localhost:{free_port()}"})
+    async with running(away, FakeGrader()) as service, browser(service) as client:
+        answer = await client.get("/oidc/start")
+        assert answer.status_code == 503
+        assert "does not answer" in answer.text
+        assert "Traceback" not in answer.text
