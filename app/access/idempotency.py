@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import IdempotencyKeyReused
 from app.storage.database import Database
-from app.storage.models import Regrade, Submission, Token, Webhook
+from app.storage.models import Course, Regrade, Submission, Token, Webhook
 
-Made = TypeVar("Made", Regrade, Submission, Token, Webhook)
+Made = TypeVar("Made", Course, Regrade, Submission, Token, Webhook)
 # The column that names the requesting actor, by table.
 SENT_BY = {
+    Course: Course.created_by,
     Regrade: Regrade.requested_by,
     Submission: Submission.submitted_by,
     Token: Token.created_by,

@@ -22,6 +22,10 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     form = upload["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     # Which assignments there are here.
     form["assignment"]["enum"] = form["assignment"]["examples"]
+    # Which time zones there are.
+    for body in ("CourseRequest", "CourseChangeRequest"):
+        zone = document["components"]["schemas"][body]["properties"]["time_zone"]
+        zone["enum"] = zone["examples"]
     # That a key names one request: another one that comes with it is refused, rightly.
     for methods in document["paths"].values():
         for operation in methods.values():

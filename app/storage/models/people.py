@@ -15,6 +15,7 @@ class Course(Base):
     """A course with its own people, assignments and deadlines."""
 
     __tablename__ = "courses"
+    __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     title: Mapped[str] = mapped_column(String(200))
@@ -26,6 +27,9 @@ class Course(Base):
     archived_at: Mapped[datetime | None]
     # The age at which submissions are deleted; None: the service's own setting.
     retention_days: Mapped[float | None]
+    # The actor that made it (`Principal.id`); None if a command did.
+    created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
 
 
 class Person(Base):

@@ -16,7 +16,7 @@ from app.access.rights import Action
 from app.http.auth import FORM_FIELD, PUBLIC, Permitted, check_guarded
 from app.main import create_app
 from app.settings import Settings
-from app.storage.models import Role
+from app.storage.models import DEFAULT_COURSE, Role
 from app.web import routes as web_routes
 from grader.report.model import Advisory
 from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
@@ -30,6 +30,8 @@ FOR_EVERYBODY = {
     ("get", "/readyz"),
     ("post", SUBMISSIONS),
     ("get", SUBMISSIONS),
+    ("get", "/api/v1/courses"),
+    ("get", "/api/v1/courses/{course_id}"),
     ("get", "/api/v1/assignments"),
     ("get", "/api/v1/assignments/{assignment_id}"),
     ("post", "/api/v1/webhooks"),
@@ -50,6 +52,7 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         hook = (await client.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})).json()
         assert hook["secret"].startswith("whsec_")
     return {
+        "course_id": DEFAULT_COURSE,
         "webhook_id": hook["id"],
         "submission_id": body["id"],
         "regrade_id": regrade["id"],

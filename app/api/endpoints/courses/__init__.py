@@ -1,0 +1,1 @@
+"""Endpoints of courses: the courses themselves, and what belongs to one."""

@@ -1,0 +1,97 @@
+"""Courses themselves: list them, make one, read one, change and archive it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.status import HTTP_201_CREATED
+
+from app.access.idempotency import made_before, make_once
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page_of
+from app.api.schemas.courses.course import CourseBody, CourseChangeRequest, CourseList, CourseRequest
+from app.courses import course as courses
+from app.errors import CourseArchived, CourseNotFound, IdempotencyKeyReused, NotPermitted
+from app.http.auth import Permitted, PermittedIn, Reader
+from app.http.parameters import Cursor, IdempotencyKey, Limit
+from app.services import services
+from app.storage.models import Course
+
+router = APIRouter(prefix="/courses", tags=["courses"])
+
+
+@router.get("", summary="List the courses")
+async def list_courses(request: Request, viewer: Reader, limit: Limit = 50, cursor: Cursor = None) -> CourseList:
+    """List the courses in which this token acts, the newest first: all of them for an admin, else one."""
+    async with services(request).database.read() as session:
+        found = await courses.list_courses(session, only=viewer.course, limit=limit + 1, before=cursor)
+    shown, next_cursor = page_of(found, limit, lambda course: course.id)
+    return CourseList(items=list(map(_body, shown)), next_cursor=next_cursor)
+
+
+@router.post(
+    "",
+    summary="Make a course",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(*JSON_BODY, NotPermitted, RequestValidationError, IdempotencyKeyReused),
+)
+async def create_course(
+    request: Request,
+    maker: Annotated[Principal, Depends(Permitted(Action.MAKE_COURSES))],
+    wanted: CourseRequest,
+    idempotency_key: IdempotencyKey = None,
+) -> CourseBody:
+    """Make a course. It has no people and uses no assignments yet.
+
+    With the header `Idempotency-Key` the same request sent again makes no second course.
+    """
+    meant = wanted.model_dump(mode="json")
+    course, _ = await make_once(
+        services(request).database,
+        lambda session: made_before(session, Course, maker.id, idempotency_key, **meant),
+        lambda session: courses.add(
+            session, **meant, made_by=maker.name, created_by=maker.id, idempotency_key=idempotency_key
+        ),
+    )
+    return _body(course)
+
+
+@router.get("/{course_id}", summary="Read a course", responses=problem_answers(CourseNotFound))
+async def read_course(request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Action.READ))]) -> CourseBody:
+    async with services(request).database.read() as session:
+        return _body(await courses.existing(session, viewer.course_id))
+
+
+@router.patch(
+    "/{course_id}",
+    summary="Change a course",
+    responses=problem_answers(*JSON_BODY, CourseNotFound, NotPermitted, CourseArchived, RequestValidationError),
+)
+async def change_course(
+    request: Request,
+    holder: Annotated[Principal, Depends(PermittedIn(Action.MANAGE_COURSE))],
+    wanted: CourseChangeRequest,
+) -> CourseBody:
+    """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
+    it again. Only an admin sets `retention_days`: data is deleted by it."""
+    given = wanted.model_dump(mode="json", exclude_unset=True)
+    if "retention_days" in given:
+        holder.check(Action.DELETE_STUDENTS)
+    async with services(request).database.write() as session:
+        return _body(await courses.change(session, holder.course_id, given, holder.name))
+
+
+def _body(course: Course) -> CourseBody:
+    return CourseBody(
+        id=course.id,
+        title=course.title,
+        language=course.language,
+        time_zone=course.time_zone,
+        retention_days=course.retention_days,
+        created_at=course.created_at,
+        archived_at=course.archived_at,
+    )

@@ -1,0 +1,1 @@
+"""Bodies about courses, and about what belongs to one."""

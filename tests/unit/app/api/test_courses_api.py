@@ -1,0 +1,89 @@
+"""Courses by the API: who sees which, and what changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.storage.models import DEFAULT_COURSE, Role, new_id
+from tests.unit.app.access.test_courses import OTHER, get, two
+from tests.unit.app.calls import assert_problem
+from tests.unit.app.conftest import OWNER_TOKEN, Service
+
+__all__ = ["two"]
+
+pytestmark = pytest.mark.anyio
+
+COURSES = "/api/v1/courses"
+
+
+async def test_everybody_sees_the_own_course_and_an_admin_all(two: Service) -> None:
+    for token, expected in (
+        (OWNER_TOKEN, {DEFAULT_COURSE, OTHER}),
+        ("teacher-there", {OTHER}),
+        ("ivanov-here", {DEFAULT_COURSE}),
+    ):
+        listed = (await get(two, token, COURSES)).json()
+        assert {each["id"] for each in listed["items"]} == expected
+    first = (await get(two, OWNER_TOKEN, COURSES, limit=1)).json()
+    rest = (await get(two, OWNER_TOKEN, COURSES, limit=1, cursor=first["next_cursor"])).json()
+    assert [each["id"] for page in (first, rest) for each in page["items"]] == [OTHER, DEFAULT_COURSE]
+    assert_problem(await get(two, "teacher-there", f"{COURSES}/{DEFAULT_COURSE}"), 404, "course-not-found")
+    assert_problem(await get(two, OWNER_TOKEN, f"{COURSES}/{new_id()}"), 404, "course-not-found")
+    answer = await get(two, OWNER_TOKEN, f"{COURSES}/{OTHER}", course=DEFAULT_COURSE)
+    assert_problem(answer, 404, "course-not-found")
+
+
+async def test_admin_makes_a_course_once_for_each_key(service: Service) -> None:
+    await service.add_token("teacher", Role.TEACHER)
+    wanted = {"title": "Сети", "language": "ru", "time_zone": "Europe/Moscow"}
+    async with service.client("teacher") as teacher:
+        assert_problem(await teacher.post(COURSES, json=wanted), 403, "forbidden")
+    async with service.client(**{"Idempotency-Key": "k"}) as owner:
+        made, again = [(await owner.post(COURSES, json=wanted)).json() for _ in range(2)]
+        assert made == again
+        assert wanted.items() <= made.items()
+        assert_problem(await owner.post(COURSES, json={"title": "x"}), 422, "idempotency-key-reused")
+    async with service.client() as owner:
+        assert (await owner.get("/api/v1/assignments", params={"course": made["id"]})).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"title": ""},
+        {"title": " "},
+        {"title": "x", "time_zone": "Moscow"},
+        {"title": "x", "language": "de"},
+        {"title": "x", "retention_days": 0},
+        {},
+    ],
+)
+async def test_course_that_cannot_be_is_refused(service: Service, wrong: dict[str, object]) -> None:
+    async with service.client() as owner:
+        assert_problem(await owner.post(COURSES, json=wrong), 422, "invalid-request")
+
+
+async def test_teacher_changes_the_own_course_and_not_how_long_data_stays(two: Service) -> None:
+    async with two.client("teacher-there") as teacher:
+        changed = (await teacher.patch(f"{COURSES}/{OTHER}", json={"title": "Сети, осень"})).json()
+        assert (changed["title"], changed["language"]) == ("Сети, осень", "ru")
+        assert_problem(await teacher.patch(f"{COURSES}/{OTHER}", json={"retention_days": 5}), 403, "forbidden")
+        assert_problem(await teacher.patch(f"{COURSES}/{DEFAULT_COURSE}", json={"title": "x"}), 404, "course-not-found")
+        assert_problem(await teacher.patch(f"{COURSES}/{OTHER}", json={"title": None}), 422, "invalid-request")
+        assert_problem(await teacher.patch(f"{COURSES}/{OTHER}", json={"time_zone": "Mars"}), 422, "invalid-request")
+    async with two.client() as owner:
+        kept = (await owner.patch(f"{COURSES}/{OTHER}", json={"retention_days": 5})).json()
+    assert kept["retention_days"] == 5
+
+
+async def test_archived_course_only_opens_again(two: Service) -> None:
+    async with two.client("teacher-there") as teacher:
+        here = f"{COURSES}/{OTHER}"
+        archived = (await teacher.patch(here, json={"archived": True})).json()
+        assert archived["archived_at"] is not None
+        again = (await teacher.patch(here, json={"archived": True})).json()
+        assert again == archived
+        assert_problem(await teacher.patch(here, json={"title": "x"}), 403, "course-archived")
+        assert_problem(await teacher.patch(here, json={"title": "x", "archived": True}), 403, "course-archived")
+        opened = (await teacher.patch(here, json={"title": "x", "archived": False})).json()
+        assert (opened["title"], opened["archived_at"]) == ("x", None)
