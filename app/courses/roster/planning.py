@@ -203,14 +203,22 @@ def _taken(rows: Collection[Row], known: _Known) -> Iterator[tuple[int, str | No
     """Give each of these rows whose address another member has, and will have after the import of these rows."""
     moving = {row.id for row in rows if row.email}
     confirmed = {row.id for row in rows}
-    holders: dict[str, Membership] = {}
+    holders: dict[str, list[str | None]] = {}
     for member in known.all:
-        is_certain = member.removed_at is None and member.confirmed_at is not None
-        if (is_certain or member.external_id in confirmed) and member.person.email and member.external_id not in moving:
-            holders[comparable(member.person.email)] = member
+        kept = member.person.email if member.external_id not in moving else None
+        if kept and (_is_certain(member) or member.external_id in confirmed):
+            holders.setdefault(comparable(kept), []).append(member.external_id)
     for row in rows:
-        if row.email and (other := holders.get(row.email)) is not None and other.external_id != row.id:
-            yield row.line, other.external_id
+        member_before = known.by_id.get(row.id)
+        address = row.email
+        if address is None and member_before is not None and not _is_certain(member_before):
+            address = comparable(member_before.person.email or "")  # It is this one's again, if nobody else has it.
+        if others := [id for id in holders.get(address or "", ()) if id != row.id]:
+            yield row.line, others[0]
+
+
+def _is_certain(member: Membership) -> bool:
+    return member.removed_at is None and member.confirmed_at is not None
 
 
 def _step(row: Row, known: _Known, conflict: tuple[Conflict, str | None] | None) -> Step:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -186,6 +186,7 @@ FILES = st.lists(st.dictionaries(IDS, CELLS), min_size=1, max_size=4)
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=FILES, staff=st.sets(IDS, max_size=1), unconfirmed=st.sets(IDS, max_size=2))
+@example(files=[{"b": ("", "c@e.ru")}, {"c": ("", "")}], staff=set(), unconfirmed={"c"})  # Confirmed, and taken.
 async def test_laws_of_an_import(
     database: Database, files: list[dict[str, tuple[str, str]]], staff: set[str], unconfirmed: set[str]
 ) -> None:
