@@ -50,6 +50,9 @@
       MemberNotFound            the course has none with this id
       EmailInvalid
       MailNotSet                the settings name no mail server
+      RulesContradictory        the dates of an assignment are in an impossible order
+      LateWithoutDue            lateness would cost points, and no due date says who is late
+      AssignmentInUse           there are attempts at it, or decisions about somebody's
       CourseNotFound            there is none, or the token acts in another one
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
@@ -268,6 +271,17 @@ class EmailInvalid(AppError):
 
 
 class MailNotSet(AppError): ...
+
+
+class RulesContradictory(AppError):
+    """params: opens, due, closes (ISO 8601, or null), as they would be in the course"""
+
+
+class LateWithoutDue(AppError): ...
+
+
+class AssignmentInUse(AppError):
+    """params: submissions, decisions (their numbers)"""
 
 
 class CourseNotFound(AppError): ...

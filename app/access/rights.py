@@ -37,6 +37,7 @@ class Action(StrEnum):
     MAKE_COURSES = "make_courses"
     MANAGE_COURSE = "manage_course"
     DELETE_COURSE = "delete_course"
+    MANAGE_ASSIGNMENTS = "manage_assignments"
     SEE_MEMBERS = "see_members"
     MANAGE_MEMBERS = "manage_members"
     MANAGE_TEACHERS = "manage_teachers"
@@ -88,6 +89,7 @@ RIGHTS: Mapping[Action, Right] = {
     # To archive, to open again, to copy.
     Action.MANAGE_COURSE: Right(TEACHERS, students=False, in_archived=True),
     Action.DELETE_COURSE: Right(ADMINS, students=False, in_archived=True),
+    Action.MANAGE_ASSIGNMENTS: Right(TEACHERS, students=False, in_archived=False),
     Action.SEE_MEMBERS: Right(STAFF, students=False, in_archived=True),
     Action.MANAGE_MEMBERS: Right(TEACHERS, students=False, in_archived=False),
     Action.MANAGE_TEACHERS: Right(ADMINS, students=False, in_archived=False),

@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.schemas.operations import Problem
 from app.errors import (
+    AssignmentInUse,
     AssignmentUnknown,
     FieldsMissing,
     FieldsUnknown,
@@ -25,6 +26,7 @@ from app.errors import (
     FormExpected,
     FormUnreadable,
     NotCancellable,
+    RulesContradictory,
     StudentInvalid,
     TargetRefused,
     TokenMadeBefore,
@@ -95,6 +97,8 @@ UPLOAD_BODY: dict[str, Any] = {
     },
 }
 EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
+    AssignmentInUse: {"submissions": 42, "decisions": 1},
+    RulesContradictory: {"opens": "2026-09-08T00:00:00Z", "due": "2026-09-01T00:00:00Z", "closes": None},
     AssignmentUnknown: {"came": "lstm", "known": [DEFAULT_ASSIGNMENT]},
     FieldsMissing: {"missing": ["student"]},
     FieldsUnknown: {"unknown": ["assigment"], "known": list(FIELDS)},

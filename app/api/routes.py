@@ -8,7 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.endpoints import assignments, events, regrades, reports, students, submissions, tokens, webhooks
-from app.api.endpoints.courses import course
+from app.api.endpoints.courses import assignments as course_assignments
+from app.api.endpoints.courses import changes, course
 from app.api.openapi import problem_answers
 from app.errors import CourseNotFound, NotAuthenticated, TooManyRequests
 from app.http.auth import Reader
@@ -28,5 +29,17 @@ api = APIRouter(
         NotAuthenticated, CourseNotFound, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree
     ),
 )
-for part in (course, submissions, events, reports, students, assignments, regrades, tokens, webhooks):
+for part in (
+    course,
+    course_assignments,
+    changes,
+    submissions,
+    events,
+    reports,
+    students,
+    assignments,
+    regrades,
+    tokens,
+    webhooks,
+):
     api.include_router(part.router)

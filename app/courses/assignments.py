@@ -67,7 +67,7 @@ async def offer(session: AsyncSession, uses: Collection[Use]) -> dict[Use, Cours
     found = await find(session, uses)
     missing = sorted({use for use in uses if use not in found and use[0] == DEFAULT_COURSE})
     if missing:
-        await take_turns(session, [f"assignment:{assignment_id}" for _, assignment_id in missing])
+        await take_turns(session, [turn_of(assignment_id) for _, assignment_id in missing])
         found |= await find(session, missing)  # Another transaction may have had its turn before.
         for course_id, assignment_id in missing:
             if (course_id, assignment_id) not in found:
@@ -76,6 +76,11 @@ async def offer(session: AsyncSession, uses: Collection[Use]) -> dict[Use, Cours
                 found[course_id, assignment_id] = use
         await session.flush()
     return found
+
+
+def turn_of(assignment_id: str) -> str:
+    """Return the turn in which rows of this assignment are added, changed and removed, in any course."""
+    return f"assignment:{assignment_id}"
 
 
 async def find(session: AsyncSession, uses: Collection[Use]) -> dict[Use, CourseAssignment]:

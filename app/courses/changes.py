@@ -53,5 +53,5 @@ async def list_changes(
     Args:
         before: an id; only older ones are listed.
     """
-    conditions = [Change.course_id == course_id, *([Change.id < before] if before else [])]
+    conditions = [Change.course_id == course_id, *([Change.id < before] if before is not None else [])]
     return (await session.scalars(select(Change).where(*conditions).order_by(Change.id.desc()).limit(limit))).all()

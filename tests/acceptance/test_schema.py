@@ -26,6 +26,12 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     for body in ("CourseRequest", "CourseChangeRequest"):
         zone = document["components"]["schemas"][body]["properties"]["time_zone"]
         zone["enum"] = zone["examples"]
+    # Which order dates have, and that lateness needs one of them.
+    for name in ("opens", "closes", "late_percent_per_day"):
+        del document["components"]["schemas"]["RulesRequest"]["properties"][name]
+    for each in document["paths"]["/api/v1/courses/{course_id}/assignments/{assignment_id}"]["put"]["parameters"]:
+        if each["name"] == "assignment_id":
+            each["schema"] = {"enum": form["assignment"]["examples"]}
     # That a key names one request: another one that comes with it is refused, rightly.
     for methods in document["paths"].values():
         for operation in methods.values():

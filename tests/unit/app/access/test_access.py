@@ -32,6 +32,8 @@ FOR_EVERYBODY = {
     ("get", SUBMISSIONS),
     ("get", "/api/v1/courses"),
     ("get", "/api/v1/courses/{course_id}"),
+    ("get", "/api/v1/courses/{course_id}/assignments"),
+    ("get", "/api/v1/courses/{course_id}/assignments/{assignment_id}"),
     ("get", "/api/v1/assignments"),
     ("get", "/api/v1/assignments/{assignment_id}"),
     ("post", "/api/v1/webhooks"),

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 BODIES: dict[str, Any] = {
     "/api/v1/courses": {"title": "x"},
     "/api/v1/courses/{course_id}": {"title": "x"},
+    "/api/v1/courses/{course_id}/assignments/{assignment_id}": {"title": "x"},
     "/api/v1/regrades": {"all": True},
     "/api/v1/tokens": {"name": "x"},
     "/api/v1/webhooks": {"url": "https://lms.example.org/"},

@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.main import create_app
+from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.conftest import FakeGrader, Service
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +27,7 @@ async def test_head_is_answered_as_get_is_at_every_address(service: Service) -> 
     paths = {context.path for context in contexts if "GET" in (context.methods or ())}
     assert {"/", "/submissions/{submission_id}", "/api/v1/submissions", "/openapi.json", "/static/vega.js"} <= paths
     values = {"assignment_id": "lstm-layer", "report_id": "1", "name": "none", "form": "svg", "submission_id": ""}
-    values |= {"regrade_id": "none", "webhook_id": "none"}
+    values |= {"regrade_id": "none", "webhook_id": "none", "course_id": DEFAULT_COURSE, "secret": "none"}
     async with service.client() as api, service.browser() as browser:
         files = {"file": ("a.py", b"class LSTM: ...")}
         sent = await api.post("/api/v1/submissions?wait=60", data={"student": "a"}, files=files)

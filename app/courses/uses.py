@@ -1,0 +1,215 @@
+"""The rows of course assignments: added, changed and removed, with a line in the log for each change.
+
+Each change waits for the assignment's turn (`assignments.turn_of`) and reads the row in it, so two changes at once lose
+nothing. A course uses one file once: a second row for the same file would need a name of its own in uploads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.courses import changes
+from app.courses.assignments import Rules, find, in_course, turn_of, used_in
+from app.errors import AssignmentInUse, AssignmentNotFound, AssignmentUnknown, LateWithoutDue, RulesContradictory
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Adjustment,
+    Comment,
+    CourseAssignment,
+    Extension,
+    Submission,
+)
+from app.storage.turns import take_turns
+from grader import Assignment
+
+DATES = ("opens", "due", "closes")
+
+
+@dataclass(frozen=True)
+class UsedAssignment:
+    """An assignment as a course uses it.
+
+    Attributes:
+        use: the row; a stand-in for it in the course Default, which uses every file.
+        effective: the file with the course's dates and rules; None: the file is gone.
+    """
+
+    use: CourseAssignment
+    effective: Assignment | None
+
+    @property
+    def rules(self) -> Rules:
+        """The dates and rules that hold."""
+        return _rules_of(self.effective) if self.effective else Rules.model_validate(self.use.rules)
+
+
+async def list_used(
+    session: AsyncSession, course_id: str, assignments: Mapping[str, Assignment]
+) -> Sequence[UsedAssignment]:
+    """List the assignments of a course by their ids, also those whose file is gone."""
+    rows = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id == course_id))
+    uses = {use.assignment_id: use for use in rows}
+    for id in await used_in(session, course_id, assignments):
+        uses.setdefault(id, CourseAssignment(course_id=course_id, assignment_id=id, rules={}))
+    return [UsedAssignment(uses[id], in_course(assignments, uses[id])) for id in sorted(uses)]
+
+
+async def find_used(
+    session: AsyncSession, course_id: str, assignment_id: str, assignments: Mapping[str, Assignment]
+) -> UsedAssignment:
+    """Raises: AssignmentNotFound: the course does not use it."""
+    use = (await find(session, [(course_id, assignment_id)])).get((course_id, assignment_id))
+    if use is None:
+        if course_id != DEFAULT_COURSE or assignment_id not in assignments:
+            raise AssignmentNotFound
+        use = CourseAssignment(course_id=course_id, assignment_id=assignment_id, rules={})
+    return UsedAssignment(use, in_course(assignments, use))
+
+
+async def put(
+    session: AsyncSession,
+    course_id: str,
+    assignment_id: str,
+    assignments: Mapping[str, Assignment],
+    given: Mapping[str, Any],
+    made_by: str,
+) -> UsedAssignment:
+    """Have a course use an assignment, with these values and no others.
+
+    Args:
+        given: `title`, `grade_book_points`, and the dates and rules that differ from the file as `rules`.
+        made_by: for the log.
+    Raises:
+        AssignmentUnknown: there is no such file.
+        RulesContradictory, LateWithoutDue
+    """
+    if assignment_id not in assignments:
+        raise AssignmentUnknown(came=assignment_id, known=sorted(assignments))
+    await take_turns(session, [turn_of(assignment_id)])
+    use = await _row(session, course_id, assignment_id)
+    before = values(use) if use else {}
+    if use is None:
+        use = CourseAssignment(course_id=course_id, assignment_id=assignment_id, rules={})
+        session.add(use)
+    use.title, use.grade_book_points = given.get("title"), given.get("grade_book_points")
+    use.rules = given.get("rules", {})
+    return await _stored(session, use, assignments, before, made_by)
+
+
+async def change(
+    session: AsyncSession,
+    course_id: str,
+    assignment_id: str,
+    assignments: Mapping[str, Assignment],
+    given: Mapping[str, Any],
+    made_by: str,
+    as_in_file: Collection[str] = (),
+) -> UsedAssignment:
+    """Change what is given, of the dates and rules, too.
+
+    Args:
+        given: as for `put`.
+        as_in_file: names of rules for which the file holds again.
+        made_by: for the log.
+    Raises:
+        AssignmentNotFound: the course does not use it.
+        RulesContradictory, LateWithoutDue
+    """
+    await take_turns(session, [turn_of(assignment_id)])
+    use = await _row(session, course_id, assignment_id)
+    before = values(use) if use else {}
+    if use is None:
+        use = (await find_used(session, course_id, assignment_id, assignments)).use
+        session.add(use)
+    for name in ("title", "grade_book_points"):
+        if name in given:
+            setattr(use, name, given[name])
+    rules = {**use.rules, **given.get("rules", {})}
+    use.rules = {name: value for name, value in rules.items() if name not in as_in_file}
+    return await _stored(session, use, assignments, before, made_by)
+
+
+async def remove(session: AsyncSession, course_id: str, assignment_id: str, made_by: str) -> None:
+    """Let a course use an assignment no more. The course Default uses it as the file says.
+
+    Raises:
+        AssignmentNotFound: the course does not use it.
+        AssignmentInUse: there are submissions to it, or decisions about somebody's.
+    """
+    await take_turns(session, [turn_of(assignment_id)])
+    use = await _row(session, course_id, assignment_id)
+    if use is None:
+        raise AssignmentNotFound
+    submissions = await _count(session, Submission, use)
+    decisions = sum([await _count(session, each, use) for each in (Extension, Adjustment, Comment)])
+    if submissions or decisions:
+        raise AssignmentInUse(submissions=submissions, decisions=decisions)
+    changes.log(session, use, made_by, values(use), {})
+    await session.delete(use)
+    await session.flush()
+
+
+def values(use: CourseAssignment) -> dict[str, Any]:
+    """Return what can be changed, for the log."""
+    return {
+        "assignment": use.assignment_id,
+        "title": use.title,
+        "grade_book_points": use.grade_book_points,
+        **use.rules,
+    }
+
+
+def check(effective: Assignment, rules: Mapping[str, Any]) -> None:
+    """Check the dates and rules as they would hold, if the course sets any of them.
+
+    Raises:
+        RulesContradictory: it would not open before it is due, or close before that.
+        LateWithoutDue: the course has lateness cost points, and nobody can be late.
+    """
+    dates = effective.deadline
+    opens_late = dates.opens and any(end and end <= dates.opens for end in (dates.due, dates.closes))
+    closes_early = dates.due and dates.closes and dates.closes < dates.due
+    if (opens_late or closes_early) and any(rules.get(name) for name in DATES):
+        given = {name: getattr(dates, name) for name in DATES}
+        raise RulesContradictory(**{name: date and date.isoformat() for name, date in given.items()})
+    if rules.get("late_percent_per_day") and dates.due is None:
+        raise LateWithoutDue
+
+
+async def _row(session: AsyncSession, course_id: str, assignment_id: str) -> CourseAssignment | None:
+    of = CourseAssignment.course_id == course_id, CourseAssignment.assignment_id == assignment_id
+    return await session.scalar(select(CourseAssignment).where(*of).execution_options(populate_existing=True))
+
+
+async def _stored(
+    session: AsyncSession,
+    use: CourseAssignment,
+    assignments: Mapping[str, Assignment],
+    before: Mapping[str, Any],
+    made_by: str,
+) -> UsedAssignment:
+    effective = in_course(assignments, use)
+    if effective is not None:
+        check(effective, use.rules)
+    await session.flush()
+    changes.log(session, use, made_by, before, values(use))
+    return UsedAssignment(use, effective)
+
+
+async def _count(
+    session: AsyncSession,
+    table: type[Submission] | type[Extension] | type[Adjustment] | type[Comment],
+    use: CourseAssignment,
+) -> int:
+    return await session.scalar(select(func.count()).where(table.course_assignment_id == use.id)) or 0
+
+
+def _rules_of(assignment: Assignment) -> Rules:
+    """Return the dates and rules of an assignment."""
+    given = {**dict(assignment.deadline), **dict(assignment.attempts)}
+    return Rules.model_validate({name: given[name] for name in Rules.model_fields})
