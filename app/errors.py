@@ -53,6 +53,9 @@
       RulesContradictory        the dates of an assignment are in an impossible order
       LateWithoutDue            lateness would cost points, and no due date says who is late
       AssignmentInUse           there are attempts at it, or decisions about somebody's
+      ExternalIdTaken           another member of the course has it
+      EmailTaken                another confirmed member of the course has it
+      PersonShared              name and address of a person in several courses are not one course's to change
       CourseNotFound            there is none, or the token acts in another one
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
@@ -282,6 +285,17 @@ class LateWithoutDue(AppError): ...
 
 class AssignmentInUse(AppError):
     """params: submissions, decisions (their numbers)"""
+
+
+class ExternalIdTaken(AppError):
+    """params: member (the id of the other one)"""
+
+
+class EmailTaken(AppError):
+    """params: member (the id of the other one)"""
+
+
+class PersonShared(AppError): ...
 
 
 class CourseNotFound(AppError): ...

@@ -119,6 +119,14 @@ class Principal:
             raise CourseNotFound
         return replace(self, course_id=course.id, names_course=True, in_archived=course.archived_at is not None)
 
+    def may(self, action: Action) -> bool:
+        """Tell whether the holder has this right (`check`)."""
+        try:
+            self.check(action)
+        except (NotPermitted, CourseArchived):
+            return False
+        return True
+
     def check(self, action: Action) -> None:
         """Check that the holder has this right, in the course in which this request acts.
 
@@ -331,6 +339,24 @@ async def find_session_holder(session: AsyncSession, sha256: str, course_id: str
         return None
     member, name, archived_at = memberships
     return Principal.of_member(member, name, archived=archived_at is not None)
+
+
+async def as_of_now(session: AsyncSession, viewer: Principal) -> Principal | None:
+    """Return the holder with the rights of this moment, for a request that goes on for minutes; None: there are none.
+
+    A token may have ended meanwhile, and a member may have been removed, or have another role.
+    """
+    of_token = await session.execute(_holders().where(Token.id == viewer.id, is_valid(utc_now())))
+    if row := of_token.one_or_none():
+        holder = Principal.of(*row)
+    else:
+        of_member = select(Membership).where(Membership.id == viewer.id, Membership.removed_at.is_(None))
+        if (member := await session.scalar(of_member)) is None:
+            return None
+        holder = Principal.of_member(member, viewer.name)
+    if viewer.names_course and holder.role == Role.ADMIN:
+        return replace(holder, course_id=viewer.course_id, names_course=True, in_archived=viewer.in_archived)
+    return holder
 
 
 async def find_session_person(session: AsyncSession, sha256: str) -> Person | None:

@@ -18,6 +18,8 @@ from app.api.schemas.operations import Problem
 from app.errors import (
     AssignmentInUse,
     AssignmentUnknown,
+    EmailTaken,
+    ExternalIdTaken,
     FieldsMissing,
     FieldsUnknown,
     FileEmpty,
@@ -97,6 +99,8 @@ UPLOAD_BODY: dict[str, Any] = {
     },
 }
 EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
+    EmailTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    ExternalIdTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     AssignmentInUse: {"submissions": 42, "decisions": 1},
     RulesContradictory: {"opens": "2026-09-08T00:00:00Z", "due": "2026-09-01T00:00:00Z", "closes": None},
     AssignmentUnknown: {"came": "lstm", "known": [DEFAULT_ASSIGNMENT]},

@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.endpoints import assignments, events, regrades, reports, students, submissions, tokens, webhooks
 from app.api.endpoints.courses import assignments as course_assignments
-from app.api.endpoints.courses import changes, course
+from app.api.endpoints.courses import changes, course, members
 from app.api.openapi import problem_answers
 from app.errors import CourseNotFound, NotAuthenticated, TooManyRequests
 from app.http.auth import Reader
@@ -33,6 +33,7 @@ for part in (
     course,
     course_assignments,
     changes,
+    members,
     submissions,
     events,
     reports,

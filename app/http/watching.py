@@ -19,6 +19,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from starlette.status import HTTP_204_NO_CONTENT
 
+from app.access import tokens
 from app.access.tokens import Principal
 from app.services import Services
 from app.storage.models import JobStatus, SubmissionEvent
@@ -82,7 +83,9 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
                 changed.clear()  # Before looking, so that no later change is missed.
                 look_at = time.monotonic() + LOOK_SECONDS
                 async with parts.looking, parts.database.read() as session:
-                    found = await repository.find_submission(session, submission_id, viewer)
+                    # Rights may have ended since, or changed.
+                    now = await tokens.as_of_now(session, viewer)
+                    found = await repository.find_submission(session, submission_id, now) if now else None
                     if found is None:
                         return
                     # Read after the submission: if that is done, the event that says so is among these.

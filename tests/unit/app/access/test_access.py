@@ -48,6 +48,7 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
     async with service.client() as owner:
         regrade = (await owner.post("/api/v1/regrades", json={"submissions": [body["id"]]})).json()
+        member = (await owner.get(f"/api/v1/courses/{DEFAULT_COURSE}/members")).json()["items"][0]
     async with service.client("first") as client:
         await client.get(body["links"]["self"], params={"wait": 20})
         report, _ = (await client.get(body["links"]["reports"])).json()["items"]
@@ -55,6 +56,7 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         assert hook["secret"].startswith("whsec_")
     return {
         "course_id": DEFAULT_COURSE,
+        "member_id": member["id"],
         "webhook_id": hook["id"],
         "submission_id": body["id"],
         "regrade_id": regrade["id"],

@@ -26,6 +26,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/courses": {"title": "x"},
     "/api/v1/courses/{course_id}": {"title": "x"},
     "/api/v1/courses/{course_id}/assignments/{assignment_id}": {"title": "x"},
+    "/api/v1/courses/{course_id}/members": {"external_id": "x"},
+    "/api/v1/courses/{course_id}/members/{member_id}": {"group": "x"},
     "/api/v1/regrades": {"all": True},
     "/api/v1/tokens": {"name": "x"},
     "/api/v1/webhooks": {"url": "https://lms.example.org/"},

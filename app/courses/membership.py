@@ -1,0 +1,249 @@
+"""Members of a course, one by one: listed, added, changed, removed and taken back, with a line in the log for each.
+
+A caller names the roles that it manages: a teacher's are students and assistants, so a teacher neither makes, changes
+nor removes a teacher. Every change is made in the student's turn, in which uploads are stored too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager
+
+from app.courses import changes, members
+from app.errors import EmailTaken, ExternalIdTaken, MemberNotFound, NotPermitted, PersonShared
+from app.mail.addresses import comparable
+from app.storage.models import MemberRole, Membership, Person, Submission, Token, utc_now
+
+OF_PERSON = frozenset({"name", "email"})
+
+
+@dataclass(frozen=True)
+class Members:
+    """A choice of members. Attributes: text: a part of the id, the name or the address. None: any."""
+
+    role: MemberRole | None = None
+    group: str | None = None
+    confirmed: bool | None = None
+    removed: bool | None = None
+    text: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on `Membership`, joined with `Person`."""
+        found: list[ColumnElement[bool]] = []
+        if self.role is not None:
+            found.append(Membership.role == self.role)
+        if self.group is not None:
+            found.append(Membership.group == self.group)
+        if self.confirmed is not None:
+            found.append(Membership.confirmed_at.is_not(None) == self.confirmed)
+        if self.removed is not None:
+            found.append(Membership.removed_at.is_not(None) == self.removed)
+        if self.text is not None:
+            # SQLite folds the case of ASCII letters only.
+            forms = {self.text, self.text.lower(), self.text.upper(), self.text.title()}
+            columns: list[InstrumentedAttribute[str | None]] = [Membership.external_id, Person.name, Person.email]
+            found.append(or_(*(column.icontains(form, autoescape=True) for column in columns for form in forms)))
+        return found
+
+
+async def list_members(
+    session: AsyncSession, course_id: str, chosen: Members, *, limit: int, before: str | None = None
+) -> Sequence[Membership]:
+    """List the newest of these members of a course, with their persons.
+
+    Args:
+        before: an id; only older ones are listed.
+    """
+    conditions = [Membership.course_id == course_id, *chosen.conditions()]
+    if before:
+        conditions.append(Membership.id < before)
+    found = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
+    return (await session.scalars(found.order_by(Membership.id.desc()).limit(limit))).all()
+
+
+async def find(session: AsyncSession, course_id: str, member_id: str, *, locked: bool = False) -> Membership:
+    """Find a member of a course, with the person.
+
+    Args:
+        locked: until the caller's transaction ends, no other one changes the member.
+    Raises:
+        MemberNotFound: the course has none with this id.
+    """
+    found = (
+        select(Membership)
+        .join(Membership.person)
+        .where(Membership.id == member_id, Membership.course_id == course_id)
+        .options(contains_eager(Membership.person))
+        .execution_options(populate_existing=True)
+    )
+    if locked:
+        found = found.with_for_update(of=Membership, key_share=True)  # Uploads refer to the row, and go on.
+    member = await session.scalar(found)
+    if member is None:
+        raise MemberNotFound
+    return member
+
+
+async def add(
+    session: AsyncSession,
+    course_id: str,
+    *,
+    external_id: str,
+    role: MemberRole,
+    name: str | None,
+    email: str | None,
+    group: str | None,
+    manages: Collection[MemberRole],
+    made_by: str,
+) -> Membership:
+    """Add a confirmed member, as a new person.
+
+    Args:
+        manages: the roles that the caller may give.
+        made_by: for the log.
+    Raises:
+        NotPermitted: the role is not one of `manages`.
+        ExternalIdTaken, EmailTaken
+    """
+    if role not in manages:
+        raise NotPermitted
+    await members.take_turns(session, [(course_id, external_id)])
+    await members.take_course(session, course_id)
+    if other := (await members.find(session, [(course_id, external_id)])).get((course_id, external_id)):
+        raise ExternalIdTaken(member=other.id)
+    member = members.add(session, course_id, external_id=external_id, role=role, name=name)
+    member.person.email, member.group, member.confirmed_at = email, group, utc_now()
+    await _check_email(session, member)
+    await session.flush()
+    changes.log(session, member, made_by, {}, values(member))
+    return member
+
+
+async def change(
+    session: AsyncSession,
+    course_id: str,
+    member_id: str,
+    given: Mapping[str, Any],
+    *,
+    manages: Collection[MemberRole],
+    may_change_shared: bool,
+    made_by: str,
+) -> Membership:
+    """Change what is given, and log it.
+
+    A new external id changes the copies of it that submissions and tokens have. With a new role, tokens and sessions
+    have other rights at once.
+
+    Args:
+        given: by the names of `values`.
+        manages: the roles whose members the caller may change, and that it may give.
+        may_change_shared: whether name and address change of a person who is in other courses, too.
+        made_by: for the log.
+    Raises:
+        MemberNotFound
+        NotPermitted: the member's role, the old or the new one, is not one of `manages`.
+        PersonShared: the person is in other courses, too.
+        ExternalIdTaken, EmailTaken
+    """
+    member = await _in_turn(session, course_id, member_id, given.get("external_id"))
+    if not {member.role, given.get("role", member.role)} <= set(manages):
+        raise NotPermitted
+    before = values(member)
+    if any(given[name] != before[name] for name in OF_PERSON & given.keys()):
+        if not may_change_shared and await _is_elsewhere(session, member):
+            raise PersonShared
+        for name in OF_PERSON & given.keys():
+            setattr(member.person, name, given[name])
+    if (new := given.get("external_id")) not in (None, member.external_id):
+        if other := (await members.find(session, [(course_id, new)])).get((course_id, new)):
+            raise ExternalIdTaken(member=other.id)
+        member.external_id = new
+    member.role = given.get("role", member.role)
+    member.group = given.get("group", member.group)
+    for name, moment in (("confirmed", "confirmed_at"), ("removed", "removed_at")):
+        if name in given and given[name] != before[name]:
+            setattr(member, moment, utc_now() if given[name] else None)
+    await _check_email(session, member)
+    await session.flush()
+    after = values(member)
+    if {name: before[name] for name in ("external_id", "role")} != {
+        name: after[name] for name in ("external_id", "role")
+    }:
+        await _copy_external_id(session, member)
+    changes.log(session, member, made_by, before, after)
+    return member
+
+
+def values(member: Membership) -> dict[str, Any]:
+    """Return what can be changed of a member whose person is loaded, for the log."""
+    return {
+        "role": member.role.value,
+        "external_id": member.external_id,
+        "name": member.person.name,
+        "email": member.person.email,
+        "group": member.group,
+        "confirmed": member.confirmed_at is not None,
+        "removed": member.removed_at is not None,
+    }
+
+
+async def _in_turn(session: AsyncSession, course_id: str, member_id: str, new_id: str | None) -> Membership:
+    """Find a member in the member's turn, and in that of the new external id."""
+    member = await find(session, course_id, member_id)
+    while True:
+        known = member.external_id
+        await members.take_turns(
+            session, [(course_id, name) for name in {known or member.id, new_id or known or member.id}]
+        )
+        await members.take_course(session, course_id)
+        member = await find(session, course_id, member_id, locked=True)
+        if member.external_id == known:  # Else it was changed before our turn.
+            return member
+
+
+async def _copy_external_id(session: AsyncSession, member: Membership) -> None:
+    if member.external_id is not None:
+        await session.execute(
+            update(Submission)
+            .where(Submission.membership_id == member.id)
+            .values(student=member.external_id)
+            .execution_options(synchronize_session=False)
+        )
+    await session.execute(
+        update(Token)
+        .where(Token.membership_id == member.id)
+        .values(student=member.external_id if member.role == MemberRole.STUDENT else None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _check_email(session: AsyncSession, member: Membership) -> None:
+    """Raises: EmailTaken: another member who is confirmed and not removed has the address of this one, who is, too."""
+    email = member.person.email
+    if email is None or member.confirmed_at is None or member.removed_at is not None:
+        return
+    with session.no_autoflush:
+        found = await session.execute(
+            select(Membership.id, Person.email)
+            .join(Membership.person)
+            .where(
+                Membership.course_id == member.course_id,
+                Membership.id != member.id,
+                Membership.confirmed_at.is_not(None),
+                Membership.removed_at.is_(None),
+                func.lower(Person.email) == comparable(email),
+            )
+        )
+    for other, address in found:
+        if comparable(address or "") == comparable(email):
+            raise EmailTaken(member=other)
+
+
+async def _is_elsewhere(session: AsyncSession, member: Membership) -> bool:
+    others = select(Membership.id).where(Membership.person_id == member.person_id, Membership.id != member.id)
+    return await session.scalar(others.limit(1)) is not None

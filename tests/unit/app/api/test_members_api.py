@@ -1,0 +1,200 @@
+"""Members of a course by the API: who may change whom, and what follows from it at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.storage.models import DEFAULT_COURSE, Membership, Token
+from tests.unit.app.access.test_courses import OTHER, get, submit, two
+from tests.unit.app.calls import assert_problem
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.waiting import until
+
+__all__ = ["two"]
+
+pytestmark = pytest.mark.anyio
+
+THERE = f"/api/v1/courses/{OTHER}/members"
+
+
+async def post(service: Service, token: str, path: str, body: Any = None) -> Any:
+    async with service.client(token) as client:
+        return await client.post(path, json=body)
+
+
+async def patch(service: Service, token: str, member: str, **given: Any) -> Any:
+    async with service.client(token) as client:
+        return await client.patch(f"{THERE}/{member}", json=given)
+
+
+async def add(service: Service, external_id: str, role: str = "student", by: str = OWNER_TOKEN, **given: Any) -> str:
+    added = await post(service, by, THERE, {"external_id": external_id, "role": role, **given})
+    assert added.status_code == 201, added.text
+    return str(added.json()["id"])
+
+
+async def member_of(service: Service, external_id: str) -> str:
+    found = (await get(service, OWNER_TOKEN, THERE, search=external_id)).json()["items"]
+    return str(found[0]["id"])
+
+
+async def own_token(service: Service, member_id: str, token: str) -> None:
+    """Give a member a token, as a personal link does."""
+    added = await service.add_token(token, course_id=OTHER)
+    async with service.services.database.write() as session:
+        (await session.get_one(Token, added.id)).membership_id = member_id
+
+
+async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two: Service) -> None:
+    for role, by_teacher in (("student", 201), ("assistant", 201), ("teacher", 403)):
+        answer = await post(two, "teacher-there", THERE, {"external_id": f"a-{role}", "role": role})
+        assert answer.status_code == by_teacher, role
+    teacher = await add(two, "petrov", "teacher")
+    for given in ({"name": "x"}, {"role": "student"}, {"confirmed": True}):
+        assert_problem(await patch(two, "teacher-there", teacher, **given), 403, "forbidden")
+    for what in ("remove", "restore"):
+        assert_problem(await post(two, "teacher-there", f"{THERE}/{teacher}/{what}"), 403, "forbidden")
+    student = await member_of(two, "ivanov")
+    assert_problem(await patch(two, "teacher-there", student, role="teacher"), 403, "forbidden")
+    await own_token(two, teacher, "of-petrov")
+    assert_problem(await patch(two, "of-petrov", teacher, name="x"), 403, "forbidden")
+    assert (await patch(two, OWNER_TOKEN, teacher, name="Пётр")).json()["name"] == "Пётр"
+
+
+async def test_members_of_another_course_are_not_there(two: Service) -> None:
+    here = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+    ours = (await get(two, OWNER_TOKEN, here)).json()["items"][0]["id"]
+    assert_problem(await get(two, "teacher-there", here), 404, "course-not-found")
+    assert_problem(await get(two, "teacher-there", f"{THERE}/{ours}"), 404, "member-not-found")
+    assert_problem(await patch(two, "teacher-there", ours, group="x"), 404, "member-not-found")
+    assert_problem(await patch(two, OWNER_TOKEN, "x", group="x"), 404, "member-not-found")
+    for token in ("ivanov-there", "script-there"):
+        assert_problem(await get(two, token, THERE), 403, "forbidden")
+
+
+async def test_list_is_filtered_and_paged(two: Service) -> None:
+    await add(two, "s1", name="Анна Петрова", email="Anna@example.org", group="1")
+    await add(two, "s2", name="Борис", group="2")
+    await add(two, "t1", "teacher")
+    removed = await add(two, "s3")
+    await post(two, "teacher-there", f"{THERE}/{removed}/remove")
+    for params, expected in (
+        ({}, ["s3", "t1", "s2", "s1", "ivanov"]),
+        ({"role": "teacher"}, ["t1"]),
+        ({"group": "1"}, ["s1"]),
+        ({"confirmed": "false"}, ["ivanov"]),
+        ({"removed": "true"}, ["s3"]),
+        ({"removed": "false", "role": "student"}, ["s2", "s1", "ivanov"]),
+        ({"search": "петрова"}, ["s1"]),
+        ({"search": "anna@"}, ["s1"]),
+        ({"search": "S2"}, ["s2"]),
+        ({"search": "%"}, []),
+    ):
+        listed = (await get(two, "teacher-there", THERE, **params)).json()["items"]
+        assert [each["external_id"] for each in listed] == expected, params
+    first = (await get(two, "teacher-there", THERE, limit=3)).json()
+    rest = (await get(two, "teacher-there", THERE, limit=3, cursor=first["next_cursor"])).json()
+    assert [len(first["items"]), len(rest["items"]), rest["next_cursor"]] == [3, 2, None]
+
+
+async def test_new_external_id_is_the_one_of_what_was_handed_in(two: Service) -> None:
+    handed_in = (await submit(two, "script-there")).json()
+    member = await member_of(two, "ivanov")
+    other = await add(two, "petrov")
+    problem = assert_problem(await patch(two, "teacher-there", member, external_id="petrov"), 409, "external-id-taken")
+    assert problem["member"] == other
+    answer = await patch(two, "teacher-there", member, external_id="i.ivanov", confirmed=True)
+    assert (answer.json()["external_id"], answer.json()["confirmed_at"] is not None) == ("i.ivanov", True)
+    assert (await get(two, "ivanov-there", handed_in["links"]["self"])).json()["student"] == "i.ivanov"
+    again = (await submit(two, "ivanov-there", student="i.ivanov")).json()
+    assert (again["student"], again["attempt"]) == ("i.ivanov", 2)
+    tokens = (await get(two, "teacher-there", "/api/v1/tokens")).json()["items"]
+    assert "i.ivanov" in {each["student"] for each in tokens}
+
+
+async def test_address_is_that_of_one_confirmed_member(two: Service) -> None:
+    first = await add(two, "s1", email="a@example.org")
+    wanted = {"external_id": "s2", "email": "A@example.org"}
+    assert assert_problem(await post(two, "teacher-there", THERE, wanted), 409, "email-taken")["member"] == first
+    second = await add(two, "s2")
+    assert_problem(await patch(two, "teacher-there", second, email="A@example.org"), 409, "email-taken")
+    await post(two, "teacher-there", f"{THERE}/{first}/remove")
+    assert (await patch(two, "teacher-there", second, email="A@example.org")).status_code == 200
+    assert_problem(await post(two, "teacher-there", f"{THERE}/{first}/restore"), 409, "email-taken")
+    for wrong in ("", "x", "a@b\n", "a b@example.org"):
+        assert_problem(await patch(two, "teacher-there", second, email=wrong), 422, "invalid-request")
+
+
+async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_change(two: Service) -> None:
+    member = await member_of(two, "ivanov")
+    async with two.services.database.write() as session:
+        here = (await get(two, OWNER_TOKEN, f"/api/v1/courses/{DEFAULT_COURSE}/members")).json()["items"][0]
+        (await session.get_one(Membership, member)).person_id = here["person"]
+    for given in ({"name": "x"}, {"email": "x@example.org"}):
+        assert_problem(await patch(two, "teacher-there", member, **given), 409, "person-shared")
+    assert (await patch(two, "teacher-there", member, group="x", name=None)).status_code == 200
+    assert (await patch(two, OWNER_TOKEN, member, name="x")).json()["name"] == "x"
+
+
+async def test_change_of_role_acts_on_an_open_session_at_once(two: Service) -> None:
+    member = await member_of(two, "ivanov")
+    theirs = (await submit(two, "script-there", student="petrov")).json()["id"]
+    async with two.browser("ivanov-there") as browser:
+        for role, status in (("assistant", 200), ("student", 404)):
+            assert (await patch(two, "teacher-there", member, role=role)).status_code == 200
+            assert (await browser.get(f"/submissions/{theirs}")).status_code == status, role
+            assert (await get(two, "ivanov-there", THERE)).status_code == (200 if role == "assistant" else 403)
+
+
+@pytest.mark.parametrize("ends", ["remove", "demote", "revoke"])
+async def test_open_event_stream_ends_with_the_rights(two: Service, grader: FakeGrader, ends: str) -> None:
+    assistant = await add(two, "petrova", "assistant")
+    await own_token(two, assistant, "of-petrova")
+    grader.released.clear()
+    submission = (await submit(two, "script-there", wait=0)).json()["id"]
+    await until(lambda: len(grader.began) == 1)
+
+    async def watched() -> str:
+        async with two.client("of-petrova") as client:
+            return (await client.get(f"/api/v1/submissions/{submission}/events")).text
+
+    watching = asyncio.create_task(watched())
+    await until(lambda: bool(two.services.jobs._events))
+    if ends == "remove":
+        await post(two, "teacher-there", f"{THERE}/{assistant}/remove")
+    elif ends == "demote":
+        await patch(two, "teacher-there", assistant, role="student")
+    else:
+        async with two.client() as owner:
+            mine = (await owner.get("/api/v1/tokens")).json()["items"]
+            await owner.delete(f"/api/v1/tokens/{mine[0]['id']}")
+    grader.released.set()
+    assert "event: done" not in await watching
+
+
+async def test_removed_member_has_no_rights_until_taken_back(two: Service) -> None:
+    member = await member_of(two, "ivanov")
+    async with two.browser("ivanov-there") as browser:
+        removed = await post(two, "teacher-there", f"{THERE}/{member}/remove")
+        assert removed.json()["removed_at"] is not None
+        assert (await browser.get("/")).status_code == 401
+    assert (await get(two, "ivanov-there", "/api/v1/submissions")).status_code == 401
+    assert_problem(await submit(two, "script-there"), 403, "member-removed")
+    back = await post(two, "teacher-there", f"{THERE}/{member}/restore")
+    assert back.json()["removed_at"] is None
+    assert (await submit(two, "ivanov-there")).status_code == 200
+
+
+async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None:
+    member = await member_of(two, "ivanov")
+    given = [{"group": "1"}, {"name": "Иван"}, {"email": "i@example.org"}, {"confirmed": True}, {"external_id": "i"}]
+    answers = await asyncio.gather(*(patch(two, "teacher-there", member, **each) for each in given))
+    assert [each.status_code for each in answers] == [200] * len(given)
+    found = (await get(two, "teacher-there", f"{THERE}/{member}")).json()
+    assert [found[name] for name in ("group", "name", "email", "external_id")] == ["1", "Иван", "i@example.org", "i"]
+    logged = (await get(two, "teacher-there", f"/api/v1/courses/{OTHER}/changes")).json()["items"]
+    assert {name for each in logged for name in each["after"]} == {"group", "name", "email", "confirmed", "external_id"}
+    assert {(each["subject"], each["member"]) for each in logged} == {("member", member)}
