@@ -13,6 +13,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from app.access import tokens
 from app.access.limits import RateLimit
+from app.access.lost_links import LostLinks
 from app.access.tokens import hash_secret, new_token
 from app.api import openapi
 from app.api import routes as api_routes
@@ -36,6 +37,7 @@ from app.settings import Settings
 from app.stopping import grading_seconds
 from app.storage.database import Database
 from app.submissions.deletion import Retention
+from app.web import lost_links as lost_link_pages
 from app.web import routes as web_routes
 from app.web import sign_on
 from app.webhooks.sender import WebhookSender
@@ -100,11 +102,14 @@ def create_app(
             inbox = Inbox(database, assignments, jobs, backlog, uploads_per_minute=per_minute)
             server = settings.mail_server
             mailer = await stack.enter_async_context(Mailer(server)) if server else None
+            lost_links = None
+            if mailer is not None:
+                lost_links = await stack.enter_async_context(LostLinks(database, mailer, settings.url()))
             registration = settings.registration
             issuer = await stack.enter_async_context(Issuer(registration)) if registration else None
             found = holders(database)
             app.state.services = Services(
-                settings, assignments, database, jobs, limit, backlog, inbox, found, charts, mailer, issuer
+                settings, assignments, database, jobs, limit, backlog, inbox, found, charts, mailer, issuer, lost_links
             )
             await stack.enter_async_context(Retention(database, settings.retention_days))
             look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None
@@ -123,7 +128,8 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
     )
     problems.add_handlers(app)
-    for router in (operations.router, api_routes.api, openapi.router, web_routes.router, sign_on.router):
+    pages = (web_routes.router, sign_on.router, lost_link_pages.router)
+    for router in (operations.router, api_routes.api, openapi.router, *pages):
         app.include_router(router)
     app.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))
     app.mount("/static/report", StaticFiles(directory=html.STATIC_FILES))

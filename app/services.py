@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from app.access.limits import RateLimit
+from app.access.lost_links import LostLinks
 from app.access.tokens import Principal
 from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
@@ -25,6 +26,9 @@ from app.storage.database import Database
 from grader import Assignment
 
 WATCHERS_LOOKING = 4
+# A whole class may be one client: behind one address of its school, or of a proxy.
+LINKS_PER_MINUTE = 60
+LINKS_OF_ADDRESS_PER_MINUTE = 5
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Services:
         request_limit: for each token, on the API.
         mailer: None: the settings name no mail server.
         issuer: None: the settings name none.
+        lost_links: None: the settings name no mail server.
+        client_limit, address_limit: for each client and each address, on the page that sends new links.
         looking: lets a few watchers at a time ask the database. Hundreds want to when a grade ends, and uploads still
             need a free connection.
     """
@@ -67,6 +73,9 @@ class Services:
     charts: Charts
     mailer: Mailer | None
     issuer: Issuer | None
+    lost_links: LostLinks | None
+    client_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_PER_MINUTE))
+    address_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_OF_ADDRESS_PER_MINUTE))
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 
 

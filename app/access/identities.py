@@ -6,8 +6,8 @@ once for each entry of a roster, to find the student whom a teacher wrote down b
 * the operator has listed the issuer as the one that gives out the addresses of the domain, and the issuer says that
   this one is verified;
 * it is the address with which the identity first came: one that the issuer changes later finds nothing;
-* exactly one confirmed entry of the course has the address, in small letters and with nothing else folded. Entries that
-  nobody confirmed do not count, because anybody can make one by a join link;
+* exactly one confirmed entry of the course has the address, in small letters and with nothing else folded. Entries
+  that nobody confirmed, and those that somebody made by a join link, do not count: there people type what they like;
 * the entry is a student's, and its person has no part but a student's in any course: a teacher's rights never come by
   mail. It is not removed, its course is not archived, and no identity has taken it before;
 * its person has no identity yet, and the identity's person is not in the course already.
@@ -84,7 +84,11 @@ async def _entries(session: AsyncSession, address: str) -> Sequence[Membership]:
         select(Membership, Course.archived_at)
         .join(Membership.person)
         .join(Course, Course.id == Membership.course_id)
-        .where(func.lower(Person.email) == address, Membership.confirmed_at.is_not(None))
+        .where(
+            func.lower(Person.email) == address,
+            Membership.confirmed_at.is_not(None),
+            Membership.join_link_id.is_(None),
+        )
         .options(contains_eager(Membership.person))
         .order_by(Membership.id)
     )

@@ -177,7 +177,7 @@ def _new_external_id() -> str:
 
 
 async def _describe(session: AsyncSession, member: Membership, link: JoinLink, claimed_id: str | None) -> None:
-    member.group, member.claimed_id = link.group, claimed_id
+    member.group, member.claimed_id, member.join_link_id = link.group, claimed_id, link.id
     await session.flush()
     values = {
         "external_id": member.external_id,

@@ -38,7 +38,7 @@ FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "lstm_grader_session"
 #: Paths that are open to everybody; all others need a token or a session.
-PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/static/vega.js", START_PATH, CALLBACK_PATH})
+PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/link", "/static/vega.js", START_PATH, CALLBACK_PATH})
 
 bearer_scheme = HTTPBearer(
     scheme_name="bearer",

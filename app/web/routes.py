@@ -72,8 +72,9 @@ async def enter_page(request: Request, token: str = "") -> Response:
     under the name of the link's owner.
     """
     if not token:
-        issuer = services(request).settings.oidc_issuer
-        return page(request, "enter.html", issuer=urlsplit(issuer).hostname if issuer else None)
+        settings = services(request).settings
+        issuer = urlsplit(settings.oidc_issuer).hostname if settings.oidc_issuer else None
+        return page(request, "enter.html", issuer=issuer, has_mail=settings.mail_server is not None)
     found = await _holder(request, token)
     return page(request, "confirm.html", token=token, holder=found.student or found.name)
 

@@ -122,7 +122,7 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) 
         report = client.get(f"{answer.json()['links']['report']}?format=html&lang=ru").text
     context = browser.new_context(storage_state=page.context.storage_state())
     shown = context.new_page()
-    for path in (address, "/", "/enter", f"/enter?token={server.token}", "/nothing"):
+    for path in (address, "/", "/enter", f"/enter?token={server.token}", "/link", "/nothing"):
         for language in ("ru", "en"):
             shown.goto(f"{server.url}{path}{'&' if '?' in path else '?'}lang={language}")
             if path == address:

@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.add_column("courses", sa.Column("created_by", ID))
     op.add_column("courses", sa.Column("idempotency_key", sa.String(255)))
     op.create_index("ix_courses_created_by_idempotency_key", "courses", ["created_by", "idempotency_key"], unique=True)
+    op.add_column("memberships", sa.Column("join_link_id", ID))
     op.add_column("memberships", sa.Column("claimed_id", NAME))
     op.add_column("memberships", sa.Column("signed_on_at", MOMENT))
     _ways_in()

@@ -56,6 +56,8 @@ class Membership(Base):
     # The id in the course's grade book; uploads name a student by it.
     external_id: Mapped[str | None] = mapped_column(String(200))
     group: Mapped[str | None] = mapped_column("group_name", String(100))
+    # The join link by which the member came, whose address nobody but the member vouches for.
+    join_link_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     # The id that somebody gave who came by a join link. It proves nothing, and helps a teacher to find the entry.
     claimed_id: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -46,6 +46,7 @@ async def add_entry(
     confirmed: bool = True,
     removed: bool = False,
     taken: bool = False,
+    by_link: bool = False,
 ) -> Membership:
     now = utc_now()
     member = Membership(
@@ -57,6 +58,7 @@ async def add_entry(
         confirmed_at=now if confirmed else None,
         removed_at=now if removed else None,
         signed_on_at=now if taken else None,
+        join_link_id=new_id() if by_link else None,
     )
     session.add(member)
     await session.flush()
@@ -126,10 +128,21 @@ async def test_address_that_does_not_count_finds_nothing(database: Database, cla
         {"removed": True},
         {"taken": True},
         {"archived": True},
+        {"by_link": True},
         {"email": None},
         {"email": "ivanov@example.edu\u212a"},
     ],
-    ids=["teacher", "assistant", "unconfirmed", "removed", "taken", "archived", "no_address", "other_letters"],
+    ids=[
+        "teacher",
+        "assistant",
+        "unconfirmed",
+        "removed",
+        "taken",
+        "archived",
+        "by_link",
+        "no_address",
+        "other_letters",
+    ],
 )
 async def test_entry_that_is_not_a_free_student_is_left_alone(database: Database, values: dict[str, Any]) -> None:
     member = await entry(database, **values)
@@ -149,10 +162,13 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
     assert person not in (await owner_of(database, member), await owner_of(database, other))
 
 
-async def test_entry_that_anybody_can_make_does_not_hide_the_one_of_the_roster(database: Database) -> None:
+@pytest.mark.parametrize("values", [{"confirmed": False}, {"by_link": True}], ids=["unconfirmed", "by_link"])
+async def test_entry_that_anybody_can_make_does_not_hide_the_one_of_the_roster(
+    database: Database, values: dict[str, Any]
+) -> None:
     member = await entry(database)
     async with database.write() as session:
-        await add_entry(session, member.course_id, confirmed=False)
+        await add_entry(session, member.course_id, **values)
     assert await signed_in(database) == await owner_of(database, member)
 
 

@@ -1,0 +1,47 @@
+"""The page on which people ask for a new personal link by mail."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import EmailInvalid
+from app.http.auth import check_origin
+from app.http.pages import page
+from app.mail.addresses import comparable, is_address
+from app.services import services
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/link")
+async def link_page(request: Request) -> Response:
+    return page(request, "link.html", has_mail=services(request).lost_links is not None, asked=False)
+
+
+@router.post("/link")
+async def ask_for_link(request: Request) -> Response:
+    """Answer at once and in the same way, whether anybody has this address or not."""
+    check_origin(request)
+    parts = services(request)
+    if parts.lost_links is None:
+        return await link_page(request)
+    async with request.form(max_files=0, max_fields=1) as form:
+        came = str(form.get("email", "")).strip()
+    if not is_address(came):
+        raise EmailInvalid(came=came[:100])
+    parts.client_limit.take(client_of(request))
+    parts.address_limit.take(comparable(came))
+    parts.lost_links.ask(came)
+    return page(request, "link.html", has_mail=True, asked=True)
+
+
+def client_of(request: Request) -> str:
+    """Return the client's address, and for IPv6 its network, all of whose addresses one customer has."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else host

@@ -1,0 +1,232 @@
+"""New links by mail: to the mailbox that the course knows, and nothing to be learned by who asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from app.access import links
+from app.access.lost_links import HOUR, PER_HOUR, LostLinks
+from app.access.tokens import hash_secret
+from app.mail.mailer import Mailer, MailServer
+from app.services import LINKS_OF_ADDRESS_PER_MINUTE
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.models import Course, MemberRole, Membership, Person, Token, new_id, utc_now
+from tests.mailbox import Mailbox, link_in, receiving
+from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+SERVICE = "http://grader.test"
+IVAN, PETR = "ivanov@example.edu", "petrov@example.edu"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with receiving() as box:
+        yield box
+
+
+@pytest.fixture
+async def service(anyio_backend: str, tmp_path: Path, mailbox: Mailbox) -> AsyncIterator[Service]:
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        cache_dir=tmp_path / "cache",
+        shutdown_seconds=3,
+        public_url=SERVICE,
+        smtp_host="127.0.0.1",
+        smtp_port=mailbox.port,
+        smtp_security="none",
+        smtp_sender="grader@example.org",
+    )
+    async with running(settings, FakeGrader()) as service:
+        yield service
+
+
+def browser(service: Service, language: str = "en") -> httpx.AsyncClient:
+    return service.client(None, **{"Accept": "text/html", "Accept-Language": language, "Host": "evil.example.org"})
+
+
+async def add_member(database: Database, email: str = IVAN, language: str = "en", **values: Any) -> Membership:
+    async with database.write() as session:
+        course = Course(title=f"Course {language}", language=language, time_zone="UTC")
+        session.add(course)
+        await session.flush()
+        member = Membership(
+            id=new_id(),
+            course_id=course.id,
+            person=Person(name="Ivan", email=email),
+            external_id=new_id(),
+            **{"role": MemberRole.STUDENT} | values,
+        )
+        session.add(member)
+    return member
+
+
+async def ask(client: httpx.AsyncClient, address: str) -> httpx.Response:
+    return await client.post("/link", data={"email": address})
+
+
+def secret_in(link: str) -> str:
+    return parse_qs(urlsplit(link).query)["token"][0]
+
+
+async def enter(client: httpx.AsyncClient, secret: str) -> int:
+    return (await client.post("/enter", data={"token": secret})).status_code
+
+
+async def test_member_gets_a_link_that_opens_the_course_and_ends_the_old_one_when_it_is_used(
+    service: Service, mailbox: Mailbox
+) -> None:
+    member = await add_member(service.services.database)
+    async with service.services.database.write() as session:
+        old = (await links.make(session, [member], None))[0].secret
+    async with service.client(None, Accept="text/html") as client:
+        assert 'href="/link"' in (await client.get("/enter")).text
+        assert "is on its way" in (await ask(client, "Ivanov@example.edu")).text
+        link = link_in((await until(lambda: mailbox.to(IVAN)))[0])
+        assert link.startswith(f"{SERVICE}/enter?token=lstmg_")
+        # On its way it changes nothing.
+        assert await enter(client, old) == 303
+        assert await enter(client, secret_in(link)) == 303
+        assert (await client.get("/")).status_code == 200
+        assert await enter(client, old) == 401
+
+
+async def test_answer_tells_nobody_whether_an_address_is_known(service: Service, mailbox: Mailbox) -> None:
+    await add_member(service.services.database)
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as client:
+        known, unknown = await ask(client, IVAN), await ask(client, PETR)
+        await until(lambda: mailbox.messages)
+    assert known.status_code == unknown.status_code == 200
+    assert known.text == unknown.text
+    assert dict(known.headers) == {**unknown.headers, "x-request-id": known.headers["x-request-id"]}
+    assert mailbox.to(PETR) == []
+
+
+async def test_answer_does_not_wait_for_database_or_mail(service: Service, mailbox: Mailbox) -> None:
+    await add_member(service.services.database)
+    async with service.client(None, Accept="text/html") as client, service.services.database.write():
+        # Nobody else can write meanwhile.
+        assert (await ask(client, IVAN)).status_code == 200
+        assert not mailbox.messages
+    await until(lambda: mailbox.messages)
+
+
+async def test_link_begins_with_the_address_of_the_settings_not_of_the_request(
+    service: Service, mailbox: Mailbox
+) -> None:
+    await add_member(service.services.database)
+    async with browser(service) as client:
+        await ask(client, IVAN)
+        assert link_in((await until(lambda: mailbox.to(IVAN)))[0]).startswith(SERVICE)
+
+
+async def test_every_course_of_the_address_sends_its_own_link_in_its_language(
+    service: Service, mailbox: Mailbox
+) -> None:
+    await add_member(service.services.database, language="en")
+    await add_member(service.services.database, language="ru", role=MemberRole.ASSISTANT)
+    async with service.client(None, Accept="text/html") as client:
+        await ask(client, IVAN)
+        await until(lambda: len(mailbox.messages) == 2)
+    assert {message["Content-Language"]: message["Subject"] for message in mailbox.messages} == {
+        "en": "Your new link to the course Course en",
+        "ru": "Ваша новая ссылка на курс «Course ru»",
+    }
+    assert len({link_in(message) for message in mailbox.messages}) == 2
+
+
+async def test_removed_member_gets_nothing(service: Service, mailbox: Mailbox) -> None:
+    await add_member(service.services.database, removed_at=utc_now())
+    await add_member(service.services.database, PETR)
+    async with service.client(None, Accept="text/html") as client:
+        await ask(client, IVAN)
+        await ask(client, PETR)
+        await until(lambda: mailbox.to(PETR))
+    assert mailbox.to(IVAN) == []
+
+
+async def test_one_address_and_one_client_may_ask_only_so_often(service: Service) -> None:
+    async with service.client(None, Accept="text/html") as client:
+        answers = [(await ask(client, IVAN)).status_code for _ in range(LINKS_OF_ADDRESS_PER_MINUTE + 1)]
+        assert answers == [200] * LINKS_OF_ADDRESS_PER_MINUTE + [429]
+        # Known or not is the same.
+        assert (await ask(client, "IVANOV@example.edu")).status_code == 429
+        many = [(await ask(client, f"s{number}@example.edu")).status_code for number in range(60)]
+        assert many[0] == 200
+        assert many[-1] == 429
+
+
+@pytest.mark.parametrize("came", ["", "ivanov", "a@b, c@d", "a@b\r\nBcc: c@d", "x" * 300])
+async def test_text_that_is_no_address_is_refused(service: Service, came: str) -> None:
+    async with service.client(None, Accept="text/html") as client:
+        assert (await ask(client, came)).status_code == 422
+
+
+async def test_form_of_another_site_sends_nothing(service: Service) -> None:
+    async with service.client(None, Accept="text/html", Origin="https://evil.example.org") as client:
+        assert (await ask(client, IVAN)).status_code == 403
+
+
+async def test_service_without_mail_says_to_ask_the_teacher(tmp_path: Path) -> None:
+    async with (
+        running(Settings(data_dir=tmp_path, cache_dir=tmp_path), FakeGrader()) as service,
+        service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as client,
+    ):
+        for answer in (await client.get("/link"), await ask(client, IVAN)):
+            assert answer.status_code == 200
+            assert "Ask your teacher" in answer.text
+            assert "<input" not in answer.text
+        assert 'href="/link"' not in (await client.get("/enter")).text
+
+
+async def test_member_gets_a_few_links_in_an_hour_however_many_ask_at_once(
+    database: Database, mailbox: Mailbox
+) -> None:
+    member = await add_member(database)
+    server = MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")
+
+    async def settled() -> None:
+        await until(lambda: not [task for task in asyncio.all_tasks() if task.get_name() in ("lost_links", "mail")])
+
+    async with (
+        Mailer(server) as mailer,
+        LostLinks(database, mailer, SERVICE) as one,
+        LostLinks(database, mailer, SERVICE) as other,
+    ):
+        for _ in range(5):
+            one.ask(IVAN)
+            other.ask("Ivanov@example.edu")
+        await settled()
+        assert len(mailbox.to(IVAN)) == PER_HOUR
+        async with database.write() as session:
+            await session.execute(update(Token).values(created_at=utc_now() - HOUR))
+        one.ask(IVAN)
+        await settled()
+    assert len(mailbox.to(IVAN)) == PER_HOUR + 1
+    async with database.read() as session:
+        of_member = select(func.count()).where(Token.membership_id == member.id, Token.is_link)
+        assert await session.scalar(of_member) == PER_HOUR + 1
+        kept = set(await session.scalars(select(Token.sha256)))
+    assert {hash_secret(secret_in(link_in(message))) for message in mailbox.messages} <= kept
+
+
+async def test_mail_that_fails_leaves_the_old_link(service: Service, mailbox: Mailbox) -> None:
+    member = await add_member(service.services.database)
+    async with service.services.database.write() as session:
+        old = (await links.make(session, [member], None))[0].secret
+    mailbox.answers = ["550 no such user"]
+    async with service.client(None, Accept="text/html") as client:
+        await ask(client, IVAN)
+        await until(lambda: mailbox.tries)
+        assert await enter(client, old) == 303
