@@ -18,9 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.access.rights import Action
-from app.access.tokens import ROLES, Principal, hash_secret, is_valid, managed_by, new_token
+from app.access.tokens import ROLES, Principal, hash_secret, is_valid, managed_by, new_token, sign_in_link
 from app.errors import MemberNotFound, MemberRemoved, SessionMissing
-from app.storage.models import Identity, MemberRole, Membership, Session, Token, utc_now
+from app.mail.mailer import Mailer
+from app.mail.messages import MailKind
+from app.storage.models import Course, Identity, MemberRole, Membership, Session, Token, utc_now
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,17 @@ def _new_link(member: Membership, secret: str, made_by: str | None) -> NewLink:
         created_by=made_by,
     )
     return NewLink(member, token, secret)
+
+
+def mail(mailer: Mailer, link: NewLink, course: Course, url: str) -> bool:
+    """Mail a new link to its member; return whether it will be tried.
+
+    Args:
+        url: of the service, without a slash at the end.
+    """
+    to = link.member.person.email
+    address = sign_in_link(url, link.secret)
+    return bool(to) and mailer.send(to or "", course.language, MailKind.INVITATION, course=course.title, link=address)
 
 
 async def use(session: AsyncSession, link: Token) -> None:

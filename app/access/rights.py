@@ -41,6 +41,8 @@ class Action(StrEnum):
     SEE_MEMBERS = "see_members"
     MANAGE_MEMBERS = "manage_members"
     MANAGE_TEACHERS = "manage_teachers"
+    MAKE_LINKS = "make_links"
+    MANAGE_LINKS = "manage_links"
     MERGE_PEOPLE = "merge_people"
     SEE_GRADES = "see_grades"
     EXTEND = "extend"
@@ -93,6 +95,9 @@ RIGHTS: Mapping[Action, Right] = {
     Action.SEE_MEMBERS: Right(STAFF, students=False, in_archived=True),
     Action.MANAGE_MEMBERS: Right(TEACHERS, students=False, in_archived=False),
     Action.MANAGE_TEACHERS: Right(ADMINS, students=False, in_archived=False),
+    Action.MAKE_LINKS: Right(TEACHERS, students=False, in_archived=False),
+    # To list them and to revoke them.
+    Action.MANAGE_LINKS: Right(TEACHERS, students=False, in_archived=True),
     Action.MERGE_PEOPLE: Right(ADMINS, students=False, in_archived=True),
     Action.SEE_GRADES: Right(STAFF, students=False, in_archived=True),
     Action.EXTEND: Right(TEACHERS, students=False, in_archived=False),

@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.api.endpoints import assignments, events, regrades, reports, students, submissions, tokens, webhooks
 from app.api.endpoints.courses import assignments as course_assignments
 from app.api.endpoints.courses import changes, course, members
+from app.api.endpoints.getting_in import join_links, links, rosters
 from app.api.openapi import problem_answers
 from app.errors import CourseNotFound, NotAuthenticated, TooManyRequests
 from app.http.auth import Reader
@@ -40,6 +41,9 @@ for part in (
     students,
     assignments,
     regrades,
+    rosters,
+    links,
+    join_links,
     tokens,
     webhooks,
 ):

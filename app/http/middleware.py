@@ -27,8 +27,8 @@ from app.storage.models import new_id
 
 logger = logging.getLogger(__name__)
 
-# These two take files and count the bytes while reading. The framework reads all other bodies whole before it calls us.
-TAKE_FILES = frozenset({"/", "/api/v1/submissions"})
+# These take files and count the bytes while reading. The framework reads all other bodies whole before it calls us.
+TAKE_FILES = re.compile(r"/|/api/v1/submissions|/api/v1/courses/[^/]+/roster")
 BODY_BYTES = 64 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECURITY_HEADERS = {
@@ -90,7 +90,7 @@ class RequestMiddleware:
                 headers.setdefault("Cache-Control", "no-cache" if ours else "no-store")
             await send(message)
 
-        capped = receive if scope["path"] in TAKE_FILES else _capped(receive)
+        capped = receive if TAKE_FILES.fullmatch(scope["path"]) else _capped(receive)
         try:
             await self._app(scope, capped, send_with_headers)
         except ClientDisconnect:

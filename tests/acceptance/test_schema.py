@@ -32,6 +32,13 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     for each in document["paths"]["/api/v1/courses/{course_id}/assignments/{assignment_id}"]["put"]["parameters"]:
         if each["name"] == "assignment_id":
             each["schema"] = {"enum": form["assignment"]["examples"]}
+    # What a roster looks like.
+    roster = document["paths"]["/api/v1/courses/{course_id}/roster"]["post"]
+    for kind, content in roster["requestBody"]["content"].items():
+        schema = content["schema"] if kind == "text/csv" else content["schema"]["properties"]["file"]
+        schema["enum"] = ["id;name\nivanov;Ivan\n"]
+    (id_column,) = (each for each in roster["parameters"] if each["name"] == "id_column")
+    id_column["schema"]["enum"] = ["id"]
     # That a key names one request: another one that comes with it is refused, rightly.
     for methods in document["paths"].values():
         for operation in methods.values():

@@ -54,9 +54,12 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         report, _ = (await client.get(body["links"]["reports"])).json()["items"]
         hook = (await client.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})).json()
         assert hook["secret"].startswith("whsec_")
+    async with service.client() as owner:
+        join_link = (await owner.post(f"/api/v1/courses/{DEFAULT_COURSE}/join-links", json={})).json()
     return {
         "course_id": DEFAULT_COURSE,
         "member_id": member["id"],
+        "join_link_id": join_link["id"],
         "webhook_id": hook["id"],
         "submission_id": body["id"],
         "regrade_id": regrade["id"],

@@ -7,6 +7,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 import app
+from app.courses.roster.planning import Conflict
+from app.courses.roster.reading import Fault
 from app.mail.messages import MailKind
 from grader import Status
 from grader.report.finding import CheckStatus
@@ -20,6 +22,8 @@ COMPUTED = {
     "job_status.": ["queued", "running", "done", "cancelled"],
     "waiting.": ["queued", "running", "cancelled"],
     "grade.other.": ["best", "last"],
+    "roster.conflict.": [*Conflict],
+    "roster.fault.": [*Fault],
 }
 
 

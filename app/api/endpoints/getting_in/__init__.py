@@ -1,0 +1,1 @@
+"""Endpoints of the ways in: rosters, personal links, join links."""

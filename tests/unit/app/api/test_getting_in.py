@@ -1,0 +1,273 @@
+"""Rosters, personal links and join links over the API."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.courses import members
+from app.mail.mailer import Mailer, MailServer
+from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Membership, Role, Session, utc_now
+from tests.unit.app.access.test_courses import OTHER, two
+from tests.unit.app.calls import assert_problem, submit
+from tests.unit.app.conftest import OWNER_TOKEN, Service
+
+__all__ = ["two"]
+
+pytestmark = pytest.mark.anyio
+
+ROSTER = "id;ФИО;Почта;Группа\nivanov;Иван Иванов;ivanov@hse.ru;201\npetrova;=Анна;petrova@hse.ru;\n"
+CSV = {"Content-Type": "text/csv"}
+
+
+def path(part: str, course: str = DEFAULT_COURSE) -> str:
+    return f"/api/v1/courses/{course}/{part}"
+
+
+async def send(
+    service: Service,
+    text: str | bytes = ROSTER,
+    token: str = OWNER_TOKEN,
+    course: str = DEFAULT_COURSE,
+    headers: dict[str, str] | None = None,
+    **params: Any,
+) -> httpx.Response:
+    async with service.client(token) as client:
+        content = text if isinstance(text, bytes) else text.encode()
+        return await client.post(
+            path("roster", course), content=content, params=params, headers={**CSV, **(headers or {})}
+        )
+
+
+async def member(service: Service, id: str, course: str = DEFAULT_COURSE) -> Membership:
+    async with service.services.database.read() as session:
+        return (await members.find(session, [(course, id)]))[course, id]
+
+
+async def add(service: Service, id: str, **values: Any) -> Membership:
+    async with service.services.database.write() as session:
+        added = members.add(session, DEFAULT_COURSE, external_id=id)
+        for name, value in values.items():
+            setattr(added, name, value)
+        return added
+
+
+def secret(link: str) -> str:
+    return link.partition("token=")[2]
+
+
+async def test_dry_run_says_what_the_import_then_does(service: Service) -> None:
+    dry = (await send(service, dry_run=True)).json()
+    assert (dry["dry_run"], dry["counts"]["new"], dry["id_column"]) == (True, 2, "id")
+    first = dry["rows"][0]
+    assert (first["line"], first["id"], first["outcome"], first["link"]) == (2, "ivanov", "new", None)
+    assert {"field": "email", "before": None, "after": "ivanov@hse.ru"} in first["changes"]
+    done = (await send(service, plan=dry["plan"])).json()
+    assert done["counts"] == dry["counts"]
+    assert (await member(service, "ivanov")).confirmed_at is not None
+    again = (await send(service)).json()
+    assert again["counts"]["unchanged"] == 2
+    assert_problem(await send(service, plan=dry["plan"]), 409, "roster-changed")
+
+
+async def test_form_and_file_itself_are_the_same_and_their_faults_are_told(service: Service) -> None:
+    content = ROSTER.encode("cp1251")
+    async with service.client() as client:
+        sent = await client.post(path("roster"), files={"file": ("roster.csv", content)}, params={"dry_run": True})
+        assert sent.json()["rows"] == (await send(service, content, dry_run=True)).json()["rows"]
+        misspelt = await client.post(path("roster"), files={"roster": ("roster.csv", content)})
+        assert_problem(misspelt, 422, "unknown-fields")
+        no_file = await client.post(path("roster"), data={"file": "x"}, files={"file2": b""})
+        assert no_file.status_code == 422
+        broken = await client.post(
+            path("roster"), content=b"x", headers={"Content-Type": "multipart/form-data; boundary=y"}
+        )
+        assert broken.status_code in (400, 422)
+    assert_problem(await send(service, b"x" * 1_000_001), 422, "roster-too-long")
+    assert_problem(await send(service, b""), 422, "roster-empty")
+    headings = assert_problem(await send(service, "a;b\n1;2\n"), 422, "roster-headings-unknown")
+    assert headings["came"] == ["a", "b"]
+    assert_problem(await send(service, id_column="login"), 422, "roster-column-unknown")
+    faults = (await send(service, "id;email\na;x\n", headers={"Accept-Language": "ru"})).json()["rows"][0]["problems"]
+    assert faults[0]["code"] == "email_invalid"
+    assert faults[0]["message"] == "x не адрес электронной почты; нужен вроде ivanov@example.org."
+
+
+async def test_links_of_new_members_sign_them_in_and_are_shown_once(service: Service) -> None:
+    rows = (await send(service, links="new")).json()["rows"]
+    link = rows[0]["link"]
+    assert link.startswith("http://grader.test/enter?token=lstmg_")
+    assert (await send(service, links="new")).json()["rows"][0]["link"] is None
+    async with service.browser(secret(link)) as browser:
+        page = (await browser.get("/")).text
+        assert "ivanov" in page
+    body = await submit(service.client(secret(link)), student="ivanov")
+    assert body["student"] == "ivanov"
+    listed = await get(service, "links")
+    assert len(listed["items"]) == 2
+    assert secret(link) not in str(listed)
+    used = next(item for item in listed["items"] if item["external_id"] == "ivanov")
+    assert used["used_at"] is not None
+    assert used["ended_at"] is None
+
+
+async def get(service: Service, part: str, token: str = OWNER_TOKEN, **params: Any) -> dict[str, Any]:
+    async with service.client(token) as client:
+        answer = await client.get(path(part), params=params)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+
+async def test_links_come_as_csv_without_formulas(service: Service) -> None:
+    await send(service, "id;name\nivanov;Old\n")
+    for params, headers, expected in (
+        ({"links": "all", "format": "csv"}, {}, ["ivanov", "petrova"]),
+        ({"links": "new"}, {"Accept": "text/csv"}, []),
+    ):
+        answer = await send(service, headers=headers, **params)
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert answer.content.startswith(b"\xef\xbb\xbfid,name,email,group,link\r\n")
+        rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert [row["id"] for row in rows] == expected
+        if rows:
+            assert [row["name"] for row in rows] == ["Иван Иванов", "'=Анна"]
+            assert [row["group"] for row in rows] == ["201", ""]
+            assert all(row["link"].startswith("http://grader.test/enter?token=") for row in rows)
+
+
+async def test_teacher_imports_into_their_own_course_only(two: Service) -> None:
+    refused = await send(two, token="teacher-there")
+    assert_problem(refused, 404, "course-not-found")
+    assert (await send(two, token="teacher-there", course=OTHER)).status_code == 200
+    async with two.services.database.read() as session:
+        people = await session.scalars(select(Membership.course_id).where(Membership.external_id == "petrova"))
+        assert people.all() == [OTHER]
+        assert {change.made_by for change in await session.scalars(select(Change))} == {"test"}
+    text = "id;role\nboss;teacher\nhelper;assistant\n"
+    rows = (await send(two, text, token="teacher-there", course=OTHER)).json()["rows"]
+    assert [(row["outcome"], row["conflict"]) for row in rows] == [("conflict", "role_reserved"), ("new", None)]
+    rows = (await send(two, text, course=OTHER)).json()["rows"]
+    assert [row["outcome"] for row in rows] == ["new", "unchanged"]
+    assert (await member(two, "helper", OTHER)).role == MemberRole.ASSISTANT
+
+
+async def test_renewed_link_ends_the_old_one_when_it_is_used(service: Service) -> None:
+    first = (await send(service, links="new")).json()["rows"][0]["link"]
+    ivanov = await member(service, "ivanov")
+    async with service.client() as owner, service.browser(secret(first)) as browser:
+        made = await owner.post(path(f"members/{ivanov.id}/link"))
+        assert made.status_code == 201
+        second = made.json()["link"]
+        assert made.json()["email"] == "ivanov@hse.ru"
+        assert (await browser.get("/")).status_code == 200
+        async with service.browser(secret(second)) as other:
+            assert (await other.get("/")).status_code == 200
+            assert (await browser.get("/")).status_code == 401
+            again = await browser.post("/enter", data={"token": secret(first)})
+            assert again.status_code == 401
+            ended = await owner.delete(path(f"members/{ivanov.id}/link"))
+            assert ended.json() == {"ended": 1}
+            assert (await other.get("/")).status_code == 401
+
+
+async def test_links_for_many_and_their_end(service: Service) -> None:
+    rows = (await send(service, links="new")).json()["rows"]
+    async with service.browser(secret(rows[0]["link"])), service.client() as owner:
+        never = (await owner.post(path("links"), json={"never_used": True})).json()["items"]
+        assert [item["external_id"] for item in never] == ["petrova"]
+        everybody = (await owner.post(path("links"), json={"all": True})).json()["items"]
+        assert len(everybody) == 2
+        petrova = await member(service, "petrova")
+        chosen = await owner.post(path("links"), json={"members": [petrova.id]})
+        assert [item["member"] for item in chosen.json()["items"]] == [petrova.id]
+        unknown = await owner.post(path("links"), json={"members": [petrova.id, "0" * 26]})
+        assert_problem(unknown, 404, "member-not-found")
+        for wrong in ({}, {"all": True, "never_used": True}, {"members": [], "all": False}, {"everyone": True}):
+            assert_problem(await owner.post(path("links"), json=wrong), 422, "invalid-request")
+        listed = await get(service, "links", member=petrova.id)
+        assert len(listed["items"]) == 4
+        page = await get(service, "links", limit=3)
+        assert len((await get(service, "links", cursor=page["next_cursor"]))["items"]) == 3
+        assert (await owner.delete(path("links"))).json() == {"ended": 6}
+        assert (await owner.delete(path("links"))).json() == {"ended": 0}
+    async with service.services.database.read() as session:
+        assert (await session.scalars(select(Session))).all() == []
+
+
+async def test_only_an_admin_makes_and_ends_links_of_teachers(service: Service) -> None:
+    boss, removed = (
+        await add(service, "boss", role=MemberRole.TEACHER),
+        await add(service, "removed", removed_at=utc_now()),
+    )
+    await service.add_token("teacher", Role.TEACHER)
+    await service.add_token("assistant", Role.ASSISTANT)
+    async with service.client("teacher") as teacher, service.client() as owner, service.client("assistant") as helper:
+        assert_problem(await teacher.post(path(f"members/{boss.id}/link")), 403, "forbidden")
+        assert_problem(await teacher.delete(path(f"members/{boss.id}/link")), 403, "forbidden")
+        assert_problem(await helper.post(path(f"members/{removed.id}/link")), 403, "forbidden")
+        assert_problem(await owner.post(path(f"members/{removed.id}/link")), 403, "member-removed")
+        made = (await owner.post(path(f"members/{boss.id}/link"))).json()
+        assert (await get(service, "links", "teacher"))["items"] == []
+        # It has the rights of the role, now and after a change.
+        async with service.client(secret(made["link"])) as with_link:
+            assert (await with_link.get(path("links"))).status_code == 200
+            async with service.services.database.write() as session:
+                (await session.get_one(Membership, boss.id)).role = MemberRole.STUDENT
+            assert_problem(await with_link.get(path("links")), 403, "forbidden")
+
+
+async def test_mail_goes_out_with_the_links_or_nothing_is_done(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_problem(await send(service, links="new", mail=True), 409, "mail-not-set")
+    sent: list[tuple[str, dict[str, object]]] = []
+
+    def note(self: Mailer, to: str, language: str, kind: str, **params: object) -> bool:
+        sent.append((to, params))
+        return True
+
+    monkeypatch.setattr(Mailer, "send", note)
+    mailer = Mailer(MailServer("localhost", 25, "none", "grader@hse.ru"))
+    parts = replace(service.services, mailer=mailer)
+    service._transport.app.state.services = parts  # type: ignore[attr-defined]
+    rows = (await send(service, f"{ROSTER}nomail;;;\n", links="new", mail=True)).json()["rows"]
+    assert [row["mailed"] for row in rows] == [True, True, False]
+    assert [to for to, _ in sent] == ["ivanov@hse.ru", "petrova@hse.ru"]
+    assert sent[0][1] == {"course": "Default", "link": rows[0]["link"]}
+    ivanov = await member(service, "ivanov")
+    async with service.client() as owner:
+        made = (await owner.post(path(f"members/{ivanov.id}/link"), params={"mail": True})).json()
+    assert made["mailed"] is True
+    assert sent[-1] == ("ivanov@hse.ru", {"course": "Default", "link": made["link"]})
+
+
+async def test_join_links_are_made_listed_and_revoked(two: Service) -> None:
+    async with two.client("teacher-there") as teacher:
+        made = await teacher.post(path("join-links", OTHER), json={"group": "201", "limit": 2})
+        assert made.status_code == 201
+        body = made.json()
+        assert body["url"].startswith("http://grader.test/join/lstmj_")
+        assert body["qr_svg"].startswith("<svg")
+        assert (body["group"], body["limit"], body["uses"], body["made_by"]) == ("201", 2, 0, "test")
+        assert body["expires_at"] is not None
+        for wrong in ({"limit": 0}, {"group": "x" * 101}, {"group": " "}, {"cap": 1}):
+            assert_problem(await teacher.post(path("join-links", OTHER), json=wrong), 422, "invalid-request")
+        listed = (await teacher.get(path("join-links", OTHER))).json()["items"]
+        assert [item["id"] for item in listed] == [body["id"]]
+        assert "lstmj_" not in str(listed)
+        assert_problem(await teacher.get(path("join-links")), 404, "course-not-found")
+        wrong_course = await teacher.delete(path(f"join-links/{body['id']}"))
+        assert_problem(wrong_course, 404, "course-not-found")
+        async with two.client() as owner:
+            assert_problem(await owner.delete(path(f"join-links/{body['id']}")), 404, "join-link-not-found")
+        assert (await teacher.delete(path(f"join-links/{body['id']}", OTHER))).status_code == 204
+        assert (await teacher.delete(path(f"join-links/{body['id']}", OTHER))).status_code == 204
+        assert_problem(await teacher.delete(path("join-links/x", OTHER)), 404, "join-link-not-found")
+        assert (await teacher.get(path("join-links", OTHER))).json()["items"][0]["revoked_at"] is not None
