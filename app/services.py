@@ -29,6 +29,8 @@ WATCHERS_LOOKING = 4
 # A whole class may be one client: behind one address of its school, or of a proxy.
 LINKS_PER_MINUTE = 60
 LINKS_OF_ADDRESS_PER_MINUTE = 5
+# A whole lecture hall scans the code at once. More comes from a program that fills the course with nobodies.
+JOINS_PER_MINUTE = 300
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Services:
     Attributes:
         holders: finds the holder of a token by its hash.
         request_limit: for each token, on the API.
+        join_limit: for each join link, on its page.
         mailer: None: the settings name no mail server.
         issuer: None: the settings name none.
         lost_links: None: the settings name no mail server.
@@ -76,6 +79,7 @@ class Services:
     lost_links: LostLinks | None
     client_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_PER_MINUTE))
     address_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_OF_ADDRESS_PER_MINUTE))
+    join_limit: RateLimit = field(default_factory=lambda: RateLimit(JOINS_PER_MINUTE))
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 
 

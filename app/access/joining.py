@@ -7,7 +7,8 @@ person.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -95,6 +96,15 @@ async def revoke(session: AsyncSession, course_id: str, link_id: str) -> None:
     link.revoked_at = link.revoked_at or utc_now()
 
 
+async def course_of(session: AsyncSession, secret: str) -> Course:
+    """Find the course of a join link, whether or not the link works.
+
+    Raises:
+        JoinLinkNotFound
+    """
+    return (await _find(session, secret))[1]
+
+
 async def find(session: AsyncSession, secret: str) -> tuple[JoinLink, Course]:
     """Find a join link that works now, and its course.
 
@@ -110,7 +120,8 @@ async def find(session: AsyncSession, secret: str) -> tuple[JoinLink, Course]:
 async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> tuple[NewLink, Course]:
     """Add a new, unconfirmed student, and make the student's link.
 
-    The same form sent again finds the student that it has made.
+    The same form sent again finds the student that it has made. With another name in it, it makes another one: people
+    share computers.
 
     Args:
         form_key: random, known to the browser alone.
@@ -118,8 +129,8 @@ async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newc
         JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived: see `find`.
     """
     link, course = await _find(session, secret, locked=True)
-    personal = links.derived(form_key, link.id)
-    if (made := await _made_before(session, personal)) is not None:
+    personal = _secret(link, form_key, newcomer)
+    if (made := await _made_with(session, personal)) is not None:
         return made, course
     _check(link, course)
     link.uses += 1
@@ -127,6 +138,16 @@ async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newc
     member.person.email = newcomer.email
     await _describe(session, member, link, newcomer.claimed_id)
     return await links.make_again(session, member, personal, link.id), course
+
+
+async def find_made(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> NewLink | None:
+    """Find what this form has made, if it was sent before.
+
+    Raises:
+        JoinLinkNotFound
+    """
+    link, _ = await _find(session, secret)
+    return await _made_with(session, _secret(link, form_key, newcomer))
 
 
 async def join_as(session: AsyncSession, secret: str, person: Person, claimed_id: str | None) -> Membership:
@@ -192,7 +213,11 @@ async def _describe(session: AsyncSession, member: Membership, link: JoinLink, c
     changes.log(session, member, f"join link {link.id}", {}, given)
 
 
-async def _made_before(session: AsyncSession, secret: str) -> NewLink | None:
+def _secret(link: JoinLink, form_key: str, newcomer: Newcomer) -> str:
+    return links.derived(form_key, json.dumps([link.id, *astuple(newcomer)]))
+
+
+async def _made_with(session: AsyncSession, secret: str) -> NewLink | None:
     token = await session.scalar(select(Token).where(Token.sha256 == hash_secret(secret), is_valid(utc_now())))
     if token is None:
         return None

@@ -96,9 +96,9 @@ async def make_again(session: AsyncSession, member: Membership, secret: str, mad
     return link
 
 
-def derived(form_key: str, made_by: str) -> str:
+def derived(form_key: str, sent: str) -> str:
     """Return the secret of the link that this form makes. The key is random and only its browser has it."""
-    digest = hmac.digest(form_key.encode(), made_by.encode(), hashlib.sha256)
+    digest = hmac.digest(form_key.encode(), sent.encode(), hashlib.sha256)
     return f"lstmg_{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 

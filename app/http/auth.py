@@ -32,13 +32,15 @@ from app.oidc.registration import CALLBACK_PATH, START_PATH
 from app.services import operations, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
-from app.storage.models import Course, Person, Token
+from app.storage.models import DEFAULT_COURSE, Course, Person, Token
 
 FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "lstm_grader_session"
 #: Paths that are open to everybody; all others need a token or a session.
-PUBLIC = frozenset({"/healthz", "/readyz", "/docs", "/enter", "/link", "/static/vega.js", START_PATH, CALLBACK_PATH})
+PUBLIC = frozenset(
+    {"/healthz", "/readyz", "/docs", "/enter", "/link", "/join/{secret}", "/static/vega.js", START_PATH, CALLBACK_PATH}
+)
 
 bearer_scheme = HTTPBearer(
     scheme_name="bearer",
@@ -108,7 +110,7 @@ class PermittedIn:
         self,
         request: Request,
         holder: Annotated[Principal, Depends(token_holder)],
-        course_id: Annotated[str, Path(description="the `id` of a course")],
+        course_id: Annotated[str, Path(description="the `id` of a course", examples=[DEFAULT_COURSE])],
     ) -> Principal:
         """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
         holder = await _in_course(request, holder, course_id)

@@ -44,6 +44,7 @@ from app.submissions.events import STAGES
 from app.submissions.grades import may_try_again, points_of
 from app.submissions.listing import Selection, list_submissions
 from app.submissions.standing import standing_of
+from app.web import joining
 from grader.formats import html
 from grader.submission import CODE_SUFFIXES
 
@@ -105,6 +106,8 @@ async def leave(request: Request) -> Response:
         check_form_secret(request, form.get(FORM_FIELD))
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
     await close_session(request, response)
+    # On a computer that people share, the next one is another student.
+    response.delete_cookie(joining.KEY_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
     return response
 
 

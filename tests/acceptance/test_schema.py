@@ -34,9 +34,8 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
             each["schema"] = {"enum": form["assignment"]["examples"]}
     # What a roster looks like.
     roster = document["paths"]["/api/v1/courses/{course_id}/roster"]["post"]
-    for kind, content in roster["requestBody"]["content"].items():
-        schema = content["schema"] if kind == "text/csv" else content["schema"]["properties"]["file"]
-        schema["enum"] = ["id;name\nivanov;Ivan\n"]
+    form = roster["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    form["file"]["enum"] = form["file"]["examples"]
     (id_column,) = (each for each in roster["parameters"] if each["name"] == "id_column")
     id_column["schema"]["enum"] = ["id"]
     # That a key names one request: another one that comes with it is refused, rightly.

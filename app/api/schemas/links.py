@@ -35,7 +35,7 @@ class LinksRequest(Request):
     )
 
     members: list[MemberId] | None = Field(
-        None, description="the `id`s of members", min_length=1, max_length=5000, examples=[[EXAMPLE_ID]]
+        None, description="the `id`s of members", min_length=1, max_length=1000, examples=[[EXAMPLE_ID]]
     )
     all: bool = Field(False, description="all students of the course")
     never_used: bool = Field(

@@ -46,17 +46,20 @@ EXAMPLE = "id;name;email;group\nivanov;Иван Иванов;ivanov@example.org;
 ROSTER_FILE: dict[str, Any] = {
     "required": True,
     "content": {
-        "text/csv": {
-            "schema": {"type": "string", "minLength": 1, "description": "the file itself"},
-            "example": EXAMPLE,
-        },
+        # The file itself is taken, too; generators of clients do not know how to send it.
         "multipart/form-data": {
             "schema": {
                 "type": "object",
                 "required": ["file"],
                 "additionalProperties": False,
                 "properties": {
-                    "file": {"type": "string", "format": "binary", "minLength": 1, "description": "the file"}
+                    "file": {
+                        "type": "string",
+                        "format": "binary",
+                        "minLength": 1,
+                        "description": "the CSV file",
+                        "examples": [EXAMPLE],
+                    }
                 },
             },
             "encoding": {"file": {"contentType": "text/csv"}},

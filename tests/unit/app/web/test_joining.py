@@ -1,0 +1,248 @@
+"""The page of a join link, as a browser meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from app.access import tokens
+from app.access.tokens import hash_secret
+from app.courses import members
+from app.http.auth import SESSION_COOKIE
+from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, utc_now
+from app.web.joining import KEY_COOKIE
+from tests.unit.app.calls import SUBMISSIONS
+from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
+
+pytestmark = pytest.mark.anyio
+
+JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
+
+
+async def make(service: Service, **wanted: Any) -> str:
+    """Return the path of a new join link."""
+    async with service.client() as owner:
+        return str((await owner.post(JOIN_LINKS, json=wanted)).json()["url"]).removeprefix("http://grader.test")
+
+
+def stranger(service: Service) -> httpx.AsyncClient:
+    return service.client(None, **{"Accept": "text/html", "Accept-Language": "en"})
+
+
+def key(page: str) -> str:
+    found = re.search(r'name="form_key" value="([0-9a-f]+)"', page)
+    assert found
+    return found[1]
+
+
+async def join(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
+    page = await browser.get(path)
+    assert page.status_code == 200, page.text
+    return await browser.post(path, data={"form_key": key(page.text), "name": "Анна Петрова", **fields})
+
+
+def link_in(page: str) -> str:
+    found = re.search(r'href="http://grader\.test/enter\?token=([\w-]+)"', page)
+    assert found
+    return found[1]
+
+
+async def everybody(service: Service) -> list[Membership]:
+    async with service.services.database.read() as session:
+        return list((await session.scalars(select(Membership).order_by(Membership.id))).all())
+
+
+async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service: Service) -> None:
+    path = await make(service, group="201")
+    async with stranger(service) as browser:
+        joined = await join(browser, path, claimed_id="ivanov", email="Anna@hse.ru")
+        assert joined.status_code == 200
+        assert "You are in the course Default" in joined.text
+        secret = link_in(joined.text)
+        start = (await browser.get("/")).text
+        sent = await browser.post(
+            "/",
+            data={"form_secret": form_secret(start), "assignment": "lstm-layer"},
+            files={"file": ("LSTM.py", b"class LSTM: ...")},
+        )
+        assert sent.status_code == 303
+    (member,) = await everybody(service)
+    assert (member.claimed_id, member.group, member.confirmed_at) == ("ivanov", "201", None)
+    async with service.services.database.read() as session:
+        person = await session.get_one(Person, member.person_id)
+        assert (person.name, person.email) == ("Анна Петрова", "anna@hse.ru")
+    async with service.browser(secret) as elsewhere:
+        assert str(member.external_id) in (await elsewhere.get("/")).text
+    async with service.client(secret) as program:
+        (submission,) = (await program.get(SUBMISSIONS)).json()["items"]
+        assert submission["student"] == member.external_id
+
+
+async def test_two_clicks_make_one_student_and_both_show_the_link(service: Service) -> None:
+    path = await make(service, limit=1)
+    async with stranger(service) as browser:
+        data = {"form_key": key((await browser.get(path)).text), "name": "Анна"}
+        answers = await asyncio.gather(*(browser.post(path, data=data) for _ in range(3)))
+        answers.append(await browser.post(path, data=data))  # In the session that the first one has opened.
+        assert [answer.status_code for answer in answers] == [200] * 4
+        assert len({link_in(answer.text) for answer in answers}) == 1
+        assert (await browser.get("/")).status_code == 200
+    assert len(await everybody(service)) == 1
+
+
+async def test_members_are_told_and_the_next_at_the_same_computer_is_another_student(service: Service) -> None:
+    path = await make(service)
+    async with stranger(service) as browser:
+        first = link_in((await join(browser, path, name="Анна")).text)
+        page = await browser.get(path)
+        assert "You are in this course already, as Анна." in page.text
+        assert "form_key" not in page.text
+        # Somebody else types another name into a page that was left open.
+        left_open = {"form_key": key_of(browser), "name": "Борис"}
+        assert "already, as Анна" in (await browser.post(path, data=left_open)).text
+        await browser.post("/leave", data={"form_secret": form_secret(page.text)})
+        assert KEY_COOKIE not in browser.cookies
+        second = link_in((await join(browser, path, name="Анна")).text)
+    assert first != second
+    assert len(await everybody(service)) == 2
+
+
+def key_of(browser: httpx.AsyncClient) -> str:
+    from app.http.masking import mask
+
+    return mask(browser.cookies[KEY_COOKIE])
+
+
+async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service: Service) -> None:
+    async with service.services.database.write() as session:
+        known = members.add(session, DEFAULT_COURSE, external_id="ivanov", name="Иван")
+        known.person.email, known.confirmed_at = "ivanov@hse.ru", utc_now()
+    async with service.client() as owner:
+        files = {"file": ("LSTM.py", b"class LSTM: ...")}
+        await owner.post(SUBMISSIONS, data={"student": "ivanov"}, files=files, params={"wait": 20})
+    path = await make(service)
+    async with stranger(service) as browser:
+        secret = link_in((await join(browser, path, name="Иван", claimed_id="ivanov", email="ivanov@hse.ru")).text)
+        assert "/submissions/" not in (await browser.get("/")).text
+    async with service.client(secret) as program:
+        assert (await program.get(SUBMISSIONS)).json()["items"] == []
+        refused = await program.post(SUBMISSIONS, data={"student": "ivanov"}, files={"file": ("a.py", b"x")})
+        assert refused.json()["type"].endswith(":other-student")
+
+
+@pytest.mark.parametrize(
+    ("ended", "status", "words"),
+    [
+        ("expired", 410, "The join link has expired"),
+        ("revoked", 410, "The join link was revoked"),
+        ("full", 409, "Nobody else can join by this link"),
+        ("archived", 403, "The course is archived"),
+        ("unknown", 404, "There is no such join link"),
+    ],
+)
+async def test_link_that_ended_says_so(service: Service, ended: str, status: int, words: str) -> None:
+    path = await make(service, limit=1)
+    async with stranger(service) as browser:
+        data = {"form_key": key((await browser.get(path)).text), "name": "Анна"}
+        async with service.services.database.write() as session:
+            link = (await session.scalars(select(JoinLink))).one()
+            if ended == "expired":
+                link.expires_at = utc_now() - timedelta(seconds=1)
+            elif ended == "revoked":
+                link.revoked_at = utc_now()
+            elif ended == "full":
+                link.uses = 1
+            elif ended == "archived":
+                (await session.get_one(Course, DEFAULT_COURSE)).archived_at = utc_now()
+            else:
+                path = f"{path}x"
+        for answer in (await browser.post(path, data=data), await browser.get(path)):
+            assert answer.status_code == status
+            assert words in answer.text
+        assert SESSION_COOKIE not in browser.cookies
+    assert await everybody(service) == []
+
+
+async def test_form_of_another_site_or_browser_adds_nobody(service: Service) -> None:
+    path = await make(service)
+    async with stranger(service) as browser, stranger(service) as other:
+        theirs = key((await other.get(path)).text)
+        mine = key((await browser.get(path)).text)
+        for form_key in (theirs, "", "zz", mine[:-2]):
+            answer = await browser.post(path, data={"form_key": form_key, "name": "x"})
+            assert answer.status_code == 403
+        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            answer = await browser.post(path, data={"form_key": mine, "name": "x"}, headers=headers)
+            assert answer.status_code == 403
+    assert await everybody(service) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"name": " "}, "This cannot be a student"),
+        ({"name": "x" * 201}, "This cannot be a student"),
+        ({"email": "nobody"}, "This is no e-mail address"),
+        ({"claimed_id": "a\x00b"}, "This cannot be a student"),
+    ],
+)
+async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(
+    service: Service, fields: dict[str, str], words: str
+) -> None:
+    path = await make(service)
+    async with stranger(service) as browser:
+        answer = await join(browser, path, **{"claimed_id": "<b>7", **fields})
+        assert answer.status_code == 422
+        assert words in answer.text
+        if "claimed_id" not in fields:
+            assert 'value="&lt;b&gt;7"' in answer.text
+    assert await everybody(service) == []
+
+
+async def test_person_of_single_sign_on_joins_as_themselves(service: Service) -> None:
+    path = await make(service)
+    async with service.services.database.write() as session:
+        person = Person(name="Анна", email="anna@hse.ru")
+        session.add(person)
+        await session.flush()
+        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+    async with stranger(service) as browser:
+        browser.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
+        page = (await browser.get(path)).text
+        assert "You are signed in as Анна" in page
+        assert 'name="name"' not in page
+        answer = await browser.post(path, data={"form_key": key(page), "claimed_id": "ivanov"})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
+        assert (await browser.get(answer.headers["location"])).status_code == 200
+        assert "already, as Анна" in (await browser.get(path)).text
+    (member,) = await everybody(service)
+    assert (member.person_id, member.confirmed_at, member.claimed_id) == (person.id, None, "ivanov")
+    async with service.services.database.write() as session:
+        (await session.get_one(Membership, member.id)).removed_at = utc_now()
+    async with stranger(service) as browser:
+        browser.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
+        answer = await browser.post(path, data={"form_key": key((await browser.get(path)).text)})
+        assert answer.status_code == 403
+    async with service.services.database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Person)) == 1
+
+
+async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service: Service) -> None:
+    path = await make(service)
+    async with service.browser(OWNER_TOKEN) as browser:
+        assert "This browser is signed in already" in (await browser.get(path)).text
+        await join(browser, path)
+        assert "new-" in (await browser.get("/")).text
+
+
+async def test_too_many_joins_are_slowed_down(service: Service) -> None:
+    path = await make(service)
+    async with stranger(service) as browser:
+        statuses = {(await browser.post(path, data={})).status_code for _ in range(310)}
+    assert statuses == {403, 429}
