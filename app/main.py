@@ -95,7 +95,8 @@ def create_app(
             async with database.write() as session:
                 chosen = settings.owner_token is not None
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()), chosen=chosen)
-            sender = WebhookSender(database, private=settings.webhook_private_targets, tried=metrics.webhook_tried)
+            private = settings.webhook_private_targets
+            sender = WebhookSender(database, assignments, private=private, tried=metrics.webhook_tried)
             await stack.enter_async_context(sender)
             limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
             per_minute = settings.student_uploads_per_minute

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage import turns
-from app.storage.models import MemberRole, Membership, Person, new_id
+from app.storage.models import Extension, MemberRole, Membership, Person, new_id
 
 #: A course's id, and an external id in it.
 Student = tuple[str, str]
@@ -70,10 +70,31 @@ async def find(session: AsyncSession, students: Collection[Student]) -> dict[Stu
     return {(member.course_id, member.external_id or ""): member for member in members}
 
 
-async def find_removed(session: AsyncSession, ids: Collection[str]) -> Collection[str]:
-    """Find the ids of those of these members who were removed from their course."""
-    removed = select(Membership.id).where(Membership.id.in_(ids), Membership.removed_at.is_not(None))
-    return (await session.scalars(removed)).all()
+async def take_turn_of(session: AsyncSession, member: Membership) -> None:
+    """Wait until no other transaction changes this member, or adds an attempt of theirs."""
+    await take_turns(session, [(member.course_id, member.external_id or member.id)])
+
+
+async def find_with_extensions(
+    session: AsyncSession, ids: Collection[str]
+) -> tuple[dict[str, Membership], dict[tuple[str, str], Extension]]:
+    """Find members by their ids as they are now, and all their extensions, in one statement.
+
+    Returns:
+        The extensions by the ids of member and course assignment.
+    """
+    rows = await session.execute(
+        select(Membership, Extension)
+        .outerjoin(Extension, Extension.membership_id == Membership.id)
+        .where(Membership.id.in_(ids))
+        .execution_options(populate_existing=True)
+    )
+    found, extensions = {}, {}
+    for member, extension in rows:
+        found[member.id] = member
+        if extension is not None:
+            extensions[member.id, extension.course_assignment_id] = extension
+    return found, extensions
 
 
 def _course(course_id: str) -> str:

@@ -18,6 +18,7 @@ from app.access.rights import Action, closed_to
 from app.access.tokens import Principal
 from app.courses import members
 from app.courses.assignments import in_course, used_in
+from app.courses.extensions import extended
 from app.errors import (
     AssignmentUnknown,
     AttemptRefused,
@@ -31,7 +32,7 @@ from app.queue import Jobs
 from app.queue.backlog import Backlog
 from app.storage.batches import Batcher
 from app.storage.database import Database, may_have_changed
-from app.storage.models import CourseAssignment, Submission, new_id, utc_now
+from app.storage.models import CourseAssignment, Extension, MemberRole, Submission, new_id, utc_now
 from app.submissions import repository
 from app.submissions.policy import check_attempt
 from app.submissions.uploads import Upload
@@ -159,20 +160,23 @@ class Inbox:
             placed = [each for each in submissions if (each.course_id, each.assignment_id) in uses]
             student_ids = {each.membership_id for each in placed}
             closed = await closed_to(session, Action.SUBMIT, {each.course_id for each in placed})
-            removed = await members.find_removed(session, student_ids)
+            known, extensions = await members.find_with_extensions(session, student_ids)
             too_many = await too_many_uploads(session, student_ids, self._uploads_per_minute)
             for each in submissions:
                 try:
                     if each not in placed:
-                        known = await used_in(session, each.course_id, self._assignments)
-                        raise AssignmentUnknown(came=each.assignment_id, known=known)
+                        used = await used_in(session, each.course_id, self._assignments)
+                        raise AssignmentUnknown(came=each.assignment_id, known=used)
                     if each.course_id in closed:
                         raise CourseArchived
-                    if each.membership_id in removed:
+                    if known[each.membership_id].removed_at is not None:
                         raise MemberRemoved
                     if each.membership_id in too_many:
                         raise too_many[each.membership_id]
-                    await self._check(session, each, uses[each.course_id, each.assignment_id])
+                    use = uses[each.course_id, each.assignment_id]
+                    extension = extensions.get((each.membership_id, use.id))
+                    if known[each.membership_id].role == MemberRole.STUDENT:
+                        await self._check(session, each, use, extension)
                 except (CourseArchived, UploadRefused, TooManyRequests) as exc:
                     refused[each.id] = exc
             accepted = [each for each in submissions if each.id not in refused]
@@ -180,10 +184,13 @@ class Inbox:
             places = await repository.queue_places(session, [each.id for each in accepted])
         return [refused.get(each.id) or places[each.id] for each in submissions]
 
-    async def _check(self, session: AsyncSession, submission: Submission, use: CourseAssignment) -> None:
+    async def _check(
+        self, session: AsyncSession, submission: Submission, use: CourseAssignment, extension: Extension | None
+    ) -> None:
         """Raises: AttemptRefused: the course takes no more of this student at this assignment, or not now."""
-        assignment = in_course(self._assignments, use)
-        assert assignment is not None  # `check_upload` looked for its file.
+        offered = in_course(self._assignments, use)
+        assert offered is not None  # `check_upload` looked for its file.
+        assignment = extended(offered, extension)
         limited = assignment.attempts.are_limited
         attempts = await repository.attempts(session, submission.membership_id, use.id) if limited else []
         check_attempt(assignment, attempts, utc_now())

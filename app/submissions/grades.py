@@ -1,39 +1,158 @@
-"""Grades of submissions, from the database, the assignments, and the rules of the course."""
+"""Grades of submissions and of members, from the database, the assignments, and the rules of the course."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses import extensions
 from app.courses.assignments import in_course
 from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
-from app.storage.models import CourseAssignment, StoredReport, Submission, utc_now
+from app.storage.models import (
+    Adjustment,
+    CourseAssignment,
+    Extension,
+    MemberRole,
+    Membership,
+    StoredReport,
+    Submission,
+    utc_now,
+)
 from app.submissions import policy, repository
+from app.submissions.derivation import Counted, Terms, count
 from app.submissions.policy import Grade
 from grader import Assignment
 
+#: The ids of a member and a course assignment.
+Place = tuple[str, str]
 
-async def grade_of(
-    session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission
-) -> Grade | None:
-    """Return the grade of a submission; None while it has no points, and when its assignment is gone."""
-    assignment = await _assignment_of(session, assignments, submission)
-    if assignment is None:
-        return None
+
+@dataclass(frozen=True)
+class Grades:
+    """The grade of one attempt, and the counted grade of its student at the assignment.
+
+    Attributes:
+        attempt: None: it has no points, or they are withheld.
+        counted: None: the assignment's file is gone.
+    """
+
+    attempt: Grade | None
+    counted: Counted | None
+
+
+async def grades_of(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> Grades:
+    """Return the grade of a submission, and the counted grade of its student."""
+    terms = await terms_of(session, assignments, submission.membership_id, submission.course_assignment_id)
+    if terms is None:
+        return Grades(None, None)
     attempts = await repository.attempts(session, submission.membership_id, submission.course_assignment_id)
-    return policy.grade_by_rules(assignment, attempts, submission.attempt)
+    counted = count(terms, attempts)
+    grade = policy.grade_by_rules(terms.of_student, attempts, submission.attempt)
+    if grade is not None and not terms.is_student:
+        grade = replace(grade, counts=False)
+    return Grades(grade, counted)
+
+
+async def counted_grade(
+    session: AsyncSession, assignments: Mapping[str, Assignment], member: Membership, use: CourseAssignment
+) -> Counted | None:
+    """Return the counted grade of a member at a course assignment; None: the assignment's file is gone."""
+    terms = await terms_of(session, assignments, member.id, use.id)
+    return None if terms is None else count(terms, await repository.attempts(session, member.id, use.id))
+
+
+async def counted_grades(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    members: Sequence[Membership],
+    uses: Sequence[CourseAssignment],
+) -> dict[Place, Counted]:
+    """Return the counted grades of these members at these assignments, in three statements.
+
+    Args:
+        members: at most some hundreds.
+        uses: an assignment whose file is gone gives no grades.
+    """
+    ids = [member.id for member in members]
+    attempts = await repository.attempts_of(
+        session, Submission.membership_id.in_(ids), Submission.course_assignment_id.in_([use.id for use in uses])
+    )
+    extended = await extensions.find_all(session, ids)
+    adjusted = await find_adjustments(session, ids)
+    offered = {use.id: in_course(assignments, use) for use in uses}
+    counted: dict[Place, Counted] = {}
+    for member in members:
+        for use in uses:
+            place = (member.id, use.id)
+            if (assignment := offered[use.id]) is not None:
+                terms = _terms(assignment, use, member, extended.get(place), adjusted.get(place))
+                counted[place] = count(terms, attempts.get(place, ()))
+    return counted
+
+
+async def find_adjustments(session: AsyncSession, membership_ids: Collection[str]) -> dict[Place, Adjustment]:
+    """Find the adjustments of these members that apply now."""
+    found = await session.scalars(
+        select(Adjustment)
+        .where(Adjustment.membership_id.in_(membership_ids), Adjustment.ended_at.is_(None))
+        .order_by(Adjustment.id)
+    )
+    return {(each.membership_id, each.course_assignment_id): each for each in found}
+
+
+async def terms_of(
+    session: AsyncSession, assignments: Mapping[str, Assignment], membership_id: str, course_assignment_id: str
+) -> Terms | None:
+    """Look up all that holds for a member at a course assignment; None: the assignment's file is gone."""
+    rows = await session.execute(
+        select(CourseAssignment, Membership, Extension, Adjustment)
+        .select_from(CourseAssignment)
+        .join(Membership, Membership.id == membership_id)
+        .outerjoin(
+            Extension,
+            and_(Extension.membership_id == Membership.id, Extension.course_assignment_id == CourseAssignment.id),
+        )
+        .outerjoin(
+            Adjustment,
+            and_(
+                Adjustment.membership_id == Membership.id,
+                Adjustment.course_assignment_id == CourseAssignment.id,
+                Adjustment.ended_at.is_(None),
+            ),
+        )
+        .where(CourseAssignment.id == course_assignment_id)
+        .order_by(Adjustment.id.desc())
+        .limit(1)
+    )
+    use, member, extension, adjustment = rows.one()
+    assignment = in_course(assignments, use)
+    return None if assignment is None else _terms(assignment, use, member, extension, adjustment)
+
+
+def _terms(
+    assignment: Assignment,
+    use: CourseAssignment,
+    member: Membership,
+    extension: Extension | None,
+    adjustment: Adjustment | None,
+) -> Terms:
+    return Terms(
+        assignment, extension, adjustment, member.role == MemberRole.STUDENT, grade_book_points=use.grade_book_points
+    )
 
 
 async def may_try_again(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> bool:
     """Tell whether the student can hand in another attempt, now or after a pause."""
-    assignment = await _assignment_of(session, assignments, submission)
-    if assignment is None:
+    terms = await terms_of(session, assignments, submission.membership_id, submission.course_assignment_id)
+    if terms is None:
         return False
     attempts = await repository.attempts(session, submission.membership_id, submission.course_assignment_id)
     try:
-        policy.check_attempt(assignment, attempts, utc_now())
+        if terms.is_student:
+            policy.check_attempt(terms.of_student, attempts, utc_now())
     except AttemptTooSoon:
         return True
     except (AssignmentNotOpen, AssignmentClosed, AttemptsUsedUp):
@@ -49,22 +168,25 @@ async def points_of(
     """Return the points of these submissions' reports after the penalty for lateness."""
     ids = {submission.course_assignment_id for submission, _ in listed}
     uses = {use.id: use for use in await session.scalars(select(CourseAssignment).where(CourseAssignment.id.in_(ids)))}
+    extended = await extensions.find_all(session, {submission.membership_id for submission, _ in listed})
     return [
-        _points(in_course(assignments, uses[submission.course_assignment_id]), submission, report)
+        _points(
+            in_course(assignments, uses[submission.course_assignment_id]),
+            extended.get((submission.membership_id, submission.course_assignment_id)),
+            submission,
+            report,
+        )
         for submission, report in listed
     ]
 
 
-def _points(assignment: Assignment | None, submission: Submission, report: StoredReport | None) -> float | None:
+def _points(
+    assignment: Assignment | None, extension: Extension | None, submission: Submission, report: StoredReport | None
+) -> float | None:
     if report is None or report.points is None:
         return None
     if assignment is None:
         return report.points
-    return policy.points_after_lateness(assignment, report.points, submission.created_at)
-
-
-async def _assignment_of(
-    session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission
-) -> Assignment | None:
-    use = await session.get_one(CourseAssignment, submission.course_assignment_id)
-    return in_course(assignments, use)
+    return policy.points_after_lateness(
+        extensions.extended(assignment, extension), report.points, submission.created_at
+    )

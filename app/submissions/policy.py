@@ -8,11 +8,12 @@ move a deadline without a regrade.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
+from app.storage.models import HoldDecision
 from grader import Assignment
 
 DAY = timedelta(days=1)
@@ -26,6 +27,8 @@ class Attempt:
         points: of the report that counts; None while there is none, and where we failed.
         is_ours: it was graded, and we failed.
         is_withheld: it waits for a teacher, or a teacher has rejected it.
+        decision: the teacher's, if it was held.
+        is_cancelled: it was taken back before it was graded.
     """
 
     number: int
@@ -34,6 +37,8 @@ class Attempt:
     max_points: float = 0.0
     is_ours: bool = False
     is_withheld: bool = False
+    decision: HoldDecision | None = None
+    is_cancelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,10 @@ def grade_by_rules(assignment: Assignment, attempts: Sequence[Attempt], number: 
     Args:
         attempts: all of the student at this assignment.
     """
-    grades = {
-        each.number: points_after_lateness(assignment, each.points, each.created_at)
-        for each in attempts
-        if each.points is not None and not each.is_withheld
-    }
+    grades = points_by_attempt(assignment, attempts)
     if number not in grades:
         return None
-    # Among equals the first attempt counts.
-    best = max(grades, key=lambda each: (grades[each], -each)) if assignment.attempts.counts == "best" else max(grades)
+    best = counting_attempt(assignment, grades)
     attempt = next(each for each in attempts if each.number == number)
     days, percent = lateness(assignment, attempt.created_at)
     return Grade(
@@ -116,6 +116,26 @@ def grade_by_rules(assignment: Assignment, attempts: Sequence[Attempt], number: 
         counting_attempt=best,
         counting_points=grades[best],
     )
+
+
+def points_by_attempt(assignment: Assignment, attempts: Sequence[Attempt]) -> dict[int, float]:
+    """Return the points of each attempt that has some and is not withheld, after the penalty for lateness."""
+    return {
+        each.number: points_after_lateness(assignment, each.points, each.created_at)
+        for each in attempts
+        if each.points is not None and not each.is_withheld
+    }
+
+
+def counting_attempt(assignment: Assignment, points: Mapping[int, float]) -> int:
+    """Return the number of the attempt that counts: the best or the last; among equals the first.
+
+    Args:
+        points: of each attempt, of one at least.
+    """
+    if assignment.attempts.counts == "last":
+        return max(points)
+    return max(points, key=lambda each: (points[each], -each))
 
 
 def points_after_lateness(assignment: Assignment, points: float, created_at: datetime) -> float:

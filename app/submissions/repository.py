@@ -5,7 +5,7 @@ Each function works in the transaction of the given session.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -109,23 +109,51 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
 
 async def attempts(session: AsyncSession, membership_id: str, course_assignment_id: str) -> Sequence[Attempt]:
     """List all attempts of a member at a course assignment, from the first. A cancelled one never has points."""
+    found = await attempts_of(
+        session, Submission.membership_id == membership_id, Submission.course_assignment_id == course_assignment_id
+    )
+    return found.get((membership_id, course_assignment_id), [])
+
+
+async def attempts_of(
+    session: AsyncSession, *conditions: ColumnElement[bool]
+) -> dict[tuple[str, str], Sequence[Attempt]]:
+    """List attempts, from the first, by the ids of member and course assignment.
+
+    Args:
+        conditions: on `Submission`.
+    """
     rows = await session.execute(
         select(
+            Submission.membership_id,
+            Submission.course_assignment_id,
             Submission.attempt,
             Submission.created_at,
+            Submission.job_status,
+            Submission.hold_decision,
             StoredReport.points,
             StoredReport.max_points,
             StoredReport.id,
             is_withheld(),
         )
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(Submission.membership_id == membership_id, Submission.course_assignment_id == course_assignment_id)
-        .order_by(Submission.attempt)
+        .where(*conditions)
+        .order_by(Submission.membership_id, Submission.course_assignment_id, Submission.attempt)
     )
-    return [
-        Attempt(number, created_at, points, max_points or 0.0, report_id is not None and points is None, withheld)
-        for number, created_at, points, max_points, report_id, withheld in rows
-    ]
+    found: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
+    for member, use, number, created_at, job_status, decision, points, max_points, report_id, withheld in rows:
+        attempt = Attempt(
+            number,
+            created_at,
+            points,
+            max_points or 0.0,
+            is_ours=report_id is not None and points is None,
+            is_withheld=withheld,
+            decision=decision,
+            is_cancelled=job_status == JobStatus.CANCELLED,
+        )
+        found[member, use].append(attempt)
+    return dict(found)
 
 
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
@@ -172,7 +200,7 @@ async def newest_report(session: AsyncSession, submission_id: str) -> StoredRepo
     """Find the report that counts: the newest with a grade, or the newest if we failed each time."""
     return await session.scalar(
         select(StoredReport)
-        .where(StoredReport.submission_id == submission_id)
+        .where(StoredReport.submission_id == submission_id, StoredReport.preview_id.is_(None))
         .order_by(StoredReport.points.is_(None), StoredReport.id.desc())
         .limit(1)
     )
@@ -248,7 +276,7 @@ def counting_report_id() -> ScalarSelect[int]:
     other = aliased(StoredReport)
     return (
         select(other.id)
-        .where(other.submission_id == Submission.id)
+        .where(other.submission_id == Submission.id, other.preview_id.is_(None))
         .order_by(other.points.is_(None), other.id.desc())
         .limit(1)
         .correlate(Submission)

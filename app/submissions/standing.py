@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.tokens import Principal
 from app.storage.models import StoredReport, Submission
 from app.submissions import repository
-from app.submissions.grades import grade_of
+from app.submissions.derivation import Counted
+from app.submissions.grades import grades_of
 from app.submissions.policy import Grade
 from grader import Assignment
 
@@ -23,12 +24,14 @@ class Standing:
         stored: the report that counts; None: there is none yet.
         position: 1 is graded next; None: it does not wait.
         grade: None: there are no points, or they are withheld.
+        counted: the grade of the student at the assignment; None: the assignment's file is gone.
     """
 
     submission: Submission
     stored: StoredReport | None
     position: int | None
     grade: Grade | None
+    counted: Counted | None = None
 
 
 async def standing_of(
@@ -40,9 +43,11 @@ async def standing_of(
         SubmissionNotFound: there is none that `viewer` may see.
     """
     submission = await repository.existing_submission(session, submission_id, viewer)
+    grades = await grades_of(session, assignments, submission)
     return Standing(
         submission,
         await repository.newest_report(session, submission.id),
         await repository.queue_position(session, submission),
-        await grade_of(session, assignments, submission),
+        grades.attempt,
+        grades.counted,
     )

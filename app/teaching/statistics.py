@@ -10,7 +10,7 @@ from sqlalchemy import Select, Subquery, case, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.storage.models import ReportDiagnosis, StoredReport, Submission
+from app.storage.models import MemberRole, Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.repository import counting_report_id
 
 # Tenths of the points; full points get a bin of their own.
@@ -98,8 +98,8 @@ async def statistics_of(
 
 
 def _graded(assignment_id: str, since: datetime | None, course: str | None) -> Select[str, int, int, str, float]:
-    """Select each attempt with its report, and with that of the same student's next attempt."""
-    conditions = [Submission.assignment_id == assignment_id]
+    """Select each attempt of a student with its report, and with that of the same student's next attempt."""
+    conditions = [Submission.assignment_id == assignment_id, Membership.role == MemberRole.STUDENT]
     if course is not None:
         conditions.append(Submission.course_id == course)
     if since is not None:
@@ -115,6 +115,7 @@ def _graded(assignment_id: str, since: datetime | None, course: str | None) -> S
             StoredReport.status,
             (StoredReport.points / StoredReport.max_points).label("score"),
         )
+        .join(Membership, Membership.id == Submission.membership_id)
         .join(StoredReport, StoredReport.id == counting_report_id())
         .where(*conditions)
     )

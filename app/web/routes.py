@@ -40,6 +40,7 @@ from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
 from app.storage.models import Token, new_id
 from app.submissions import repository, uploads
+from app.submissions.derivation import in_words
 from app.submissions.events import STAGES
 from app.submissions.grades import may_try_again, points_of
 from app.submissions.listing import Selection, list_submissions
@@ -160,7 +161,9 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         html.drawn_by_script(picture, PICTURE.format(submission.id, name, view.language))
         for name, picture in html.pictures_of(view).items()
     ]
-    return page(request, "report.html", report=view.report, pictures=pictures, grade=standing.grade, **context)
+    context |= {"report": view.report, "pictures": pictures, "grade": standing.grade, "counted": standing.counted}
+    counted = standing.counted and in_words(standing.counted.steps, view.language)
+    return page(request, "report.html", derivation=counted, **context)
 
 
 @router.get("/submissions/{submission_id}/events")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.storage.models import Delivery, HoldDecision, StoredReport, Submission
+from app.submissions.derivation import Counted, StepCode
 from grader import Status
 
 
@@ -35,9 +36,28 @@ class GradedReport(_Part):
     link: str = Field(description="the whole report")
 
 
+class GradedStep(_Part):
+    code: StepCode
+    points: float | None = Field(description="after this step; null: there is no grade")
+    params: dict[str, Any]
+
+
+class GradedGrade(_Part):
+    """The counted grade of the student at the assignment when the message is sent."""
+
+    points: float | None = Field(description="null: there is no grade, or none yet")
+    max_points: float
+    attempt: int | None = Field(description="the number of the attempt that counts")
+    grade_book_points: float | None
+    grade_book_max: float
+    adjusted: bool = Field(description="a teacher's adjustment applies")
+    derivation: list[GradedStep] = Field(description="how it came about, without a teacher's words to the student")
+
+
 class GradedData(_Part):
     submission: GradedSubmission
     report: GradedReport
+    grade: GradedGrade | None = Field(None, description="null when the assignment is gone")
 
 
 class GradedMessage(_Part):
@@ -60,9 +80,13 @@ class PingMessage(_Part):
 
 
 def message_of(
-    delivery: Delivery, submission: Submission | None, report: StoredReport | None
+    delivery: Delivery, submission: Submission | None, report: StoredReport | None, counted: Counted | None = None
 ) -> GradedMessage | PingMessage:
-    """Make the body of a delivery, the same for every try."""
+    """Make the body of a delivery. It is the same for every try, apart from the grade, which is that of the moment.
+
+    Args:
+        counted: the grade of the student at the assignment.
+    """
     if submission is None or report is None:
         return PingMessage(timestamp=delivery.created_at)
     here = f"/api/v1/submissions/{submission.id}"
@@ -85,5 +109,25 @@ def message_of(
                 max_points=report.max_points,
                 link=f"{here}/reports/{report.id}",
             ),
+            grade=_grade(counted) if counted else None,
         ),
+    )
+
+
+def _grade(counted: Counted) -> GradedGrade:
+    return GradedGrade(
+        points=counted.points,
+        max_points=counted.max_points,
+        attempt=counted.attempt,
+        grade_book_points=counted.grade_book,
+        grade_book_max=counted.grade_book_max,
+        adjusted=counted.is_adjusted,
+        derivation=[
+            GradedStep(
+                code=step.code,
+                points=step.points,
+                params={name: value for name, value in step.params.items() if name != "reason"},
+            )
+            for step in counted.steps
+        ],
     )

@@ -12,9 +12,10 @@ import hmac
 import logging
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
+from types import MappingProxyType
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,10 +24,12 @@ from app.background import Background
 from app.errors import TargetRefused
 from app.storage.database import Database
 from app.storage.models import utc_now
+from app.submissions.grades import grades_of
 from app.webhooks import outbox
 from app.webhooks.messages import message_of
 from app.webhooks.outbox import SECRET_PREFIX, Due
 from app.webhooks.targets import look_up
+from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class WebhookSender(Background):
     """A sender of due deliveries; it works while the async context is entered. Several processes may each run one.
 
     Args:
+        assignments: for the grades in the messages.
         private: whether addresses in private networks are allowed.
         tried: called with the outcome of each try, one of `OUTCOMES`.
         transport: makes the connections; tests pass their own.
@@ -56,12 +60,14 @@ class WebhookSender(Background):
     def __init__(
         self,
         database: Database,
+        assignments: Mapping[str, Assignment] = MappingProxyType({}),
         *,
         private: bool,
         tried: Callable[[str], None] = lambda outcome: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._database = database
+        self._assignments = assignments
         self._private = private
         self._tried = tried
         # No proxy from the environment: it would look names up by itself.
@@ -119,7 +125,11 @@ class WebhookSender(Background):
 
     async def _try(self, due: Due) -> tuple[str | None, int | None]:
         """Send it once; return the error, None if there is none, and the status of the answer."""
-        body = message_of(due.delivery, due.submission, due.report).model_dump_json().encode()
+        counted = None
+        if due.submission is not None:
+            async with self._database.read() as session:
+                counted = (await grades_of(session, self._assignments, due.submission)).counted
+        body = message_of(due.delivery, due.submission, due.report, counted).model_dump_json().encode()
         try:
             async with asyncio.timeout(TRY_SECONDS):
                 response = await self._post(due, body)

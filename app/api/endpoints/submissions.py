@@ -17,6 +17,7 @@ from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
 from app.api.paging import page_of
+from app.api.schemas.grading.counted import CountedBody
 from app.api.schemas.submissions import (
     DecisionRequest,
     GradeBody,
@@ -143,10 +144,11 @@ async def read_submission(
     if wait:
         await wait_until_done(services(request), submission_id, viewer, wait)
     standing = await _standing(request, submission_id, viewer)
-    submission, position, grade = standing.submission, standing.position, standing.grade
+    submission, position = standing.submission, standing.position
     report_id = standing.stored and standing.stored.id
     language = report_language(request, submission)
-    etag = tag(submission.job_status, position, report_id, grade, language, viewer, version("lstm-grader"))
+    grades = standing.grade, standing.counted
+    etag = tag(submission.job_status, position, report_id, grades, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
@@ -288,5 +290,6 @@ def _body_of(standing: Standing, language: str, viewer: Principal) -> Submission
         **facts(standing.submission),
         position=standing.position,
         grade=GradeBody(**asdict(standing.grade)) if standing.grade else None,
+        counted=CountedBody.of(standing.counted, language, viewer) if standing.counted else None,
         report=render(report_for(standing.stored, viewer), language) if standing.stored else None,
     )

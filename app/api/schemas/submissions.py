@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request
+from app.api.schemas.grading.counted import CountedBody
 from app.storage.models import HoldDecision, JobStatus
 from grader import Status
 
@@ -87,6 +88,9 @@ class SubmissionBody(SubmissionFacts):
         description="place in the queue, 1 is graded next; null when it does not wait", examples=[1]
     )
     grade: GradeBody | None = Field(description="null until graded, when the grader failed, and while held")
+    counted: CountedBody | None = Field(
+        description="the grade of the student at the assignment, from all attempts; null when the assignment is gone"
+    )
     report: dict[str, Any] | None = Field(
         description="the report that counts, in the requested language; null until `job_status` is `done`. Machines "
         "read `status`, `points`, `checks` and the codes; `message`, `hint` and `title` are for people and may be "

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, DateTime, MetaData, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import DatabaseOutdated
 from app.storage import revisions
@@ -27,6 +28,10 @@ from app.storage.models import (
     Token,
     Webhook,
 )
+from app.submissions.grades import grades_of
+from app.submissions.policy import Attempt, grade_by_rules
+from grader import load_assignments
+from grader.assignment import Attempts, Deadline
 from tests.integration.app.rows import url_of
 
 pytestmark = pytest.mark.anyio
@@ -384,3 +389,79 @@ async def test_tables_that_are_made_anew_keep_the_rows_that_point_to_them(
     async with database.read() as session:
         assert (await session.get_one(Submission, "s1")).student == "Иванов"
         assert len((await session.execute(select(Base.metadata.tables["reports"]))).all()) == 1
+
+
+@pytest.mark.parametrize("revision", ["0010", "0011"])
+async def test_every_grade_is_what_it_was(database: Database, revision: str) -> None:
+    plain = load_assignments(None)["lstm-layer"]
+    rules = {"deadline": Deadline(due=NOW, late_percent_per_day=10), "attempts": Attempts(counts="last")}
+    assignments = {"best": plain.model_copy(update={"id": "best"}), "last": plain.model_copy(update=rules)}
+    await filled(database, revision)
+    histories: dict[tuple[str, str], list[Attempt]] = {}
+    async with database.write() as session:
+        known = MetaData()
+        await (await session.connection()).run_sync(known.reflect)
+        submissions, reports = known.tables["submissions"], known.tables["reports"]
+        first = dict((await session.execute(select(submissions))).mappings().one())
+        for number in range(60):
+            student, assignment_id, attempt = f"s{number % 5}", sorted(assignments)[number % 2], number // 10 + 1
+            created_at = NOW + timedelta(days=number % 7 - 3)
+            points = None if number % 11 == 0 else float(number * 37 % 101)
+            held_at = NOW if number % 13 == 0 else None
+            row = {"id": f"new{number}", "student": student, "assignment_id": assignment_id, "attempt": attempt}
+            if revision == "0011" and attempt == 1:
+                ids = {"membership_id": f"m-{student}", "course_assignment_id": f"ca-{assignment_id}"}
+                await in_default_course(session, known, student, assignment_id, ids)
+            if revision == "0011":
+                row |= {"membership_id": f"m-{student}", "course_assignment_id": f"ca-{assignment_id}"}
+            times = {"created_at": created_at, "held_at": held_at}
+            if database.is_sqlite:
+                times = {name: value and value.replace(tzinfo=None) for name, value in times.items()}
+            await session.execute(insert(submissions).values({**first, **row, **times}))
+            report = {"id": 100 + number, "submission_id": row["id"], "created_at": times["created_at"], "body": {}}
+            found = {"status": "passed", "points": points, "max_points": 100.0}
+            await session.execute(insert(reports).values({**report, **found}))
+            history = histories.setdefault((student, assignment_id), [])
+            history.append(Attempt(attempt, created_at, points, 100.0, points is None, held_at is not None))
+    await database.upgrade()
+    async with database.read() as session:
+        compared = 0
+        for submission in await session.scalars(select(Submission).where(Submission.id.startswith("new"))):
+            of_student = histories[submission.student, submission.assignment_id]
+            before = grade_by_rules(assignments[submission.assignment_id], of_student, submission.attempt)
+            now = await grades_of(session, assignments, submission)
+            assert now.attempt == before
+            assert now.counted is not None
+            if before is not None:
+                assert (now.counted.points, now.counted.attempt) == (before.counting_points, before.counting_attempt)
+                compared += 1
+    assert compared > 40
+
+
+async def in_default_course(
+    session: AsyncSession, known: MetaData, student: str, assignment_id: str, ids: dict[str, str]
+) -> None:
+    """Add a member and a course assignment of these ids, if they are not there, as revision 0011 had them."""
+    now = NOW.replace(tzinfo=None) if session.get_bind().dialect.name == "sqlite" else NOW
+    course = {"course_id": DEFAULT_COURSE, "created_at": now}
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("people", {"id": f"p-{student}", "created_at": now}),
+        (
+            "memberships",
+            {
+                "id": ids["membership_id"],
+                "person_id": f"p-{student}",
+                "role": "student",
+                "external_id": student,
+                **course,
+            },
+        ),
+        (
+            "course_assignments",
+            {"id": ids["course_assignment_id"], "assignment_id": assignment_id, "rules": {}, **course},
+        ),
+    ]
+    for name, row in rows:
+        table = known.tables[name]
+        if (await session.execute(select(table.c.id).where(table.c.id == row["id"]))).one_or_none() is None:
+            await session.execute(insert(table).values(row))

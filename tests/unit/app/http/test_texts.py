@@ -54,7 +54,7 @@ def test_no_text_is_left_over() -> None:
     source = "".join(template.read_text(encoding="utf-8") for template in TEMPLATES)
     used = set(LITERAL.findall(source))
     used |= {prefix + value for prefix, values in COMPUTED.items() for value in values}
-    assert {id for id in texts("en") if not id.startswith(("problem.", "mail."))} == used
+    assert {id for id in texts("en") if not id.startswith(("problem.", "mail.", "step."))} == used
 
 
 def test_every_kind_of_mail_has_a_subject_and_a_body_and_no_other_text_is_left_over() -> None:

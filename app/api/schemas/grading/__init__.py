@@ -1,0 +1,1 @@
+"""Bodies about grades in a course, and about what people do about them."""

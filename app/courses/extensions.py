@@ -1,0 +1,121 @@
+"""Extensions: more time, or more attempts, of one student at one assignment.
+
+An extension only ever adds: of its dates and the course's the later one holds, so a deadline that the course moves
+later is not lost on a student who has an extension. Who is given a later due date can hand in until then, even where
+the course closes before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.courses import changes
+from app.storage.models import CourseAssignment, Extension, Membership, new_id, utc_now
+from grader import Assignment
+
+#: The values of an extension, as the log of changes names them.
+VALUES = ("due", "closes", "more_attempts", "reason")
+
+
+def extended(assignment: Assignment, extension: Extension | None) -> Assignment:
+    """Return the assignment, which has the course's dates and rules, with the student's extension."""
+    if extension is None:
+        return assignment
+    deadline, attempts = assignment.deadline, assignment.attempts
+    due = _later(deadline.due, extension.due)
+    closes = _later(_later(deadline.closes, extension.closes), extension.due)
+    limit = None if attempts.limit is None else attempts.limit + extension.more_attempts
+    return assignment.model_copy(
+        update={
+            "deadline": deadline.model_copy(update={"due": due, "closes": closes}),
+            "attempts": attempts.model_copy(update={"limit": limit}),
+        }
+    )
+
+
+def _later(of_course: datetime | None, of_student: datetime | None) -> datetime | None:
+    """Return the later date; a course without one needs no extension."""
+    if of_course is None or of_student is None:
+        return of_course
+    return max(of_course, of_student)
+
+
+async def find(session: AsyncSession, member: Membership, use: CourseAssignment) -> Extension | None:
+    """Find the extension of this member at this assignment."""
+    return await session.scalar(
+        select(Extension).where(Extension.membership_id == member.id, Extension.course_assignment_id == use.id)
+    )
+
+
+async def find_all(session: AsyncSession, membership_ids: Collection[str]) -> dict[tuple[str, str], Extension]:
+    """Find all extensions of these members, by the ids of member and course assignment."""
+    found = await session.scalars(select(Extension).where(Extension.membership_id.in_(membership_ids)))
+    return {(each.membership_id, each.course_assignment_id): each for each in found}
+
+
+async def list_extensions(
+    session: AsyncSession, course_id: str, *, limit: int, before: str | None = None
+) -> Sequence[tuple[Extension, Membership, CourseAssignment]]:
+    """List the newest extensions of a course.
+
+    Args:
+        before: an id; only older ones are listed.
+    """
+    rows = await session.execute(
+        select(Extension, Membership, CourseAssignment)
+        .join(Membership, Membership.id == Extension.membership_id)
+        .join(CourseAssignment, CourseAssignment.id == Extension.course_assignment_id)
+        .where(CourseAssignment.course_id == course_id, *([Extension.id < before] if before else []))
+        .order_by(Extension.id.desc())
+        .limit(limit)
+    )
+    return [(extension, member, use) for extension, member, use in rows]
+
+
+async def put(
+    session: AsyncSession,
+    member: Membership,
+    use: CourseAssignment,
+    *,
+    made_by: str,
+    due: datetime | None,
+    closes: datetime | None,
+    more_attempts: int,
+    reason: str,
+) -> Extension:
+    """Give the student this extension, in place of an earlier one. Call it in the student's turn."""
+    extension = await find(session, member, use)
+    before = _logged(extension, use)
+    if extension is None:
+        extension = Extension(id=new_id(), membership_id=member.id, course_assignment_id=use.id)
+        session.add(extension)
+    extension.due, extension.closes, extension.more_attempts, extension.reason = due, closes, more_attempts, reason
+    if changes.log(session, member, made_by, before, _logged(extension, use)):
+        extension.made_by, extension.created_at = made_by, utc_now()
+    await session.flush()
+    return extension
+
+
+async def remove(session: AsyncSession, member: Membership, use: CourseAssignment, *, made_by: str) -> bool:
+    """Take the extension back; return False when there is none. Call it in the student's turn."""
+    extension = await find(session, member, use)
+    if extension is None:
+        return False
+    changes.log(session, member, made_by, _logged(extension, use), {})
+    await session.delete(extension)
+    await session.flush()
+    return True
+
+
+def _logged(extension: Extension | None, use: CourseAssignment) -> dict[str, Any]:
+    """Return the values of an extension as the log has them: one value, so that each change names the assignment."""
+    if extension is None:
+        return {}
+    values = {name: getattr(extension, name) for name in VALUES}
+    written = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+    return {"extension": {"assignment": use.assignment_id, **written}}

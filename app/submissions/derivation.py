@@ -1,0 +1,244 @@
+"""The counted grade of a student at an assignment of a course, with its derivation.
+
+There is one derivation, for API, pages, grade books, exports and webhooks. From the points of the reports it goes over
+lateness, by the dates of the student, to the attempt that counts, the best or the last; a teacher's adjustment comes
+last and is kept within 0 and the maximum; the result is scaled to the grade book. Each step is a code with parameters
+and the points after it, and becomes words when it is read, so that a person can check the sum.
+
+An adjustment that sets a value holds without an attempt, too. One that adds points waits until there is a grade to add
+them to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from babel.units import format_unit
+
+from app.courses.extensions import extended
+from app.storage.models import Adjustment, Extension, HoldDecision
+from app.submissions import policy
+from app.submissions.policy import Attempt
+from app.texts import text
+from grader import Assignment
+from grader.report.numbers import moment, points
+
+#: Decimals of every grade. Reports and grade books have no more.
+DECIMALS = 2
+
+
+class StepCode(StrEnum):
+    """What a step of a derivation does. The values are the strings in the JSON."""
+
+    NOT_A_STUDENT = "not_a_student"
+    NO_ATTEMPT = "no_attempt"
+    NOT_GRADED = "not_graded"
+    WITHHELD = "withheld"
+    REPORT = "report"
+    ACCEPTED = "accepted"
+    LATE = "late"
+    EXTENDED = "extended"
+    COUNTS = "counts"
+    ADJUSTED = "adjusted"
+    SET = "set"
+    ADJUSTMENT_WAITS = "adjustment_waits"
+    KEPT_WITHIN = "kept_within"
+    GRADE_BOOK = "grade_book"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a derivation. Attributes: points: after it; None: there is no grade."""
+
+    code: StepCode
+    points: float | None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """All that holds for one member at one assignment of the course.
+
+    Attributes:
+        assignment: with the dates and rules of the course, without the extension.
+        adjustment: the one that applies now.
+        grade_book_points: the maximum in the grade book; None: the points of the assignment.
+    """
+
+    assignment: Assignment
+    extension: Extension | None = None
+    adjustment: Adjustment | None = None
+    is_student: bool = True
+    grade_book_points: float | None = None
+
+    @property
+    def of_student(self) -> Assignment:
+        """The assignment with the dates and the limit of this student."""
+        return extended(self.assignment, self.extension)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The counted grade of a student at an assignment.
+
+    Attributes:
+        points: None: there is no grade, or none yet.
+        max_points: of the report that counts; of the assignment, where there is none.
+        points_below: before the adjustment.
+        attempt: the number of the attempt that counts.
+        late_days: of that attempt.
+        grade_book: the points in the grade book.
+        grade_book_max: the most that the grade book gives.
+        attempts: the number of attempts.
+        is_adjusted: an adjustment applies.
+        is_stale: it was made when the points below it were others.
+        is_held: an attempt waits for a teacher's decision.
+        is_waiting: an attempt waits to be graded.
+    """
+
+    points: float | None
+    max_points: float
+    points_below: float | None
+    attempt: int | None
+    late_days: int
+    grade_book: float | None
+    grade_book_max: float
+    attempts: int
+    is_adjusted: bool
+    is_stale: bool
+    is_held: bool
+    is_waiting: bool
+    steps: tuple[Step, ...]
+
+
+def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
+    """Work out the counted grade.
+
+    Args:
+        attempts: all of the member at this assignment, in any order.
+    """
+    assignment, adjustment = terms.of_student, terms.adjustment if terms.is_student else None
+    is_held = any(each.is_withheld and each.decision is None for each in attempts)
+    is_waiting = any(_waits(each) for each in attempts)
+    steps: list[Step] = []
+    counting, below = _below(terms, assignment, attempts, steps)
+    max_points = counting.max_points if counting else assignment.max_points
+    left = _adjusted(adjustment, below, max_points, steps) if adjustment else below
+    grade_book_max = terms.grade_book_points or assignment.max_points
+    grade_book = _scaled(left, max_points, grade_book_max)
+    if left is not None and grade_book_max != max_points:
+        steps.append(Step(StepCode.GRADE_BOOK, left, {"points": grade_book, "max_points": grade_book_max}))
+    return Counted(
+        points=left,
+        max_points=max_points,
+        points_below=below,
+        attempt=counting.number if counting else None,
+        late_days=policy.lateness(assignment, counting.created_at)[0] if counting else 0,
+        grade_book=grade_book,
+        grade_book_max=grade_book_max,
+        attempts=len(attempts),
+        is_adjusted=adjustment is not None,
+        is_stale=adjustment is not None and adjustment.points_below != below,
+        is_held=is_held,
+        is_waiting=is_waiting,
+        steps=tuple(steps),
+    )
+
+
+def _below(
+    terms: Terms, assignment: Assignment, attempts: Sequence[Attempt], steps: list[Step]
+) -> tuple[Attempt | None, float | None]:
+    """Return the attempt that counts and its points, both before an adjustment."""
+    if not terms.is_student:
+        steps.append(Step(StepCode.NOT_A_STUDENT, None))
+        return None, None
+    by_attempt = policy.points_by_attempt(assignment, attempts)
+    if not by_attempt:
+        steps.append(Step(_nothing(attempts), None))
+        return None, None
+    number = policy.counting_attempt(assignment, by_attempt)
+    attempt = next(each for each in attempts if each.number == number)
+    reported, left = attempt.points, by_attempt[number]
+    assert reported is not None
+    steps.append(Step(StepCode.REPORT, reported, {"attempt": number, "max_points": attempt.max_points}))
+    if attempt.decision == HoldDecision.ACCEPTED:
+        steps.append(Step(StepCode.ACCEPTED, reported, {"attempt": number}))
+    days, percent = policy.lateness(assignment, attempt.created_at)
+    if terms.extension is not None and assignment.deadline.due != terms.assignment.deadline.due:
+        assert assignment.deadline.due is not None
+        steps.append(Step(StepCode.EXTENDED, reported, {"due": assignment.deadline.due.isoformat()}))
+    if days:
+        change = round(left - reported, DECIMALS)
+        steps.append(Step(StepCode.LATE, left, {"days": days, "penalty_percent": percent, "change": change}))
+    if len(by_attempt) > 1:
+        params = {"attempt": number, "rule": assignment.attempts.counts, "graded": len(by_attempt)}
+        steps.append(Step(StepCode.COUNTS, left, params))
+    return attempt, left
+
+
+def _nothing(attempts: Sequence[Attempt]) -> StepCode:
+    """Say why there is no grade."""
+    if any(map(_waits, attempts)):
+        return StepCode.NOT_GRADED
+    if any(each.is_withheld for each in attempts):
+        return StepCode.WITHHELD
+    # We failed to grade it.
+    return StepCode.NOT_GRADED if any(each.is_ours for each in attempts) else StepCode.NO_ATTEMPT
+
+
+def _waits(attempt: Attempt) -> bool:
+    return attempt.points is None and not (attempt.is_ours or attempt.is_cancelled)
+
+
+def _adjusted(adjustment: Adjustment, below: float | None, max_points: float, steps: list[Step]) -> float | None:
+    said = {"adjustment": adjustment.id, "reason": adjustment.reason}
+    if adjustment.value is not None:
+        left = adjustment.value
+        steps.append(Step(StepCode.SET, left, {**said, "value": adjustment.value}))
+    else:
+        assert adjustment.delta is not None
+        if below is None:
+            steps.append(Step(StepCode.ADJUSTMENT_WAITS, None, {**said, "change": adjustment.delta}))
+            return None
+        left = round(below + adjustment.delta, DECIMALS)
+        steps.append(Step(StepCode.ADJUSTED, left, {**said, "change": adjustment.delta}))
+    kept = min(max(left, 0.0), max_points)
+    if kept != left:
+        steps.append(Step(StepCode.KEPT_WITHIN, kept, {"max_points": max_points}))
+    return kept
+
+
+def _scaled(came: float | None, max_points: float, grade_book_max: float) -> float | None:
+    if came is None or grade_book_max == max_points or not max_points:
+        return came
+    return round(came * grade_book_max / max_points, DECIMALS)
+
+
+def in_words(steps: Sequence[Step], language: str) -> str:
+    """Put a derivation into one line, such as ``points 100, 3 days late -30, adjusted +5: ...``."""
+    return ", ".join(step_in_words(step, language) for step in steps)
+
+
+def step_in_words(step: Step, language: str) -> str:
+    """Put one step into words. A parameter that was left out for this reader is not mentioned."""
+    params = {name: _shown(name, step, language) for name in step.params}
+    if step.code == StepCode.REPORT:
+        params["points"] = points(step.points or 0.0, language)
+    said = text(f"step.{step.code}", language, **params)
+    return text("step.reason", language, said=said, reason=params["reason"]) if "reason" in params else said
+
+
+def _shown(name: str, step: Step, language: str) -> str:
+    value = step.params[name]
+    if name == "change":
+        return f"{'-' if value < 0 else '+'}{points(abs(value), language)}"
+    if name == "days":
+        return format_unit(value, "duration-day", length="long", locale=language)
+    if name == "rule":
+        return text(f"step.rule.{value}", language)
+    if name == "due":
+        return moment(value, language)
+    return points(value, language) if isinstance(value, float) else str(value)
