@@ -42,6 +42,8 @@ db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 cli.add_typer(db, name="db")
 students = typer.Typer(help="Delete the data of a student.", no_args_is_help=True)
 cli.add_typer(students, name="students")
+regrades = typer.Typer(help="List regrades; apply or drop previews.", no_args_is_help=True)
+cli.add_typer(regrades, name="regrades")
 tokens = typer.Typer(help="Make, list and end tokens. The service may be running.", no_args_is_help=True)
 cli.add_typer(tokens, name="tokens")
 
@@ -51,6 +53,7 @@ cli.add_typer(held, name="held")
 
 Reason = Annotated[str, typer.Option(help="For the student to read.")]
 OfCourse = Annotated[str | None, typer.Option(help="Id of the course; default: the course Default.")]
+RegradeId = Annotated[str, typer.Argument(metavar="ID", help="As `regrades list` shows it.")]
 HeldId = Annotated[str, typer.Argument(metavar="ID", help="As `held list` shows it.")]
 
 
@@ -279,9 +282,12 @@ def regrade(
     student: Annotated[str | None, typer.Option(help="Only of this student.")] = None,
     status: Annotated[str | None, typer.Option(help="Only with this verdict, such as internal_error.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Only submitted at this moment (UTC) or later.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Let the new reports not count yet.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait until it is done, and print the changes.")] = False,
 ) -> None:
     """Have submissions graded again, behind all uploads. The new report counts; the earlier ones stay.
+
+    With --preview it counts only after `regrades apply`; `regrades drop` deletes it.
 
     A running service or worker picks them up by itself. Exit codes: 0 queued, or done with --wait; 2 wrong usage or
     settings, 3 we failed.
@@ -294,7 +300,50 @@ def regrade(
     with starting() as settings:
         from app.commands import administration
 
-        asyncio.run(administration.regrade(settings, submissions, given, wait=wait, say=typer.echo))
+        asyncio.run(administration.regrade(settings, submissions, given, preview=preview, wait=wait, say=typer.echo))
+
+
+@regrades.command("list")
+def list_regrades() -> None:
+    """List the newest regrades, with their progress."""
+    with starting() as settings:
+        from app.commands import previews
+
+        for line in asyncio.run(previews.list_regrades(settings)):
+            typer.echo(line)
+
+
+@regrades.command("show")
+def show_regrade(regrade: RegradeId) -> None:
+    """Print the progress of a regrade, and each submission whose points or verdict changed."""
+    with starting() as settings:
+        from app.commands import previews
+
+        asyncio.run(previews.show(settings, regrade, say=typer.echo))
+
+
+@regrades.command("apply")
+def apply_preview(regrade: RegradeId) -> None:
+    """Let the reports of a preview count. It must be done.
+
+    A submission that has a newer report keeps that. Exit codes: 0 applied, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import previews
+
+        typer.echo(asyncio.run(previews.apply(settings, regrade)))
+
+
+@regrades.command("drop")
+def drop_preview(regrade: RegradeId) -> None:
+    """Delete the reports of a preview, and grade no more for it.
+
+    Exit codes: 0 dropped, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import previews
+
+        typer.echo(asyncio.run(previews.drop(settings, regrade)))
 
 
 @contextlib.contextmanager

@@ -67,6 +67,10 @@
       TokenMadeBefore           with this idempotency key; its secret was shown then
       TokenNotFound             there is none that the asking token may manage
       RegradeNotFound
+      RegradeNotPreview         it counts already, and cannot be applied or dropped
+      PreviewUnfinished         it has not all its reports yet
+      PreviewApplied            its reports count, and cannot be dropped
+      PreviewDropped            its reports are gone, and cannot be applied
       WebhookNotFound           there is none, or it is somebody else's
       TooManyWebhooks           for one token
       CannotStart               stops a command; no client sees it
@@ -324,6 +328,19 @@ class TokenNotFound(AppError): ...
 
 
 class RegradeNotFound(AppError): ...
+
+
+class RegradeNotPreview(AppError): ...
+
+
+class PreviewUnfinished(AppError):
+    """params: done, total (submissions)"""
+
+
+class PreviewApplied(AppError): ...
+
+
+class PreviewDropped(AppError): ...
 
 
 class WebhookNotFound(AppError): ...

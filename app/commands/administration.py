@@ -29,7 +29,7 @@ from app.submissions.deletion import Deleted
 from app.submissions.listing import Selection
 from app.submissions.uploads import check_student
 from app.teaching import holds, regrades
-from app.teaching.regrades import Regraded
+from app.teaching.regrades import Regraded, RegradeProgress
 from grader.errors import sentence_of
 
 LOOK_SECONDS = 1.0
@@ -39,7 +39,7 @@ MOST_LISTED = 1000
 
 
 @contextlib.asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Database]:
+async def opened(settings: Settings) -> AsyncIterator[Database]:
     """Raises: DatabaseOutdated: the tables are missing, or of an older version."""
     database = Database(settings.database_url)
     try:
@@ -68,7 +68,7 @@ async def create_token(
     expires_at = utc_now() + timedelta(days=days) if days else None
     wanted = _checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
     secret = tokens.new_token()
-    async with _opened(settings) as database, database.write() as session:
+    async with opened(settings) as database, database.write() as session:
         course_id = await _course_id(session, course)
         await _check(session, Action.MAKE_TOKENS, course_id)
         sha256 = tokens.hash_secret(secret)
@@ -81,7 +81,7 @@ async def create_token(
 
 async def list_tokens(settings: Settings) -> list[str]:
     """Return a line for each token, the newest first."""
-    async with _opened(settings) as database, database.read() as session:
+    async with opened(settings) as database, database.read() as session:
         found = (await session.scalars(select(Token).order_by(Token.id.desc()))).all()
     now = utc_now()
     return [_token_line(token, now) for token in found]
@@ -98,7 +98,7 @@ def _token_line(token: Token, now: datetime) -> str:
 
 async def revoke_token(settings: Settings, token_id: str) -> None:
     """Raises: NotPossible: there is no such token."""
-    async with _opened(settings) as database:
+    async with opened(settings) as database:
         owner = await _owner(database)
         async with database.write() as session:
             if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, owner):
@@ -107,7 +107,7 @@ async def revoke_token(settings: Settings, token_id: str) -> None:
 
 async def delete_student(settings: Settings, student: str, course: str | None = None) -> Deleted:
     """Delete everything that a course keeps about a student, named as `known_student` gives it."""
-    async with _opened(settings) as database:
+    async with opened(settings) as database:
         async with database.read() as session:
             course_id = await _course_id(session, course)
         return await deletion.delete_student(database, student, course_id)
@@ -152,13 +152,13 @@ def known_student(name: str) -> str:
 
 async def prune(settings: Settings, days: float) -> int:
     """Delete submissions that are older than this; return their number."""
-    async with _opened(settings) as database:
+    async with opened(settings) as database:
         return await deletion.delete_older(database, days)
 
 
 async def list_held(settings: Settings) -> list[str]:
     """Return a line for each attempt that waits for a decision, the newest first."""
-    async with _opened(settings) as database:
+    async with opened(settings) as database:
         owner = await _owner(database)
         async with database.read() as session:
             found = await listing.list_submissions(session, owner, Selection(held=True), limit=MOST_LISTED)
@@ -172,7 +172,7 @@ async def list_held(settings: Settings) -> list[str]:
 async def decide_held(settings: Settings, submission_id: str, decision: str, reason: str) -> None:
     """Raises: NotPossible: there is no such submission, it was never held, or its course is archived."""
     wanted = _checked(DecisionRequest, {"decision": decision, "reason": reason})
-    async with _opened(settings) as database:
+    async with opened(settings) as database:
         owner = await _owner(database)
         async with database.write() as session:
             submission = (
@@ -192,6 +192,7 @@ async def regrade(
     *,
     wait: bool,
     say: Callable[[str], None],
+    preview: bool = False,
 ) -> None:
     """Begin a regrade; with `wait`, wait for its end and report the changes through `say`.
 
@@ -205,15 +206,16 @@ async def regrade(
     if (since := selection.get("since")) is not None:
         selection = {**selection, "since": since.replace(tzinfo=since.tzinfo or UTC)}
     chosen = {"submissions": submissions} if submissions else {"filter": selection} if selection else {"all": True}
-    wanted = _checked(RegradeRequest, chosen)
-    async with _opened(settings) as database:
+    wanted = _checked(RegradeRequest, {**chosen, "preview": preview})
+    async with opened(settings) as database:
         owner = await _owner(database)
         async with database.write() as session:
             regrade = await regrades.begin(
                 session,
                 requested_by=owner.id,
                 meant=wanted.meant,
-                selection=wanted.model_dump(mode="json", exclude_defaults=True),
+                selection=wanted.selection,
+                is_preview=wanted.preview,
             )
             id = regrade.id
         while True:
@@ -223,13 +225,27 @@ async def regrade(
             if not wait or progress.done == progress.total:
                 break
             await asyncio.sleep(LOOK_SECONDS)
-        say(f"{id}: {progress.done} of {progress.total} submissions are graded again, {progress.changed} changed")
+        say(progress_line(progress))
         if wait:
-            async for item in _changed(database, id):
-                say(_change_line(item))
+            async for item in changed_items(database, id):
+                say(change_line(item))
 
 
-async def _changed(database: Database, id: str) -> AsyncIterator[Regraded]:
+def progress_line(progress: RegradeProgress) -> str:
+    """Say how far a regrade is."""
+    regrade = progress.regrade
+    line = f"{regrade.id}: {progress.done} of {progress.total} submissions are graded again, {progress.changed} changed"
+    if not regrade.is_preview:
+        return line
+    if regrade.dropped_at is not None:
+        return f"{line}; a preview, dropped {regrade.dropped_at:%Y-%m-%d %H:%M}"
+    if regrade.applied_at is None:
+        return f"{line}; a preview"
+    line = f"{line}; a preview, applied {regrade.applied_at:%Y-%m-%d %H:%M}"
+    return f"{line}, {progress.superseded} keep a newer report" if progress.superseded else line
+
+
+async def changed_items(database: Database, id: str) -> AsyncIterator[Regraded]:
     after = None
     while True:
         async with database.read() as session:
@@ -241,7 +257,7 @@ async def _changed(database: Database, id: str) -> AsyncIterator[Regraded]:
         after = items[-1].submission.id
 
 
-def _change_line(item: Regraded) -> str:
+def change_line(item: Regraded) -> str:
     submission, old, new = item.submission, item.old, item.new
     assert new is not None
     before, after = (f"{each.status} {'-' if each.points is None else format(each.points, 'g')}" for each in (old, new))

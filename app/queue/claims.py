@@ -2,6 +2,10 @@
 
 A claim is one worker's hold on one submission. Only the newest claim of a submission may end it, so a worker that was
 taken for dead changes nothing.
+
+A preview of a regrade has jobs of its own, in `RegradeItem`: the submission does not change, and so no reader sees that
+it is graded again. They are claimed when nothing else waits. A submission may be graded for several previews, and for
+itself, at the same time.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, literal, null, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,7 +35,7 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
-from app.submissions.events import record
+from app.submissions.events import done_event, record
 from app.teaching import holds
 from app.webhooks import outbox
 from grader import Report
@@ -39,7 +43,11 @@ from grader import Report
 
 @dataclass(frozen=True)
 class Claim:
-    """A submission that this worker, and no other, is grading."""
+    """A submission that this worker, and no other, is grading.
+
+    Attributes:
+        preview_id: the regrade whose preview it is; None: the report will count.
+    """
 
     id: str
     submission_id: str
@@ -47,15 +55,17 @@ class Claim:
     filename: str
     content: bytes
     tries: int
+    preview_id: str | None = None
 
 
 @dataclass(frozen=True)
 class OtherClaim:
-    """The claim of another worker, and the count of its heartbeats."""
+    """The claim of another worker, and the count of its heartbeats. `preview_id` is as in `Claim`."""
 
     submission_id: str
     claim: str | None
     beat: int
+    preview_id: str | None = None
 
 
 @cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
@@ -105,10 +115,10 @@ class Overtaken(Exception):
 
 
 async def claim_next(session: AsyncSession) -> Claim | None:
-    """Claim the next submission: the first to arrive among those of the highest priority.
+    """Claim the next submission: the first to arrive among those of the highest priority; else one of a preview.
 
-    Only one submission of a student is graded at a time. Two workers never get the same one: each skips a submission
-    that another is about to take, and all others of that student.
+    Only one submission of a student is graded at a time, apart from previews. Two workers never get the same one: each
+    skips a submission that another is about to take, and all others of that student.
 
     Raises:
         Overtaken
@@ -119,9 +129,32 @@ async def claim_next(session: AsyncSession) -> Claim | None:
     except IntegrityError as exc:
         raise Overtaken from exc
     if row is None:
-        return None
+        return await _claim_preview(session, claim_id)
     await announce(session, row.id)
     return Claim(claim_id, *row)
+
+
+async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
+    waiting = (
+        select(RegradeItem.regrade_id, RegradeItem.submission_id)
+        .where(RegradeItem.job_status == JobStatus.QUEUED)
+        # One whose worker died goes behind the others: it may be the reason.
+        .order_by(RegradeItem.tries, RegradeItem.regrade_id, RegradeItem.submission_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if (first := (await session.execute(waiting)).one_or_none()) is None:
+        return None
+    item = await session.execute(
+        update(RegradeItem)
+        .where(RegradeItem.regrade_id == first.regrade_id, RegradeItem.submission_id == first.submission_id)
+        .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=RegradeItem.tries + 1)
+        .returning(RegradeItem.tries)
+        .execution_options(synchronize_session=False)
+    )
+    facts = select(Submission.id, Submission.assignment_id, Submission.filename, Submission.content)
+    row = (await session.execute(facts.where(Submission.id == first.submission_id))).one()
+    return Claim(claim_id, *row, item.scalar_one(), first.regrade_id)
 
 
 async def finish(
@@ -134,46 +167,81 @@ async def finish(
     Returns:
         Whether it was stored. False: the submission was queued again meanwhile, or this report is already there.
     """
+    if claim.preview_id is not None:
+        return await _finish_preview(session, claim, claim.preview_id, report, artefacts)
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now()):
         return False
-    stored = StoredReport(
-        submission_id=claim.submission_id,
-        status=report.status.value,
-        points=report.points,
-        max_points=report.max_points,
-        body=report.model_dump(mode="json"),
-    )
-    session.add(stored)
-    await session.flush()
-    facts = {"report": stored.id, "status": stored.status, "points": stored.points, "max_points": stored.max_points}
-    record(session, claim.submission_id, "done", **facts)
+    stored = await _store(session, claim, report, artefacts)
+    record(session, claim.submission_id, "done", **done_event(stored))
     if not await holds.hold(session, claim.submission_id, report):
-        await outbox.add_deliveries(session, stored)
-    session.add_all(Artefact(report_id=stored.id, name=name, content=each) for name, each in artefacts.items())
-    codes = sorted({diagnosis.code for diagnosis in report.diagnoses})
-    session.add_all(ReportDiagnosis(report_id=stored.id, code=code) for code in codes)
+        await outbox.add_deliveries(session, [stored.id])
     await session.execute(
         update(RegradeItem)
-        .where(RegradeItem.submission_id == claim.submission_id, RegradeItem.new_report_id.is_(None))
+        .where(
+            RegradeItem.submission_id == claim.submission_id,
+            RegradeItem.new_report_id.is_(None),
+            RegradeItem.job_status.is_(None),
+        )
         .values(new_report_id=stored.id)
         .execution_options(synchronize_session=False)
     )
     return True
 
 
+async def _finish_preview(
+    session: AsyncSession, claim: Claim, preview_id: str, report: Report, artefacts: Mapping[str, bytes]
+) -> bool:
+    """Store the report of a preview. It does not count, and nobody is told of it."""
+    # The submission is locked first, as by its deletion, so that neither waits for the other.
+    there = select(Submission.id).where(Submission.id == claim.submission_id)
+    if await session.scalar(there.with_for_update(read=True, key_share=True)) is None:
+        return False
+    if not await _end_claim(session, claim, job_status=JobStatus.DONE, is_held=report.is_held):
+        return False
+    stored = await _store(session, claim, report, artefacts)
+    await session.execute(
+        update(RegradeItem)
+        .where(RegradeItem.regrade_id == preview_id, RegradeItem.submission_id == claim.submission_id)
+        .values(new_report_id=stored.id)
+        .execution_options(synchronize_session=False)
+    )
+    return True
+
+
+async def _store(session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> StoredReport:
+    stored = StoredReport(
+        submission_id=claim.submission_id,
+        status=report.status.value,
+        points=report.points,
+        max_points=report.max_points,
+        body=report.model_dump(mode="json"),
+        preview_id=claim.preview_id,
+    )
+    session.add(stored)
+    await session.flush()
+    session.add_all(Artefact(report_id=stored.id, name=name, content=each) for name, each in artefacts.items())
+    codes = sorted({diagnosis.code for diagnosis in report.diagnoses})
+    session.add_all(ReportDiagnosis(report_id=stored.id, code=code) for code in codes)
+    return stored
+
+
 async def release(session: AsyncSession, claim: Claim) -> bool:
     """Put the submission back into its place in the queue after an interrupted grade; the try does not count."""
     if not await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1):
         return False
-    record(session, claim.submission_id, "queued")
+    if claim.preview_id is None:
+        record(session, claim.submission_id, "queued")
     await announce_queued(session)
     return True
 
 
 async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str]) -> None:
-    """Record that these stages of grading have begun, if the submission is still this claim's."""
+    """Record that these stages of grading have begun, if the submission is still this claim's.
+
+    Those of a preview are not recorded.
+    """
     held = select(Submission.id).where(Submission.id == claim.submission_id, Submission.claim == claim.id)
-    if await session.scalar(held) is None:
+    if claim.preview_id is not None or await session.scalar(held) is None:
         return
     for stage in stages:
         record(session, claim.submission_id, stage)
@@ -181,16 +249,22 @@ async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str])
 
 
 async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
-    ended = await session.execute(
-        update(Submission)
+    is_preview = claim.preview_id is not None
+    held = (
+        update(RegradeItem)
+        .where(RegradeItem.regrade_id == claim.preview_id, RegradeItem.submission_id == claim.submission_id)
+        .where(RegradeItem.claim == claim.id)
+        .returning(RegradeItem.submission_id)
+        if is_preview
+        else update(Submission)
         .where(Submission.id == claim.submission_id, Submission.claim == claim.id)
-        .values(claim=None, **values)
         .returning(Submission.id)
-        .execution_options(synchronize_session=False)
     )
+    ended = await session.execute(held.values(claim=None, **values).execution_options(synchronize_session=False))
     if ended.one_or_none() is None:
         return False
-    await announce(session, claim.submission_id)
+    if not is_preview:
+        await announce(session, claim.submission_id)
     return True
 
 
@@ -200,11 +274,21 @@ async def requeue_running(session: AsyncSession) -> int:
     Returns:
         How many there were.
     """
-    return await _requeue(session)
+    return await _requeue(session) + await _requeue_previews(session)
 
 
 async def requeue_silent(session: AsyncSession, silent: OtherClaim) -> bool:
     """Put a dead worker's submission back into the queue, unless there was a heartbeat since."""
+    if silent.preview_id is not None:
+        return bool(
+            await _requeue_previews(
+                session,
+                RegradeItem.regrade_id == silent.preview_id,
+                RegradeItem.submission_id == silent.submission_id,
+                RegradeItem.claim.is_not_distinct_from(silent.claim),
+                RegradeItem.beat == silent.beat,
+            )
+        )
     return bool(
         await _requeue(
             session,
@@ -233,6 +317,20 @@ async def _requeue(session: AsyncSession, *which: ColumnElement[bool]) -> int:
     return len(ids)
 
 
+async def _requeue_previews(session: AsyncSession, *which: ColumnElement[bool]) -> int:
+    requeued = await session.execute(
+        update(RegradeItem)
+        .where(RegradeItem.job_status == JobStatus.RUNNING, *which)
+        .values(job_status=JobStatus.QUEUED, claim=None)
+        .returning(RegradeItem.submission_id)
+        .execution_options(synchronize_session=False)
+    )
+    count = len(requeued.all())
+    if count:
+        await announce_queued(session)
+    return count
+
+
 async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> Sequence[OtherClaim]:
     """Store a heartbeat for the worker and its claims, on PostgreSQL.
 
@@ -247,13 +345,29 @@ async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> S
         .values(beat=Submission.beat + 1)
         .execution_options(synchronize_session=False)
     )
+    # Locked in the order in which a preview that is dropped locks them.
+    in_order = RegradeItem.regrade_id, RegradeItem.submission_id
+    own = select(*in_order).where(RegradeItem.claim.in_(claims), RegradeItem.job_status == JobStatus.RUNNING)
+    await session.execute(own.order_by(*in_order).with_for_update())
+    await session.execute(
+        update(RegradeItem)
+        .where(RegradeItem.claim.in_(claims), RegradeItem.job_status == JobStatus.RUNNING)
+        .values(beat=RegradeItem.beat + 1)
+        .execution_options(synchronize_session=False)
+    )
     rows = await session.execute(
-        select(Submission.id, Submission.claim, Submission.beat).where(
+        select(Submission.id, Submission.claim, Submission.beat, null()).where(
             Submission.job_status == JobStatus.RUNNING,
             or_(Submission.claim.is_(None), Submission.claim.not_in(claims)),
         )
     )
-    return [OtherClaim(*row) for row in rows]
+    previews = await session.execute(
+        select(RegradeItem.submission_id, RegradeItem.claim, RegradeItem.beat, RegradeItem.regrade_id).where(
+            RegradeItem.job_status == JobStatus.RUNNING,
+            or_(RegradeItem.claim.is_(None), RegradeItem.claim.not_in(claims)),
+        )
+    )
+    return [OtherClaim(*row) for row in [*rows, *previews]]
 
 
 async def leave(session: AsyncSession, worker: str) -> None:

@@ -152,6 +152,7 @@ class Grading:
                 "points": report.points,
                 "wall_seconds": report.timing.wall_seconds,
                 "kept": kept,
+                "preview": claim.preview_id is not None,
             },
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from collections.abc import Collection
+
+from sqlalchemy import ARRAY, String, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 #: Carries the ids of changed submissions: a channel on PostgreSQL, a key of `Session.info` on SQLite.
@@ -16,10 +18,16 @@ async def announce(session: AsyncSession, submission_id: str) -> None:
 
     On PostgreSQL all processes hear it, on SQLite only this one (`Database.announced`).
     """
+    await announce_all(session, [submission_id])
+
+
+async def announce_all(session: AsyncSession, submission_ids: Collection[str]) -> None:
+    """Announce the changes of all these submissions."""
     if is_postgresql(session):
-        await session.execute(select(func.pg_notify(CHANNEL, submission_id)))
+        id = func.unnest(bindparam("ids", list(submission_ids), ARRAY(String))).column_valued("id")
+        await session.execute(select(func.pg_notify(CHANNEL, id)))
     else:
-        session.info.setdefault(CHANNEL, []).append(submission_id)
+        session.info.setdefault(CHANNEL, []).extend(submission_ids)
 
 
 async def announce_queued(session: AsyncSession) -> None:

@@ -197,7 +197,10 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
 
 
 async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
-    """Find the report that counts: the newest with a grade, or the newest if we failed each time."""
+    """Find the report that counts: the newest with a grade, or the newest if we failed each time.
+
+    One of a preview does not count.
+    """
     return await session.scalar(
         select(StoredReport)
         .where(StoredReport.submission_id == submission_id, StoredReport.preview_id.is_(None))
@@ -207,17 +210,21 @@ async def newest_report(session: AsyncSession, submission_id: str) -> StoredRepo
 
 
 async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[StoredReport]:
-    """List all reports of a submission, the newest first."""
+    """List all reports of a submission, the newest first; without those of previews."""
     reports = await session.scalars(
-        select(StoredReport).where(StoredReport.submission_id == submission_id).order_by(StoredReport.id.desc())
+        select(StoredReport)
+        .where(StoredReport.submission_id == submission_id, StoredReport.preview_id.is_(None))
+        .order_by(StoredReport.id.desc())
     )
     return reports.all()
 
 
-async def find_report(session: AsyncSession, submission_id: str, report_id: int) -> StoredReport | None:
-    """Find the report with this number, if it is one of this submission."""
+async def find_report(
+    session: AsyncSession, submission_id: str, report_id: int, viewer: Principal
+) -> StoredReport | None:
+    """Find the report with this number, if it is one of this submission. One of a preview is for the staff only."""
     found = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
-    return await session.scalar(found)
+    return await session.scalar(found if viewer.sees_everything else found.where(StoredReport.preview_id.is_(None)))
 
 
 async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes]:

@@ -51,6 +51,6 @@ async def decide(
     await session.flush()
     report = await repository.newest_report(session, submission.id)
     if is_first and report is not None:
-        await outbox.add_deliveries(session, report)
+        await outbox.add_deliveries(session, [report.id])
     await announce(session, submission.id)
     return True

@@ -1,4 +1,4 @@
-"""Regrades: their start, their progress, and their changes."""
+"""Regrades: their start, their progress, and their changes. `app.teaching.previews` applies and drops previews."""
 
 from __future__ import annotations
 
@@ -26,21 +26,28 @@ class RegradeProgress:
     Attributes:
         done: submissions with a new report.
         changed: those of them whose points or verdict differ from before.
+        superseded: of an applied preview: those that had a newer report when it was applied, and keep that.
     """
 
     regrade: Regrade
     total: int
     done: int
     changed: int
+    superseded: int
 
 
 @dataclass(frozen=True)
 class Regraded:
-    """One submission of a regrade; it waits while it has no new report."""
+    """One submission of a regrade; it waits while it has no new report.
+
+    Attributes:
+        is_applied: whether the new report is one of the submission's; None: it is no preview's, or not applied.
+    """
 
     submission: Submission
     old: StoredReport
     new: StoredReport | None
+    is_applied: bool | None
 
 
 async def begin(
@@ -51,10 +58,12 @@ async def begin(
     selection: dict[str, Any],
     course: str | None = None,
     idempotency_key: str | None = None,
+    is_preview: bool = False,
 ) -> Regrade:
     """Have submissions graded again, as part of the caller's transaction.
 
     Args:
+        is_preview: the new reports do not count before the preview is applied.
         course: the id of the only course whose submissions are meant; None: all courses.
         meant: the ids, or a filter.
         selection: the same in the words of the request.
@@ -73,6 +82,7 @@ async def begin(
         submission_ids=ids,
         course=course,
         idempotency_key=idempotency_key,
+        is_preview=is_preview,
     )
 
 
@@ -84,35 +94,46 @@ async def add_regrade(
     submission_ids: Select[str],
     course: str | None = None,
     idempotency_key: str | None = None,
+    is_preview: bool = False,
 ) -> Regrade:
     """Queue submissions to be graded again, behind all uploads; their reports stay.
 
     Submissions without a report are left out: the current grader will grade them anyway. A submission that waits for an
-    earlier regrade gets one new report for both.
+    earlier regrade gets one new report for both. A preview has jobs and reports of its own, and its submissions do not
+    change.
     """
-    regrade = Regrade(requested_by=requested_by, course_id=course, selection=selection, idempotency_key=idempotency_key)
+    regrade = Regrade(
+        requested_by=requested_by,
+        course_id=course,
+        selection=selection,
+        idempotency_key=idempotency_key,
+        is_preview=is_preview,
+    )
     session.add(regrade)
     await session.flush()
     report_id = counting_report_id()
-    graded = select(literal(regrade.id), Submission.id, report_id).where(
+    job_status = literal(JobStatus.QUEUED if is_preview else None, RegradeItem.job_status.type)
+    graded = select(literal(regrade.id), Submission.id, report_id, job_status).where(
         Submission.id.in_(submission_ids), report_id.is_not(None)
     )
-    await session.execute(insert(RegradeItem).from_select(["regrade_id", "submission_id", "old_report_id"], graded))
+    columns = ["regrade_id", "submission_id", "old_report_id", "job_status"]
+    await session.execute(insert(RegradeItem).from_select(columns, graded))
     items = select(RegradeItem.submission_id).where(RegradeItem.regrade_id == regrade.id)
     if course is None:
         # One that an admin begins belongs to a course, too, if nobody else's submissions are in it.
         found = select(Submission.course_id).where(Submission.id.in_(items)).distinct().limit(2)
         courses = (await session.scalars(found)).all()
         regrade.course_id = courses[0] if len(courses) == 1 else None
-    queued = await session.scalars(
-        update(Submission)
-        .where(Submission.id.in_(items), Submission.job_status == JobStatus.DONE)
-        .values(job_status=JobStatus.QUEUED, priority=REGRADE_PRIORITY, tries=0)
-        .returning(Submission.id)
-        .execution_options(synchronize_session=False)
-    )
-    for submission_id in queued:
-        record(session, submission_id, "queued")
+    if not is_preview:
+        queued = await session.scalars(
+            update(Submission)
+            .where(Submission.id.in_(items), Submission.job_status == JobStatus.DONE)
+            .values(job_status=JobStatus.QUEUED, priority=REGRADE_PRIORITY, tries=0)
+            .returning(Submission.id)
+            .execution_options(synchronize_session=False)
+        )
+        for submission_id in queued:
+            record(session, submission_id, "queued")
     await announce_queued(session)
     return regrade
 
@@ -150,8 +171,9 @@ async def list_items(
     if after:
         conditions.append(RegradeItem.submission_id > after)
     rows = await session.execute(
-        select(Submission, OLD, NEW)
+        select(Submission, OLD, NEW, case((Regrade.applied_at.is_not(None), NEW.preview_id.is_(None))))
         .select_from(RegradeItem)
+        .join(Regrade, Regrade.id == RegradeItem.regrade_id)
         .join(Submission, Submission.id == RegradeItem.submission_id)
         .join(OLD, OLD.id == RegradeItem.old_report_id)
         .outerjoin(NEW, NEW.id == RegradeItem.new_report_id)
@@ -169,6 +191,7 @@ async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], lim
             func.count(RegradeItem.submission_id),
             func.count(RegradeItem.new_report_id),
             func.count(case((_changed(), 1))),
+            func.count(case((Regrade.applied_at.is_not(None) & NEW.preview_id.is_not(None), 1))),
         )
         .outerjoin(RegradeItem, RegradeItem.regrade_id == Regrade.id)
         .outerjoin(OLD, OLD.id == RegradeItem.old_report_id)

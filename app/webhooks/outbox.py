@@ -95,16 +95,17 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
     return delivery
 
 
-async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
-    """Queue this report for every webhook of its course whose token may read it, in the caller's transaction."""
+async def add_deliveries(session: AsyncSession, report_ids: Collection[int]) -> None:
+    """Queue each report for every webhook of its course whose token may read it, in the caller's transaction."""
     now = await _now(session)
-    webhooks = await session.scalars(
-        select(Webhook.id)
+    found = await session.execute(
+        select(Webhook.id, StoredReport.id)
         .join(Token, Token.id == Webhook.created_by)
         .join(Submission, Submission.course_id == Webhook.course_id)
+        .join(StoredReport, StoredReport.submission_id == Submission.id)
         .outerjoin(Membership, Membership.id == Token.membership_id)
         .where(
-            Submission.id == report.submission_id,
+            StoredReport.id.in_(report_ids),
             is_valid(now),
             or_(
                 and_(Token.role != Role.SUBMITTER, Token.membership_id.is_(None)),
@@ -112,9 +113,11 @@ async def add_deliveries(session: AsyncSession, report: StoredReport) -> None:
                 Token.id == Submission.submitted_by,
             ),
         )
+        .order_by(StoredReport.id)
     )
     session.add_all(
-        Delivery(webhook_id=id, event=GRADED, report_id=report.id, waits_since=now, next_at=now) for id in webhooks
+        Delivery(webhook_id=webhook_id, event=GRADED, report_id=report_id, waits_since=now, next_at=now)
+        for webhook_id, report_id in found
     )
 
 

@@ -1,4 +1,4 @@
-"""Regrades: have submissions graded again, follow the progress, see the changes."""
+"""Regrades: have submissions graded again, follow the progress, see the changes, apply or drop a preview."""
 
 from __future__ import annotations
 
@@ -22,13 +22,24 @@ from app.api.schemas.regrades import (
     RegradeRequest,
     RegradeResultBody,
 )
-from app.errors import CourseArchived, IdempotencyKeyReused, NotPermitted, RegradeNotFound
+from app.errors import (
+    CourseArchived,
+    IdempotencyKeyReused,
+    NotPermitted,
+    PreviewApplied,
+    PreviewDropped,
+    PreviewUnfinished,
+    RegradeNotFound,
+    RegradeNotPreview,
+)
 from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Regrade, StoredReport
-from app.teaching import regrades
+from app.submissions.grades import points_of
+from app.teaching import previews, regrades
 from app.teaching.regrades import RegradeProgress
+from grader import Status
 
 
 async def _regrade_id(regrade_id: Annotated[str, Path(description="an `id` from the list")]) -> str:
@@ -62,11 +73,16 @@ async def create_regrade(
 
     All uploads go before them. Each gets a new report, which counts from then on; the earlier ones stay.
 
+    With `preview` the new reports do not count: nobody but the staff sees them, nothing is sent and nothing is held,
+    until the preview is applied or dropped. Meanwhile uploads and other regrades go on as ever, and before it.
+
     With the header `Idempotency-Key` the same request sent again begins nothing, and is answered with the same regrade.
     """
     parts = services(request)
-    selection = wanted.model_dump(mode="json", exclude_defaults=True)
-    asked = {"selection": selection} | ({"course_id": holder.course} if holder.names_course else {})
+    selection = wanted.selection
+    asked = {"selection": selection, "is_preview": wanted.preview} | (
+        {"course_id": holder.course} if holder.names_course else {}
+    )
     regrade, _ = await make_once(
         parts.database,
         lambda session: made_before(session, Regrade, holder.id, idempotency_key, **asked),
@@ -77,6 +93,7 @@ async def create_regrade(
             selection=selection,
             course=holder.course,
             idempotency_key=idempotency_key,
+            is_preview=wanted.preview,
         ),
     )
     parts.jobs.wake()
@@ -110,8 +127,13 @@ async def list_regrade_submissions(
     cursor: Cursor = None,
 ) -> RegradeItemList:
     await _found(request, regrade_id, viewer)
-    async with services(request).database.read() as session:
+    parts = services(request)
+    async with parts.database.read() as session:
         found = await regrades.list_items(session, regrade_id, only_changed=changed, limit=limit + 1, after=cursor)
+        points = [
+            await points_of(session, parts.assignments, [(item.submission, report) for item, report in each])
+            for each in ([(item, item.old) for item in found], [(item, item.new) for item in found])
+        ]
     shown, next_cursor = page_of(found, limit, lambda item: item.submission.id)
     return RegradeItemList(
         items=[
@@ -120,16 +142,47 @@ async def list_regrade_submissions(
                 student=item.submission.student,
                 assignment=item.submission.assignment_id,
                 attempt=item.submission.attempt,
-                before=_grade(item.old),
-                after=_grade(item.new) if item.new else None,
+                before=_grade(item.old, before),
+                after=_grade(item.new, after) if item.new else None,
                 changes=f"/api/v1/submissions/{item.submission.id}/reports/{item.new.id}/changes?since={item.old.id}"
                 if item.new
                 else None,
+                applied=item.is_applied,
             )
-            for item in shown
+            for item, before, after in zip(shown, *points, strict=False)
         ],
         next_cursor=next_cursor,
     )
+
+
+@router.post(
+    "/{regrade_id}/apply",
+    summary="Let the reports of a preview count",
+    responses=problem_answers(CourseArchived, RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped),
+)
+async def apply_preview(request: Request, holder: Regrader, regrade_id: RegradeId) -> RegradeBody:
+    """Let all its reports count from now on, as after any regrade: attempts are held and webhooks are sent now.
+
+    A submission that has a newer report keeps that (`superseded`). Applied again, it changes nothing. A preview that is
+    not done is refused.
+    """
+    async with services(request).database.write() as session:
+        await previews.apply(session, regrade_id, holder.course)
+    return _body(await _found(request, regrade_id, holder))
+
+
+@router.post(
+    "/{regrade_id}/drop",
+    summary="Drop a preview",
+    responses=problem_answers(CourseArchived, RegradeNotFound, RegradeNotPreview, PreviewApplied),
+)
+async def drop_preview(request: Request, holder: Regrader, regrade_id: RegradeId) -> RegradeBody:
+    """Delete its reports, and grade no more for it, done or not. Dropped again, it changes nothing."""
+    database = services(request).database
+    async with database.write() as session, database.erasing(session):
+        await previews.drop(session, regrade_id, holder.course)
+    await database.erased()
+    return _body(await _found(request, regrade_id, holder))
 
 
 async def _found(request: Request, regrade_id: str, viewer: Principal) -> RegradeProgress:
@@ -146,11 +199,20 @@ def _body(progress: RegradeProgress) -> RegradeBody:
     return RegradeBody(
         id=regrade.id,
         created_at=regrade.created_at,
+        preview=regrade.is_preview,
+        applied_at=regrade.applied_at,
+        dropped_at=regrade.dropped_at,
         selection=regrade.selection,
         link=f"/api/v1/regrades/{regrade.id}",
         **facts,
     )
 
 
-def _grade(stored: StoredReport) -> RegradeResultBody:
-    return RegradeResultBody(report=stored.id, status=stored.status, points=stored.points, max_points=stored.max_points)
+def _grade(stored: StoredReport, after_rules: float | None) -> RegradeResultBody:
+    return RegradeResultBody(
+        report=stored.id,
+        status=Status(stored.status),
+        points=stored.points,
+        max_points=stored.max_points,
+        points_after_rules=after_rules,
+    )

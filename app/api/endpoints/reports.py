@@ -133,12 +133,18 @@ async def compare_reports(
     """Compare the grades and everything that decides them. Times, output and wording are left out."""
     await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
-        reports = {stored.id: stored for stored in await repository.list_reports(session, submission_id)}
-    before = max((id for id in reports if id < report_id), default=None) if since is None else since
-    if report_id not in reports or before not in reports:
+        if since is None:
+            ids = [stored.id for stored in await repository.list_reports(session, submission_id)]
+            since = max((id for id in ids if id < report_id), default=None)
+        found_reports = [
+            None if id is None else await repository.find_report(session, submission_id, id, viewer)
+            for id in (since, report_id)
+        ]
+    before, after = found_reports
+    if not before or not after:
         raise ReportNotFound
-    diff = diff_reports(*(report_for(reports[id], viewer) for id in (before, report_id)))
-    return ReportDiffBody(before=before, after=report_id, **diff.as_json())
+    diff = diff_reports(report_for(before, viewer), report_for(after, viewer))
+    return ReportDiffBody(before=before.id, after=after.id, **diff.as_json())
 
 
 @router.get(
@@ -199,7 +205,7 @@ async def _one(
 ) -> tuple[Submission, StoredReport]:
     submission, _ = await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
-        stored = await repository.find_report(session, submission_id, report_id)
+        stored = await repository.find_report(session, submission_id, report_id, viewer)
     if stored is None:
         raise ReportNotFound
     return submission, stored

@@ -48,6 +48,7 @@ class RegradeRequest(Request):
                 {"filter": {"assignment": "lstm-layer", "status": "failed"}},
                 {"submissions": [EXAMPLE_ID]},
                 {"all": True},
+                {"filter": {"assignment": "lstm-layer"}, "preview": True},
             ],
         }
     )
@@ -57,12 +58,20 @@ class RegradeRequest(Request):
     )
     filter: SelectionBody | None = None
     all: bool = Field(False, strict=True, description="every submission that has a report")
+    preview: bool = Field(
+        False, strict=True, description="the new reports do not count, and are sent nowhere, until they are applied"
+    )
 
     @model_validator(mode="after")
     def _exactly_one_is_given(self) -> Self:
         if (self.submissions is not None) + (self.filter is not None) + self.all != 1:
             raise ValueError("expected exactly one of `submissions`, `filter` and `all`")
         return self
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """The choice in the words of the request."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"preview"})
 
     @property
     def meant(self) -> list[str] | Selection:
@@ -79,6 +88,12 @@ class RegradeBody(Body):
     total: int = Field(description="submissions that are graded again")
     done: int
     changed: int = Field(description="finished ones whose points or verdict changed")
+    preview: bool = Field(description="its reports count only when it is applied")
+    applied_at: datetime | None = Field(description="null: it is no preview, or not applied")
+    dropped_at: datetime | None = Field(description="null: it is no preview, or not dropped")
+    superseded: int = Field(
+        description="of an applied preview: submissions that had a newer report by then, and keep that"
+    )
     link: str
 
 
@@ -91,6 +106,9 @@ class RegradeResultBody(Body):
     status: Status
     points: float | None
     max_points: float
+    points_after_rules: float | None = Field(
+        description="the points less the penalty for lateness, by the course's rules of today"
+    )
 
 
 class RegradeItemBody(Body):
@@ -101,6 +119,10 @@ class RegradeItemBody(Body):
     before: RegradeResultBody
     after: RegradeResultBody | None = Field(description="null until it is graded again")
     changes: str | None = Field(description="address that compares the two reports")
+    applied: bool | None = Field(
+        description="of an applied preview: whether its report counts like any other; false when a newer one did "
+        "already. Else null"
+    )
 
 
 class RegradeItemList(Page):

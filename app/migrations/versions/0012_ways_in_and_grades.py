@@ -176,6 +176,21 @@ def _previews() -> None:
     op.execute("UPDATE regrades SET is_preview = (1 = 0)")
     for column in ("applied_at", "dropped_at"):
         op.add_column("regrades", sa.Column(column, MOMENT))
+    op.add_column("regrade_items", sa.Column("job_status", sa.String(16)))
+    op.add_column("regrade_items", sa.Column("claim", ID))
+    for column in ("tries", "beat"):
+        op.add_column("regrade_items", sa.Column(column, sa.Integer()))
+    op.add_column("regrade_items", sa.Column("is_held", sa.Boolean()))
+    op.execute("UPDATE regrade_items SET tries = 0, beat = 0, is_held = (1 = 0)")
+    with op.batch_alter_table("regrade_items") as batch:
+        for column in ("tries", "beat"):
+            batch.alter_column(column, existing_type=sa.Integer(), nullable=False)
+        batch.alter_column("is_held", existing_type=sa.Boolean(), nullable=False)
+    op.create_index(
+        "ix_regrade_items_job_status_tries_regrade_id_submission_id",
+        "regrade_items",
+        ["job_status", "tries", "regrade_id", "submission_id"],
+    )
     op.add_column("reports", sa.Column("preview_id", ID))
     with op.batch_alter_table("reports") as batch:
         batch.create_foreign_key("fk_reports_preview_id", "regrades", ["preview_id"], ["id"])

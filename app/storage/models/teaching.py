@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import ID_LENGTH, Base, new_id, utc_now
+from app.storage.models.base import ID_LENGTH, Base, JobStatus, new_id, utc_now
 
 IS_UNANSWERED = text("answered_at IS NULL")
 
@@ -38,11 +38,21 @@ class RegradeItem(Base):
     """One submission of a regrade: the report that counted before, and the new one."""
 
     __tablename__ = "regrade_items"
+    __table_args__ = (Index(None, "job_status", "tries", "regrade_id", "submission_id"),)
 
     regrade_id: Mapped[str] = mapped_column(ForeignKey("regrades.id"), primary_key=True)
     submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), primary_key=True, index=True)
     old_report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
     new_report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+
+    # The job of a preview, apart from the submission's own, so that nobody sees it there. None: the submission's job
+    # does it. `tries`, `claim` and `beat` are as in `Submission`.
+    job_status: Mapped[JobStatus | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    beat: Mapped[int] = mapped_column(default=0)
+    # The new report holds the attempt, when the preview is applied.
+    is_held: Mapped[bool] = mapped_column(default=False)
 
 
 class Extension(Base):

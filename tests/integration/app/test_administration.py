@@ -171,6 +171,38 @@ def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
     assert asyncio.run(queued()) == ["ivanov"]
 
 
+def test_preview_is_begun_shown_and_applied_or_dropped(run: Run, url: str) -> None:
+    asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED, "points": 10.0})))
+
+    async def grade_one() -> None:
+        database = Database(url)
+        taken = await claim(database)
+        assert taken is not None
+        async with database.write() as session:
+            assert await claims.finish(session, taken, REPORT)
+        await database.close()
+
+    first = run("regrade", "--all", "--preview").stdout.split(":")[0]
+    refused = run("regrades", "apply", first)
+    assert refused.exit_code == 2
+    assert "0 of 1" in refused.stderr
+    assert run("regrades", "drop", first).exit_code == 0
+    second = run("regrade", "--all", "--preview").stdout.split(":")[0]
+    asyncio.run(grade_one())
+    shown = run("regrades", "show", second).stdout
+    assert "1 changed" in shown
+    assert "failed 10 -> passed 100" in shown
+    assert "applied" in run("regrades", "apply", second).stdout
+    for what in ("apply", "drop"):
+        for id in ("nothing", "0" * 26):
+            refused = run("regrades", what, id)
+            assert refused.exit_code == 2
+            assert "there is no regrade" in refused.stderr
+    assert "was applied" in run("regrades", "drop", second).stderr
+    newest, oldest = run("regrades", "list").stdout.splitlines()
+    assert (second in newest, first in oldest, "dropped" in oldest) == (True, True, True)
+
+
 def test_database_that_was_never_served_is_named(url: str) -> None:
     ended = CliRunner().invoke(cli, ["tokens", "list"])
     assert ended.exit_code == 2

@@ -1,0 +1,166 @@
+"""Previews of regrades: their reports do not count and send nothing, until the preview is applied or dropped.
+
+Applied, its reports are from then on as those of any regrade: they count, hold attempts, and go to webhooks. That is
+one transaction, so a student's grade never mixes the old with the new. A submission that got a newer report meanwhile
+keeps that, and the preview's report of it never counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from app.access.rights import Action, closed_to
+from app.errors import (
+    CourseArchived,
+    PreviewApplied,
+    PreviewDropped,
+    PreviewUnfinished,
+    RegradeNotFound,
+    RegradeNotPreview,
+)
+from app.storage.announcements import announce_all
+from app.storage.cascade import delete_rows
+from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now
+from app.submissions.events import done_event, record
+from app.submissions.repository import counting_report_id, waits_for_decision
+from app.webhooks import outbox
+
+# Values in one statement.
+AT_ONCE = 1000
+Each = TypeVar("Each")
+
+
+async def apply(session: AsyncSession, regrade_id: str, course: str | None = None) -> None:
+    """Let the reports of a preview count. Applied again, it changes nothing.
+
+    Args:
+        course: the id of the only course whose regrades the caller sees; None: of all courses.
+    Raises:
+        RegradeNotFound, RegradeNotPreview, CourseArchived
+        PreviewDropped: its reports are gone.
+        PreviewUnfinished: it has not all its reports yet.
+    """
+    regrade = await _locked(session, regrade_id, course)
+    if regrade.dropped_at is not None:
+        raise PreviewDropped
+    if regrade.applied_at is not None:
+        return
+    total, done = (
+        await session.execute(
+            select(func.count(), func.count(RegradeItem.new_report_id)).where(RegradeItem.regrade_id == regrade_id)
+        )
+    ).one()
+    if done < total:
+        raise PreviewUnfinished(done=done, total=total)
+    # Of two reports the newer one counts, whichever of them was there first.
+    counting = func.coalesce(counting_report_id(), 0)
+    items = await session.execute(
+        select(RegradeItem.submission_id, RegradeItem.new_report_id, RegradeItem.is_held)
+        .join(Submission, Submission.id == RegradeItem.submission_id)
+        .where(RegradeItem.regrade_id == regrade_id, counting < RegradeItem.new_report_id)
+        .order_by(RegradeItem.submission_id)
+    )
+    for some in _in_parts(items.all()):
+        there = set(await _lock_submissions(session, [submission_id for submission_id, *_ in some]))
+        await _let_count(
+            session,
+            {submission_id: report_id for submission_id, report_id, _ in some if report_id and submission_id in there},
+            held=[submission_id for submission_id, _, is_held in some if is_held],
+        )
+    regrade.applied_at = utc_now()
+
+
+async def drop(session: AsyncSession, regrade_id: str, course: str | None = None) -> None:
+    """Delete the reports of a preview, and grade no more for it. Dropped again, it changes nothing.
+
+    Call this in a block of `Database.erasing`: students' data is in the reports.
+
+    Raises:
+        RegradeNotFound, RegradeNotPreview, CourseArchived
+        PreviewApplied: its reports count.
+    """
+    regrade = await _locked(session, regrade_id, course)
+    if regrade.applied_at is not None:
+        raise PreviewApplied
+    if regrade.dropped_at is not None:
+        return
+    of_it = RegradeItem.regrade_id == regrade_id
+    submissions = await session.scalars(
+        select(RegradeItem.submission_id).where(of_it).order_by(RegradeItem.submission_id)
+    )
+    for some in _in_parts(submissions.all()):
+        await _lock_submissions(session, some)
+    await session.execute(
+        select(RegradeItem.submission_id).where(of_it).order_by(RegradeItem.submission_id).with_for_update()
+    )
+    # A worker that grades for it loses its claim, and stores nothing.
+    await session.execute(
+        update(RegradeItem)
+        .where(of_it)
+        .values(job_status=JobStatus.CANCELLED, claim=None, new_report_id=None)
+        .execution_options(synchronize_session=False)
+    )
+    await delete_rows(session, StoredReport, StoredReport.preview_id == regrade_id)
+    regrade.dropped_at = utc_now()
+
+
+async def _locked(session: AsyncSession, regrade_id: str, course: str | None) -> Regrade:
+    """Find the preview; until the transaction ends, no other one applies or drops it."""
+    found = select(Regrade).where(Regrade.id == regrade_id)
+    if course is not None:
+        found = found.where(Regrade.course_id == course)
+    # Not the strongest lock: a worker that is storing a report of it goes on.
+    regrade = await session.scalar(found.with_for_update(key_share=True))
+    if regrade is None:
+        raise RegradeNotFound
+    if not regrade.is_preview:
+        raise RegradeNotPreview
+    of_items = select(Submission.course_id).join(RegradeItem, RegradeItem.submission_id == Submission.id)
+    courses = set(await session.scalars(of_items.where(RegradeItem.regrade_id == regrade_id).distinct()))
+    if regrade.course_id is not None:
+        courses.add(regrade.course_id)
+    if await closed_to(session, Action.REGRADE, courses):
+        raise CourseArchived
+    return regrade
+
+
+async def _lock_submissions(session: AsyncSession, ids: Sequence[str]) -> Sequence[str]:
+    """Keep these submissions from being deleted; return those that are there. Deletion locks them in this order too."""
+    found = select(Submission.id).where(Submission.id.in_(ids)).order_by(Submission.id)
+    return (await session.scalars(found.with_for_update(read=True, key_share=True))).all()
+
+
+def _in_parts(all_of_them: Sequence[Each]) -> Iterator[Sequence[Each]]:
+    return (all_of_them[start : start + AT_ONCE] for start in range(0, len(all_of_them), AT_ONCE))
+
+
+async def _let_count(session: AsyncSession, reports: dict[str, int], *, held: Sequence[str]) -> None:
+    """Let these reports count, as if they had been stored now.
+
+    Args:
+        reports: id of the report, by that of the submission.
+        held: the submissions whose report holds the attempt.
+    """
+    await session.execute(
+        update(StoredReport)
+        .where(StoredReport.id.in_(reports.values()))
+        .values(preview_id=None)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(Submission)
+        .where(Submission.id.in_(held), Submission.held_at.is_(None))
+        .values(held_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+    found = select(StoredReport).where(StoredReport.id.in_(reports.values())).order_by(StoredReport.id)
+    for stored in await session.scalars(found.options(defer(StoredReport.body))):
+        record(session, stored.submission_id, "done", **done_event(stored))
+    free = select(Submission.id).where(Submission.id.in_(reports), ~waits_for_decision())
+    await outbox.add_deliveries(session, [reports[id] for id in await session.scalars(free)])
+    await announce_all(session, list(reports))

@@ -1,0 +1,383 @@
+"""Previews of regrades on both databases: against a model, with dead workers, and with two at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from app.access.tokens import Principal
+from app.errors import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
+from app.queue import claims
+from app.queue.claims import Claim
+from app.storage.database import Database
+from app.storage.models import (
+    Delivery,
+    JobStatus,
+    Regrade,
+    RegradeItem,
+    Role,
+    StoredReport,
+    Submission,
+    SubmissionEvent,
+    Token,
+    utc_now,
+)
+from app.submissions import deletion, repository
+from app.teaching import previews, regrades
+from app.webhooks import outbox
+from grader import Report, Status
+from grader.report.model import HELD, Advisory
+from tests.integration.app.rows import REPORT, add, claim, finish, job_status
+
+pytestmark = pytest.mark.anyio
+
+HELD_REPORT = REPORT.model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
+
+
+def report_of(points: float | None) -> Report:
+    status = Status.INTERNAL_ERROR if points is None else Status.FAILED
+    return REPORT.model_copy(update={"points": points, "status": status})
+
+
+async def store(database: Database, taken: Claim | None, report: Report) -> bool:
+    assert taken is not None
+    async with database.write() as session:
+        return await claims.finish(session, taken, report, {"case": b"arrays"})
+
+
+async def graded(database: Database, owner: Principal, points: float = 10.0, student: str = "ivanov") -> Submission:
+    submission = await add(database, owner, student)
+    assert await store(database, await claim(database), report_of(points))
+    return submission
+
+
+async def begin(database: Database, owner: Principal, *ids: str, preview: bool = True) -> Regrade:
+    async with database.write() as session:
+        return await regrades.begin(session, requested_by=owner.id, meant=ids, selection={}, is_preview=preview)
+
+
+async def apply(database: Database, regrade: Regrade) -> None:
+    async with database.write() as session:
+        await previews.apply(session, regrade.id)
+
+
+async def drop(database: Database, regrade: Regrade) -> None:
+    async with database.write() as session:
+        await previews.drop(session, regrade.id)
+
+
+async def counting(database: Database, submission: Submission) -> float | None:
+    async with database.read() as session:
+        report = await repository.newest_report(session, submission.id)
+        listed = await repository.list_reports(session, submission.id)
+        by_id = await session.scalar(select(repository.counting_report_id()).where(Submission.id == submission.id))
+    assert report is not None
+    assert report.id == by_id
+    assert report.id in [each.id for each in listed]
+    return report.points
+
+
+async def seen(database: Database, submission: Submission) -> tuple[Any, ...]:
+    """All that a student can see of it, and all that others are sent."""
+    async with database.read() as session:
+        row = await session.get_one(Submission, submission.id)
+        events = (await session.execute(select(SubmissionEvent.id).order_by(SubmissionEvent.id))).all()
+        sent = (await session.execute(select(Delivery.report_id).order_by(Delivery.id))).all()
+        reports = [each.id for each in await repository.list_reports(session, submission.id)]
+        position = await repository.queue_position(session, row)
+        oldest = await repository.oldest_upload_seconds(session)
+    return row.job_status, row.tries, row.claim, row.held_at, events, sent, reports, position, oldest
+
+
+async def add_webhook(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        await outbox.add_webhook(session, url="https://lms.example.org", created_by=owner.id)
+
+
+async def sent(database: Database) -> list[float | None]:
+    async with database.read() as session:
+        found = select(StoredReport.points).join(Delivery, Delivery.report_id == StoredReport.id)
+        return list(await session.scalars(found.order_by(Delivery.id)))
+
+
+async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database, owner: Principal) -> None:
+    await add_webhook(database, owner)
+    submission = await graded(database, owner)
+    before = await seen(database, submission)
+    regrade = await begin(database, owner, submission.id)
+    assert await seen(database, submission) == before
+    taken = await claim(database)
+    assert taken is not None
+    assert (taken.preview_id, taken.content, taken.tries) == (regrade.id, submission.content, 1)
+    async with database.write() as session:
+        await claims.add_stages(session, taken, ["reading"])
+    assert await seen(database, submission) == before
+    assert await store(database, taken, HELD_REPORT)
+    assert await seen(database, submission) == before
+    assert await claim(database) is None
+    assert await sent(database) == [10.0]
+
+    await apply(database, regrade)
+    assert await counting(database, submission) == 100.0
+    async with database.read() as session:
+        row = await session.get_one(Submission, submission.id)
+        events = await session.scalars(select(SubmissionEvent).order_by(SubmissionEvent.id))
+        last = events.all()[-1]
+    assert (last.event, last.data["points"]) == ("done", 100.0)
+    # It is held now, so it is sent when a teacher has decided.
+    assert row.held_at is not None
+    assert await sent(database) == [10.0]
+
+
+async def test_applied_reports_are_sent_once(database: Database, owner: Principal) -> None:
+    await add_webhook(database, owner)
+    submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
+    regrade = await begin(database, owner, *(each.id for each in submissions))
+    for points in (30.0, 40.0):
+        with pytest.raises(PreviewUnfinished):
+            await apply(database, regrade)
+        assert await store(database, await claim(database), report_of(points))
+    assert await sent(database) == [10.0, 10.0]
+    await apply(database, regrade)
+    await apply(database, regrade)
+    assert await sent(database) == [10.0, 10.0, 30.0, 40.0]
+    with pytest.raises(PreviewApplied):
+        await drop(database, regrade)
+    async with database.read() as session:
+        progress = await regrades.find_regrade(session, regrade.id)
+        items = await regrades.list_items(session, regrade.id, only_changed=True, limit=5)
+    assert progress is not None
+    assert (progress.total, progress.done, progress.changed, progress.superseded) == (2, 2, 2, 0)
+    assert [item.is_applied for item in items] == [True, True]
+
+
+async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Database, owner: Principal) -> None:
+    submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov", "sidorov")]
+    regrade = await begin(database, owner, *(each.id for each in submissions))
+    assert await store(database, await claim(database), report_of(30.0))
+    running = await claim(database)
+    await drop(database, regrade)
+    await drop(database, regrade)
+    assert not await store(database, running, report_of(40.0))
+    assert await claim(database) is None
+    with pytest.raises(PreviewDropped):
+        await apply(database, regrade)
+    async with database.read() as session:
+        assert list(await session.scalars(select(StoredReport.points))) == [10.0] * 3
+        progress = await regrades.find_regrade(session, regrade.id)
+    assert progress is not None
+    assert (progress.total, progress.done) == (3, 0)
+    assert [await counting(database, each) for each in submissions] == [10.0] * 3
+
+
+async def test_only_a_preview_is_applied_or_dropped(database: Database, owner: Principal) -> None:
+    submission = await graded(database, owner)
+    regrade = await begin(database, owner, submission.id, preview=False)
+    for do in (apply, drop):
+        with pytest.raises(RegradeNotPreview):
+            await do(database, regrade)
+
+
+async def test_regrade_and_previews_of_one_submission_each_have_their_report(
+    database: Database, owner: Principal
+) -> None:
+    submission = await graded(database, owner)
+    first, second = [await begin(database, owner, submission.id) for _ in range(2)]
+    normal = await begin(database, owner, submission.id, preview=False)
+    taken = [await claim(database) for _ in range(3)]
+    assert [each and each.preview_id for each in taken] == [None, first.id, second.id]
+    for each, points in zip(taken, (20.0, 30.0, 40.0), strict=True):
+        assert await store(database, each, report_of(points))
+    async with database.read() as session:
+        found = select(RegradeItem.regrade_id, StoredReport.points)
+        rows = await session.execute(found.join(StoredReport, StoredReport.id == RegradeItem.new_report_id))
+    assert dict(iter(rows)) == {normal.id: 20.0, first.id: 30.0, second.id: 40.0}
+    assert await counting(database, submission) == 20.0
+    await apply(database, second)
+    assert await counting(database, submission) == 40.0
+    # An older report takes nothing from a newer one.
+    await apply(database, first)
+    assert await counting(database, submission) == 40.0
+    async with database.read() as session:
+        (item,) = await regrades.list_items(session, first.id, only_changed=False, limit=5)
+        progress = await regrades.find_regrade(session, first.id)
+    assert progress is not None
+    assert (item.is_applied, progress.superseded) == (False, 1)
+
+
+async def test_uploads_and_regrades_go_before_previews(database: Database, owner: Principal) -> None:
+    first, second = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
+    await begin(database, owner, first.id)
+    await begin(database, owner, second.id, preview=False)
+    upload = await add(database, owner, "ivanov")
+    taken = [await claim(database) for _ in range(3)]
+    assert [each and each.submission_id for each in taken] == [upload.id, second.id, first.id]
+
+
+async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(database: Database, owner: Principal) -> None:
+    submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
+    regrade = await begin(database, owner, *(each.id for each in submissions))
+    lost = await claim(database)
+    async with database.write() as session:
+        assert await claims.requeue_running(session) == 1
+    other, again = await claim(database), await claim(database)
+    assert lost is not None
+    assert again is not None
+    assert other is not None
+    assert (other.submission_id, again.submission_id) == (submissions[1].id, submissions[0].id)
+    assert again.tries == 2
+    assert not await store(database, lost, report_of(1.0))
+    # One that was only stopped keeps its tries.
+    async with database.write() as session:
+        assert await claims.release(session, again)
+    again = await claim(database)
+    assert again is not None
+    assert again.tries == 2
+    for each in (again, other):
+        assert await store(database, each, report_of(30.0))
+    await apply(database, regrade)
+    assert [await counting(database, each) for each in submissions] == [30.0] * 2
+    assert {await job_status(database, each.id) for each in submissions} == {(JobStatus.DONE, 1)}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database: Database, owner: Principal) -> None:
+    submission = await graded(database, owner)
+    regrade = await begin(database, owner, submission.id)
+    taken = await claim(database)
+    assert taken is not None
+    async with database.write() as session:
+        (found,) = await claims.beat(session, "other", [])
+    assert (found.preview_id, found.claim, found.beat) == (regrade.id, taken.id, 0)
+    async with database.write() as session:
+        assert await claims.beat(session, "own", [taken.id]) == []
+        assert not await claims.requeue_silent(session, found)
+        assert await claims.requeue_silent(session, replace(found, beat=1))
+    assert not await store(database, taken, report_of(30.0))
+    assert await claim(database) is not None
+
+
+async def test_student_is_deleted_while_a_preview_is_graded(database: Database, owner: Principal) -> None:
+    submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
+    regrade = await begin(database, owner, *(each.id for each in submissions))
+    running = await claim(database)
+    await deletion.delete_student(database, "ivanov")
+    assert not await store(database, running, report_of(30.0))
+    assert await store(database, await claim(database), report_of(40.0))
+    await apply(database, regrade)
+    assert await counting(database, submissions[1]) == 40.0
+
+
+async def outcome(done: Awaitable[None]) -> type[Exception] | None:
+    try:
+        await done
+    except Exception as exc:
+        return type(exc)
+    return None
+
+
+@pytest.mark.parametrize("times", range(5))
+async def test_of_apply_and_drop_at_the_same_time_one_wins(database: Database, owner: Principal, times: int) -> None:
+    submission = await graded(database, owner)
+    regrade = await begin(database, owner, submission.id)
+    assert await store(database, await claim(database), report_of(30.0))
+    does: list[Callable[[Database, Regrade], Awaitable[None]]] = [apply, drop] if times % 2 else [drop, apply]
+    outcomes = await asyncio.gather(*(outcome(do(database, regrade)) for do in does))
+    applied, dropped = outcomes if times % 2 else reversed(outcomes)
+    assert (applied, dropped) in [(None, PreviewApplied), (PreviewDropped, None)]
+    assert await counting(database, submission) == (30.0 if applied is None else 10.0)
+
+
+@pytest.mark.parametrize("do", [apply, drop, lambda database, _: deletion.delete_student(database, "ivanov")])
+async def test_what_ends_a_preview_while_its_reports_are_stored_stops_nobody(
+    database: Database, owner: Principal, do: Callable[[Database, Regrade], Awaitable[None]]
+) -> None:
+    """PostgreSQL would end one of two transactions that wait for one another."""
+    submissions = [await graded(database, owner, student="ivanov") for _ in range(8)]
+    regrade = await begin(database, owner, *(each.id for each in submissions))
+    taken = [await claim(database) for _ in submissions]
+    assert all(taken)
+
+    async def ends() -> None:
+        while await outcome(do(database, regrade)) is PreviewUnfinished:
+            await asyncio.sleep(0)
+
+    stored = await asyncio.gather(*(store(database, each, report_of(30.0)) for each in taken), ends())
+    async with database.read() as session:
+        left = list(await session.scalars(select(StoredReport.points).where(StoredReport.points == 30.0)))
+    if do is apply:
+        assert stored == [True] * 8 + [None]
+        assert len(left) == 8
+    else:
+        assert left == []
+
+
+async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database, owner: Principal) -> None:
+    earlier = await graded(database, owner)
+    regrade = await begin(database, owner, earlier.id)
+    running = await claim(database)
+    upload = await add(database, owner, "ivanov")
+    async with database.read() as session:
+        assert await repository.queue_position(session, upload) == 1
+    # The student's own upload does not wait for the preview to end.
+    taken = await claim(database)
+    assert taken is not None
+    assert (taken.submission_id, taken.preview_id) == (upload.id, None)
+    assert await finish(database, taken)
+    assert await store(database, running, report_of(30.0))
+    await apply(database, regrade)
+    assert await counting(database, upload) == 100.0
+    assert await counting(database, earlier) == 30.0
+
+
+async def test_failed_preview_takes_no_grade(database: Database, owner: Principal) -> None:
+    submission = await graded(database, owner)
+    regrade = await begin(database, owner, submission.id)
+    assert await store(database, await claim(database), report_of(None))
+    await apply(database, regrade)
+    assert await counting(database, submission) == 10.0
+
+
+async def test_assistant_sees_the_report_of_a_preview_and_its_student_does_not(
+    database: Database, owner: Principal
+) -> None:
+    submission = await graded(database, owner)
+    regrade = await begin(database, owner, submission.id)
+    assert await store(database, await claim(database), report_of(30.0))
+    student = Principal("x", Role.SUBMITTER, "ivanov", membership_id=submission.membership_id)
+    async with database.read() as session:
+        (item,) = await regrades.list_items(session, regrade.id, only_changed=True, limit=5)
+        assert item.new is not None
+        assert await repository.find_report(session, submission.id, item.new.id, owner) is not None
+        assert await repository.find_report(session, submission.id, item.new.id, student) is None
+        assert await repository.find_report(session, submission.id, item.old.id, student) is not None
+
+
+async def test_no_row_keeps_a_preview_that_was_dropped(database: Database, owner: Principal) -> None:
+    submission = await graded(database, owner)
+    regrade = await begin(database, owner, submission.id)
+    assert await store(database, await claim(database), report_of(30.0))
+    await drop(database, regrade)
+    async with database.read() as session:
+        for table in ("artefacts", "report_diagnoses"):
+            orphans = text(f"SELECT count(*) FROM {table} WHERE report_id NOT IN (SELECT id FROM reports)")
+            assert await session.scalar(orphans) == 0
+        assert (await session.get_one(Regrade, regrade.id)).dropped_at is not None
+
+
+async def test_webhook_of_an_ended_token_gets_nothing_of_an_applied_preview(
+    database: Database, owner: Principal
+) -> None:
+    await add_webhook(database, owner)
+    submission = await graded(database, owner)
+    regrade = await begin(database, owner, submission.id)
+    assert await store(database, await claim(database), report_of(30.0))
+    async with database.write() as session:
+        (await session.get_one(Token, owner.id)).revoked_at = utc_now()
+    await apply(database, regrade)
+    assert await sent(database) == [10.0]
