@@ -63,6 +63,8 @@
       ReportNotFound            the submission has no report with this number, or the report no such picture
       NotCancellable            the submission is being graded, or is done
       NotHeld                   the submission was never held
+      MemberClaimed             somebody signs in as this member by single sign-on already
+      PersonInCourse            the person who is signed in is another member of the course
       MemberNotStudent          the member is a teacher or an assistant
       TokenMadeBefore           with this idempotency key; its secret was shown then
       TokenNotFound             there is none that the asking token may manage
@@ -315,6 +317,12 @@ class ReportNotReady(AppError): ...
 
 
 class ReportNotFound(AppError): ...
+
+
+class MemberClaimed(AppError): ...
+
+
+class PersonInCourse(AppError): ...
 
 
 class MemberNotStudent(AppError): ...

@@ -7,13 +7,15 @@ once for each entry of a roster, to find the student whom a teacher wrote down b
   this one is verified;
 * it is the address with which the identity first came: one that the issuer changes later finds nothing;
 * exactly one confirmed entry of the course has the address, in small letters and with nothing else folded. Entries
-  that nobody confirmed, and those that somebody made by a join link, do not count: there people type what they like;
+  that nobody confirmed, and those that somebody made by a join link, do not count: there people type what they like.
+  Nor do removed ones;
 * the entry is a student's, and its person has no part but a student's in any course: a teacher's rights never come by
-  mail. It is not removed, its course is not archived, and no identity has taken it before;
+  mail. Its course is not archived, and no identity has taken it before;
 * its person has no identity yet, and the identity's person is not in the course already.
 
 Everybody else is a person without a course. By a join link they become unconfirmed students, whom a teacher confirms,
-or joins with their entry of the roster.
+or joins with their entry of the roster. Or they open a personal link while they are signed in, and say that both are
+them.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app.courses import changes
+from app.errors import MemberClaimed, PersonInCourse
 from app.mail.addresses import comparable, domain_of, is_address
 from app.oidc.issuer import Claims
 from app.storage.models import Course, Identity, MemberRole, Membership, Merge, Person, utc_now
@@ -87,6 +90,7 @@ async def _entries(session: AsyncSession, address: str) -> Sequence[Membership]:
         .where(
             func.lower(Person.email) == address,
             Membership.confirmed_at.is_not(None),
+            Membership.removed_at.is_(None),
             Membership.join_link_id.is_(None),
         )
         .options(contains_eager(Membership.person))
@@ -105,7 +109,7 @@ async def _entries(session: AsyncSession, address: str) -> Sequence[Membership]:
 
 
 def _is_free(member: Membership) -> bool:
-    return member.role == MemberRole.STUDENT and member.removed_at is None and member.signed_on_at is None
+    return member.role == MemberRole.STUDENT and member.signed_on_at is None
 
 
 async def _closed(session: AsyncSession, person_ids: Collection[str]) -> Collection[str]:
@@ -118,25 +122,61 @@ async def _closed(session: AsyncSession, person_ids: Collection[str]) -> Collect
 
 async def _join(session: AsyncSession, entries: Sequence[Membership], person: Person, identity: Identity) -> None:
     """Make these entries the person's, with everything else that their persons have."""
-    courses = set(await session.scalars(select(Membership.course_id).where(Membership.person_id == person.id)))
+    if any(entry.person_id != person.id for entry in entries):
+        # By a join link the person may be joining right now.
+        await take_turns(session, [f"person:{entry.course_id}:{person.id}" for entry in entries])
+    courses = set(await _courses_of(session, person))
     for other in dict.fromkeys(entry.person_id for entry in entries if entry.person_id != person.id):
         moving = (await session.scalars(select(Membership).where(Membership.person_id == other))).all()
         if courses & {member.course_id for member in moving}:
             continue  # Two members of one course are joined by a teacher, who sees both.
-        for member in moving:
-            member.person_id = person.id
-            changes.log(session, member, MADE_BY, {"person_id": other}, {"person_id": person.id})
+        _move(session, moving, person)
         courses |= {member.course_id for member in moving}
-        session.add(
-            Merge(
-                kept_person_id=person.id,
-                merged_person_id=other,
-                moved={"memberships": [member.id for member in moving]},
-                made_by=MADE_BY,
-            )
-        )
     for entry in entries:
         if entry.person_id == person.id:
             entry.signed_on_at = utc_now()
             changes.log(session, entry, MADE_BY, {}, {"identity": identity.id})
     await session.flush()
+
+
+async def _courses_of(session: AsyncSession, person: Person) -> Collection[str]:
+    return (await session.scalars(select(Membership.course_id).where(Membership.person_id == person.id))).all()
+
+
+async def claim(session: AsyncSession, member_id: str, person: Person) -> Membership:
+    """Give a member to a person who is signed in as both: by an identity, and by the member's own link.
+
+    Only this member moves. The link proves nothing about others that its person may be.
+
+    Raises:
+        MemberClaimed: an identity has the member already.
+        PersonInCourse: the person is in the course as another member.
+    """
+    course_id = (await session.get_one(Membership, member_id)).course_id
+    await take_turns(session, [f"person:{course_id}:{person.id}"])
+    member = await session.get_one(Membership, member_id, with_for_update={"key_share": True}, populate_existing=True)
+    if member.person_id == person.id:
+        return member
+    if await session.scalar(select(exists().where(Identity.person_id == member.person_id))):
+        raise MemberClaimed
+    if course_id in await _courses_of(session, person):
+        raise PersonInCourse
+    _move(session, [member], person)
+    await session.flush()
+    return member
+
+
+def _move(session: AsyncSession, members: Sequence[Membership], person: Person) -> None:
+    """Make these members of one person another's, in a way that can be undone."""
+    other = members[0].person_id
+    for member in members:
+        member.person_id = person.id
+        changes.log(session, member, MADE_BY, {"person_id": other}, {"person_id": person.id})
+    session.add(
+        Merge(
+            kept_person_id=person.id,
+            merged_person_id=other,
+            moved={"memberships": [member.id for member in members]},
+            made_by=MADE_BY,
+        )
+    )

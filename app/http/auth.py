@@ -171,6 +171,12 @@ async def signed_in(request: Request) -> None:
         await session_holder(request)
 
 
+async def session_person(request: Request) -> Person | None:
+    """Find the person who is signed in by single sign-on in this browser."""
+    async with services(request).database.read() as session:
+        return await tokens.find_session_person(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
+
+
 async def open_session(request: Request, response: Response, of: Token | Person) -> None:
     """Sign the browser in. Scripts cannot read the cookie, and requests that other sites begin do not carry it.
 

@@ -28,6 +28,7 @@ from app.http.auth import (
     close_session,
     is_secure,
     open_session,
+    session_person,
     signed_in,
 )
 from app.http.masking import mask, unmask
@@ -78,7 +79,9 @@ async def enter_page(request: Request, token: str = "") -> Response:
         issuer = urlsplit(settings.oidc_issuer).hostname if settings.oidc_issuer else None
         return page(request, "enter.html", issuer=issuer, has_mail=settings.mail_server is not None)
     found = await _holder(request, token)
-    return page(request, "confirm.html", token=token, holder=found.student or found.name)
+    person = await session_person(request) if found.membership_id else None
+    known_as = person and (person.name or person.email or person.id)
+    return page(request, "confirm.html", token=token, holder=found.student or found.name, person=known_as)
 
 
 @router.post("/enter")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
-from app.access import identities
-from app.errors import SignOnExpired
-from app.http.auth import is_secure, open_session
+from app.access import identities, links, tokens
+from app.access.tokens import hash_secret
+from app.errors import SessionMissing, SignOnExpired
+from app.http.auth import FORM_FIELD, check_form_secret, is_secure, open_session, session_person, signed_in
 from app.oidc.flow import LIFETIME_SECONDS, begin, resume
 from app.oidc.issuer import Issuer
 from app.oidc.registration import CALLBACK_PATH, START_PATH
@@ -47,6 +48,23 @@ async def callback(request: Request) -> Response:
     await open_session(request, response, person)
     response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
     return response
+
+
+@router.post("/enter/together", dependencies=[Depends(signed_in)])
+async def together(request: Request) -> Response:
+    """Add the member of a personal link to the person who is signed in. Both prove themselves here and now."""
+    async with request.form(max_files=0, max_fields=2) as form:
+        check_form_secret(request, form.get(FORM_FIELD))
+        secret = str(form.get("token", ""))
+    person = await session_person(request)
+    async with services(request).database.write() as session:
+        token = await tokens.find_token(session, hash_secret(secret))
+        if token is None or person is None or token.membership_id is None:
+            raise SessionMissing
+        member = await identities.claim(session, token.membership_id, person)
+        if token.is_link:
+            await links.use(session, token)
+    return RedirectResponse(f"/?course={member.course_id}", HTTP_303_SEE_OTHER)
 
 
 def _issuer(request: Request) -> Issuer:

@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
-from app.access.identities import sign_in
+from app.access.identities import claim, sign_in
+from app.errors import MemberClaimed, PersonInCourse
 from app.mail.addresses import comparable
 from app.oidc.issuer import Claims
 from app.storage.database import Database
@@ -162,6 +163,13 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
     assert person not in (await owner_of(database, member), await owner_of(database, other))
 
 
+async def test_entry_that_was_removed_does_not_hide_the_one_that_came_after_it(database: Database) -> None:
+    member = await entry(database)
+    async with database.write() as session:
+        await add_entry(session, member.course_id, removed=True)
+    assert await signed_in(database) == await owner_of(database, member)
+
+
 @pytest.mark.parametrize("values", [{"confirmed": False}, {"by_link": True}], ids=["unconfirmed", "by_link"])
 async def test_entry_that_anybody_can_make_does_not_hide_the_one_of_the_roster(
     database: Database, values: dict[str, Any]
@@ -260,6 +268,55 @@ async def test_of_two_identities_at_once_one_takes_the_entry(database: Database)
     assert len(set(people)) == 6
 
 
+async def claimed(database: Database, member: Membership, person_id: str) -> Membership:
+    async with database.write() as session:
+        return await claim(session, member.id, await session.get_one(Person, person_id))
+
+
+async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_else_of_its_person(
+    database: Database,
+) -> None:
+    member = await entry(database, email="another@example.edu", role=MemberRole.ASSISTANT)
+    async with database.write() as session:
+        owner = await session.get_one(Person, member.person_id)
+        elsewhere = await add_entry(session, await add_course(session), person=owner)
+    person = await signed_in(database)
+    assert (await claimed(database, member, person)).person_id == person
+    assert (await claimed(database, member, person)).person_id == person
+    assert (await owner_of(database, member), await owner_of(database, elsewhere)) == (person, member.person_id)
+    async with database.read() as session:
+        merge = (await session.scalars(select(Merge))).one()
+        assert (merge.kept_person_id, merge.merged_person_id) == (person, member.person_id)
+        assert merge.moved == {"memberships": [member.id]}
+
+
+async def test_member_whom_an_identity_has_is_given_to_nobody(database: Database) -> None:
+    member = await entry(database)
+    person = await signed_in(database)
+    stranger = await signed_in(database, replace(IVAN, subject="another"))
+    with pytest.raises(MemberClaimed):
+        await claimed(database, member, stranger)
+    assert await owner_of(database, member) == person
+
+
+async def test_person_becomes_no_second_member_of_a_course(database: Database) -> None:
+    mine = await entry(database)
+    person = await signed_in(database)
+    async with database.write() as session:
+        other = await add_entry(session, mine.course_id, "another@example.edu")
+    with pytest.raises(PersonInCourse):
+        await claimed(database, other, person)
+
+
+async def test_member_whom_several_claim_at_once_goes_to_one_of_them(database: Database) -> None:
+    member = await entry(database, email="another@example.edu")
+    people = [await signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(4)]
+    came = await asyncio.gather(*(claimed(database, member, person) for person in people), return_exceptions=True)
+    assert sum(isinstance(one, Membership) for one in came) == 1
+    assert sum(isinstance(one, MemberClaimed) for one in came) == 3
+    assert await owner_of(database, member) in people
+
+
 PEOPLE = ("ivanov@example.edu", "Ivanov@example.edu", "petrov@example.edu", "ivanov@example.org")
 ENTRIES = st.lists(
     st.fixed_dictionaries(
@@ -327,6 +384,7 @@ async def test_nobody_gets_more_than_their_own_entries(
                 other
                 for other in entries
                 if other["confirmed"]
+                and not other["removed"]
                 and other["course"] == values["course"]
                 and comparable(other["email"]) == comparable(first)
             ]

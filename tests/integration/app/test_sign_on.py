@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from app.access import links
 from app.courses import members
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Person, utc_now
@@ -132,6 +133,30 @@ async def test_stranger_is_told_that_a_teacher_must_confirm(service: Service) ->
         assert "a teacher" in page.text
         await client.post("/leave", data={"form_secret": form_secret(page.text)})
         assert (await client.get("/")).status_code == 401
+
+
+async def test_person_who_opens_a_link_of_theirs_adds_its_course_to_the_account(service: Service) -> None:
+    async with service.services.database.write() as session:
+        member = members.add(session, DEFAULT_COURSE, external_id="s-19", name="Petr")
+        await session.flush()
+        secret = (await links.make(session, [member], None))[0].secret
+    async with browser(service) as client, browser(service) as other:
+        await client.get(await come_back(await client.get("/oidc/start"), "2"))
+        asked = await client.get("/enter", params={"token": secret})
+        assert "You are signed in as Petr Petrov" in asked.text
+        form = {"token": secret, "form_secret": form_secret(asked.text)}
+        assert (await client.post("/enter/together", data=form | {"form_secret": "00"})).status_code == 403
+        assert (await other.post("/enter/together", data=form)).status_code == 401
+        done = await client.post("/enter/together", data=form)
+        assert (done.status_code, done.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
+        # In another browser the account alone opens it.
+        await other.get(await come_back(await other.get("/oidc/start"), "2"))
+        assert "s-19" in (await other.get("/")).text
+        # And nobody else's account gets it by the link.
+        await other.get(await come_back(await other.get("/oidc/start"), "1"))
+        asked = await other.get("/enter", params={"token": secret})
+        form = {"token": secret, "form_secret": form_secret(asked.text.partition("/enter/together")[2])}
+        assert (await other.post("/enter/together", data=form)).status_code == 409
 
 
 async def test_answer_works_in_the_browser_that_asked_and_once(service: Service) -> None:
