@@ -7,34 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands import ways_in
+from app.commands.shell import OfCourse, starting
 from grader.cli import cli, main
 from grader.doctor import sections
 from grader.shell import (
-    OUR_FAILURE,
-    OUR_FAILURES,
     USAGE,
     check_output,
-    failure,
     make_folder,
-    usage,
-    why_not,
-    wrong_settings,
 )
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from app.settings import Settings
-
-# SQLite's messages.
-DAMAGED_DATABASE = ("file is not a database", "database disk image is malformed")
 
 __all__ = ["main"]
 
@@ -48,11 +38,15 @@ tokens = typer.Typer(help="Make, list and end tokens. The service may be running
 cli.add_typer(tokens, name="tokens")
 
 
+members = typer.Typer(help="Let the members of a course in.", no_args_is_help=True)
+members.add_typer(ways_in.link, name="link")
+cli.add_typer(members, name="members")
+cli.add_typer(ways_in.roster, name="roster")
+cli.add_typer(ways_in.join_links, name="join-links")
 held = typer.Typer(help="List and decide attempts that wait for a teacher.", no_args_is_help=True)
 cli.add_typer(held, name="held")
 
 Reason = Annotated[str, typer.Option(help="For the student to read.")]
-OfCourse = Annotated[str | None, typer.Option(help="Id of the course; default: the course Default.")]
 RegradeId = Annotated[str, typer.Argument(metavar="ID", help="As `regrades list` shows it.")]
 HeldId = Annotated[str, typer.Argument(metavar="ID", help="As `held list` shows it.")]
 
@@ -344,50 +338,3 @@ def drop_preview(regrade: RegradeId) -> None:
         from app.commands import previews
 
         typer.echo(asyncio.run(previews.drop(settings, regrade)))
-
-
-@contextlib.contextmanager
-def starting() -> Iterator[Settings]:
-    """Give the settings; turn an error that stops a command into a sentence and an exit code."""
-    import sqlite3
-
-    from alembic.util import CommandError
-    from pydantic import ValidationError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from app.errors import CannotStart
-    from app.settings import Settings
-    from grader import AssignmentError
-
-    try:
-        settings = Settings()
-    except ValidationError as exc:
-        raise wrong_settings(exc) from exc
-    except (OSError, ValueError) as exc:  # A file that holds a secret.
-        raise usage(failure(exc)) from exc
-    try:
-        yield settings
-    except (CannotStart, AssignmentError, OSError) as exc:
-        raise usage(failure(exc)) from exc
-    except OUR_FAILURES as exc:
-        raise _ours(why_not(exc)) from exc
-    except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
-        raise _ours(_about_database(settings, exc)) from exc
-
-
-def _ours(message: str) -> typer.Exit:
-    """Say what failed on our side; to be raised."""
-    typer.echo(f"lstm-grader: {message}", err=True)
-    return typer.Exit(OUR_FAILURE)
-
-
-def _about_database(settings: Settings, error: Exception) -> str:
-    from app.storage.engines import database_url
-    from app.storage.outage import reason_of
-
-    reason = reason_of(error)
-    url = database_url(settings.database_url)
-    if url.get_backend_name() != "sqlite":
-        return f"the database cannot be used: {reason}"
-    advice = ". Restore a backup: lstm-grader db restore FILE" if reason in DAMAGED_DATABASE else ""
-    return f"the database {url.database} cannot be used: {reason}{advice}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -87,7 +87,7 @@ async def import_roster(
     return Imported(plan, dict(zip(members, made, strict=True)))
 
 
-def links_csv(imported: Imported, url: str) -> str:
+def links_csv(made: Collection[NewLink], url: str) -> str:
     """Write the links for a mail merge, with the mark by which spreadsheets see that it is UTF-8.
 
     No cell is a formula to a spreadsheet.
@@ -98,7 +98,7 @@ def links_csv(imported: Imported, url: str) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(CSV_COLUMNS)
-    for link in imported.links.values():
+    for link in made:
         member = link.member
         values = (member.external_id, member.person.name, member.person.email, member.group)
         writer.writerow([*(as_text(value or "") for value in values), sign_in_link(url, link.secret)])

@@ -3,58 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
-from app.access.rights import Action, check_course
-from app.access.tokens import Principal
+from app.access.rights import Action
 from app.api.schemas.regrades import RegradeRequest
 from app.api.schemas.submissions import DecisionRequest
 from app.api.schemas.tokens import TokenRequest
-from app.errors import CourseArchived, MemberRemoved, NotPossible, StudentInvalid
+from app.commands.acting import check_left, checked, course_id_of, opened, owner_of
+from app.errors import MemberRemoved, NotPossible, StudentInvalid
 from app.http.parameters import ID
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Course, Token, utc_now
+from app.storage.models import Token, utc_now
 from app.submissions import deletion, listing, repository
 from app.submissions.deletion import Deleted
 from app.submissions.listing import Selection
 from app.submissions.uploads import check_student
 from app.teaching import holds, regrades
 from app.teaching.regrades import Regraded, RegradeProgress
-from grader.errors import sentence_of
 
 LOOK_SECONDS = 1.0
-Wanted = TypeVar("Wanted", bound=BaseModel)
 AT_ONCE = 200
 MOST_LISTED = 1000
-
-
-@contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """Raises: DatabaseOutdated: the tables are missing, or of an older version."""
-    database = Database(settings.database_url)
-    try:
-        await database.check_revision()
-        yield database
-    finally:
-        await database.close()
-
-
-async def _owner(database: Database) -> Principal:
-    async with database.read() as session:
-        owner = await tokens.find_owner_token(session)
-    if owner is None:
-        raise NotPossible(reason="no service was ever started on this database")
-    return Principal.of(owner)
 
 
 async def create_token(
@@ -66,11 +41,11 @@ async def create_token(
         NotPossible: the API would not make it either.
     """
     expires_at = utc_now() + timedelta(days=days) if days else None
-    wanted = _checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
+    wanted = checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
     secret = tokens.new_token()
     async with opened(settings) as database, database.write() as session:
-        course_id = await _course_id(session, course)
-        await _check(session, Action.MAKE_TOKENS, course_id)
+        course_id = await course_id_of(session, course)
+        await check_left(session, Action.MAKE_TOKENS, course_id)
         sha256 = tokens.hash_secret(secret)
         try:
             await tokens.add_token(session, sha256=sha256, course_id=course_id, **wanted.model_dump())
@@ -99,7 +74,7 @@ def _token_line(token: Token, now: datetime) -> str:
 async def revoke_token(settings: Settings, token_id: str) -> None:
     """Raises: NotPossible: there is no such token."""
     async with opened(settings) as database:
-        owner = await _owner(database)
+        owner = await owner_of(database)
         async with database.write() as session:
             if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, owner):
                 raise NotPossible(reason=f"there is no token {token_id!a}")
@@ -109,33 +84,8 @@ async def delete_student(settings: Settings, student: str, course: str | None = 
     """Delete everything that a course keeps about a student, named as `known_student` gives it."""
     async with opened(settings) as database:
         async with database.read() as session:
-            course_id = await _course_id(session, course)
+            course_id = await course_id_of(session, course)
         return await deletion.delete_student(database, student, course_id)
-
-
-async def _course_id(session: AsyncSession, course: str | None) -> str:
-    """Return the id of the course that a command names; by default that of the course Default.
-
-    Raises:
-        NotPossible: there is no such course.
-    """
-    if course is None:
-        return DEFAULT_COURSE
-    if not ID.fullmatch(course) or await session.get(Course, course) is None:
-        raise NotPossible(reason=f"there is no course {course!a}")
-    return course
-
-
-async def _check(session: AsyncSession, action: Action, course_id: str) -> None:
-    """Check the operator's right, which is an admin's, by the table that the API asks.
-
-    Raises:
-        NotPossible: the course is archived.
-    """
-    try:
-        await check_course(session, action, course_id)
-    except CourseArchived as exc:
-        raise NotPossible(reason=f"the course {course_id} is archived; nothing in it changes") from exc
 
 
 def known_student(name: str) -> str:
@@ -159,7 +109,7 @@ async def prune(settings: Settings, days: float) -> int:
 async def list_held(settings: Settings) -> list[str]:
     """Return a line for each attempt that waits for a decision, the newest first."""
     async with opened(settings) as database:
-        owner = await _owner(database)
+        owner = await owner_of(database)
         async with database.read() as session:
             found = await listing.list_submissions(session, owner, Selection(held=True), limit=MOST_LISTED)
     return [
@@ -171,16 +121,16 @@ async def list_held(settings: Settings) -> list[str]:
 
 async def decide_held(settings: Settings, submission_id: str, decision: str, reason: str) -> None:
     """Raises: NotPossible: there is no such submission, it was never held, or its course is archived."""
-    wanted = _checked(DecisionRequest, {"decision": decision, "reason": reason})
+    wanted = checked(DecisionRequest, {"decision": decision, "reason": reason})
     async with opened(settings) as database:
-        owner = await _owner(database)
+        owner = await owner_of(database)
         async with database.write() as session:
             submission = (
                 await repository.find_submission(session, submission_id, owner) if ID.fullmatch(submission_id) else None
             )
             if submission is None:
                 raise NotPossible(reason=f"there is no submission {submission_id!a}")
-            await _check(session, Action.DECIDE, submission.course_id)
+            await check_left(session, Action.DECIDE, submission.course_id)
             if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=owner.name):
                 raise NotPossible(reason="this submission was never held: it counts like any other")
 
@@ -206,9 +156,9 @@ async def regrade(
     if (since := selection.get("since")) is not None:
         selection = {**selection, "since": since.replace(tzinfo=since.tzinfo or UTC)}
     chosen = {"submissions": submissions} if submissions else {"filter": selection} if selection else {"all": True}
-    wanted = _checked(RegradeRequest, {**chosen, "preview": preview})
+    wanted = checked(RegradeRequest, {**chosen, "preview": preview})
     async with opened(settings) as database:
-        owner = await _owner(database)
+        owner = await owner_of(database)
         async with database.write() as session:
             regrade = await regrades.begin(
                 session,
@@ -263,16 +213,3 @@ def change_line(item: Regraded) -> str:
     before, after = (f"{each.status} {'-' if each.points is None else format(each.points, 'g')}" for each in (old, new))
     what = f"{submission.student}, {submission.assignment_id}, attempt {submission.attempt}"
     return f"{submission.id}  {what}: {before} -> {after}"
-
-
-def _checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:
-    try:
-        return model.model_validate(values)
-    except ValidationError as exc:
-        raise NotPossible(reason="; ".join(map(_in_words, exc.errors()))) from exc
-
-
-def _in_words(error: ErrorDetails) -> str:
-    """Say what is wrong, with the name of the argument if there is one."""
-    names = [part for part in error["loc"] if isinstance(part, str)]
-    return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)

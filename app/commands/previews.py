@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.commands.administration import change_line, changed_items, opened, progress_line
+from app.commands.acting import opened
+from app.commands.administration import change_line, changed_items, progress_line
 from app.errors import (
     AppError,
     CourseArchived,

@@ -86,6 +86,11 @@ class Mailer:
         if late:
             logger.warning("mail_dropped", extra={"messages": len(late)})
 
+    async def finish(self) -> None:
+        """Wait until every message is sent or given up; a command ends then."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def send(self, to: str, language: str, kind: MailKind, **params: object) -> bool:
         """Send a message soon; this does not wait for it.
 

@@ -140,7 +140,7 @@ async def import_roster(
     mailed = _mailed(request, imported, course) if mail else {}
     if format == Format.CSV or (format is None and _wants_csv(request)):
         return Response(
-            imports.links_csv(imported, service_url(request)),
+            imports.links_csv(imported.links.values(), service_url(request)),
             media_type="text/csv",
             headers={"Content-Disposition": 'attachment; filename="links.csv"'},
         )

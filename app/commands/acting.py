@@ -1,0 +1,111 @@
+"""Who acts in an operator's command, on which database and in which course: the owner, by the rules of the API."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import tokens
+from app.access.rights import Action, check_course
+from app.access.tokens import Principal
+from app.errors import AppError, CannotStart, CourseArchived, NotPossible
+from app.http.answers import answer_for
+from app.http.parameters import ID
+from app.http.problems import problem
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE, Course
+from grader.errors import sentence_of
+
+Wanted = TypeVar("Wanted", bound=BaseModel)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """Raises: DatabaseOutdated: the tables are missing, or of an older version."""
+    database = Database(settings.database_url)
+    try:
+        await database.check_revision()
+        yield database
+    finally:
+        await database.close()
+
+
+async def owner_of(database: Database) -> Principal:
+    """Raises: NotPossible: no service was ever started on this database."""
+    async with database.read() as session:
+        owner = await tokens.find_owner_token(session)
+    if owner is None:
+        raise NotPossible(reason="no service was ever started on this database")
+    return Principal.of(owner)
+
+
+async def owner_in(database: Database, course: str | None, action: Action) -> Principal:
+    """Return the owner, acting in a course.
+
+    Args:
+        course: its id; None: the course Default.
+    Raises:
+        NotPossible: there is no such course, or the action is not left in it.
+    """
+    owner = await owner_of(database)
+    async with database.read() as session:
+        course_id = await course_id_of(session, course)
+        await check_left(session, action, course_id)
+        return owner.in_course(await session.get_one(Course, course_id))
+
+
+async def course_id_of(session: AsyncSession, course: str | None) -> str:
+    """Return the id of the course that a command names; by default that of the course Default.
+
+    Raises:
+        NotPossible: there is no such course.
+    """
+    if course is None:
+        return DEFAULT_COURSE
+    if not ID.fullmatch(course) or await session.get(Course, course) is None:
+        raise NotPossible(reason=f"there is no course {course!a}")
+    return course
+
+
+async def check_left(session: AsyncSession, action: Action, course_id: str) -> None:
+    """Check the operator's right, which is an admin's, by the table that the API asks.
+
+    Raises:
+        NotPossible: the course is archived.
+    """
+    try:
+        await check_course(session, action, course_id)
+    except CourseArchived as exc:
+        raise NotPossible(reason=f"the course {course_id} is archived; nothing in it changes") from exc
+
+
+@contextlib.contextmanager
+def refused_in_words() -> Iterator[None]:
+    """Say a refusal of the service as the API does, in English. Raises: NotPossible: the block was refused."""
+    try:
+        yield
+    except CannotStart:
+        raise
+    except AppError as exc:
+        told = problem(answer_for(exc), "en", exc.params)
+        raise NotPossible(reason=f"{told['title']}. {told['detail']}") from exc
+
+
+def checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:
+    """Raises: NotPossible: the API would refuse these values."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as exc:
+        raise NotPossible(reason="; ".join(map(_in_words, exc.errors()))) from exc
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """Say what is wrong, with the name of the argument if there is one."""
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)

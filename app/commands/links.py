@@ -1,0 +1,233 @@
+"""An operator's commands on rosters, personal links and join links, by the rules of the API."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Collection
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import imports, joining, links
+from app.access.imports import Imported, LinksFor
+from app.access.links import NewLink
+from app.access.rights import Action
+from app.access.tokens import Principal, sign_in_link
+from app.api.schemas.links import JoinLinkRequest
+from app.commands.acting import checked, opened, owner_in, refused_in_words
+from app.courses.roster.planning import Outcome, Step
+from app.courses.roster.reading import MOST_BYTES, read
+from app.errors import MemberNotFound, NotPossible
+from app.http.parameters import ID
+from app.mail.mailer import Mailer
+from app.settings import Settings
+from app.storage.models import Course, JoinLink, Membership, Token, utc_now
+from app.texts import text
+
+MOST_LISTED = 5000
+OWNER_ONLY = 0o600
+
+
+async def import_roster(
+    settings: Settings,
+    file: Path,
+    course: str | None,
+    *,
+    dry_run: bool,
+    id_column: str | None,
+    links_for: LinksFor,
+    output: Path | None,
+    mail: bool,
+) -> list[str]:
+    """Import a roster; return a line for each of its rows, and what it comes to.
+
+    Args:
+        output: for the links, as CSV. It must not exist yet.
+    """
+    with file.open("rb") as opened_file:
+        content = opened_file.read(MOST_BYTES + 1)
+    with refused_in_words():
+        roster = read(content, id_column)
+        async with opened(settings) as database, _mailer(settings, wanted=mail) as mailer:
+            owner = await owner_in(database, course, Action.MANAGE_MEMBERS)
+            async with database.write() as session:
+                imported = await imports.import_roster(session, owner, roster, dry_run=dry_run, links_for=links_for)
+                # Before the commit: links that cannot be written are not made.
+                if output is not None and not dry_run:
+                    _write(output, imports.links_csv(imported.links.values(), settings.url()))
+                course_row = await session.get_one(Course, owner.course_id)
+            mailed = _mail(mailer, imported.links.values(), course_row, settings)
+    lines = [_line(step) for step in imported.plan.steps]
+    lines += [
+        f"{'':<11}{member.external_id or member.id}: in the course, and not in the file; left as it is"
+        for member in imported.plan.missing
+    ]
+    return [*lines, _sum(imported, roster.id_column, dry_run=dry_run, mailed=mailed)]
+
+
+def _line(step: Step) -> str:
+    row = step.row
+    said = [text(f"roster.fault.{problem.fault}", "en", **problem.params) for problem in row.problems]
+    if step.conflict is not None:
+        said.append(text(f"roster.conflict.{step.conflict}", "en", with_id=step.with_id or "?"))
+    if step.outcome != Outcome.NEW:
+        said += [f"{name}: {_shown(before)} -> {_shown(after)}" for name, (before, after) in step.changes.items()]
+    said += [f"{name} stays: the person is in other courses, too" for name in step.kept]
+    who = " ".join(filter(None, (row.id, row.name)))
+    why = "; ".join(said)
+    return f"{row.line:>5}  {step.outcome:<10}  {who}{f'  ({why})' if why else ''}"
+
+
+def _shown(value: object) -> str:
+    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _sum(imported: Imported, id_column: str, *, dry_run: bool, mailed: int) -> str:
+    counted = ", ".join(f"{outcome}: {count}" for outcome, count in imported.plan.counts().items() if count)
+    end = "; nothing was stored" if dry_run else f"; links: {len(imported.links)}" if imported.links else ""
+    return f"{counted or 'no rows'} (ids from {id_column!r}){end}{f', mailed: {mailed}' if mailed else ''}"
+
+
+async def make_links(
+    settings: Settings,
+    member: str | None,
+    course: str | None,
+    *,
+    never_used: bool = False,
+    output: Path | None = None,
+    mail: bool = False,
+) -> list[str]:
+    """Make links; return them, or, if they go into a file or by mail, how many there are.
+
+    Args:
+        member: an id in the grade book or of a membership; None: all students.
+    """
+    with refused_in_words():
+        async with opened(settings) as database, _mailer(settings, wanted=mail) as mailer:
+            owner = await owner_in(database, course, Action.MAKE_LINKS)
+            async with database.write() as session:
+                ids = None if member is None else [await _member_id(session, owner, member)]
+                chosen = await links.choose(session, owner, ids, never_used=never_used)
+                made = await links.make(session, chosen, owner.id)
+                if output is not None:
+                    _write(output, imports.links_csv(made, settings.url()))
+                course_row = await session.get_one(Course, owner.course_id)
+            mailed = _mail(mailer, made, course_row, settings)
+    if output is not None or mail:
+        return [f"links: {len(made)}{f', mailed: {mailed}' if mail else ''}"]
+    return [sign_in_link(settings.url(), link.secret) for link in made]
+
+
+async def list_links(settings: Settings, course: str | None) -> list[str]:
+    """Return a line for each personal link of a course, the newest first."""
+    async with opened(settings) as database:
+        owner = await owner_in(database, course, Action.MANAGE_LINKS)
+        async with database.read() as session:
+            found = await links.list_links(session, owner, limit=MOST_LISTED)
+    return [f"{token.id}  {_state(token):<18}  {member.external_id or member.id}" for token, member in found]
+
+
+def _state(token: Token) -> str:
+    if token.revoked_at is not None:
+        return f"ended {token.revoked_at:%Y-%m-%d}"
+    return "never used" if token.used_at is None else f"used {token.used_at:%Y-%m-%d}"
+
+
+async def revoke_links(settings: Settings, member: str | None, course: str | None) -> int:
+    """End the links of a member, or of the whole course; return their number."""
+    with refused_in_words():
+        async with opened(settings) as database:
+            owner = await owner_in(database, course, Action.MANAGE_LINKS)
+            async with database.write() as session:
+                id = None if member is None else await _member_id(session, owner, member)
+                return await links.revoke(session, owner, id)
+
+
+async def _member_id(session: AsyncSession, owner: Principal, named: str) -> str:
+    """Raises: MemberNotFound: the course has no member with this id."""
+    here = select(Membership.id).where(Membership.course_id == owner.course_id)
+    if not named.isprintable():  # Such as a byte of another encoding, which no database takes.
+        raise MemberNotFound
+    found = await session.scalar(here.where(Membership.external_id == named))
+    if found is None and ID.fullmatch(named):
+        found = await session.scalar(here.where(Membership.id == named))
+    if found is None:
+        raise MemberNotFound
+    return found
+
+
+async def make_join_link(
+    settings: Settings, course: str | None, *, group: str | None, limit: int | None, days: int | None
+) -> tuple[str, str]:
+    """Make a join link; return its id and its address."""
+    expires_at = utc_now() + timedelta(days=days) if days else None
+    wanted = checked(JoinLinkRequest, {"group": group, "limit": limit, "expires_at": expires_at})
+    async with opened(settings) as database:
+        owner = await owner_in(database, course, Action.MAKE_LINKS)
+        async with database.write() as session:
+            link, secret = await joining.make(session, owner, **wanted.model_dump())
+    return link.id, joining.address(settings.url(), secret)
+
+
+async def list_join_links(settings: Settings, course: str | None) -> list[str]:
+    """Return a line for each join link of a course, the newest first."""
+    async with opened(settings) as database:
+        owner = await owner_in(database, course, Action.MANAGE_LINKS)
+        async with database.read() as session:
+            found = await joining.list_links(session, owner.course_id, limit=MOST_LISTED)
+    return [_join_line(link) for link in found]
+
+
+def _join_line(link: JoinLink) -> str:
+    now = utc_now()
+    state = "valid"
+    if link.revoked_at is not None:
+        state = f"revoked {link.revoked_at:%Y-%m-%d}"
+    elif link.expires_at is not None:
+        state = f"{'expired' if link.expires_at <= now else 'until'} {link.expires_at:%Y-%m-%d}"
+    of = "" if link.limit is None else f" of {link.limit}"
+    return f"{link.id}  {state:<18}  {link.uses}{of} have come{f', group {link.group}' if link.group else ''}"
+
+
+async def revoke_join_link(settings: Settings, link_id: str, course: str | None) -> None:
+    """Raises: NotPossible: the course has no such join link."""
+    with refused_in_words():
+        async with opened(settings) as database:
+            owner = await owner_in(database, course, Action.MANAGE_LINKS)
+            async with database.write() as session:
+                await joining.revoke(session, owner.course_id, link_id)
+
+
+@contextlib.asynccontextmanager
+async def _mailer(settings: Settings, *, wanted: bool) -> AsyncIterator[Mailer | None]:
+    """Give a mailer, and wait in the end until every message is sent or given up.
+
+    Raises:
+        NotPossible: mail is wanted, and the settings name no mail server.
+    """
+    if not wanted:
+        yield None
+        return
+    server = settings.mail_server
+    if server is None:
+        raise NotPossible(reason="no mail can be sent: set LSTM_GRADER_SMTP_HOST")
+    async with Mailer(server) as mailer:
+        yield mailer
+        await mailer.finish()
+
+
+def _mail(mailer: Mailer | None, made: Collection[NewLink], course: Course, settings: Settings) -> int:
+    return 0 if mailer is None else sum(links.mail(mailer, link, course, settings.url()) for link in made)
+
+
+def _write(file: Path, content: str) -> None:
+    """Write a new file that only its owner reads. Raises: NotPossible: it is there already."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    except FileExistsError as exc:
+        raise NotPossible(reason=f"{file} exists already") from exc
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+        out.write(content)

@@ -1,0 +1,69 @@
+"""Code that the service's commands share: the settings, and what stops a command in words and exit codes.
+
+The web framework and the database are imported inside functions, so that the other commands start faster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grader.shell import OUR_FAILURE, OUR_FAILURES, failure, usage, why_not, wrong_settings
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+# SQLite's messages.
+DAMAGED_DATABASE = ("file is not a database", "database disk image is malformed")
+
+OfCourse = Annotated[str | None, typer.Option(help="Id of the course; default: the course Default.")]
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[Settings]:
+    """Give the settings; turn an error that stops a command into a sentence and an exit code."""
+    import sqlite3
+
+    from alembic.util import CommandError
+    from pydantic import ValidationError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.errors import CannotStart
+    from app.settings import Settings
+    from grader import AssignmentError
+
+    try:
+        settings = Settings()
+    except ValidationError as exc:
+        raise wrong_settings(exc) from exc
+    except (OSError, ValueError) as exc:  # A file that holds a secret.
+        raise usage(failure(exc)) from exc
+    try:
+        yield settings
+    except (CannotStart, AssignmentError, OSError) as exc:
+        raise usage(failure(exc)) from exc
+    except OUR_FAILURES as exc:
+        raise _ours(why_not(exc)) from exc
+    except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
+        raise _ours(_about_database(settings, exc)) from exc
+
+
+def _ours(message: str) -> typer.Exit:
+    """Say what failed on our side; to be raised."""
+    typer.echo(f"lstm-grader: {message}", err=True)
+    return typer.Exit(OUR_FAILURE)
+
+
+def _about_database(settings: Settings, error: Exception) -> str:
+    from app.storage.engines import database_url
+    from app.storage.outage import reason_of
+
+    reason = reason_of(error)
+    url = database_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
+        return f"the database cannot be used: {reason}"
+    advice = ". Restore a backup: lstm-grader db restore FILE" if reason in DAMAGED_DATABASE else ""
+    return f"the database {url.database} cannot be used: {reason}{advice}"

@@ -1,0 +1,200 @@
+"""Rosters, personal links and join links from a shell, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import re
+import stat
+from collections.abc import Callable
+from email import message_from_string
+from email.policy import SMTP
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from typer.testing import CliRunner, Result
+
+from app.access import tokens
+from app.cli import cli
+from app.courses import members
+from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE, Course, Membership, Token, new_id, utc_now
+from tests.integration.app.rows import url_of
+from tests.ports import free_port
+
+Run = Callable[..., Result]
+
+ROSTER = "id;ФИО;Почта\nivanov;Иван Иванов;ivanov@hse.ru\npetrova;Анна;petrova@hse.ru\n"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = url_of(request.param, tmp_path / "lstm-grader.sqlite3", request)
+    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "roster.csv").write_bytes(ROSTER.encode("cp1251"))
+    return url
+
+
+@pytest.fixture
+def run(url: str) -> Run:
+    async def prepare() -> None:
+        database = Database(url)
+        await database.upgrade()
+        async with database.write() as session:
+            await tokens.set_owner_token(session, "0" * 64)
+        await database.close()
+
+    asyncio.run(prepare())
+    return lambda *arguments: CliRunner().invoke(cli, arguments)
+
+
+async def member(url: str, id: str, course: str = DEFAULT_COURSE) -> Membership | None:
+    database = Database(url)
+    async with database.read() as session:
+        found = (await members.find(session, [(course, id)])).get((course, id))
+    await database.close()
+    return found
+
+
+async def token(url: str, link: str) -> Token | None:
+    database = Database(url)
+    async with database.read() as session:
+        found = await tokens.find_token(session, tokens.hash_secret(link.partition("token=")[2]))
+    await database.close()
+    return found
+
+
+async def add_course(url: str, *, archived: bool = False) -> str:
+    database = Database(url)
+    course = Course(id=new_id(), title="Other", language="en", time_zone="UTC")
+    course.archived_at = utc_now() if archived else None
+    async with database.write() as session:
+        session.add(course)
+    await database.close()
+    return course.id
+
+
+def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run: Run, url: str, tmp_path: Path) -> None:
+    looked = run("roster", "import", "roster.csv", "--dry-run", "--links", "links.csv")
+    assert looked.exit_code == 0
+    assert re.search(r"^ +2  new +ivanov Иван Иванов$", looked.stdout, re.MULTILINE)
+    assert "new: 2 (ids from 'id'); nothing was stored" in looked.stdout
+    assert not (tmp_path / "links.csv").exists()
+    assert asyncio.run(member(url, "ivanov")) is None
+    done = run("roster", "import", "roster.csv", "--links", "links.csv")
+    assert "new: 2 (ids from 'id'); links: 2" in done.stdout
+    assert "token=" not in done.stdout
+    links = tmp_path / "links.csv"
+    assert stat.S_IMODE(links.stat().st_mode) == 0o600
+    rows = list(csv.DictReader(links.read_text("utf-8-sig").splitlines()))
+    assert [row["id"] for row in rows] == ["ivanov", "petrova"]
+    assert asyncio.run(token(url, rows[0]["link"])) is not None
+    again = run("roster", "import", "roster.csv", "--links", "links.csv", "--all")
+    assert again.exit_code == 2
+    assert "links.csv exists already" in again.stderr
+    assert len(run("members", "link", "list").stdout.splitlines()) == 2
+
+
+def test_roster_says_what_stays_as_it_is(run: Run, url: str, tmp_path: Path) -> None:
+    run("roster", "import", "roster.csv")
+    (tmp_path / "other.csv").write_text("id,name,email\nivanov,Иван,petrova@hse.ru\n,x,\nsidorov,Сидор,x\n")
+    lines = run("roster", "import", "other.csv").stdout.splitlines()
+    assert lines[0].startswith("    2  conflict    ivanov Иван  (The address is that of another member")
+    assert lines[1].startswith("    3  invalid     x  (The row has no id.)")
+    assert lines[2].startswith("    4  invalid     sidorov Сидор  (x is no e-mail address")
+    assert lines[3].strip() == "petrova: in the course, and not in the file; left as it is"
+    assert lines[4] == "conflict: 1, invalid: 2 (ids from 'id')"
+    (tmp_path / "third.csv").write_text("id,name\nivanov,Иван\n")
+    assert "(name: Иван Иванов -> Иван)" in run("roster", "import", "third.csv").stdout
+
+
+def test_link_is_made_renewed_and_revoked(run: Run, url: str) -> None:
+    run("roster", "import", "roster.csv")
+    first, second = (run("members", "link", "make", "ivanov").stdout.strip() for _ in range(2))
+    assert first.startswith("http://127.0.0.1:8000/enter?token=lstmg_")
+    assert asyncio.run(token(url, first)) is not None
+    listed = run("members", "link", "list").stdout
+    assert listed.count("never used") == 2
+    assert second.partition("token=")[2] not in listed
+    found = asyncio.run(member(url, "petrova"))
+    assert found is not None
+    assert run("members", "link", "make", found.id).exit_code == 0
+    assert run("members", "link", "revoke", "ivanov").stdout == "links: 2\n"
+    assert asyncio.run(token(url, second)) is None
+    everybody = run("members", "link", "make-all", "all.csv", "--never-used")
+    assert everybody.stdout == "links: 2\n"
+    assert run("members", "link", "revoke-all").exit_code == 1
+    assert run("members", "link", "revoke-all", "--yes").stdout == "links: 3\n"
+
+
+def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path: Path) -> None:
+    made = run("join-links", "make", "--group", "201", "--limit", "30", "--qr", "qr.svg")
+    id, address = made.stdout.split()
+    assert address.startswith("http://127.0.0.1:8000/join/lstmj_")
+    assert "<svg" in (tmp_path / "qr.svg").read_text()
+    assert re.search(rf"{id}  until \d+-\d\d-\d\d +0 of 30 have come, group 201", run("join-links", "list").stdout)
+    other = asyncio.run(add_course(url))
+    assert run("join-links", "revoke", id, "--course", other).exit_code == 2
+    assert run("join-links", "revoke", id).exit_code == 0
+    assert "revoked" in run("join-links", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("roster import no.csv", "no.csv"),
+        ("roster import roster.csv --course x", "there is no course 'x'"),
+        ("roster import roster.csv --id-column login", "The list has no such column"),
+        ("roster import roster.csv --mail", "LSTM_GRADER_SMTP_HOST"),
+        ("roster import roster.csv --links no/x.csv", "there is no folder no"),
+        ("members link make nobody", "There is no such member"),
+        ("members link make \udcff", "There is no such member"),
+        ("members link revoke nobody", "There is no such member"),
+        (f"join-links make --group {'x' * 101}", "group: "),
+        ("join-links make --limit 0", "--limit"),
+        ("join-links revoke x", "There is no such join link"),
+    ],
+)
+def test_wrong_usage_is_told_in_words(run: Run, arguments: str, said: str) -> None:
+    ended = run(*arguments.split())
+    assert ended.exit_code == 2
+    assert said in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", ["roster import roster.csv", "members link make-all all.csv", "join-links make"])
+def test_archived_course_takes_nobody(run: Run, url: str, arguments: str) -> None:
+    ended = run(*arguments.split(), "--course", asyncio.run(add_course(url, archived=True)))
+    assert ended.exit_code == 2
+    assert "is archived; nothing in it changes" in ended.stderr
+
+
+class Inbox:
+    """A mail server that keeps what comes."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[list[str], str]] = []
+
+    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
+        self.mails.append((envelope.rcpt_tos, envelope.content.decode()))  # type: ignore[attr-defined]
+        return "250 OK"
+
+
+def test_command_ends_when_the_mail_is_sent(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox, port = Inbox(), free_port()
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        settings = {"HOST": "127.0.0.1", "PORT": str(port), "SECURITY": "none", "SENDER": "grader@hse.ru"}
+        for name, value in settings.items():
+            monkeypatch.setenv(f"LSTM_GRADER_SMTP_{name}", value)
+        monkeypatch.setenv("LSTM_GRADER_PUBLIC_URL", "https://grader.hse.ru")
+        assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail").stdout
+        assert run("members", "link", "make", "ivanov", "--mail").stdout == "links: 1, mailed: 1\n"
+    finally:
+        controller.stop()
+    assert sorted(to for to, _ in inbox.mails) == [["ivanov@hse.ru"], ["ivanov@hse.ru"], ["petrova@hse.ru"]]
+    message = message_from_string(inbox.mails[0][1], policy=SMTP)
+    assert "https://grader.hse.ru/enter?token=" in message.get_content()
