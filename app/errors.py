@@ -56,6 +56,14 @@
       ExternalIdTaken           another member of the course has it
       EmailTaken                another confirmed member of the course has it
       PersonShared              name and address of a person in several courses are not one course's to change
+      SameMember                a member is joined with itself, or a person with itself
+      AttemptsRunning           both of the members to be joined have an attempt that is being graded
+      PersonsShareCourse        two persons are members of the same course, which are joined first
+      PersonNotFound
+      JoinNotFound              no two members, or persons, were joined under this id
+      JoinUndone                the join was undone before
+      JoinFollowed              a later join has to be undone first
+      JoinOutdated              what has changed since cannot be divided again
       CourseNotFound            there is none, or the token acts in another one
       AssignmentNotFound        there is none at this address
       SubmissionNotFound        there is none, or it is somebody else's
@@ -302,6 +310,33 @@ class EmailTaken(AppError):
 
 
 class PersonShared(AppError): ...
+
+
+class SameMember(AppError): ...
+
+
+class AttemptsRunning(AppError): ...
+
+
+class PersonsShareCourse(AppError):
+    """params: courses (ids)"""
+
+
+class PersonNotFound(AppError): ...
+
+
+class JoinNotFound(AppError): ...
+
+
+class JoinUndone(AppError): ...
+
+
+class JoinFollowed(AppError):
+    """params: join (the id of the later one)"""
+
+
+class JoinOutdated(AppError):
+    """params: changed (`member`, `extension`, `person`: what was changed since)"""
 
 
 class CourseNotFound(AppError): ...

@@ -27,7 +27,10 @@ from app.errors import (
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
+    JoinFollowed,
+    JoinOutdated,
     NotCancellable,
+    PersonsShareCourse,
     PreviewUnfinished,
     RulesContradictory,
     StudentInvalid,
@@ -100,6 +103,9 @@ UPLOAD_BODY: dict[str, Any] = {
     },
 }
 EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
+    JoinFollowed: {"join": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    JoinOutdated: {"changed": ["extension"]},
+    PersonsShareCourse: {"courses": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},
     EmailTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     ExternalIdTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     AssignmentInUse: {"submissions": 42, "decisions": 1},

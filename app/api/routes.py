@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.endpoints import assignments, events, regrades, reports, students, submissions, tokens, webhooks
 from app.api.endpoints.courses import assignments as course_assignments
-from app.api.endpoints.courses import changes, course, members
+from app.api.endpoints.courses import changes, course, joins, members
 from app.api.endpoints.getting_in import join_links, links, rosters
 from app.api.openapi import problem_answers
 from app.errors import CourseNotFound, NotAuthenticated, TooManyRequests
@@ -35,6 +35,7 @@ for part in (
     course_assignments,
     changes,
     members,
+    joins,
     submissions,
     events,
     reports,

@@ -12,7 +12,7 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.paging import page_of
-from app.api.schemas.courses.changes import ChangeBody, ChangeList
+from app.api.schemas.courses.changes import CourseChangeBody, CourseChangeList
 from app.courses import changes
 from app.errors import CourseNotFound, NotPermitted
 from app.http.auth import PermittedIn
@@ -34,17 +34,17 @@ async def list_changes(
     viewer: Annotated[Principal, Depends(PermittedIn(Action.SEE_MEMBERS))],
     limit: Limit = 50,
     cursor: NumberCursor = None,
-) -> ChangeList:
+) -> CourseChangeList:
     """List who changed what and when, the newest first: the course, its assignments, members, extensions, grades."""
     before = int(cursor) if cursor is not None else None
     async with services(request).database.read() as session:
         found = await changes.list_changes(session, viewer.course_id, limit=limit + 1, before=before)
     shown, next_cursor = page_of(found, limit, lambda change: str(change.id))
-    return ChangeList(items=list(map(_body, shown)), next_cursor=next_cursor)
+    return CourseChangeList(items=list(map(_body, shown)), next_cursor=next_cursor)
 
 
-def _body(change: Change) -> ChangeBody:
-    return ChangeBody(
+def _body(change: Change) -> CourseChangeBody:
+    return CourseChangeBody(
         id=change.id,
         at=change.created_at,
         made_by=change.made_by,

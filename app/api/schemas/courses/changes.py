@@ -10,7 +10,7 @@ from pydantic import Field
 from app.api.schemas.base import EXAMPLE_ID, Body, Page
 
 
-class ChangeBody(Body):
+class CourseChangeBody(Body):
     id: int
     at: datetime
     made_by: str = Field(description="the name of a person or of a token", examples=["owner"])
@@ -23,5 +23,5 @@ class ChangeBody(Body):
     after: dict[str, Any] = Field(examples=[{"due": "2026-10-01T20:59:59Z"}])
 
 
-class ChangeList(Page):
-    items: list[ChangeBody]
+class CourseChangeList(Page):
+    items: list[CourseChangeBody]

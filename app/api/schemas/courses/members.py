@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request
-from app.http.parameters import Name
+from app.http.parameters import ID, Name
 from app.mail.addresses import ADDRESS, CHARACTERS
 from app.storage.models import MemberRole
 
@@ -62,3 +62,27 @@ class MemberBody(Body):
 
 class MemberList(Page):
     items: list[MemberBody]
+
+
+class JoinRequest(Request):
+    member: str = Field(
+        pattern=f"^{ID.pattern}$",
+        description="the `id` of the other member of the course, who is removed",
+        examples=[EXAMPLE_ID],
+    )
+
+
+class JoinBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    kept: str = Field(description="the `id` of the member who has everything now", examples=[EXAMPLE_ID])
+    joined: str = Field(description="the `id` of the member who was removed", examples=[EXAMPLE_ID])
+    submissions: int = Field(description="that moved")
+    tokens: int = Field(description="that moved, with their links")
+    signs_on: bool = Field(description="whether the kept member now gets in by the single sign-on of the other one")
+    made_by: str = Field(description="the name of a person or of a token")
+    created_at: datetime
+    undone_at: datetime | None
+
+
+class JoinList(Page):
+    items: list[JoinBody]

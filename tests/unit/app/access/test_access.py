@@ -48,7 +48,10 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
     async with service.client() as owner:
         regrade = (await owner.post("/api/v1/regrades", json={"submissions": [body["id"]]})).json()
-        member = (await owner.get(f"/api/v1/courses/{DEFAULT_COURSE}/members")).json()["items"][0]
+        here = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+        member = (await owner.get(here, params={"search": "ivanov"})).json()["items"][0]
+        added = [(await owner.post(here, json={"external_id": id})).json()["id"] for id in ("kept", "joined")]
+        joined = (await owner.post(f"{here}/{added[0]}/join", json={"member": added[1]})).json()
     async with service.client("first") as client:
         await client.get(body["links"]["self"], params={"wait": 20})
         report, _ = (await client.get(body["links"]["reports"])).json()["items"]
@@ -60,6 +63,7 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         "course_id": DEFAULT_COURSE,
         "member_id": member["id"],
         "join_link_id": join_link["id"],
+        "join_id": joined["id"],
         "webhook_id": hook["id"],
         "submission_id": body["id"],
         "regrade_id": regrade["id"],

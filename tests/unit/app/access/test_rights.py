@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/courses/{course_id}/members/{member_id}": {"group": "x"},
     "/api/v1/courses/{course_id}/join-links": {},
     "/api/v1/courses/{course_id}/links": {"all": True},
+    "/api/v1/courses/{course_id}/members/{member_id}/join": {"member": new_id()},
     "/api/v1/regrades": {"all": True},
     "/api/v1/tokens": {"name": "x"},
     "/api/v1/webhooks": {"url": "https://lms.example.org/"},

@@ -38,7 +38,7 @@ async def add(service: Service, external_id: str, role: str = "student", by: str
 
 async def member_of(service: Service, external_id: str) -> str:
     found = (await get(service, OWNER_TOKEN, THERE, search=external_id)).json()["items"]
-    return str(found[0]["id"])
+    return next(str(each["id"]) for each in found if each["external_id"] == external_id)
 
 
 async def own_token(service: Service, member_id: str, token: str) -> None:
@@ -198,3 +198,29 @@ async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None
     logged = (await get(two, "teacher-there", f"/api/v1/courses/{OTHER}/changes")).json()["items"]
     assert {name for each in logged for name in each["after"]} == {"group", "name", "email", "confirmed", "external_id"}
     assert {(each["subject"], each["member"]) for each in logged} == {("member", member)}
+
+
+async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> None:
+    await submit(two, "script-there", student="i.ivanov")
+    own = (await submit(two, "ivanov-there")).json()
+    kept, other = await add(two, "roster-7", name="Иван"), await member_of(two, "ivanov")
+    assert_problem(await post(two, "teacher-here", f"{THERE}/{kept}/join", {"member": other}), 404, "course-not-found")
+    assert_problem(await post(two, "ivanov-there", f"{THERE}/{kept}/join", {"member": other}), 403, "forbidden")
+    assistant = await add(two, "petrova", "assistant")
+    refused = await post(two, "teacher-there", f"{THERE}/{kept}/join", {"member": assistant})
+    assert_problem(refused, 409, "member-not-student")
+    joined = await post(two, "teacher-there", f"{THERE}/{kept}/join", {"member": other})
+    assert joined.status_code == 201
+    assert [joined.json()[name] for name in ("kept", "joined", "submissions", "tokens")] == [kept, other, 1, 1]
+    # The link that the student has goes on, as the kept member's.
+    assert (await get(two, "ivanov-there", own["links"]["self"])).json()["student"] == "roster-7"
+    assert (await submit(two, "ivanov-there", student="roster-7")).json()["attempt"] == 2
+    listed = (await get(two, "teacher-there", f"/api/v1/courses/{OTHER}/joins")).json()["items"]
+    assert listed == [joined.json()]
+    undo = f"/api/v1/courses/{OTHER}/joins/{listed[0]['id']}/undo"
+    assert_problem(await post(two, "teacher-here", undo), 404, "course-not-found")
+    assert (await post(two, "teacher-there", undo)).json()["undone_at"] is not None
+    assert_problem(await post(two, "teacher-there", undo), 409, "join-undone")
+    assert (await get(two, "ivanov-there", own["links"]["self"])).json()["student"] == "ivanov"
+    logged = (await get(two, "teacher-there", f"/api/v1/courses/{OTHER}/changes")).json()["items"]
+    assert {"joined": other} in [each["after"] for each in logged]

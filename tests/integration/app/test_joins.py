@@ -1,0 +1,332 @@
+"""Two members who are one student, joined and taken apart again, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+from app.access.tokens import Principal
+from app.courses import members, membership
+from app.errors import AttemptsRunning, JoinFollowed, JoinNotFound, JoinOutdated, JoinUndone, MemberRemoved, SameMember
+from app.queue import claims
+from app.storage.database import Database
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Adjustment,
+    Base,
+    Comment,
+    Course,
+    Extension,
+    Identity,
+    MemberRole,
+    Membership,
+    Person,
+    Submission,
+    Token,
+    new_id,
+    utc_now,
+)
+from app.submissions import repository
+from app.teaching import joins
+from tests.integration.app.rows import CONTENT, add, claim, finish
+
+pytestmark = pytest.mark.anyio
+
+NOW = utc_now()
+#: Joining writes lines into these, and undoing does not take them out.
+LOGS = {"merges", "changes"}
+
+
+async def snapshot(database: Database) -> dict[str, list[Any]]:
+    """All rows, by table."""
+    async with database.read() as session:
+        return {
+            name: sorted(map(repr, (await session.execute(select(table))).all()))
+            for name, table in Base.metadata.tables.items()
+            if name not in LOGS
+        }
+
+
+async def id_of(database: Database, external_id: str) -> str:
+    async with database.read() as session:
+        found = await members.find(session, [(DEFAULT_COURSE, external_id)])
+    return found[DEFAULT_COURSE, external_id].id
+
+
+async def join(database: Database, kept: str, other: str) -> str:
+    async with database.write() as session:
+        return (await joins.join(session, DEFAULT_COURSE, kept, other, "teacher")).id
+
+
+async def undo(database: Database, merge: str) -> None:
+    async with database.write() as session:
+        await joins.undo(session, DEFAULT_COURSE, merge, "teacher")
+
+
+async def attempts(database: Database, member: str) -> list[tuple[str, int, str]]:
+    async with database.read() as session:
+        rows = await session.execute(
+            select(Submission.id, Submission.attempt, Submission.student)
+            .where(Submission.membership_id == member)
+            .order_by(Submission.assignment_id, Submission.attempt)
+        )
+    return [(id, number, student) for id, number, student in rows]
+
+
+async def decided(database: Database, member: str, submission: Submission, number: int) -> None:
+    """An extension, an adjustment and a comment of a member."""
+    of = {"membership_id": member, "course_assignment_id": submission.course_assignment_id, "made_by": "teacher"}
+    async with database.write() as session:
+        session.add(Extension(**of, due=NOW + timedelta(days=number), more_attempts=number, reason=f"r{number}"))
+        session.add(Adjustment(**of, delta=number, reason=f"r{number}"))
+        session.add(Comment(**of, text=f"c{number}"))
+
+
+async def two_students(database: Database, owner: Principal) -> tuple[str, str, list[Submission]]:
+    """ivanov and newcomer, who hand in by turns."""
+    handed_in = [await add(database, owner, student) for student in ("ivanov", "newcomer", "ivanov", "newcomer")]
+    kept, other = [await id_of(database, student) for student in ("ivanov", "newcomer")]
+    for number, (member, submission) in enumerate(((kept, handed_in[0]), (other, handed_in[1])), 1):
+        await decided(database, member, submission, number)
+    async with database.write() as session:
+        session.add(
+            Token(name="link", role="submitter", sha256="1" * 64, membership_id=other, student="newcomer", is_link=True)
+        )
+    return kept, other, handed_in
+
+
+async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Database, owner: Principal) -> None:
+    kept, other, handed_in = await two_students(database, owner)
+    before = await snapshot(database)
+    merge = await join(database, kept, other)
+    assert await attempts(database, kept) == [(each.id, n, "ivanov") for n, each in enumerate(handed_in, 1)]
+    assert await attempts(database, other) == []
+    async with database.read() as session:
+        (extension,) = (await session.scalars(select(Extension).where(Extension.membership_id == kept))).all()
+        assert (extension.due, extension.more_attempts, extension.reason) == (NOW + timedelta(days=2), 2, "r1; r2")
+        applying = select(Adjustment.delta).where(Adjustment.membership_id == kept, Adjustment.ended_at.is_(None))
+        assert (await session.scalars(applying)).all() == [2]
+        assert len((await session.scalars(select(Comment).where(Comment.membership_id == kept))).all()) == 2
+        token = await session.scalar(select(Token).where(Token.is_link))
+        assert token is not None
+        assert (token.membership_id, token.student) == (kept, "ivanov")
+        assert (await session.get_one(Membership, other)).removed_at is not None
+    await undo(database, merge)
+    assert await snapshot(database) == before
+    with pytest.raises(JoinUndone):
+        await undo(database, merge)
+    with pytest.raises(JoinNotFound):
+        await undo(database, new_id())
+    await undo(database, await join(database, other, kept))
+    assert await snapshot(database) == before
+
+
+async def test_what_comes_between_stays_with_the_kept_member(database: Database, owner: Principal) -> None:
+    kept, other, handed_in = await two_students(database, owner)
+    merge = await join(database, kept, other)
+    since = await add(database, owner, "ivanov")
+    assert since.attempt == 5
+    async with database.write() as session:
+        await session.execute(update(Membership).where(Membership.id == kept).values(external_id="i.ivanov"))
+    await undo(database, merge)
+    first, second, third, fourth = handed_in
+    assert [row[:2] for row in await attempts(database, kept)] == [(first.id, 1), (third.id, 2), (since.id, 3)]
+    assert await attempts(database, other) == [(second.id, 1, "newcomer"), (fourth.id, 2, "newcomer")]
+
+
+async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(
+    database: Database, owner: Principal
+) -> None:
+    kept, other, _ = await two_students(database, owner)
+    first, second = await claim(database), await claim(database)
+    assert first is not None
+    assert second is not None
+    with pytest.raises(AttemptsRunning):
+        await join(database, kept, other)
+    assert await finish(database, first)
+    merge = await join(database, kept, other)
+    assert await claim(database) is None  # One attempt of a student at a time.
+    assert await finish(database, second)
+    while again := await claim(database):
+        assert await finish(database, again)
+    await undo(database, merge)
+    async with database.read() as session:
+        assert set(await session.scalars(select(Submission.job_status))) == {"done"}
+
+
+async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(
+    database: Database, owner: Principal
+) -> None:
+    kept, other, _ = await two_students(database, owner)
+
+    async def upload() -> None:
+        async with database.write() as session:
+            row = Submission(
+                student="ivanov", assignment_id="lstm-layer", filename="a.py", content=CONTENT, sha256="s",
+                submitted_by=owner.id, course_id=DEFAULT_COURSE,
+            )  # fmt: skip
+            await repository.take_turns(session, [row])
+            await repository.add_submissions(session, [row])
+
+    async def claim_one() -> None:
+        with contextlib.suppress(claims.Overtaken):
+            await claim(database)
+
+    done = await asyncio.gather(
+        join(database, kept, other), upload(), claim_one(), join(database, kept, other), upload(), claim_one(),
+        return_exceptions=True,
+    )  # fmt: skip
+    joined = [each for each in done if isinstance(each, str)]
+    assert len(joined) <= 1
+    assert all(isinstance(each, str | None | MemberRemoved | AttemptsRunning) for each in done), done
+    for member in (kept, other):
+        numbers = [number for _, number, _ in await attempts(database, member)]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database: Database, owner: Principal) -> None:
+    kept, other, _ = await two_students(database, owner)
+    await add(database, owner, "third")
+    third = await id_of(database, "third")
+    with pytest.raises(SameMember):
+        await join(database, kept, kept)
+    first = await join(database, kept, other)
+    with pytest.raises(MemberRemoved):
+        await join(database, kept, other)
+    second = await join(database, third, kept)
+    with pytest.raises(JoinFollowed) as followed:
+        await undo(database, first)
+    assert followed.value.params == {"join": second}
+    await undo(database, second)
+    async with database.write() as session:
+        await session.execute(update(Extension).where(Extension.membership_id == kept).values(more_attempts=9))
+    async with database.write() as session:
+        await membership.change(
+            session,
+            DEFAULT_COURSE,
+            other,
+            {"removed": False},
+            manages=set(MemberRole),
+            may_change_shared=True,
+            made_by="teacher",
+        )
+    with pytest.raises(JoinOutdated) as outdated:
+        await undo(database, first)
+    assert outdated.value.params == {"changed": ["member", "extension"]}
+
+
+async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database: Database, owner: Principal) -> None:
+    kept, other, _ = await two_students(database, owner)
+    async with database.write() as session:
+        person = (await session.get_one(Membership, other)).person_id
+        session.add(Identity(person_id=person, issuer="https://sso", subject="7"))
+        (await session.get_one(Person, person)).name = "I. Ivanov"
+        roster = (await session.get_one(Membership, kept)).person_id
+        (await session.get_one(Person, roster)).name = "Иван Иванов"
+    before = await snapshot(database)
+    merge = await join(database, kept, other)
+    async with database.read() as session:
+        assert (await session.get_one(Membership, kept)).person_id == person
+        assert (await session.get_one(Person, person)).name == "Иван Иванов"
+    await undo(database, merge)
+    assert await snapshot(database) == before
+
+
+async def test_teacher_gives_nobody_a_part_in_another_course(database: Database, owner: Principal) -> None:
+    """The kept member's person is in another course, so the other one's identity does not become theirs."""
+    kept, other, _ = await two_students(database, owner)
+    async with database.write() as session:
+        person = (await session.get_one(Membership, other)).person_id
+        session.add(Identity(person_id=person, issuer="https://sso", subject="7"))
+        elsewhere = Course(title="x", language="en", time_zone="UTC")
+        session.add(elsewhere)
+        await session.flush()
+        victim = (await session.get_one(Membership, kept)).person_id
+        session.add(Membership(course_id=elsewhere.id, person_id=victim, role=MemberRole.TEACHER))
+    await join(database, kept, other)
+    async with database.read() as session:
+        assert (await session.get_one(Membership, kept)).person_id == victim
+        assert await session.scalar(select(Identity.person_id)) == person
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["upload", "extend", "adjust", "end", "comment", "token"]), st.booleans(), st.booleans()),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(events=EVENTS, since=st.integers(0, 2))
+def test_join_and_undo_give_the_same_rows(tmp_path: Path, events: list[tuple[str, bool, bool]], since: int) -> None:
+    async def law() -> None:
+        database = Database(f"sqlite:///{tmp_path / new_id()}.sqlite3")
+        try:
+            await database.upgrade()
+            await history(database)
+        finally:
+            await database.close()
+
+    async def history(database: Database) -> None:
+        async with database.write() as session:
+            enrolled = await members.enrol(session, [(DEFAULT_COURSE, name) for name in ("a", "b")])
+            kept, other = [enrolled[DEFAULT_COURSE, name].id for name in ("a", "b")]
+        extended = set()
+        for number, (event, is_others, is_second) in enumerate(events):
+            name, member = ("b", other) if is_others else ("a", kept)
+            assignment = "lstm-notebook" if is_second else "lstm-layer"
+            async with database.write() as session:
+                row = Submission(
+                    course_id=DEFAULT_COURSE, student=name, assignment_id=assignment, filename="a.py", content=b"",
+                    sha256="s", submitted_by=new_id(), created_at=NOW + timedelta(seconds=number % 5),
+                )  # fmt: skip
+                uses = await repository.take_turns(session, [row])
+                of = {"membership_id": member, "course_assignment_id": uses[DEFAULT_COURSE, assignment].id}
+                of["made_by"] = "teacher"
+                if event == "upload":
+                    await repository.add_submissions(session, [row])
+                elif event == "extend" and (name, assignment) not in extended:
+                    extended.add((name, assignment))
+                    session.add(Extension(**of, closes=NOW, more_attempts=number, reason=str(number)))
+                elif event in ("adjust", "end"):
+                    ended = NOW if event == "end" else None
+                    session.add(Adjustment(**of, value=number, reason="r", ended_at=ended, ended_by=ended and "t"))
+                elif event == "comment":
+                    session.add(Comment(**of, text="c"))
+                elif event == "token":
+                    session.add(Token(name="t", role="submitter", sha256=new_id(), membership_id=member, student=name))
+        before = await snapshot(database)
+        merge = await join(database, kept, other)
+        joined = await attempts(database, kept)
+        assert len(joined) == len(before["submissions"])
+        assert {student for _, _, student in joined} <= {"a"}
+        async with database.read() as session:
+            applying = await session.execute(
+                select(Adjustment.course_assignment_id).where(Adjustment.ended_at.is_(None))
+            )
+        ids = [row[0] for row in applying]
+        assert len(ids) == len(set(ids))  # One applies at each assignment.
+        for _ in range(since):
+            async with database.write() as session:
+                row = Submission(
+                    course_id=DEFAULT_COURSE, student="a", assignment_id="lstm-layer", filename="a.py", content=b"",
+                    sha256="s", submitted_by=new_id(),
+                )  # fmt: skip
+                await repository.take_turns(session, [row])
+                await repository.add_submissions(session, [row])
+        await undo(database, merge)
+        after = await snapshot(database)
+        if since:
+            numbers = [number for _, number, _ in await attempts(database, kept)]
+            assert len(numbers) == len([1 for each in events if each[0] == "upload" and not each[1]]) + since
+        else:
+            assert after == before
+
+    asyncio.run(law())
