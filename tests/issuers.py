@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import time
@@ -67,7 +68,11 @@ class FakeIssuer:
         self._codes: dict[str, dict[str, str]] = {}
 
     def transport(self) -> httpx.MockTransport:
-        return httpx.MockTransport(self._answer)
+        async def answer(request: httpx.Request) -> httpx.Response:
+            await asyncio.sleep(0)  # Others go on meanwhile, as with a real issuer.
+            return self._answer(request)
+
+        return httpx.MockTransport(answer)
 
     def authorize(self, address: str) -> dict[str, str]:
         """Sign the person in, and return the parameters with which the browser comes back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Issuer:
         )
         self._known: _Known | None = None
         self._discovering = asyncio.Lock()
+        self._failed_at = -math.inf
 
     async def __aenter__(self) -> Issuer:
         return self
@@ -232,11 +234,25 @@ class Issuer:
         Args:
             again: knowledge that has proved to be old.
         """
+        if (known := self._current(again)) is not None:
+            return known
+        asked_at = time.monotonic()
         async with self._discovering:
-            known = self._known
-            if known is None or known is again or time.monotonic() - known.at > KEPT_SECONDS:
-                known = self._known = await self._look_up()
+            if (known := self._current(again)) is None:
+                if self._failed_at >= asked_at:
+                    # Everybody who waited for the same answer gets it; else each would wait again, one after another.
+                    raise IssuerUnavailable
+                try:
+                    known = self._known = await self._look_up()
+                except IssuerUnavailable:
+                    self._failed_at = time.monotonic()
+                    raise
         return known
+
+    def _current(self, again: _Known | None) -> _Known | None:
+        known = self._known
+        is_old = known is None or known is again or time.monotonic() - known.at > KEPT_SECONDS
+        return None if is_old else known
 
     async def _look_up(self) -> _Known:
         metadata = await self._get(get_well_known_url(self._registration.issuer, external=True))

@@ -13,10 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from app.access import links
+from app.access import joining, links
+from app.access.tokens import Principal
 from app.courses import members
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Person, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, Person, Role, utc_now
 from tests.ports import free_port
 from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
 from tests.waiting import wait_until
@@ -133,6 +134,33 @@ async def test_stranger_is_told_that_a_teacher_must_confirm(service: Service) ->
         assert "a teacher" in page.text
         await client.post("/leave", data={"form_secret": form_secret(page.text)})
         assert (await client.get("/")).status_code == 401
+
+
+async def test_stranger_comes_by_a_join_link_and_a_teacher_confirms(service: Service) -> None:
+    async with service.services.database.write() as session:
+        course = await session.get_one(Course, DEFAULT_COURSE)
+        teacher = Principal("0" * 26, Role.TEACHER, course_id=course.id, name="teacher")
+        _, secret = await joining.make(session, teacher, group=None, limit=None, expires_at=None)
+    async with browser(service) as client, service.client() as owner:
+        started = await client.get("/oidc/start", params={"next": f"/join/{secret}"})
+        back = await client.get(await come_back(started, "2"))
+        assert back.headers["location"] == f"/join/{secret}"
+        asked = await client.get(f"/join/{secret}")
+        form_key = re.search(r'name="form_key" value="([0-9a-f]+)"', asked.text)
+        assert form_key
+        joined = await client.post(f"/join/{secret}", data={"form_key": form_key[1], "claimed_id": "s-20"})
+        assert joined.status_code == 303
+        assert (await client.get("/")).status_code == 200
+        waiting = await owner.get(f"/api/v1/courses/{DEFAULT_COURSE}/members", params={"confirmed": "false"})
+        member = waiting.json()["items"][0]
+        assert (member["name"], member["claimed_id"], member["confirmed_at"]) == ("Petr Petrov", "s-20", None)
+        # The issuer does not say that the address is his.
+        assert member["email"] is None
+        path = f"/api/v1/courses/{DEFAULT_COURSE}/members/{member['id']}"
+        confirmed = await owner.patch(path, json={"confirmed": True, "external_id": "s-20"})
+        assert confirmed.json()["confirmed_at"]
+        await client.get(await come_back(await client.get("/oidc/start"), "2"))
+        assert "s-20" in (await client.get("/")).text
 
 
 async def test_person_who_opens_a_link_of_theirs_adds_its_course_to_the_account(service: Service) -> None:

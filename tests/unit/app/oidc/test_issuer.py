@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -297,6 +298,16 @@ async def test_issuer_that_is_away_or_answers_nonsense_is_unavailable(
         await sign_in(issuer, fake)
     fake.away = {}
     assert (await sign_in(issuer, fake)).subject == "248289761001"
+
+
+@pytest.mark.parametrize("away", [{}, {"jwks": down}], ids=["well", "down"])
+async def test_many_who_begin_at_once_wait_for_one_answer(
+    issuer: Issuer, fake: FakeIssuer, away: dict[str, Callable[[], httpx.Response]]
+) -> None:
+    fake.away = away
+    came = await asyncio.gather(*(issuer.address(begin("/")) for _ in range(50)), return_exceptions=True)
+    assert {type(one) for one in came} == {IssuerUnavailable if away else str}
+    assert fake.asked == ["openid-configuration", "jwks"]
 
 
 @pytest.mark.parametrize(
