@@ -148,11 +148,12 @@ def grading_settings() -> GradingSettings:
 
 def wrong_settings(error: ValidationError) -> typer.Exit:
     """Print what is wrong with which variable; the caller raises the result."""
-    from grader.settings import ENV_PREFIX, variable
+    from grader.settings import variable
 
     for problem in error.errors(include_input=False):
-        name = variable(str(problem["loc"][0])) if problem["loc"] else ENV_PREFIX
-        usage(f"{name}: {sentence_of(problem)}")
+        # A rule about several variables names them itself.
+        name = f"{variable(str(problem['loc'][0]))}: " if problem["loc"] else ""
+        usage(f"{name}{sentence_of(problem)}")
     return typer.Exit(USAGE)
 
 

@@ -12,14 +12,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from app.access import joining, links
 from app.access.tokens import Principal
 from app.courses import members
 from app.settings import Settings
+from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Person, Role, utc_now
 from tests.ports import free_port
-from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
+from tests.postgresql import PostgreSQL
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.anyio
@@ -203,6 +206,26 @@ async def test_answer_works_in_the_browser_that_asked_and_once(service: Service)
         # Even with the cookie: the issuer takes each code once.
         mine.cookies.set("lstm_grader_sign_on", kept)
         assert (await mine.get(back)).status_code == 403
+
+
+async def test_sign_in_that_one_process_began_is_finished_by_another(
+    settings: Settings, postgresql: PostgreSQL
+) -> None:
+    database = Database(postgresql.new_database())
+    await database.upgrade()
+    await database.close()
+    shared = settings.model_copy(update={"database_url": database.conninfo, "owner_token": SecretStr(OWNER_TOKEN)})
+    async with (
+        running(shared, FakeGrader()) as one,
+        running(shared, FakeGrader()) as other,
+        browser(one) as begun,
+        browser(other) as finished,
+    ):
+        back = await come_back(await begun.get("/oidc/start"), "1")
+        finished.cookies = begun.cookies
+        assert (await finished.get(back)).status_code == 303
+        begun.cookies = finished.cookies
+        assert "in no course yet" in (await begun.get("/")).text
 
 
 async def test_cookie_of_a_sign_in_is_for_no_script_and_ends_soon(service: Service) -> None:

@@ -188,3 +188,20 @@ def test_file_that_may_not_be_read_is_named(folder: Path) -> None:
     assert_sentence(run("db", "restore", "text"), "text")
     (folder / "folder").chmod(0o500)
     assert_sentence(run("db", "backup", "folder/copy"), "folder/copy")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"LSTM_GRADER_SMTP_HOST": "mail.example.org"}, "mail also needs LSTM_GRADER_SMTP_SENDER"),
+        ({"LSTM_GRADER_OIDC_CLIENT_SECRET": "secret-of-x"}, "single sign-on also needs LSTM_GRADER_OIDC_ISSUER"),
+        ({"LSTM_GRADER_OIDC_ISSUER": "http://id.example.edu"}, "LSTM_GRADER_OIDC_ISSUER: expected an address"),
+    ],
+    ids=["mail", "sign_on", "issuer"],
+)
+def test_settings_that_are_half_set_are_named_and_no_secret_is_shown(
+    folder: Path, environment: dict[str, str], said: str
+) -> None:
+    ended = run("tokens", "list", **environment)
+    assert_sentence(ended, f"lstm-grader: {said}")
+    assert "secret-of-x" not in ended.stderr
