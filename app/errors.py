@@ -69,6 +69,13 @@
       SubmissionNotFound        there is none, or it is somebody else's
       ReportNotReady            the submission is not graded yet
       ReportNotFound            the submission has no report with this number, or the report no such picture
+      ExtensionNotFound         the student has none at this assignment
+      AdjustmentNotFound        the student has none with this id at this assignment
+      AdjustmentReplaced        another one applies than the one that the request names
+      CommentNotFound           there is none with this id on this work
+      ReviewNotFound            the course has no request for review with this id
+      ReviewOpen                the last request of this attempt waits for an answer
+      ReviewAnswered            by somebody else, or in other words
       NotCancellable            the submission is being graded, or is done
       NotHeld                   the submission was never held
       MemberClaimed             somebody signs in as this member by single sign-on already
@@ -391,6 +398,30 @@ class WebhookNotFound(AppError): ...
 
 class TooManyWebhooks(AppError):
     """params: limit"""
+
+
+class ExtensionNotFound(AppError): ...
+
+
+class AdjustmentNotFound(AppError): ...
+
+
+class AdjustmentReplaced(AppError):
+    """params: expected, current (ids, or null)"""
+
+
+class CommentNotFound(AppError): ...
+
+
+class ReviewNotFound(AppError): ...
+
+
+class ReviewOpen(AppError):
+    """params: request (its id)"""
+
+
+class ReviewAnswered(AppError):
+    """params: answered_by"""
 
 
 class NotHeld(AppError): ...

@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.schemas.operations import Problem
 from app.errors import (
+    AdjustmentReplaced,
     AssignmentInUse,
     AssignmentUnknown,
     EmailTaken,
@@ -32,6 +33,8 @@ from app.errors import (
     NotCancellable,
     PersonsShareCourse,
     PreviewUnfinished,
+    ReviewAnswered,
+    ReviewOpen,
     RulesContradictory,
     StudentInvalid,
     TargetRefused,
@@ -106,6 +109,9 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     JoinFollowed: {"join": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     JoinOutdated: {"changed": ["extension"]},
     PersonsShareCourse: {"courses": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},
+    AdjustmentReplaced: {"expected": None, "current": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    ReviewAnswered: {"answered_by": "owner"},
+    ReviewOpen: {"request": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     EmailTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     ExternalIdTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     AssignmentInUse: {"submissions": 42, "decisions": 1},

@@ -24,6 +24,7 @@ from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secre
 
 pytestmark = pytest.mark.anyio
 
+PLACE = "/api/v1/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 #: What every token may ask; the answers hold nothing of others, as the tests below show.
 FOR_EVERYBODY = {
     ("get", "/healthz"),
@@ -34,6 +35,7 @@ FOR_EVERYBODY = {
     ("get", "/api/v1/courses/{course_id}"),
     ("get", "/api/v1/courses/{course_id}/assignments"),
     ("get", "/api/v1/courses/{course_id}/assignments/{assignment_id}"),
+    ("get", "/api/v1/courses/{course_id}/grades/me"),
     ("get", "/api/v1/assignments"),
     ("get", "/api/v1/assignments/{assignment_id}"),
     ("post", "/api/v1/webhooks"),
@@ -59,11 +61,20 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         assert hook["secret"].startswith("whsec_")
     async with service.client() as owner:
         join_link = (await owner.post(f"/api/v1/courses/{DEFAULT_COURSE}/join-links", json={})).json()
+        ids = {"course_id": DEFAULT_COURSE, "member_id": member["id"], "assignment_id": "lstm-layer"}
+        place = filled(PLACE, ids)
+        await owner.put(f"{place}/extension", json={"more_attempts": 1, "reason": "ill"})
+        adjustment = (await owner.post(f"{place}/adjustments", json={"delta": 1.0, "reason": "a plot"})).json()
+        comment = (await owner.post(f"{place}/comments", json={"text": "Well done."})).json()
+        review = (await owner.post(f"{body['links']['self']}/reviews", json={"text": "Why?"})).json()
     return {
         "course_id": DEFAULT_COURSE,
         "member_id": member["id"],
         "join_link_id": join_link["id"],
         "join_id": joined["id"],
+        "adjustment_id": adjustment["id"],
+        "comment_id": comment["id"],
+        "review_id": review["id"],
         "webhook_id": hook["id"],
         "submission_id": body["id"],
         "regrade_id": regrade["id"],
@@ -96,7 +107,9 @@ async def test_every_route_is_closed_to_another_submitter_and_to_another_student
             if (method, path) in FOR_EVERYBODY:
                 continue
             for headers in ({}, {"If-None-Match": "*", "Last-Event-ID": "1"}):
-                response = await client.request(method, filled(path, values), headers=headers)
+                # Every submitter may ask about own attempts, so this body is read before the attempt is looked for.
+                body = {"text": "x"} if path.endswith("{submission_id}/reviews") and method == "post" else None
+                response = await client.request(method, filled(path, values), headers=headers, json=body)
                 assert response.status_code in (403, 404), f"{method} {path}: {response.status_code}"
                 assert "ivanov" not in response.text
             asked += 1

@@ -13,7 +13,7 @@ from app.api.routes import api
 from app.courses import members
 from app.http.auth import FORM_FIELD, SAFE_METHODS
 from app.storage.models import DEFAULT_COURSE, Course, Role, new_id, utc_now
-from tests.unit.app.access.test_access import FOR_EVERYBODY, filled, of_somebody_else, operations
+from tests.unit.app.access.test_access import FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.access.test_courses import OTHER, SUBMISSIONS, submit, two
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 
@@ -31,6 +31,11 @@ BODIES: dict[str, Any] = {
     "/api/v1/courses/{course_id}/join-links": {},
     "/api/v1/courses/{course_id}/links": {"all": True},
     "/api/v1/courses/{course_id}/members/{member_id}/join": {"member": new_id()},
+    f"{PLACE}/extension": {"more_attempts": 1, "reason": "x"},
+    f"{PLACE}/adjustments": {"delta": 1.0, "reason": "x"},
+    f"{PLACE}/comments": {"text": "x"},
+    "/api/v1/submissions/{submission_id}/reviews": {"text": "x"},
+    "/api/v1/courses/{course_id}/reviews/{review_id}/answer": {"answer": "x"},
     "/api/v1/regrades": {"all": True},
     "/api/v1/tokens": {"name": "x"},
     "/api/v1/webhooks": {"url": "https://lms.example.org/"},

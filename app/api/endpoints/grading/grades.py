@@ -1,0 +1,148 @@
+"""The grades of a course, of one student, and the holder's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.api.endpoints.grading.paths import MemberId, Viewer
+from app.api.openapi import problem_answers
+from app.api.paging import page_of
+from app.api.schemas.grading.counted import CountedBody
+from app.api.schemas.grading.exceptions import AdjustmentBody, CommentBody, ReviewBody
+from app.api.schemas.grading.grades import AssignmentGrade, GradesList, OwnGradesBody, StudentGradesBody
+from app.courses import membership
+from app.errors import AssignmentNotFound, CourseNotFound, MemberNotFound, MemberNotStudent, NotPermitted
+from app.http.auth import PermittedIn
+from app.http.parameters import Cursor, Limit
+from app.http.texts import language_of
+from app.services import services
+from app.storage.models import MemberRole, Membership
+from app.submissions.derivation import Counted
+from app.teaching import adjustments, comments, grade_list, reviews
+from app.teaching.grade_list import Chosen, StudentGrades
+
+Flag = bool | SkipJsonSchema[None]
+
+router = APIRouter(tags=["grades"], responses=problem_answers(CourseNotFound))
+
+
+async def _chosen(
+    group: Annotated[
+        Annotated[str, Field(max_length=100)] | SkipJsonSchema[None], Query(description="only of this group")
+    ] = None,
+    unconfirmed: Annotated[Flag, Query(description="no teacher or roster has said that there is this student")] = None,
+    late: Annotated[Flag, Query(description="a grade comes from a late attempt")] = None,
+    stale: Annotated[Flag, Query(description="points below an adjustment have changed since it was made")] = None,
+    held: Annotated[Flag, Query(description="an attempt waits for a teacher's decision")] = None,
+) -> Chosen:
+    return Chosen(group, unconfirmed, late, stale, held)
+
+
+AssignmentFilter = Annotated[
+    Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")] | SkipJsonSchema[None],
+    Query(description="only at this assignment", examples=["lstm-layer"]),
+]
+
+
+@router.get(
+    "/courses/{course_id}/grades",
+    summary="List the grades of a course",
+    responses=problem_answers(NotPermitted, AssignmentNotFound),
+)
+async def list_grades(
+    request: Request,
+    viewer: Viewer,
+    chosen: Annotated[Chosen, Depends(_chosen)],
+    assignment: AssignmentFilter = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> GradesList:
+    """List every student of the course, also one who has handed in nothing, with the counted grade at each assignment.
+
+    Filters are combined with "and". Each grade comes with its derivation.
+    """
+    parts = services(request)
+    async with parts.database.read() as session:
+        uses = await grade_list.used_assignments(session, parts.assignments, viewer.course_id, assignment)
+        found = await grade_list.list_grades(
+            session, parts.assignments, uses, viewer.course_id, chosen, limit=limit + 1, after=cursor
+        )
+    shown, next_cursor = page_of(found, limit, lambda student: student.member.id)
+    language = language_of(request)
+    return GradesList(items=[_body(each, language, viewer) for each in shown], next_cursor=next_cursor)
+
+
+@router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
+async def read_own_grades(
+    request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Action.READ))]
+) -> OwnGradesBody:
+    """Read the grades of the member whose own token this is, with adjustments, comments and answers.
+
+    A token that is no member's own has no grades.
+    """
+    if viewer.membership_id is None:
+        return OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
+    parts = services(request)
+    async with parts.database.read() as session:
+        member = await membership.find(session, viewer.course_id, viewer.membership_id)
+        grades = await _grades_of(request, session, member)
+        adjusted = await adjustments.all_of(session, member)
+        commented = await comments.all_of(session, member)
+        asked = await reviews.all_of(session, member.id)
+    return OwnGradesBody(
+        student=member.external_id,
+        grades=_grades(grades, language_of(request), viewer),
+        adjustments=[AdjustmentBody.of(each, use.assignment_id) for each, use in adjusted],
+        comments=[CommentBody.of(each, use.assignment_id) for each, use in commented],
+        reviews=[ReviewBody.of(*row) for row in asked],
+    )
+
+
+@router.get(
+    "/courses/{course_id}/members/{member_id}/grades",
+    summary="Read the grades of a student",
+    responses=problem_answers(NotPermitted, MemberNotFound, MemberNotStudent),
+)
+async def read_grades(request: Request, viewer: Viewer, member_id: MemberId) -> StudentGradesBody:
+    async with services(request).database.read() as session:
+        member = await membership.find(session, viewer.course_id, member_id)
+        if member.role != MemberRole.STUDENT:
+            raise MemberNotStudent
+        grades = await _grades_of(request, session, member)
+    return _student(member, _grades(grades, language_of(request), viewer))
+
+
+async def _grades_of(request: Request, session: AsyncSession, member: Membership) -> Mapping[str, Counted]:
+    parts = services(request)
+    uses = await grade_list.used_assignments(session, parts.assignments, member.course_id)
+    return await grade_list.grades_of_member(session, parts.assignments, uses, member)
+
+
+def _body(student: StudentGrades, language: str, viewer: Principal) -> StudentGradesBody:
+    return _student(student.member, _grades(student.grades, language, viewer))
+
+
+def _student(member: Membership, grades: list[AssignmentGrade]) -> StudentGradesBody:
+    return StudentGradesBody(
+        member=member.id,
+        student=member.external_id,
+        name=member.person.name,
+        group=member.group,
+        confirmed=member.confirmed_at is not None,
+        grades=grades,
+    )
+
+
+def _grades(grades: Mapping[str, Counted], language: str, viewer: Principal) -> list[AssignmentGrade]:
+    return [
+        AssignmentGrade(assignment=id, **CountedBody.of(counted, language, viewer).model_dump())
+        for id, counted in grades.items()
+    ]

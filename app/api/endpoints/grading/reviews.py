@@ -1,0 +1,124 @@
+"""Requests for review: a student asks about an attempt, and the staff answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic.json_schema import SkipJsonSchema
+from starlette.status import HTTP_201_CREATED
+
+from app.access.rights import Action, check_course
+from app.access.tokens import Principal
+from app.api.endpoints.grading.paths import Viewer
+from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page_of
+from app.api.schemas.grading.exceptions import (
+    ReviewAnswerRequest,
+    ReviewAsked,
+    ReviewBody,
+    ReviewList,
+    ReviewsOfSubmission,
+)
+from app.errors import (
+    CourseArchived,
+    CourseNotFound,
+    NotPermitted,
+    ReportNotReady,
+    ReviewAnswered,
+    ReviewNotFound,
+    ReviewOpen,
+    SubmissionNotFound,
+)
+from app.http.auth import Permitted, PermittedIn, Reader
+from app.http.parameters import ID, Cursor, Limit, SubmissionId
+from app.services import services
+from app.submissions import repository
+from app.teaching import reviews
+
+router = APIRouter(tags=["grades"])
+
+
+@router.get(
+    "/submissions/{submission_id}/reviews",
+    summary="List the requests for review of an attempt",
+    responses=problem_answers(SubmissionNotFound),
+)
+async def list_submission_reviews(request: Request, viewer: Reader, submission_id: SubmissionId) -> ReviewsOfSubmission:
+    async with services(request).database.read() as session:
+        submission = await repository.existing_submission(session, submission_id, viewer)
+        found = await reviews.list_of(session, submission_id)
+    return ReviewsOfSubmission(items=[ReviewBody.of(each, submission) for each in found])
+
+
+@router.post(
+    "/submissions/{submission_id}/reviews",
+    summary="Ask for a review of an attempt",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(
+        *JSON_BODY,
+        NotPermitted,
+        CourseArchived,
+        SubmissionNotFound,
+        ReportNotReady,
+        ReviewOpen,
+        RequestValidationError,
+    ),
+)
+async def ask_for_review(
+    request: Request,
+    holder: Annotated[Principal, Depends(Permitted(Action.ASK_FOR_REVIEW))],
+    submission_id: SubmissionId,
+    wanted: ReviewAsked,
+) -> ReviewBody:
+    """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
+
+    The same words sent again are the same request.
+    """
+    async with services(request).database.write() as session:
+        submission = await repository.existing_submission(session, submission_id, holder)
+        await check_course(session, Action.ASK_FOR_REVIEW, submission.course_id)
+        asked = await reviews.ask(session, submission, wanted.text)
+    return ReviewBody.of(asked, submission)
+
+
+@router.get(
+    "/courses/{course_id}/reviews",
+    summary="List the requests for review of a course",
+    responses=problem_answers(CourseNotFound, NotPermitted),
+)
+async def list_reviews(
+    request: Request,
+    viewer: Viewer,
+    answered: Annotated[
+        bool | SkipJsonSchema[None], Query(description="only those with an answer, or without one")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> ReviewList:
+    async with services(request).database.read() as session:
+        found = await reviews.list_reviews(session, viewer.course_id, answered=answered, limit=limit + 1, before=cursor)
+    shown, next_cursor = page_of(found, limit, lambda row: row[0].id)
+    return ReviewList(items=[ReviewBody.of(*row) for row in shown], next_cursor=next_cursor)
+
+
+@router.post(
+    "/courses/{course_id}/reviews/{review_id}/answer",
+    summary="Answer a request for review",
+    responses=problem_answers(
+        *JSON_BODY, CourseNotFound, NotPermitted, CourseArchived, ReviewNotFound, ReviewAnswered, RequestValidationError
+    ),
+)
+async def answer_review(
+    request: Request,
+    holder: Annotated[Principal, Depends(PermittedIn(Action.ANSWER_REVIEWS))],
+    review_id: Annotated[str, Path(description="an `id` from the list")],
+    wanted: ReviewAnswerRequest,
+) -> ReviewBody:
+    """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
+    if not ID.fullmatch(review_id):
+        raise ReviewNotFound
+    async with services(request).database.write() as session:
+        row = await reviews.answer(session, holder.course_id, review_id, wanted.answer, answered_by=holder.name)
+    return ReviewBody.of(*row)

@@ -1,0 +1,165 @@
+"""Adjustments of grades: one applies at a time, and those before it stay in the history.
+
+Each change is made in the student's turn. A new adjustment replaces the one that applies. Who names the one that it is
+to replace is told when another one came meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.courses import changes
+from app.errors import AdjustmentNotFound, AdjustmentReplaced
+from app.storage.models import Adjustment, CourseAssignment, Membership, new_id, utc_now
+from app.submissions.grades import counted_grade
+from app.teaching.places import Place
+from grader import Assignment
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An adjustment that a teacher wants.
+
+    Attributes:
+        delta: points to add; or else `value`, the grade itself.
+        reason: for the student to read.
+    """
+
+    delta: float | None
+    value: float | None
+    reason: str
+
+
+async def current(session: AsyncSession, place: Place) -> Adjustment | None:
+    """Find the adjustment that applies."""
+    return await session.scalar(
+        select(Adjustment)
+        .where(
+            Adjustment.membership_id == place.member.id,
+            Adjustment.course_assignment_id == place.use.id,
+            Adjustment.ended_at.is_(None),
+        )
+        .order_by(Adjustment.id.desc())
+        .limit(1)
+    )
+
+
+async def adjust(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    place: Place,
+    wanted: Wanted,
+    *,
+    made_by: str,
+    **expected: str | None,
+) -> Adjustment:
+    """Adjust the grade, in place of the adjustment that applies. The same one again changes nothing.
+
+    Args:
+        place: in the student's turn (`places.take_place`).
+        expected: `replaces`, the id of the adjustment that this one is to replace, or None if none applies; left out:
+            whichever applies.
+    Raises:
+        AdjustmentReplaced: another one applies by now.
+    """
+    before = await current(session, place)
+    came = before.id if before else None
+    if "replaces" in expected and expected["replaces"] != came:
+        if before is not None and _is(before, wanted) and before.made_by == made_by:
+            return before  # The same request was sent twice.
+        raise AdjustmentReplaced(expected=expected["replaces"], current=came)
+    counted = await counted_grade(session, assignments, place.member, place.use)
+    below = counted.points_below if counted else None
+    if before is not None and _is(before, wanted) and before.points_below == below:
+        return before
+    now = utc_now()
+    for each in await _all_current(session, place):
+        each.ended_at, each.ended_by = now, made_by
+    adjustment = Adjustment(
+        id=new_id(),
+        membership_id=place.member.id,
+        course_assignment_id=place.use.id,
+        delta=wanted.delta,
+        value=wanted.value,
+        reason=wanted.reason,
+        points_below=below,
+        made_by=made_by,
+        created_at=now,
+    )
+    session.add(adjustment)
+    changes.log(session, place.member, made_by, _logged(before, place.use), _logged(adjustment, place.use))
+    await session.flush()
+    return adjustment
+
+
+async def withdraw(session: AsyncSession, place: Place, adjustment_id: str, *, made_by: str) -> None:
+    """Let an adjustment apply no more. Asking twice changes nothing.
+
+    Args:
+        place: in the student's turn (`places.take_place`).
+    Raises:
+        AdjustmentNotFound: the student has none with this id at this assignment.
+    """
+    adjustment = await session.get(Adjustment, adjustment_id, populate_existing=True)
+    if adjustment is None or (adjustment.membership_id, adjustment.course_assignment_id) != (
+        place.member.id,
+        place.use.id,
+    ):
+        raise AdjustmentNotFound
+    if adjustment.ended_at is None:
+        adjustment.ended_at, adjustment.ended_by = utc_now(), made_by
+        changes.log(session, place.member, made_by, _logged(adjustment, place.use), {})
+        await session.flush()
+
+
+async def list_adjustments(
+    session: AsyncSession, place: Place, *, limit: int, before: str | None = None
+) -> Sequence[Adjustment]:
+    """List the adjustments of a student at an assignment, the newest first, ended ones too.
+
+    Args:
+        before: an id; only older ones are listed.
+    """
+    conditions = [Adjustment.membership_id == place.member.id, Adjustment.course_assignment_id == place.use.id]
+    if before:
+        conditions.append(Adjustment.id < before)
+    found = select(Adjustment).where(*conditions).order_by(Adjustment.id.desc()).limit(limit)
+    return (await session.scalars(found)).all()
+
+
+async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Adjustment, CourseAssignment]]:
+    """List all adjustments of a member, the newest first, with their assignments."""
+    rows = await session.execute(
+        select(Adjustment, CourseAssignment)
+        .join(CourseAssignment, CourseAssignment.id == Adjustment.course_assignment_id)
+        .where(Adjustment.membership_id == member.id)
+        .order_by(Adjustment.id.desc())
+    )
+    return [(adjustment, use) for adjustment, use in rows]
+
+
+async def _all_current(session: AsyncSession, place: Place) -> Sequence[Adjustment]:
+    """Find all that have not ended. There may be two where two members were joined."""
+    found = select(Adjustment).where(
+        Adjustment.membership_id == place.member.id,
+        Adjustment.course_assignment_id == place.use.id,
+        Adjustment.ended_at.is_(None),
+    )
+    return (await session.scalars(found)).all()
+
+
+def _is(adjustment: Adjustment, wanted: Wanted) -> bool:
+    return (adjustment.delta, adjustment.value, adjustment.reason) == (wanted.delta, wanted.value, wanted.reason)
+
+
+def _logged(adjustment: Adjustment | None, use: CourseAssignment) -> dict[str, Any]:
+    """Return the values of an adjustment as the log has them: one value, so that each change names the assignment."""
+    if adjustment is None:
+        return {}
+    values = {name: getattr(adjustment, name) for name in ("id", "delta", "value", "reason")}
+    return {"adjustment": {"assignment": use.assignment_id, **values}}

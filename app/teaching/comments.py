@@ -1,0 +1,80 @@
+"""Comments of the staff on a student's work, for the student to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.rights import TEACHERS
+from app.access.tokens import Principal
+from app.courses import changes
+from app.errors import CommentNotFound, NotPermitted
+from app.storage.models import Comment, CourseAssignment, Membership, new_id
+from app.teaching.places import Place
+
+
+async def add(session: AsyncSession, place: Place, text: str, *, submission_id: str | None, made_by: str) -> Comment:
+    """Add a comment. The newest one written again, by the same person, is added once.
+
+    Args:
+        place: in the student's turn (`places.take_place`).
+        submission_id: the attempt that it is about; None: all of the work.
+    """
+    newest = next(iter(await list_comments(session, place, limit=1)), None)
+    if newest is not None and (newest.text, newest.submission_id, newest.made_by) == (text, submission_id, made_by):
+        return newest
+    comment = Comment(
+        id=new_id(),
+        membership_id=place.member.id,
+        course_assignment_id=place.use.id,
+        submission_id=submission_id,
+        text=text,
+        made_by=made_by,
+    )
+    session.add(comment)
+    await session.flush()
+    return comment
+
+
+async def list_comments(
+    session: AsyncSession, place: Place, *, limit: int, before: str | None = None
+) -> Sequence[Comment]:
+    """List the comments on a student's work at an assignment, the newest first.
+
+    Args:
+        before: an id; only older ones are listed.
+    """
+    conditions = [Comment.membership_id == place.member.id, Comment.course_assignment_id == place.use.id]
+    if before:
+        conditions.append(Comment.id < before)
+    return (await session.scalars(select(Comment).where(*conditions).order_by(Comment.id.desc()).limit(limit))).all()
+
+
+async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Comment, CourseAssignment]]:
+    """List all comments on a member's work, the newest first, with their assignments."""
+    rows = await session.execute(
+        select(Comment, CourseAssignment)
+        .join(CourseAssignment, CourseAssignment.id == Comment.course_assignment_id)
+        .where(Comment.membership_id == member.id)
+        .order_by(Comment.id.desc())
+    )
+    return [(comment, use) for comment, use in rows]
+
+
+async def delete(session: AsyncSession, place: Place, comment_id: str, holder: Principal) -> None:
+    """Delete a comment: a teacher any, an assistant their own.
+
+    Raises:
+        CommentNotFound: there is none with this id on this work.
+        NotPermitted: it is somebody else's.
+    """
+    comment = await session.get(Comment, comment_id)
+    if comment is None or (comment.membership_id, comment.course_assignment_id) != (place.member.id, place.use.id):
+        raise CommentNotFound
+    if holder.role not in TEACHERS and comment.made_by != holder.name:
+        raise NotPermitted
+    changes.log(session, place.member, holder.name, {"comment": comment.id}, {})
+    await session.delete(comment)
+    await session.flush()

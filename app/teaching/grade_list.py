@@ -1,0 +1,155 @@
+"""The grades of a course: of every student, those who have handed in nothing too, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.courses import assignments as course_assignments
+from app.courses.assignments import used_in
+from app.errors import AssignmentNotFound
+from app.storage.models import CourseAssignment, MemberRole, Membership
+from app.submissions.derivation import Counted
+from app.submissions.grades import counted_grades
+from grader import Assignment
+
+# Members whose grades are worked out at once: few statements, and bounded memory.
+AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A choice of students; all given conditions must hold.
+
+    Attributes:
+        unconfirmed: no teacher or roster has said that there is this student, or one has.
+        late, stale, held: one of the shown grades is so.
+    """
+
+    group: str | None = None
+    unconfirmed: bool | None = None
+    late: bool | None = None
+    stale: bool | None = None
+    held: bool | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on `Membership`."""
+        conditions = [] if self.group is None else [Membership.group == self.group]
+        if self.unconfirmed is not None:
+            is_unconfirmed = Membership.confirmed_at.is_(None)
+            conditions.append(is_unconfirmed if self.unconfirmed else ~is_unconfirmed)
+        return conditions
+
+    def matches(self, grades: Sequence[Counted]) -> bool:
+        """Tell whether the grades of a student meet the conditions on grades."""
+        asked = (
+            (self.late, any(grade.late_days for grade in grades)),
+            (self.stale, any(grade.is_stale for grade in grades)),
+            (self.held, any(grade.is_held for grade in grades)),
+        )
+        return all(wanted is None or wanted == found for wanted, found in asked)
+
+
+@dataclass(frozen=True)
+class StudentGrades:
+    """A student of a course, with the person, and the grades by the ids of the files of assignments."""
+
+    member: Membership
+    grades: Mapping[str, Counted]
+
+
+async def used_assignments(
+    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, only: str | None = None
+) -> Sequence[CourseAssignment]:
+    """Find the assignments that the course uses and whose files are there, by their ids.
+
+    Args:
+        only: the id of the only one that is meant.
+    Raises:
+        AssignmentNotFound: the course does not use that one.
+    """
+    ids = await used_in(session, course_id, assignments)
+    if only is not None and only not in ids:
+        raise AssignmentNotFound
+    shown = ids if only is None else [only]
+    found = await course_assignments.find(session, [(course_id, id) for id in shown])
+    # The course Default uses every file, also one that it has no row of yet. No grade has this stand-in's id.
+    return [found.get((course_id, id)) or _stand_in(course_id, id) for id in shown]
+
+
+def _stand_in(course_id: str, assignment_id: str) -> CourseAssignment:
+    return CourseAssignment(id=f"-{assignment_id}", course_id=course_id, assignment_id=assignment_id, rules={})
+
+
+async def list_grades(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    uses: Sequence[CourseAssignment],
+    course_id: str,
+    chosen: Chosen,
+    *,
+    limit: int,
+    after: str | None = None,
+) -> Sequence[StudentGrades]:
+    """List students of a course in the order in which they joined, with their grades.
+
+    Args:
+        uses: the assignments that are shown (`used_assignments`).
+        after: the id of a member; only later ones are listed.
+    """
+    listed: list[StudentGrades] = []
+    async for student in every_student(session, assignments, uses, course_id, chosen, after=after):
+        listed.append(student)
+        if len(listed) == limit:
+            break
+    return listed
+
+
+async def every_student(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    uses: Sequence[CourseAssignment],
+    course_id: str,
+    chosen: Chosen,
+    *,
+    after: str | None = None,
+) -> AsyncIterator[StudentGrades]:
+    """Go through the students of a course in the order in which they joined; removed ones are left out."""
+    while True:
+        found = await session.scalars(
+            select(Membership)
+            .where(
+                Membership.course_id == course_id,
+                Membership.role == MemberRole.STUDENT,
+                Membership.removed_at.is_(None),
+                *chosen.conditions(),
+                *([Membership.id > after] if after else []),
+            )
+            .order_by(Membership.id)
+            .limit(AT_ONCE)
+            .options(joinedload(Membership.person))
+        )
+        members = found.all()
+        counted = await counted_grades(session, assignments, members, uses)
+        for member in members:
+            grades = {use.assignment_id: counted[member.id, use.id] for use in uses}
+            if chosen.matches(list(grades.values())):
+                yield StudentGrades(member, grades)
+        if len(members) < AT_ONCE:
+            return
+        after = members[-1].id
+
+
+async def grades_of_member(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    uses: Sequence[CourseAssignment],
+    member: Membership,
+) -> Mapping[str, Counted]:
+    """Return the grades of one member by the ids of the files of assignments."""
+    counted = await counted_grades(session, assignments, [member], uses)
+    return {use.assignment_id: counted[member.id, use.id] for use in uses}

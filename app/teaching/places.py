@@ -1,0 +1,71 @@
+"""Places: a student at an assignment of a course, found by the ids that a request names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.courses import assignments as course_assignments
+from app.courses import members, membership
+from app.errors import AssignmentNotFound, MemberNotStudent, SubmissionNotFound
+from app.storage.models import ID_LENGTH, CourseAssignment, MemberRole, Membership, Submission
+from grader import Assignment
+
+
+@dataclass(frozen=True)
+class Place:
+    """A student at an assignment of a course."""
+
+    member: Membership
+    use: CourseAssignment
+
+
+async def find_place(session: AsyncSession, course_id: str, member_id: str, assignment_id: str) -> Place:
+    """Find a place, to read what is there.
+
+    Raises:
+        MemberNotFound, MemberNotStudent
+        AssignmentNotFound: the course does not use it, or nothing is kept about it yet.
+    """
+    member = await membership.find(session, course_id, member_id)
+    use = (await course_assignments.find(session, [(course_id, assignment_id)])).get((course_id, assignment_id))
+    return _place(member, use)
+
+
+async def take_place(
+    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, member_id: str, assignment_id: str
+) -> Place:
+    """Find a place, and wait for the student's turn: no other transaction changes what is there, or adds an attempt.
+
+    Raises:
+        MemberNotFound, MemberNotStudent
+        AssignmentNotFound: the course does not use it.
+    """
+    if assignment_id not in assignments:
+        raise AssignmentNotFound
+    # In the order of uploads, which take the assignment's turn first.
+    offered = await course_assignments.offer(session, [(course_id, assignment_id)])
+    member = await membership.find(session, course_id, member_id)
+    while True:
+        known = member.external_id
+        await members.take_turn_of(session, member)
+        member = await membership.find(session, course_id, member_id)
+        if member.external_id == known:  # Else the turn was another student's.
+            return _place(member, offered.get((course_id, assignment_id)))
+
+
+async def check_submission(session: AsyncSession, place: Place, submission_id: str) -> None:
+    """Raises: SubmissionNotFound: the student has none with this id at this assignment."""
+    found = await session.get(Submission, submission_id) if len(submission_id) == ID_LENGTH else None
+    if found is None or (found.membership_id, found.course_assignment_id) != (place.member.id, place.use.id):
+        raise SubmissionNotFound
+
+
+def _place(member: Membership, use: CourseAssignment | None) -> Place:
+    if use is None:
+        raise AssignmentNotFound
+    if member.role != MemberRole.STUDENT:
+        raise MemberNotStudent
+    return Place(member, use)

@@ -1,0 +1,112 @@
+"""Requests for review: a student asks whether an attempt was graded right, and the staff answer.
+
+One request of an attempt is open at a time. An answer changes no grade; an adjustment or a regrade does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.courses import members
+from app.errors import ReportNotReady, ReviewAnswered, ReviewNotFound, ReviewOpen
+from app.storage.models import ReviewRequest, Submission, new_id, utc_now
+from app.submissions import repository
+
+
+async def ask(session: AsyncSession, submission: Submission, text: str) -> ReviewRequest:
+    """Ask for a review. The same words again are the same request.
+
+    Raises:
+        ReportNotReady: the attempt has no report yet.
+        ReviewOpen: the last request of this attempt waits for an answer.
+    """
+    if await repository.newest_report(session, submission.id) is None:
+        raise ReportNotReady
+    await members.take_turns(session, [(submission.course_id, submission.student)])
+    is_open = ReviewRequest.submission_id == submission.id, ReviewRequest.answered_at.is_(None)
+    if (earlier := await session.scalar(select(ReviewRequest).where(*is_open))) is not None:
+        if earlier.text != text:
+            raise ReviewOpen(request=earlier.id)
+        return earlier
+    request = ReviewRequest(id=new_id(), submission_id=submission.id, text=text)
+    session.add(request)
+    await session.flush()
+    return request
+
+
+async def list_of(session: AsyncSession, submission_id: str) -> Sequence[ReviewRequest]:
+    """List the requests of an attempt, the newest first."""
+    found = select(ReviewRequest).where(ReviewRequest.submission_id == submission_id).order_by(ReviewRequest.id.desc())
+    return (await session.scalars(found)).all()
+
+
+async def list_reviews(
+    session: AsyncSession, course_id: str, *, answered: bool | None, limit: int, before: str | None = None
+) -> Sequence[tuple[ReviewRequest, Submission]]:
+    """List the newest requests of a course.
+
+    Args:
+        answered: only those that are, or are not; None: all.
+        before: an id; only older ones are listed.
+    """
+    conditions = [Submission.course_id == course_id, *([ReviewRequest.id < before] if before else [])]
+    if answered is not None:
+        has_answer = ReviewRequest.answered_at.is_not(None)
+        conditions.append(has_answer if answered else ~has_answer)
+    rows = await session.execute(
+        select(ReviewRequest, Submission)
+        .join(Submission, Submission.id == ReviewRequest.submission_id)
+        .where(*conditions)
+        .order_by(ReviewRequest.id.desc())
+        .limit(limit)
+    )
+    return [(request, submission) for request, submission in rows]
+
+
+async def all_of(session: AsyncSession, membership_id: str) -> Sequence[tuple[ReviewRequest, Submission]]:
+    """List all requests of a member, the newest first."""
+    rows = await session.execute(
+        select(ReviewRequest, Submission)
+        .join(Submission, Submission.id == ReviewRequest.submission_id)
+        .where(Submission.membership_id == membership_id)
+        .order_by(ReviewRequest.id.desc())
+    )
+    return [(request, submission) for request, submission in rows]
+
+
+async def answer(
+    session: AsyncSession, course_id: str, review_id: str, text: str, *, answered_by: str
+) -> tuple[ReviewRequest, Submission]:
+    """Answer a request. The same answer again changes nothing.
+
+    Raises:
+        ReviewNotFound: the course has none with this id.
+        ReviewAnswered: it has another answer.
+    """
+    answered = await session.execute(
+        update(ReviewRequest)
+        .where(
+            ReviewRequest.id == review_id,
+            ReviewRequest.answered_at.is_(None),
+            ReviewRequest.submission_id.in_(select(Submission.id).where(Submission.course_id == course_id)),
+        )
+        .values(answer=text, answered_by=answered_by, answered_at=utc_now())
+        .returning(ReviewRequest.id)
+        .execution_options(synchronize_session=False)
+    )
+    is_new = answered.one_or_none() is not None
+    rows = await session.execute(
+        select(ReviewRequest, Submission)
+        .join(Submission, Submission.id == ReviewRequest.submission_id)
+        .where(ReviewRequest.id == review_id, Submission.course_id == course_id)
+    )
+    found = rows.one_or_none()
+    if found is None:
+        raise ReviewNotFound
+    request, submission = found
+    if not is_new and (request.answer, request.answered_by) != (text, answered_by):
+        raise ReviewAnswered(answered_by=request.answered_by)
+    return request, submission

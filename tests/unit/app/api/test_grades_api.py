@@ -1,0 +1,305 @@
+"""Grades of a course over the API: extensions, adjustments, comments, reviews, and what each person reads of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Change,
+    CourseAssignment,
+    MemberRole,
+    Membership,
+    Role,
+    StoredReport,
+    Submission,
+    utc_now,
+)
+from grader import Status
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
+from tests.unit.app.conftest import FakeGrader, Service
+
+pytestmark = pytest.mark.anyio
+
+COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
+
+
+@pytest.fixture
+async def graded(service: Service, grader: FakeGrader) -> AsyncIterator[Service]:
+    """Ivanov has handed in a right answer, petrov nothing; both have tokens of their own."""
+    await service.add_token("of-ivanov", student="ivanov")
+    await service.add_token("of-petrov", student="petrov")
+    await service.add_token("teacher", Role.TEACHER)
+    await service.add_token("assistant", Role.ASSISTANT)
+    async with service.client("of-ivanov") as client:
+        await submit(client)
+    return service
+
+
+async def member_of(service: Service, student: str = "ivanov") -> str:
+    async with service.services.database.read() as session:
+        found = await session.scalars(select(Membership.id).where(Membership.external_id == student))
+        return found.one()
+
+
+async def place_of(service: Service, student: str = "ivanov", assignment: str = "lstm-layer") -> str:
+    return f"{COURSE}/members/{await member_of(service, student)}/assignments/{assignment}"
+
+
+async def set_rules(service: Service, **rules: Any) -> None:
+    async with service.services.database.write() as session:
+        (await session.scalars(select(CourseAssignment))).one().rules = rules
+
+
+async def own(client: httpx.AsyncClient) -> dict[str, Any]:
+    body: dict[str, Any] = (await client.get(f"{COURSE}/grades/me")).json()
+    return body
+
+
+def at(grades: dict[str, Any], assignment: str = "lstm-layer") -> dict[str, Any]:
+    return next(each for each in grades["grades"] if each["assignment"] == assignment)  # type: ignore[no-any-return]
+
+
+async def test_adjustment_is_applied_last_with_its_history_and_the_student_reads_why(graded: Service) -> None:
+    place = await place_of(graded)
+    async with graded.client("teacher") as teacher, graded.client("of-ivanov") as ivanov:
+        first = await teacher.post(f"{place}/adjustments", json={"delta": -5.0, "reason": "no comments"})
+        assert first.status_code == 201
+        assert first.json()["points_below"] == 100
+        second = (await teacher.post(f"{place}/adjustments", json={"value": 97.0, "reason": "a few, after all"})).json()
+        history = (await teacher.get(f"{place}/adjustments")).json()["items"]
+        assert [(each["id"], each["ended_by"]) for each in history] == [
+            (second["id"], None),
+            (first.json()["id"], "test"),
+        ]
+        grades = await own(ivanov)
+        assert (at(grades)["points"], at(grades)["points_below"], at(grades)["stale"]) == (97, 100, False)
+        assert at(grades)["text"] == "points 100 of 100 (attempt 1), set to 97: a few, after all"
+        assert [each["reason"] for each in grades["adjustments"]] == ["a few, after all", "no comments"]
+        (submission,) = (await ivanov.get(SUBMISSIONS)).json()["items"]
+        body = (await ivanov.get(submission["links"]["self"], params={"lang": "en"})).json()
+        assert body["grade"]["points"] == 100
+        assert body["counted"] == {name: value for name, value in at(grades).items() if name != "assignment"}
+        for _ in range(2):
+            assert (await teacher.delete(f"{place}/adjustments/{second['id']}")).status_code == 204
+        assert at(await own(ivanov))["points"] == 100
+        assert_problem(await teacher.delete(f"{place}/adjustments/{'0' * 26}"), 404, "adjustment-not-found")
+    async with graded.services.database.read() as session:
+        logged = (await session.scalars(select(Change).order_by(Change.id))).all()
+    values = [(each.before.get("adjustment", {}), each.after.get("adjustment", {})) for each in logged]
+    assert [(before.get("delta"), before.get("value"), after.get("value")) for before, after in values] == [
+        (None, None, None),
+        (-5, None, 97),
+        (None, 97, None),
+    ]
+
+
+async def test_adjustment_names_the_one_that_it_replaces(graded: Service) -> None:
+    place = f"{await place_of(graded)}/adjustments"
+    async with graded.client("teacher") as teacher:
+        wanted = {"delta": 1.0, "reason": "x", "replaces": None}
+        first = (await teacher.post(place, json=wanted)).json()
+        # Sent twice, it is the same one.
+        assert (await teacher.post(place, json=wanted)).json() == first
+        refused = await teacher.post(place, json={"delta": 2.0, "reason": "y", "replaces": None})
+        assert assert_problem(refused, 409, "adjustment-replaced")["current"] == first["id"]
+        second = await teacher.post(place, json={"delta": 2.0, "reason": "y", "replaces": first["id"]})
+        assert second.status_code == 201
+        assert len((await teacher.get(place)).json()["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"reason": "x"},
+        {"delta": 1.0, "value": 1.0, "reason": "x"},
+        {"delta": 1.0},
+        {"delta": 1.0, "reason": " "},
+        {"value": -1.0, "reason": "x"},
+        {"value": "NaN", "reason": "x"},
+        {"delta": 1.0, "reason": "x", "replaces": "x"},
+    ],
+)
+async def test_adjustment_that_says_not_exactly_one_thing_is_refused(graded: Service, body: dict[str, Any]) -> None:
+    async with graded.client("teacher") as teacher:
+        refused = await teacher.post(f"{await place_of(graded)}/adjustments", json=body)
+        assert_problem(refused, 422, "invalid-request")
+
+
+async def test_adjustment_is_stale_when_the_points_below_it_have_changed(graded: Service, grader: FakeGrader) -> None:
+    place = await place_of(graded)
+    async with graded.client("teacher") as teacher:
+        await teacher.post(f"{place}/adjustments", json={"delta": -5.0, "reason": "x"})
+        async with graded.services.database.write() as session:
+            submission = (await session.scalars(select(Submission))).one()
+            report = {"status": "failed", "points": 40.0, "max_points": 100.0, "body": {}}
+            session.add(StoredReport(submission_id=submission.id, **report))
+        found = (await teacher.get(f"{COURSE}/grades", params={"stale": True})).json()["items"]
+        assert [(each["student"], at(each)["points"], at(each)["stale"]) for each in found] == [("ivanov", 35, True)]
+        # The same words again say that it still holds.
+        await teacher.post(f"{place}/adjustments", json={"delta": -5.0, "reason": "x"})
+        assert (await teacher.get(f"{COURSE}/grades", params={"stale": True})).json()["items"] == []
+
+
+async def test_grade_without_an_attempt_can_be_set_and_points_wait_for_one(graded: Service) -> None:
+    place = await place_of(graded, "petrov")
+    async with graded.client("teacher") as teacher, graded.client("of-petrov") as petrov:
+        await teacher.post(f"{place}/adjustments", json={"delta": 5.0, "reason": "x"})
+        assert at(await own(petrov))["points"] is None
+        await teacher.post(f"{place}/adjustments", json={"value": 60.0, "reason": "on paper"})
+        assert (at(await own(petrov))["points"], at(await own(petrov))["attempt"]) == (60, None)
+        await submit(petrov, student="petrov")
+        assert (at(await own(petrov))["points"], at(await own(petrov))["stale"]) == (60, True)
+
+
+async def test_extension_opens_an_assignment_for_one_student_alone(graded: Service) -> None:
+    past = utc_now() - timedelta(days=2)
+    await set_rules(graded, due=past.isoformat(), closes=past.isoformat(), late_percent_per_day=10, limit=1)
+    place, wanted = await place_of(graded), {"due": (past + timedelta(days=9)).isoformat(), "reason": "ill"}
+    async with graded.client("teacher") as teacher, graded.client("of-ivanov") as ivanov:
+        assert at(await own(ivanov))["points"] == 80
+        assert (await teacher.put(f"{place}/extension", json=wanted)).status_code == 200
+        assert at(await own(ivanov))["points"] == 100
+        assert "due date extended until" in at(await own(ivanov))["text"]
+        refused = await ivanov.post(SUBMISSIONS, files={"file": ("LSTM.py", b"class LSTM: ...")})
+        assert_problem(refused, 403, "attempts-used-up")
+        given = (await teacher.put(f"{place}/extension", json={**wanted, "more_attempts": 1})).json()
+        assert (given["effective_limit"], given["effective_closes"]) == (2, given["due"])
+        assert (await teacher.get(f"{place}/extension")).json() == given
+        assert (await teacher.get(f"{COURSE}/extensions")).json()["items"] == [given]
+        assert (await ivanov.post(SUBMISSIONS, files={"file": ("LSTM.py", b"class LSTM: 0")})).is_success
+        async with graded.client("of-petrov") as petrov:
+            refused = await petrov.post(SUBMISSIONS, files={"file": ("LSTM.py", b"class LSTM: ...")})
+            assert_problem(refused, 403, "assignment-closed")
+        assert (await teacher.delete(f"{place}/extension")).status_code == 204
+        assert_problem(await teacher.delete(f"{place}/extension"), 404, "extension-not-found")
+        assert_problem(await teacher.get(f"{place}/extension"), 404, "extension-not-found")
+        assert_problem(await teacher.put(f"{place}/extension", json={"reason": "x"}), 422, "invalid-request")
+
+
+async def test_grades_of_a_course_hold_every_student_page_by_page_and_filtered(graded: Service) -> None:
+    async with graded.services.database.write() as session:
+        petrov = await session.get_one(Membership, await member_of(graded, "petrov"))
+        petrov.group, petrov.confirmed_at = "A", utc_now()
+    async with graded.client("assistant") as assistant:
+
+        async def listed(**params: Any) -> list[str]:
+            answer = await assistant.get(f"{COURSE}/grades", params=params)
+            return [each["student"] for each in answer.json()["items"]]
+
+        page = (await assistant.get(f"{COURSE}/grades", params={"limit": 1})).json()
+        rest = (await assistant.get(f"{COURSE}/grades", params={"limit": 1, "cursor": page["next_cursor"]})).json()
+        assert [each["student"] for each in page["items"] + rest["items"]] == ["ivanov", "petrov"]
+        assert rest["next_cursor"] is None
+        assert [at(each)["points"] for each in page["items"] + rest["items"]] == [100, None]
+        assert await listed(group="A") == ["petrov"]
+        assert await listed(unconfirmed=True) == ["ivanov"]
+        assert await listed(late=True) == await listed(held=True) == []
+        assert await listed(held=False) == ["ivanov", "petrov"]
+        only = (await assistant.get(f"{COURSE}/grades", params={"assignment": "lstm-layer"})).json()["items"]
+        assert [len(each["grades"]) for each in only] == [1, 1]
+        unknown = await assistant.get(f"{COURSE}/grades", params={"assignment": "nothing"})
+        assert_problem(unknown, 404, "assignment-not-found")
+        one = (await assistant.get(f"{COURSE}/members/{await member_of(graded)}/grades")).json()
+        assert one == page["items"][0]
+
+
+async def test_assistant_reads_and_comments_and_changes_no_grade(graded: Service) -> None:
+    place = await place_of(graded)
+    async with graded.client("assistant") as assistant, graded.client("teacher") as teacher:
+        adjusted = await assistant.post(f"{place}/adjustments", json={"delta": 1.0, "reason": "x"})
+        assert_problem(adjusted, 403, "forbidden")
+        extended = await assistant.put(f"{place}/extension", json={"more_attempts": 1, "reason": "x"})
+        assert_problem(extended, 403, "forbidden")
+        comment = (await assistant.post(f"{place}/comments", json={"text": "Well done."})).json()
+        assert (await assistant.post(f"{place}/comments", json={"text": "Well done."})).json() == comment
+        async with graded.client("of-ivanov") as ivanov:
+            assert [each["text"] for each in (await own(ivanov))["comments"]] == ["Well done."]
+            assert (await ivanov.get(f"{place}/comments")).status_code == 403
+        assert (await teacher.delete(f"{place}/comments/{comment['id']}")).status_code == 204
+        assert_problem(await teacher.delete(f"{place}/comments/{comment['id']}"), 404, "comment-not-found")
+        stray = {"text": "x", "submission": "0" * 26}
+        assert_problem(await teacher.post(f"{place}/comments", json=stray), 404, "submission-not-found")
+
+
+async def test_student_asks_once_at_a_time_and_reads_the_answer(graded: Service) -> None:
+    async with graded.client("of-ivanov") as ivanov, graded.client("assistant") as assistant:
+        (submission,) = (await ivanov.get(SUBMISSIONS)).json()["items"]
+        reviews = f"{submission['links']['self']}/reviews"
+        asked = await ivanov.post(reviews, json={"text": "Why 100?"})
+        assert asked.status_code == 201
+        assert (await ivanov.post(reviews, json={"text": "Why 100?"})).json() == asked.json()
+        refused = await ivanov.post(reviews, json={"text": "Please!"})
+        assert assert_problem(refused, 409, "review-open")["request"] == asked.json()["id"]
+        async with graded.client("of-petrov") as petrov:
+            assert_problem(await petrov.get(reviews), 404, "submission-not-found")
+            assert_problem(await petrov.post(reviews, json={"text": "x"}), 404, "submission-not-found")
+        opened = (await assistant.get(f"{COURSE}/reviews", params={"answered": False})).json()["items"]
+        assert opened == [asked.json()]
+        answer = f"{COURSE}/reviews/{asked.json()['id']}/answer"
+        for _ in range(2):
+            assert (await assistant.post(answer, json={"answer": "It is right."})).status_code == 200
+        assert_problem(await assistant.post(answer, json={"answer": "No."}), 409, "review-answered")
+        assert (await assistant.get(f"{COURSE}/reviews", params={"answered": False})).json()["items"] == []
+        assert [each["answer"] for each in (await ivanov.get(reviews)).json()["items"]] == ["It is right."]
+        assert [each["answer"] for each in (await own(ivanov))["reviews"]] == ["It is right."]
+        assert (await ivanov.post(reviews, json={"text": "Really?"})).status_code == 201
+        unknown = await assistant.post(f"{COURSE}/reviews/{'0' * 26}/answer", json={"answer": "x"})
+        assert_problem(unknown, 404, "review-not-found")
+
+
+async def test_nobody_asks_about_an_attempt_that_has_no_report(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    async with service.client() as client:
+        body = await submit(client, wait=0)
+        refused = await client.post(f"{body['links']['self']}/reviews", json={"text": "x"})
+        assert_problem(refused, 409, "report-not-ready")
+
+
+async def test_members_of_the_staff_have_no_grades(graded: Service) -> None:
+    async with graded.services.database.write() as session:
+        member = await session.get_one(Membership, await member_of(graded))
+        member.role = MemberRole.ASSISTANT
+    place = await place_of(graded)
+    async with graded.client("teacher") as teacher, graded.client("of-ivanov") as ivanov:
+        for path in (f"{place}/extension", f"{COURSE}/members/{member.id}/grades"):
+            assert_problem(await teacher.get(path), 409, "member-not-student")
+        assert [each["student"] for each in (await teacher.get(f"{COURSE}/grades")).json()["items"]] == ["petrov"]
+        (submission,) = (await teacher.get(SUBMISSIONS)).json()["items"]
+        body = (await teacher.get(submission["links"]["self"])).json()
+        assert (body["grade"]["counts"], body["counted"]["points"]) == (False, None)
+        assert at(await own(ivanov))["derivation"][0]["code"] == "not_a_student"
+        statistics = (await teacher.get("/api/v1/assignments/lstm-layer/statistics")).json()
+        assert statistics["attempts"]["count"] == 0
+    async with graded.browser("teacher") as browser:
+        assert "A trial attempt" in (await browser.get(submission["links"]["page"])).text
+
+
+async def test_script_reads_the_grade_and_no_teachers_words(graded: Service) -> None:
+    await graded.add_token("script")
+    place = await place_of(graded)
+    async with graded.client("script") as script, graded.client("teacher") as teacher:
+        body = await submit(script)
+        await teacher.post(f"{place}/adjustments", json={"delta": -5.0, "reason": "he was ill"})
+        read = await script.get(body["links"]["self"], params={"lang": "en"})
+        assert read.json()["counted"]["points"] == 95
+        assert read.json()["counted"]["text"].endswith("adjusted -5")
+        assert "ill" not in str(read.json()["counted"])
+        assert (await own(script))["grades"] == []
+    async with graded.browser("of-ivanov") as browser:
+        page = (await browser.get(body["links"]["page"])).text
+        assert "Your grade at this assignment: 95 of 100 points" in page
+        assert "adjusted -5: he was ill" in page
+
+
+async def test_failed_grader_gives_no_grade(service: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.INTERNAL_ERROR]
+    async with service.client() as client:
+        body = await submit(client)
+    assert (body["counted"]["points"], body["counted"]["derivation"][0]["code"]) == (None, "not_graded")
