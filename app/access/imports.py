@@ -19,7 +19,7 @@ from app.courses.roster.planning import Outcome, Plan
 from app.courses.roster.reading import Roster
 from app.errors import RosterChanged
 from app.storage.models import MemberRole
-from grader.batch.gradebook import as_text
+from grader.batch.cells import as_text
 
 CSV_COLUMNS = ("id", "name", "email", "group", "link")
 

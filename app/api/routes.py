@@ -11,7 +11,7 @@ from app.api.endpoints import assignments, events, regrades, reports, students, 
 from app.api.endpoints.courses import assignments as course_assignments
 from app.api.endpoints.courses import changes, course, joins, members
 from app.api.endpoints.getting_in import join_links, links, rosters
-from app.api.endpoints.grading import adjustments, comments, extensions, grades, reviews
+from app.api.endpoints.grading import adjustments, comments, extensions, grade_book, grades, reviews
 from app.api.openapi import problem_answers
 from app.errors import CourseNotFound, NotAuthenticated, TooManyRequests
 from app.http.auth import Reader
@@ -42,6 +42,7 @@ for part in (
     reports,
     students,
     grades,
+    grade_book,
     extensions,
     adjustments,
     comments,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,13 +13,14 @@ from sqlalchemy import event, select
 
 from app.access.tokens import Principal
 from app.courses import extensions, members
-from app.errors import AttemptsUsedUp
+from app.errors import AdjustmentReplaced, AttemptsUsedUp, ReviewOpen
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
 from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
+    Change,
     CourseAssignment,
     HoldDecision,
     JobStatus,
@@ -32,6 +34,9 @@ from app.storage.models import (
 )
 from app.submissions import grades, repository
 from app.submissions.uploads import Upload
+from app.teaching import adjustments, reviews
+from app.teaching.adjustments import Wanted
+from app.teaching.places import take_place
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
 from tests.integration.app.test_inbox import Jobs
@@ -206,3 +211,61 @@ async def test_newest_adjustment_that_has_not_ended_applies(
     assert one == found[member.id, use.id]
     assert one is not None
     assert one.points == 2
+
+
+async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
+    database: Database, owner: Principal, assignments: Mapping[str, Assignment]
+) -> None:
+    """Ten teachers at once, and an upload: each adjustment is in the history, one applies, and it knows its grade."""
+    (member,), (use,) = await add_course(database, 1, 1, ["lstm-layer"])
+    inbox = Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=50)
+
+    async def adjust(number: int) -> None:
+        async with database.write() as session:
+            place = await take_place(session, assignments, DEFAULT_COURSE, member.id, "lstm-layer")
+            await adjustments.adjust(
+                session, assignments, place, Wanted(float(number), None, "x"), made_by=f"t{number}"
+            )
+
+    upload = inbox.accept(Upload("s000", "lstm-layer", "LSTM.py", b"x"), owner)
+    await asyncio.gather(*(adjust(number) for number in range(1, 11)), upload)
+    async with database.read() as session:
+        made = (await session.scalars(select(Adjustment).order_by(Adjustment.id))).all()
+        counted = await grades.counted_grade(session, assignments, member, use)
+        logged = (await session.scalars(select(Change).order_by(Change.id))).all()
+    (applies,) = [each for each in made if each.ended_at is None]
+    assert sorted(each.delta for each in made) == list(range(1, 11))
+    assert counted is not None
+    assert (counted.points, counted.is_stale) == (counted.points_below + applies.delta, False)
+    # Each one says which it replaced.
+    replaced = [each.before.get("adjustment", {}).get("id") for each in logged]
+    assert replaced == [None, *(each.after["adjustment"]["id"] for each in logged[:-1])]
+
+
+async def test_one_of_two_that_replace_the_same_adjustment_is_told(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    (member,), _ = await add_course(database, 1, 1, ["lstm-layer"])
+
+    async def adjust(number: int) -> None:
+        async with database.write() as session:
+            place = await take_place(session, assignments, DEFAULT_COURSE, member.id, "lstm-layer")
+            wanted = Wanted(float(number), None, "x")
+            await adjustments.adjust(session, assignments, place, wanted, made_by="t", replaces=None)
+
+    outcomes = await asyncio.gather(*(adjust(number) for number in range(1, 6)), return_exceptions=True)
+    assert [type(each) for each in outcomes if each is not None] == [AdjustmentReplaced] * 4
+
+
+async def test_review_is_asked_for_once_at_a_time(database: Database) -> None:
+    await add_course(database, 1, 1, ["lstm-layer"])
+
+    async def ask(number: int) -> str:
+        async with database.write() as session:
+            submission = (await session.scalars(select(Submission))).one()
+            return (await reviews.ask(session, submission, f"Why? {number % 2}")).id
+
+    outcomes = await asyncio.gather(*(ask(number) for number in range(6)), return_exceptions=True)
+    asked = {each for each in outcomes if isinstance(each, str)}
+    assert len(asked) == 1
+    assert [type(each) for each in outcomes if not isinstance(each, str)] == [ReviewOpen] * 3

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from grader.batch import command
 from grader.batch.archives import Unreadable
+from grader.batch.cells import as_text
 from grader.batch.collect import Found, Student
-from grader.batch.gradebook import as_text, gradebook
+from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli

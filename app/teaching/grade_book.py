@@ -1,0 +1,132 @@
+"""The grade book of a course as CSV: plain, for Moodle, and for Canvas.
+
+It has a line for every student of the course, and a column for every assignment. Points are those of the grade book,
+with at most two decimals. A cell is empty where there is no grade: nothing was handed in, it is not graded yet, or it
+is withheld. Ids stand as they are in the roster, because the platform finds the student by them.
+
+Sources: grade/import/csv in moodle (the teacher says there which column is the student's and which grade each other
+one is; the headings are proposals); lib/gradebook_importer.rb in canvas-lms (``ID``, else ``SIS User ID``, else
+``SIS Login ID``; the points possible in the second line).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.courses.assignments import in_course
+from app.storage.models import CourseAssignment
+from app.submissions.derivation import Counted, StepCode
+from app.teaching.grade_list import Chosen, StudentGrades, every_student, used_assignments
+from grader import Assignment
+from grader.batch.cells import CANVAS_COLUMNS, POINTS_POSSIBLE, GradeBook, csv_of, number
+
+
+class GradeBookFormat(StrEnum):
+    """The platform that takes the file."""
+
+    PLAIN = "plain"
+    MOODLE = "moodle"
+    CANVAS = "canvas"
+
+
+PLAIN_COLUMNS = ("id", "name", "email", "group", "confirmed")
+MOODLE_COLUMNS = ("ID number", "Full name", "Email address", "Group")
+#: The places of the columns with ids and addresses, by which platforms find a student.
+IDS: Mapping[GradeBookFormat, Sequence[int]] = {
+    GradeBookFormat.PLAIN: (0, 2),
+    GradeBookFormat.MOODLE: (0, 2),
+    GradeBookFormat.CANVAS: (1, 2, 3),
+}
+
+
+async def grade_book(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    course_id: str,
+    form: GradeBookFormat,
+    language: str,
+    *,
+    only: str | None = None,
+    unconfirmed: bool | None = None,
+    missing_is_zero: bool = False,
+) -> GradeBook:
+    """Write the grade book of a course.
+
+    Args:
+        language: of the titles of assignments.
+        only: the id of the only assignment that is meant.
+        unconfirmed: whether students are in it whom nobody has confirmed; None: only in the plain form.
+        missing_is_zero: write 0 for a student who has handed in nothing.
+    Raises:
+        AssignmentNotFound: the course does not use that one.
+    """
+    uses = await used_assignments(session, assignments, course_id, only)
+    with_unconfirmed = form == GradeBookFormat.PLAIN if unconfirmed is None else unconfirmed
+    chosen = Chosen(unconfirmed=None if with_unconfirmed else False)
+    headings = _headings(assignments, uses, form, language)
+    lines = [*_first_lines(assignments, uses, form, headings)]
+    async for student in every_student(session, assignments, uses, course_id, chosen):
+        points = (_points(student.grades[use.assignment_id], missing_is_zero=missing_is_zero) for use in uses)
+        lines.append([*_who(student, form), *points])
+    return csv_of(lines, IDS[form])
+
+
+def _first_lines(
+    assignments: Mapping[str, Assignment],
+    uses: Sequence[CourseAssignment],
+    form: GradeBookFormat,
+    headings: Sequence[str],
+) -> Iterator[list[str]]:
+    if form == GradeBookFormat.CANVAS:
+        nothing = [""] * (len(CANVAS_COLUMNS) - 1)
+        yield [*CANVAS_COLUMNS, *headings]
+        yield [POINTS_POSSIBLE, *nothing, *(number(_most(assignments, use)) for use in uses)]
+    else:
+        yield [*(PLAIN_COLUMNS if form == GradeBookFormat.PLAIN else MOODLE_COLUMNS), *headings]
+
+
+def _headings(
+    assignments: Mapping[str, Assignment], uses: Sequence[CourseAssignment], form: GradeBookFormat, language: str
+) -> list[str]:
+    """Return one heading for each assignment: the id for programs, the title for platforms."""
+    if form == GradeBookFormat.PLAIN:
+        return [use.assignment_id for use in uses]
+    titles = [use.title or _title(assignments[use.assignment_id], language) for use in uses]
+    often = Counter(titles)
+    # Two columns of one name would be one to the platform.
+    return [
+        title if often[title] == 1 else f"{title} ({use.assignment_id})"
+        for title, use in zip(titles, uses, strict=True)
+    ]
+
+
+def _title(assignment: Assignment, language: str) -> str:
+    titles: dict[str, str] = dict(assignment.title.items())
+    return titles.get(language) or next(iter(titles.values()), assignment.id)
+
+
+def _most(assignments: Mapping[str, Assignment], use: CourseAssignment) -> float:
+    assignment = in_course(assignments, use)
+    assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
+    return use.grade_book_points or assignment.max_points
+
+
+def _who(student: StudentGrades, form: GradeBookFormat) -> list[str]:
+    member, person = student.member, student.member.person
+    id, name, group = member.external_id or "", person.name or "", member.group or ""
+    if form == GradeBookFormat.PLAIN:
+        return [id, name, person.email or "", group, "yes" if member.confirmed_at else "no"]
+    if form == GradeBookFormat.MOODLE:
+        return [id, name or id, person.email or "", group]
+    # A number is Canvas' own id. Others are the institution's, or a login; Canvas tries one after the other.
+    of_institution = "" if id.isdecimal() else id
+    return [name or id, id if id.isdecimal() else "", of_institution, of_institution, group]
+
+
+def _points(counted: Counted, *, missing_is_zero: bool) -> str:
+    nothing = counted.points is None and counted.steps[0].code == StepCode.NO_ATTEMPT
+    return "0" if missing_is_zero and nothing else number(counted.grade_book)

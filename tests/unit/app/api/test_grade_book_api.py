@@ -1,0 +1,119 @@
+"""The grade book of a course as CSV: complete, in its points, with ids that platforms find again."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.storage.models import DEFAULT_COURSE, CourseAssignment, HoldDecision, Membership, Person, Submission, utc_now
+from tests.unit.app.api.test_grades_api import graded, member_of, place_of
+from tests.unit.app.calls import assert_problem, submit
+from tests.unit.app.conftest import Service
+
+__all__ = ["graded"]
+
+pytestmark = pytest.mark.anyio
+
+BOOK = f"/api/v1/courses/{DEFAULT_COURSE}/grade-book"
+
+
+async def lines(service: Service, token: str = "teacher", **params: Any) -> list[list[str]]:
+    async with service.client(token) as client:
+        answer = await client.get(BOOK, params={"assignment": "lstm-layer", **params})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+
+
+async def name(service: Service, student: str, **values: Any) -> None:
+    async with service.services.database.write() as session:
+        member = await session.get_one(Membership, await member_of(service, student))
+        person = await session.get_one(Person, member.person_id)
+        for key, value in values.items():
+            setattr(person if key in ("name", "email") else member, key, value)
+
+
+async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded: Service) -> None:
+    await name(graded, "ivanov", name="Иван Иванов", email="ivan@example.org", group="A", confirmed_at=utc_now())
+    assert await lines(graded, lang="en") == [
+        ["id", "name", "email", "group", "confirmed", "lstm-layer"],
+        ["ivanov", "Иван Иванов", "ivan@example.org", "A", "yes", "100"],
+        ["petrov", "", "", "", "no", ""],
+    ]
+    assert (await lines(graded, missing="zero"))[2][-1] == "0"
+    assert len(await lines(graded, unconfirmed=False)) == 2
+    async with graded.client("assistant") as assistant:
+        everything = (await assistant.get(BOOK)).content.decode("utf-8-sig").splitlines()[0].split(",")
+        assert everything[5:] == sorted(graded.services.assignments)
+        assert_problem(await assistant.get(BOOK, params={"assignment": "nothing"}), 404, "assignment-not-found")
+        assert_problem(await assistant.get(BOOK, params={"missing": "one"}), 422, "invalid-request")
+
+
+async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(graded: Service) -> None:
+    async with graded.services.database.write() as session:
+        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.0
+    async with graded.client("teacher") as teacher, graded.client("of-petrov") as petrov:
+        place = await place_of(graded)
+        await teacher.post(f"{place}/adjustments", json={"value": 55.5, "reason": "x"})
+        await submit(petrov, student="petrov")
+    assert [each[-1] for each in await lines(graded)] == ["lstm-layer", "3.88", "7"]
+    async with graded.services.database.write() as session:
+        for submission in await session.scalars(select(Submission).where(Submission.student == "petrov")):
+            submission.held_at, submission.hold_decision = utc_now(), HoldDecision.REJECTED
+    assert [each[-1] for each in await lines(graded, missing="zero")] == ["lstm-layer", "3.88", ""]
+
+
+async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_looks(graded: Service) -> None:
+    await name(graded, "ivanov", name="Ivanov, Ivan", external_id="12345", group="A", confirmed_at=utc_now())
+    await name(graded, "petrov", confirmed_at=utc_now())
+    await graded.add_token("of-stray", student="stray")
+    headings, possible, *students = await lines(graded, format="canvas", lang="en")
+    assert headings[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert possible == ["    Points Possible", "", "", "", "", "100"]
+    assert students == [
+        ["Ivanov, Ivan", "12345", "", "", "A", "100"],
+        ["petrov", "", "petrov", "petrov", "", ""],
+    ]
+    assert len(await lines(graded, format="canvas", unconfirmed=True)) == 5
+
+
+async def test_moodle_gets_ids_addresses_and_the_title_of_the_course(graded: Service) -> None:
+    await name(graded, "ivanov", name="Иван", email="ivan@example.org", confirmed_at=utc_now())
+    async with graded.services.database.write() as session:
+        (await session.scalars(select(CourseAssignment))).one().title = "Неделя 3"
+    assert await lines(graded, format="moodle") == [
+        ["ID number", "Full name", "Email address", "Group", "Неделя 3"],
+        ["ivanov", "Иван", "ivan@example.org", "", "100"],
+    ]
+
+
+async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded: Service) -> None:
+    evil = '=HYPERLINK("https://evil.example.org")'
+    await name(graded, "ivanov", name=evil, group="@SUM(1)", confirmed_at=utc_now())
+    await name(graded, "petrov", external_id="-7@b.org", confirmed_at=utc_now())
+    await graded.add_token("of-evil", student="=cmd|'/C calc'!A0")
+    for form in ("plain", "moodle", "canvas"):
+        found = await lines(graded, format=form, unconfirmed=True)
+        cells = [cell for line in found for cell in line]
+        assert "-7@b.org" in cells
+        assert f"'{evil}" in cells
+        assert "'@SUM(1)" in cells
+        assert not [cell for cell in cells if cell.startswith(("=", "@"))]
+
+
+async def test_two_assignments_of_one_title_have_two_columns(graded: Service) -> None:
+    async with graded.services.database.write() as session:
+        (await session.scalars(select(CourseAssignment))).one().title = "LSTM"
+        session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-notebook", rules={}, title="LSTM"))
+    async with graded.client("teacher") as teacher:
+        answer = await teacher.get(BOOK, params={"format": "moodle"})
+    headings = next(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert {"LSTM (lstm-layer)", "LSTM (lstm-notebook)"} <= set(headings)
+
+
+async def test_a_student_reads_no_grade_book(graded: Service) -> None:
+    async with graded.client("of-ivanov") as ivanov:
+        assert_problem(await ivanov.get(BOOK), 403, "forbidden")
