@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands import ways_in
+from app.commands import exceptions, ways_in
 from app.commands.shell import OfCourse, starting
 from grader.cli import cli, main
 from grader.doctor import sections
@@ -43,6 +43,12 @@ members.add_typer(ways_in.link, name="link")
 cli.add_typer(members, name="members")
 cli.add_typer(ways_in.roster, name="roster")
 cli.add_typer(ways_in.join_links, name="join-links")
+courses = typer.Typer(help="Write the grade books of courses.", no_args_is_help=True)
+courses.command("grade-book")(exceptions.write_grade_book)
+cli.add_typer(courses, name="courses")
+cli.add_typer(exceptions.extensions, name="extensions")
+cli.add_typer(exceptions.adjust, name="adjust")
+cli.add_typer(exceptions.reviews, name="reviews")
 held = typer.Typer(help="List and decide attempts that wait for a teacher.", no_args_is_help=True)
 cli.add_typer(held, name="held")
 

@@ -8,18 +8,19 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
 from app.access.rights import Action, check_course
 from app.access.tokens import Principal
-from app.errors import AppError, CannotStart, CourseArchived, NotPossible
+from app.errors import AppError, CannotStart, CourseArchived, MemberNotFound, NotPossible
 from app.http.answers import answer_for
 from app.http.parameters import ID
 from app.http.problems import problem
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Course
+from app.storage.models import DEFAULT_COURSE, Course, Membership
 from grader.errors import sentence_of
 
 Wanted = TypeVar("Wanted", bound=BaseModel)
@@ -71,6 +72,23 @@ async def course_id_of(session: AsyncSession, course: str | None) -> str:
     if not ID.fullmatch(course) or await session.get(Course, course) is None:
         raise NotPossible(reason=f"there is no course {course!a}")
     return course
+
+
+async def member_id_of(session: AsyncSession, owner: Principal, named: str) -> str:
+    """Find a member of the owner's course by the id in the grade book, or by the member's own.
+
+    Raises:
+        MemberNotFound: the course has none with this id.
+    """
+    here = select(Membership.id).where(Membership.course_id == owner.course_id)
+    if not named.isprintable():  # Such as a byte of another encoding, which no database takes.
+        raise MemberNotFound
+    found = await session.scalar(here.where(Membership.external_id == named))
+    if found is None and ID.fullmatch(named):
+        found = await session.scalar(here.where(Membership.id == named))
+    if found is None:
+        raise MemberNotFound
+    return found
 
 
 async def check_left(session: AsyncSession, action: Action, course_id: str) -> None:

@@ -8,23 +8,19 @@ from collections.abc import AsyncIterator, Collection
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.access import imports, joining, links
 from app.access.imports import Imported, LinksFor
 from app.access.links import NewLink
 from app.access.rights import Action
-from app.access.tokens import Principal, sign_in_link
+from app.access.tokens import sign_in_link
 from app.api.schemas.links import JoinLinkRequest
-from app.commands.acting import checked, opened, owner_in, refused_in_words
+from app.commands.acting import checked, member_id_of, opened, owner_in, refused_in_words
 from app.courses.roster.planning import Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, read
-from app.errors import MemberNotFound, NotPossible
-from app.http.parameters import ID
+from app.errors import NotPossible
 from app.mail.mailer import Mailer
 from app.settings import Settings
-from app.storage.models import Course, JoinLink, Membership, Token, utc_now
+from app.storage.models import Course, JoinLink, Token, utc_now
 from app.texts import text
 
 MOST_LISTED = 5000
@@ -109,7 +105,7 @@ async def make_links(
         async with opened(settings) as database, _mailer(settings, wanted=mail) as mailer:
             owner = await owner_in(database, course, Action.MAKE_LINKS)
             async with database.write() as session:
-                ids = None if member is None else [await _member_id(session, owner, member)]
+                ids = None if member is None else [await member_id_of(session, owner, member)]
                 chosen = await links.choose(session, owner, ids, never_used=never_used)
                 made = await links.make(session, chosen, owner.id)
                 if output is not None:
@@ -142,21 +138,8 @@ async def revoke_links(settings: Settings, member: str | None, course: str | Non
         async with opened(settings) as database:
             owner = await owner_in(database, course, Action.MANAGE_LINKS)
             async with database.write() as session:
-                id = None if member is None else await _member_id(session, owner, member)
+                id = None if member is None else await member_id_of(session, owner, member)
                 return await links.revoke(session, owner, id)
-
-
-async def _member_id(session: AsyncSession, owner: Principal, named: str) -> str:
-    """Raises: MemberNotFound: the course has no member with this id."""
-    here = select(Membership.id).where(Membership.course_id == owner.course_id)
-    if not named.isprintable():  # Such as a byte of another encoding, which no database takes.
-        raise MemberNotFound
-    found = await session.scalar(here.where(Membership.external_id == named))
-    if found is None and ID.fullmatch(named):
-        found = await session.scalar(here.where(Membership.id == named))
-    if found is None:
-        raise MemberNotFound
-    return found
 
 
 async def make_join_link(

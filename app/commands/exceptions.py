@@ -1,0 +1,168 @@
+"""The commands `extensions`, `adjust`, `reviews`, `courses grade-book`; what they do is in `app.commands.grading`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.shell import OfCourse, starting
+from grader.shell import check_output, usage
+
+extensions = typer.Typer(help="Give one student more time or more attempts.", no_args_is_help=True)
+adjust = typer.Typer(help="Adjust the grade of a student, with a reason.", no_args_is_help=True)
+reviews = typer.Typer(help="List and answer students' requests for review.", no_args_is_help=True)
+
+Student = Annotated[str, typer.Argument(metavar="STUDENT", help="Id in the grade book, or of the member.")]
+AssignmentId = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment, such as lstm-layer.")]
+Reason = Annotated[str, typer.Option(help="For the student to read.")]
+When = Annotated[datetime | None, typer.Option(help="A moment, in UTC.")]
+
+
+@extensions.command("set")
+def set_extension(
+    student: Student,
+    assignment: AssignmentId,
+    reason: Reason,
+    due: When = None,
+    closes: When = None,
+    more_attempts: Annotated[int | None, typer.Option(min=0, max=1000, help="On top of the course's limit.")] = None,
+    course: OfCourse = None,
+) -> None:
+    """Give a student an extension, in place of an earlier one. It counts for what was handed in, too.
+
+    It only ever adds: of a date and the course's the later one holds. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import grading
+
+        values = {"due": due, "closes": closes, "more_attempts": more_attempts, "reason": reason}
+        typer.echo(asyncio.run(grading.set_extension(settings, student, assignment, course, values)))
+
+
+@extensions.command("list")
+def list_extensions(course: OfCourse = None) -> None:
+    """List the extensions of a course, the newest first."""
+    with starting() as settings:
+        from app.commands import grading
+
+        for line in asyncio.run(grading.list_extensions(settings, course)):
+            typer.echo(line)
+
+
+@extensions.command("remove")
+def remove_extension(student: Student, assignment: AssignmentId, course: OfCourse = None) -> None:
+    """Take an extension back. Exit codes: 0 done, 2 there is none or wrong usage, 3 we failed."""
+    with starting() as settings:
+        from app.commands import grading
+
+        if not asyncio.run(grading.remove_extension(settings, student, assignment, course)):
+            raise usage(f"{student} has no extension at {assignment}")
+
+
+@adjust.command("set")
+def set_adjustment(
+    student: Student,
+    assignment: AssignmentId,
+    reason: Reason,
+    delta: Annotated[float | None, typer.Option(help="Points to add; less than 0 to take off.")] = None,
+    value: Annotated[float | None, typer.Option(help="The grade itself, in points of the assignment.")] = None,
+    course: OfCourse = None,
+) -> None:
+    """Adjust a grade, in place of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
+
+    Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import grading
+
+        values = {"delta": delta, "value": value, "reason": reason}
+        typer.echo(asyncio.run(grading.adjust(settings, student, assignment, course, values)))
+
+
+@adjust.command("withdraw")
+def withdraw_adjustment(student: Student, assignment: AssignmentId, course: OfCourse = None) -> None:
+    """Let the adjustment apply no more. Exit codes: 0 done, 2 none applies or wrong usage, 3 we failed."""
+    with starting() as settings:
+        from app.commands import grading
+
+        if not asyncio.run(grading.withdraw(settings, student, assignment, course)):
+            raise usage(f"no adjustment of {student} applies at {assignment}")
+
+
+@adjust.command("list")
+def list_adjustments(student: Student, assignment: AssignmentId, course: OfCourse = None) -> None:
+    """List the adjustments of a student's grade, the newest first, ended ones too."""
+    with starting() as settings:
+        from app.commands import grading
+
+        for line in asyncio.run(grading.list_adjustments(settings, student, assignment, course)):
+            typer.echo(line)
+
+
+@reviews.command("list")
+def list_reviews(
+    course: OfCourse = None, everything: Annotated[bool, typer.Option("--all", help="Answered ones, too.")] = False
+) -> None:
+    """List the requests that wait for an answer, the newest first."""
+    with starting() as settings:
+        from app.commands import grading
+
+        for line in asyncio.run(grading.list_reviews(settings, course, everything=everything)):
+            typer.echo(line)
+
+
+@reviews.command("answer")
+def answer_review(
+    review: Annotated[str, typer.Argument(metavar="ID", help="As `reviews list` shows it.")],
+    answer: Annotated[str, typer.Option(help="For the student to read.")],
+    course: OfCourse = None,
+) -> None:
+    """Answer a request for review. The grade stays. Exit codes: 0 done, 2 wrong usage, 3 we failed."""
+    with starting() as settings:
+        from app.commands import grading
+
+        asyncio.run(grading.answer_review(settings, review, answer, course))
+
+
+def write_grade_book(
+    course: OfCourse = None,
+    format: Annotated[str, typer.Option(help="plain, moodle or canvas.")] = "plain",
+    assignment: Annotated[str | None, typer.Option(help="Only this assignment.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    missing_zero: Annotated[bool, typer.Option("--missing-zero", help="0 for who has handed in nothing.")] = False,
+    unconfirmed: Annotated[
+        bool | None, typer.Option(help="With students whom nobody has confirmed; default: in the plain form.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of the titles: ru or en.")] = "en",
+) -> None:
+    """Write the grade book of a course as CSV: a line for every student, also one who has handed in nothing.
+
+    Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    check_output(output)
+    with starting() as settings:
+        from app.commands import grading
+        from app.teaching.grade_book import GradeBookFormat
+
+        if format not in set(GradeBookFormat):
+            raise usage(f"--format: expected one of {', '.join(GradeBookFormat)} (got {format!r:.80})")
+        text = asyncio.run(
+            grading.write_grade_book(
+                settings,
+                course,
+                GradeBookFormat(format),
+                assignment=assignment,
+                missing_is_zero=missing_zero,
+                unconfirmed=unconfirmed,
+                language=language,
+            )
+        )
+        if output is None:
+            typer.echo(text, nl=False)
+        else:
+            # By the mark spreadsheets see that it is UTF-8.
+            output.write_text(text, encoding="utf-8-sig", newline="")
