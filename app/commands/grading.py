@@ -81,9 +81,10 @@ async def withdraw(settings: Settings, student: str, assignment: str, course: st
 
 async def list_adjustments(settings: Settings, student: str, assignment: str, course: str | None) -> list[str]:
     """Return a line for each adjustment of a student's grade, the newest first, ended ones too."""
+    files = load_assignments(settings.assignments_dir)
     async with _acting(settings, course, Action.SEE_GRADES) as (database, owner), database.read() as session:
         member_id = await member_id_of(session, owner, student)
-        place = await find_place(session, owner.course_id, member_id, assignment)
+        place = await find_place(session, files, owner.course_id, member_id, assignment)
         found = await adjustments.list_adjustments(session, place, limit=MOST_LISTED)
     return list(map(_adjustment_line, found))
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from babel.units import format_unit
@@ -219,26 +220,41 @@ def _scaled(came: float | None, max_points: float, grade_book_max: float) -> flo
 
 def in_words(steps: Sequence[Step], language: str) -> str:
     """Put a derivation into one line, such as ``points 100, 3 days late -30, adjusted +5: ...``."""
-    return ", ".join(step_in_words(step, language) for step in steps)
+    return joined([step_in_words(step, language) for step in steps])
+
+
+def joined(said: Sequence[str]) -> str:
+    """Join the words of each step into one line."""
+    return ", ".join(said)
 
 
 def step_in_words(step: Step, language: str) -> str:
     """Put one step into words. A parameter that was left out for this reader is not mentioned."""
-    params = {name: _shown(name, step, language) for name in step.params}
+    params = {name: _shown(name, value, language) for name, value in step.params.items()}
     if step.code == StepCode.REPORT:
-        params["points"] = points(step.points or 0.0, language)
+        params["points"] = _points(step.points or 0.0, language)
     said = text(f"step.{step.code}", language, **params)
     return text("step.reason", language, said=said, reason=params["reason"]) if "reason" in params else said
 
 
-def _shown(name: str, step: Step, language: str) -> str:
-    value = step.params[name]
+def _shown(name: str, value: Any, language: str) -> str:
     if name == "change":
-        return f"{'-' if value < 0 else '+'}{points(abs(value), language)}"
+        return f"{'-' if value < 0 else '+'}{_points(abs(value), language)}"
     if name == "days":
-        return format_unit(value, "duration-day", length="long", locale=language)
+        return _days(value, language)
     if name == "rule":
         return text(f"step.rule.{value}", language)
     if name == "due":
         return moment(value, language)
-    return points(value, language) if isinstance(value, float) else str(value)
+    return _points(value, language) if isinstance(value, float) else str(value)
+
+
+# A list of grades has few different numbers, and babel takes its time for each.
+@lru_cache(maxsize=2000)
+def _points(value: float, language: str) -> str:
+    return points(value, language)
+
+
+@lru_cache(maxsize=1000)
+def _days(count: int, language: str) -> str:
+    return format_unit(count, "duration-day", length="long", locale=language)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
-from app.courses import members, membership
+from app.courses import members, membership, uses
 from app.errors import AssignmentNotFound, MemberNotStudent, SubmissionNotFound
 from app.storage.models import ID_LENGTH, CourseAssignment, MemberRole, Membership, Submission
 from grader import Assignment
@@ -22,16 +22,18 @@ class Place:
     use: CourseAssignment
 
 
-async def find_place(session: AsyncSession, course_id: str, member_id: str, assignment_id: str) -> Place:
-    """Find a place, to read what is there.
+async def find_place(
+    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, member_id: str, assignment_id: str
+) -> Place:
+    """Find a place, to read what is there. The course Default may have no row of the assignment yet.
 
     Raises:
         MemberNotFound, MemberNotStudent
-        AssignmentNotFound: the course does not use it, or nothing is kept about it yet.
+        AssignmentNotFound: the course does not use it.
     """
     member = await membership.find(session, course_id, member_id)
-    use = (await course_assignments.find(session, [(course_id, assignment_id)])).get((course_id, assignment_id))
-    return _place(member, use)
+    used = await uses.find_used(session, course_id, assignment_id, assignments)
+    return _place(member, used.use)
 
 
 async def take_place(

@@ -50,8 +50,9 @@ async def list_adjustments(
     cursor: Cursor = None,
 ) -> AdjustmentList:
     """List them, the newest first. One applies at most; the others were replaced or withdrawn."""
-    async with services(request).database.read() as session:
-        place = await find_place(session, viewer.course_id, member_id, assignment_id)
+    parts = services(request)
+    async with parts.database.read() as session:
+        place = await find_place(session, parts.assignments, viewer.course_id, member_id, assignment_id)
         found = await adjustments.list_adjustments(session, place, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda adjustment: adjustment.id)
     return AdjustmentList(items=[AdjustmentBody.of(each, assignment_id) for each in shown], next_cursor=next_cursor)

@@ -48,8 +48,9 @@ async def list_comments(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> CommentList:
-    async with services(request).database.read() as session:
-        place = await find_place(session, viewer.course_id, member_id, assignment_id)
+    parts = services(request)
+    async with parts.database.read() as session:
+        place = await find_place(session, parts.assignments, viewer.course_id, member_id, assignment_id)
         found = await comments.list_comments(session, place, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda comment: comment.id)
     return CommentList(items=[CommentBody.of(each, assignment_id) for each in shown], next_cursor=next_cursor)

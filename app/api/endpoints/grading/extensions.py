@@ -58,7 +58,7 @@ async def read_extension(
 ) -> ExtensionBody:
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, viewer.course_id, member_id, assignment_id)
+        place = await find_place(session, parts.assignments, viewer.course_id, member_id, assignment_id)
         extension = await extensions.find(session, place.member, place.use)
     if extension is None:
         raise ExtensionNotFound

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.access.tokens import Principal
 from app.api.schemas.base import Body
-from app.submissions.derivation import Counted, Step, StepCode, in_words, step_in_words
+from app.submissions.derivation import Counted, Step, StepCode, joined, step_in_words
 
 
 class StepBody(Body):
@@ -52,6 +52,7 @@ class CountedBody(Body):
         """Return the body for this reader. A script hands in for students, and reads no teacher's words to them."""
         reads_reasons = viewer.sees_everything or viewer.membership_id is not None
         steps = counted.steps if reads_reasons else tuple(map(_without_reason, counted.steps))
+        derivation = [StepBody.of(step, language) for step in steps]
         return cls(
             points=counted.points,
             max_points=counted.max_points,
@@ -64,8 +65,8 @@ class CountedBody(Body):
             stale=counted.is_stale,
             held=counted.is_held,
             waiting=counted.is_waiting,
-            derivation=[StepBody.of(step, language) for step in steps],
-            text=in_words(steps, language),
+            derivation=derivation,
+            text=joined([step.text for step in derivation]),
         )
 
 

@@ -210,6 +210,20 @@ async def test_grades_of_a_course_hold_every_student_page_by_page_and_filtered(g
         assert one == page["items"][0]
 
 
+async def test_assignment_that_nobody_has_handed_in_has_empty_lists(graded: Service) -> None:
+    place = await place_of(graded, assignment="lstm-notebook")
+    async with graded.client("teacher") as teacher:
+        for what in ("adjustments", "comments"):
+            assert (await teacher.get(f"{place}/{what}")).json() == {"items": [], "next_cursor": None}
+        assert_problem(await teacher.get(f"{place}/extension"), 404, "extension-not-found")
+        given = await teacher.put(f"{place}/extension", json={"more_attempts": 1, "reason": "x"})
+        assert given.status_code == 200
+        nothing = await place_of(graded, assignment="nothing")
+        assert_problem(await teacher.get(f"{nothing}/adjustments"), 404, "assignment-not-found")
+        refused = await teacher.post(f"{nothing}/adjustments", json={"delta": 1.0, "reason": "x"})
+        assert_problem(refused, 404, "assignment-not-found")
+
+
 async def test_assistant_reads_and_comments_and_changes_no_grade(graded: Service) -> None:
     place = await place_of(graded)
     async with graded.client("assistant") as assistant, graded.client("teacher") as teacher:
