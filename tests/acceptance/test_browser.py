@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from app.storage.models import DEFAULT_COURSE
 from grader.batch.collect import Found, Student
 from grader.batch.overview import overview
 from grader.batch.run import Row
@@ -21,6 +23,7 @@ from tests.waiting import wait_until
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 # The machine may have no way out, and nothing here needs one.
 FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
 SECONDS = 90
 WIDTHS = (360, 390, 768, 1280)
 LONG = "Домашняя_работа_по_рекуррентным_сетям_окончательный_вариант_исправленный(3)"
@@ -120,9 +123,10 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) 
         answer = client.post("/api/v1/submissions", params={"wait": SECONDS}, files={"file": file}, data=data)
         address = f"/submissions/{answer.json()['id']}"
         report = client.get(f"{answer.json()['links']['report']}?format=html&lang=ru").text
+        join = urlsplit(client.post(JOIN_LINKS, json={}).json()["url"]).path
     context = browser.new_context(storage_state=page.context.storage_state())
     shown = context.new_page()
-    for path in (address, "/", "/enter", f"/enter?token={server.token}", "/link", "/nothing"):
+    for path in (address, "/", "/enter", f"/enter?token={server.token}", "/link", join, "/nothing"):
         for language in ("ru", "en"):
             shown.goto(f"{server.url}{path}{'&' if '?' in path else '?'}lang={language}")
             if path == address:
@@ -132,6 +136,31 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) 
     shown.goto(f"{server.url}/alone")
     expect_to_fit(shown, "the report as a document")
     context.close()
+
+
+def test_stranger_joins_by_a_link_and_comes_back_by_their_own(browser: Browser, page: Page, server) -> None:
+    with server.client() as client:
+        join = urlsplit(client.post(JOIN_LINKS, json={"limit": 1}).json()["url"]).path
+    context = browser.new_context()
+    stranger = context.new_page()
+    stranger.goto(f"{server.url}{join}?lang=en")
+    stranger.locator("#name").fill(f"{LONG} Anna")
+    stranger.locator("#email").fill("anna@example.org")
+    stranger.locator("main form button").click()
+    link = stranger.locator("a.break")
+    expect(link).to_be_visible()
+    expect_to_fit(stranger, "the page with the personal link")
+    address = urlsplit(link.get_attribute("href"))
+    stranger.locator("main a.button").click()
+    expect(stranger.locator("input[type=file]")).to_be_visible()
+    stranger.goto(f"{server.url}{join}?lang=en")
+    expect(stranger.get_by_text("You are in this course already")).to_be_visible()
+    context.close()
+    elsewhere = browser.new_context().new_page()
+    elsewhere.goto(f"{server.url}{address.path}?{address.query}&lang=en")
+    elsewhere.locator("main form button").first.click()
+    expect(elsewhere.locator("input[type=file]")).to_be_visible()
+    elsewhere.context.close()
 
 
 def test_pages_of_waiting_fit_the_screen(browser: Browser, page: Page, server) -> None:
