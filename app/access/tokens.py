@@ -227,12 +227,12 @@ async def add_token(
 async def list_tokens(
     session: AsyncSession, viewer: Principal, *, limit: int, before: str | None = None
 ) -> Sequence[Token]:
-    """List the newest tokens that `viewer` may manage, ended ones too.
+    """List the newest tokens that `viewer` may manage, ended ones too, without personal links (`links.list_links`).
 
     Args:
         before: an id; only older ones are listed.
     """
-    conditions = [managed_by(viewer), *([Token.id < before] if before else [])]
+    conditions = [managed_by(viewer), ~Token.is_link, *([Token.id < before] if before else [])]
     return (await session.scalars(select(Token).where(*conditions).order_by(Token.id.desc()).limit(limit))).all()
 
 

@@ -57,7 +57,7 @@ async def create_token(
 async def list_tokens(settings: Settings) -> list[str]:
     """Return a line for each token, the newest first."""
     async with opened(settings) as database, database.read() as session:
-        found = (await session.scalars(select(Token).order_by(Token.id.desc()))).all()
+        found = (await session.scalars(select(Token).where(~Token.is_link).order_by(Token.id.desc()))).all()
     now = utc_now()
     return [_token_line(token, now) for token in found]
 

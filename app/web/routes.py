@@ -81,7 +81,9 @@ async def enter_page(request: Request, token: str = "") -> Response:
     found = await _holder(request, token)
     person = await session_person(request) if found.membership_id else None
     known_as = person and (person.name or person.email or person.id)
-    return page(request, "confirm.html", token=token, holder=found.student or found.name, person=known_as)
+    # A link has the member's name; the id of somebody who joined by themselves says nothing.
+    holder = found.name if found.is_link else found.student or found.name
+    return page(request, "confirm.html", token=token, holder=holder, person=known_as)
 
 
 @router.post("/enter")

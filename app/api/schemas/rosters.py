@@ -41,7 +41,7 @@ class RosterRow(Body):
         description="fields that differ and stay as they are, because the person is in other courses, too"
     )
     perhaps: list[str] = Field(
-        description="unconfirmed members who gave the same e-mail address; perhaps they are the same person"
+        description="unconfirmed members who gave the same e-mail address or id; perhaps they are the same person"
     )
     link: str | None = Field(None, description="a new personal link. Only this answer holds it")
     mailed: bool | None = Field(None, description="whether the link goes out by mail; null: this was not asked for")

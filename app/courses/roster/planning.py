@@ -57,7 +57,7 @@ class Step:
         conflict: why nothing is done.
         with_id: the external id of the member with whom there is the conflict.
         kept: the fields that differ and stay, because the person is in other courses, too.
-        perhaps: ids of unconfirmed members who gave the same e-mail address; perhaps they are the same person.
+        perhaps: ids of unconfirmed members who gave the same e-mail address or id; perhaps they are the same person.
     """
 
     row: Row
@@ -104,8 +104,9 @@ class _Known:
     all: Sequence[Membership]
     #: People who are in other courses, too.
     elsewhere: Collection[str]
-    #: Ids of unconfirmed students, by the address that they gave.
-    unconfirmed: Mapping[str, Sequence[str]]
+    #: Ids of unconfirmed students, by the address and the id that they gave.
+    by_address: Mapping[str, Sequence[str]]
+    by_claim: Mapping[str, Sequence[str]]
 
 
 async def plan(session: AsyncSession, course_id: str, roster: Roster, may_add: Collection[MemberRole]) -> Plan:
@@ -170,11 +171,13 @@ async def _known(session: AsyncSession, course_id: str) -> _Known:
         Membership.course_id != course_id, Membership.person_id.in_(of_people)
     )
     by_id = {member.external_id: member for member in found if member.external_id is not None}
-    unconfirmed: dict[str, list[str]] = {}
+    by_address: dict[str, list[str]] = {}
+    by_claim: dict[str, list[str]] = {}
     for member in found:
-        if _is_live_student(member) and member.confirmed_at is None and member.person.email:
-            unconfirmed.setdefault(comparable(member.person.email), []).append(member.id)
-    return _Known(by_id, found, set(await session.scalars(elsewhere)), unconfirmed)
+        if _is_live_student(member) and member.confirmed_at is None:
+            by_address.setdefault(comparable(member.person.email or ""), []).append(member.id)
+            by_claim.setdefault(member.claimed_id or "", []).append(member.id)
+    return _Known(by_id, found, set(await session.scalars(elsewhere)), by_address, by_claim)
 
 
 def _conflicts(
@@ -254,10 +257,10 @@ def _given(row: Row) -> dict[str, str]:
 
 
 def _perhaps(row: Row, known: _Known) -> tuple[str, ...]:
-    """Return the ids of unconfirmed members who say that they have the row's address."""
+    """Return the ids of unconfirmed members who say that they have the row's address or id."""
     themselves = known.by_id.get(row.id)
-    others = known.unconfirmed.get(row.email or "", ())
-    return tuple(id for id in others if themselves is None or id != themselves.id)
+    others = {*(known.by_address.get(row.email, ()) if row.email else ()), *known.by_claim.get(row.id, ())}
+    return tuple(sorted(others - ({themselves.id} if themselves else set())))
 
 
 def _is_live_student(member: Membership) -> bool:

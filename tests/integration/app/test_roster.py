@@ -133,10 +133,11 @@ async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(
 
 async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database: Database) -> None:
     squatter = await add(database, "new-1", email="Ivanov@edu.hse.ru")
+    claimant = await add(database, "new-2", claimed_id="petrova")
     plan = await run(database, ROSTER)
     assert outcomes(plan) == [Outcome.NEW, Outcome.NEW]
-    assert plan.steps[0].perhaps == (squatter.id,)
-    assert [missing.external_id for missing in plan.missing] == ["new-1"]
+    assert [step.perhaps for step in plan.steps] == [(squatter.id,), (claimant.id,)]
+    assert [missing.external_id for missing in plan.missing] == ["new-1", "new-2"]
     assert (await member(database, "ivanov")).person_id != squatter.person_id
 
 
