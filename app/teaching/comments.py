@@ -34,6 +34,7 @@ async def add(session: AsyncSession, place: Place, text: str, *, submission_id: 
         made_by=made_by,
     )
     session.add(comment)
+    changes.log(session, place.member, made_by, {}, {"comment": comment.id})
     await session.flush()
     return comment
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses import members
+from app.courses import changes, members
 from app.errors import ReportNotReady, ReviewAnswered, ReviewNotFound, ReviewOpen
-from app.storage.models import ReviewRequest, Submission, new_id, utc_now
+from app.storage.models import Membership, ReviewRequest, Submission, new_id, utc_now
 from app.submissions import repository
 
 
@@ -107,6 +107,9 @@ async def answer(
     if found is None:
         raise ReviewNotFound
     request, submission = found
-    if not is_new and (request.answer, request.answered_by) != (text, answered_by):
+    if is_new:
+        member = await session.get_one(Membership, submission.membership_id)
+        changes.log(session, member, answered_by, {}, {"answered_review": request.id})
+    elif (request.answer, request.answered_by) != (text, answered_by):
         raise ReviewAnswered(answered_by=request.answered_by)
     return request, submission

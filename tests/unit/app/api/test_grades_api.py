@@ -238,6 +238,12 @@ async def test_assistant_reads_and_comments_and_changes_no_grade(graded: Service
             assert (await ivanov.get(f"{place}/comments")).status_code == 403
         assert (await teacher.delete(f"{place}/comments/{comment['id']}")).status_code == 204
         assert_problem(await teacher.delete(f"{place}/comments/{comment['id']}"), 404, "comment-not-found")
+        async with graded.services.database.read() as session:
+            logged = (await session.scalars(select(Change).order_by(Change.id))).all()
+        assert [(each.before, each.after) for each in logged] == [
+            ({}, {"comment": comment["id"]}),
+            ({"comment": comment["id"]}, {}),
+        ]
         stray = {"text": "x", "submission": "0" * 26}
         assert_problem(await teacher.post(f"{place}/comments", json=stray), 404, "submission-not-found")
 
@@ -260,6 +266,9 @@ async def test_student_asks_once_at_a_time_and_reads_the_answer(graded: Service)
         for _ in range(2):
             assert (await assistant.post(answer, json={"answer": "It is right."})).status_code == 200
         assert_problem(await assistant.post(answer, json={"answer": "No."}), 409, "review-answered")
+        async with graded.services.database.read() as session:
+            logged = (await session.scalars(select(Change))).all()
+        assert [(each.made_by, each.after) for each in logged] == [("test", {"answered_review": asked.json()["id"]})]
         assert (await assistant.get(f"{COURSE}/reviews", params={"answered": False})).json()["items"] == []
         assert [each["answer"] for each in (await ivanov.get(reviews)).json()["items"]] == ["It is right."]
         assert [each["answer"] for each in (await own(ivanov))["reviews"]] == ["It is right."]
