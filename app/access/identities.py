@@ -27,11 +27,12 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
+from app.access import persons
 from app.courses import changes
 from app.errors import MemberClaimed, PersonInCourse
 from app.mail.addresses import comparable, domain_of, is_address
 from app.oidc.issuer import Claims
-from app.storage.models import Course, Identity, MemberRole, Membership, Merge, Person, utc_now
+from app.storage.models import Course, Identity, MemberRole, Membership, Person, utc_now
 from app.storage.turns import take_turns
 
 #: In the log of changes.
@@ -130,7 +131,7 @@ async def _join(session: AsyncSession, entries: Sequence[Membership], person: Pe
         moving = (await session.scalars(select(Membership).where(Membership.person_id == other))).all()
         if courses & {member.course_id for member in moving}:
             continue  # Two members of one course are joined by a teacher, who sees both.
-        _move(session, moving, person)
+        await persons.move(session, person, other, moving, [], MADE_BY)
         courses |= {member.course_id for member in moving}
     for entry in entries:
         if entry.person_id == person.id:
@@ -161,22 +162,5 @@ async def claim(session: AsyncSession, member_id: str, person: Person) -> Member
         raise MemberClaimed
     if course_id in await _courses_of(session, person):
         raise PersonInCourse
-    _move(session, [member], person)
-    await session.flush()
+    await persons.move(session, person, member.person_id, [member], [], MADE_BY)
     return member
-
-
-def _move(session: AsyncSession, members: Sequence[Membership], person: Person) -> None:
-    """Make these members of one person another's, in a way that can be undone."""
-    other = members[0].person_id
-    for member in members:
-        member.person_id = person.id
-        changes.log(session, member, MADE_BY, {"person_id": other}, {"person_id": person.id})
-    session.add(
-        Merge(
-            kept_person_id=person.id,
-            merged_person_id=other,
-            moved={"memberships": [member.id for member in members]},
-            made_by=MADE_BY,
-        )
-    )

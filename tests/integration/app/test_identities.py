@@ -286,8 +286,9 @@ async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_
     assert (await owner_of(database, member), await owner_of(database, elsewhere)) == (person, member.person_id)
     async with database.read() as session:
         merge = (await session.scalars(select(Merge))).one()
-        assert (merge.kept_person_id, merge.merged_person_id) == (person, member.person_id)
-        assert merge.moved == {"memberships": [member.id]}
+        # The rest of the other person is nobody else's to delete or to see.
+        assert (merge.kept_person_id, merge.merged_person_id) == (person, None)
+        assert merge.moved == {"person": member.person_id, "memberships": [member.id], "identities": []}
 
 
 async def test_member_whom_an_identity_has_is_given_to_nobody(database: Database) -> None:

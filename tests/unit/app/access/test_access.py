@@ -12,11 +12,12 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from app.access import persons
 from app.access.rights import Action
 from app.http.auth import FORM_FIELD, PUBLIC, Permitted, check_guarded
 from app.main import create_app
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Role
+from app.storage.models import DEFAULT_COURSE, Person, Role
 from app.web import routes as web_routes
 from grader.report.model import Advisory
 from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
@@ -41,6 +42,9 @@ FOR_EVERYBODY = {
     ("post", "/api/v1/webhooks"),
     ("get", "/api/v1/webhooks"),
 }
+
+#: What concerns people and no course: for admins, and for a member about the member alone.
+ABOUT_PEOPLE = ("/api/v1/people", "/api/v1/me/")
 
 
 async def of_somebody_else(service: Service) -> dict[str, str]:
@@ -67,9 +71,15 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         adjustment = (await owner.post(f"{place}/adjustments", json={"delta": 1.0, "reason": "a plot"})).json()
         comment = (await owner.post(f"{place}/comments", json={"text": "Well done."})).json()
         review = (await owner.post(f"{body['links']['self']}/reviews", json={"text": "Why?"})).json()
+    async with service.services.database.write() as session:
+        other = Person(name="merged")
+        session.add(other)
+        await session.flush()
+        merge = await persons.merge(session, member["person"], other.id, "owner")
     return {
         "course_id": DEFAULT_COURSE,
         "member_id": member["id"],
+        "person_id": member["person"],
         "join_link_id": join_link["id"],
         "join_id": joined["id"],
         "adjustment_id": adjustment["id"],
@@ -78,6 +88,7 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         "webhook_id": hook["id"],
         "submission_id": body["id"],
         "regrade_id": regrade["id"],
+        "merge_id": merge.id,
         "token_id": token.id,
         "report_id": str(report["id"]),
         "name": "exercise-heat",
@@ -122,7 +133,7 @@ async def test_the_same_routes_answer_whom_they_concern(service: Service) -> Non
     await service.add_token("teacher", Role.TEACHER)
     async with service.client("teacher") as teacher, service.client("first") as client:
         for method, path, _ in await operations(service):
-            if method == "get" and "{name}" not in path:
+            if method == "get" and "{name}" not in path and not path.startswith(ABOUT_PEOPLE):
                 for_client = path.startswith((SUBMISSIONS, "/api/v1/webhooks")) or (method, path) in FOR_EVERYBODY
                 for asking in [client] * for_client + [teacher] * ("webhook_id" not in path):
                     assert (await asking.get(filled(path, values))).status_code == 200, path

@@ -1,0 +1,174 @@
+"""Persons who are one human being: merged by an admin, and taken apart again.
+
+Members and identities of the one become the other's. Nothing happens inside a course: two members of the same course
+are joined there first (`app.teaching.joins`). A `Merge` row keeps what moved, so that it can be moved back. The one who
+loses something has to sign in again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.courses import changes
+from app.errors import (
+    JoinFollowed,
+    JoinNotFound,
+    JoinOutdated,
+    JoinUndone,
+    PersonNotFound,
+    PersonsShareCourse,
+    SameMember,
+)
+from app.storage.models import Identity, Membership, Merge, Person, Session, utc_now
+from app.storage.turns import take_turns
+
+
+async def list_merges(session: AsyncSession, *, limit: int, before: str | None = None) -> Sequence[Merge]:
+    """List the newest merges of persons, undone ones too.
+
+    Args:
+        before: an id; only older ones are listed.
+    """
+    conditions = [Merge.kept_person_id.is_not(None), *([Merge.id < before] if before else [])]
+    return (await session.scalars(select(Merge).where(*conditions).order_by(Merge.id.desc()).limit(limit))).all()
+
+
+async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str) -> Merge:
+    """Merge two persons. Those who are merged already stay so.
+
+    Args:
+        made_by: for the log.
+    Raises:
+        SameMember: the two are one already.
+        PersonNotFound: there are not both of them.
+        PersonsShareCourse: both are members of a course; one who was removed there stays behind.
+    """
+    if kept_id == other_id:
+        raise SameMember
+    kept, other = await _in_turn(session, kept_id, other_id)
+    here = {member.course_id for member in await _members(session, kept)}
+    theirs = await _members(session, other)
+    if shared := sorted({each.course_id for each in theirs if each.course_id in here and each.removed_at is None}):
+        raise PersonsShareCourse(courses=shared)
+    moving = [member for member in theirs if member.course_id not in here]
+    identities = (await session.scalars(select(Identity).where(Identity.person_id == other.id))).all()
+    if not moving and not identities and (earlier := await _merged(session, kept, other)) is not None:
+        return earlier
+    return await move(session, kept, other.id, moving, identities, made_by)
+
+
+async def move(
+    session: AsyncSession,
+    kept: Person,
+    other_id: str,
+    members: Sequence[Membership],
+    identities: Sequence[Identity],
+    made_by: str,
+) -> Merge:
+    """Make these members and identities of one person another's, in a way that can be undone."""
+    for member in members:
+        member.person_id = kept.id
+        changes.log(session, member, made_by, {"person_id": other_id}, {"person_id": kept.id})
+    for identity in identities:
+        identity.person_id = kept.id
+    await session.flush()
+    await session.execute(delete(Session).where(Session.person_id == other_id))
+    left = select(Membership.id).where(Membership.person_id == other_id).limit(1)
+    merged = Merge(
+        kept_person_id=kept.id,
+        # One who is something else, too, is another person all the same: what is done to the one is not done to the
+        # other.
+        merged_person_id=other_id if await session.scalar(left) is None else None,
+        moved={
+            "person": other_id,
+            "memberships": [member.id for member in members],
+            "identities": [identity.id for identity in identities],
+        },
+        made_by=made_by,
+    )
+    session.add(merged)
+    await session.flush()
+    return merged
+
+
+async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
+    """Take two merged persons apart. Both have to sign in again, because no session tells whose it is.
+
+    Raises:
+        JoinNotFound: no persons were merged under this id.
+        JoinUndone: it was undone before.
+        JoinFollowed: a later merge of one of the two has to be undone first.
+        JoinOutdated: something that moved is now another person's, or the earlier person is gone or is another member
+            of a course by now.
+    """
+    found = await session.get(Merge, merge_id)
+    if found is None or found.kept_person_id is None:
+        raise JoinNotFound
+    try:
+        kept, other = await _in_turn(session, found.kept_person_id, found.moved["person"])
+    except PersonNotFound as exc:
+        raise JoinOutdated(changed=["person"]) from exc
+    await session.refresh(found, with_for_update=True)
+    if found.undone_at is not None:
+        raise JoinUndone
+    await _check_last(session, found, kept, other)
+    moved = found.moved
+    members = (await session.scalars(select(Membership).where(Membership.id.in_(moved["memberships"])))).all()
+    identities = (await session.scalars(select(Identity).where(Identity.id.in_(moved["identities"])))).all()
+    there = {member.course_id for member in await _members(session, other)}
+    owners = {member.person_id for member in members} | {identity.person_id for identity in identities}
+    if owners - {kept.id} or there & {member.course_id for member in members}:
+        raise JoinOutdated(changed=["person"])
+    for member in members:
+        member.person_id = other.id
+        changes.log(session, member, made_by, {"person_id": kept.id}, {"person_id": other.id})
+    for identity in identities:
+        identity.person_id = other.id
+    await session.execute(delete(Session).where(Session.person_id.in_([kept.id, other.id])))
+    found.undone_at = utc_now()
+    await session.flush()
+    return found
+
+
+async def _in_turn(session: AsyncSession, *ids: str) -> list[Person]:
+    """Find these persons in their turn; no other merge changes them meanwhile.
+
+    Raises:
+        PersonNotFound: one is not there.
+    """
+    await take_turns(session, [f"person:{id}" for id in ids])
+    found = {person.id: person for person in await session.scalars(select(Person).where(Person.id.in_(ids)))}
+    if set(ids) - found.keys():
+        raise PersonNotFound
+    return [found[id] for id in ids]
+
+
+async def _members(session: AsyncSession, person: Person) -> Sequence[Membership]:
+    theirs = select(Membership).where(Membership.person_id == person.id).order_by(Membership.id)
+    # Not shared with those who join two members, or claim one.
+    return (await session.scalars(theirs.with_for_update(key_share=True))).all()
+
+
+async def _merged(session: AsyncSession, kept: Person, other: Person) -> Merge | None:
+    both = Merge.kept_person_id == kept.id, Merge.merged_person_id == other.id, Merge.undone_at.is_(None)
+    found: Merge | None = await session.scalar(select(Merge).where(*both).order_by(Merge.id.desc()).limit(1))
+    return found
+
+
+async def _check_last(session: AsyncSession, found: Merge, kept: Person, other: Person) -> None:
+    """Raises: JoinFollowed: one of the two was merged again since."""
+    both = [kept.id, other.id]
+    later = (
+        select(Merge.id)
+        .where(
+            Merge.id > found.id,
+            Merge.undone_at.is_(None),
+            or_(Merge.kept_person_id.in_(both), Merge.merged_person_id.in_(both)),
+        )
+        .order_by(Merge.id.desc())
+    )
+    if last := await session.scalar(later.limit(1)):
+        raise JoinFollowed(join=last)
