@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands import exceptions, ways_in
+from app.commands import course_groups, exceptions, ways_in
 from app.commands.shell import OfCourse, starting
 from grader.cli import cli, main
 from grader.doctor import sections
@@ -38,14 +38,12 @@ tokens = typer.Typer(help="Make, list and end tokens. The service may be running
 cli.add_typer(tokens, name="tokens")
 
 
-members = typer.Typer(help="Let the members of a course in.", no_args_is_help=True)
-members.add_typer(ways_in.link, name="link")
-cli.add_typer(members, name="members")
+course_groups.courses.command("grade-book")(exceptions.write_grade_book)
+cli.add_typer(course_groups.courses, name="courses")
+course_groups.members.add_typer(ways_in.link, name="link")
+cli.add_typer(course_groups.members, name="members")
 cli.add_typer(ways_in.roster, name="roster")
 cli.add_typer(ways_in.join_links, name="join-links")
-courses = typer.Typer(help="Write the grade books of courses.", no_args_is_help=True)
-courses.command("grade-book")(exceptions.write_grade_book)
-cli.add_typer(courses, name="courses")
 cli.add_typer(exceptions.extensions, name="extensions")
 cli.add_typer(exceptions.adjust, name="adjust")
 cli.add_typer(exceptions.reviews, name="reviews")

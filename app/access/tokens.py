@@ -127,10 +127,13 @@ class Principal:
             return False
         return True
 
-    def check(self, action: Action) -> None:
+    def check(self, action: Action, *, archived_too: bool = False) -> None:
         """Check that the holder has this right, in the course in which this request acts.
 
         An admin's request that names no course may concern things of any course; `rights.check_course` asks theirs.
+
+        Args:
+            archived_too: leave it to the transaction to refuse what an archived course no longer takes.
 
         Raises:
             NotPermitted: the role does not have it.
@@ -140,7 +143,12 @@ class Principal:
         is_student = self.role == Role.SUBMITTER and self.membership_id is not None
         if not (right.students if is_student else self.role in right.roles):
             raise NotPermitted
-        if self.in_archived and not right.in_archived and (self.course is not None or action in ADDING):
+        if (
+            self.in_archived
+            and not right.in_archived
+            and not archived_too
+            and (self.course is not None or action in ADDING)
+        ):
             raise CourseArchived
 
 

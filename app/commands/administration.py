@@ -19,7 +19,7 @@ from app.errors import MemberRemoved, NotPossible, StudentInvalid
 from app.http.parameters import ID
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import Token, utc_now
+from app.storage.models import Course, Role, Token, utc_now
 from app.submissions import deletion, listing, repository
 from app.submissions.deletion import Deleted
 from app.submissions.listing import Selection
@@ -57,18 +57,22 @@ async def create_token(
 async def list_tokens(settings: Settings) -> list[str]:
     """Return a line for each token, the newest first."""
     async with opened(settings) as database, database.read() as session:
-        found = (await session.scalars(select(Token).where(~Token.is_link).order_by(Token.id.desc()))).all()
+        with_courses = select(Token, Course.title).join(Course, Course.id == Token.course_id)
+        listed = with_courses.where(~Token.is_link).order_by(Token.id.desc())
+        found = (await session.execute(listed)).all()
     now = utc_now()
-    return [_token_line(token, now) for token in found]
+    return [_token_line(token, title, now) for token, title in found]
 
 
-def _token_line(token: Token, now: datetime) -> str:
+def _token_line(token: Token, course: str, now: datetime) -> str:
     state = "valid"
     if token.revoked_at is not None:
         state = f"revoked {token.revoked_at:%Y-%m-%d}"
     elif token.expires_at is not None:
         state = f"{'expired' if token.expires_at <= now else 'until'} {token.expires_at:%Y-%m-%d}"
-    return f"{token.id}  {token.role:<9}  {state:<18}  {token.name}{f' ({token.student})' if token.student else ''}"
+    student = f" ({token.student})" if token.student else ""
+    where = "all courses" if token.role == Role.ADMIN else course
+    return f"{token.id}  {token.role:<9}  {state:<18}  {token.name}{student}  [{where}]"
 
 
 async def revoke_token(settings: Settings, token_id: str) -> None:

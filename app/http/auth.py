@@ -94,9 +94,11 @@ class Permitted:
     """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
     action: Action
+    #: Whether the transaction refuses what an archived course no longer takes.
+    archived_too: bool = False
 
     async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-        holder.check(self.action)
+        holder.check(self.action, archived_too=self.archived_too)
         return holder
 
 

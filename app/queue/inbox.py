@@ -156,19 +156,21 @@ class Inbox:
     async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:
         refused: dict[str, Exception] = {}
         async with self._database.write() as session:
-            uses = await repository.take_turns(session, submissions)
-            placed = [each for each in submissions if (each.course_id, each.assignment_id) in uses]
+            closed = await closed_to(session, Action.SUBMIT, {each.course_id for each in submissions})
+            # An archived course gets no new member either.
+            to_open_ones = [each for each in submissions if each.course_id not in closed]
+            uses = await repository.take_turns(session, to_open_ones)
+            placed = [each for each in to_open_ones if (each.course_id, each.assignment_id) in uses]
             student_ids = {each.membership_id for each in placed}
-            closed = await closed_to(session, Action.SUBMIT, {each.course_id for each in placed})
             known, extensions = await members.find_with_extensions(session, student_ids)
             too_many = await too_many_uploads(session, student_ids, self._uploads_per_minute)
             for each in submissions:
                 try:
+                    if each.course_id in closed:
+                        raise CourseArchived
                     if each not in placed:
                         used = await used_in(session, each.course_id, self._assignments)
                         raise AssignmentUnknown(came=each.assignment_id, known=used)
-                    if each.course_id in closed:
-                        raise CourseArchived
                     if known[each.membership_id].removed_at is not None:
                         raise MemberRemoved
                     if each.membership_id in too_many:

@@ -124,7 +124,7 @@ async def upload_page(request: Request, viewer: SessionHolder) -> Response:
 
 @router.post("/")
 async def upload(request: Request, submitter: SessionHolder) -> Response:
-    submitter.check(Action.SUBMIT)
+    submitter.check(Action.SUBMIT, archived_too=True)
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
     fields: dict[str, str] = {}

@@ -80,7 +80,8 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
 async def create_submission(
     request: Request,
     response: Response,
-    submitter: Annotated[Principal, Depends(Permitted(Action.SUBMIT))],
+    # An archived course still answers an upload that came before, under its idempotency key.
+    submitter: Annotated[Principal, Depends(Permitted(Action.SUBMIT, archived_too=True))],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.status import HTTP_201_CREATED
 
 from app.access.idempotency import made_before, make_once
@@ -13,7 +14,8 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.courses.course import CourseBody, CourseChangeRequest, CourseList, CourseRequest
+from app.api.schemas.courses.course import CourseBody, CourseChangeRequest, CourseCopyRequest, CourseList, CourseRequest
+from app.courses import copying
 from app.courses import course as courses
 from app.errors import CourseArchived, CourseNotFound, IdempotencyKeyReused, NotPermitted
 from app.http.auth import Permitted, PermittedIn, Reader
@@ -83,6 +85,46 @@ async def change_course(
         holder.check(Action.DELETE_STUDENTS)
     async with services(request).database.write() as session:
         return _body(await courses.change(session, holder.course_id, given, holder.name))
+
+
+@router.post(
+    "/{course_id}/copy",
+    summary="Copy a course to the next term",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(*JSON_BODY, CourseNotFound, NotPermitted, RequestValidationError, IdempotencyKeyReused),
+)
+async def copy_course(
+    request: Request,
+    holder: Annotated[Principal, Depends(PermittedIn(Action.MANAGE_COURSE))],
+    wanted: CourseCopyRequest,
+    idempotency_key: IdempotencyKey = None,
+) -> CourseBody:
+    """Make a course with the same assignments, dates and rules, and with the same teachers and assistants, without
+    students and submissions. An archived course can be copied, too.
+
+    With the header `Idempotency-Key` the same request sent again makes no second copy.
+    """
+    parts = services(request)
+
+    async def copy(session: AsyncSession) -> Course:
+        source = await courses.existing(session, holder.course_id)
+        return await copying.copy(
+            session,
+            source,
+            parts.assignments,
+            title=wanted.title,
+            shift_days=wanted.shift_days,
+            made_by=holder.name,
+            created_by=holder.id,
+            idempotency_key=idempotency_key,
+        )
+
+    course, _ = await make_once(
+        parts.database,
+        lambda session: made_before(session, Course, holder.id, idempotency_key, title=wanted.title),
+        copy,
+    )
+    return _body(course)
 
 
 def _body(course: Course) -> CourseBody:

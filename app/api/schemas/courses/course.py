@@ -59,6 +59,17 @@ class CourseChangeRequest(Request):
     archived: bool = Field(default_factory=bool, strict=True, description="true: nothing in it changes any more")
 
 
+class CourseCopyRequest(Request):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Сети, весна 2027", "shift_days": 364}]})
+
+    title: Name
+    shift_days: Annotated[int, Field(ge=-3660, le=3660, strict=True)] | None = Field(
+        0,
+        description="how far its dates move, by the clock on the wall in the course's time zone; "
+        "null: the copy has no dates",
+    )
+
+
 class CourseBody(Body):
     id: str = Field(examples=[EXAMPLE_COURSE])
     title: str

@@ -15,6 +15,7 @@ from app.http.auth import FORM_FIELD, SAFE_METHODS
 from app.storage.models import DEFAULT_COURSE, Course, Role, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.access.test_courses import OTHER, SUBMISSIONS, submit, two
+from tests.unit.app.calls import upload
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 
 __all__ = ["two"]
@@ -26,6 +27,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/courses": {"title": "x"},
     "/api/v1/courses/{course_id}": {"title": "x"},
     "/api/v1/courses/{course_id}/assignments/{assignment_id}": {"title": "x"},
+    "/api/v1/courses/{course_id}/copy": {"title": "x"},
     "/api/v1/courses/{course_id}/members": {"external_id": "x"},
     "/api/v1/courses/{course_id}/members/{member_id}": {"group": "x"},
     "/api/v1/courses/{course_id}/join-links": {},
@@ -45,6 +47,7 @@ BODIES: dict[str, Any] = {
 #: The changes that an archived course still takes.
 LEFT = {
     ("post", "/api/v1/courses"),
+    ("post", "/api/v1/courses/{course_id}/copy"),
     ("delete", "/api/v1/courses/{course_id}/join-links/{join_link_id}"),
     ("delete", "/api/v1/courses/{course_id}/links"),
     ("delete", "/api/v1/courses/{course_id}/members/{member_id}/link"),
@@ -196,3 +199,17 @@ async def test_page_refuses_an_upload_to_an_archived_course(service: Service) ->
         answer = await browser.post("/", data=form, files={"file": ("LSTM.py", b"class LSTM: ...")})
         assert answer.status_code == 403
         assert "The course is archived" in answer.text
+
+
+async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(service: Service) -> None:
+    await service.add_token("script")
+    async with service.client("script", **{"Idempotency-Key": "k"}) as client:
+        first = await client.post(SUBMISSIONS, **upload(), params={"wait": 20})
+        await archive(service)
+        again = await client.post(SUBMISSIONS, **upload())
+        assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+        other = await client.post(SUBMISSIONS, **upload(content=b"class LSTM: pass"))
+        assert other.json()["type"].endswith(":idempotency-key-reused")
+    assert (await submit(service, "script", "newcomer")).json()["type"].endswith(":course-archived")
+    async with service.services.database.read() as session:
+        assert await members.find(session, [(DEFAULT_COURSE, "newcomer")]) == {}

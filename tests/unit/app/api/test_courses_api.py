@@ -87,3 +87,31 @@ async def test_archived_course_only_opens_again(two: Service) -> None:
         assert_problem(await teacher.patch(here, json={"title": "x", "archived": True}), 403, "course-archived")
         opened = (await teacher.patch(here, json={"title": "x", "archived": False})).json()
         assert (opened["title"], opened["archived_at"]) == ("x", None)
+
+
+async def test_course_is_copied_with_rules_and_staff_and_without_students(two: Service) -> None:
+    here = f"{COURSES}/{OTHER}"
+    async with two.client() as owner:
+        rules = {"due": "2026-10-01T20:59:00Z", "limit": 3}
+        await owner.patch(f"{here}/assignments/lstm-layer", json={"title": "Неделя 3", "rules": rules})
+        await owner.post(f"{here}/members", json={"external_id": "petrova", "role": "assistant", "name": "Анна"})
+        gone = (await owner.post(f"{here}/members", json={"external_id": "gone", "role": "teacher"})).json()
+        await owner.post(f"{here}/members/{gone['id']}/remove")
+    async with two.client("teacher-there", **{"Idempotency-Key": "k"}) as teacher:
+        await teacher.patch(here, json={"archived": True})
+        wanted = {"title": "Сети, весна", "shift_days": 182}
+        made, again = [(await teacher.post(f"{here}/copy", json=wanted)).json() for _ in range(2)]
+        assert made == again
+        assert_problem(await teacher.get(f"{COURSES}/{made['id']}"), 404, "course-not-found")
+        assert_problem(await teacher.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json=wanted), 404, "course-not-found")
+    assert (made["title"], made["time_zone"], made["archived_at"]) == ("Сети, весна", "Europe/Moscow", None)
+    async with two.client() as owner:
+        (use,) = (await owner.get(f"{COURSES}/{made['id']}/assignments")).json()["items"]
+        assert (use["title"], use["rules"]["due"], use["rules"]["limit"]) == ("Неделя 3", "2027-04-01T20:59:00Z", 3)
+        (member,) = (await owner.get(f"{COURSES}/{made['id']}/members")).json()["items"]
+        assert (member["external_id"], member["role"], member["name"]) == ("petrova", "assistant", "Анна")
+        everything = (
+            await owner.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json={"title": "x", "shift_days": None})
+        ).json()
+        listed = (await owner.get(f"{COURSES}/{everything['id']}/assignments")).json()["items"]
+        assert {"lstm-layer", "lstm-notebook"} <= {each["assignment"] for each in listed}

@@ -1,0 +1,104 @@
+"""Copies of courses for the next term: assignments, rules and staff, without students and what they handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app.courses import changes, course, membership, uses
+from app.courses.uses import DATES
+from app.storage.models import Course, CourseAssignment, MemberRole, Membership, new_id, utc_now
+from grader import Assignment
+
+
+async def copy(
+    session: AsyncSession,
+    source: Course,
+    assignments: Mapping[str, Assignment],
+    *,
+    title: str,
+    shift_days: int | None,
+    made_by: str,
+    created_by: str | None = None,
+    idempotency_key: str | None = None,
+) -> Course:
+    """Copy a course.
+
+    Args:
+        shift_days: how far its dates move, by the clock on the wall in the course's time zone; None: they are left out.
+        made_by: for the log.
+        created_by: the actor.
+    """
+    made = await course.add(
+        session,
+        title=title,
+        language=source.language,
+        time_zone=source.time_zone,
+        retention_days=source.retention_days,
+        made_by=made_by,
+        created_by=created_by,
+        idempotency_key=idempotency_key,
+    )
+    for used in await uses.list_used(session, source.id, assignments):
+        use = CourseAssignment(
+            id=new_id(),
+            course_id=made.id,
+            assignment_id=used.use.assignment_id,
+            title=used.use.title,
+            grade_book_points=used.use.grade_book_points,
+            rules=moved(used.use.rules, shift_days, source.time_zone),
+        )
+        session.add(use)
+        await session.flush()
+        changes.log(session, use, made_by, {}, uses.values(use))
+    for member in await _staff(session, source.id):
+        same = Membership(
+            id=new_id(),
+            course_id=made.id,
+            person=member.person,
+            role=member.role,
+            external_id=member.external_id,
+            group=member.group,
+            confirmed_at=utc_now(),
+        )
+        session.add(same)
+        await session.flush()
+        changes.log(session, same, made_by, {}, membership.values(same))
+    await session.flush()
+    return made
+
+
+def moved(rules: Mapping[str, Any], shift_days: int | None, time_zone: str) -> dict[str, Any]:
+    """Return the rules with their dates moved; None: without them, and without what lateness costs."""
+    if shift_days is None:
+        return {name: value for name, value in rules.items() if name not in (*DATES, "late_percent_per_day")}
+    given = {name: value for name, value in rules.items() if name in DATES and value is not None}
+    return {**rules, **{name: _moved(value, shift_days, time_zone) for name, value in given.items()}}
+
+
+def _moved(moment: str, days: int, time_zone: str) -> str:
+    zone = ZoneInfo(time_zone)
+    # Sums of moments of one zone are those of its wall clock, across the changes to and from summer time.
+    local = datetime.fromisoformat(moment).astimezone(zone) + timedelta(days=days)
+    return local.astimezone(ZoneInfo("UTC")).isoformat().replace("+00:00", "Z")
+
+
+async def _staff(session: AsyncSession, course_id: str) -> list[Membership]:
+    found = (
+        select(Membership)
+        .join(Membership.person)
+        .where(
+            Membership.course_id == course_id,
+            Membership.role != MemberRole.STUDENT,
+            Membership.removed_at.is_(None),
+        )
+        .options(contains_eager(Membership.person))
+        .order_by(Membership.id)
+    )
+    return list(await session.scalars(found))
