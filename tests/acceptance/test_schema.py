@@ -22,6 +22,8 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     form = upload["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     # Which assignments there are here.
     form["assignment"]["enum"] = form["assignment"]["examples"]
+    # Which of them a course uses: the course Default all of them, a new one none.
+    upload["parameters"] = [each for each in upload["parameters"] if each["name"] != "course"]
     # Which time zones there are.
     for body in ("CourseRequest", "CourseChangeRequest"):
         zone = document["components"]["schemas"][body]["properties"]["time_zone"]
