@@ -22,7 +22,7 @@ from sqlalchemy.orm import contains_eager
 from app.courses import changes, members
 from app.courses.roster.reading import Roster, Row
 from app.mail.addresses import comparable
-from app.storage.models import MemberRole, Membership, utc_now
+from app.storage.models import MemberRole, Membership, Merge, utc_now
 
 #: The values before and after.
 Change = tuple[Any, Any]
@@ -45,6 +45,7 @@ class Conflict(StrEnum):
     OTHER_ROLE = "other_role"
     ROLE_RESERVED = "role_reserved"
     EMAIL_TAKEN = "email_taken"
+    JOINED = "joined"
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class _Known:
     #: Ids of unconfirmed students, by the address and the id that they gave.
     by_address: Mapping[str, Sequence[str]]
     by_claim: Mapping[str, Sequence[str]]
+    #: The external id of the member whom a teacher kept, by the id of the one who was joined with them and removed.
+    joined: Mapping[str, str | None]
 
 
 async def plan(session: AsyncSession, course_id: str, roster: Roster, may_add: Collection[MemberRole]) -> Plan:
@@ -177,7 +180,13 @@ async def _known(session: AsyncSession, course_id: str) -> _Known:
         if _is_live_student(member) and member.confirmed_at is None:
             by_address.setdefault(comparable(member.person.email or ""), []).append(member.id)
             by_claim.setdefault(member.claimed_id or "", []).append(member.id)
-    return _Known(by_id, found, set(await session.scalars(elsewhere)), by_address, by_claim)
+    joins = await session.execute(
+        select(Merge.merged_member_id, Membership.external_id)
+        .join(Membership, Membership.id == Merge.kept_member_id)
+        .where(Merge.course_id == course_id, Merge.undone_at.is_(None))
+    )
+    joined = {merged or "": kept for merged, kept in joins}
+    return _Known(by_id, found, set(await session.scalars(elsewhere)), by_address, by_claim, joined)
 
 
 def _conflicts(
@@ -189,7 +198,9 @@ def _conflicts(
         if row.problems:
             continue
         member = known.by_id.get(row.id)
-        if member is not None and member.role != row.role:
+        if member is not None and member.removed_at is not None and member.id in known.joined:
+            yield row.line, (Conflict.JOINED, known.joined[member.id])
+        elif member is not None and member.role != row.role:
             yield row.line, (Conflict.OTHER_ROLE, row.id)
         elif member is None and row.role not in may_add:
             yield row.line, (Conflict.ROLE_RESERVED, None)

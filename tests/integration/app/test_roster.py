@@ -16,7 +16,7 @@ from app.courses.roster import planning
 from app.courses.roster.planning import Conflict, Outcome, Plan
 from app.courses.roster.reading import read
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Change, Course, MemberRole, Membership, Person, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, Change, Course, MemberRole, Membership, Merge, Person, new_id, utc_now
 
 pytestmark = pytest.mark.anyio
 
@@ -98,6 +98,21 @@ async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(data
     assert (await member(database, "ivanov")).confirmed_at is not None
     assert (await member(database, "petrova")).removed_at is None
     assert outcomes(await run(database, "id\nivanov\npetrova\n")) == [Outcome.UNCHANGED] * 2
+
+
+async def test_member_who_was_joined_with_another_does_not_come_back(database: Database) -> None:
+    kept = await add(database, "new-1", confirmed_at=utc_now())
+    other = await add(database, "ivanov", confirmed_at=utc_now(), removed_at=utc_now())
+    async with database.write() as session:
+        merge = Merge(course_id=DEFAULT_COURSE, moved={}, made_by="teacher")
+        merge.kept_member_id, merge.merged_member_id = kept.id, other.id
+        session.add(merge)
+    plan = await run(database, "id\nivanov\n")
+    assert [(step.conflict, step.with_id) for step in plan.steps] == [(Conflict.JOINED, "new-1")]
+    assert (await member(database, "ivanov")).removed_at is not None
+    async with database.write() as session:
+        (await session.get_one(Merge, merge.id)).undone_at = utc_now()
+    assert outcomes(await run(database, "id\nivanov\n")) == [Outcome.RESTORED]
 
 
 async def test_staff_are_never_touched(database: Database) -> None:
