@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +71,15 @@ def test_every_action_has_a_right_and_an_admin_has_all() -> None:
     assert all(Role.ADMIN in right.roles for right in RIGHTS.values())
     # A right of submitters is one of teachers, too.
     assert all(Role.TEACHER in right.roles for right in RIGHTS.values() if Role.SUBMITTER in right.roles)
+
+
+def test_page_about_courses_shows_the_table_as_it_is() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "courses.md").read_text(encoding="utf-8")
+    roles = (Role.ADMIN, Role.TEACHER, Role.ASSISTANT, Role.SUBMITTER)
+    for action, right in RIGHTS.items():
+        has = [*(role in right.roles for role in roles), right.students, right.in_archived]
+        row = f"| `{action}` | {' | '.join('yes' if each else '' for each in has)} |"
+        assert row in page, f"docs/courses.md: expected the row {row}"
 
 
 @pytest.mark.parametrize("ended", ["expired", "revoked", "removed"])
