@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
@@ -15,6 +17,8 @@ from app.oidc.flow import LIFETIME_SECONDS, begin, resume
 from app.oidc.issuer import Issuer
 from app.oidc.registration import CALLBACK_PATH, START_PATH
 from app.services import services
+
+logger = logging.getLogger(__name__)
 
 COOKIE = "lstm_grader_sign_on"
 
@@ -44,6 +48,7 @@ async def callback(request: Request) -> Response:
     parts = services(request)
     async with parts.database.write() as session:
         person = await identities.sign_in(session, claims, parts.settings.issuer_domains)
+    logger.info("signed_on", extra={"person_id": person.id})
     response = RedirectResponse(flow.next, HTTP_303_SEE_OTHER)
     await open_session(request, response, person)
     response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request))

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from app.http.auth import FORM_FIELD
 from app.http.masking import unmask
 from grader import Report, Status
 from grader.report.artefacts import pack
@@ -62,6 +63,18 @@ async def test_without_session_a_page_says_how_to_get_in(service: Service, path:
         response = await browser.get(path)
     assert response.status_code == 401
     assert "/enter?token=" in response.text
+
+
+async def test_service_without_single_sign_on_has_no_pages_of_it(service: Service) -> None:
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
+        for path in ("/oidc/start", "/oidc/callback?code=x&state=y"):
+            assert (await browser.get(path)).status_code == 404
+        assert "/oidc/start" not in (await browser.get("/enter")).text
+    async with service.browser() as browser:
+        page = await browser.get("/enter", params={"token": OWNER_TOKEN})
+        assert "/enter/together" not in page.text
+        form = {"token": OWNER_TOKEN, FORM_FIELD: form_secret((await browser.get("/")).text)}
+        assert (await browser.post("/enter/together", data=form)).status_code == 401
 
 
 async def test_bearer_token_does_not_open_pages(service: Service) -> None:
