@@ -41,7 +41,7 @@ OUTCOMES = {
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did, or would do.
+    """The result of an import, or of its dry run.
 
     Attributes:
         links: by the line of the row.

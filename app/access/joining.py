@@ -37,7 +37,7 @@ RANDOM_CHARACTERS = 10
 
 @dataclass(frozen=True)
 class Newcomer:
-    """What somebody says who comes by a join link."""
+    """The words of somebody who comes by a join link."""
 
     name: str
     email: str | None = None

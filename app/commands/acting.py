@@ -1,4 +1,4 @@
-"""Who acts in an operator's command, on which database and in which course: the owner, by the rules of the API."""
+"""The actor of an operator's command, its database and its course: the owner acts, by the rules of the API."""
 
 from __future__ import annotations
 

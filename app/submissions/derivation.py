@@ -32,7 +32,7 @@ DECIMALS = 2
 
 
 class StepCode(StrEnum):
-    """What a step of a derivation does. The values are the strings in the JSON."""
+    """The effect of a step of a derivation. The values are the strings in the JSON."""
 
     NOT_A_STUDENT = "not_a_student"
     NO_ATTEMPT = "no_attempt"

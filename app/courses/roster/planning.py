@@ -1,4 +1,4 @@
-"""What an import of a roster will do, row by row, and doing it.
+"""The plan of an import of a roster, row by row, and its carrying out.
 
 A member is found by the external id and by nothing else: an e-mail address or a name is no proof that two people are
 one. An import adds students, confirms them, brings removed ones back, and changes what the file says differently. It
@@ -29,7 +29,7 @@ Change = tuple[Any, Any]
 
 
 class Outcome(StrEnum):
-    """What becomes of a row. The values are the strings in the JSON."""
+    """The fate of a row. The values are the strings in the JSON."""
 
     NEW = "new"
     UNCHANGED = "unchanged"
@@ -77,7 +77,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an import will do.
+    """The plan of an import.
 
     Attributes:
         missing: students of the course who are not in the file. They stay.

@@ -137,7 +137,9 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
     assert sum(each.is_adjusted for each in found.values()) == 20
 
 
-async def test_what_does_not_count_gives_nothing(database: Database, assignments: Mapping[str, Assignment]) -> None:
+async def test_attempts_outside_the_grade_give_nothing(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
     """A preview, a held attempt, one of a teacher."""
     (ivanov, petrov, teacher), (use,) = await add_course(database, 3, 2, ["lstm-layer"])
     async with database.write() as session:

@@ -68,7 +68,7 @@ def test_grade_is_adjusted_and_what_applied_stays_in_the_list(graded: Run) -> No
     ("student", "assignment", "said"),
     [("sidorov", "lstm-layer", "member"), ("ivanov", "nothing", "assignment"), ("ivanov", "../x", "assignment")],
 )
-def test_what_the_course_does_not_know_is_refused_in_words(
+def test_names_that_the_course_does_not_know_are_refused_in_words(
     graded: Run, student: str, assignment: str, said: str
 ) -> None:
     refused = graded("adjust", "set", student, assignment, "--delta", "1", "--reason", "x")

@@ -129,7 +129,7 @@ async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Da
     assert await snapshot(database) == before
 
 
-async def test_what_comes_between_stays_with_the_kept_member(database: Database, owner: Principal) -> None:
+async def test_attempts_that_come_between_stay_with_the_kept_member(database: Database, owner: Principal) -> None:
     kept, other, handed_in = await two_students(database, owner)
     merge = await join(database, kept, other)
     since = await add(database, owner, "ivanov")

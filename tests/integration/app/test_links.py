@@ -165,7 +165,7 @@ async def test_teacher_makes_no_link_of_a_teacher_of_another_course_or_of_one_wh
         assert await links.revoke(session, owner, boss.id) == 1
 
 
-async def test_those_who_never_came_in_are_found(database: Database) -> None:
+async def test_people_who_never_came_in_are_found(database: Database) -> None:
     used, unused, none = [await add(database, id) for id in ("used", "unused", "none")]
     await come_in(database, await new_link(database, used))
     await new_link(database, unused)

@@ -154,7 +154,7 @@ async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(da
 
 
 async def test_merges_at_once_lose_nothing(database: Database) -> None:
-    """Whoever wins, every member is one of the persons', and undoing from the last to the first gives all back."""
+    """Every member is one of the persons', whoever wins, and undoing from the last to the first gives all back."""
     people = [(await entry(database)).person_id for _ in range(4)]
     before = await owners(database)
     pairs = [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2), (1, 0)]

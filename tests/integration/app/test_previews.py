@@ -294,7 +294,7 @@ async def test_of_apply_and_drop_at_the_same_time_one_wins(database: Database, o
 
 
 @pytest.mark.parametrize("do", [apply, drop, lambda database, _: deletion.delete_student(database, "ivanov")])
-async def test_what_ends_a_preview_while_its_reports_are_stored_stops_nobody(
+async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(
     database: Database, owner: Principal, do: Callable[[Database, Regrade], Awaitable[None]]
 ) -> None:
     """PostgreSQL would end one of two transactions that wait for one another."""

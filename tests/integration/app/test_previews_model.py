@@ -217,7 +217,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_what_counts_and_what_is_sent_is_that_of_the_model(
+def test_model_says_which_reports_count_and_which_are_sent(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     database = Database(url_of(kind, tmp_path / "lstm-grader.sqlite3", request))

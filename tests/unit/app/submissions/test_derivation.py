@@ -232,7 +232,7 @@ def test_adjustment_is_applied_last_and_kept_within(
         (Attempt(1, DUE, 90.0, 100, is_withheld=True, decision=HoldDecision.REJECTED), "withheld"),
     ],
 )
-def test_what_gives_no_grade_says_why(attempt: Attempt, code: str) -> None:
+def test_attempt_without_a_grade_says_why(attempt: Attempt, code: str) -> None:
     counted = count(Terms(assignment()), [attempt])
     assert (counted.points, [step.code for step in counted.steps]) == (None, [code])
     assert counted.is_held == (attempt.is_withheld and attempt.decision is None)
