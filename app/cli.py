@@ -21,6 +21,7 @@ from grader.shell import (
     USAGE,
     check_output,
     make_folder,
+    usage,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 cli.add_typer(db, name="db")
 students = typer.Typer(help="Delete the data of a student.", no_args_is_help=True)
 cli.add_typer(students, name="students")
+people = typer.Typer(help="List people; export or delete all that is kept about them.", no_args_is_help=True)
+cli.add_typer(people, name="people")
 regrades = typer.Typer(help="List regrades; apply or drop previews.", no_args_is_help=True)
 cli.add_typer(regrades, name="regrades")
 tokens = typer.Typer(help="Make, list and end tokens. The service may be running.", no_args_is_help=True)
@@ -51,6 +54,7 @@ held = typer.Typer(help="List and decide attempts that wait for a teacher.", no_
 cli.add_typer(held, name="held")
 
 Reason = Annotated[str, typer.Option(help="For the student to read.")]
+PersonId = Annotated[str, typer.Argument(metavar="ID", help="As `people list` shows it.")]
 RegradeId = Annotated[str, typer.Argument(metavar="ID", help="As `regrades list` shows it.")]
 HeldId = Annotated[str, typer.Argument(metavar="ID", help="As `held list` shows it.")]
 
@@ -187,8 +191,9 @@ def prune(
 
 @students.command("delete")
 def delete_student_command(
-    name: Annotated[str, typer.Argument(help="Name as in the submissions.", show_default=False)],
+    name: Annotated[str | None, typer.Argument(help="Name as in the submissions.", show_default=False)] = None,
     course: OfCourse = None,
+    member: Annotated[str | None, typer.Option(help="Id of the member, for one who has no name there.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete everything that a course keeps about a student: files, reports, own tokens. This cannot be undone.
@@ -197,11 +202,85 @@ def delete_student_command(
     """
     with starting() as settings:
         from app.commands import administration
+        from app.commands import people as people_commands
 
-        student = administration.known_student(name)
+        if (name is None) == (member is None):
+            raise usage("expected either a name or --member")
+        student = None if name is None else administration.known_student(name)
         if not yes:
-            typer.confirm(f"Delete everything about {student}?", abort=True)
-        deleted = asyncio.run(administration.delete_student(settings, student, course))
+            typer.confirm(f"Delete everything about {student or member}?", abort=True)
+        deleted = asyncio.run(
+            administration.delete_student(settings, student, course)
+            if student is not None
+            else people_commands.delete_member(settings, member or "")
+        )
+    typer.echo(", ".join(f"{what}: {count}" for what, count in vars(deleted).items()))
+
+
+@people.command("list")
+def list_people() -> None:
+    """List the people of all courses, with their parts in them."""
+    with starting() as settings:
+        from app.commands import people
+
+        async def say() -> None:
+            async for line in people.list_people(settings):
+                typer.echo(line)
+
+        asyncio.run(say())
+
+
+@people.command("export")
+def export_person(
+    person: PersonId,
+    output: Annotated[Path, typer.Option(help="Zip file to write; it must not exist yet.", show_default=False)],
+) -> None:
+    """Write everything that is kept about a person into one archive: files, reports, grades, log of changes.
+
+    Exit codes: 0 written, 2 wrong usage, 3 we failed.
+    """
+    check_output(output)
+    with starting() as settings:
+        from app.commands import people
+
+        size = asyncio.run(people.export_person(settings, person, output))
+    typer.echo(f"lstm-grader: {output}: {size} bytes")
+
+
+@people.command("delete")
+def delete_person(person: PersonId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete a person from all courses: memberships, files, reports, tokens, identities. This cannot be undone.
+
+    Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import people
+
+        name = asyncio.run(people.name_of(settings, person))
+        if not yes:
+            typer.confirm(f"Delete everything about {name}?", abort=True)
+        deleted = asyncio.run(people.delete_person(settings, person))
+    typer.echo(", ".join(f"{what}: {count}" for what, count in vars(deleted).items()))
+
+
+@course_groups.courses.command("delete")
+def delete_course(
+    course: Annotated[str, typer.Argument(metavar="ID", help="Id of the course.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, and delete one that is not archived.")] = False,
+) -> None:
+    """Delete an archived course with everything in it, and the people who are in no other. This cannot be undone.
+
+    The course Default stays, empty. Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import people
+
+        title, archived = asyncio.run(people.title_of(settings, course))
+        if not archived and not yes:
+            raise usage(f"the course {title} is not archived; to delete it all the same, add --yes")
+        if not yes:
+            typer.confirm(f"Delete the course {title} with everything in it?", abort=True)
+        deleted = asyncio.run(people.delete_course(settings, course))
     typer.echo(", ".join(f"{what}: {count}" for what, count in vars(deleted).items()))
 
 

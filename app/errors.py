@@ -83,6 +83,7 @@
       MemberNotStudent          the member is a teacher or an assistant
       TokenMadeBefore           with this idempotency key; its secret was shown then
       TokenNotFound             there is none that the asking token may manage
+      DeletionUnconfirmed       the request does not repeat the title of the course
       RegradeNotFound
       RegradeNotPreview         it counts already, and cannot be applied or dropped
       PreviewUnfinished         it has not all its reports yet
@@ -375,6 +376,10 @@ class TokenMadeBefore(AppError):
 
 
 class TokenNotFound(AppError): ...
+
+
+class DeletionUnconfirmed(AppError):
+    """params: came (as the title of the course)"""
 
 
 class RegradeNotFound(AppError): ...

@@ -29,6 +29,7 @@ from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.operations.selftest import SelfTest
+from app.privacy.retention import Retention
 from app.queue import EmbeddedJobs, Engine, Jobs, PostgreSQLJobs, locked
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
@@ -36,7 +37,6 @@ from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import grading_seconds
 from app.storage.database import Database
-from app.submissions.deletion import Retention
 from app.web import joining, sign_on
 from app.web import lost_links as lost_link_pages
 from app.web import routes as web_routes

@@ -11,13 +11,13 @@ from app.errors import NothingToShare
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import REPORT_BYTES, WriteProbe
+from app.privacy.retention import Retention
 from app.queue import Worker
 from app.server import answering, start_logging
 from app.services import Operations
 from app.settings import Settings
 from app.stopping import end_in_time, grading_seconds
 from app.storage.database import Database
-from app.submissions.deletion import Retention
 from grader import load_assignments
 
 logger = logging.getLogger(__name__)

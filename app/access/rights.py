@@ -44,6 +44,8 @@ class Action(StrEnum):
     MAKE_LINKS = "make_links"
     MANAGE_LINKS = "manage_links"
     MERGE_PEOPLE = "merge_people"
+    SEE_PEOPLE = "see_people"
+    DELETE_PEOPLE = "delete_people"
     SEE_GRADES = "see_grades"
     EXTEND = "extend"
     ADJUST = "adjust"
@@ -99,6 +101,9 @@ RIGHTS: Mapping[Action, Right] = {
     # To list them and to revoke them.
     Action.MANAGE_LINKS: Right(TEACHERS, students=False, in_archived=True),
     Action.MERGE_PEOPLE: Right(ADMINS, students=False, in_archived=True),
+    # Across courses, with the archive of everything that is kept about somebody.
+    Action.SEE_PEOPLE: Right(ADMINS, students=False, in_archived=True),
+    Action.DELETE_PEOPLE: Right(ADMINS, students=False, in_archived=True),
     Action.SEE_GRADES: Right(STAFF, students=False, in_archived=True),
     Action.EXTEND: Right(TEACHERS, students=False, in_archived=False),
     Action.ADJUST: Right(TEACHERS, students=False, in_archived=False),

@@ -7,7 +7,18 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.api.endpoints import assignments, events, merges, regrades, reports, students, submissions, tokens, webhooks
+from app.api.endpoints import (
+    assignments,
+    events,
+    merges,
+    people,
+    regrades,
+    reports,
+    students,
+    submissions,
+    tokens,
+    webhooks,
+)
 from app.api.endpoints.courses import assignments as course_assignments
 from app.api.endpoints.courses import changes, course, joins, members
 from app.api.endpoints.getting_in import join_links, links, rosters
@@ -48,6 +59,7 @@ for part in (
     adjustments,
     comments,
     reviews,
+    people,
     assignments,
     regrades,
     rosters,

@@ -17,11 +17,12 @@ from app.api.schemas.tokens import TokenRequest
 from app.commands.acting import check_left, checked, course_id_of, opened, owner_of
 from app.errors import MemberRemoved, NotPossible, StudentInvalid
 from app.http.parameters import ID
+from app.privacy import deletion, retention
+from app.privacy.deletion import Deleted
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Course, Role, Token, utc_now
-from app.submissions import deletion, listing, repository
-from app.submissions.deletion import Deleted
+from app.submissions import listing, repository
 from app.submissions.listing import Selection
 from app.submissions.uploads import check_student
 from app.teaching import holds, regrades
@@ -107,7 +108,7 @@ def known_student(name: str) -> str:
 async def prune(settings: Settings, days: float) -> int:
     """Delete submissions that are older than this; return their number."""
     async with opened(settings) as database:
-        return await deletion.delete_older(database, days)
+        return await retention.delete_older(database, days)
 
 
 async def list_held(settings: Settings) -> list[str]:

@@ -10,7 +10,9 @@ import typer
 from app.commands.shell import OfCourse, starting
 from grader.shell import USAGE
 
-courses = typer.Typer(help="Make, list, change, archive and copy courses; write grade books.", no_args_is_help=True)
+courses = typer.Typer(
+    help="Make, list, change, archive, copy and delete courses; write grade books.", no_args_is_help=True
+)
 assignments = typer.Typer(help="The assignments of a course, with its dates and rules.", no_args_is_help=True)
 courses.add_typer(assignments, name="assignments")
 members = typer.Typer(help="List, add, change, remove and join members of a course.", no_args_is_help=True)

@@ -62,7 +62,7 @@ async def drop(settings: Settings, regrade_id: str) -> str:
     """Delete the reports of a preview. Raises: NotPossible: the API would refuse it, too."""
     async with opened(settings) as database:
         try:
-            async with database.write() as session, database.erasing(session):
+            async with database.write() as session:
                 await previews.drop(session, regrade_id)
         except tuple(REFUSALS) as exc:
             raise _refused(regrade_id, exc) from exc

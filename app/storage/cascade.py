@@ -13,9 +13,13 @@ from app.storage.models import Base
 
 async def delete_rows(session: AsyncSession, model: type[Base], condition: ColumnElement[bool]) -> None:
     """Delete the rows of this table that meet the condition, and before them all rows that refer to them."""
+    await _delete(session, table_of(model), condition)
+
+
+def table_of(model: type[Base]) -> Table:
     table = model.__table__
     assert isinstance(table, Table)
-    await _delete(session, table, condition)
+    return table
 
 
 async def _delete(session: AsyncSession, table: Table, condition: ColumnElement[bool]) -> None:

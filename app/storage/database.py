@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from sqlalchemy import NullPool, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import (
@@ -204,9 +204,22 @@ class Database:
                     await raw.execute("PRAGMA foreign_keys = ON")
         if current != newest:
             logger.info("database_upgraded", extra={"revision_before": current, "revision": newest})
+            if self.file and current is not None:
+                await self._compact()
         if self.file:
             self.file.count_on()
             self.file.hold()
+
+    async def _compact(self) -> None:
+        """Write SQLite's file anew. What earlier versions have deleted is still in its free pages."""
+        try:
+            async with self._engine.connect() as connection:
+                raw = (await connection.get_raw_connection()).driver_connection
+                assert raw is not None
+                await (await raw.execute("VACUUM")).close()
+            await self.erased()
+        except (SQLAlchemyError, sqlite3.Error) as exc:  # Such as a disk with no room for a copy.
+            logger.warning("database_not_compacted", extra={"reason": str(exc)})
 
     async def check_ours(self) -> tuple[str | None, str]:
         """Check that the tables can be upgraded to the form of this version. An SQLite file must exist.
@@ -250,17 +263,10 @@ class Database:
         assert self.file
         await asyncio.to_thread(self.file.copy_to, target)
 
-    @contextlib.asynccontextmanager
-    async def erasing(self, session: AsyncSession) -> AsyncIterator[None]:
-        """Overwrite rows that are deleted in this block. SQLite would only mark their pages as free."""
-        if self.is_sqlite:
-            await session.execute(text("PRAGMA secure_delete = ON"))
-        yield
-        if self.is_sqlite:
-            await session.execute(text("PRAGMA secure_delete = OFF"))
-
     async def erased(self) -> None:
-        """Empty SQLite's log, which still holds the erased rows. Call this after committing such a transaction.
+        """Empty SQLite's log, which still holds deleted rows. Call this after committing a deletion of personal data.
+
+        In the file itself they are overwritten (`engines`).
 
         Raises:
             OperationalError: the log could not be emptied.

@@ -72,6 +72,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
             "journal_mode = WAL",
             "synchronous = FULL",  # An upload that was answered with 202 survives a power cut.
             "foreign_keys = ON",
+            # SQLite would only mark the pages of deleted and moved rows as free, and they hold students' work.
+            "secure_delete = ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
     except BaseException:

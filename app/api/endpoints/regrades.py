@@ -179,7 +179,7 @@ async def apply_preview(request: Request, holder: Regrader, regrade_id: RegradeI
 async def drop_preview(request: Request, holder: Regrader, regrade_id: RegradeId) -> RegradeBody:
     """Delete its reports, and grade no more for it, done or not. Dropped again, it changes nothing."""
     database = services(request).database
-    async with database.write() as session, database.erasing(session):
+    async with database.write() as session:
         await previews.drop(session, regrade_id, holder.course)
     await database.erased()
     return _body(await _found(request, regrade_id, holder))

@@ -13,8 +13,8 @@ from app.api.schemas.submissions import DeletedBody
 from app.errors import NotPermitted
 from app.http.auth import Permitted
 from app.http.parameters import Name
+from app.privacy import deletion
 from app.services import services
-from app.submissions import deletion
 
 router = APIRouter(prefix="/students", tags=["students"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from app.commands.inspection import inspect_database
 from app.queue import claims
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import Course, Membership, Role, Token, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, Membership, Role, Token, utc_now
 from grader.report.model import HELD, Advisory, Report, Status
 from tests.integration.app.rows import REPORT, add, claim, url_of
 from tests.ports import free_port
@@ -201,6 +202,53 @@ def test_preview_is_begun_shown_and_applied_or_dropped(run: Run, url: str) -> No
     assert "was applied" in run("regrades", "drop", second).stderr
     newest, oldest = run("regrades", "list").stdout.splitlines()
     assert (second in newest, first in oldest, "dropped" in oldest) == (True, True, True)
+
+
+def test_people_are_listed_exported_and_deleted(run: Run, url: str, tmp_path: Path) -> None:
+    asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
+    newest, oldest = run("people", "list").stdout.splitlines()
+    assert ("student petrov in" in newest, "student ivanov in" in oldest) == (True, True)
+    id, file = oldest.split()[0], tmp_path / "ivanov.zip"
+    assert run("people", "export", id, "--output", str(file)).exit_code == 0
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist()[-1] == "manifest.json"
+        assert b"ivanov" in archive.read("memberships.json")
+    assert file.stat().st_mode & 0o077 == 0
+    assert "submissions: 1" in run("people", "delete", id, "--yes").stdout
+    for missing in (id, "nothing"):
+        for arguments in (
+            ("people", "delete", missing, "--yes"),
+            ("people", "export", missing, "--output", f"{file}.2"),
+        ):
+            refused = run(*arguments)
+            assert refused.exit_code == 2
+            assert "there is no person" in refused.stderr
+    assert len(run("people", "list").stdout.splitlines()) == 1
+
+
+def test_course_is_deleted_when_it_is_archived_or_that_is_said_twice(run: Run, url: str) -> None:
+    asyncio.run(grade(url, ivanov=REPORT))
+    refused = run("courses", "delete", DEFAULT_COURSE)
+    assert refused.exit_code == 2
+    assert "--yes" in refused.stderr
+    assert "there is no course" in run("courses", "delete", "nothing").stderr
+    assert "submissions: 1" in run("courses", "delete", DEFAULT_COURSE, "--yes").stdout
+    assert run("people", "list").stdout == ""
+
+
+def test_member_is_deleted_by_id(run: Run, url: str) -> None:
+    asyncio.run(grade(url, ivanov=REPORT))
+
+    async def member() -> str:
+        database = Database(url)
+        async with database.read() as session:
+            id = (await session.scalars(select(Membership.id))).one()
+        await database.close()
+        return id
+
+    assert run("students", "delete", "ivanov", "--member", "x", "--yes").exit_code == 2
+    assert run("students", "delete", "--yes").exit_code == 2
+    assert "submissions: 1" in run("students", "delete", "--member", asyncio.run(member()), "--yes").stdout
 
 
 def test_database_that_was_never_served_is_named(url: str) -> None:

@@ -18,13 +18,14 @@ from app.access import tokens
 from app.access.tokens import Principal
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
+from app.privacy import deletion, retention
 from app.queue import PostgreSQLJobs, claims
 from app.server import answering
 from app.services import Operations
 from app.settings import Settings
 from app.storage.database import CONNECTIONS, Database
 from app.storage.models import DEFAULT_COURSE, Artefact, JobStatus, Submission, utc_now
-from app.submissions import deletion, repository
+from app.submissions import repository
 from app.submissions.listing import Selection, list_submissions
 from app.teaching import regrades
 from tests import postgresql as private
@@ -92,7 +93,7 @@ async def test_more_is_deleted_than_fits_in_one_transaction(
     await add(database, owner, "waits")
     async with database.write() as session:
         await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=2)))
-    assert await deletion.delete_older(database, days=1) == 5
+    assert await retention.delete_older(database, days=1) == 5
     assert await names(database, owner) == ["waits"]
 
 

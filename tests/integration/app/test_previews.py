@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 
 from app.access.tokens import Principal
 from app.errors import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
+from app.privacy import deletion
 from app.queue import claims
 from app.queue.claims import Claim
 from app.storage.database import Database
@@ -27,7 +28,7 @@ from app.storage.models import (
     Token,
     utc_now,
 )
-from app.submissions import deletion, repository
+from app.submissions import repository
 from app.teaching import previews, regrades
 from app.webhooks import outbox
 from grader import Report, Status

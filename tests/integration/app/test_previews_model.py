@@ -18,11 +18,12 @@ from sqlalchemy import select
 from app.access import tokens
 from app.access.tokens import Principal
 from app.errors import PreviewApplied, PreviewDropped, PreviewUnfinished
+from app.privacy import deletion
 from app.queue import claims
 from app.queue.claims import Claim
 from app.storage.database import Database
 from app.storage.models import Delivery, JobStatus, StoredReport, Submission
-from app.submissions import deletion, repository
+from app.submissions import repository
 from app.teaching import previews, regrades
 from app.webhooks import outbox
 from grader import Status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.status import HTTP_201_CREATED
@@ -15,11 +15,13 @@ from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.courses.course import CourseBody, CourseChangeRequest, CourseCopyRequest, CourseList, CourseRequest
+from app.api.schemas.people import DeletedCourseBody
 from app.courses import copying
 from app.courses import course as courses
-from app.errors import CourseArchived, CourseNotFound, IdempotencyKeyReused, NotPermitted
+from app.errors import CourseArchived, CourseNotFound, DeletionUnconfirmed, IdempotencyKeyReused, NotPermitted
 from app.http.auth import Permitted, PermittedIn, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit
+from app.privacy import deletion
 from app.services import services
 from app.storage.models import Course
 
@@ -125,6 +127,28 @@ async def copy_course(
         copy,
     )
     return _body(course)
+
+
+@router.delete(
+    "/{course_id}",
+    summary="Delete a course",
+    responses=problem_answers(CourseNotFound, NotPermitted, DeletionUnconfirmed),
+)
+async def delete_course(
+    request: Request,
+    holder: Annotated[Principal, Depends(PermittedIn(Action.DELETE_COURSE))],
+    title: Annotated[str, Query(description="the exact title of the course, as a confirmation")] = "",
+) -> DeletedCourseBody:
+    """Delete a course with everything in it, and the people who are in no other one. This cannot be undone.
+
+    The course Default stays, empty, and so do the tokens of admins. Earlier backups still hold the data.
+    """
+    database = services(request).database
+    async with database.read() as session:
+        course = await courses.existing(session, holder.course_id)
+    if course.title != title:
+        raise DeletionUnconfirmed(came=title[:200])
+    return DeletedCourseBody(**vars(await deletion.delete_course(database, course.id)))
 
 
 def _body(course: Course) -> CourseBody:

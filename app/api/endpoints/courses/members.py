@@ -15,6 +15,7 @@ from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.courses.members import MemberBody, MemberChangeRequest, MemberList, MemberRequest
+from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors import (
@@ -28,6 +29,7 @@ from app.errors import (
 )
 from app.http.auth import PermittedIn
 from app.http.parameters import ID, Cursor, Limit, Name
+from app.privacy import deletion
 from app.services import services
 from app.storage.models import MemberRole, Membership
 
@@ -141,6 +143,19 @@ async def remove_member(request: Request, holder: Manager, member_id: MemberId) 
 async def restore_member(request: Request, holder: Manager, member_id: MemberId) -> MemberBody:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again."""
     return await _changed(request, holder, member_id, {"removed": False})
+
+
+@router.delete("/{member_id}", summary="Delete the data of a member", responses=problem_answers())
+async def delete_member(
+    request: Request,
+    holder: Annotated[Principal, Depends(PermittedIn(Action.DELETE_STUDENTS))],
+    member_id: MemberId,
+) -> DeletedBody:
+    """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
+
+    For admins. Asking again changes nothing. Earlier backups still hold the data.
+    """
+    return DeletedBody(**vars(await deletion.delete_member(services(request).database, member_id, holder.course_id)))
 
 
 async def _changed(request: Request, holder: Principal, member_id: str, given: Mapping[str, Any]) -> MemberBody:

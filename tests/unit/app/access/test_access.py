@@ -115,7 +115,7 @@ async def test_every_route_is_closed_to_another_submitter_and_to_another_student
     asked = 0
     async with service.client("second") as client:
         for method, path, _ in await operations(service):
-            if (method, path) in FOR_EVERYBODY:
+            if (method, path) in FOR_EVERYBODY or path.startswith("/api/v1/me/"):
                 continue
             for headers in ({}, {"If-None-Match": "*", "Last-Event-ID": "1"}):
                 # Every submitter may ask about own attempts, so this body is read before the attempt is looked for.

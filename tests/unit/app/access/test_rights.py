@@ -56,6 +56,9 @@ LEFT = {
     ("delete", "/api/v1/webhooks/{webhook_id}"),
     ("delete", "/api/v1/tokens/{token_id}"),
     ("delete", "/api/v1/students"),
+    ("delete", "/api/v1/courses/{course_id}/members/{member_id}"),
+    ("delete", "/api/v1/courses/{course_id}"),
+    ("delete", "/api/v1/people/{person_id}"),
 }
 #: Changes to people, in no course.
 OF_PEOPLE = {("post", "/api/v1/people/{person_id}/merge"), ("post", "/api/v1/people/merges/{merge_id}/undo")}
@@ -167,9 +170,13 @@ async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Serv
     values = await of_somebody_else(service)
     await archive(service)
     async with service.client() as owner:
-        # Those that delete what others are about come last.
-        for method, path in sorted(LEFT, key=lambda each: (each[1].endswith("/students"), each[0] != "post", each)):
-            params = {"student": "ivanov"} if path.endswith("/students") else {}
+        # Those that delete what others are about come last, and of them the person before what is asked for again.
+        last = ["/api/v1/people/{person_id}", "/api/v1/students", "/api/v1/courses/{course_id}/members/{member_id}"]
+        last.append("/api/v1/courses/{course_id}")
+        for method, path in sorted(
+            LEFT, key=lambda each: (last.index(each[1]) if each[1] in last else -1, each[0] != "post", each)
+        ):
+            params = {"student": "ivanov", "title": "Default"}
             answer = await owner.request(method, filled(path, values), params=params, json=BODIES.get(path))
             assert answer.status_code in (200, 201, 202, 204), f"{method} {path}: {answer.text}"
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from app.privacy import retention
 from app.settings import Settings
 from app.storage.models import Role, Submission, utc_now
 from app.storage.sqlite import Connection
-from app.submissions import deletion
 from tests.unit.app.calls import SUBMISSIONS, hand_in, students
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.waiting import until
@@ -112,7 +112,7 @@ async def test_old_submissions_are_deleted_and_what_waits_is_not(service: Servic
         aged = update(Submission).where(Submission.id.in_([old, *waiting]))
         await session.execute(aged.values(created_at=utc_now() - timedelta(days=31)))
     parts = service.services
-    assert await deletion.delete_older(parts.database, days=30) == 1
+    assert await retention.delete_older(parts.database, days=30) == 1
     assert sorted(await students(service)) == ["s0", "s1", "s2", "Анна"]
 
 
@@ -125,7 +125,7 @@ async def test_the_setting_decides_whether_old_submissions_are_deleted(
     parts = service.services
     async with parts.database.write() as session:
         await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=31)))
-    async with deletion.Retention(parts.database, days):
+    async with retention.Retention(parts.database, days):
         if days is not None:
 
             async def deleted() -> bool:

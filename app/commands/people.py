@@ -1,0 +1,103 @@
+"""An operator's commands on people and courses: listed, exported, deleted, by the rules of the API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.commands.acting import opened
+from app.courses import people
+from app.errors import NotPossible, PersonNotFound
+from app.http.parameters import ID
+from app.privacy import deletion, export
+from app.privacy.deletion import Deleted, DeletedCourse
+from app.settings import Settings
+from app.storage.models import Course, Person
+from grader import load_assignments
+
+AT_ONCE = 200
+
+
+async def list_people(settings: Settings) -> AsyncIterator[str]:
+    """Give a line for each person, the newest first."""
+    before = None
+    async with opened(settings) as database:
+        while True:
+            async with database.read() as session:
+                found = await people.list_people(session, limit=AT_ONCE, before=before)
+            for each in found:
+                parts = [
+                    f"{member.role} {member.external_id or '-'} in {member.course_id}" for member in each.memberships
+                ]
+                person = each.person
+                yield f"{person.id}  {person.name or '-'}  {person.email or '-'}  {'; '.join(parts) or 'in no course'}"
+            if len(found) < AT_ONCE:
+                return
+            before = found[-1].person.id
+
+
+async def export_person(settings: Settings, person_id: str, file: Path) -> int:
+    """Write the archive of a person; return its size in bytes. Raises: NotPossible: there is no such person."""
+    assignments = load_assignments(settings.assignments_dir)
+    async with opened(settings) as database:
+        try:
+            scope = await export.scope_of_person(database, person_id)
+        except PersonNotFound as exc:
+            raise _unknown(person_id) from exc
+        with file.open("wb") as out:
+            file.chmod(0o600)
+            async for piece in export.archive(database, scope, lambda stored: stored.body, assignments):
+                out.write(piece)
+            return out.tell()
+
+
+async def name_of(settings: Settings, person_id: str) -> str:
+    """Return a person's name, or else the id. Raises: NotPossible: there is no such person."""
+    async with opened(settings) as database, database.read() as session:
+        person = await session.get(Person, person_id) if ID.fullmatch(person_id) else None
+    if person is None:
+        raise _unknown(person_id)
+    return person.name or person.id
+
+
+async def delete_person(settings: Settings, person_id: str) -> Deleted:
+    """Delete a person with all memberships. Raises: NotPossible: there is no such person."""
+    async with opened(settings) as database:
+        try:
+            return await deletion.delete_person(database, person_id)
+        except PersonNotFound as exc:
+            raise _unknown(person_id) from exc
+
+
+async def title_of(settings: Settings, course_id: str) -> tuple[str, bool]:
+    """Return the title of a course, and whether it is archived. Raises: NotPossible: there is no such course."""
+    async with opened(settings) as database, database.read() as session:
+        course = await _course(session, course_id)
+        return course.title, course.archived_at is not None
+
+
+async def delete_course(settings: Settings, course_id: str) -> DeletedCourse:
+    """Delete a course with everything in it. Raises: NotPossible: there is no such course."""
+    async with opened(settings) as database:
+        async with database.read() as session:
+            await _course(session, course_id)
+        return await deletion.delete_course(database, course_id)
+
+
+async def delete_member(settings: Settings, member_id: str) -> Deleted:
+    """Delete a member of whichever course; one who is not there is deleted already."""
+    async with opened(settings) as database:
+        return await deletion.delete_member(database, member_id)
+
+
+async def _course(session: AsyncSession, course_id: str) -> Course:
+    course = await session.get(Course, course_id) if ID.fullmatch(course_id) else None
+    if course is None:
+        raise NotPossible(reason=f"there is no course {course_id!a}")
+    return course
+
+
+def _unknown(person_id: str) -> NotPossible:
+    return NotPossible(reason=f"there is no person {person_id!a}")

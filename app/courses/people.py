@@ -1,0 +1,31 @@
+"""People across courses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import Membership, Person
+
+
+@dataclass(frozen=True)
+class Known:
+    """A person, and the parts in courses from the first."""
+
+    person: Person
+    memberships: Sequence[Membership]
+
+
+async def list_people(session: AsyncSession, *, limit: int, before: str | None = None) -> list[Known]:
+    """List the newest people. Args: before: an id; only older ones are listed."""
+    found = select(Person).order_by(Person.id.desc()).limit(limit)
+    people = (await session.scalars(found.where(Person.id < before) if before else found)).all()
+    theirs = select(Membership).where(Membership.person_id.in_([person.id for person in people]))
+    memberships = defaultdict(list)
+    for member in await session.scalars(theirs.order_by(Membership.id)):
+        memberships[member.person_id].append(member)
+    return [Known(person, memberships[person.id]) for person in people]

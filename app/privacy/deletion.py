@@ -1,0 +1,266 @@
+"""Deletes the data of people: of a member of a course, of a person, of a whole course.
+
+Rows that refer to a deleted row are deleted before it (`app.storage.cascade`). A submission that is being graded loses
+its claim, and its report is not stored. Names that others' rows hold are replaced (`mentions`). Where they say which
+teacher or assistant has made something, they stay until the course goes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.courses import members
+from app.errors import PersonNotFound
+from app.privacy import mentions
+from app.storage.cascade import delete_rows
+from app.storage.database import Database
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Base,
+    Change,
+    Course,
+    CourseAssignment,
+    Identity,
+    JoinLink,
+    MemberRole,
+    Membership,
+    Merge,
+    Person,
+    Regrade,
+    Role,
+    StoredReport,
+    Submission,
+    Token,
+    Webhook,
+    utc_now,
+)
+
+logger = logging.getLogger(__name__)
+
+# Rows in one transaction. On SQLite all uploads wait for it.
+AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """The number of deleted rows, by kind."""
+
+    submissions: int = 0
+    reports: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class DeletedCourse:
+    """The number of deleted rows, by kind. Attributes: people: those who were in no other course."""
+
+    submissions: int = 0
+    members: int = 0
+    people: int = 0
+
+
+async def delete_student(database: Database, student: str, course_id: str = DEFAULT_COURSE) -> Deleted:
+    """Delete the member with this external id (`delete_member`), as `uploads.check_student` gives it."""
+    async with database.write() as session:
+        # In the student's turn, so that no upload is stored meanwhile.
+        await members.take_turns(session, [(course_id, student)])
+        member = (await members.find(session, [(course_id, student)])).get((course_id, student))
+        deleted = await _delete_members(session, [member] if member else [])
+    await database.erased()
+    logger.info("student_deleted", extra=vars(deleted))
+    return deleted
+
+
+async def delete_member(database: Database, member_id: str, course_id: str | None = None) -> Deleted:
+    """Delete a member of a course: submissions, own tokens, membership, and everything that refers to them.
+
+    A person who is in no other course is deleted too, and the name is removed from what the course keeps. A member who
+    is not there is deleted already.
+
+    Args:
+        course_id: None: whichever course the member is in.
+    """
+    async with database.write() as session:
+        member = await session.get(Membership, member_id)
+        if member is not None and course_id not in (None, member.course_id):
+            member = None
+        deleted = await _delete_members(session, [member] if member else [])
+    await database.erased()
+    logger.info("student_deleted", extra=vars(deleted))
+    return deleted
+
+
+async def delete_person(database: Database, person_id: str) -> Deleted:
+    """Delete a person with all memberships, identities and sessions.
+
+    Raises:
+        PersonNotFound
+    """
+    async with database.write() as session:
+        # Locked, so that the person joins no course meanwhile.
+        if await session.get(Person, person_id, with_for_update=True) is None:
+            raise PersonNotFound
+        people = await same_people(session, [person_id])
+        found = await session.scalars(
+            select(Membership).where(Membership.person_id.in_(people)).order_by(Membership.id)
+        )
+        deleted = await _delete_members(session, found.all(), people)
+    await database.erased()
+    logger.info("person_deleted", extra=vars(deleted))
+    return deleted
+
+
+async def delete_course(database: Database, course_id: str) -> DeletedCourse:
+    """Delete a course with everything in it, and the people who are in no other one.
+
+    The course Default stays, empty: it is the one of everything that names none. Tokens of admins stay, too. The course
+    is archived first, so that nothing is added meanwhile; asked again after a failure, it goes on.
+    """
+    async with database.write() as session:
+        is_open = Course.archived_at.is_(None)
+        await session.execute(update(Course).where(Course.id == course_id, is_open).values(archived_at=utc_now()))
+    submissions = 0
+    while True:
+        async with database.write() as session:
+            some = select(Submission.id).where(Submission.course_id == course_id).order_by(Submission.id)
+            ids = (await session.scalars(some.limit(AT_ONCE).with_for_update())).all()
+            await delete_rows(session, Submission, Submission.id.in_(ids))
+        submissions += len(ids)
+        if len(ids) < AT_ONCE:
+            break
+    async with database.write() as session:
+        # Waits for what is being added to it, and lets nothing be added after.
+        course = await session.scalar(select(Course).where(Course.id == course_id).with_for_update())
+        deleted = await _delete_rest(session, course_id, submissions) if course else DeletedCourse(submissions)
+        if course and course_id == DEFAULT_COURSE:
+            course.archived_at = None
+        elif course:
+            await delete_rows(session, Course, Course.id == course_id)
+    await database.erased()
+    logger.info("course_deleted", extra={"course": course_id, **vars(deleted)})
+    return deleted
+
+
+async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) -> DeletedCourse:
+    found = (await session.scalars(select(Membership).where(Membership.course_id == course_id))).all()
+    people = sorted({member.person_id for member in found})
+    actors = await _actors(session, found)
+    of_admins = (Token.course_id == course_id) & (Token.role == Role.ADMIN) & Token.membership_id.is_(None)
+    await session.execute(update(Token).where(of_admins).values(course_id=DEFAULT_COURSE))
+    for model, condition in (
+        (Webhook, Webhook.course_id == course_id),
+        (Regrade, Regrade.course_id == course_id),
+        (Merge, Merge.course_id == course_id),
+        (JoinLink, JoinLink.course_id == course_id),
+        (Membership, Membership.course_id == course_id),
+        (Token, (Token.course_id == course_id) & ~of_admins),
+        (CourseAssignment, CourseAssignment.course_id == course_id),
+        (Change, Change.course_id == course_id),
+    ):
+        await delete_rows(session, model, condition)
+    gone = await _delete_people(session, people)
+    # Only an admin's regrades of several courses are left to name them.
+    await mentions.forget_names(session, {each.external_id for each in found if each.external_id}, [])
+    await mentions.forget_actors(session, actors)
+    return DeletedCourse(submissions, len(found), gone)
+
+
+async def _delete_members(
+    session: AsyncSession, found: Sequence[Membership], people: Collection[str] | None = None
+) -> Deleted:
+    """Delete these members, and their persons, or all those `people`, if nothing else is kept about them.
+
+    Args:
+        people: None: only those of the members.
+    """
+    if not found and not people:
+        return Deleted()
+    found = await with_merged(session, found)
+    ids = [member.id for member in found]
+    people = sorted({member.person_id for member in found} | set(people or ()))
+    await members.take_turns(session, [(each.course_id, each.external_id) for each in found if each.external_id])
+    # Locked, because a worker may be about to store a report; in the order of other transactions.
+    theirs = select(Submission.id).where(Submission.membership_id.in_(ids)).order_by(Submission.id)
+    submissions = (await session.scalars(theirs.with_for_update())).all()
+    deleted = Deleted(
+        submissions=len(submissions),
+        reports=await _count(session, StoredReport, StoredReport.submission_id.in_(submissions)),
+        tokens=await _count(session, Token, Token.membership_id.in_(ids)),
+    )
+    actors = await _actors(session, found)
+    courses = {member.course_id for member in found}
+    external_ids = {(member.course_id, member.external_id) for member in found if member.external_id}
+    names = {external_id for _, external_id in external_ids}
+    names |= await _names(session, people)
+    # A student's own token has no submissions of others.
+    await delete_rows(session, Membership, Membership.id.in_(ids))
+    await _delete_people(session, people)
+    await mentions.forget_names(session, names, courses, external_ids, submissions)
+    if all(member.role == MemberRole.STUDENT for member in found):
+        await mentions.forget_makers(session, names, courses)
+    await mentions.forget_actors(session, actors)
+    return deleted
+
+
+async def _actors(session: AsyncSession, found: Sequence[Membership]) -> list[str]:
+    """List the ids by which these members are named as the makers of something."""
+    ids = [member.id for member in found]
+    return [*ids, *await session.scalars(select(Token.id).where(Token.membership_id.in_(ids)))]
+
+
+async def _names(session: AsyncSession, people: Collection[str]) -> set[str]:
+    """List the names and addresses of these people, and their names at issuers."""
+    texts = [
+        *await session.execute(select(Person.name, Person.email).where(Person.id.in_(people))),
+        *await session.execute(select(Identity.subject, Identity.email).where(Identity.person_id.in_(people))),
+    ]
+    return {text for row in texts for text in row if text}
+
+
+async def with_merged(session: AsyncSession, found: Sequence[Membership]) -> list[Membership]:
+    """Add the members that were joined with these: they are the same people."""
+    ids = await _closure(session, [member.id for member in found], Merge.kept_member_id, Merge.merged_member_id)
+    return list(await session.scalars(select(Membership).where(Membership.id.in_(ids)).order_by(Membership.id)))
+
+
+async def same_people(session: AsyncSession, people: Collection[str]) -> set[str]:
+    """Add the persons who were merged with these."""
+    return await _closure(session, people, Merge.kept_person_id, Merge.merged_person_id)
+
+
+async def _closure(
+    session: AsyncSession,
+    ids: Collection[str],
+    kept: InstrumentedAttribute[str | None],
+    merged: InstrumentedAttribute[str | None],
+) -> set[str]:
+    """Add what was merged with these ids, in either direction, over any number of merges."""
+    all_of_them, newest = set(ids), set(ids)
+    while newest:
+        pairs = select(kept, merged).where(or_(kept.in_(newest), merged.in_(newest)), Merge.undone_at.is_(None))
+        newest = {id for pair in await session.execute(pairs) for id in pair if id is not None} - all_of_them
+        all_of_them |= newest
+    return all_of_them
+
+
+async def _delete_people(session: AsyncSession, people: Collection[str]) -> int:
+    """Delete those of these people, and of those who were merged into them, who are in no course any more.
+
+    Returns:
+        How many of `people` were deleted.
+    """
+    in_no_course = ~exists().where(Membership.person_id == Person.id)
+    alone = set(await session.scalars(select(Person.id).where(Person.id.in_(people), in_no_course)))
+    gone = await same_people(session, alone)
+    await delete_rows(session, Person, Person.id.in_(gone) & in_no_course)
+    return len(alone)
+
+
+async def _count(session: AsyncSession, model: type[Base], condition: ColumnElement[bool]) -> int:
+    return await session.scalar(select(func.count()).select_from(model).where(condition)) or 0

@@ -1,0 +1,348 @@
+"""The export of a person: one zip archive with everything that is kept about them.
+
+It is written while it is sent, one section or one piece of a file at a time, so its size costs no memory. No
+transaction stays open meanwhile. The names in the archive are made of our own ids: a student's file name is a value in
+JSON. The last entry, ``manifest.json``, lists the others with their sizes and hashes; an archive without it is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import Select, inspect, or_, select
+from sqlalchemy.orm import undefer
+
+from app.errors import PersonNotFound
+from app.privacy.deletion import same_people, with_merged
+from app.storage.database import Database
+from app.storage.models import (
+    Adjustment,
+    Artefact,
+    Base,
+    Change,
+    Comment,
+    Course,
+    CourseAssignment,
+    Delivery,
+    Extension,
+    Identity,
+    Membership,
+    Merge,
+    Person,
+    Regrade,
+    RegradeItem,
+    ReportDiagnosis,
+    ReviewRequest,
+    Session,
+    StoredReport,
+    Submission,
+    SubmissionEvent,
+    Token,
+    Webhook,
+    utc_now,
+)
+from app.submissions import grades
+from app.submissions.derivation import in_words
+from grader import Assignment
+from grader.submission import CODE_SUFFIXES
+
+FORMAT = 1
+# Of a file, in one step.
+PIECE_BYTES = 1024 * 1024
+#: Columns that are in no archive: hashes and keys that open something, the state of machines, and files and reports,
+#: which have entries of their own.
+LEFT_OUT_COLUMNS = frozenset(
+    {"secret", "idempotency_key", "content", "body", "claim", "beat", "arrival", "priority", "last_error"}
+)
+#: Tables that refer to people and are in no archive, and why.
+LEFT_OUT: Mapping[type[Base], str] = {ReportDiagnosis: "copied out of the report"}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The person or member whose data is exported.
+
+    Attributes:
+        is_own: it is for the member themself, who sees of reports what the pages show, and no previews.
+    """
+
+    people: Collection[str]
+    members: Sequence[Membership]
+    is_own: bool
+
+    @property
+    def member_ids(self) -> list[str]:
+        return [member.id for member in self.members]
+
+
+#: Returns the report as whoever gets the archive may see it.
+ShownReport = Callable[[StoredReport], Mapping[str, Any]]
+
+
+async def scope_of_person(database: Database, person_id: str) -> Scope:
+    """Return the scope of all memberships of a person.
+
+    Raises:
+        PersonNotFound
+    """
+    async with database.read() as session:
+        if await session.get(Person, person_id) is None:
+            raise PersonNotFound
+        people = await same_people(session, [person_id])
+        found = await session.scalars(select(Membership).where(Membership.person_id.in_(people)))
+        return Scope(people, await with_merged(session, found.all()), is_own=False)
+
+
+async def scope_of_member(database: Database, member_id: str) -> Scope:
+    """Return the scope of one member of a course, for the member.
+
+    Raises:
+        PersonNotFound: the member was deleted meanwhile.
+    """
+    async with database.read() as session:
+        member = await session.get(Membership, member_id)
+        if member is None:
+            raise PersonNotFound
+        return Scope([member.person_id], await with_merged(session, [member]), is_own=True)
+
+
+def _tokens_of(scope: Scope) -> Select[str]:
+    return select(Token.id).where(Token.membership_id.in_(scope.member_ids))
+
+
+def _merges_of(scope: Scope) -> Select[Merge]:
+    of_members = [column.in_(scope.member_ids) for column in (Merge.kept_member_id, Merge.merged_member_id)]
+    of_people = [column.in_(scope.people) for column in (Merge.kept_person_id, Merge.merged_person_id)]
+    return select(Merge).where(or_(*of_members, *([] if scope.is_own else of_people)))
+
+
+def _items_of(submission_id: str, scope: Scope) -> Select[RegradeItem]:
+    items = select(RegradeItem).where(RegradeItem.submission_id == submission_id)
+    is_seen = or_(~Regrade.is_preview, Regrade.applied_at.is_not(None))
+    return items.join(Regrade, Regrade.id == RegradeItem.regrade_id).where(is_seen) if scope.is_own else items
+
+
+#: The rows of an archive by their entry. They are written with all columns but `LEFT_OUT_COLUMNS`.
+SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], Select[Any]]]] = {
+    "people.json": (Person, lambda scope: select(Person).where(Person.id.in_(scope.people))),
+    "identities.json": (Identity, lambda scope: select(Identity).where(Identity.person_id.in_(scope.people))),
+    "memberships.json": (Membership, lambda scope: select(Membership).where(Membership.id.in_(scope.member_ids))),
+    "courses.json": (
+        Course,
+        lambda scope: select(Course).where(Course.id.in_({member.course_id for member in scope.members})),
+    ),
+    "tokens.json": (Token, lambda scope: select(Token).where(Token.id.in_(_tokens_of(scope)))),
+    "sessions.json": (
+        Session,
+        lambda scope: select(Session).where(
+            or_(Session.person_id.in_(scope.people), Session.token_id.in_(_tokens_of(scope)))
+        ),
+    ),
+    "webhooks.json": (Webhook, lambda scope: select(Webhook).where(Webhook.created_by.in_(_tokens_of(scope)))),
+    "extensions.json": (
+        Extension,
+        lambda scope: select(Extension).where(Extension.membership_id.in_(scope.member_ids)),
+    ),
+    "adjustments.json": (
+        Adjustment,
+        lambda scope: select(Adjustment).where(Adjustment.membership_id.in_(scope.member_ids)),
+    ),
+    "comments.json": (Comment, lambda scope: select(Comment).where(Comment.membership_id.in_(scope.member_ids))),
+    "merges.json": (Merge, _merges_of),
+    "changes.json": (Change, lambda scope: select(Change).where(Change.membership_id.in_(scope.member_ids))),
+    "course_assignments.json": (
+        CourseAssignment,
+        lambda scope: select(CourseAssignment).where(
+            CourseAssignment.course_id.in_({member.course_id for member in scope.members})
+        ),
+    ),
+}
+#: The same, of each submission.
+SECTIONS_OF_SUBMISSION: Mapping[str, tuple[type[Base], Callable[[str, Scope], Select[Any]]]] = {
+    "events.json": (
+        SubmissionEvent,
+        lambda submission_id, _: select(SubmissionEvent).where(SubmissionEvent.submission_id == submission_id),
+    ),
+    "reviews.json": (
+        ReviewRequest,
+        lambda submission_id, _: select(ReviewRequest).where(ReviewRequest.submission_id == submission_id),
+    ),
+    "regrades.json": (RegradeItem, _items_of),
+    "deliveries.json": (
+        Delivery,
+        lambda submission_id, _: select(Delivery).where(
+            Delivery.report_id.in_(select(StoredReport.id).where(StoredReport.submission_id == submission_id))
+        ),
+    ),
+}
+#: The tables with rows in an archive.
+EXPORTED: frozenset[type[Base]] = frozenset(
+    {
+        Submission,
+        StoredReport,
+        Artefact,
+        *(model for model, _ in SECTIONS.values()),
+        *(model for model, _ in SECTIONS_OF_SUBMISSION.values()),
+    }
+)
+
+
+async def archive(
+    database: Database, scope: Scope, shown: ShownReport, assignments: Mapping[str, Assignment]
+) -> AsyncIterator[bytes]:
+    """Write the archive, piece by piece."""
+    writer = _Writer()
+    async for piece in writer.add_json("grades.json", await _grades(database, scope, assignments)):
+        yield piece
+    for name, (_, rows) in SECTIONS.items():
+        async for piece in writer.add_json(name, await _rows(database, rows(scope))):
+            yield piece
+    async with database.read() as session:
+        of_them = select(Submission.id).where(Submission.membership_id.in_(scope.member_ids))
+        submissions = (await session.scalars(of_them.order_by(Submission.id))).all()
+    for id in submissions:
+        async for piece in _submission(database, writer, id, scope, shown):
+            yield piece
+    facts = {"people": sorted(scope.people), "members": scope.member_ids}
+    async for piece in writer.end(
+        {"format": FORMAT, "made_at": utc_now(), "made_by": f"lstm-grader {version('lstm-grader')}", **facts}
+    ):
+        yield piece
+
+
+async def _submission(
+    database: Database, writer: _Writer, id: str, scope: Scope, shown: ShownReport
+) -> AsyncIterator[bytes]:
+    """Write one submission, with its file and its reports; nothing if it was deleted meanwhile."""
+    folder = f"submissions/{id}"
+    async with database.read() as session:
+        found = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
+        submission = await session.scalar(found)
+    if submission is None:
+        return
+    async for piece in writer.add_json(f"{folder}/submission.json", _row(submission)):
+        yield piece
+    suffix = PurePosixPath(submission.filename).suffix.lower()
+    async for piece in writer.add(f"{folder}/file{suffix if suffix in CODE_SUFFIXES else '.bin'}", submission.content):
+        yield piece
+    del submission
+    for name, (_, rows) in SECTIONS_OF_SUBMISSION.items():
+        async for piece in writer.add_json(f"{folder}/{name}", await _rows(database, rows(id, scope))):
+            yield piece
+    of_it = select(StoredReport.id).where(StoredReport.submission_id == id)
+    if scope.is_own:
+        of_it = of_it.where(StoredReport.preview_id.is_(None))
+    async with database.read() as session:
+        reports = (await session.scalars(of_it.order_by(StoredReport.id))).all()
+    for report_id in reports:
+        async with database.read() as session:
+            stored = await session.get(StoredReport, report_id)
+            of_report = select(Artefact).where(Artefact.report_id == report_id).order_by(Artefact.name)
+            artefacts = (await session.scalars(of_report)).all()
+        if stored is None:
+            continue
+        here = f"{folder}/reports/{report_id}"
+        body = {**_row(stored), "artefacts": [each.name for each in artefacts], "report": shown(stored)}
+        async for piece in writer.add_json(f"{here}.json", body):
+            yield piece
+        for number, artefact in enumerate(artefacts, 1):
+            async for piece in writer.add(f"{here}-{number}.safetensors", artefact.content):
+                yield piece
+
+
+async def _grades(database: Database, scope: Scope, assignments: Mapping[str, Assignment]) -> list[dict[str, Any]]:
+    """Return the counted grades that there are, each with its derivation."""
+    async with database.read() as session:
+        courses = {member.course_id for member in scope.members}
+        uses = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(courses)))
+        by_id = {use.id: use for use in uses}
+        counted = await grades.counted_grades(session, assignments, scope.members, list(by_id.values()))
+    return [
+        {
+            "membership_id": member_id,
+            "assignment": by_id[use_id].assignment_id,
+            **asdict(grade),
+            "derivation": in_words(grade.steps, "en"),
+        }
+        for (member_id, use_id), grade in counted.items()
+        if grade.attempts or grade.is_adjusted
+    ]
+
+
+async def _rows(database: Database, rows: Select[Any]) -> list[dict[str, Any]]:
+    async with database.read() as session:
+        return [_row(row) for row in await session.scalars(rows)]
+
+
+def _row(row: Base) -> dict[str, Any]:
+    columns = inspect(type(row)).columns
+    left_out = LEFT_OUT_COLUMNS | ({"sha256"} if not isinstance(row, Submission) else set())
+    return {column.name: getattr(row, key) for key, column in columns.items() if column.name not in left_out}
+
+
+class _Pieces(io.RawIOBase):
+    """What was written and not taken yet. It cannot seek, so an archive is never written twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._pieces.append(bytes(data))
+        return len(self._pieces[-1])
+
+    def taken(self) -> bytes:
+        taken = b"".join(self._pieces)
+        self._pieces = []
+        return taken
+
+
+class _Writer:
+    """Writes a zip archive, and hands out what is there so far."""
+
+    def __init__(self) -> None:
+        self._pieces = _Pieces()
+        self._written: list[dict[str, Any]] = []
+        self._zip = zipfile.ZipFile(self._pieces, "w", zipfile.ZIP_DEFLATED)
+
+    async def add_json(self, name: str, value: object) -> AsyncIterator[bytes]:
+        content = json.dumps(value, ensure_ascii=False, indent=1, default=_as_json).encode("utf-8", "backslashreplace")
+        async for piece in self.add(name, content):
+            yield piece
+
+    async def add(self, name: str, content: bytes) -> AsyncIterator[bytes]:
+        """Add an entry; compressing goes on in a thread."""
+        info = zipfile.ZipInfo(name, utc_now().timetuple()[:6])
+        info.compress_type = zipfile.ZIP_DEFLATED
+        entry = self._zip.open(info, "w", force_zip64=len(content) >= zipfile.ZIP64_LIMIT)
+        for start in range(0, len(content), PIECE_BYTES):
+            await asyncio.to_thread(entry.write, memoryview(content)[start : start + PIECE_BYTES])
+            yield self._pieces.taken()
+        entry.close()
+        yield self._pieces.taken()
+        sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
+        self._written.append({"name": name, "bytes": len(content), "sha256": sha256})
+
+    async def end(self, facts: Mapping[str, object]) -> AsyncIterator[bytes]:
+        """Add the manifest, and end the archive."""
+        async for piece in self.add_json("manifest.json", {**facts, "files": list(self._written)}):
+            yield piece
+        self._zip.close()
+        yield self._pieces.taken()
+
+
+def _as_json(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

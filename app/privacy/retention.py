@@ -1,0 +1,97 @@
+"""Deletes what is older than the retention time: of its course, or else of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, exists, select, true
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.background import Background
+from app.privacy import deletion
+from app.storage.cascade import delete_rows
+from app.storage.database import Database
+from app.storage.models import Change, Course, JobStatus, Regrade, RegradeItem, Submission, utc_now
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 24 * 3600.0
+
+
+class Retention(Background):
+    """A daily deletion of what is older than its course keeps it, while the async context is entered.
+
+    Args:
+        days: for courses that set no time of their own; None: they keep everything.
+    """
+
+    NAME = "retention"
+
+    def __init__(self, database: Database, days: float | None) -> None:
+        self._database = database
+        self._days = days
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await delete_expired(self._database, self._days)
+            except SQLAlchemyError:
+                logger.exception("retention_failed")
+            await asyncio.sleep(EVERY_SECONDS)
+
+
+async def delete_expired(database: Database, days: float | None) -> int:
+    """Delete in each course what is older than it keeps it: submissions, regrades, lines of the log of changes.
+
+    Args:
+        days: for courses that set no time of their own; None: they keep everything.
+    Returns:
+        The number of deleted submissions.
+    """
+    async with database.read() as session:
+        courses = (await session.execute(select(Course.id, Course.retention_days))).all()
+    total = 0
+    for course_id, own in courses:
+        if (kept := days if own is None else own) is not None:
+            total += await delete_older(database, kept, course_id)
+            await _delete_log(database, kept, course_id)
+    return total
+
+
+async def delete_older(database: Database, days: float, course_id: str | None = None) -> int:
+    """Delete submissions that are older than this and do not wait, with everything that refers to them.
+
+    Args:
+        course_id: None: in all courses.
+    Returns:
+        Their number.
+    """
+    old = Submission.created_at < utc_now() - timedelta(days=days)
+    ended = Submission.job_status.in_([JobStatus.DONE, JobStatus.CANCELLED])
+    here: ColumnElement[bool] = true() if course_id is None else Submission.course_id == course_id
+    total = 0
+    while True:
+        async with database.write() as session:
+            found = select(Submission.id).where(old, ended, here).order_by(Submission.id).limit(deletion.AT_ONCE)
+            ids = (await session.scalars(found.with_for_update(skip_locked=True))).all()
+            await delete_rows(session, Submission, Submission.id.in_(ids))
+        total += len(ids)
+        if len(ids) < deletion.AT_ONCE:
+            break
+    if total:
+        await database.erased()
+        logger.info("old_submissions_deleted", extra={"submissions": total})
+    return total
+
+
+async def _delete_log(database: Database, days: float, course_id: str) -> None:
+    """Delete the old lines of the log of changes, and the old regrades of which nothing is left."""
+    before = utc_now() - timedelta(days=days)
+    async with database.write() as session:
+        await delete_rows(session, Change, (Change.course_id == course_id) & (Change.created_at < before))
+        is_empty = ~exists().where(RegradeItem.regrade_id == Regrade.id)
+        old = (Regrade.course_id == course_id) & (Regrade.created_at < before)
+        await delete_rows(session, Regrade, old & is_empty)
+    await database.erased()

@@ -1,0 +1,412 @@
+"""What is kept about a person on both databases: all of it is in the archive, and none of it is left after deletion."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import tracemalloc
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+
+from app.access.tokens import Principal
+from app.courses import changes
+from app.errors import PersonNotFound
+from app.privacy import deletion, export, mentions, retention
+from app.privacy.export import EXPORTED, LEFT_OUT
+from app.queue import claims
+from app.storage.cascade import table_of
+from app.storage.database import Database
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Adjustment,
+    Base,
+    Change,
+    Comment,
+    Course,
+    CourseAssignment,
+    Extension,
+    Identity,
+    JoinLink,
+    MemberRole,
+    Membership,
+    Merge,
+    Person,
+    Regrade,
+    ReviewRequest,
+    Role,
+    Session,
+    StoredReport,
+    Submission,
+    Token,
+    Webhook,
+    new_id,
+    utc_now,
+)
+from app.submissions.listing import Selection
+from app.teaching import regrades
+from grader import load_assignments
+from grader.report.model import Diagnosis
+from tests.integration.app.rows import REPORT, add, claim
+
+pytestmark = pytest.mark.anyio
+
+ID, NAME, EMAIL, SUBJECT = "petrov-7c1f9a", "Пётр Сидоров-Петрович", "p.sidorov@example.org", "subject-7c1f9a"
+EARLIER = "Пётр Невиданный"
+TRACES = (ID, NAME, EMAIL, SUBJECT, EARLIER)
+FOUND = REPORT.model_copy(update={"diagnoses": [Diagnosis(code="scaled", confidence="exact")]})
+OTHER = "c" * 26
+ASSIGNMENTS = load_assignments()
+
+
+async def graded(database: Database, by: Principal, student: str) -> Submission:
+    submission = await add(database, by, student)
+    taken = await claim(database)
+    assert taken is not None
+    async with database.write() as session:
+        assert await claims.finish(session, taken, FOUND, {"one": b"arrays"})
+    return submission
+
+
+async def fill(database: Database, owner: Principal) -> Membership:
+    """Put rows into every table that refers to a person, and mentions of them in those that do not."""
+    async with database.write() as session:
+        session.add(Webhook(url="https://lms.example.org", secret="whsec_x", created_by=owner.id))
+    submission = await graded(database, owner, ID)
+    other = await graded(database, owner, "somebody else")
+    async with database.write() as session:
+        member = await session.get_one(Membership, submission.membership_id)
+        person = await session.get_one(Person, member.person_id)
+        person.name, person.email = EARLIER, "earlier.sidorov@example.org"
+    async with database.write() as session:
+        person = await session.get_one(Person, member.person_id)
+        person.name, person.email = NAME, EMAIL
+    of_member: dict[str, Any] = {
+        "membership_id": member.id,
+        "course_assignment_id": submission.course_assignment_id,
+        "made_by": "owner",
+    }
+    async with database.write() as session:
+        token = Token(name=f"For {NAME}", role=Role.SUBMITTER, sha256="1" * 64, membership_id=member.id, student=ID)
+        merged = Person(name=NAME, email=EMAIL)
+        session.add_all([token, merged])
+        await session.flush()
+        session.add_all(
+            [
+                Session(sha256="2" * 64, token_id=token.id, expires_at=utc_now()),
+                Session(sha256="3" * 64, person_id=person.id, expires_at=utc_now()),
+                Webhook(url=f"https://{ID}.example.org", secret="whsec_y", created_by=token.id),
+                Identity(person_id=person.id, issuer="https://sso", subject=SUBJECT, email=EMAIL),
+                Merge(kept_person_id=person.id, merged_person_id=merged.id, moved={"name": NAME}, made_by=NAME),
+                Extension(**of_member, reason=f"{NAME} was ill"),
+                Adjustment(**of_member, delta=5.0, reason=f"for {NAME}"),
+                Comment(**of_member, submission_id=submission.id, text=f"Dear {NAME}"),
+                ReviewRequest(submission_id=submission.id, text=f"Why? {NAME}"),
+                JoinLink(course_id=DEFAULT_COURSE, sha256="4" * 64, made_by="owner"),
+            ]
+        )
+        course = await session.get_one(Course, DEFAULT_COURSE)
+        changes.log(session, member, "owner", {"name": EARLIER}, {"name": NAME, "email": EMAIL})
+        changes.log(session, course, NAME, {}, {"title": f"of {NAME}, {EMAIL}", "list": [ID]})
+        (await session.get_one(Membership, other.membership_id)).claimed_id = ID
+        for preview in (False, True):
+            await regrades.begin(
+                session,
+                requested_by=token.id,
+                meant=Selection(student=ID),
+                selection={"filter": {"student": ID}, "submissions": [submission.id]},
+                is_preview=preview,
+            )
+    for _ in range(2):
+        taken = await claim(database)
+        assert taken is not None
+        async with database.write() as session:
+            assert await claims.finish(session, taken, FOUND)
+    return member
+
+
+def tables_of_people() -> set[str]:
+    """The tables that refer to a person, over any number of foreign keys."""
+    reached = {Person.__tablename__}
+    while True:
+        more = {
+            table.name
+            for table in Base.metadata.tables.values()
+            if any(key.column.table.name in reached for key in table.foreign_keys)
+        }
+        if more <= reached:
+            return reached
+        reached |= more
+
+
+def test_every_table_that_refers_to_people_is_exported_or_knowingly_left_out() -> None:
+    assert len(tables_of_people()) > 15
+    assert tables_of_people() <= {table_of(model).name for model in (*EXPORTED, *LEFT_OUT)}
+
+
+async def traces(database: Database) -> dict[str, int]:
+    """The number of rows with a trace of the person, by table."""
+    found = {}
+    async with database.read() as session:
+        for name in Base.metadata.tables:
+            rows = (await session.execute(text(f"SELECT * FROM {name}"))).mappings().all()
+            texts = [json.dumps(dict(row), default=str, ensure_ascii=False) for row in rows]
+            if count := sum(any(each in line for each in TRACES) for line in texts):
+                found[name] = count
+    return found
+
+
+def assert_no_byte_is_left(database: Database) -> None:
+    if database.file is None:
+        return
+    folder = Path(database.file.path).parent
+    content = b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+    for trace in TRACES:
+        assert trace.encode() not in content
+        assert json.dumps(trace)[1:-1].encode() not in content
+
+
+async def archive_of(database: Database, member: Membership) -> zipfile.ZipFile:
+    scope = await export.scope_of_person(database, member.person_id)
+    pieces = [piece async for piece in export.archive(database, scope, lambda stored: stored.body, ASSIGNMENTS)]
+    return zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+
+
+async def test_archive_has_every_row_about_the_person_and_no_secret(database: Database, owner: Principal) -> None:
+    member = await fill(database, owner)
+    archive = await archive_of(database, member)
+    assert archive.testzip() is None
+    names = archive.namelist()
+    manifest = json.loads(archive.read("manifest.json"))
+    assert names == [*(entry["name"] for entry in manifest["files"]), "manifest.json"]
+    for entry in manifest["files"]:
+        assert len(archive.read(entry["name"])) == entry["bytes"]
+    content = {name: archive.read(name).decode("utf-8", "replace") for name in names if name.endswith(".json")}
+    for name in (
+        "grades",
+        "tokens",
+        "sessions",
+        "identities",
+        "webhooks",
+        "extensions",
+        "adjustments",
+        "comments",
+        "merges",
+    ):
+        assert json.loads(content[f"{name}.json"]), name
+    assert len(json.loads(content["changes.json"])) == 1
+    whole = "".join(content.values())
+    assert "whsec_" not in whole
+    for digit in "1234":
+        assert digit * 64 not in whole
+    assert "somebody else" not in whole
+    (submission,) = {name.split("/")[1] for name in names if name.startswith("submissions/")}
+    here = f"submissions/{submission}"
+    for name in ("events", "reviews", "regrades", "deliveries", "submission"):
+        assert json.loads(content[f"{here}/{name}.json"]), name
+    async with database.read() as session:
+        reports = await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == submission))
+        assert {f"{here}/reports/{id}.json" for id in reports} <= set(names)
+        stored = (await session.scalars(select(Submission.content).where(Submission.id == submission))).one()
+    assert archive.read(f"{here}/file.py") == stored
+    assert [archive.read(name) for name in names if name.endswith(".safetensors")] == [b"arrays"]
+
+
+async def test_archive_of_a_member_has_nothing_of_previews(database: Database, owner: Principal) -> None:
+    member = await fill(database, owner)
+    scope = await export.scope_of_member(database, member.id)
+    pieces = [piece async for piece in export.archive(database, scope, lambda _: {"shown": True}, ASSIGNMENTS)]
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    reports = [name for name in archive.namelist() if "/reports/" in name and name.endswith(".json")]
+    assert len(reports) == 2
+    assert all(json.loads(archive.read(name))["report"] == {"shown": True} for name in reports)
+    (items,) = [name for name in archive.namelist() if name.endswith("regrades.json")]
+    assert len(json.loads(archive.read(items))) == 1
+
+
+@pytest.mark.parametrize("filename", ["../../evil.py", "/etc/passwd", "C:\\x.ipynb", "CON", "x" * 250 + ".PY"])
+async def test_no_name_of_a_file_leaves_the_archive(database: Database, owner: Principal, filename: str) -> None:
+    submission = await graded(database, owner, ID)
+    async with database.write() as session:
+        await session.execute(update(Submission).values(filename=filename))
+    async with database.read() as session:
+        member = await session.get_one(Membership, submission.membership_id)
+    archive = await archive_of(database, member)
+    for name in archive.namelist():
+        assert not name.startswith("/")
+        assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-./")
+        assert ".." not in name
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Database, owner: Principal) -> None:
+    size = 4_000_000
+    content = bytes(range(256)) * (size // 256)
+    submissions = [await graded(database, owner, ID) for _ in range(6)]
+    async with database.write() as session:
+        await session.execute(update(Submission).values(content=content))
+        member = await session.get_one(Membership, submissions[0].membership_id)
+    scope = await export.scope_of_person(database, member.person_id)
+    tracemalloc.start()
+    try:
+        total = sum(
+            [len(piece) async for piece in export.archive(database, scope, lambda stored: stored.body, ASSIGNMENTS)]
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert total > 0
+    assert peak < 4 * size
+
+
+@pytest.mark.parametrize("how", ["person", "student", "member", "course"])
+async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, owner: Principal, how: str) -> None:
+    member = await fill(database, owner)
+    assert len(await traces(database)) > 10
+    if how == "person":
+        deleted = await deletion.delete_person(database, member.person_id)
+        assert (deleted.submissions, deleted.reports, deleted.tokens) == (1, 3, 1)
+    elif how == "student":
+        await deletion.delete_student(database, ID)
+    elif how == "member":
+        await deletion.delete_member(database, member.id, DEFAULT_COURSE)
+        assert await deletion.delete_member(database, member.id, DEFAULT_COURSE) == deletion.Deleted()
+    else:
+        gone = await deletion.delete_course(database, DEFAULT_COURSE)
+        assert (gone.submissions, gone.members, gone.people) == (2, 2, 2)
+    assert await traces(database) == {}
+    assert_no_byte_is_left(database)
+    async with database.read() as session:
+        others = list(await session.scalars(select(Submission.student)))
+        assert others == ([] if how == "course" else ["somebody else"])
+        assert await session.get(Token, owner.id) is not None
+        course = await session.get_one(Course, DEFAULT_COURSE)
+        assert course.archived_at is None
+    with pytest.raises(PersonNotFound):
+        await export.scope_of_person(database, member.person_id)
+
+
+async def test_member_without_an_external_id_is_deleted(database: Database, owner: Principal) -> None:
+    member = await fill(database, owner)
+    async with database.write() as session:
+        (await session.get_one(Membership, member.id)).external_id = None
+    await deletion.delete_member(database, member.id, DEFAULT_COURSE)
+    left = await traces(database)
+    # As an id of nobody, the former one is in what others keep.
+    assert not left.keys() - {"changes", "regrades", "memberships"}
+
+
+async def test_member_of_two_courses_is_deleted_from_one(database: Database, owner: Principal) -> None:
+    member = await fill(database, owner)
+    async with database.write() as session:
+        session.add(Course(id=OTHER, title="Other", language="en", time_zone="UTC"))
+        await session.flush()
+        session.add(Membership(course_id=OTHER, person_id=member.person_id, role=MemberRole.STUDENT, external_id="p"))
+    await deletion.delete_student(database, ID)
+    async with database.read() as session:
+        person = await session.get_one(Person, member.person_id)
+        assert person.name == NAME
+        assert [each.course_id for each in await session.scalars(select(Membership))].count(OTHER) == 1
+    await deletion.delete_course(database, OTHER)
+    assert await traces(database) == {}
+    assert_no_byte_is_left(database)
+    async with database.read() as session:
+        assert await session.get(Course, OTHER) is None
+
+
+async def test_member_of_another_course_is_not_there(database: Database, owner: Principal) -> None:
+    member = await fill(database, owner)
+    assert await deletion.delete_member(database, member.id, OTHER) == deletion.Deleted()
+    async with database.read() as session:
+        assert await session.get(Membership, member.id) is not None
+
+
+async def test_name_of_a_teacher_stays_where_the_teacher_has_made_something(
+    database: Database, owner: Principal
+) -> None:
+    member = await fill(database, owner)
+    async with database.write() as session:
+        teacher = Membership(course_id=DEFAULT_COURSE, person=Person(name="Anna Teacher"), role=MemberRole.TEACHER)
+        session.add(teacher)
+        await session.flush()
+        changes.log(session, member, "Anna Teacher", {}, {"group": "7"})
+    await deletion.delete_member(database, teacher.id, DEFAULT_COURSE)
+    async with database.read() as session:
+        assert "Anna Teacher" in set(await session.scalars(select(Change.made_by)))
+    await deletion.delete_course(database, DEFAULT_COURSE)
+    async with database.read() as session:
+        assert list(await session.scalars(select(Change.made_by))) == []
+
+
+async def test_course_is_deleted_while_it_is_graded(database: Database, owner: Principal) -> None:
+    await add(database, owner, ID)
+    taken = await claim(database)
+    assert taken is not None
+    await deletion.delete_course(database, DEFAULT_COURSE)
+    async with database.write() as session:
+        assert not await claims.finish(session, taken, REPORT)
+    assert await traces(database) == {}
+    # The course Default takes uploads again.
+    await graded(database, owner, "new")
+
+
+async def test_each_course_keeps_things_as_long_as_it_says(database: Database, owner: Principal) -> None:
+    async with database.write() as session:
+        session.add(Course(id=OTHER, title="Other", language="en", time_zone="UTC", retention_days=10))
+        session.add(CourseAssignment(id=new_id(), course_id=OTHER, assignment_id="lstm-layer", rules={}))
+        for course_id in (DEFAULT_COURSE, OTHER):
+            await session.flush()
+            changes.log(session, await session.get_one(Course, course_id), "owner", {}, {"title": "x"})
+    here, there = [
+        await graded(database, Principal(owner.id, Role.ADMIN, course_id=id), ID) for id in (DEFAULT_COURSE,) * 2
+    ]
+    async with database.write() as session:
+        member = Membership(course_id=OTHER, person=Person(), role=MemberRole.STUDENT, external_id=ID)
+        use = await session.scalar(select(CourseAssignment).where(CourseAssignment.course_id == OTHER))
+        session.add(member)
+        await session.flush()
+        assert use is not None
+        moved = {"course_id": OTHER, "membership_id": member.id, "course_assignment_id": use.id, "attempt": 1}
+        await session.execute(update(Submission).where(Submission.id == there.id).values(**moved))
+        old = utc_now() - timedelta(days=11)
+        await session.execute(update(Submission).values(created_at=old))
+        await session.execute(update(Change).values(created_at=old))
+        session.add(Regrade(requested_by=owner.id, course_id=OTHER, selection={"filter": {}}, created_at=old))
+    assert await retention.delete_expired(database, None) == 1
+    async with database.read() as session:
+        assert list(await session.scalars(select(Submission.id))) == [here.id]
+        assert list(await session.scalars(select(Change.course_id))) == [DEFAULT_COURSE]
+        assert list(await session.scalars(select(Regrade.id))) == []
+    assert await retention.delete_expired(database, 12) == 0
+    assert await retention.delete_expired(database, 10.5) == 1
+
+
+def test_short_names_are_replaced_alone_and_long_ones_in_texts() -> None:
+    before = {"limit": "7", "text": "7 of Ivanov, not Ivanovsky", "list": ["Ivanov", 7]}
+    assert mentions.forgotten(before, {"7", "Ivanov"}) == {
+        "limit": "deleted",
+        "text": "7 of deleted, not Ivanovsky",
+        "list": ["deleted", 7],
+    }
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_upgraded_file_holds_nothing_that_moved_or_was_deleted_before(database: Database) -> None:
+    """Migrations copy tables, and earlier versions left what they deleted in free pages."""
+    assert database.file is not None
+    raw = sqlite3.connect(database.file.path, isolation_level=None)
+    raw.execute("PRAGMA secure_delete = OFF")
+    raw.execute("CREATE TABLE moved (content BLOB)")
+    raw.execute("INSERT INTO moved VALUES (?)", (EMAIL.encode() * 5000,))
+    raw.execute("DROP TABLE moved")
+    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert EMAIL.encode() in database.file.path.read_bytes()
+    raw.close()
+    await database._compact()
+    assert EMAIL.encode() not in database.file.path.read_bytes()
+    await database.check_revision()

@@ -1,0 +1,99 @@
+"""People over the API: exported and deleted by an admin, exported by a member for themself."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from app.storage.models import DEFAULT_COURSE, Role
+from grader.report.model import Advisory
+from tests.unit.app.access.test_courses import OTHER, two
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in, students, submit
+from tests.unit.app.conftest import FakeGrader, Service
+
+__all__ = ["two"]
+
+pytestmark = pytest.mark.anyio
+
+PEOPLE, ME = "/api/v1/people", "/api/v1/me/export"
+ADVISORY = Advisory(code="plagiarism", params={})
+
+
+def unpacked(content: bytes) -> dict[str, bytes]:
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    assert archive.testzip() is None
+    return {name: archive.read(name) for name in archive.namelist()}
+
+
+async def test_admin_exports_a_person_and_a_member_what_is_the_members(service: Service, grader: FakeGrader) -> None:
+    grader.change = lambda report: report.model_copy(update={"advisories": [ADVISORY]})
+    await service.add_token("of-ivanov", student="ivanov")
+    await service.add_token("teacher", Role.TEACHER)
+    await hand_in(service, "petrov")
+    async with service.client() as owner, service.client("of-ivanov") as ivanov, service.client("teacher") as teacher:
+        id = (await submit(ivanov))["id"]
+        people = (await owner.get(PEOPLE)).json()["items"]
+        (person,) = [each for each in people if each["memberships"][0]["external_id"] == "ivanov"]
+        assert (await owner.get(PEOPLE, params={"limit": 1})).json()["next_cursor"] == people[0]["id"]
+        answer = await owner.get(person["export"])
+        assert answer.headers["content-type"] == "application/zip"
+        assert answer.headers["content-disposition"] == f'attachment; filename="person-{person["id"]}.zip"'
+        whole, own = unpacked(answer.content), unpacked((await ivanov.get(ME)).content)
+        assert whole.keys() == own.keys()
+        assert whole[f"submissions/{id}/file.py"] == own[f"submissions/{id}/file.py"]
+        (report,) = [name for name in own if "/reports/" in name]
+        assert [each["code"] for each in json.loads(whole[report])["report"]["advisories"]] == ["plagiarism"]
+        assert json.loads(own[report])["report"]["advisories"] == []
+        for content in (*whole.values(), *own.values()):
+            assert b"petrov" not in content
+        for client in (owner, teacher):
+            assert_problem(await client.get(ME), 403, "forbidden")
+        for client in (ivanov, teacher):
+            assert_problem(await client.get(PEOPLE), 403, "forbidden")
+            assert_problem(await client.get(person["export"]), 403, "forbidden")
+            assert_problem(await client.delete(f"{PEOPLE}/{person['id']}"), 403, "forbidden")
+        assert (await owner.delete(f"{PEOPLE}/{person['id']}")).json()["submissions"] == 1
+        for missing in (person["id"], "nothing"):
+            assert_problem(await owner.delete(f"{PEOPLE}/{missing}"), 404, "person-not-found")
+            assert_problem(await owner.get(f"{PEOPLE}/{missing}/export"), 404, "person-not-found")
+        assert (await ivanov.get(ME)).status_code == 401
+    assert await students(service) == ["petrov"]
+
+
+async def test_member_is_deleted_by_id_in_its_course_only(two: Service) -> None:
+    async with two.client() as owner, two.client("teacher-there") as teacher:
+        await submit(owner)
+        members = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+        member = next(each for each in (await owner.get(members)).json()["items"] if each["external_id"] == "ivanov")
+        elsewhere = f"/api/v1/courses/{OTHER}/members/{member['id']}"
+        assert (await owner.delete(elsewhere)).json()["submissions"] == 0
+        assert_problem(await teacher.delete(elsewhere), 403, "forbidden")
+        assert (await owner.delete(f"{members}/{member['id']}")).json()["submissions"] == 1
+        assert (await owner.delete(f"{members}/{member['id']}")).json()["submissions"] == 0
+
+
+async def test_course_is_deleted_by_its_title_and_with_it_its_tokens(two: Service) -> None:
+    async with two.client() as owner, two.client("script-there") as script:
+        await submit(script)
+        await submit(owner)
+        there = f"/api/v1/courses/{OTHER}"
+        title = (await owner.get(there)).json()["title"]
+        for wrong in ({}, {"title": title.lower() + "x"}):
+            assert_problem(await owner.delete(there, params=wrong), 409, "deletion-unconfirmed")
+        assert (await owner.delete(there, params={"title": title})).json()["submissions"] == 1
+        assert_problem(await owner.get(there), 404, "course-not-found")
+        assert (await script.get(SUBMISSIONS)).status_code == 401
+        assert len((await owner.get(SUBMISSIONS)).json()["items"]) == 1
+
+
+async def test_course_default_is_emptied_and_stays(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    async with service.client() as owner:
+        here = f"/api/v1/courses/{DEFAULT_COURSE}"
+        assert (await owner.delete(here, params={"title": "Default"})).json()["submissions"] == 1
+        assert (await owner.get(here)).json()["archived_at"] is None
+        assert await students(service) == []
+        assert (await submit(owner))["attempt"] == 1
