@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from app.access import tokens
 from app.access.rights import RIGHTS, Action
+from app.access.tokens import hash_secret
 from app.api.routes import api
 from app.courses import members
-from app.http.auth import FORM_FIELD, SAFE_METHODS
-from app.storage.models import DEFAULT_COURSE, Course, Role, new_id, utc_now
+from app.http.auth import FORM_FIELD, SAFE_METHODS, SESSION_COOKIE
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.access.test_courses import OTHER, SUBMISSIONS, submit, two
 from tests.unit.app.calls import upload
@@ -102,21 +104,54 @@ async def test_every_route_is_closed_to_a_token_that_ended_and_to_a_removed_memb
                 assert (await client.request(method, filled(path, values))).status_code == 401, f"{method} {path}"
 
 
-@pytest.mark.parametrize("token", ["teacher-there", "script-there", "ivanov-there"])
+@pytest.mark.parametrize("token", ["teacher-there", "assistant-there", "script-there", "ivanov-there", OWNER_TOKEN])
 async def test_every_route_with_an_id_is_closed_to_another_course(two: Service, token: str) -> None:
     values = await of_somebody_else(two)
+    await two.add_token("assistant-there", Role.ASSISTANT, course_id=OTHER)
+    # An admin who names a course sees no other.
+    params = {"course": OTHER} if token == OWNER_TOKEN else {}
     asked = 0
     async with two.client(token) as client:
         for method, path, _ in await operations(two):
             if "{" not in path or ((method, path) in FOR_EVERYBODY and "{course_id}" not in path):
                 continue
-            answer = await client.request(method, filled(path, values), json=BODIES.get(path))
+            if token == OWNER_TOKEN and path.startswith(ABOUT_PEOPLE):  # They are in several courses.
+                continue
+            answer = await client.request(method, filled(path, values), json=BODIES.get(path), params=params)
             if path.startswith("/api/v1/assignments/"):  # Both courses use it.
                 assert answer.status_code in (200, 403), path
                 continue
-            assert answer.status_code in (403, 404), f"{method} {path}: {answer.status_code}"
+            assert answer.status_code in ((404,) if token == OWNER_TOKEN else (403, 404)), (
+                f"{method} {path}: {answer.status_code}"
+            )
             asked += 1
     assert asked >= 15
+
+
+async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_moment(two: Service) -> None:
+    theirs = (await submit(two, "script-here", "petrov")).json()["id"]
+    own = (await submit(two, "script-there")).json()["id"]
+    async with two.services.database.write() as session:
+        member = (await members.find(session, [(OTHER, "ivanov")]))[OTHER, "ivanov"]
+        person = await session.get_one(Person, member.person_id)
+        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+
+    async def change(**values: Any) -> None:
+        async with two.services.database.write() as session:
+            changed = (await members.find(session, [(OTHER, "ivanov")]))[OTHER, "ivanov"]
+            for name, value in values.items():
+                setattr(changed, name, value)
+
+    other = (await submit(two, "script-there", "petrov")).json()["id"]
+    async with two.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+        for role, status in ((MemberRole.STUDENT, 404), (MemberRole.ASSISTANT, 200), (MemberRole.STUDENT, 404)):
+            await change(role=role)
+            assert (await browser.get(f"/submissions/{own}")).status_code == 200
+            assert (await browser.get(f"/submissions/{other}")).status_code == status, role
+            assert (await browser.get(f"/submissions/{theirs}")).status_code == 404
+            assert (await browser.get("/", params={"course": DEFAULT_COURSE})).status_code == 404
+        await change(removed_at=utc_now())
+        assert (await browser.get(f"/submissions/{own}")).status_code in (401, 403)
 
 
 async def test_removal_acts_on_open_sessions_at_once(service: Service) -> None:
