@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.courses.roster.columns import HEADINGS, plain
 from app.courses.roster.reading import MOST_BYTES, Fault, Roster, Row, read
 from app.errors import (
     RosterBroken,
@@ -34,7 +35,7 @@ PERSON = st.tuples(
 )
 PEOPLE = st.lists(PERSON, max_size=20, unique_by=(lambda each: each[0].strip(), lambda each: each[2]))
 ENCODINGS = ("utf-8", "utf-8-sig", "cp1251", "utf-16", "utf-16-le-bom", "utf-16-be-bom")
-HEADINGS = (
+OUR_HEADINGS = (
     ("id", "name", "email", "group"),
     ("ИД", "ФИО", "Почта", "Группа"),
     ("student", "Full name", "E-mail", "группа"),
@@ -69,7 +70,7 @@ def people(roster: Roster) -> list[tuple[str, str | None, str | None, str | None
     st.sampled_from(";,\t"),
     st.sampled_from(("\n", "\r\n", "\r")),
     st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
-    st.sampled_from(HEADINGS),
+    st.sampled_from(OUR_HEADINGS),
     st.booleans(),
 )
 def test_same_rows_come_out_of_every_encoding_delimiter_and_dialect(
@@ -130,6 +131,7 @@ CANVAS_NAMES = """LastName;FirstName;ID;SIS Login ID;Section
 """
 WORKSHEET = "Identifier,Full name,Email address\nParticipant 12,Иван,i@e.ru\n"
 DEAN = "№ п/п;Фамилия;Имя;Отчество;Эл. почта\n1;Иванов;Иван;Иванович;i@e.ru\n"
+UNIVERSITY = "№ зачётки;Ф.И.О.;Корпоративная почта;Академ. группа;\n20-1;Иванов  Иван;I@e.ru;БПМИ-201;\n;;;;\n"
 CANVAS_USERS = """user_id,integration_id,login_id,password,first_name,last_name,full_name,email,status
 h1,,ivanov,secret,Иван,Иванов,Иван И. Иванов,ivanov@edu.hse.ru,active
 h2,,petrov,secret,Пётр,Петров,,petrov@edu.hse.ru,deleted
@@ -168,11 +170,13 @@ h2,,petrov,secret,Пётр,Петров,,petrov@edu.hse.ru,deleted
         ("Student;Группа\nivanov;1\n", "Student", [("ivanov", None, None, "1")]),
         (DEAN, "Эл. почта", [("i@e.ru", "Иванов Иван Иванович", "i@e.ru", None)]),
         ("sep=,\nНомер зачетной книжки,ФИО\n20/1,Иванов\n", "Номер зачетной книжки", [("20/1", "Иванов", None, None)]),
+        (UNIVERSITY, "№ зачётки", [("20-1", "Иванов Иван", "i@e.ru", "БПМИ-201")]),
         ("email\ni@e.ru\n", "email", [("i@e.ru", None, "i@e.ru", None)]),
     ],
     ids=[
         "moodle participants", "moodle grades in russian", "moodle upload", "canvas gradebook", "canvas two names",
-        "canvas users", "moodle worksheet", "identifier", "student", "dean's list", "excel sep", "one column",
+        "canvas users", "moodle worksheet", "identifier", "student", "dean's list", "excel sep",
+        "university", "one column",
     ],
 )  # fmt: skip
 def test_exports_are_read_as_they_are(
@@ -181,6 +185,12 @@ def test_exports_are_read_as_they_are(
     roster = of(text)
     assert people(roster) == expected
     assert roster.id_column == column
+
+
+def test_each_heading_means_one_thing_and_is_written_as_it_is_compared() -> None:
+    headings = [heading for headings in HEADINGS.values() for heading in headings]
+    assert len(set(headings)) == len(headings)
+    assert list(map(plain, headings)) == headings
 
 
 def test_rows_of_canvas_that_are_no_people_are_counted() -> None:
