@@ -56,6 +56,7 @@
       ExternalIdTaken           another member of the course has it
       EmailTaken                another confirmed member of the course has it
       PersonShared              name and address of a person in several courses are not one course's to change
+      MemberJoined              the removed member was joined with another one
       SameMember                a member is joined with itself, or a person with itself
       AttemptsRunning           both of the members to be joined have an attempt that is being graded
       PersonsShareCourse        two persons are members of the same course, which are joined first
@@ -318,6 +319,10 @@ class EmailTaken(AppError):
 
 
 class PersonShared(AppError): ...
+
+
+class MemberJoined(AppError):
+    """params: member (the id of the kept one), join"""
 
 
 class SameMember(AppError): ...

@@ -31,6 +31,7 @@ from app.errors import (
     FormUnreadable,
     JoinFollowed,
     JoinOutdated,
+    MemberJoined,
     NotCancellable,
     PersonsShareCourse,
     PreviewUnfinished,
@@ -107,6 +108,7 @@ UPLOAD_BODY: dict[str, Any] = {
     },
 }
 EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
+    MemberJoined: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab", "join": "01ksvh1y8gk3v0q4m2z7c9x5ac"},
     JoinFollowed: {"join": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     JoinOutdated: {"changed": ["extension"]},
     PersonsShareCourse: {"courses": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
 from app.courses import changes, members
-from app.errors import EmailTaken, ExternalIdTaken, MemberNotFound, NotPermitted, PersonShared
+from app.errors import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, NotPermitted, PersonShared
 from app.mail.addresses import comparable
-from app.storage.models import MemberRole, Membership, Person, Submission, Token, utc_now
+from app.storage.models import MemberRole, Membership, Merge, Person, Submission, Token, utc_now
 
 OF_PERSON = frozenset({"name", "email"})
 
@@ -148,12 +148,15 @@ async def change(
         MemberNotFound
         NotPermitted: the member's role, the old or the new one, is not one of `manages`.
         PersonShared: the person is in other courses, too.
+        MemberJoined: a removed member who was joined with another one is not taken back.
         ExternalIdTaken, EmailTaken
     """
     member = await _in_turn(session, course_id, member_id, given.get("external_id"))
     if not {member.role, given.get("role", member.role)} <= set(manages):
         raise NotPermitted
     before = values(member)
+    if before["removed"] and given.get("removed") is False:
+        await _check_not_joined(session, member)
     if any(given[name] != before[name] for name in OF_PERSON & given.keys()):
         if not may_change_shared and await _is_elsewhere(session, member):
             raise PersonShared
@@ -242,6 +245,13 @@ async def _check_email(session: AsyncSession, member: Membership) -> None:
     for other, address in found:
         if comparable(address or "") == comparable(email):
             raise EmailTaken(member=other)
+
+
+async def _check_not_joined(session: AsyncSession, member: Membership) -> None:
+    """Raises: MemberJoined"""
+    of = Merge.merged_member_id == member.id, Merge.undone_at.is_(None)
+    if (merge := await session.scalar(select(Merge).where(*of).order_by(Merge.id.desc()).limit(1))) is not None:
+        raise MemberJoined(member=merge.kept_member_id, join=merge.id)
 
 
 async def _is_elsewhere(session: AsyncSession, member: Membership) -> bool:

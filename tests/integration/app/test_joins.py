@@ -15,7 +15,16 @@ from sqlalchemy import select, update
 
 from app.access.tokens import Principal
 from app.courses import members, membership
-from app.errors import AttemptsRunning, JoinFollowed, JoinNotFound, JoinOutdated, JoinUndone, MemberRemoved, SameMember
+from app.errors import (
+    AttemptsRunning,
+    JoinFollowed,
+    JoinNotFound,
+    JoinOutdated,
+    JoinUndone,
+    MemberJoined,
+    MemberRemoved,
+    SameMember,
+)
 from app.queue import claims
 from app.storage.database import Database
 from app.storage.models import (
@@ -208,16 +217,20 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database:
     await undo(database, second)
     async with database.write() as session:
         await session.execute(update(Extension).where(Extension.membership_id == kept).values(more_attempts=9))
+    with pytest.raises(MemberJoined) as joined:
+        async with database.write() as session:
+            await membership.change(
+                session,
+                DEFAULT_COURSE,
+                other,
+                {"removed": False},
+                manages=set(MemberRole),
+                may_change_shared=True,
+                made_by="teacher",
+            )
+    assert joined.value.params == {"member": kept, "join": first}
     async with database.write() as session:
-        await membership.change(
-            session,
-            DEFAULT_COURSE,
-            other,
-            {"removed": False},
-            manages=set(MemberRole),
-            may_change_shared=True,
-            made_by="teacher",
-        )
+        await session.execute(update(Membership).where(Membership.id == other).values(removed_at=None))
     with pytest.raises(JoinOutdated) as outdated:
         await undo(database, first)
     assert outdated.value.params == {"changed": ["member", "extension"]}

@@ -23,6 +23,7 @@ from app.errors import (
     CourseNotFound,
     EmailTaken,
     ExternalIdTaken,
+    MemberJoined,
     MemberNotFound,
     NotPermitted,
     PersonShared,
@@ -138,7 +139,7 @@ async def remove_member(request: Request, holder: Manager, member_id: MemberId) 
 @router.post(
     "/{member_id}/restore",
     summary="Take a removed member back",
-    responses=problem_answers(NotPermitted, CourseArchived, MemberNotFound, EmailTaken),
+    responses=problem_answers(NotPermitted, CourseArchived, MemberNotFound, EmailTaken, MemberJoined),
 )
 async def restore_member(request: Request, holder: Manager, member_id: MemberId) -> MemberBody:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again."""
