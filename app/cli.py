@@ -33,7 +33,7 @@ db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 cli.add_typer(db, name="db")
 students = typer.Typer(help="Delete the data of a student.", no_args_is_help=True)
 cli.add_typer(students, name="students")
-people = typer.Typer(help="List people; export or delete all that is kept about them.", no_args_is_help=True)
+people = typer.Typer(help="List and merge people; export or delete all that is kept about them.", no_args_is_help=True)
 cli.add_typer(people, name="people")
 regrades = typer.Typer(help="List regrades; apply or drop previews.", no_args_is_help=True)
 cli.add_typer(regrades, name="regrades")
@@ -245,6 +245,35 @@ def export_person(
 
         size = asyncio.run(people.export_person(settings, person, output))
     typer.echo(f"lstm-grader: {output}: {size} bytes")
+
+
+@people.command("merge")
+def merge_people(
+    kept: PersonId,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="Who is the same human being; nothing is left of it.")],
+) -> None:
+    """Merge two persons who are members of different courses, and print the id that undoes it.
+
+    Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import people
+
+        typer.echo(asyncio.run(people.merge_people(settings, kept, other)))
+
+
+@people.command("unmerge")
+def unmerge_people(
+    merge: Annotated[str, typer.Argument(metavar="ID", help="As `people merge` has printed it.")],
+) -> None:
+    """Take two merged persons apart, if nothing since makes that impossible.
+
+    Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import people
+
+        asyncio.run(people.undo_merge(settings, merge))
 
 
 @people.command("delete")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.commands.acting import opened
+from app.access import persons
+from app.commands.acting import opened, owner_of, refused_in_words
 from app.courses import people
-from app.errors import NotPossible, PersonNotFound
+from app.errors import JoinNotFound, NotPossible, PersonNotFound
 from app.http.parameters import ID
 from app.privacy import deletion, export
 from app.privacy.deletion import Deleted, DeletedCourse
@@ -90,6 +91,28 @@ async def delete_member(settings: Settings, member_id: str) -> Deleted:
     """Delete a member of whichever course; one who is not there is deleted already."""
     async with opened(settings) as database:
         return await deletion.delete_member(database, member_id)
+
+
+async def merge_people(settings: Settings, kept_id: str, other_id: str) -> str:
+    """Merge two persons; return the id of the merge, which undoes it. Raises: NotPossible: it was refused."""
+    async with opened(settings) as database:
+        owner = await owner_of(database)
+        with refused_in_words():
+            if not (ID.fullmatch(kept_id) and ID.fullmatch(other_id)):
+                raise PersonNotFound
+            async with database.write() as session:
+                return (await persons.merge(session, kept_id, other_id, owner.name)).id
+
+
+async def undo_merge(settings: Settings, merge_id: str) -> None:
+    """Raises: NotPossible: there is no such merge, or it cannot be undone."""
+    async with opened(settings) as database:
+        owner = await owner_of(database)
+        with refused_in_words():
+            if not ID.fullmatch(merge_id):
+                raise JoinNotFound
+            async with database.write() as session:
+                await persons.undo(session, merge_id, owner.name)
 
 
 async def _course(session: AsyncSession, course_id: str) -> Course:

@@ -13,7 +13,9 @@ from typer.testing import CliRunner, Result
 
 from app.access import tokens
 from app.cli import cli
+from app.courses import members
 from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE, Course
 
 # linux/capability.h
 CAPABILITY_VERSION_3, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 0x20080522, 1, 2
@@ -205,3 +207,27 @@ def test_settings_that_are_half_set_are_named_and_no_secret_is_shown(
     ended = run("tokens", "list", **environment)
     assert_sentence(ended, f"lstm-grader: {said}")
     assert "secret-of-x" not in ended.stderr
+
+
+def test_people_are_merged_and_taken_apart(folder: Path) -> None:
+    asyncio.run(_add_people(folder / "data" / "lstm-grader.sqlite3"))
+    kept, other = [line.split()[0] for line in run("people", "list").stdout.splitlines()]
+    assert_sentence(run("people", "merge", kept, kept), "lstm-grader: Somebody cannot be joined with themselves")
+    assert_sentence(run("people", "merge", kept, "nobody"), "lstm-grader:")
+    assert_sentence(run("people", "unmerge", kept), "lstm-grader:")
+    merged = run("people", "merge", kept, other).stdout.strip()
+    assert run("people", "list").stdout.count("in no course") == 1
+    assert run("people", "unmerge", merged).exit_code == 0
+    assert "in no course" not in run("people", "list").stdout
+    assert_sentence(run("people", "unmerge", merged), "lstm-grader:")
+
+
+async def _add_people(path: Path) -> None:
+    database = Database(f"sqlite:///{path}")
+    async with database.write() as session:
+        elsewhere = Course(title="Elsewhere", language="en", time_zone="UTC")
+        session.add(elsewhere)
+        await session.flush()
+        for course_id in (DEFAULT_COURSE, elsewhere.id):
+            members.add(session, course_id, external_id="ivanov")
+    await database.close()
