@@ -291,7 +291,7 @@ def _row(row: Base) -> dict[str, Any]:
 
 
 class _Pieces(io.RawIOBase):
-    """What was written and not taken yet. It cannot seek, so an archive is never written twice."""
+    """Bytes that were written and not taken yet. It cannot seek, so an archive is never written twice."""
 
     def __init__(self) -> None:
         super().__init__()

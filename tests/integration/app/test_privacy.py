@@ -1,4 +1,4 @@
-"""What is kept about a person on both databases: all of it is in the archive, and none of it is left after deletion."""
+"""The data of a person on both databases: all of it is in the archive, and none of it is left after deletion."""
 
 from __future__ import annotations
 
