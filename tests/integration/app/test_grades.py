@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -34,8 +36,10 @@ from app.storage.models import (
 )
 from app.submissions import grades, repository
 from app.submissions.uploads import Upload
-from app.teaching import adjustments, reviews
+from app.teaching import adjustments, grade_book, grade_list, reviews
 from app.teaching.adjustments import Wanted
+from app.teaching.grade_book import GradeBookFormat
+from app.teaching.grade_list import Chosen
 from app.teaching.places import take_place
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
@@ -135,6 +139,35 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
             for use in uses:
                 assert await grades.counted_grade(session, assignments, member, use) == found[member.id, use.id]
     assert sum(each.is_adjusted for each in found.values()) == 20
+
+
+async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    _, uses = await add_course(database, 300, 5, ["lstm-layer", "a0", "a1", "a2"])
+    said = statements(database)
+    async with database.read() as session:
+        began = time.monotonic()
+        shown = await grade_list.used_assignments(session, assignments, DEFAULT_COURSE)
+        found = await grade_list.list_grades(session, assignments, shown, DEFAULT_COURSE, Chosen(), limit=1000)
+        listed = len([each for each in said if each.lstrip().startswith("SELECT")])
+        book = await grade_book.grade_book(
+            session, assignments, DEFAULT_COURSE, GradeBookFormat.CANVAS, "en", unconfirmed=True
+        )
+        seconds = time.monotonic() - began
+    # One for the assignments, and four for each two hundred students.
+    assert listed == 9
+    assert len([each for each in said if each.lstrip().startswith("SELECT")]) == 2 * listed
+    assert (len(found), len(found[0].grades)) == (300, len(assignments))
+    lines = list(csv.reader(io.StringIO(book.text)))
+    assert len(lines) == 302
+    for line, student in zip(lines[2:], found, strict=True):
+        assert line[2] == student.member.external_id
+        points = [None if cell == "" else float(cell) for cell in line[5:]]
+        assert points == [student.grades[use.assignment_id].grade_book for use in shown]
+    assert len(uses) == 4
+    if database.is_sqlite:
+        assert seconds < 4  # 0.6 on an idle machine.
 
 
 async def test_attempts_outside_the_grade_give_nothing(

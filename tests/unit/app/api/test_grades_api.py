@@ -169,6 +169,9 @@ async def test_extension_opens_an_assignment_for_one_student_alone(graded: Servi
         assert "due date extended until" in at(await own(ivanov))["text"]
         refused = await ivanov.post(SUBMISSIONS, files={"file": ("LSTM.py", b"class LSTM: ...")})
         assert_problem(refused, 403, "attempts-used-up")
+        (submission,) = (await ivanov.get(SUBMISSIONS)).json()["items"]
+        async with graded.browser("of-ivanov") as browser:
+            assert "due date extended until" in (await browser.get(submission["links"]["page"])).text
         given = (await teacher.put(f"{place}/extension", json={**wanted, "more_attempts": 1})).json()
         assert (given["effective_limit"], given["effective_closes"]) == (2, given["due"])
         assert (await teacher.get(f"{place}/extension")).json() == given

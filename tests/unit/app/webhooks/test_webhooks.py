@@ -100,6 +100,9 @@ async def test_report_is_told_signed_to_the_address_that_was_looked_up(service: 
     assert message["data"]["submission"]["id"] == body["id"]
     assert message["data"]["submission"]["student"] == "ivanov"
     assert (message["data"]["report"]["status"], message["data"]["report"]["points"]) == ("passed", 100.0)
+    grade = message["data"]["grade"]
+    assert (grade["points"], grade["attempt"], grade["adjusted"]) == (100, 1, False)
+    assert [(step["code"], step["points"]) for step in grade["derivation"]] == [("report", 100)]
     assert Webhook(hook["secret"]).verify(request.content, dict(request.headers)) == message
     assert request.headers["webhook-id"] == delivery["id"]
     assert (delivery["attempts"], delivery["last_status"], delivery["last_error"]) == (1, 204, None)
