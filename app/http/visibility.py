@@ -1,6 +1,9 @@
-"""The part of a report that its reader may see."""
+"""The part of a report and of a grade's derivation that its reader may see."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -9,6 +12,7 @@ from app.access.tokens import Principal
 from app.services import services
 from app.storage.models import StoredReport
 from app.submissions import repository
+from app.submissions.derivation import Counted, Step
 from grader import Report
 from grader.formats import View
 
@@ -23,6 +27,16 @@ def report_for(stored: StoredReport, viewer: Principal) -> Report:
         return report
     shown = [advisory for advisory in report.advisories if advisory.code not in FOR_TEACHERS]
     return report.model_copy(update={"advisories": shown})
+
+
+def steps_for(counted: Counted, viewer: Principal) -> Sequence[Step]:
+    """Return the steps of a grade. A script hands in for students, and reads no teacher's words to them."""
+    if viewer.sees_everything or viewer.membership_id is not None:
+        return counted.steps
+    return tuple(
+        replace(step, params={name: value for name, value in step.params.items() if name != "reason"})
+        for step in counted.steps
+    )
 
 
 async def artefacts_for(request: Request, stored: StoredReport) -> dict[str, bytes]:

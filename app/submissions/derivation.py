@@ -43,6 +43,7 @@ class StepCode(StrEnum):
     LATE = "late"
     EXTENDED = "extended"
     COUNTS = "counts"
+    LEFT_OUT = "left_out"
     ADJUSTED = "adjusted"
     SET = "set"
     ADJUSTMENT_WAITS = "adjustment_waits"
@@ -177,6 +178,8 @@ def _below(
     if len(by_attempt) > 1:
         params = {"attempt": number, "rule": assignment.attempts.counts, "graded": len(by_attempt)}
         steps.append(Step(StepCode.COUNTS, left, params))
+    if left_out := sorted(each.number for each in attempts if each.is_withheld):
+        steps.append(Step(StepCode.LEFT_OUT, left, {"attempts": left_out}))
     return attempt, left
 
 
@@ -246,6 +249,8 @@ def _shown(name: str, value: Any, language: str) -> str:
         return text(f"step.rule.{value}", language)
     if name == "due":
         return moment(value, language)
+    if name == "attempts":
+        return ", ".join(map(str, value))
     return _points(value, language) if isinstance(value, float) else str(value)
 
 

@@ -36,7 +36,7 @@ from app.http.pages import page
 from app.http.parameters import ID, LastEventId, SubmissionId
 from app.http.problems import problem
 from app.http.texts import language_of
-from app.http.visibility import view_for
+from app.http.visibility import steps_for, view_for
 from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
 from app.storage.models import Token, new_id
@@ -167,7 +167,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         for name, picture in html.pictures_of(view).items()
     ]
     context |= {"report": view.report, "pictures": pictures, "grade": standing.grade, "counted": standing.counted}
-    counted = standing.counted and in_words(standing.counted.steps, view.language)
+    counted = standing.counted and in_words(steps_for(standing.counted, viewer), view.language)
     return page(request, "report.html", derivation=counted, **context)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Self
 
 from pydantic import Field
 
 from app.access.tokens import Principal
 from app.api.schemas.base import Body
+from app.http.visibility import steps_for
 from app.submissions.derivation import Counted, Step, StepCode, joined, step_in_words
 
 
@@ -49,10 +49,8 @@ class CountedBody(Body):
 
     @classmethod
     def of(cls, counted: Counted, language: str, viewer: Principal) -> Self:
-        """Return the body for this reader. A script hands in for students, and reads no teacher's words to them."""
-        reads_reasons = viewer.sees_everything or viewer.membership_id is not None
-        steps = counted.steps if reads_reasons else tuple(map(_without_reason, counted.steps))
-        derivation = [StepBody.of(step, language) for step in steps]
+        """Return the body for this reader (`steps_for`)."""
+        derivation = [StepBody.of(step, language) for step in steps_for(counted, viewer)]
         return cls(
             points=counted.points,
             max_points=counted.max_points,
@@ -68,7 +66,3 @@ class CountedBody(Body):
             derivation=derivation,
             text=joined([step.text for step in derivation]),
         )
-
-
-def _without_reason(step: Step) -> Step:
-    return replace(step, params={name: value for name, value in step.params.items() if name != "reason"})

@@ -318,6 +318,10 @@ async def test_script_reads_the_grade_and_no_teachers_words(graded: Service) -> 
         assert read.json()["counted"]["text"].endswith("adjusted -5")
         assert "ill" not in str(read.json()["counted"])
         assert (await own(script))["grades"] == []
+    async with graded.browser("script") as browser:
+        page = (await browser.get(body["links"]["page"])).text
+        assert "adjusted -5." in page
+        assert "he was ill" not in page
     async with graded.browser("of-ivanov") as browser:
         page = (await browser.get(body["links"]["page"])).text
         assert "Your grade at this assignment: 95 of 100 points" in page

@@ -246,6 +246,19 @@ def test_accepted_attempt_and_extended_date_are_in_the_derivation() -> None:
     assert [step.code for step in counted.steps] == ["report", "accepted", "extended"]
 
 
+def test_derivation_names_the_attempts_that_a_decision_keeps_out() -> None:
+    attempts = [
+        Attempt(1, DUE, 40.0, 100),
+        Attempt(2, DUE, 90.0, 100, is_withheld=True, decision=HoldDecision.REJECTED),
+        Attempt(3, DUE, 95.0, 100, is_withheld=True),
+    ]
+    counted = count(Terms(assignment()), attempts)
+    assert (counted.points, counted.is_held) == (40, True)
+    assert in_words(counted.steps, "en") == (
+        "points 40 of 100 (attempt 1), held or rejected and left out: attempt 2, 3"
+    )
+
+
 def test_extension_adds_to_dates_and_attempts_of_the_course_and_takes_nothing_away() -> None:
     limited = assignment({"limit": 1}, due=DUE, closes=DUE + DAY)
     longer = extended(limited, extension(due=DUE + 3 * DAY, more_attempts=1))
