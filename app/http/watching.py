@@ -21,6 +21,7 @@ from starlette.status import HTTP_204_NO_CONTENT
 
 from app.access import tokens
 from app.access.tokens import Principal
+from app.errors import NotAuthenticated
 from app.services import Services
 from app.storage.models import JobStatus, SubmissionEvent
 from app.submissions import repository
@@ -47,6 +48,19 @@ async def wait_until_done(parts: Services, submission_id: str, viewer: Principal
             if submission is None or submission.job_status in OVER or left <= 0:
                 return
             await _wait(maybe_done, min(left, LOOK_SECONDS))
+
+
+async def renewed(parts: Services, viewer: Principal) -> Principal:
+    """Return the holder with the rights of this moment, after a wait.
+
+    Raises:
+        NotAuthenticated: they have ended meanwhile.
+    """
+    async with parts.database.read() as session:
+        now = await tokens.as_of_now(session, viewer)
+    if now is None:
+        raise NotAuthenticated
+    return now
 
 
 async def event_stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> Response:

@@ -42,7 +42,7 @@ from app.http.auth import Permitted, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.visibility import report_for
-from app.http.watching import wait_until_done
+from app.http.watching import renewed, wait_until_done
 from app.services import services
 from app.storage.models import JobStatus, StoredReport, Submission
 from app.submissions import listing, repository, uploads
@@ -144,6 +144,7 @@ async def read_submission(
     """Read it. A submitter reads the submissions of its own token; an admin or a teacher reads all."""
     if wait:
         await wait_until_done(services(request), submission_id, viewer, wait)
+        viewer = await renewed(services(request), viewer)
     standing = await _standing(request, submission_id, viewer)
     submission, position = standing.submission, standing.position
     report_id = standing.stored and standing.stored.id

@@ -224,3 +224,16 @@ async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> N
     assert (await get(two, "ivanov-there", own["links"]["self"])).json()["student"] == "ivanov"
     logged = (await get(two, "teacher-there", f"/api/v1/courses/{OTHER}/changes")).json()["items"]
     assert {"joined": other} in [each["after"] for each in logged]
+
+
+async def test_answer_that_was_waited_for_is_not_for_who_was_removed_meanwhile(
+    two: Service, grader: FakeGrader
+) -> None:
+    grader.released.clear()
+    submission = (await submit(two, "ivanov-there", wait=0)).json()["links"]["self"]
+    await until(lambda: len(grader.began) == 1)
+    waiting = asyncio.create_task(get(two, "ivanov-there", submission, wait=20))
+    await until(lambda: bool(two.services.jobs._events))
+    await post(two, "teacher-there", f"{THERE}/{await member_of(two, 'ivanov')}/remove")
+    grader.released.set()
+    assert_problem(await waiting, 401, "unauthorized")
