@@ -85,6 +85,23 @@ async def existing(session: AsyncSession, course_id: str, *, locked: bool = Fals
     return course
 
 
+async def keep_open(session: AsyncSession, course_id: str) -> None:
+    """Check that a course is not archived, and let nobody archive it until the caller's transaction ends.
+
+    Call it before turns are taken. A request is checked when it comes, too, but the course may be archived after that.
+
+    Raises:
+        CourseArchived
+        CourseNotFound: it was deleted meanwhile.
+    """
+    found = select(Course).where(Course.id == course_id).execution_options(populate_existing=True)
+    course = await session.scalar(found.with_for_update(read=True))
+    if course is None:
+        raise CourseNotFound
+    if course.archived_at is not None:
+        raise CourseArchived
+
+
 async def change(session: AsyncSession, course_id: str, given: Mapping[str, Any], made_by: str) -> Course:
     """Change what is given, and log it.
 

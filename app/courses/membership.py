@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
-from app.courses import changes, members
+from app.courses import changes, course, members
 from app.errors import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, NotPermitted, PersonShared
 from app.mail.addresses import comparable
 from app.storage.models import MemberRole, Membership, Merge, Person, Submission, Token, utc_now
@@ -108,10 +108,12 @@ async def add(
         made_by: for the log.
     Raises:
         NotPermitted: the role is not one of `manages`.
+        CourseArchived: nothing there changes any more.
         ExternalIdTaken, EmailTaken
     """
     if role not in manages:
         raise NotPermitted
+    await course.keep_open(session, course_id)
     await members.take_turns(session, [(course_id, external_id)])
     await members.take_course(session, course_id)
     if other := (await members.find(session, [(course_id, external_id)])).get((course_id, external_id)):
@@ -146,6 +148,7 @@ async def change(
         made_by: for the log.
     Raises:
         MemberNotFound
+        CourseArchived: nothing there changes any more.
         NotPermitted: the member's role, the old or the new one, is not one of `manages`.
         PersonShared: the person is in other courses, too.
         MemberJoined: a removed member who was joined with another one is not taken back.
@@ -197,6 +200,7 @@ def values(member: Membership) -> dict[str, Any]:
 
 async def _in_turn(session: AsyncSession, course_id: str, member_id: str, new_id: str | None) -> Membership:
     """Find a member in the member's turn, and in that of the new external id."""
+    await course.keep_open(session, course_id)
     member = await find(session, course_id, member_id)
     while True:
         known = member.external_id

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses import changes
+from app.courses import changes, course
 from app.courses.assignments import Rules, find, in_course, turn_of, used_in
 from app.errors import AssignmentInUse, AssignmentNotFound, AssignmentUnknown, LateWithoutDue, RulesContradictory
 from app.storage.models import (
@@ -85,11 +85,13 @@ async def put(
         given: `title`, `grade_book_points`, and the dates and rules that differ from the file as `rules`.
         made_by: for the log.
     Raises:
+        CourseArchived: nothing there changes any more.
         AssignmentUnknown: there is no such file.
         RulesContradictory, LateWithoutDue
     """
     if assignment_id not in assignments:
         raise AssignmentUnknown(came=assignment_id, known=sorted(assignments))
+    await course.keep_open(session, course_id)
     await take_turns(session, [turn_of(assignment_id)])
     use = await _row(session, course_id, assignment_id)
     before = values(use) if use else {}
@@ -117,9 +119,11 @@ async def change(
         as_in_file: names of rules for which the file holds again.
         made_by: for the log.
     Raises:
+        CourseArchived: nothing there changes any more.
         AssignmentNotFound: the course does not use it.
         RulesContradictory, LateWithoutDue
     """
+    await course.keep_open(session, course_id)
     await take_turns(session, [turn_of(assignment_id)])
     use = await _row(session, course_id, assignment_id)
     before = values(use) if use else {}
@@ -138,9 +142,11 @@ async def remove(session: AsyncSession, course_id: str, assignment_id: str, made
     """Let a course use an assignment no more. The course Default uses it as the file says.
 
     Raises:
+        CourseArchived: nothing there changes any more.
         AssignmentNotFound: the course does not use it.
         AssignmentInUse: there are submissions to it, or decisions about somebody's.
     """
+    await course.keep_open(session, course_id)
     await take_turns(session, [turn_of(assignment_id)])
     use = await _row(session, course_id, assignment_id)
     if use is None:

@@ -21,7 +21,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from app.courses import changes, members
+from app.courses import changes, course, members
 from app.errors import (
     AttemptsRunning,
     JoinFollowed,
@@ -70,6 +70,7 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
     Args:
         made_by: for the log.
     Raises:
+        CourseArchived: nothing there changes any more.
         SameMember: the two are one already.
         MemberNotFound: the course has not both of them.
         MemberNotStudent: one is a teacher or an assistant.
@@ -108,6 +109,7 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
     """Take two joined members apart.
 
     Raises:
+        CourseArchived: nothing there changes any more.
         JoinNotFound: the course has none with this id.
         JoinUndone: it was undone before.
         JoinFollowed: a later join of one of the two has to be undone first.
@@ -161,6 +163,7 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
 
 async def _in_turn(session: AsyncSession, course_id: str, kept_id: str, other_id: str) -> tuple[Membership, Membership]:
     """Find two members with their persons, in their turns; nobody else changes them meanwhile."""
+    await course.keep_open(session, course_id)
     found = await _find(session, course_id, kept_id, other_id)
     names = [(course_id, member.external_id or member.id) for member in found.values()]
     await members.take_turns(session, names)

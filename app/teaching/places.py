@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
-from app.courses import members, membership, uses
+from app.courses import course, members, membership, uses
 from app.errors import AssignmentNotFound, MemberNotStudent, SubmissionNotFound
 from app.storage.models import ID_LENGTH, CourseAssignment, MemberRole, Membership, Submission
 from grader import Assignment
@@ -42,9 +42,11 @@ async def take_place(
     """Find a place, and wait for the student's turn: no other transaction changes what is there, or adds an attempt.
 
     Raises:
+        CourseArchived: nothing there changes any more.
         MemberNotFound, MemberNotStudent
         AssignmentNotFound: the course does not use it.
     """
+    await course.keep_open(session, course_id)
     if assignment_id not in assignments:
         raise AssignmentNotFound
     # In the order of uploads, which take the assignment's turn first.

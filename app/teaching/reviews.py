@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses import changes, members
+from app.courses import changes, course, members
 from app.errors import ReportNotReady, ReviewAnswered, ReviewNotFound, ReviewOpen
 from app.storage.models import Membership, ReviewRequest, Submission, new_id, utc_now
 from app.submissions import repository
@@ -83,9 +83,11 @@ async def answer(
     """Answer a request. The same answer again changes nothing.
 
     Raises:
+        CourseArchived: nothing there changes any more.
         ReviewNotFound: the course has none with this id.
         ReviewAnswered: it has another answer.
     """
+    await course.keep_open(session, course_id)
     answered = await session.execute(
         update(ReviewRequest)
         .where(

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from app.courses import changes, members
+from app.courses import changes, course, members
 from app.courses.roster.reading import Roster, Row
 from app.mail.addresses import comparable
 from app.storage.models import MemberRole, Membership, Merge, utc_now
@@ -119,7 +119,10 @@ async def plan(session: AsyncSession, course_id: str, roster: Roster, may_add: C
 
     Args:
         may_add: the roles that the importing person gives.
+    Raises:
+        CourseArchived: nothing there changes any more.
     """
+    await course.keep_open(session, course_id)
     await members.take_course(session, course_id)
     known = await _known(session, course_id)
     conflicts = dict(_conflicts(roster.rows, known, may_add))
