@@ -200,19 +200,24 @@ def _waits(attempt: Attempt) -> bool:
 def _adjusted(adjustment: Adjustment, below: float | None, max_points: float, steps: list[Step]) -> float | None:
     said = {"adjustment": adjustment.id, "reason": adjustment.reason}
     if adjustment.value is not None:
-        left = adjustment.value
+        left = _rounded(adjustment.value)
         steps.append(Step(StepCode.SET, left, {**said, "value": adjustment.value}))
     else:
         assert adjustment.delta is not None
         if below is None:
             steps.append(Step(StepCode.ADJUSTMENT_WAITS, None, {**said, "change": adjustment.delta}))
             return None
-        left = round(below + adjustment.delta, DECIMALS)
+        left = _rounded(below + adjustment.delta)
         steps.append(Step(StepCode.ADJUSTED, left, {**said, "change": adjustment.delta}))
     kept = min(max(left, 0.0), max_points)
     if kept != left:
         steps.append(Step(StepCode.KEPT_WITHIN, kept, {"max_points": max_points}))
     return kept
+
+
+def _rounded(points: float) -> float:
+    # Added to 0, so that -0 is 0: a grade book would get the text "-0".
+    return round(points, DECIMALS) + 0.0
 
 
 def _scaled(came: float | None, max_points: float, grade_book_max: float) -> float | None:
