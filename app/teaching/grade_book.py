@@ -122,9 +122,10 @@ def _who(student: StudentGrades, form: GradeBookFormat) -> list[str]:
         return [id, name, person.email or "", group, "yes" if member.confirmed_at else "no"]
     if form == GradeBookFormat.MOODLE:
         return [id, name or id, person.email or "", group]
-    # A number is Canvas' own id. Others are the institution's, or a login; Canvas tries one after the other.
-    of_institution = "" if id.isdecimal() else id
-    return [name or id, id if id.isdecimal() else "", of_institution, of_institution, group]
+    # A number may be Canvas' own id; all may be the institution's, or a login. Canvas tries one after the other. It
+    # reads the first as a number, so 007 would be its student 7.
+    of_canvas = id if id.isascii() and id.isdecimal() and not id.startswith("0") else ""
+    return [name or id, of_canvas, id, id, group]
 
 
 def _points(counted: Counted, *, missing_is_zero: bool) -> str:

@@ -74,10 +74,14 @@ async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_
     assert headings[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
     assert possible == ["    Points Possible", "", "", "", "", "100"]
     assert students == [
-        ["Ivanov, Ivan", "12345", "", "", "A", "100"],
+        # A number may be Canvas' own id, or the institution's.
+        ["Ivanov, Ivan", "12345", "12345", "12345", "A", "100"],
         ["petrov", "", "petrov", "petrov", "", ""],
     ]
     assert len(await lines(graded, format="canvas", unconfirmed=True)) == 5
+    # Canvas reads a number there, and would take it for the student 123.
+    await name(graded, "petrov", external_id="00123")
+    assert (await lines(graded, format="canvas"))[-1][:4] == ["00123", "", "00123", "00123"]
 
 
 async def test_moodle_gets_ids_addresses_and_the_title_of_the_course(graded: Service) -> None:
