@@ -18,7 +18,7 @@ from app.submissions.policy import Attempt, check_attempt, grade_by_rules
 from app.texts import catalogue
 from grader import Assignment
 from grader.assignment import BUILT_IN, read_assignment
-from grader.batch.cells import number
+from grader.batch import cells
 
 DUE = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -227,7 +227,7 @@ def test_adjustment_is_applied_last_and_kept_within(
 @pytest.mark.parametrize(("made", "earned"), [({"delta": -90.001}, 90.0), ({"value": -0.0}, None)])
 def test_nothing_is_written_as_0_in_the_grade_book(made: dict[str, float], earned: float | None) -> None:
     attempts = [] if earned is None else [Attempt(1, DUE, earned, 100)]
-    assert number(count(Terms(assignment(), adjustment=adjustment(**made)), attempts).grade_book) == "0"
+    assert cells.number(count(Terms(assignment(), adjustment=adjustment(**made)), attempts).grade_book) == "0"
 
 
 @pytest.mark.parametrize(
