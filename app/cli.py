@@ -219,7 +219,7 @@ def delete_student_command(
 
 @people.command("list")
 def list_people() -> None:
-    """List the people of all courses, with their parts in them."""
+    """List the people of all courses, with their parts in them and their accounts of single sign-on."""
     with starting() as settings:
         from app.commands import people
 
@@ -274,6 +274,21 @@ def unmerge_people(
         from app.commands import people
 
         asyncio.run(people.undo_merge(settings, merge))
+
+
+@people.command("detach")
+def detach_identity(
+    person: PersonId,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="As `people list` shows it with the person.")],
+) -> None:
+    """Take an account of single sign-on away from a person who is not its owner, and sign its browsers out.
+
+    Whoever signs in with it next is a new person in no course. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import people
+
+        asyncio.run(people.detach_identity(settings, person, account))
 
 
 @people.command("delete")

@@ -61,6 +61,7 @@
       AttemptsRunning           both of the members to be joined have an attempt that is being graded
       PersonsShareCourse        two persons are members of the same course, which are joined first
       PersonNotFound
+      IdentityNotFound          the person has no account of single sign-on with this id
       JoinNotFound              no two members, or persons, were joined under this id
       JoinUndone                the join was undone before
       JoinFollowed              a later join has to be undone first
@@ -336,6 +337,9 @@ class PersonsShareCourse(AppError):
 
 
 class PersonNotFound(AppError): ...
+
+
+class IdentityNotFound(AppError): ...
 
 
 class JoinNotFound(AppError): ...

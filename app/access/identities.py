@@ -1,7 +1,8 @@
 """Identities of single sign-on: whose they are, and which entries of rosters become theirs.
 
-An identity is a pair of issuer and subject, and belongs to one person for good. The address that comes with it is used
-once for each entry of a roster, to find the student whom a teacher wrote down by the same address:
+An identity is a pair of issuer and subject, and belongs to one person until an admin takes it away. The address that
+comes with it is used once for each entry of a roster, to find the student whom a teacher wrote down by the same
+address:
 
 * the operator has listed the issuer as the one that gives out the addresses of the domain, and the issuer says that
   this one is verified;
@@ -23,16 +24,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app.access import persons
 from app.courses import changes
-from app.errors import MemberClaimed, PersonInCourse
+from app.errors import IdentityNotFound, MemberClaimed, PersonInCourse, PersonNotFound
 from app.mail.addresses import comparable, domain_of, is_address
 from app.oidc.issuer import Claims
-from app.storage.models import Course, Identity, MemberRole, Membership, Person, utc_now
+from app.storage.models import Course, Identity, MemberRole, Membership, Person, Session, utc_now
 from app.storage.turns import take_turns
 
 #: In the log of changes.
@@ -69,6 +70,35 @@ def usable_address(claims: Claims, domains: Collection[str]) -> str | None:
     if claims.email is None or not claims.email_verified or domain_of(claims.email) not in domains:
         return None
     return comparable(claims.email)
+
+
+async def detach(session: AsyncSession, person_id: str, identity_id: str, made_by: str) -> None:
+    """Take an identity away from its person, whose browsers have to sign in again.
+
+    Whoever comes by it next is a new person. An entry of a roster that it took by its address stays with the person,
+    and is given to nobody by its address again.
+
+    Args:
+        made_by: for the log.
+    Raises:
+        PersonNotFound
+        IdentityNotFound: the person has none with this id.
+    """
+    known = await session.get(Identity, identity_id)
+    turns = [] if known is None else [f"identity:{known.issuer}:{known.subject}"]
+    # In its turn nobody signs in by it, and in the person's no merge moves it.
+    await take_turns(session, [f"person:{person_id}", *turns])
+    if await session.get(Person, person_id) is None:
+        raise PersonNotFound
+    of_person = Identity.id == identity_id, Identity.person_id == person_id
+    identity = await session.scalar(select(Identity).where(*of_person).execution_options(populate_existing=True))
+    if identity is None:
+        raise IdentityNotFound
+    for member in await session.scalars(select(Membership).where(Membership.person_id == person_id)):
+        changes.log(session, member, made_by, {"identity": identity.id}, {})
+    await session.execute(delete(Session).where(Session.person_id == person_id))
+    await session.delete(identity)
+    await session.flush()
 
 
 async def find(session: AsyncSession, issuer: str, subject: str) -> Identity | None:

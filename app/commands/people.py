@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import persons
+from app.access import identities, persons
 from app.commands.acting import opened, owner_of, refused_in_words
 from app.courses import people
-from app.errors import JoinNotFound, NotPossible, PersonNotFound
+from app.errors import IdentityNotFound, JoinNotFound, NotPossible, PersonNotFound
 from app.http.parameters import ID
 from app.privacy import deletion, export
 from app.privacy.deletion import Deleted, DeletedCourse
@@ -32,6 +32,7 @@ async def list_people(settings: Settings) -> AsyncIterator[str]:
                 parts = [
                     f"{member.role} {member.external_id or '-'} in {member.course_id}" for member in each.memberships
                 ]
+                parts += [f"account {identity.id} of {identity.issuer}" for identity in each.identities]
                 person = each.person
                 yield f"{person.id}  {person.name or '-'}  {person.email or '-'}  {'; '.join(parts) or 'in no course'}"
             if len(found) < AT_ONCE:
@@ -113,6 +114,19 @@ async def undo_merge(settings: Settings, merge_id: str) -> None:
                 raise JoinNotFound
             async with database.write() as session:
                 await persons.undo(session, merge_id, owner.name)
+
+
+async def detach_identity(settings: Settings, person_id: str, identity_id: str) -> None:
+    """Raises: NotPossible: there is no such person, or no such account of theirs."""
+    async with opened(settings) as database:
+        owner = await owner_of(database)
+        with refused_in_words():
+            if not ID.fullmatch(person_id):
+                raise PersonNotFound
+            if not ID.fullmatch(identity_id):
+                raise IdentityNotFound
+            async with database.write() as session:
+                await identities.detach(session, person_id, identity_id, owner.name)
 
 
 async def _course(session: AsyncSession, course_id: str) -> Course:

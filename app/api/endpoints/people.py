@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.status import HTTP_204_NO_CONTENT
 
+from app.access import identities
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.openapi import Answers, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.people import PersonBody, PersonList, PersonMembershipBody
+from app.api.schemas.people import IdentityBody, PersonBody, PersonList, PersonMembershipBody
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
-from app.errors import NotPermitted, PersonNotFound
+from app.errors import IdentityNotFound, NotPermitted, PersonNotFound
 from app.http.auth import Permitted, Reader
 from app.http.parameters import ID, Cursor, Limit
 from app.http.visibility import report_for
@@ -47,7 +49,7 @@ router = APIRouter(tags=["people"], responses=problem_answers(NotPermitted))
 
 @router.get("/people", summary="List the people of all courses")
 async def list_people(request: Request, viewer: Viewer, limit: Limit = 50, cursor: Cursor = None) -> PersonList:  # noqa: ARG001
-    """List them, the newest first, with their parts in courses. For admins."""
+    """List them, the newest first, with their parts in courses and accounts of single sign-on. For admins."""
     async with services(request).database.read() as session:
         found = await people.list_people(session, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda each: each.person.id)
@@ -67,6 +69,15 @@ async def list_people(request: Request, viewer: Viewer, limit: Limit = 50, curso
                         removed_at=member.removed_at,
                     )
                     for member in each.memberships
+                ],
+                identities=[
+                    IdentityBody(
+                        id=identity.id,
+                        issuer=identity.issuer,
+                        email=identity.email,
+                        created_at=identity.created_at,
+                    )
+                    for identity in each.identities
                 ],
                 export=f"/api/v1/people/{each.person.id}/export",
             )
@@ -120,6 +131,29 @@ async def delete_person(
     Earlier backups still hold the data.
     """
     return DeletedBody(**vars(await deletion.delete_person(services(request).database, person_id)))
+
+
+@router.delete(
+    "/people/{person_id}/identities/{identity_id}",
+    summary="Detach an account of single sign-on",
+    status_code=HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=problem_answers(PersonNotFound, IdentityNotFound),
+)
+async def detach_identity(
+    request: Request,
+    holder: Annotated[Principal, Depends(Permitted(Action.MERGE_PEOPLE))],
+    person_id: PersonId,
+    identity_id: Annotated[str, Path(description="an `id` of the person's `identities`")],
+) -> Response:
+    """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
+    again; nothing else of the person changes. Whoever signs in with the account next is a new person in no course.
+    """
+    if not ID.fullmatch(identity_id):
+        raise IdentityNotFound
+    async with services(request).database.write() as session:
+        await identities.detach(session, person_id, identity_id, holder.name)
+    return Response(status_code=HTTP_204_NO_CONTENT)
 
 
 def _archive(request: Request, scope: Scope, shown: ShownReport, name: str) -> StreamingResponse:

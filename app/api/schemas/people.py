@@ -18,12 +18,24 @@ class PersonMembershipBody(Body):
     removed_at: datetime | None
 
 
+class IdentityBody(Body):
+    """An account of single sign-on."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    issuer: str = Field(examples=["https://id.example.edu/realms/main"])
+    email: str | None = Field(
+        description="as the issuer said at the first sign-in; it identifies nobody", examples=["ivanov@example.edu"]
+    )
+    created_at: datetime
+
+
 class PersonBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     name: str | None = Field(examples=["Ivan Ivanov"])
     email: str | None = Field(examples=["ivanov@example.org"])
     created_at: datetime
     memberships: list[PersonMembershipBody]
+    identities: list[IdentityBody] = Field(description="accounts of single sign-on")
     export: str = Field(
         description="address of the archive with everything that is kept about the person",
         examples=[f"/api/v1/people/{EXAMPLE_ID}/export"],

@@ -17,7 +17,7 @@ from app.access.rights import Action
 from app.http.auth import FORM_FIELD, PUBLIC, Permitted, check_guarded
 from app.main import create_app
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Person, Role
+from app.storage.models import DEFAULT_COURSE, Identity, Person, Role, new_id
 from app.web import routes as web_routes
 from grader.report.model import Advisory
 from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
@@ -76,6 +76,8 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         session.add(other)
         await session.flush()
         merge = await persons.merge(session, member["person"], other.id, "owner")
+        identity = Identity(id=new_id(), person_id=member["person"], issuer="https://id.example.edu", subject="7")
+        session.add(identity)
     return {
         "course_id": DEFAULT_COURSE,
         "member_id": member["id"],
@@ -89,6 +91,7 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         "submission_id": body["id"],
         "regrade_id": regrade["id"],
         "merge_id": merge.id,
+        "identity_id": identity.id,
         "token_id": token.id,
         "report_id": str(report["id"]),
         "name": "exercise-heat",

@@ -63,7 +63,11 @@ LEFT = {
     ("delete", "/api/v1/people/{person_id}"),
 }
 #: Changes to people, in no course.
-OF_PEOPLE = {("post", "/api/v1/people/{person_id}/merge"), ("post", "/api/v1/people/merges/{merge_id}/undo")}
+OF_PEOPLE = {
+    ("post", "/api/v1/people/{person_id}/merge"),
+    ("post", "/api/v1/people/merges/{merge_id}/undo"),
+    ("delete", "/api/v1/people/{person_id}/identities/{identity_id}"),
+}
 
 
 async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:

@@ -28,7 +28,7 @@ async def test_head_is_answered_as_get_is_at_every_address(service: Service) -> 
     assert {"/", "/submissions/{submission_id}", "/api/v1/submissions", "/openapi.json", "/static/vega.js"} <= paths
     values = {"assignment_id": "lstm-layer", "report_id": "1", "name": "none", "form": "svg", "submission_id": ""}
     values |= {"regrade_id": "none", "webhook_id": "none", "course_id": DEFAULT_COURSE, "secret": "none"}
-    values |= {"member_id": "none", "join_id": "none", "person_id": "none", "merge_id": "none"}
+    values |= {"member_id": "none", "join_id": "none", "person_id": "none", "merge_id": "none", "identity_id": "none"}
     async with service.client() as api, service.browser() as browser:
         files = {"file": ("a.py", b"class LSTM: ...")}
         sent = await api.post("/api/v1/submissions?wait=60", data={"student": "a"}, files=files)

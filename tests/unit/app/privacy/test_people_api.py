@@ -5,10 +5,16 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 
-from app.storage.models import DEFAULT_COURSE, Role
+from app.access import identities, tokens
+from app.access.tokens import hash_secret
+from app.courses import members
+from app.http.auth import SESSION_COOKIE
+from app.oidc.issuer import Claims
+from app.storage.models import DEFAULT_COURSE, Person, Role, new_id, utc_now
 from grader.report.model import Advisory
 from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in, students, submit
@@ -97,3 +103,35 @@ async def test_course_default_is_emptied_and_stays(service: Service) -> None:
         assert (await owner.get(here)).json()["archived_at"] is None
         assert await students(service) == []
         assert (await submit(owner))["attempt"] == 1
+
+
+async def test_admin_detaches_an_account_that_has_a_strangers_entry(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    stranger = Claims("https://id.example.edu", "7", "ivanov@example.edu", True, "Ivan")
+    async with service.services.database.write() as session:
+        entry = (await members.find(session, [(DEFAULT_COURSE, "ivanov")]))[DEFAULT_COURSE, "ivanov"]
+        (await session.get_one(Person, entry.person_id)).email = stranger.email
+        entry.confirmed_at = utc_now()
+    async with service.services.database.write() as session:
+        person = await identities.sign_in(session, stranger, {"example.edu"})
+        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+        assert person.id == entry.person_id
+    await service.add_token("teacher", Role.TEACHER)
+    browser = service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html")
+    async with service.client() as owner, service.client("teacher") as teacher, browser:
+        (listed,) = [each for each in (await owner.get(PEOPLE)).json()["items"] if each["identities"]]
+        (account,) = listed["identities"]
+        assert (account["issuer"], account["email"]) == (stranger.issuer, stranger.email)
+        assert (await browser.get("/")).status_code == 200
+        address = f"{PEOPLE}/{listed['id']}/identities/{account['id']}"
+        assert_problem(await teacher.delete(address), 403, "forbidden")
+        assert_problem(await owner.delete(f"{PEOPLE}/{new_id()}/identities/{new_id()}"), 404, "person-not-found")
+        assert (await owner.delete(address)).status_code == 204
+        for gone in (address, f"{PEOPLE}/{listed['id']}/identities/nothing"):
+            assert_problem(await owner.delete(gone), 404, "identity-not-found")
+        assert (await browser.get("/")).status_code == 401
+        log = (await owner.get(f"/api/v1/courses/{DEFAULT_COURSE}/changes")).json()["items"]
+        assert (log[0]["subject_id"], log[0]["before"].keys()) == (entry.id, {"identity"})
+    async with service.services.database.write() as session:
+        again = await identities.sign_in(session, stranger, {"example.edu"})
+        assert again.id != entry.person_id
