@@ -42,7 +42,9 @@ async def owner_of(database: Database) -> Principal:
     async with database.read() as session:
         owner = await tokens.find_owner_token(session)
     if owner is None:
-        raise NotPossible(reason="no service was ever started on this database")
+        raise NotPossible(
+            reason="no service was ever started on this database, so nobody owns it; start it once: lstm-grader serve"
+        )
     return Principal.of(owner)
 
 
@@ -126,4 +128,7 @@ def checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:
 def _in_words(error: ErrorDetails) -> str:
     """Say what is wrong, with the name of the argument if there is one."""
     names = [part for part in error["loc"] if isinstance(part, str)]
+    if names and error["type"] == "string_pattern_mismatch" and names[-1] == "email":
+        # The form of an address is long.
+        return f"email: expected an address such as ivanov@example.org (got {error['input']!r:.80})"
     return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)

@@ -19,7 +19,7 @@ reviews = typer.Typer(help="List and answer students' requests for review.", no_
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="Id in the grade book, or of the member.")]
 AssignmentId = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment, such as lstm-layer.")]
 Reason = Annotated[str, typer.Option(help="For the student to read.")]
-When = Annotated[datetime | None, typer.Option(help="A moment, in UTC.")]
+When = Annotated[datetime | None, typer.Option(help="A moment, in the time zone of the course.")]
 
 
 @extensions.command("set")
@@ -147,7 +147,10 @@ def write_grade_book(
     with starting() as settings:
         from app.commands import grading
         from app.teaching.grade_book import GradeBookFormat
+        from grader.report.messages import LANGUAGES
 
+        if language not in LANGUAGES:
+            raise usage(f"--language: expected one of {', '.join(LANGUAGES)} (got {language!r:.80})")
         if format not in set(GradeBookFormat):
             raise usage(f"--format: expected one of {', '.join(GradeBookFormat)} (got {format!r:.80})")
         text = asyncio.run(

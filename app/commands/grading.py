@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.schemas.grading.exceptions import AdjustmentRequest, ExtensionRequest, ReviewAnswerRequest
 from app.commands.acting import checked, member_id_of, opened, owner_in, refused_in_words
+from app.courses import course as courses
 from app.courses import extensions
+from app.courses.assignments import in_course
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Adjustment, Membership
@@ -20,6 +25,7 @@ from app.teaching.adjustments import Wanted
 from app.teaching.grade_book import GradeBookFormat
 from app.teaching.places import find_place, take_place
 from grader import load_assignments
+from grader.assignment import Deadline
 
 MOST_LISTED = 5000
 
@@ -28,14 +34,22 @@ async def set_extension(
     settings: Settings, student: str, assignment: str, course: str | None, values: dict[str, Any]
 ) -> str:
     """Give a student an extension; return a line that says what holds."""
-    given = {name: _with_zone(value) for name, value in values.items() if value is not None}
-    wanted = checked(ExtensionRequest, given)
     files = load_assignments(settings.assignments_dir)
     async with _acting(settings, course, Action.EXTEND) as (database, owner), database.write() as session:
+        zone = await _zone(session, owner)
+        given = {name: _with_zone(value, zone) for name, value in values.items() if value is not None}
+        wanted = checked(ExtensionRequest, given)
         member_id = await member_id_of(session, owner, student)
         place = await take_place(session, files, owner.course_id, member_id, assignment)
         extension = await extensions.put(session, place.member, place.use, made_by=owner.name, **wanted.model_dump())
-        return _extension_line(extension, place.member, assignment)
+        offered = in_course(files, place.use)
+        held = offered.deadline if offered else Deadline()
+        later = [
+            f"; the course's {name} {_shown(of_course, zone)} is later and holds"
+            for name in ("due", "closes")
+            if (came := getattr(extension, name)) and (of_course := getattr(held, name)) and of_course > came
+        ]
+        return _extension_line(extension, place.member, assignment, zone) + "".join(later)
 
 
 async def remove_extension(settings: Settings, student: str, assignment: str, course: str | None) -> bool:
@@ -50,8 +64,9 @@ async def remove_extension(settings: Settings, student: str, assignment: str, co
 async def list_extensions(settings: Settings, course: str | None) -> list[str]:
     """Return a line for each extension of the course, the newest first."""
     async with _acting(settings, course, Action.SEE_GRADES) as (database, owner), database.read() as session:
+        zone = await _zone(session, owner)
         found = await extensions.list_extensions(session, owner.course_id, limit=MOST_LISTED)
-    return [_extension_line(extension, member, use.assignment_id) for extension, member, use in found]
+    return [_extension_line(extension, member, use.assignment_id, zone) for extension, member, use in found]
 
 
 async def adjust(settings: Settings, student: str, assignment: str, course: str | None, values: dict[str, Any]) -> str:
@@ -143,13 +158,21 @@ async def _acting(settings: Settings, course: str | None, action: Action) -> Asy
             yield database, await owner_in(database, course, action)
 
 
-def _with_zone(value: object) -> object:
-    """Take a moment without a time zone as UTC."""
-    return value.replace(tzinfo=value.tzinfo or UTC) if isinstance(value, datetime) else value
+async def _zone(session: AsyncSession, owner: Principal) -> ZoneInfo:
+    return ZoneInfo((await courses.existing(session, owner.course_id)).time_zone)
 
 
-def _extension_line(extension: Any, member: Membership, assignment: str) -> str:
-    dates = [f"{name} {value:%Y-%m-%d %H:%M} UTC" for name in ("due", "closes") if (value := getattr(extension, name))]
+def _with_zone(value: object, zone: ZoneInfo) -> object:
+    """Take a moment without a time zone as one of the course's clock, as the dates of its assignments are."""
+    return value.replace(tzinfo=value.tzinfo or zone) if isinstance(value, datetime) else value
+
+
+def _shown(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
+
+
+def _extension_line(extension: Any, member: Membership, assignment: str, zone: ZoneInfo) -> str:
+    dates = [f"{name} {_shown(value, zone)}" for name in ("due", "closes") if (value := getattr(extension, name))]
     more = [f"{extension.more_attempts} more attempts"] if extension.more_attempts else []
     given = ", ".join([*dates, *more])
     return f"{member.external_id or member.id}, {assignment}: {given} ({_one_line(extension.reason)})"

@@ -17,7 +17,7 @@ from app.api.schemas.links import JoinLinkRequest
 from app.commands.acting import checked, member_id_of, opened, owner_in, refused_in_words
 from app.courses.roster.planning import Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, read
-from app.errors import NotPossible
+from app.errors import JoinLinkNotFound, NotPossible
 from app.mail.mailer import Mailer
 from app.settings import Settings
 from app.storage.models import Course, JoinLink, Token, utc_now
@@ -177,11 +177,14 @@ def _join_line(link: JoinLink) -> str:
 
 async def revoke_join_link(settings: Settings, link_id: str, course: str | None) -> None:
     """Raises: NotPossible: the course has no such join link."""
-    with refused_in_words():
-        async with opened(settings) as database:
-            owner = await owner_in(database, course, Action.MANAGE_LINKS)
+    async with opened(settings) as database:
+        owner = await owner_in(database, course, Action.MANAGE_LINKS)
+        try:
             async with database.write() as session:
                 await joining.revoke(session, owner.course_id, link_id)
+        except JoinLinkNotFound as exc:
+            reason = f"the course has no join link {link_id!a}; `join-links list` shows those that it has"
+            raise NotPossible(reason=reason) from exc
 
 
 @contextlib.asynccontextmanager

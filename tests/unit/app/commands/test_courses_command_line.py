@@ -91,3 +91,25 @@ def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, said: st
 def test_tokens_are_listed_with_their_course(course: str) -> None:
     told("tokens", "create", "Moodle", "--course", course)
     assert told("tokens", "list").split("\n")[0].endswith("Moodle  [Сети]")
+
+
+def test_extension_is_given_by_the_clock_of_the_course_and_says_what_holds(course: str) -> None:
+    at = ("--course", course)
+    told("courses", "assignments", "set", "lstm-layer", "--due", "2026-10-01T23:59", *at)
+    told("members", "add", "ivanov", *at)
+    extend = ("extensions", "set", "ivanov", "lstm-layer", "--reason", "ill", *at)
+    line = "ivanov, lstm-layer: due 2026-10-09 23:59 Europe/Moscow (ill)"
+    assert told(*extend, "--due", "2026-10-09T23:59") == line
+    assert told(*extend, "--due", "2026-10-09T20:59+00:00") == line
+    assert told("extensions", "list", *at) == line
+    earlier = told(*extend, "--due", "2026-09-01T23:59")
+    assert earlier.endswith("; the course's due 2026-10-01 23:59 Europe/Moscow is later and holds")
+
+
+def test_mistakes_are_told_with_the_way_out(course: str) -> None:
+    at = ("--course", course)
+    assert_sentence(run("join-links", "revoke", "nothing", *at), "`join-links list` shows")
+    assert_sentence(run("courses", "grade-book", "--language", "de", *at), "expected one of ru, en")
+    assert_sentence(run("adjust", "set", "ivanov", "lstm-layer", "--value", "1", "--reason", "x", *at), "no member")
+    assert_sentence(run("members", "add", "ivanov", "--email", "ivanov", *at), "such as ivanov@example.org")
+    assert_sentence(run("people", "detach", "nobody", "nothing"), "There is no such person")
