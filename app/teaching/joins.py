@@ -140,7 +140,7 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         raise JoinOutdated(changed=changed)
     await _put_attempts_back(session, moved["submissions"], kept, other)
     _put_extensions_back(moved["extensions"], extensions, other)
-    await _put_adjustments_back(session, moved["adjustments"], other)
+    await _put_adjustments_back(session, moved["adjustments"], kept, other)
     for comment in await _rows(session, Comment, moved["comments"]):
         comment.membership_id = other.id
     for token in await _rows(session, Token, moved["tokens"]):
@@ -335,11 +335,25 @@ async def _move_adjustments(session: AsyncSession, kept: Membership, other: Memb
     return {"moved": [each.id for each in moved], "ended": ended, "ended_at": _text(now)}
 
 
-async def _put_adjustments_back(session: AsyncSession, moved: Mapping[str, Any], other: Membership) -> None:
+async def _put_adjustments_back(
+    session: AsyncSession, moved: Mapping[str, Any], kept: Membership, other: Membership
+) -> None:
+    """Give the adjustments back. One that was made since stays with the kept member, and has ended none of the other's.
+
+    It is also the one that applies there: no earlier one of the kept member's does again.
+    """
+    of_kept = select(Adjustment).where(Adjustment.membership_id == kept.id, Adjustment.id.not_in(moved["moved"]))
+    stay = (await session.scalars(of_kept)).all()
+    # An adjustment that replaces another one begins when that one ends.
+    replacing = {(each.course_assignment_id, each.created_at) for each in stay}
+    applying = {each.course_assignment_id for each in stay if each.ended_at is None}
     for each in await _rows(session, Adjustment, moved["moved"]):
         each.membership_id = other.id
+        if (each.course_assignment_id, each.ended_at) in replacing:
+            each.ended_at = each.ended_by = None
     for each in await _rows(session, Adjustment, moved["ended"]):
-        if _text(each.ended_at) == moved["ended_at"]:
+        is_replaced = each.membership_id == kept.id and each.course_assignment_id in applying
+        if _text(each.ended_at) == moved["ended_at"] and not is_replaced:
             each.ended_at = each.ended_by = None
 
 

@@ -33,6 +33,7 @@ from app.storage.models import (
     Base,
     Comment,
     Course,
+    CourseAssignment,
     Extension,
     Identity,
     MemberRole,
@@ -44,7 +45,9 @@ from app.storage.models import (
     utc_now,
 )
 from app.submissions import repository
-from app.teaching import joins
+from app.teaching import adjustments, joins
+from app.teaching.adjustments import Wanted
+from app.teaching.places import Place
 from tests.integration.app.rows import CONTENT, add, claim, finish
 
 pytestmark = pytest.mark.anyio
@@ -149,6 +152,29 @@ async def test_attempts_that_come_between_stay_with_the_kept_member(database: Da
     first, second, third, fourth = handed_in
     assert [row[:2] for row in await attempts(database, kept)] == [(first.id, 1), (third.id, 2), (since.id, 3)]
     assert await attempts(database, other) == [(second.id, 1, "newcomer"), (fourth.id, 2, "newcomer")]
+
+
+@pytest.mark.parametrize("newer", ["kept", "other"])
+async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
+    database: Database, owner: Principal, newer: str
+) -> None:
+    handed_in = [await add(database, owner, student) for student in ("ivanov", "newcomer")]
+    kept, other = [await id_of(database, student) for student in ("ivanov", "newcomer")]
+    use_id = handed_in[0].course_assignment_id
+    for member in (other, kept) if newer == "kept" else (kept, other):
+        async with database.write() as session:
+            of = {"membership_id": member, "course_assignment_id": use_id, "made_by": "teacher"}
+            session.add(Adjustment(**of, value=1.0, reason=member))
+    merge = await join(database, kept, other)
+    async with database.write() as session:
+        use = await session.get_one(CourseAssignment, use_id)
+        place = Place(await session.get_one(Membership, kept), use)
+        await adjustments.adjust(session, {}, place, Wanted(None, 2.0, "between"), made_by="teacher")
+    await undo(database, merge)
+    async with database.read() as session:
+        applying = select(Adjustment.membership_id, Adjustment.reason).where(Adjustment.ended_at.is_(None))
+        found = [tuple(row) for row in await session.execute(applying)]
+    assert sorted(found) == sorted([(kept, "between"), (other, other)])
 
 
 async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(
