@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands import course_groups, exceptions, ways_in
+from app.commands.groups import course_groups, exceptions, ways_in
 from app.commands.shell import OfCourse, starting
 from grader.cli import cli, main
 from grader.doctor import sections
