@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as assert_holds
 from sqlalchemy import select
 
 from app.access import tokens
@@ -234,7 +235,7 @@ def test_model_says_which_reports_count_and_which_are_sent(
         owner = loop.run(prepare())
         machine = type("OfThisDatabase", (Machine,), {"database": database, "owner": owner, "loop": loop})
         try:
-            run_state_machine_as_test(
+            assert_holds(
                 machine,
                 settings=settings(
                     max_examples=25,
