@@ -107,11 +107,7 @@ async def add_deliveries(session: AsyncSession, report_ids: Collection[int]) -> 
         .where(
             StoredReport.id.in_(report_ids),
             is_valid(now),
-            or_(
-                and_(Token.role != Role.SUBMITTER, Token.membership_id.is_(None)),
-                Membership.role != MemberRole.STUDENT,
-                Token.id == Submission.submitted_by,
-            ),
+            _reads(),
         )
         .order_by(StoredReport.id)
     )
@@ -119,6 +115,30 @@ async def add_deliveries(session: AsyncSession, report_ids: Collection[int]) -> 
         Delivery(webhook_id=webhook_id, event=GRADED, report_id=report_id, waits_since=now, next_at=now)
         for webhook_id, report_id in found
     )
+
+
+def _reads() -> ColumnElement[bool]:
+    """Return the condition on `Token`, the member whose own it is, and `Submission` that the one reads the other."""
+    return or_(
+        and_(Token.membership_id.is_(None), or_(Token.role != Role.SUBMITTER, Token.id == Submission.submitted_by)),
+        Membership.role != MemberRole.STUDENT,
+        # A student sees the own ones, whoever handed them in.
+        and_(Token.membership_id == Submission.membership_id, Token.id == Submission.submitted_by),
+    )
+
+
+async def may_be_sent(session: AsyncSession, delivery: Delivery) -> bool:
+    """Tell whether the webhook's token still reads what the delivery is about. Between two tries days may pass."""
+    found = (
+        select(Delivery.id)
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .join(Token, Token.id == Webhook.created_by)
+        .outerjoin(Membership, Membership.id == Token.membership_id)
+        .outerjoin(StoredReport, StoredReport.id == Delivery.report_id)
+        .outerjoin(Submission, Submission.id == StoredReport.submission_id)
+        .where(Delivery.id == delivery.id, is_valid(utc_now()), or_(Delivery.report_id.is_(None), _reads()))
+    )
+    return await session.scalar(found) is not None
 
 
 async def list_deliveries(

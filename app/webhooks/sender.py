@@ -126,8 +126,10 @@ class WebhookSender(Background):
     async def _try(self, due: Due) -> tuple[str | None, int | None]:
         """Send it once; return the error, None if there is none, and the status of the answer."""
         counted = None
-        if due.submission is not None:
-            async with self._database.read() as session:
+        async with self._database.read() as session:
+            if not await outbox.may_be_sent(session, due.delivery):
+                return "the token may not read this any more", None
+            if due.submission is not None:
                 counted = (await grades_of(session, self._assignments, due.submission)).counted
         body = message_of(due.delivery, due.submission, due.report, counted).model_dump_json().encode()
         try:

@@ -1,0 +1,90 @@
+"""Webhooks of people who lose their rights while deliveries wait."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from app.storage.models import DEFAULT_COURSE, Delivery, utc_now
+from app.webhooks import sender
+from tests.unit.app.calls import submit
+from tests.unit.app.conftest import Service
+from tests.unit.app.webhooks.test_webhooks import WEBHOOKS, Receiver, leave, receiver, service
+from tests.waiting import until
+
+__all__ = ["receiver", "service"]
+
+pytestmark = pytest.mark.anyio
+
+MEMBERS = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+
+
+async def teacher(admin: httpx.AsyncClient) -> tuple[str, str]:
+    """Add a teacher; return the id of the member, and the token in the personal link."""
+    id = (await admin.post(MEMBERS, json={"external_id": "petrova", "role": "teacher"})).json()["id"]
+    link: str = (await admin.post(f"{MEMBERS}/{id}/link")).json()["link"]
+    return id, link.rpartition("=")[2]
+
+
+async def failed(admin: httpx.AsyncClient, hook: dict[str, Any], error: str) -> dict[str, Any]:
+    """The only delivery after a try that failed for this reason."""
+
+    async def found() -> dict[str, Any] | None:
+        items: list[dict[str, Any]] = (await admin.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
+        return next((each for each in items if error in (each["last_error"] or "")), None)
+
+    return await until(found)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("lost", ["removed", "demoted", "link ended"])
+async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(
+    service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.setattr(sender, "RETRY_SECONDS", (3600, 3600, 3600))
+    receiver.answers = [500]
+    async with service.client() as admin:
+        id, token = await teacher(admin)
+        async with service.client(token) as theirs:
+            hook = await leave(theirs)
+        await submit(admin)
+        await failed(admin, hook, "answered 500")
+        answer = {
+            "removed": lambda: admin.post(f"{MEMBERS}/{id}/remove"),
+            "demoted": lambda: admin.patch(f"{MEMBERS}/{id}", json={"role": "student"}),
+            "link ended": lambda: admin.delete(f"{MEMBERS}/{id}/link"),
+        }[lost]
+        assert (await answer()).status_code == 200
+        async with service.services.database.write() as session:
+            due = utc_now() - timedelta(seconds=1)
+            await session.execute(update(Delivery).values(waits_since=due, next_at=due))
+        delivery = await failed(admin, hook, "any more")
+    assert len(receiver.requests) == 1
+    assert (delivery["attempts"], delivery["delivered_at"]) == (2, None)
+
+
+async def test_student_who_was_a_teacher_is_told_nothing_of_those_for_whom_they_handed_in(
+    service: Service, receiver: Receiver
+) -> None:
+    async with service.client() as admin:
+        id, token = await teacher(admin)
+        async with service.client(token) as theirs:
+            hook = await leave(theirs)
+            body = await submit(theirs, student="ivanov")
+        await until(lambda: _is_told(receiver, 1))
+        assert (await admin.patch(f"{MEMBERS}/{id}", json={"role": "student"})).status_code == 200
+        await admin.post("/api/v1/regrades", json={"submissions": [body["id"]]})
+        await until(lambda: _is_regraded(admin, body["id"]))
+        deliveries = (await admin.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
+    assert len(deliveries) == 1
+
+
+async def _is_told(receiver: Receiver, number: int) -> bool:
+    return len(receiver.requests) == number
+
+
+async def _is_regraded(admin: httpx.AsyncClient, id: str) -> bool:
+    return len((await admin.get(f"/api/v1/submissions/{id}/reports")).json()["items"]) == 2
