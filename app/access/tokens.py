@@ -268,8 +268,9 @@ def managed_by(viewer: Principal) -> ColumnElement[bool]:
     in_scope = true() if viewer.course is None else Token.course_id == viewer.course
     if viewer.role == Role.ADMIN:
         return in_scope
-    of_teacher = _own_member(Membership.role == MemberRole.TEACHER)
-    return and_(in_scope, Token.role.in_([Role.SUBMITTER, Role.ASSISTANT]), ~of_teacher)
+    # A member's own token has the rights of the member's role now, whatever that was when it was made.
+    of_script = and_(Token.membership_id.is_(None), Token.role.in_([Role.SUBMITTER, Role.ASSISTANT]))
+    return and_(in_scope, or_(of_script, _own_member(Membership.role != MemberRole.TEACHER)))
 
 
 async def find_owner_token(session: AsyncSession) -> Token | None:

@@ -1,0 +1,45 @@
+"""Rights of people whose role has changed since their token was made."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from app.storage.models import DEFAULT_COURSE, Role
+from tests.unit.app.calls import SUBMISSIONS
+from tests.unit.app.conftest import Service
+
+pytestmark = pytest.mark.anyio
+
+COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
+MEMBERS = f"{COURSE}/members"
+
+
+async def add(admin: httpx.AsyncClient, role: str, external_id: str = "petrova") -> tuple[str, str]:
+    """Add a member; return the id, and the token in the personal link."""
+    id = (await admin.post(MEMBERS, json={"external_id": external_id, "role": role})).json()["id"]
+    link: str = (await admin.post(f"{MEMBERS}/{id}/link")).json()["link"]
+    return id, link.rpartition("=")[2]
+
+
+@pytest.mark.parametrize(("before", "after", "status"), [("teacher", "student", 403), ("student", "teacher", 200)])
+async def test_metrics_are_for_whoever_is_a_teacher_now(
+    service: Service, before: str, after: str, status: int
+) -> None:
+    async with service.client() as admin:
+        id, token = await add(admin, before)
+        assert (await admin.patch(f"{MEMBERS}/{id}", json={"role": after})).status_code == 200
+    async with service.client(token) as theirs:
+        assert (await theirs.get("/metrics")).status_code == status
+
+
+async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service: Service) -> None:
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.client() as admin, service.client("teacher") as teacher:
+        id, token = await add(admin, "teacher")
+        assert (await admin.patch(f"{MEMBERS}/{id}", json={"role": "assistant"})).status_code == 200
+        listed = (await teacher.get(f"{COURSE}/links")).json()["items"]
+        ended = (await teacher.delete(f"{MEMBERS}/{id}/link")).json()
+    assert ([each["member"] for each in listed], ended) == ([id], {"ended": 1})
+    async with service.client(token) as theirs:
+        assert (await theirs.get(SUBMISSIONS)).status_code == 401
