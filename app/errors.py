@@ -12,7 +12,7 @@
         SignOnExpired           no sign-in was begun in this browser, or too long ago
         TargetRefused           a webhook's address is one that nothing is sent to
         CourseArchived          nothing in the course changes any more
-        OtherStudent            the token is a student's own, and the upload names another student
+        OtherStudent            the token is a student's or an assistant's own, and the upload names another one
       TooManyRequests           more than the settings allow in a minute
       Overloaded                earlier uploads wait too long already
       IssuerUnavailable         the issuer of single sign-on does not answer as one; the log says why

@@ -100,6 +100,11 @@ class Principal:
         return self.external_id if self.role == Role.SUBMITTER else None
 
     @property
+    def hands_in_for_others(self) -> bool:
+        """Whether the holder names the student of an upload: a script or a teacher, not a student or an assistant."""
+        return self.student is None and self.role != Role.ASSISTANT
+
+    @property
     def course(self) -> str | None:
         """The only course whose data the holder sees; None: those of all courses."""
         return None if self.role == Role.ADMIN and not self.names_course else self.course_id

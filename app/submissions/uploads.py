@@ -114,17 +114,18 @@ async def check_upload(
     """Check the fields ``file``, ``student`` and ``assignment``.
 
     Args:
-        submitter: with a student's own token, the form may leave the name out.
+        submitter: with a student's or an assistant's own token, the form may leave the name out.
         fields: allowed names of fields.
     Raises:
         UploadRefused: one of its subclasses, for the first fault.
-        OtherStudent: the form names another student than the token.
+        OtherStudent: the form names another one than the student or the assistant whose token it is.
     """
     # A misspelt `assignment` would otherwise mean the default one.
     if unknown := sorted(set(form) - set(fields)):
         raise FieldsUnknown(unknown=[name[:100] for name in unknown[:10]], known=list(fields))
     file, assignment_id = form.get("file"), form.get("assignment") or DEFAULT_ASSIGNMENT
-    student = form.get("student") or submitter.student
+    own = None if submitter.hands_in_for_others else submitter.external_id
+    student = form.get("student") or own
     # A browser sends an empty file without a name when none was chosen.
     has_file = isinstance(file, UploadFile) and bool(file.filename or file.size)
     missing = [name for name, given in (("file", has_file), ("student", bool(student))) if not given]
@@ -135,7 +136,7 @@ async def check_upload(
         raise AssignmentUnknown(came=str(assignment_id)[:100], known=sorted(assignments))
     assert isinstance(assignment_id, str)
     student = check_student(student)
-    if submitter.student not in (None, student):
+    if not submitter.hands_in_for_others and student != own:
         raise OtherStudent
     filename = clean_filename(file.filename or "")
     if PurePosixPath(filename).suffix.lower() not in CODE_SUFFIXES:

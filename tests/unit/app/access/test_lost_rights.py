@@ -1,4 +1,4 @@
-"""Rights of people whose role has changed since their token was made."""
+"""Rights of people whose role has changed since their token was made, and of assistants, who give no grades."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.storage.models import DEFAULT_COURSE, Role
-from tests.unit.app.calls import SUBMISSIONS
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
 from tests.unit.app.conftest import Service
 
 pytestmark = pytest.mark.anyio
@@ -23,9 +23,7 @@ async def add(admin: httpx.AsyncClient, role: str, external_id: str = "petrova")
 
 
 @pytest.mark.parametrize(("before", "after", "status"), [("teacher", "student", 403), ("student", "teacher", 200)])
-async def test_metrics_are_for_whoever_is_a_teacher_now(
-    service: Service, before: str, after: str, status: int
-) -> None:
+async def test_metrics_are_for_whoever_is_a_teacher_now(service: Service, before: str, after: str, status: int) -> None:
     async with service.client() as admin:
         id, token = await add(admin, before)
         assert (await admin.patch(f"{MEMBERS}/{id}", json={"role": after})).status_code == 200
@@ -43,3 +41,17 @@ async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service
     assert ([each["member"] for each in listed], ended) == ([id], {"ended": 1})
     async with service.client(token) as theirs:
         assert (await theirs.get(SUBMISSIONS)).status_code == 401
+
+
+async def test_assistant_hands_in_for_nobody_else(service: Service) -> None:
+    await service.add_token("ivanov", student="ivanov")
+    await service.add_token("unbound", Role.ASSISTANT)
+    async with service.client() as admin:
+        _, token = await add(admin, "assistant")
+        for each in (token, "unbound"):
+            async with service.client(each) as assistant:
+                assert_problem(await assistant.post(SUBMISSIONS, **upload(student="ivanov")), 403, "other-student")
+        async with service.client(token) as assistant:
+            assert (await submit(assistant, student="petrova"))["student"] == "petrova"
+        students = {each["external_id"] for each in (await admin.get(MEMBERS)).json()["items"]}
+    assert students == {"ivanov", "petrova"}
