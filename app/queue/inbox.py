@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import FormData
 
 from app.access.idempotency import made_with, the_same
 from app.access.limits import too_many_uploads
@@ -35,7 +36,7 @@ from app.storage.database import Database, may_have_changed
 from app.storage.models import CourseAssignment, Extension, MemberRole, Submission, new_id, utc_now
 from app.submissions import repository
 from app.submissions.policy import check_attempt
-from app.submissions.uploads import Upload
+from app.submissions.uploads import FIELDS, Upload, check_upload
 from grader import Assignment
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,21 @@ class Inbox:
         self._together = Batcher(
             self._store, fits=lambda batch, new: all(_student(each) != _student(new) for each in batch)
         )
+
+    async def check(
+        self, form: FormData, limit_bytes: int, submitter: Principal, fields: Sequence[str] = FIELDS
+    ) -> Upload:
+        """Check the fields of an upload (`uploads.check_upload`); a refusal names only assignments of the course.
+
+        Raises:
+            UploadRefused, OtherStudent
+        """
+        try:
+            return await check_upload(form, self._assignments, limit_bytes, submitter, fields)
+        except AssignmentUnknown as exc:
+            async with self._database.read() as session:
+                used = await used_in(session, submitter.course_id, self._assignments)
+            raise AssignmentUnknown(came=exc.params["came"], known=used) from exc
 
     async def accept(
         self, upload: Upload, submitter: Principal, idempotency_key: str | None = None

@@ -132,8 +132,8 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
         async with uploads.read_form(request, limit_bytes) as form:
             check_form_secret(request, form.get(FORM_FIELD))
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
-            checked = await uploads.check_upload(
-                form, parts.assignments, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD, KEY_FIELD)
+            checked = await parts.inbox.check(
+                form, limit_bytes, submitter, fields=(*uploads.FIELDS, FORM_FIELD, KEY_FIELD)
             )
         form_key = unmask(fields.get(KEY_FIELD, ""))
         submission, _ = await parts.inbox.accept(checked, submitter, checked.key(form_key) if form_key else None)

@@ -97,7 +97,7 @@ async def create_submission(
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
     async with uploads.read_form(request, limit_bytes) as form:
-        upload = await uploads.check_upload(form, parts.assignments, limit_bytes, submitter)
+        upload = await parts.inbox.check(form, limit_bytes, submitter)
     submission, position = await parts.inbox.accept(upload, submitter, idempotency_key)
     body = _body_of(Standing(submission, None, position, None), report_language(request, submission), submitter)
     if wait or position is None:

@@ -26,7 +26,7 @@ from app.storage.models import (
     utc_now,
 )
 from grader import load_assignments
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -255,3 +255,14 @@ def test_course_overrides_what_it_names_and_leaves_the_digest() -> None:
     assert changed.deadline.due.year == 2030
     assert changed.digest == plain.digest
     assert in_course({}, use) is None
+
+
+async def test_refusal_names_no_assignment_of_another_course(two: Service) -> None:
+    async with two.client("ivanov-there") as client:
+        form = {"student": "ivanov", "assignment": "no-such-one"}
+        answer = await client.post(SUBMISSIONS, files={"file": ("LSTM.py", b"class LSTM: ...")}, data=form)
+    assert (answer.status_code, answer.json()["known"]) == (422, ["lstm-layer"])
+    async with two.browser("ivanov-there") as browser:
+        form["form_secret"] = form_secret((await browser.get("/")).text)
+        page = await browser.post("/", files={"file": ("LSTM.py", b"class LSTM: ...")}, data=form)
+    assert (page.status_code, "lstm-notebook" in page.text) == (422, False)
