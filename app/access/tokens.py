@@ -27,6 +27,7 @@ from app.storage.models import (
     Person,
     Role,
     Session,
+    Submission,
     Token,
     utc_now,
 )
@@ -326,11 +327,15 @@ async def add_session(session: AsyncSession, *, sha256: str, of: Token | Person,
     session.add(Session(sha256=sha256, token_id=of.id, expires_at=expires_at))
 
 
-async def find_session_holder(session: AsyncSession, sha256: str, course_id: str | None = None) -> Principal | None:
+async def find_session_holder(
+    session: AsyncSession, sha256: str, course_id: str | None = None, *, submission_id: str | None = None
+) -> Principal | None:
     """Find who acts in the session with this hash, if it is valid now, and its token too.
 
     Args:
-        course_id: the course in which a person with several memberships acts; None: the one that was joined last.
+        course_id: the course in which a person with several memberships acts; None: that of the submission, or the one
+            that was joined last.
+        submission_id: the request is about this submission, of whatever course.
     """
     now = utc_now()
     found = await session.execute(
@@ -340,13 +345,15 @@ async def find_session_holder(session: AsyncSession, sha256: str, course_id: str
     )
     if row := found.one_or_none():
         return Principal.of(*row)
+    of_submission = select(Submission.course_id).where(Submission.id == submission_id).scalar_subquery()
+    chosen = Membership.course_id == (of_submission if course_id is None else course_id)
     of_person = (
         select(Membership, Person.name, Course.archived_at)
         .join(Session, Session.person_id == Membership.person_id)
         .join(Person, Person.id == Membership.person_id)
         .join(Course, Course.id == Membership.course_id)
         .where(Session.sha256 == sha256, Session.expires_at > now, Membership.removed_at.is_(None))
-        .order_by((Membership.course_id == course_id).desc(), Membership.id.desc())
+        .order_by(chosen.desc(), Membership.id.desc())
         .limit(1)
     )
     if (memberships := (await session.execute(of_person)).one_or_none()) is None:

@@ -157,7 +157,8 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
     if cookie is None:
         raise SessionMissing
     async with services(request).database.read() as session:
-        holder = await tokens.find_session_holder(session, hash_secret(cookie), course)
+        of = request.path_params.get("submission_id")
+        holder = await tokens.find_session_holder(session, hash_secret(cookie), course, submission_id=of)
         person = None if holder else await tokens.find_session_person(session, hash_secret(cookie))
     if holder is None:
         raise NoCourseYet if person else SessionMissing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,28 @@ async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_mome
             assert (await browser.get("/", params={"course": DEFAULT_COURSE})).status_code == 404
         await change(removed_at=utc_now())
         assert (await browser.get(f"/submissions/{own}")).status_code in (401, 403)
+
+
+async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) -> None:
+    async with two.services.database.write() as session:
+        both = await members.find(session, [(DEFAULT_COURSE, "ivanov"), (OTHER, "ivanov")])
+        here, there = both[DEFAULT_COURSE, "ivanov"], both[OTHER, "ivanov"]
+        there.person_id = here.person_id
+        older, newer = sorted((here, there), key=lambda member: member.id)
+        person = await session.get_one(Person, here.person_id)
+        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+    async with two.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+        for course in (older.course_id, newer.course_id):
+            shown = (await browser.get("/", params={"course": course})).text
+            (action,) = re.findall(r'method="post" action="([^"]*)" enctype', shown)
+            sent = {"form_secret": form_secret(shown), "assignment": "lstm-layer"}
+            answer = await browser.post(action, data=sent, files={"file": ("LSTM.py", b"class LSTM: ...")})
+            assert answer.status_code == 303
+            page = await browser.get(answer.headers["location"])
+            assert page.status_code == 200
+            async with two.client() as owner:
+                stored = (await owner.get(SUBMISSIONS, params={"course": course})).json()["items"]
+            assert [f"/submissions/{each['id']}" for each in stored] == [answer.headers["location"]]
 
 
 async def test_removal_acts_on_open_sessions_at_once(service: Service) -> None:
