@@ -31,6 +31,8 @@ LOOK_SECONDS = 15.0
 PLACE_SECONDS = 2.0
 # Proxies end connections that are silent for a minute.
 HEARTBEAT_SECONDS = 15.0
+# An upload that takes no longer is checked once; one may take minutes.
+SLOW_SECONDS = 1.0
 # Then the client connects again, and authenticates again.
 STREAM_SECONDS = 600.0
 RETRY_MILLISECONDS = 2000
@@ -61,6 +63,15 @@ async def renewed(parts: Services, viewer: Principal) -> Principal:
     if now is None:
         raise NotAuthenticated
     return now
+
+
+async def renewed_if_slow(parts: Services, viewer: Principal, began: float) -> Principal:
+    """Return the holder as `renewed` does, if the request has been coming for so long that rights may have changed.
+
+    Args:
+        began: when it began to come, of the monotonic clock.
+    """
+    return await renewed(parts, viewer) if time.monotonic() - began > SLOW_SECONDS else viewer
 
 
 async def event_stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -37,7 +38,7 @@ from app.http.parameters import ID, LastEventId, SubmissionId
 from app.http.problems import problem
 from app.http.texts import language_of
 from app.http.visibility import steps_for, view_for
-from app.http.watching import event_stream, wait_until_done
+from app.http.watching import event_stream, renewed_if_slow, wait_until_done
 from app.services import operations, services
 from app.storage.models import Token, new_id
 from app.submissions import repository, uploads
@@ -128,8 +129,10 @@ async def upload(request: Request, submitter: SessionHolder) -> Response:
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
     fields: dict[str, str] = {}
+    began = time.monotonic()
     try:
         async with uploads.read_form(request, limit_bytes) as form:
+            submitter = await renewed_if_slow(parts, submitter, began)
             check_form_secret(request, form.get(FORM_FIELD))
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
             checked = await parts.inbox.check(

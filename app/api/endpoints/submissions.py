@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -42,7 +43,7 @@ from app.http.auth import Permitted, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.visibility import report_for
-from app.http.watching import renewed, wait_until_done
+from app.http.watching import renewed, renewed_if_slow, wait_until_done
 from app.services import services
 from app.storage.models import JobStatus, StoredReport, Submission
 from app.submissions import listing, repository, uploads
@@ -96,7 +97,9 @@ async def create_submission(
     """
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
+    began = time.monotonic()
     async with uploads.read_form(request, limit_bytes) as form:
+        submitter = await renewed_if_slow(parts, submitter, began)
         upload = await parts.inbox.check(form, limit_bytes, submitter)
     submission, position = await parts.inbox.accept(upload, submitter, idempotency_key)
     body = _body_of(Standing(submission, None, position, None), report_language(request, submission), submitter)

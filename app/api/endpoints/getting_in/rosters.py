@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -37,6 +38,7 @@ from app.errors import (
 )
 from app.http.auth import PermittedIn
 from app.http.texts import language_of
+from app.http.watching import renewed_if_slow
 from app.services import service_url, services
 from app.storage.models import Course
 from app.submissions.uploads import UPLOAD_SECONDS, read_form
@@ -130,7 +132,10 @@ async def import_roster(
     parts = services(request)
     if mail and parts.mailer is None:
         raise MailNotSet
+    began = time.monotonic()
     content = await _content(request)
+    importer = await renewed_if_slow(parts, importer, began)
+    importer.check(Action.MANAGE_MEMBERS)
     roster = await run_in_threadpool(read, content, id_column)
     async with parts.database.write() as session:
         imported = await imports.import_roster(
