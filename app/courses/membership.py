@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 from app.courses import changes, course, members
 from app.errors import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, NotPermitted, PersonShared
 from app.mail.addresses import comparable
-from app.storage.models import MemberRole, Membership, Merge, Person, Submission, Token, utc_now
+from app.storage.models import Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
 
 OF_PERSON = frozenset({"name", "email"})
 
@@ -150,7 +150,7 @@ async def change(
         MemberNotFound
         CourseArchived: nothing there changes any more.
         NotPermitted: the member's role, the old or the new one, is not one of `manages`.
-        PersonShared: the person is in other courses, too.
+        PersonShared: the person is in other courses, too, or an address is given to one who signs on.
         MemberJoined: a removed member who was joined with another one is not taken back.
         ExternalIdTaken, EmailTaken
     """
@@ -160,8 +160,10 @@ async def change(
     before = values(member)
     if before["removed"] and given.get("removed") is False:
         await _check_not_joined(session, member)
-    if any(given[name] != before[name] for name in OF_PERSON & given.keys()):
-        if not may_change_shared and await _is_elsewhere(session, member):
+    if changed := {name for name in OF_PERSON & given.keys() if given[name] != before[name]}:
+        if not may_change_shared and (
+            await _is_elsewhere(session, member) or ("email" in changed and await _signs_on(session, member))
+        ):
             raise PersonShared
         for name in OF_PERSON & given.keys():
             setattr(member.person, name, given[name])
@@ -261,3 +263,9 @@ async def _check_not_joined(session: AsyncSession, member: Membership) -> None:
 async def _is_elsewhere(session: AsyncSession, member: Membership) -> bool:
     others = select(Membership.id).where(Membership.person_id == member.person_id, Membership.id != member.id)
     return await session.scalar(others.limit(1)) is not None
+
+
+async def _signs_on(session: AsyncSession, member: Membership) -> bool:
+    """Tell whether the person has an identity, by which other courses may come: their links go to the same address."""
+    identities = select(Identity.id).where(Identity.person_id == member.person_id)
+    return await session.scalar(identities.limit(1)) is not None

@@ -379,8 +379,8 @@ async def _change_persons(session: AsyncSession, kept: Membership, other: Member
     roster = _named(kept.person)
     await _exchange_persons(session, kept, other)
     if named is not None:  # Else name and address are not this course's to change.
-        for name, value in roster.items():
-            setattr(kept.person, name, value or named[name])
+        # The address stays the person's own: the links of a course that comes later go to it.
+        kept.person.name = roster["name"] or named["name"]
     return {"named": named, "after": _persons_of(kept, other)}
 
 

@@ -3,7 +3,8 @@
 A member is found by the external id and by nothing else: an e-mail address or a name is no proof that two people are
 one. An import adds students, confirms them, brings removed ones back, and changes what the file says differently. It
 takes nobody out and touches no teacher or assistant. A person who is in other courses, too, keeps name and address:
-they are not this course's to change.
+they are not this course's to change. Nor is the address of one who signs on: the links of a course that comes later
+would go to it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sqlalchemy.orm import contains_eager
 from app.courses import changes, course, members
 from app.courses.roster.reading import Roster, Row
 from app.mail.addresses import comparable
-from app.storage.models import MemberRole, Membership, Merge, utc_now
+from app.storage.models import Identity, MemberRole, Membership, Merge, utc_now
 
 #: The values before and after.
 Change = tuple[Any, Any]
@@ -57,7 +58,7 @@ class Step:
         changes: what is stored and what will be, by field.
         conflict: why nothing is done.
         with_id: the external id of the member with whom there is the conflict.
-        kept: the fields that differ and stay, because the person is in other courses, too.
+        kept: the fields that differ and stay, because the person is in other courses, too, or signs on.
         perhaps: ids of unconfirmed members who gave the same e-mail address or id; perhaps they are the same person.
     """
 
@@ -105,6 +106,8 @@ class _Known:
     all: Sequence[Membership]
     #: People who are in other courses, too.
     elsewhere: Collection[str]
+    #: People who have an identity of single sign-on, by which other courses may come.
+    signing_on: Collection[str]
     #: Ids of unconfirmed students, by the address and the id that they gave.
     by_address: Mapping[str, Sequence[str]]
     by_claim: Mapping[str, Sequence[str]]
@@ -189,7 +192,8 @@ async def _known(session: AsyncSession, course_id: str) -> _Known:
         .where(Merge.course_id == course_id, Merge.undone_at.is_(None))
     )
     joined = {merged or "": kept for merged, kept in joins}
-    return _Known(by_id, found, set(await session.scalars(elsewhere)), by_address, by_claim, joined)
+    signing_on = set(await session.scalars(select(Identity.person_id).where(Identity.person_id.in_(of_people))))
+    return _Known(by_id, found, set(await session.scalars(elsewhere)), signing_on, by_address, by_claim, joined)
 
 
 def _conflicts(
@@ -254,7 +258,12 @@ def _step(row: Row, known: _Known, conflict: tuple[Conflict, str | None] | None)
     changed: dict[str, Change] = {
         name: (stored[name], value) for name, value in _given(row).items() if value != stored[name]
     }
-    kept = tuple(name for name in changed if name != "group" and member.person_id in known.elsewhere)
+    kept = tuple(
+        name
+        for name in changed
+        if (name != "group" and member.person_id in known.elsewhere)
+        or (name == "email" and member.person_id in known.signing_on)
+    )
     changed = {name: change for name, change in changed.items() if name not in kept}
     if member.confirmed_at is None:
         changed["confirmed"] = (False, True)
