@@ -184,7 +184,7 @@ async def _delete_members(
     found = await with_merged(session, found)
     ids = [member.id for member in found]
     people = sorted({member.person_id for member in found} | set(people or ()))
-    await members.take_turns(session, [(each.course_id, each.external_id) for each in found if each.external_id])
+    await members.take_turns(session, [(each.course_id, each.external_id or each.id) for each in found])
     # Locked, because a worker may be about to store a report; in the order of other transactions.
     theirs = select(Submission.id).where(Submission.membership_id.in_(ids)).order_by(Submission.id)
     submissions = (await session.scalars(theirs.with_for_update())).all()

@@ -26,11 +26,12 @@ from app.privacy.export import Scope, ShownReport
 from app.services import services
 from app.storage.models import StoredReport
 
-ZIP = "application/zip"
+# Not application/zip: generators of clients know files of this type alone.
+ARCHIVE_TYPE = "application/octet-stream"
 ARCHIVE: Answers = {
     200: {
         "description": "A zip archive; its last entry is `manifest.json`.",
-        "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
+        "content": {ARCHIVE_TYPE: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 
@@ -160,4 +161,4 @@ def _archive(request: Request, scope: Scope, shown: ShownReport, name: str) -> S
     headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Cache-Control": "no-store"}
     parts = services(request)
     content = export.archive(parts.database, scope, shown, parts.assignments)
-    return StreamingResponse(content, media_type=ZIP, headers=headers)
+    return StreamingResponse(content, media_type=ARCHIVE_TYPE, headers=headers)

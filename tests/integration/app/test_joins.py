@@ -334,9 +334,15 @@ def test_join_and_undo_give_the_same_rows(tmp_path: Path, events: list[tuple[str
                 elif event == "extend" and (name, assignment) not in extended:
                     extended.add((name, assignment))
                     session.add(Extension(**of, closes=NOW, more_attempts=number, reason=str(number)))
-                elif event in ("adjust", "end"):
-                    ended = NOW if event == "end" else None
-                    session.add(Adjustment(**of, value=number, reason="r", ended_at=ended, ended_by=ended and "t"))
+                elif event == "adjust":
+                    replaced = {"ended_at": NOW + timedelta(days=1, seconds=number), "ended_by": "t"}
+                    applying = update(Adjustment).filter_by(membership_id=member, ended_at=None)
+                    await session.execute(
+                        applying.filter_by(course_assignment_id=of["course_assignment_id"]).values(replaced)
+                    )
+                    session.add(Adjustment(**of, value=number, reason="r", created_at=replaced["ended_at"]))
+                elif event == "end":
+                    session.add(Adjustment(**of, value=number, reason="r", ended_at=NOW, ended_by="t"))
                 elif event == "comment":
                     session.add(Comment(**of, text="c"))
                 elif event == "token":

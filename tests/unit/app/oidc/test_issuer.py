@@ -33,8 +33,6 @@ from tests.issuers import (
 
 pytestmark = pytest.mark.anyio
 
-NOW = int(time.time())
-
 
 @pytest.fixture
 def fake() -> FakeIssuer:
@@ -100,8 +98,17 @@ async def test_name_is_shown_without_characters_that_do_not_print(
     assert (await sign_in(issuer, fake)).name == shown
 
 
+def from_now(seconds: int) -> Callable[[], int]:
+    """A moment of the test's own run, which may be minutes after this module was read."""
+    return lambda: int(time.time()) + seconds
+
+
 def with_claims(**changed: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    return lambda claims: {name: value for name, value in {**claims, **changed}.items() if value is not None}
+    def change(claims: dict[str, Any]) -> dict[str, Any]:
+        now = {name: value() if callable(value) else value for name, value in changed.items()}
+        return {name: value for name, value in {**claims, **now}.items() if value is not None}
+
+    return change
 
 
 WRONG_CLAIMS = {
@@ -114,12 +121,12 @@ WRONG_CLAIMS = {
     "empty_audience": {"aud": []},
     "several_audiences_and_no_azp": {"aud": [CLIENT_ID, "another"]},
     "authorized_another": {"azp": "another"},
-    "expired": {"exp": NOW - LEEWAY_SECONDS - 10},
+    "expired": {"exp": from_now(-LEEWAY_SECONDS - 10)},
     "no_expiry": {"exp": None},
     "expiry_in_words": {"exp": "tomorrow"},
-    "made_in_the_future": {"iat": NOW + 3600},
+    "made_in_the_future": {"iat": from_now(3600)},
     "no_time": {"iat": None},
-    "not_yet": {"nbf": NOW + 3600},
+    "not_yet": {"nbf": from_now(3600)},
     "wrong_nonce": {"nonce": "another"},
     "no_nonce": {"nonce": None},
     "no_subject": {"sub": None},
@@ -145,8 +152,8 @@ async def test_id_token_with_wrong_claims_is_refused(
     [
         {"aud": [CLIENT_ID]},
         {"aud": [CLIENT_ID, "another"], "azp": CLIENT_ID},
-        {"exp": NOW - LEEWAY_SECONDS + 30},
-        {"iat": NOW + LEEWAY_SECONDS - 30},
+        {"exp": from_now(-LEEWAY_SECONDS + 30)},
+        {"iat": from_now(LEEWAY_SECONDS - 30)},
     ],
     ids=["list", "authorized", "clock_behind", "clock_ahead"],
 )

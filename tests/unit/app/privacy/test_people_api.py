@@ -45,7 +45,7 @@ async def test_admin_exports_a_person_and_a_member_what_is_the_members(service: 
         (person,) = [each for each in people if each["memberships"][0]["external_id"] == "ivanov"]
         assert (await owner.get(PEOPLE, params={"limit": 1})).json()["next_cursor"] == people[0]["id"]
         answer = await owner.get(person["export"])
-        assert answer.headers["content-type"] == "application/zip"
+        assert answer.headers["content-type"] == "application/octet-stream"
         assert answer.headers["content-disposition"] == f'attachment; filename="person-{person["id"]}.zip"'
         whole, own = unpacked(answer.content), unpacked((await ivanov.get(ME)).content)
         assert whole.keys() == own.keys()
