@@ -155,7 +155,7 @@ def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path
         ("members link revoke nobody", "There is no such member"),
         (f"join-links make --group {'x' * 101}", "group: "),
         ("join-links make --limit 0", "--limit"),
-        ("join-links revoke x", "There is no such join link"),
+        ("join-links revoke x", "the course has no join link 'x'"),
     ],
 )
 def test_wrong_usage_is_told_in_words(run: Run, arguments: str, said: str) -> None:
