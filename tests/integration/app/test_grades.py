@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -127,14 +126,10 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
             await extensions.put(session, member, uses[0], made_by="t", **put)
     said = statements(database)
     async with database.read() as session:
-        began = time.monotonic()
         found = await grades.counted_grades(session, assignments, them, uses)
-        seconds = time.monotonic() - began
         selects = [each for each in said if each.lstrip().startswith("SELECT")]
         assert len(selects) == 3
         assert len(found) == 1200
-        if database.is_sqlite:
-            assert seconds < 2  # 0.3 on an idle machine.
         for member in [*them[:22], them[-1]]:
             for use in uses:
                 assert await grades.counted_grade(session, assignments, member, use) == found[member.id, use.id]
@@ -147,14 +142,12 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
     _, uses = await add_course(database, 300, 5, ["lstm-layer", "a0", "a1", "a2"])
     said = statements(database)
     async with database.read() as session:
-        began = time.monotonic()
         shown = await grade_list.used_assignments(session, assignments, DEFAULT_COURSE)
         found = await grade_list.list_grades(session, assignments, shown, DEFAULT_COURSE, Chosen(), limit=1000)
         listed = len([each for each in said if each.lstrip().startswith("SELECT")])
         book = await grade_book.grade_book(
             session, assignments, DEFAULT_COURSE, GradeBookFormat.CANVAS, "en", unconfirmed=True
         )
-        seconds = time.monotonic() - began
     # One for the assignments, and four for each two hundred students.
     assert listed == 9
     assert len([each for each in said if each.lstrip().startswith("SELECT")]) == 2 * listed
@@ -166,8 +159,6 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
         points = [None if cell == "" else float(cell) for cell in line[5:]]
         assert points == [student.grades[use.assignment_id].grade_book for use in shown]
     assert len(uses) == 4
-    if database.is_sqlite:
-        assert seconds < 4  # 0.6 on an idle machine.
 
 
 async def test_attempts_outside_the_grade_give_nothing(
