@@ -1,6 +1,6 @@
 """Join links: anybody who has one becomes a new, unconfirmed student of its course.
 
-What somebody types proves nothing, so it never leads to an entry that is there. The id that they give is kept as a
+Words that somebody types prove nothing, so they never lead to an entry that is there. An id among them is kept as a
 claim for a teacher, who joins the two entries. Somebody who is signed in by single sign-on becomes a member as that
 person.
 """

@@ -1,8 +1,8 @@
 """Sends messages in the background, and again a little later where that can help.
 
 Messages are kept in memory only: most hold a link that signs somebody in, of which nothing else keeps more than a hash.
-What a process had not sent when it ended is lost; people ask for another link. Log lines hold neither addresses nor
-texts, and not what the server said, which repeats addresses.
+Messages that a process had not sent when it ended are lost; people ask for another link. Log lines hold neither
+addresses nor texts, and not what the server said, which repeats addresses.
 """
 
 from __future__ import annotations

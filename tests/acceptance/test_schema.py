@@ -34,7 +34,7 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     for each in document["paths"]["/api/v1/courses/{course_id}/assignments/{assignment_id}"]["put"]["parameters"]:
         if each["name"] == "assignment_id":
             each["schema"] = {"enum": form["assignment"]["examples"]}
-    # What a roster looks like.
+    # The form of a roster.
     roster = document["paths"]["/api/v1/courses/{course_id}/roster"]["post"]
     form = roster["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     form["file"]["enum"] = form["file"]["examples"]

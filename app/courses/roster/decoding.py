@@ -15,7 +15,7 @@ BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.
 #: Beginnings of files of spreadsheets: ZIP (.xlsx, .ods), and the older form of Excel (.xls).
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 WORD = re.compile(r"[^\W\d_]+")
-# What people put between letters. No word of another encoding becomes these alone.
+# Characters that people put between letters. No word of another encoding becomes these alone.
 MARKS = frozenset("«»№–—…’“”„•\xa0§°")
 CYRILLIC = re.compile("[А-яЁёІіЇїЄєҐґЎў]+")
 # Typed by hand, letters of the other alphabet that look alike get into some words of a list, not into a fifth of them.

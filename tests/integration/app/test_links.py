@@ -235,7 +235,7 @@ async def test_link_that_ended_adds_nobody(database: Database) -> None:
         await joining.revoke(session, DEFAULT_COURSE, link.id)
     with pytest.raises(JoinLinkRevoked):
         await join(database, secret)
-    # Who has joined already gets the link again that a broken connection may have swallowed.
+    # Somebody who has joined already gets the link again that a broken connection may have swallowed.
     assert (await join(database, secret, key)).secret == made.secret
     secret = await make_join(database)
     async with database.write() as session:
