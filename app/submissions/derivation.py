@@ -99,6 +99,8 @@ class Counted:
         is_stale: it was made when the points below it were others.
         is_held: an attempt waits for a teacher's decision.
         is_waiting: an attempt waits to be graded.
+        is_extended: the student has an extension.
+        has_failed: of an attempt we failed to make a report with a grade.
     """
 
     points: float | None
@@ -113,6 +115,8 @@ class Counted:
     is_stale: bool
     is_held: bool
     is_waiting: bool
+    is_extended: bool
+    has_failed: bool
     steps: tuple[Step, ...]
 
 
@@ -146,6 +150,8 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
         is_stale=adjustment is not None and adjustment.points_below != below,
         is_held=is_held,
         is_waiting=is_waiting,
+        is_extended=terms.extension is not None,
+        has_failed=any(each.is_ours for each in attempts),
         steps=tuple(steps),
     )
 

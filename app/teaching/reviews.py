@@ -66,6 +66,16 @@ async def list_reviews(
     return [(request, submission) for request, submission in rows]
 
 
+async def open_places(session: AsyncSession, course_id: str) -> set[tuple[str, str]]:
+    """Find where requests of a course wait for an answer, by the ids of member and course assignment."""
+    rows = await session.execute(
+        select(Submission.membership_id, Submission.course_assignment_id)
+        .join(ReviewRequest, ReviewRequest.submission_id == Submission.id)
+        .where(ReviewRequest.answered_at.is_(None), Submission.course_id == course_id)
+    )
+    return {(member, use) for member, use in rows}
+
+
 async def all_of(session: AsyncSession, membership_id: str) -> Sequence[tuple[ReviewRequest, Submission]]:
     """List all requests of a member, the newest first."""
     rows = await session.execute(

@@ -1,0 +1,182 @@
+"""What needs a person in a course: open requests for review, held attempts, our failures, unconfirmed students."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import (
+    Delivery,
+    JobStatus,
+    MemberRole,
+    Membership,
+    Person,
+    ReviewRequest,
+    StoredReport,
+    Submission,
+    Webhook,
+)
+from app.submissions.repository import counting_report_id, waits_for_decision
+from grader import Status
+
+Third = TypeVar("Third", ReviewRequest, StoredReport)
+#: Of each kind, so many are shown with their students; the others are counted.
+SHOWN = 5
+#: A report leads to the ones before and after it among so many.
+MOST_IN_TURN = 1000
+
+
+@dataclass(frozen=True)
+class Found:
+    """An attempt that needs a look.
+
+    Attributes:
+        name: of the student's person.
+        review: the open request for review, if it is about one.
+        report: the one that counts, if it was asked for.
+    """
+
+    submission: Submission
+    name: str | None
+    review: ReviewRequest | None = None
+    report: StoredReport | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Attempts that need a look for one reason. Attributes: total: with those that are not listed."""
+
+    total: int
+    listed: Sequence[Found]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """All that needs a person in a course.
+
+    Attributes:
+        unconfirmed: how many students nobody has confirmed.
+        given_up: how many messages to webhooks never arrived.
+    """
+
+    reviews: Kind
+    held: Kind
+    failed: Kind
+    unconfirmed: int
+    given_up: int
+
+    @property
+    def is_anything(self) -> bool:
+        """Whether there is anything at all."""
+        kinds = (self.reviews, self.held, self.failed)
+        return any(kind.total for kind in kinds) or self.unconfirmed > 0 or self.given_up > 0
+
+
+def failed() -> ColumnElement[bool]:
+    """Return the condition on `Submission` that we failed to grade it, and it does not wait to be graded again."""
+    reports = select(StoredReport.id).where(
+        StoredReport.submission_id == Submission.id, StoredReport.preview_id.is_(None)
+    )
+    ours = exists(reports.where(StoredReport.status == Status.INTERNAL_ERROR).correlate(Submission))
+    graded = exists(reports.where(StoredReport.points.is_not(None)).correlate(Submission))
+    return and_(Submission.job_status == JobStatus.DONE, ours, ~graded)
+
+
+async def attention(session: AsyncSession, course_id: str) -> Attention:
+    """Find what needs a person, in five statements."""
+    reviews = (
+        _found(course_id, ReviewRequest)
+        .join(ReviewRequest, ReviewRequest.submission_id == Submission.id)
+        .where(ReviewRequest.answered_at.is_(None))
+        .order_by(ReviewRequest.id)
+    )
+    held = (
+        _found(course_id, StoredReport)
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .where(waits_for_decision())
+        .order_by(Submission.id)
+    )
+    ours = (
+        _found(course_id, StoredReport)
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .where(failed())
+        .order_by(Submission.id)
+    )
+    return Attention(
+        reviews=await _kind(session, reviews),
+        held=await _kind(session, held),
+        failed=await _kind(session, ours),
+        unconfirmed=await session.scalar(
+            select(func.count()).where(
+                Membership.course_id == course_id,
+                Membership.role == MemberRole.STUDENT,
+                Membership.confirmed_at.is_(None),
+                Membership.removed_at.is_(None),
+            )
+        )
+        or 0,
+        given_up=await session.scalar(
+            select(func.count())
+            .select_from(Delivery)
+            .join(Webhook, Webhook.id == Delivery.webhook_id)
+            .where(Webhook.course_id == course_id, Delivery.next_at.is_(None), Delivery.delivered_at.is_(None))
+        )
+        or 0,
+    )
+
+
+async def failed_ids(session: AsyncSession, course_id: str) -> Sequence[str]:
+    """List the ids of all attempts of a course that we failed to grade."""
+    return (await session.scalars(select(Submission.id).where(Submission.course_id == course_id, failed()))).all()
+
+
+async def beside(session: AsyncSession, course_id: str, submission_id: str) -> tuple[str | None, str | None]:
+    """Find the attempts that need a look before and after this one, of other students."""
+    asked = exists(
+        select(ReviewRequest.id)
+        .where(ReviewRequest.submission_id == Submission.id, ReviewRequest.answered_at.is_(None))
+        .correlate(Submission)
+    )
+    member = select(Submission.membership_id).where(Submission.id == submission_id).scalar_subquery()
+    found = await session.scalars(
+        select(Submission.id)
+        .where(
+            Submission.course_id == course_id,
+            or_(waits_for_decision(), asked, failed()),
+            Submission.membership_id != member,
+        )
+        .order_by(Submission.id)
+        .limit(MOST_IN_TURN)
+    )
+    ids = found.all()
+    before = max((id for id in ids if id < submission_id), default=None)
+    return before, min((id for id in ids if id > submission_id), default=None)
+
+
+def _found(course_id: str, third: type[Third]) -> Select[Submission, str | None, Third, int]:
+    """Select attempts of a course with the name of their students, and how many there are."""
+    return (
+        select(Submission, Person.name, third, func.count().over())
+        .join(Membership, Membership.id == Submission.membership_id)
+        .join(Person, Person.id == Membership.person_id)
+        .where(Submission.course_id == course_id)
+        .limit(SHOWN)
+    )
+
+
+async def _kind(session: AsyncSession, of: Select[Submission, str | None, Third, int]) -> Kind:
+    rows = (await session.execute(of)).all()
+    listed = [
+        Found(
+            submission,
+            name,
+            review=third if isinstance(third, ReviewRequest) else None,
+            report=third if isinstance(third, StoredReport) else None,
+        )
+        for submission, name, third, _ in rows
+    ]
+    return Kind(rows[0][3] if rows else 0, listed)

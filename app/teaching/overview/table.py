@@ -1,0 +1,275 @@
+"""The grade table of a course: its students by its assignments, searched, filtered, sorted, and cut into pages.
+
+A filter by state and an order by points need everybody's counted grade, so all are worked out, in three statements for
+each two hundred students. Names are compared here, because SQLite folds the case of ASCII letters only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import fmean
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.storage.models import CourseAssignment, MemberRole, Membership, Submission
+from app.submissions.derivation import Counted
+from app.submissions.grades import Place, counted_grades
+from app.teaching.grade_list import AT_ONCE
+from app.teaching.reviews import open_places
+from grader import Assignment
+
+PAGE = 50
+
+
+class State(StrEnum):
+    """One thing to say about a student at an assignment. Several may hold at once."""
+
+    FAILED = "failed"
+    HELD = "held"
+    REVIEW = "review"
+    STALE = "stale"
+    RUNNING = "running"
+    LATE = "late"
+    ADJUSTED = "adjusted"
+    EXTENDED = "extended"
+    MISSING = "missing"
+
+
+#: A person of the staff has something to do.
+NEEDS_LOOK = frozenset({State.FAILED, State.HELD, State.REVIEW, State.STALE})
+
+
+class Filter(StrEnum):
+    """The states by which the table can be filtered."""
+
+    MISSING = "missing"
+    LATE = "late"
+    LOOK = "look"
+    EXCEPTION = "exception"
+
+
+FILTERS: Mapping[Filter, frozenset[State]] = {
+    Filter.MISSING: frozenset({State.MISSING}),
+    Filter.LATE: frozenset({State.LATE}),
+    Filter.LOOK: NEEDS_LOOK,
+    Filter.EXCEPTION: frozenset({State.ADJUSTED, State.EXTENDED, State.STALE}),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A student at an assignment. Attributes: submission_id: of the attempt that counts, else of the newest one."""
+
+    counted: Counted
+    states: tuple[State, ...]
+    submission_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A student, whose person is loaded, with a cell for each assignment by its id."""
+
+    member: Membership
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
+class Column:
+    """An assignment over all students that were chosen. Attributes: mean: of the counted grades, from 0 to 1."""
+
+    use: CourseAssignment
+    handed_in: int
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A choice of rows, and their order.
+
+    Attributes:
+        text: a part of the id, the name or the address.
+        assignment: `state` is meant of this one only; None: of any.
+        sort: ``name``, ``id``, ``group``, or the id of an assignment.
+        page: from 1.
+    """
+
+    text: str = ""
+    group: str | None = None
+    assignment: str | None = None
+    state: Filter | None = None
+    sort: str = "name"
+    descending: bool = False
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """One page of the table.
+
+    Attributes:
+        students: how many the course has.
+        found: how many of them were chosen.
+        pages: at least 1.
+    """
+
+    rows: Sequence[Row]
+    columns: Sequence[Column]
+    groups: Sequence[str]
+    students: int
+    found: int
+    page: int
+    pages: int
+
+
+async def grade_table(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    uses: Sequence[CourseAssignment],
+    course_id: str,
+    wanted: Wanted,
+) -> Table:
+    """Make one page of the table. A page after the last one is the last one.
+
+    Args:
+        uses: the columns (`grade_list.used_assignments`).
+    """
+    everybody = await _students(session, course_id)
+    chosen = [member for member in everybody if _matches(member, wanted)]
+    reviews = await open_places(session, course_id)
+    rows: list[Row] = []
+    for start in range(0, len(chosen), AT_ONCE):
+        members = chosen[start : start + AT_ONCE]
+        counted = await counted_grades(session, assignments, members, uses)
+        rows.extend(_row(member, uses, counted, reviews) for member in members)
+    if wanted.state is not None:
+        states = FILTERS[wanted.state]
+        rows = [row for row in rows if any(states.intersection(cell.states) for cell in _asked(row, wanted))]
+    rows = _sorted(rows, wanted)
+    pages = max(1, -(-len(rows) // PAGE))
+    page = min(max(wanted.page, 1), pages)
+    shown = rows[(page - 1) * PAGE : page * PAGE]
+    return Table(
+        rows=await _with_submissions(session, shown, uses),
+        columns=[_column(use, rows) for use in uses],
+        groups=sorted({member.group for member in everybody if member.group}, key=str.casefold),
+        students=len(everybody),
+        found=len(rows),
+        page=page,
+        pages=pages,
+    )
+
+
+async def _students(session: AsyncSession, course_id: str) -> Sequence[Membership]:
+    found = await session.scalars(
+        select(Membership)
+        .where(
+            Membership.course_id == course_id, Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None)
+        )
+        .order_by(Membership.id)
+        .options(joinedload(Membership.person))
+    )
+    return found.all()
+
+
+def _matches(member: Membership, wanted: Wanted) -> bool:
+    if wanted.group is not None and (member.group or "") != wanted.group:
+        return False
+    person = member.person
+    said = " ".join(filter(None, (member.external_id, person.name, person.email, member.claimed_id)))
+    return all(word in _folded(said) for word in _folded(wanted.text).split())
+
+
+def _folded(text: str) -> str:
+    # A name is written with ё in one list and without it in the next.
+    return text.casefold().replace("ё", "е")
+
+
+def _row(
+    member: Membership, uses: Sequence[CourseAssignment], counted: Mapping[Place, Counted], reviews: set[Place]
+) -> Row:
+    cells = {}
+    for use in uses:
+        place = (member.id, use.id)
+        cells[use.assignment_id] = Cell(counted[place], states_of(counted[place], has_review=place in reviews))
+    return Row(member, cells)
+
+
+def states_of(counted: Counted, *, has_review: bool) -> tuple[State, ...]:
+    """List all that is to be said about a grade, the most urgent first."""
+    holds = {
+        State.FAILED: counted.has_failed,
+        State.HELD: counted.is_held,
+        State.REVIEW: has_review,
+        State.STALE: counted.is_stale,
+        State.RUNNING: counted.is_waiting,
+        State.LATE: counted.late_days > 0,
+        State.ADJUSTED: counted.is_adjusted and not counted.is_stale,
+        State.EXTENDED: counted.is_extended,
+        State.MISSING: not counted.attempts,
+    }
+    return tuple(state for state, is_so in holds.items() if is_so)
+
+
+def _asked(row: Row, wanted: Wanted) -> Sequence[Cell]:
+    """Return the cells that the filter is about."""
+    if wanted.assignment is not None and wanted.assignment in row.cells:
+        return [row.cells[wanted.assignment]]
+    return list(row.cells.values())
+
+
+def _sorted(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
+    """Sort the rows; those without a value come last in either direction."""
+
+    def name(row: Row) -> str:
+        return _folded(row.member.person.name or row.member.external_id or "")
+
+    keys: Mapping[str, Callable[[Row], Any]] = {
+        "name": name,
+        "id": lambda row: _folded(row.member.external_id or ""),
+        "group": lambda row: _folded(row.member.group or ""),
+    }
+
+    def points(row: Row) -> float | None:
+        cell = row.cells.get(wanted.sort)
+        return cell.counted.points if cell else None
+
+    key = keys.get(wanted.sort, points)
+    by_name = sorted(rows, key=lambda row: (name(row), row.member.id))
+    with_value = [row for row in by_name if key(row) not in (None, "")]
+    without = [row for row in by_name if key(row) in (None, "")]
+    return [*sorted(with_value, key=key, reverse=wanted.descending), *without]
+
+
+def _column(use: CourseAssignment, rows: Sequence[Row]) -> Column:
+    counted = [row.cells[use.assignment_id].counted for row in rows]
+    shares = [each.points / each.max_points for each in counted if each.points is not None and each.max_points]
+    return Column(use, sum(each.attempts > 0 for each in counted), fmean(shares) if shares else None)
+
+
+async def _with_submissions(
+    session: AsyncSession, rows: Sequence[Row], uses: Sequence[CourseAssignment]
+) -> Sequence[Row]:
+    """Add the submissions that the cells lead to."""
+    found = await session.execute(
+        select(Submission.id, Submission.membership_id, Submission.assignment_id, Submission.attempt)
+        .where(
+            Submission.membership_id.in_([row.member.id for row in rows]),
+            Submission.course_assignment_id.in_([use.id for use in uses]),
+        )
+        .order_by(Submission.attempt)
+    )
+    ids: dict[tuple[str, str], dict[int, str]] = {}
+    for id, member, assignment_id, attempt in found:
+        ids.setdefault((member, assignment_id), {})[attempt] = id
+
+    def leads_to(row: Row, assignment_id: str, cell: Cell) -> Cell:
+        attempts = ids.get((row.member.id, assignment_id), {})
+        newest = attempts[max(attempts)] if attempts else None
+        return Cell(cell.counted, cell.states, attempts.get(cell.counted.attempt or 0, newest))
+
+    return [Row(row.member, {id: leads_to(row, id, cell) for id, cell in row.cells.items()}) for row in rows]

@@ -1,0 +1,138 @@
+"""Everything about one student at each assignment of the course: grade, attempts, exceptions, words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from app.courses import extensions
+from app.courses.assignments import in_course
+from app.storage.models import (
+    Adjustment,
+    Comment,
+    CourseAssignment,
+    Extension,
+    Membership,
+    ReviewRequest,
+    StoredReport,
+    Submission,
+)
+from app.submissions import policy
+from app.submissions.derivation import Counted
+from app.submissions.repository import counting_report_id
+from app.teaching import adjustments, comments, reviews
+from app.teaching.grade_list import grades_of_member, used_assignments
+from app.teaching.overview.table import State, states_of
+from grader import Assignment
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """One attempt. Attributes: report: the one that counts, without its body; points: after lateness."""
+
+    submission: Submission
+    report: StoredReport | None
+    points: float | None
+    late_days: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """A student at one assignment; the newest of everything comes first.
+
+    Attributes:
+        assignment: with the course's dates and rules.
+        of_student: with the student's own.
+        adjustments: ended ones, too.
+    """
+
+    use: CourseAssignment
+    assignment: Assignment
+    of_student: Assignment
+    counted: Counted
+    states: Sequence[State]
+    attempts: Sequence[Attempted]
+    extension: Extension | None
+    adjustments: Sequence[Adjustment]
+    comments: Sequence[Comment]
+    reviews: Sequence[tuple[ReviewRequest, Submission]]
+
+    @property
+    def applies(self) -> Adjustment | None:
+        """The adjustment that applies now."""
+        return next((each for each in self.adjustments if each.ended_at is None), None)
+
+
+async def work_of(session: AsyncSession, assignments: Mapping[str, Assignment], member: Membership) -> Sequence[Work]:
+    """Collect the work of a member, in a dozen statements at most."""
+    uses = await used_assignments(session, assignments, member.course_id)
+    counted = await grades_of_member(session, assignments, uses, member)
+    extended = await extensions.find_all(session, [member.id])
+    attempts = await _attempts(session, member)
+    adjusted = _by_use(await adjustments.all_of(session, member))
+    said = _by_use(await comments.all_of(session, member))
+    asked: dict[str, list[tuple[ReviewRequest, Submission]]] = defaultdict(list)
+    for request, submission in await reviews.all_of(session, member.id):
+        asked[submission.course_assignment_id].append((request, submission))
+    work = []
+    for use in uses:
+        assignment = in_course(assignments, use)
+        assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
+        extension = extended.get((member.id, use.id))
+        of_student = extensions.extended(assignment, extension)
+        has_review = any(request.answered_at is None for request, _ in asked[use.id])
+        grade = counted[use.assignment_id]
+        work.append(
+            Work(
+                use=use,
+                assignment=assignment,
+                of_student=of_student,
+                counted=grade,
+                states=states_of(grade, has_review=has_review),
+                attempts=[_attempted(of_student, *each) for each in attempts.get(use.id, ())],
+                extension=extension,
+                adjustments=adjusted.get(use.id, ()),
+                comments=said.get(use.id, ()),
+                reviews=asked[use.id],
+            )
+        )
+    return work
+
+
+async def _attempts(
+    session: AsyncSession, member: Membership
+) -> Mapping[str, Sequence[tuple[Submission, StoredReport | None]]]:
+    rows = await session.execute(
+        select(Submission, StoredReport)
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .where(Submission.membership_id == member.id)
+        .order_by(Submission.attempt.desc())
+        .options(defer(StoredReport.body))
+    )
+    found: dict[str, list[tuple[Submission, StoredReport | None]]] = defaultdict(list)
+    for submission, report in rows:
+        found[submission.course_assignment_id].append((submission, report))
+    return found
+
+
+def _attempted(assignment: Assignment, submission: Submission, report: StoredReport | None) -> Attempted:
+    late_days, _ = policy.lateness(assignment, submission.created_at)
+    points = report.points if report else None
+    if points is not None:
+        points = policy.points_after_lateness(assignment, points, submission.created_at)
+    return Attempted(submission, report, points, late_days)
+
+
+def _by_use(rows: Sequence[tuple[T, CourseAssignment]]) -> Mapping[str, Sequence[T]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for each, use in rows:
+        found[use.id].append(each)
+    return found

@@ -1,0 +1,208 @@
+"""A course of three hundred as its staff see it, on both databases: right numbers, and few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.courses import extensions
+from app.storage.database import Database
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Adjustment,
+    Comment,
+    JobStatus,
+    Membership,
+    Person,
+    ReviewRequest,
+    StoredReport,
+    Submission,
+    new_id,
+)
+from app.submissions import grades
+from app.teaching.grade_list import used_assignments
+from app.teaching.overview import activity, attention, table, work
+from app.teaching.overview.table import Filter, State, Wanted
+from grader import Assignment
+from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, statements
+
+__all__ = ["assignments"]
+
+pytestmark = pytest.mark.anyio
+
+FOUR = ["lstm-layer", "a0", "a1", "a2"]
+
+
+def selects(said: list[str]) -> int:
+    return len([each for each in said if each.lstrip().startswith("SELECT")])
+
+
+async def name_them(database: Database, them: list[Membership]) -> None:
+    async with database.write() as session:
+        for number, member in enumerate(them):
+            (await session.get_one(Person, member.person_id)).name = f"Ёлкина Анна {number:03}"
+            (await session.get_one(Membership, member.id)).group = f"Группа {number % 3}"
+
+
+async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_the_counted_grades(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    them, _ = await add_course(database, 300, 5, FOUR)
+    await name_them(database, them)
+    used = {id: assignments[id] for id in FOUR}
+    said = statements(database)
+    async with database.read() as session:
+        uses = await used_assignments(session, used, DEFAULT_COURSE)
+        found = await table.grade_table(session, used, uses, DEFAULT_COURSE, Wanted(sort="a1", descending=True, page=2))
+        took = selects(said)
+        counted = await grades.counted_grades(session, used, them, uses)
+    assert took <= 12
+    assert (found.students, found.found, found.page, found.pages, len(found.rows)) == (300, 300, 2, 6, 50)
+    assert found.groups == ["Группа 0", "Группа 1", "Группа 2"]
+    assert [column.handed_in for column in found.columns] == [300] * 4
+    for row in found.rows:
+        for use in uses:
+            assert row.cells[use.assignment_id].counted == counted[row.member.id, use.id]
+    points = sorted(counted[member.id, use.id].points for member in them for use in uses if use.assignment_id == "a1")
+    shown = [row.cells["a1"].counted.points for row in found.rows]
+    assert shown == points[::-1][50:100]
+    async with database.read() as session:
+        leads_to = await session.get_one(Submission, found.rows[0].cells["a1"].submission_id)
+    assert leads_to.membership_id == found.rows[0].member.id
+    assert leads_to.attempt == found.rows[0].cells["a1"].counted.attempt
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(text="елкина 007"), ["s007"]),
+        (Wanted(text="S011"), ["s011"]),
+        (Wanted(text="nobody"), []),
+        (Wanted(group="Группа 1", sort="id"), ["s001", "s004", "s007", "s010"]),
+        (Wanted(state=Filter.MISSING), ["s012"]),
+        (Wanted(state=Filter.MISSING, assignment="a0"), ["s012"]),
+        (Wanted(state=Filter.LOOK, sort="id"), ["s003", "s004", "s005"]),
+        (Wanted(state=Filter.LOOK, assignment="lstm-layer", sort="id"), ["s003", "s004"]),
+        (Wanted(state=Filter.EXCEPTION, sort="id", descending=True), ["s006", "s002"]),
+    ],
+    ids=str,
+)
+async def test_rows_are_searched_filtered_and_sorted(
+    database: Database, assignments: Mapping[str, Assignment], wanted: Wanted, expected: list[str]
+) -> None:
+    them, (first, second) = await add_course(database, 12, 1, ["lstm-layer", "a0"])
+    await name_them(database, them)
+    async with database.write() as session:
+        person = Person(name="Ничего не сдала")
+        session.add(
+            Membership(id=new_id(), course_id=DEFAULT_COURSE, person=person, role="student", external_id="s012")
+        )
+        adjusted = {"course_assignment_id": first.id, "delta": 5.0, "reason": "x", "made_by": "t"}
+        below = (await grades.counted_grade(session, assignments, them[2], first)).points  # type: ignore[union-attr]
+        session.add(Adjustment(membership_id=them[2].id, points_below=below, **adjusted))
+        session.add(Adjustment(membership_id=them[3].id, points_below=-1, **adjusted))
+        put = {"due": DUE + DAY, "closes": None, "more_attempts": 0, "reason": "ill"}
+        await extensions.put(session, them[6], second, made_by="t", **put)
+    await hold(database, them[4].id, first.id)
+    async with database.write() as session:
+        of = Submission.membership_id == them[5].id, Submission.course_assignment_id == second.id
+        submission = (await session.scalars(select(Submission).where(*of))).one()
+        session.add(ReviewRequest(submission_id=submission.id, text="Why?"))
+    used = {id: assignments[id] for id in ("lstm-layer", "a0")}
+    async with database.read() as session:
+        uses = await used_assignments(session, used, DEFAULT_COURSE)
+        found = await table.grade_table(session, used, uses, DEFAULT_COURSE, wanted)
+    if wanted.state == Filter.EXCEPTION:  # One whose adjustment is stale is an exception, too.
+        expected = ["s006", "s003", "s002"]
+    assert [row.member.external_id for row in found.rows] == expected
+
+
+async def hold(database: Database, member_id: str, use_id: str) -> str:
+    async with database.write() as session:
+        of = Submission.membership_id == member_id, Submission.course_assignment_id == use_id
+        submission = (await session.scalars(select(Submission).where(*of))).one()
+        submission.held_at = DUE
+    return submission.id
+
+
+async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    them, (use,) = await add_course(database, 20, 1, ["lstm-layer"])
+    held = [await hold(database, member.id, use.id) for member in them[:7]]
+    async with database.write() as session:
+        submissions = (await session.scalars(select(Submission).order_by(Submission.id))).all()
+        ours, again, asked = submissions[8], submissions[9], submissions[10]
+        for each in (ours, again):
+            report = (await session.scalars(select(StoredReport).where(StoredReport.submission_id == each.id))).one()
+            report.status, report.points = "internal_error", None
+        again.job_status = JobStatus.QUEUED
+        session.add(ReviewRequest(submission_id=asked.id, text="Why?"))
+    said = statements(database)
+    async with database.read() as session:
+        found = await attention.attention(session, DEFAULT_COURSE)
+        took = selects(said)
+        failed = await attention.failed_ids(session, DEFAULT_COURSE)
+        beside = await attention.beside(session, DEFAULT_COURSE, ours.id)
+        elsewhere = await attention.attention(session, new_id())
+    assert took == 5
+    assert (found.held.total, len(found.held.listed)) == (7, attention.SHOWN)
+    assert found.held.listed[0].submission.id == held[0]
+    assert found.held.listed[0].report is not None
+    assert [each.submission.id for each in found.failed.listed] == [ours.id]
+    assert failed == [ours.id]
+    (open_one,) = found.reviews.listed
+    assert open_one.review is not None
+    assert (open_one.submission.id, open_one.review.text) == (asked.id, "Why?")
+    assert (found.unconfirmed, found.given_up) == (20, 0)
+    assert beside == (held[-1], asked.id)
+    assert not elsewhere.is_anything
+
+
+async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    (ivanov, petrov), uses = await add_course(database, 2, 3, FOUR)
+    async with database.write() as session:
+        for member in (ivanov, petrov):
+            session.add(
+                Comment(membership_id=member.id, course_assignment_id=uses[0].id, text=f"to {member.id}", made_by="t")
+            )
+    used = {id: assignments[id] for id in FOUR}
+    said = statements(database)
+    async with database.read() as session:
+        member = await session.get_one(Membership, ivanov.id)
+        said.clear()
+        found = {each.use.assignment_id: each for each in await work.work_of(session, used, member)}
+    assert selects(said) <= 12
+    assert list(found) == sorted(FOUR)
+    assert [each.text for each in found["lstm-layer"].comments] == [f"to {ivanov.id}"]
+    for each in found.values():
+        assert [attempt.submission.attempt for attempt in each.attempts] == [3, 2, 1]
+        assert {attempt.submission.membership_id for attempt in each.attempts} == {ivanov.id}
+        assert max(attempt.points or 0 for attempt in each.attempts) == each.counted.points
+
+
+async def test_activity_is_of_the_students_of_the_course(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    them, _ = await add_course(database, 10, 2, ["lstm-layer", "a0"])
+    async with database.write() as session:
+        (await session.get_one(Membership, them[0].id)).role = "assistant"  # type: ignore[assignment]
+    async with database.read() as session:
+        moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer")
+        elsewhere = await activity.moments_of(session, new_id(), "lstm-layer")
+    assert len(moments) == 18
+    assert moments == sorted(moments)
+    assert elsewhere == []
+    found = activity.activity(moments, "Europe/Moscow")
+    assert sum(count for _, count in found.steps) == 18
+    assert max(moments) - min(moments) <= timedelta(days=5)
+
+
+def test_states_are_said_the_most_urgent_first() -> None:
+    assert list(State)[:4] == [State.FAILED, State.HELD, State.REVIEW, State.STALE]
+    assert set(list(State)[:4]) == table.NEEDS_LOOK

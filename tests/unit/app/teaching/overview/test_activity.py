@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.teaching.overview.activity import MOST_STEPS, Activity, Unit, activity
+
+BEGIN = datetime(2026, 10, 20, 21, 30, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("span", "unit"), [(HOUR, Unit.HOUR), (20 * HOUR, Unit.HOUR), (3 * DAY, Unit.DAY), (100 * DAY, Unit.WEEK)], ids=str
+)
+def test_steps_are_as_short_as_leaves_few_of_them(span: timedelta, unit: Unit) -> None:
+    found = activity([BEGIN, BEGIN + span, BEGIN + span], "Europe/Moscow")
+    assert found.unit == unit
+    assert len(found.steps) <= MOST_STEPS
+    assert (found.steps[0][1], found.steps[-1][1], found.most, found.earlier) == (1, 2, 2, 0)
+    # Each step begins where the clock on the wall of the course does.
+    assert {step.strftime("%M:%S") for step, _ in found.steps} == {"00:00"}
+    assert found.steps[0][0] <= BEGIN
+    assert str(found.steps[0][0].tzinfo) == "Europe/Moscow"
+
+
+def test_of_years_the_newest_weeks_are_shown_and_the_rest_is_counted() -> None:
+    found = activity([BEGIN - 900 * DAY, BEGIN - 800 * DAY, BEGIN], "UTC")
+    assert (found.unit, len(found.steps), found.earlier) == (Unit.WEEK, MOST_STEPS, 2)
+
+
+def test_hour_that_comes_twice_is_one_step() -> None:
+    """At the end of summer time the clock on the wall shows the same hour twice."""
+    twice = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
+    found = activity(twice, "Europe/Berlin")
+    assert [count for _, count in found.steps] == [2]
+
+
+def test_no_attempts_are_no_steps() -> None:
+    assert activity([], "UTC") == Activity(Unit.DAY, [])
