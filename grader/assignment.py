@@ -130,6 +130,9 @@ class Assignment(AssignmentModel):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     title: dict[Literal["ru", "en"], str]
+    text: dict[Literal["ru", "en"], Annotated[str, Field(max_length=20_000)]] = Field(
+        {}, description="the task in Markdown, for the assignment's page; HTML in it is shown as text"
+    )
     language: Literal["ru", "en"] = Field("ru", description="of reports, where the reader asks for none")
     keras: Literal["3", "2", "auto"] = Field(
         "auto", description='"auto" tries Keras 2 only when Keras 3 raised or timed out; more points wins'
@@ -177,12 +180,12 @@ class Assignment(AssignmentModel):
 
     @cached_property
     def digest(self) -> str:
-        """Return the SHA-256, in hex, of all that a report depends on (RFC 8785). Titles and deadlines do not count.
+        """Return the SHA-256, in hex, of all that a report depends on (RFC 8785). Texts and deadlines do not count.
 
         Nor does a key that was added later, as long as it is left out.
         """
         unasked = {name for name in LATER_KEYS if getattr(self, name) == type(self).model_fields[name].default}
-        graded = self.model_dump(mode="json", exclude={"title", "language", "attempts", "deadline"} | unasked)
+        graded = self.model_dump(mode="json", exclude={"title", "text", "language", "attempts", "deadline"} | unasked)
         return hashlib.sha256(rfc8785.dumps(graded)).hexdigest()
 
 

@@ -18,6 +18,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from grader import handout
 from grader.assignment import Assignment, load_assignments
 from grader.pipeline import grade
 from grader.report.finding import CheckStatus
@@ -94,6 +95,19 @@ def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbo
     _assert_mentioned(expected, report)
     _assert_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))
     _assert_form(report)
+
+
+@pytest.mark.parametrize("name", ["notebook", "module"])
+@pytest.mark.parametrize("id", ["lstm-layer", "lstm-notebook"])
+def test_handout_that_nobody_filled_in_gets_a_report_that_says_so(
+    id: str, name: str, sandbox: ForkSandbox, references: ReferenceStore
+) -> None:
+    assignment = load_assignments()[id]
+    content = handout.notebook(assignment, "ru") if name == "notebook" else handout.module(assignment, "en")
+    submission = Submission("handout.ipynb" if name == "notebook" else "handout.py", content)
+    report = grade(submission, assignment, sandbox=sandbox, references=references)
+    assert (report.status, report.points) == (Status.RUNTIME_ERROR, 0)
+    assert [diagnosis.code for diagnosis in report.diagnoses] == ["not_implemented"]
 
 
 def _differences(expected: Expectation, report: Report) -> list[str]:

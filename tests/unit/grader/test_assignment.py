@@ -45,6 +45,11 @@ def test_the_default_assignment_is_worth_100_points_in_six_checks(assignment):
     ]
 
 
+def test_built_in_assignments_say_in_both_languages_what_to_do():
+    texts = [assignment.text for assignment in load_assignments().values()]
+    assert all("class LSTM(tf.keras.Model)" in text[language] for text in texts for language in ("ru", "en"))
+
+
 def test_the_first_case_of_the_default_assignment_is_the_exercise_itself(assignment):
     first = assignment.cases[0]
     assert (first.visibility, first.batch, first.timesteps, first.features, first.units) == ("public", 2, 100, 16, 32)
@@ -138,7 +143,7 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
 def test_the_digest_is_of_what_decides_a_grade(assignment):
     # A copy would keep a digest that was asked for before.
     given = assignment.model_dump()
-    said = Assignment.model_validate({**given, "language": "en", "title": {"en": "Other"}})
+    said = Assignment.model_validate({**given, "language": "en", "title": {"en": "Other"}, "text": {"en": "# Do it"}})
     harder = Assignment.model_validate({**given, "points": {**assignment.points, "contract": 11}})
     assert said.digest == assignment.digest
     assert harder.digest != assignment.digest
