@@ -133,6 +133,12 @@ class Principal:
             return False
         return True
 
+    def has(self, action: Action) -> bool:
+        """Tell whether the role has this right in courses that are not archived."""
+        right = RIGHTS[action]
+        is_student = self.role == Role.SUBMITTER and self.membership_id is not None
+        return right.students if is_student else self.role in right.roles
+
     def check(self, action: Action, *, archived_too: bool = False) -> None:
         """Check that the holder has this right, in the course in which this request acts.
 
@@ -145,13 +151,11 @@ class Principal:
             NotPermitted: the role does not have it.
             CourseArchived: it is not left in this course.
         """
-        right = RIGHTS[action]
-        is_student = self.role == Role.SUBMITTER and self.membership_id is not None
-        if not (right.students if is_student else self.role in right.roles):
+        if not self.has(action):
             raise NotPermitted
         if (
             self.in_archived
-            and not right.in_archived
+            and not RIGHTS[action].in_archived
             and not archived_too
             and (self.course is not None or action in ADDING)
         ):

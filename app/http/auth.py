@@ -143,7 +143,7 @@ async def monitor(
 
 
 async def session_holder(request: Request, course: CourseParameter = None) -> Principal:
-    """Return the holder of the browser session in this request, acting in the course that the request names.
+    """Return the holder of the browser session in this request, acting in the course that its path or query names.
 
     Raises:
         SessionMissing: there is no session, or it is over.
@@ -156,6 +156,7 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
     cookie = request.cookies.get(SESSION_COOKIE)
     if cookie is None:
         raise SessionMissing
+    course = request.path_params.get("course_id", course)
     async with services(request).database.read() as session:
         of = request.path_params.get("submission_id")
         holder = await tokens.find_session_holder(session, hash_secret(cookie), course, submission_id=of)
@@ -163,6 +164,20 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
     if holder is None:
         raise NoCourseYet if person else SessionMissing
     return await _in_course(request, holder, course)
+
+
+@dataclass(frozen=True)
+class PageFor:
+    """A dependency that gives the holder of the browser session, if it has this right in the course of the page.
+
+    A page that shows what an archived course still shows names a right to read, and its forms one to change.
+    """
+
+    action: Action
+
+    async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
+        holder.check(self.action)
+        return holder
 
 
 async def signed_in(request: Request) -> None:

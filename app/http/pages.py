@@ -10,14 +10,19 @@ from pathlib import Path
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from app.access.tokens import Principal
 from app.http.auth import SESSION_COOKIE, form_secret
 from app.http.masking import mask
+from app.http.navigation import tabs
 from app.http.texts import LANGUAGE_COOKIE, language_of, title_of
-from app.texts import text
+from app.storage.models import Course
+from app.texts import catalogue, text
 from grader.formats.html import environment
 from grader.report.messages import LANGUAGES, translate
 
 WEB = Path(__file__).parents[1] / "web"
+#: In the query of a page after a change: the text ``said.<value>`` says what was done.
+SAID = "said"
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 # The icon is inlined into every page, which saves a request.
@@ -30,10 +35,20 @@ def page(
     *,
     status_code: int = 200,
     headers: Mapping[str, str] | None = None,
+    viewer: Principal | None = None,
+    course: Course | None = None,
+    here: str | None = None,
     **context: object,
 ) -> HTMLResponse:
-    """Render the template in the reader's language. A language chosen on this page is remembered."""
+    """Render the template in the reader's language. A language chosen on this page is remembered.
+
+    Args:
+        viewer: whose rights decide what the page offers; None: nobody is known.
+        course: the page belongs to it, and shows its navigation.
+        here: the id of this page in `navigation.SECTIONS`.
+    """
     language = language_of(request)
+    sections, pages = tabs(course.id, viewer, here) if course and viewer else ((), ())
     html = _environment.get_template(template).render(
         t=partial(_text, language),
         name=partial(_name, language),
@@ -41,6 +56,12 @@ def page(
         language=language,
         languages=LANGUAGES,
         path=request.url.path if request.method == "GET" else "/",
+        query=_without(request, SAID, "lang", "token"),
+        said=catalogue().find(f"said.{request.query_params.get(SAID)}", language),
+        viewer=viewer,
+        course=course,
+        sections=sections,
+        pages=pages,
         signed_in=SESSION_COOKIE in request.cookies and status_code != HTTPStatus.UNAUTHORIZED,
         form_secret=mask(form_secret(request)),
         **context,
@@ -50,6 +71,12 @@ def page(
     if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie(LANGUAGE_COOKIE, language, max_age=LANGUAGE_SECONDS, samesite="lax", httponly=True)
     return response
+
+
+def _without(request: Request, *names: str) -> list[tuple[str, str]]:
+    """Return the query of a page without these parameters, for links to the same page."""
+    asked = request.query_params.multi_items() if request.method == "GET" else []
+    return [(name, value) for name, value in asked if name not in names]
 
 
 def _text(language: str, id: str, /, **params: object) -> str:

@@ -229,7 +229,7 @@ async def _upload_page(
         status_code=answer.status if answer else 200,
         problem=problem(answer, language_of(request), refusal.params) if answer and refusal else None,
         # The course that the page shows: by the time the form is sent, another one may be the newest.
-        course=viewer.course_id if viewer.id == viewer.membership_id else None,
+        course_id=viewer.course_id if viewer.id == viewer.membership_id else None,
         student=fields.get("student", "") if viewer.hands_in_for_others else viewer.external_id or viewer.name,
         is_student=not viewer.hands_in_for_others,
         chosen=fields.get("assignment", uploads.DEFAULT_ASSIGNMENT),

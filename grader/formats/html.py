@@ -103,7 +103,11 @@ def environment(*folders: Path) -> Environment:
         finalize=_without_control_characters,
     )
     made.filters.update(
-        untinted=_untinted, says_error=says_error, shows_error=shows_error, stopped_elsewhere=stopped_elsewhere
+        untinted=_untinted,
+        says_error=says_error,
+        shows_error=shows_error,
+        stopped_elsewhere=stopped_elsewhere,
+        in_zone=numbers.in_zone,
     )
     for name, function in IN_LANGUAGE.items():
         made.filters[name] = _in_language(function)
@@ -133,6 +137,7 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "points": _points,
     "number": _number,
     "moment": numbers.moment,
+    "distance": numbers.distance,
     "causes": causes,
     "rows": rows,
     "left_out": left_out,

@@ -21,13 +21,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from babel.core import negotiate_locale
+from babel.core import Locale, negotiate_locale
+from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from grader.report.model import Report
 from grader.report.numbers import EXACT, ROUGH, moment, number
 
 LANGUAGES = ("ru", "en")
+
+#: Where a catalogue has each form of a plural. Russian writes fractions as it writes two.
+PLURALS = {"en": {"one": 0, "other": 1}, "ru": {"one": 0, "few": 1, "many": 2, "other": 1}}
 
 # The form of a notebook's cell in `grader.report.model.Frame`.
 CELL = re.compile(r"cell (\d{1,9})")
@@ -69,12 +73,15 @@ class Catalogue:
     def find(self, id: str, language: str, /, **params: object) -> str | None:
         """Fill in a text's placeholders; a missing parameter shows as "?". Return None for an unknown id.
 
+        A text with plurals has the form that goes with the parameter `count`.
+
         Raises:
             KeyError: `language` is not one of `LANGUAGES`.
         """
-        text = self._texts[language].get(id)
-        if text is None:
+        forms = self._texts[language].get(id)
+        if forms is None:
             return None
+        text = _form(forms, language, params.get("count"))
         filled = PLACEHOLDER.sub(lambda match: _shown(match[1], params.get(match[1]), language), text)
         return ENDED.sub(r"\1", filled)
 
@@ -84,8 +91,8 @@ class Catalogue:
 
     def added(self, code: str, language: str, /, **params: object) -> list[str]:
         """Return the sentences that follow a code's message: about known parameters that the message leaves out."""
-        message = self._texts[language].get(self._variant(code, "message", language, params), "")
-        told = set(PLACEHOLDER.findall(message))
+        message = self._texts[language].get(self._variant(code, "message", language, params), ())
+        told = set(PLACEHOLDER.findall(" ".join(message)))
         texts = (
             self.find(f"{code}.message.{name}", language, **params)
             for name in self._added.get(code, [])
@@ -159,11 +166,25 @@ def _own() -> Catalogue:
     return Catalogue(Path(__file__).parents[1] / "locale")
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> dict[str, tuple[str, ...]]:
+    """Return the forms of each text: one, or as many as the language's plurals have."""
     with path.open("rb") as file:
         catalogue = read_po(file, abort_invalid=True)
     # The entry without an id is the file's header.
-    return {str(message.id): str(message.string) for message in catalogue if message.id}
+    return dict(_forms(message) for message in catalogue if message.id)
+
+
+def _forms(message: Message) -> tuple[str, tuple[str, ...]]:
+    strings = message.string
+    id = message.id if isinstance(message.id, str) else message.id[0]
+    return id, (strings,) if isinstance(strings, str) else tuple(strings or ())
+
+
+def _form(forms: tuple[str, ...], language: str, count: object) -> str:
+    """Choose the form of a text for `count` things."""
+    if len(forms) == 1 or not isinstance(count, int | float):
+        return forms[-1]
+    return forms[PLURALS[language][Locale(language).plural_form(count)]]
 
 
 def title_of(code: str, language: str, variant: object = None) -> str | None:

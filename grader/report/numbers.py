@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_scientific
 
 #: Digits for the size of an error, whose magnitude matters; and for a number that is compared with another.
@@ -46,3 +46,12 @@ def moment(value: datetime | str, language: str) -> str:
     zone = f"{when:%z}" if when.utcoffset() else ""
     shown = format_datetime(when, MOMENT, tzinfo=when.tzinfo, locale=language)
     return f"{shown} UTC{zone[:3]}{':' if zone else ''}{zone[3:]}"
+
+
+def distance(value: datetime, language: str) -> str:
+    """Say how far a time is from now: "in 2 days", "3 hours ago"."""
+    return format_timedelta(value - datetime.now(UTC), add_direction=True, threshold=1.2, locale=language)
+
+
+def in_zone(value: datetime, zone: tzinfo) -> datetime:
+    return value.astimezone(zone)

@@ -9,13 +9,14 @@ from babel.messages.pofile import read_po
 import app
 from app.courses.roster.planning import Conflict
 from app.courses.roster.reading import Fault
+from app.http.navigation import SECTIONS
 from app.mail.messages import MailKind
 from grader import Status
 from grader.report.finding import CheckStatus
 from grader.report.messages import translate
 
 FOLDER = Path(app.__file__).parent
-TEMPLATES = sorted((FOLDER / "web" / "templates").glob("*.html"))
+TEMPLATES = sorted((FOLDER / "web" / "templates").rglob("*.html"))
 LITERAL = re.compile(r'\bt\(\s*"([a-z_.-]+)"\s*[,)]')
 # `t("waiting." ~ job_status)`: the ids that such a prefix stands for.
 COMPUTED = {
@@ -50,9 +51,20 @@ def test_every_text_of_a_template_exists(template: Path) -> None:
     assert used <= texts("en").keys()
 
 
+def said() -> set[str]:
+    """Return the ids of the messages that pages show after a change."""
+    pages = "".join(module.read_text(encoding="utf-8") for module in (FOLDER / "web").rglob("*.py"))
+    return {f"said.{id}" for id in re.findall(r'\bsaid="([a-z_.-]+)"', pages)}
+
+
+def navigation() -> set[str]:
+    pages = (page for pages in SECTIONS.values() for page in pages)
+    return {f"nav.section.{section}" for section in SECTIONS} | {f"nav.{page.id}" for page in pages}
+
+
 def test_no_text_is_left_over() -> None:
     source = "".join(template.read_text(encoding="utf-8") for template in TEMPLATES)
-    used = set(LITERAL.findall(source))
+    used = set(LITERAL.findall(source)) | said() | navigation()
     used |= {prefix + value for prefix, values in COMPUTED.items() for value in values}
     assert {id for id in texts("en") if not id.startswith(("problem.", "mail.", "step."))} == used
 

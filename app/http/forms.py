@@ -1,0 +1,61 @@
+"""Forms of our pages: read within limits, proved to be ours, answered with a redirect or with the same page again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+from starlette.status import HTTP_303_SEE_OTHER
+
+from app.errors import AppError
+from app.http.answers import answer_for
+from app.http.auth import FORM_FIELD, check_form_secret
+from app.http.pages import SAID
+from app.http.problems import problem
+from app.http.texts import language_of
+
+#: A form names many members at most: one box to tick in each row of a page.
+FIELDS_MAX = 500
+
+
+@contextlib.asynccontextmanager
+async def form_of(request: Request, *, files: int = 0) -> AsyncIterator[FormData]:
+    """Read a form of a page. Files are deleted after the block. `session_holder` has checked the origin.
+
+    Args:
+        files: how many it may have; a path that takes files is also named in `middleware.TAKE_FILES`.
+    Raises:
+        FormExpired: it is not from a page of this session.
+        starlette.exceptions.HTTPException: it has too many parts.
+    """
+    async with request.form(max_files=files, max_fields=FIELDS_MAX) as form:
+        check_form_secret(request, form.get(FORM_FIELD))
+        yield form
+
+
+def fields_of(form: FormData) -> dict[str, str]:
+    """Return the texts of a form without spaces around them, to show the form again as it was filled in."""
+    return {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+
+
+def see_other(address: str, *, said: str | None = None) -> Response:
+    """Send the browser to another page of ours after a change.
+
+    Args:
+        address: begins with a slash.
+        said: the next page shows the text ``said.<said>``.
+    """
+    parts = urlsplit(address)
+    query = "&".join(filter(None, [parts.query, urlencode({SAID: said}) if said else ""]))
+    return RedirectResponse(urlunsplit(parts._replace(query=query)), HTTP_303_SEE_OTHER)
+
+
+def refused(request: Request, error: AppError) -> dict[str, Any]:
+    """Return what a page needs to show a refusal above its form: ``status_code``, and the ``problem`` in words."""
+    answer = answer_for(error)
+    return {"status_code": answer.status, "problem": problem(answer, language_of(request), error.params)}

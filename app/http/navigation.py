@@ -1,0 +1,65 @@
+"""The pages of a course, as its navigation shows them: in sections, each page to those who have its right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+
+
+@dataclass(frozen=True)
+class CoursePage:
+    """A page below ``/courses/{course_id}``; its name is the text ``nav.<id>``."""
+
+    id: str
+    path: str
+    action: Action
+
+
+#: By section, whose name is the text ``nav.section.<id>``. The first page of a section is where its tab leads.
+SECTIONS: Mapping[str, Sequence[CoursePage]] = {
+    "grades": (),
+    "members": (),
+    "settings": (),
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of the navigation.
+
+    Attributes:
+        current: ``page`` on the page itself, ``true`` within its section, else None.
+    """
+
+    text_id: str
+    address: str
+    current: str | None
+
+
+def tabs(course_id: str, viewer: Principal, here: str | None) -> tuple[Sequence[Link], Sequence[Link]]:
+    """Return the links of the sections, and those of the pages in the section that holds the page `here`.
+
+    Pages stay readable in an archived course; their forms go.
+    """
+    sections: list[Link] = []
+    pages: list[Link] = []
+    for section, all_pages in SECTIONS.items():
+        allowed = [each for each in all_pages if viewer.sees_everything and viewer.has(each.action)]
+        if not allowed:
+            continue
+        is_here = any(each.id == here for each in allowed)
+        first = allowed[0]
+        sections.append(Link(f"nav.section.{section}", _address(course_id, first), "true" if is_here else None))
+        if is_here:
+            pages = [
+                Link(f"nav.{each.id}", _address(course_id, each), "page" if each.id == here else None)
+                for each in allowed
+            ]
+    return sections, pages if len(pages) > 1 else []
+
+
+def _address(course_id: str, page: CoursePage) -> str:
+    return f"/courses/{course_id}{page.path}"
