@@ -1,86 +1,329 @@
+"""The service's texts: each in both languages, none missing, none left over, no words in a template past them.
+
+An id stands in the source as a whole, or is put together of a prefix and a value: `COMPUTED` says of which values, and
+takes them from where the service has them.
+"""
+
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from jinja2 import Environment, nodes
 
 import app
+import grader
 from app.courses.roster.planning import Conflict
 from app.courses.roster.reading import Fault
+from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.http.navigation import SECTIONS
 from app.mail.messages import MailKind
+from app.storage.models import JobStatus
+from app.submissions.derivation import StepCode
 from grader import Status
 from grader.report.finding import CheckStatus
-from grader.report.messages import translate
+from grader.report.messages import LANGUAGES, translate
 
-FOLDER = Path(app.__file__).parent
-TEMPLATES = sorted((FOLDER / "web" / "templates").rglob("*.html"))
-LITERAL = re.compile(r'\bt\(\s*"([a-z_.-]+)"\s*[,)]')
-# `t("waiting." ~ job_status)`: the ids that such a prefix stands for.
-COMPUTED = {
-    "job_status.": ["queued", "running", "done", "cancelled"],
-    "waiting.": ["queued", "running", "cancelled"],
-    "grade.other.": ["best", "last"],
-    "roster.conflict.": [*Conflict],
-    "roster.fault.": [*Fault],
+APP, GRADER = (Path(module.__file__).parent for module in (app, grader))
+TEMPLATES = sorted((APP / "web" / "templates").rglob("*.html"))
+SCRIPTS = sorted((APP / "web" / "static").rglob("*.js"))
+MODULES = sorted(APP.rglob("*.py"))
+SLUGS = {answer.slug for answer in [*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()]}
+
+#: Ids with a value in them, and all the values that it takes.
+COMPUTED: Mapping[str, Iterable[str]] = {
+    "grade.other.{}": ["best", "last"],
+    "job_status.{}": JobStatus,
+    "mail.{}.body": MailKind,
+    "mail.{}.subject": MailKind,
+    "nav.section.{}": SECTIONS,
+    "nav.{}": [page.id for pages in SECTIONS.values() for page in pages],
+    "problem.{}.detail": SLUGS,
+    "problem.{}.title": SLUGS,
+    "roster.conflict.{}": Conflict,
+    "roster.fault.{}": Fault,
+    "step.rule.{}": ["best", "last"],
+    "step.{}": StepCode,
+    # No page waits for what is done.
+    "waiting.{}": [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.CANCELLED],
 }
+#: Answers of other causes than ours may have any id, so these go through as they come.
+PASSED_ON = {"said.{}"}
+#: Names that are the same in every language, and what is typed as it stands.
+NAMES = {"API", "CSV", "JSON", "Canvas", "Moodle", "Keras", "LTI"}
+#: Attributes that are read out or shown.
+SHOWN_ATTRIBUTES = {"alt", "aria-label", "aria-description", "placeholder", "title", "label", "data-label", "data-name"}
+#: What stands in these is code.
+CODE = {"code", "kbd", "pre", "samp", "script", "style"}
+#: Quoted code, placeholders, and names with signs in them.
+CODE_IN_TEXT = re.compile(r"`[^`]*`|\"[^\"]*\"|{\w+}|\S*[^\W\d][._(/=]\S*[^\s.]")
+VALUE = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 
-def texts(language: str) -> dict[str, str]:
-    with (FOLDER / "locale" / f"{language}.po").open("rb") as file:
-        return {str(message.id): str(message.string) for message in read_po(file) if message.id}
+def texts(language: str, folder: Path = APP) -> dict[str, tuple[str, ...]]:
+    """Return the forms of each text."""
+    with (folder / "locale" / f"{language}.po").open("rb") as file:
+        found = [message for message in read_po(file, abort_invalid=True) if message.id]
+    return {_id(message.id): _forms(message.string) for message in found}
 
 
-def test_both_languages_have_the_same_texts_with_the_same_placeholders() -> None:
-    english, russian = texts("en"), texts("ru")
-    assert english.keys() == russian.keys()
-    for id, text in english.items():
-        assert text, id
-        assert russian[id], id
-        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", russian[id])), id
+def _id(id: object) -> str:
+    return id if isinstance(id, str) else str(id[0])  # type: ignore[index]
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
-def test_every_text_of_a_template_exists(template: Path) -> None:
-    source = template.read_text(encoding="utf-8")
-    used = set(LITERAL.findall(source))
-    for prefix in re.findall(r'\bt\("([a-z_]+\.)" ~', source):
-        used |= {prefix + value for value in COMPUTED[prefix]}
-    assert used <= texts("en").keys()
+def _forms(string: object) -> tuple[str, ...]:
+    return (string,) if isinstance(string, str) else tuple(string or ())  # type: ignore[arg-type]
 
 
-def said() -> set[str]:
-    """Return the ids of the messages that pages show after a change."""
-    pages = "".join(module.read_text(encoding="utf-8") for module in (FOLDER / "web").rglob("*.py"))
-    return {f"said.{id}" for id in re.findall(r'\bsaid="([a-z_.-]+)"', pages)}
+ENGLISH = texts("en")
 
 
-def navigation() -> set[str]:
-    pages = (page for pages in SECTIONS.values() for page in pages)
-    return {f"nav.section.{section}" for section in SECTIONS} | {f"nav.{page.id}" for page in pages}
+@dataclass(frozen=True)
+class Use:
+    """A place that asks for a text. `id` has ``{}`` where a value stands; `given` is None where it cannot be told."""
+
+    id: str
+    where: str
+    given: frozenset[str] | None = None
+
+
+# --- in templates ---
+
+
+def _uses_in_template(path: Path, function: str) -> Iterator[Use]:
+    tree = Environment().parse(path.read_text(encoding="utf-8"))
+    for call in tree.find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name == function and call.args:
+            given = None if call.dyn_kwargs else frozenset(each.key for each in call.kwargs)
+            for id in _ids_of_expression(call.args[0]):
+                yield Use(id, f"{path.name}:{call.lineno}", given)
+
+
+def _ids_of_expression(expression: nodes.Node) -> Iterator[str]:
+    match expression:
+        case nodes.Const(value=str(id)):
+            yield id
+        case nodes.CondExpr():
+            for either in filter(None, (expression.expr1, expression.expr2)):
+                yield from _ids_of_expression(either)
+        case nodes.Concat():
+            yield "".join(part.value if isinstance(part, nodes.Const) else "{}" for part in expression.nodes)
+        case nodes.Add():
+            sides = (expression.left, expression.right)
+            yield "".join(part.value if isinstance(part, nodes.Const) else "{}" for part in sides)
+
+
+def _strings_in_template(path: Path) -> set[str]:
+    tree = Environment().parse(path.read_text(encoding="utf-8"))
+    return {each.value for each in tree.find_all(nodes.Const) if isinstance(each.value, str)}
+
+
+# --- in modules ---
+
+
+def _uses_in_module(path: Path) -> Iterator[Use]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        given = frozenset(str(each.arg) for each in node.keywords)
+        where = f"{path.relative_to(APP)}:{node.lineno}"
+        # SQLAlchemy has a `text` of its own, whose only argument is SQL.
+        if name in ("text", "find") and len(node.args) == 2:
+            for id in _ids_of_code(node.args[0]):
+                yield Use(id, where, None if "None" in given else given)
+        for keyword in node.keywords:
+            if keyword.arg == "said":
+                for id in _ids_of_code(keyword.value):
+                    yield Use(f"said.{id}", where)
+
+
+def _ids_of_code(expression: ast.expr) -> Iterator[str]:
+    match expression:
+        case ast.Constant(value=str(id)):
+            yield id
+        case ast.IfExp():
+            yield from _ids_of_code(expression.body)
+            yield from _ids_of_code(expression.orelse)
+        case ast.JoinedStr():
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in expression.values)
+
+
+def _strings_in_module(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+USES = [use for path in TEMPLATES for use in _uses_in_template(path, "t")]
+USES += [use for path in MODULES for use in _uses_in_module(path)]
+
+
+def _expanded(id: str) -> set[str]:
+    return {id.replace("{}", value) for value in COMPUTED[id]} if "{}" in id else {id}
+
+
+# --- the catalogues ---
+
+
+@pytest.mark.parametrize("folder", [APP, GRADER], ids=["app", "grader"])
+def test_every_text_is_in_every_language_with_the_same_parameters(folder: Path) -> None:
+    catalogues = {language: texts(language, folder) for language in LANGUAGES}
+    english = catalogues.pop("en")
+    for language, others in catalogues.items():
+        assert others.keys() == english.keys()
+        assert [id for id in english if not all(form.strip() for form in (*english[id], *others[id]))] == []
+        assert [id for id in english if _parameters(english[id]) != _parameters(others[id])] == [], language
+
+
+def _parameters(forms: Iterable[str]) -> set[str]:
+    return set(re.findall(r"{\w+}", " ".join(forms)))
+
+
+@pytest.mark.parametrize("folder", [APP, GRADER], ids=["app", "grader"])
+def test_russian_sentences_are_russian_and_english_ones_english(folder: Path) -> None:
+    russian = {id: " ".join(forms) for id, forms in texts("ru", folder).items()}
+    # Two words in a row in small letters, of a sentence without a Russian one.
+    untranslated = [
+        (id, sentence)
+        for id, text in russian.items()
+        for sentence in re.split(r"(?<=[.!?;:])\s+", CODE_IN_TEXT.sub("", text))
+        if not re.search("[а-яё]", sentence, re.IGNORECASE) and re.search(r"\b[a-z]{2,}[ ,]+[a-z]{2,}\b", sentence)
+    ]
+    assert untranslated == []
+    english = {id: " ".join(forms) for id, forms in texts("en", folder).items()}
+    assert [id for id, text in english.items() if re.search(r"[а-яё]{2,}\s+[а-яё]{2,}", text, re.IGNORECASE)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_plural_lacks_a_form(language: str) -> None:
+    wanted = {"en": 2, "ru": 3}[language]
+    assert [id for id, forms in texts(language).items() if len(forms) not in (1, wanted)] == []
+
+
+# --- what pages ask for ---
+
+
+def test_every_text_that_is_asked_for_exists() -> None:
+    unknown = {use for use in USES if "{}" in use.id and use.id not in {*COMPUTED, *PASSED_ON}}
+    assert unknown == set(), "say in COMPUTED which values it takes"
+    asked = {(id, use.where) for use in USES if use.id not in PASSED_ON for id in _expanded(use.id)}
+    assert {each for each in asked if each[0] not in ENGLISH} == set()
+
+
+def test_every_text_gets_its_parameters() -> None:
+    lacking = [
+        (use.where, use.id, missing)
+        for use in USES
+        if use.given is not None and use.id in ENGLISH
+        if (missing := {name.strip("{}") for name in _parameters(ENGLISH[use.id])} - use.given)
+    ]
+    assert lacking == []
 
 
 def test_no_text_is_left_over() -> None:
-    source = "".join(template.read_text(encoding="utf-8") for template in TEMPLATES)
-    used = set(LITERAL.findall(source)) | said() | navigation()
-    used |= {prefix + value for prefix, values in COMPUTED.items() for value in values}
-    assert {id for id in texts("en") if not id.startswith(("problem.", "mail.", "step."))} == used
+    used = {use.id for use in USES} | {id for computed in COMPUTED for id in _expanded(computed)}
+    # Tables of ids in the source, such as what a page shows of an enumeration.
+    for path in MODULES:
+        used |= {id for string in _strings_in_module(path) for id in (string, f"said.{string}")}
+    for path in TEMPLATES:
+        used |= _strings_in_template(path)
+    assert {id for id in ENGLISH if id not in used} == set()
 
 
-def test_every_kind_of_mail_has_a_subject_and_a_body_and_no_other_text_is_left_over() -> None:
-    wanted = {f"mail.{kind}.{part}" for kind in MailKind for part in ("subject", "body")}
-    assert {id for id in texts("en") if id.startswith("mail.")} == wanted
+def test_no_computed_id_is_left_over() -> None:
+    assert {id for id in COMPUTED if id not in {use.id for use in USES} and not _is_written_out(id)} == set()
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
-def test_no_template_needs_an_inline_script_or_style(template: Path) -> None:
-    source = template.read_text(encoding="utf-8")
-    assert not re.search(r"<style|<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascript:|https?://", source)
+def _is_written_out(id: str) -> bool:
+    """Tell whether a module puts this id together and passes it on."""
+    written = re.escape(id).replace(r"\{\}", r"\{[^}]+\}")
+    return any(re.search(written, path.read_text(encoding="utf-8")) for path in MODULES)
 
 
 def test_every_value_that_a_page_shows_has_a_name() -> None:
-    for language in ("en", "ru"):
+    for language in LANGUAGES:
         for id in [*(f"status.{status}" for status in Status), *(f"check_status.{status}" for status in CheckStatus)]:
             assert translate(id, language) != id
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_every_name_of_the_report_that_a_page_asks_for_exists(path: Path) -> None:
+    names = texts("en", GRADER)
+    assert {use for use in _uses_in_template(path, "name") if "{}" not in use.id and use.id not in names} == set()
+
+
+# --- words in templates ---
+
+
+class _Words(HTMLParser):
+    """Collects what a reader meets in a template that stands there as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append(tag)
+        shown = SHOWN_ATTRIBUTES | ({"value"} if tag == "input" and ("type", "submit") in attrs else set())
+        self.found += [value for name, value in attrs if name in shown and value and _has_words(value)]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not CODE & set(self._open) and _has_words(data):
+            self.found.append(data.strip())
+
+
+def _has_words(text: str) -> bool:
+    # Addresses and the names of files are the same everywhere.
+    words = re.findall(r"[^\W\d_]{2,}", re.sub(r"\S*[/.@]\S*", "", text.replace(VALUE, " ")))
+    return any(word not in NAMES for word in words)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_no_template_has_words_of_its_own(path: Path) -> None:
+    environment = Environment()
+    source = path.read_text(encoding="utf-8")
+    tokens = environment.lex(source)
+    data = "".join(
+        value if kind == "data" else VALUE if kind == "variable_begin" else ""
+        for _, kind, value in tokens
+        if kind in ("data", "variable_begin")
+    )
+    parser = _Words()
+    parser.feed(data)
+    shown = [each for output in environment.parse(source).find_all(nodes.Output) for each in _shown_strings(output)]
+    assert parser.found + shown == []
+
+
+def _shown_strings(node: nodes.Node) -> Iterator[str]:
+    """Find the strings that an expression shows as they are: not what a function or a filter gets, or a comparison."""
+    for child in node.iter_child_nodes():
+        if isinstance(child, nodes.Const) and isinstance(child.value, str) and re.search(r"\w{2,} \w{2,}", child.value):
+            yield child.value
+        elif isinstance(child, nodes.CondExpr | nodes.Concat | nodes.Or | nodes.And):
+            yield from _shown_strings(child)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_no_template_needs_an_inline_script_or_style(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert not re.search(r"<style|<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascript:|https?://", source)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_no_script_has_words_of_its_own(path: Path) -> None:
+    code = re.sub(r"//.*|/\*.*?\*/", "", path.read_text(encoding="utf-8"))
+    strings = re.findall(r"\"([^\"\n]*)\"|'([^'\n]*)'|`([^`]*)`", code)
+    shown = ["".join(each) for each in strings]
+    # A sentence: a capital letter, and words after it.
+    assert [each for each in shown if re.search(r"[А-Яа-яЁё]|\b[A-Z][a-z]+ [a-z]+", each)] == []
