@@ -521,6 +521,25 @@ def test_a_catalogue_can_be_read_from_another_folder(tmp_path):
     assert Catalogue(tmp_path).text("greeting", "ru", name="Ada") == "Ada!"
 
 
+PLURAL = """msgid "files"
+msgid_plural "files"
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "english", "russian"),
+    [(1, "1 file", "1 файл"), (3, "3 files", "3 файла"), (11, "11 files", "11 файлов"), (21, "21 files", "21 файл")],
+)
+def test_a_text_with_plurals_has_the_form_of_the_count(tmp_path, count, english, russian):
+    forms = {"en": ["{count} file", "{count} files"], "ru": ["{count} файл", "{count} файла", "{count} файлов"]}
+    for language, strings in forms.items():
+        lines = [f'msgstr[{index}] "{string}"\n' for index, string in enumerate(strings)]
+        header = f'msgid ""\nmsgstr "Plural-Forms: nplurals={len(strings)}; plural=0;\\n"\n\n'
+        (tmp_path / f"{language}.po").write_text(header + PLURAL + "".join(lines), encoding="utf-8")
+    catalogue = Catalogue(tmp_path)
+    assert [catalogue.text("files", language, count=count) for language in ("en", "ru")] == [english, russian]
+
+
 def test_a_catalogue_without_a_language_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         Catalogue(tmp_path)

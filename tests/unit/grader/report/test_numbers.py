@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from grader.report.numbers import moment, number, points
+from grader.report.numbers import distance, moment, number, points
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,16 @@ def test_points_have_two_decimals_at_most(value, english, russian):
 )
 def test_a_moment_is_shown_in_its_own_zone(value, shown):
     assert moment(value, "ru") == shown
+
+
+@pytest.mark.parametrize(
+    ("ahead", "english", "russian"),
+    [
+        (timedelta(days=2, minutes=1), "in 2 days", "через 2 дня"),
+        (timedelta(hours=5, minutes=1), "in 5 hours", "через 5 часов"),
+        (timedelta(days=-21), "3 weeks ago", "3 недели назад"),
+    ],
+)
+def test_a_time_is_as_far_from_now_as_people_say(ahead, english, russian):
+    when = datetime.now(UTC) + ahead
+    assert (distance(when, "en"), distance(when, "ru")) == (english, russian)
