@@ -45,16 +45,28 @@ class Newcomer:
 
 
 async def make(
-    session: AsyncSession, maker: Principal, *, group: str | None, limit: int | None, expires_at: datetime | None
+    session: AsyncSession,
+    maker: Principal,
+    *,
+    group: str | None,
+    limit: int | None,
+    expires_at: datetime | None,
+    form_key: str | None = None,
 ) -> tuple[JoinLink, str]:
     """Make a join link of the maker's course.
 
     Args:
         limit: how many may come; None: no limit.
+        form_key: random, known to the browser alone; the same form sent again finds the link that it has made.
     Returns:
         The link, and the secret, of which only the hash is kept.
     """
-    secret = new_token().replace("lstmg_", "lstmj_", 1)
+    secret = links.derived(form_key, f"join {maker.course_id}") if form_key else new_token()
+    secret = secret.replace("lstmg_", "lstmj_", 1)
+    if form_key:
+        made = select(JoinLink).where(JoinLink.sha256 == hash_secret(secret), JoinLink.course_id == maker.course_id)
+        if (earlier := await session.scalar(made)) is not None:
+            return earlier, secret
     link = JoinLink(
         course_id=maker.course_id,
         sha256=hash_secret(secret),

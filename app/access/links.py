@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -94,6 +94,52 @@ async def make_again(session: AsyncSession, member: Membership, secret: str, mad
     session.add(link.token)
     await session.flush()
     return link
+
+
+async def make_once(
+    session: AsyncSession, chosen: Collection[Membership], form_key: str, made_by: str
+) -> list[NewLink]:
+    """Make a link for each of these members, as `make` does. The same form sent again gives the same links."""
+    secrets = {member.id: derived(form_key, f"link {member.id}") for member in chosen}
+    hashes = {hash_secret(secret): id for id, secret in secrets.items()}
+    found = await session.scalars(select(Token).where(Token.sha256.in_(hashes)))
+    before = {hashes[token.sha256]: token for token in found}
+    made = [
+        NewLink(member, before[member.id], secrets[member.id])
+        if member.id in before
+        else _new_link(member, secrets[member.id], made_by)
+        for member in chosen
+    ]
+    session.add_all([link.token for link in made if link.member.id not in before])
+    await session.flush()
+    return made
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How the students of a course get in. Attributes: waiting: they have a link that nobody has used."""
+
+    students: int
+    came: int
+    waiting: int
+
+    @property
+    def without(self) -> int:
+        return self.students - self.came - self.waiting
+
+
+async def usage(session: AsyncSession, course_id: str) -> Usage:
+    """Count the students who have come in, by a link or by single sign-on, and those who only have a link."""
+    used = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.used_at.is_not(None))
+    signed_on = exists().where(Identity.person_id == Membership.person_id)
+    has_link = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.revoked_at.is_(None))
+    came = or_(used, signed_on)
+    counted = select(func.count(), func.count().filter(came), func.count().filter(~came, has_link)).where(
+        Membership.course_id == course_id,
+        Membership.role == MemberRole.STUDENT,
+        Membership.removed_at.is_(None),
+    )
+    return Usage(*(await session.execute(counted)).one())
 
 
 def derived(form_key: str, sent: str) -> str:

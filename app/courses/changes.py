@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from app.storage.models import Change, Course, CourseAssignment, Membership
+
+SUBJECTS = {Course: "course", CourseAssignment: "assignment", Membership: "member"}
+#: The dates and rules of a course's assignment (`assignments.Rules`).
+RULES = (
+    *("opens", "due", "closes"),
+    *("late_percent_per_day", "late_percent_max", "limit", "cooldown_seconds", "counts"),
+)
+#: Values that are the id of another member.
+LINKS = ("joined", "joined_to")
+#: Every value that a line may be about, by its subject. Pages have words for each.
+NAMES: Mapping[str, frozenset[str]] = {
+    "course": frozenset({"title", "language", "time_zone", "retention_days", "archived"}),
+    "assignment": frozenset({"assignment", "title", "grade_book_points", *RULES}),
+    "member": frozenset(
+        {
+            *("role", "external_id", "name", "email", "group", "confirmed", "removed", "claimed_id"),
+            *("extension", "adjustment", "comment", "answered_review"),
+            *("joined", "joined_to", "person_id", "identity"),
+        }
+    ),
+}
 
 
 def log(
@@ -29,6 +52,7 @@ def log(
     changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     if not changed:
         return False
+    assert NAMES[SUBJECTS[type(subject)]].issuperset(changed), changed
     change = Change(
         course_id=subject.id if isinstance(subject, Course) else subject.course_id,
         membership_id=subject.id if isinstance(subject, Membership) else None,
@@ -42,16 +66,56 @@ def log(
     return True
 
 
-SUBJECTS = {Course: "course", CourseAssignment: "assignment", Membership: "member"}
-
-
 async def list_changes(
-    session: AsyncSession, course_id: str, *, limit: int, before: int | None = None
+    session: AsyncSession,
+    course_id: str,
+    *,
+    limit: int,
+    before: int | None = None,
+    subject: str | None = None,
+    member_id: str | None = None,
+    made_by: str | None = None,
 ) -> Sequence[Change]:
     """List the newest changes of a course.
 
     Args:
         before: an id; only older ones are listed.
+        subject: a value of `SUBJECTS`; None: any.
+        member_id: only what concerns this member.
+        made_by: only changes by this name.
     """
-    conditions = [Change.course_id == course_id, *([Change.id < before] if before is not None else [])]
+    wanted = {Change.subject: subject, Change.membership_id: member_id, Change.made_by: made_by}
+    conditions = [Change.course_id == course_id, *(column == value for column, value in wanted.items() if value)]
+    if before is not None:
+        conditions.append(Change.id < before)
     return (await session.scalars(select(Change).where(*conditions).order_by(Change.id.desc()).limit(limit))).all()
+
+
+async def makers(session: AsyncSession, course_id: str) -> Sequence[str]:
+    """List the names of those who have changed something in a course."""
+    found = select(Change.made_by).where(Change.course_id == course_id).distinct().order_by(Change.made_by)
+    return (await session.scalars(found)).all()
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What the changes of a page are about, as it is now."""
+
+    members: Mapping[str, Membership]
+    uses: Mapping[str, CourseAssignment]
+
+
+async def subjects_of(session: AsyncSession, course_id: str, found: Sequence[Change]) -> Subjects:
+    """Find the members, with their persons, and the assignments that these changes name, as far as they are there."""
+    ids = {change.subject_id for change in found}
+    sides = [side for change in found for side in (change.before, change.after)]
+    named = {value for side in sides for name in LINKS if (value := side.get(name))}
+    members = await session.scalars(
+        select(Membership)
+        .where(Membership.course_id == course_id, Membership.id.in_(ids | named))
+        .options(joinedload(Membership.person))
+    )
+    uses = await session.scalars(
+        select(CourseAssignment).where(CourseAssignment.course_id == course_id, CourseAssignment.id.in_(ids))
+    )
+    return Subjects({each.id: each for each in members}, {each.id: each for each in uses})

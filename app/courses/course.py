@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
 from app.errors import CourseArchived, CourseNotFound
-from app.storage.models import Course, utc_now
+from app.storage.models import Course, JoinLink, MemberRole, Membership, utc_now
 
 #: What an archived course still lets change.
 LEFT_IN_ARCHIVED = frozenset({"archived", "retention_days"})
@@ -66,6 +67,52 @@ async def list_courses(
     """
     conditions = [*([Course.id == only] if only else []), *([Course.id < before] if before else [])]
     return (await session.scalars(select(Course).where(*conditions).order_by(Course.id.desc()).limit(limit))).all()
+
+
+async def list_of_person(session: AsyncSession, person_id: str) -> Sequence[tuple[Course, Membership]]:
+    """List the courses of which somebody is a member now, the newest first, with the part that they have there."""
+    rows = await session.execute(
+        select(Course, Membership)
+        .join(Membership, Membership.course_id == Course.id)
+        .where(Membership.person_id == person_id, Membership.removed_at.is_(None))
+        .order_by(Course.id.desc())
+    )
+    return [(found, member) for found, member in rows]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many people a course has, without removed ones. Attributes: students: unconfirmed ones, too."""
+
+    students: int = 0
+    unconfirmed: int = 0
+    staff: int = 0
+    join_links: int = 0
+
+
+async def sizes(session: AsyncSession, course_ids: Collection[str]) -> dict[str, Size]:
+    """Count the people of these courses, and the join links that have not ended."""
+    is_student = Membership.role == MemberRole.STUDENT
+    people = await session.execute(
+        select(
+            Membership.course_id,
+            func.count().filter(is_student),
+            func.count().filter(is_student, Membership.confirmed_at.is_(None)),
+            func.count().filter(~is_student),
+        )
+        .where(Membership.course_id.in_(course_ids), Membership.removed_at.is_(None))
+        .group_by(Membership.course_id)
+    )
+    of_people = {id: (students, unconfirmed, staff) for id, students, unconfirmed, staff in people}
+    now = utc_now()
+    still_open = JoinLink.revoked_at.is_(None), or_(JoinLink.expires_at.is_(None), JoinLink.expires_at > now)
+    links = await session.execute(
+        select(JoinLink.course_id, func.count())
+        .where(JoinLink.course_id.in_(course_ids), *still_open)
+        .group_by(JoinLink.course_id)
+    )
+    of_links = {row[0]: row[1] for row in links}
+    return {id: Size(*of_people.get(id, (0, 0, 0)), of_links.get(id, 0)) for id in course_ids}
 
 
 async def existing(session: AsyncSession, course_id: str, *, locked: bool = False) -> Course:

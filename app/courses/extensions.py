@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from app.courses import changes
 from app.storage.models import CourseAssignment, Extension, Membership, new_id, utc_now
@@ -61,7 +62,7 @@ async def find_all(session: AsyncSession, membership_ids: Collection[str]) -> di
 async def list_extensions(
     session: AsyncSession, course_id: str, *, limit: int, before: str | None = None
 ) -> Sequence[tuple[Extension, Membership, CourseAssignment]]:
-    """List the newest extensions of a course.
+    """List the newest extensions of a course, with members and persons.
 
     Args:
         before: an id; only older ones are listed.
@@ -71,6 +72,7 @@ async def list_extensions(
         .join(Membership, Membership.id == Extension.membership_id)
         .join(CourseAssignment, CourseAssignment.id == Extension.course_assignment_id)
         .where(CourseAssignment.course_id == course_id, *([Extension.id < before] if before else []))
+        .options(joinedload(Membership.person))
         .order_by(Extension.id.desc())
         .limit(limit)
     )

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
@@ -64,6 +64,60 @@ async def list_members(
         conditions.append(Membership.id < before)
     found = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
     return (await session.scalars(found.order_by(Membership.id.desc()).limit(limit))).all()
+
+
+async def list_by_name(
+    session: AsyncSession, course_id: str, chosen: Members, *, limit: int, offset: int = 0
+) -> tuple[Sequence[Membership], int]:
+    """List these members of a course by role, group and name, with their persons; and count all of them.
+
+    Args:
+        offset: how many are left out at the beginning.
+    """
+    conditions = [Membership.course_id == course_id, *chosen.conditions()]
+    found = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
+    places = {MemberRole.TEACHER: 0, MemberRole.ASSISTANT: 1, MemberRole.STUDENT: 2}
+    ordered = found.order_by(
+        case(places, value=Membership.role),
+        func.coalesce(Membership.group, ""),
+        func.lower(func.coalesce(Person.name, Membership.external_id, "")),
+        Membership.id,
+    )
+    counted = select(func.count()).select_from(Membership).join(Membership.person).where(*conditions)
+    return (await session.scalars(ordered.limit(limit).offset(offset))).all(), await session.scalar(counted) or 0
+
+
+async def groups(session: AsyncSession, course_id: str) -> Sequence[str]:
+    """List the groups of a course's members, by name."""
+    named = Membership.course_id == course_id, Membership.group.is_not(None), Membership.group != ""
+    found = await session.scalars(select(Membership.group).where(*named).distinct().order_by(Membership.group))
+    return [group for group in found if group]
+
+
+async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequence[Membership]:
+    """List students of the course who may be the same one as this student: by the id that one of the two gave, or by
+    the address."""
+    ids = [id for id in (member.external_id, member.claimed_id) if id]
+    alike: list[ColumnElement[bool]] = [Membership.external_id.in_(ids), Membership.claimed_id.in_(ids)]
+    if member.person.email:
+        alike.append(func.lower(Person.email) == comparable(member.person.email))
+    if member.person.name:
+        alike.append(func.lower(Person.name) == member.person.name.lower())
+    found = (
+        select(Membership)
+        .join(Membership.person)
+        .where(
+            Membership.course_id == member.course_id,
+            Membership.id != member.id,
+            Membership.role == MemberRole.STUDENT,
+            Membership.removed_at.is_(None),
+            or_(*alike),
+        )
+        .options(contains_eager(Membership.person))
+        .order_by(Membership.id)
+        .limit(20)
+    )
+    return (await session.scalars(found)).all()
 
 
 async def find(session: AsyncSession, course_id: str, member_id: str, *, locked: bool = False) -> Membership:

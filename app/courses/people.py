@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import Identity, Membership, Person
+from app.errors import PersonNotFound
+from app.storage.models import Course, Identity, Membership, Person
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,45 @@ class Known:
     identities: Sequence[Identity]
 
 
-async def list_people(session: AsyncSession, *, limit: int, before: str | None = None) -> list[Known]:
-    """List the newest people. Args: before: an id; only older ones are listed."""
+async def list_people(
+    session: AsyncSession, *, limit: int, before: str | None = None, text: str | None = None
+) -> list[Known]:
+    """List the newest people.
+
+    Args:
+        before: an id; only older ones are listed.
+        text: a part of the name, of an address, or of an id in a course.
+    """
     found = select(Person).order_by(Person.id.desc()).limit(limit)
-    people = (await session.scalars(found.where(Person.id < before) if before else found)).all()
+    if before:
+        found = found.where(Person.id < before)
+    if text:
+        # SQLite folds the case of ASCII letters only.
+        forms = {text, text.lower(), text.upper(), text.title()}
+        here = [column.icontains(form, autoescape=True) for column in (Person.name, Person.email) for form in forms]
+        of_member = [Membership.external_id.icontains(form, autoescape=True) for form in forms]
+        in_course = exists().where(Membership.person_id == Person.id, or_(*of_member))
+        signs_on = exists().where(Identity.person_id == Person.id, Identity.email.icontains(text, autoescape=True))
+        found = found.where(or_(*here, in_course, signs_on, Person.id == text))
+    return await _known(session, (await session.scalars(found)).all())
+
+
+async def find(session: AsyncSession, person_id: str) -> Known:
+    """Raises: PersonNotFound"""
+    person = await session.get(Person, person_id)
+    if person is None:
+        raise PersonNotFound
+    (known,) = await _known(session, [person])
+    return known
+
+
+async def courses_of(session: AsyncSession, known: Sequence[Known]) -> dict[str, Course]:
+    """Find the courses of these people, by id."""
+    ids = {member.course_id for each in known for member in each.memberships}
+    return {course.id: course for course in await session.scalars(select(Course).where(Course.id.in_(ids)))}
+
+
+async def _known(session: AsyncSession, people: Sequence[Person]) -> list[Known]:
     ids = [person.id for person in people]
     theirs = select(Membership).where(Membership.person_id.in_(ids))
     memberships = defaultdict(list)

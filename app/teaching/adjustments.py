@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from app.courses import changes
 from app.errors import AdjustmentNotFound, AdjustmentReplaced
 from app.storage.models import Adjustment, CourseAssignment, Membership, new_id, utc_now
-from app.submissions.grades import counted_grade
+from app.submissions.grades import counted_grade, counted_grades
 from app.teaching.places import Place
 from grader import Assignment
 
@@ -141,6 +142,55 @@ async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Ad
         .order_by(Adjustment.id.desc())
     )
     return [(adjustment, use) for adjustment, use in rows]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An adjustment of a course. Attributes: is_stale: it applies, and was made when the points below were others."""
+
+    adjustment: Adjustment
+    member: Membership
+    use: CourseAssignment
+    is_stale: bool
+
+
+async def list_of_course(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    course_id: str,
+    *,
+    limit: int,
+    before: str | None = None,
+    ended_too: bool = False,
+) -> list[Listed]:
+    """List the newest adjustments of a course, with members and persons.
+
+    Args:
+        before: an id; only older ones are listed.
+        ended_too: list those that were replaced or withdrawn, too.
+    """
+    conditions = [CourseAssignment.course_id == course_id]
+    if before:
+        conditions.append(Adjustment.id < before)
+    if not ended_too:
+        conditions.append(Adjustment.ended_at.is_(None))
+    rows = await session.execute(
+        select(Adjustment, Membership, CourseAssignment)
+        .join(Membership, Membership.id == Adjustment.membership_id)
+        .join(CourseAssignment, CourseAssignment.id == Adjustment.course_assignment_id)
+        .where(*conditions)
+        .options(joinedload(Membership.person))
+        .order_by(Adjustment.id.desc())
+        .limit(limit)
+    )
+    found = [(adjustment, member, use) for adjustment, member, use in rows]
+    members = {member.id: member for _, member, _ in found}
+    uses = {use.id: use for _, _, use in found}
+    counted = await counted_grades(session, assignments, list(members.values()), list(uses.values()))
+    stale = {place for place, grade in counted.items() if grade.is_stale}
+    return [
+        Listed(each, member, use, each.ended_at is None and (member.id, use.id) in stale) for each, member, use in found
+    ]
 
 
 async def _all_current(session: AsyncSession, place: Place) -> Sequence[Adjustment]:

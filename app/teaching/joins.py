@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
@@ -103,6 +104,33 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
     changes.log(session, kept, made_by, {}, {"joined": other.id})
     changes.log(session, other, made_by, {"removed": False}, {"removed": True, "joined_to": kept.id})
     return merge
+
+
+@dataclass(frozen=True)
+class Moving:
+    """How much of a member would move by a join. Attributes: tokens: that work, with personal links."""
+
+    attempts: int
+    extensions: int
+    adjustments: int
+    comments: int
+    tokens: int
+
+
+async def would_move(session: AsyncSession, other: Membership) -> Moving:
+    """Count what a member would give to another one."""
+
+    async def count(table: type[Any], *conditions: Any) -> int:
+        of_other = select(func.count()).select_from(table).where(table.membership_id == other.id, *conditions)
+        return await session.scalar(of_other) or 0
+
+    return Moving(
+        await count(Submission),
+        await count(Extension),
+        await count(Adjustment, Adjustment.ended_at.is_(None)),
+        await count(Comment),
+        await count(Token, Token.revoked_at.is_(None)),
+    )
 
 
 async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: str) -> Merge:
