@@ -48,6 +48,7 @@
       JoinLinkRevoked
       JoinLinkFull              as many have come by it as may
       MemberNotFound            the course has none with this id
+      FieldsWrong               some fields of a page's form; it says so at each of them
       EmailInvalid
       MailNotSet                the settings name no mail server
       RulesContradictory        the dates of an assignment are in an impossible order
@@ -291,6 +292,10 @@ class JoinLinkFull(AppError):
 
 
 class MemberNotFound(AppError): ...
+
+
+class FieldsWrong(AppError):
+    """params: fields (names)"""
 
 
 class EmailInvalid(AppError):

@@ -37,7 +37,7 @@ from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import grading_seconds
 from app.storage.database import Database
-from app.web import joining, sign_on
+from app.web import joining, manage, sign_on
 from app.web import lost_links as lost_link_pages
 from app.web import routes as web_routes
 from app.webhooks.sender import WebhookSender
@@ -129,7 +129,7 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
     )
     problems.add_handlers(app)
-    pages = (web_routes.router, joining.router, sign_on.router, lost_link_pages.router)
+    pages = (manage.router, web_routes.router, joining.router, sign_on.router, lost_link_pages.router)
     for router in (operations.router, api_routes.api, openapi.router, *pages):
         app.include_router(router)
     app.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))

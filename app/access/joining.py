@@ -61,7 +61,8 @@ async def make(
     Returns:
         The link, and the secret, of which only the hash is kept.
     """
-    secret = links.derived(form_key, f"join {maker.course_id}") if form_key else new_token()
+    meant = json.dumps(["join", maker.course_id, group, limit, str(expires_at)])
+    secret = links.derived(form_key, meant) if form_key else new_token()
     secret = secret.replace("lstmg_", "lstmj_", 1)
     if form_key:
         made = select(JoinLink).where(JoinLink.sha256 == hash_secret(secret), JoinLink.course_id == maker.course_id)

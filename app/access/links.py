@@ -117,7 +117,7 @@ async def make_once(
 
 @dataclass(frozen=True)
 class Usage:
-    """How the students of a course get in. Attributes: waiting: they have a link that nobody has used."""
+    """Numbers of students by their way in. Attributes: waiting: they have a link that nobody has used."""
 
     students: int
     came: int

@@ -36,6 +36,12 @@ async def list_merges(session: AsyncSession, *, limit: int, before: str | None =
     return (await session.scalars(select(Merge).where(*conditions).order_by(Merge.id.desc()).limit(limit))).all()
 
 
+async def merges_of(session: AsyncSession, person_id: str) -> Sequence[Merge]:
+    """List the merges in favour of a person, the newest first, undone ones too."""
+    found = select(Merge).where(Merge.kept_person_id == person_id).order_by(Merge.id.desc())
+    return (await session.scalars(found)).all()
+
+
 async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str) -> Merge:
     """Merge two persons. Those who are merged already stay so.
 

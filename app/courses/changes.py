@@ -99,7 +99,7 @@ async def makers(session: AsyncSession, course_id: str) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Subjects:
-    """What the changes of a page are about, as it is now."""
+    """Members and assignments that changes are about, as they are now."""
 
     members: Mapping[str, Membership]
     uses: Mapping[str, CourseAssignment]

@@ -82,7 +82,7 @@ async def list_of_person(session: AsyncSession, person_id: str) -> Sequence[tupl
 
 @dataclass(frozen=True)
 class Size:
-    """How many people a course has, without removed ones. Attributes: students: unconfirmed ones, too."""
+    """Numbers of people in a course, without removed ones. Attributes: students: unconfirmed ones, too."""
 
     students: int = 0
     unconfirmed: int = 0

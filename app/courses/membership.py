@@ -120,6 +120,24 @@ async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequenc
     return (await session.scalars(found)).all()
 
 
+async def by_ids(session: AsyncSession, course_id: str, ids: Collection[str]) -> dict[str, Membership]:
+    """Find members of a course, with their persons, by their ids; those who are not there are missing."""
+    found = (
+        select(Membership)
+        .join(Membership.person)
+        .where(Membership.id.in_(ids), Membership.course_id == course_id)
+        .options(contains_eager(Membership.person))
+    )
+    return {member.id: member for member in await session.scalars(found)}
+
+
+async def join_of(session: AsyncSession, member: Membership) -> Merge | None:
+    """Find the join by which this member was removed, in favour of another one."""
+    of = Merge.merged_member_id == member.id, Merge.undone_at.is_(None)
+    found: Merge | None = await session.scalar(select(Merge).where(*of).order_by(Merge.id.desc()).limit(1))
+    return found
+
+
 async def find(session: AsyncSession, course_id: str, member_id: str, *, locked: bool = False) -> Membership:
     """Find a member of a course, with the person.
 
@@ -309,8 +327,7 @@ async def _check_email(session: AsyncSession, member: Membership) -> None:
 
 async def _check_not_joined(session: AsyncSession, member: Membership) -> None:
     """Raises: MemberJoined"""
-    of = Merge.merged_member_id == member.id, Merge.undone_at.is_(None)
-    if (merge := await session.scalar(select(Merge).where(*of).order_by(Merge.id.desc()).limit(1))) is not None:
+    if (merge := await join_of(session, member)) is not None:
         raise MemberJoined(member=merge.kept_member_id, join=merge.id)
 
 

@@ -45,7 +45,7 @@ class UsedAssignment:
     @property
     def rules(self) -> Rules:
         """The dates and rules that hold."""
-        return _rules_of(self.effective) if self.effective else Rules.model_validate(self.use.rules)
+        return rules_of(self.effective) if self.effective else Rules.model_validate(self.use.rules)
 
 
 async def list_used(
@@ -215,7 +215,7 @@ async def _count(
     return await session.scalar(select(func.count()).where(table.course_assignment_id == use.id)) or 0
 
 
-def _rules_of(assignment: Assignment) -> Rules:
+def rules_of(assignment: Assignment) -> Rules:
     """Return the dates and rules of an assignment."""
     given = {**dict(assignment.deadline), **dict(assignment.attempts)}
     return Rules.model_validate({name: given[name] for name in Rules.model_fields})

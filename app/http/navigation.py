@@ -21,8 +21,19 @@ class CoursePage:
 #: By section, whose name is the text ``nav.section.<id>``. The first page of a section is where its tab leads.
 SECTIONS: Mapping[str, Sequence[CoursePage]] = {
     "grades": (),
-    "members": (),
-    "settings": (),
+    "members": (
+        CoursePage("members", "/members", Action.SEE_MEMBERS),
+        CoursePage("roster", "/roster", Action.MANAGE_MEMBERS),
+        CoursePage("links", "/links", Action.MANAGE_LINKS),
+        CoursePage("extensions", "/extensions", Action.SEE_GRADES),
+        CoursePage("adjustments", "/adjustments", Action.SEE_GRADES),
+        CoursePage("joins", "/joins", Action.SEE_MEMBERS),
+    ),
+    "settings": (
+        CoursePage("settings", "/settings", Action.SEE_MEMBERS),
+        CoursePage("tokens", "/tokens", Action.MANAGE_TOKENS),
+        CoursePage("changes", "/changes", Action.SEE_MEMBERS),
+    ),
 }
 
 

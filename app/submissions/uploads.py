@@ -74,9 +74,13 @@ class Upload:
 
 
 @contextlib.asynccontextmanager
-async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormData]:
+async def read_form(
+    request: Request, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
+) -> AsyncIterator[FormData]:
     """Read a multipart form with one file of at most `limit_bytes`. The file is deleted after the block.
 
+    Args:
+        text_bytes: the most that one text field may hold.
     Raises:
         FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
     """
@@ -90,7 +94,7 @@ async def read_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
             raise FileTooLarge(limit_bytes=limit_bytes)
         limited = Request(request.scope, _limited(request, body_limit, limit_bytes))
         async with asyncio.timeout(UPLOAD_SECONDS):
-            form = await limited.form(max_files=1, max_fields=10, max_part_size=FORM_OVERHEAD_BYTES)
+            form = await limited.form(max_files=1, max_fields=10, max_part_size=text_bytes)
     except FileTooLarge:
         await _discard(request)
         raise

@@ -108,7 +108,7 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
 
 @dataclass(frozen=True)
 class Moving:
-    """How much of a member would move by a join. Attributes: tokens: that work, with personal links."""
+    """Numbers of what would move by a join. Attributes: tokens: that work, with personal links."""
 
     attempts: int
     extensions: int

@@ -19,13 +19,17 @@ from jinja2 import Environment, nodes
 
 import app
 import grader
-from app.courses.roster.planning import Conflict
+from app.courses.changes import NAMES as NAMES_IN_LOG
+from app.courses.roster.planning import Conflict, Outcome
 from app.courses.roster.reading import Fault
+from app.courses.uses import DATES
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.http.navigation import SECTIONS
 from app.mail.messages import MailKind
-from app.storage.models import JobStatus
+from app.storage.models import JobStatus, MemberRole, Role
 from app.submissions.derivation import StepCode
+from app.web.manage.changes import PARTS
+from app.web.manage.members.listing import STATES
 from grader import Status
 from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, translate
@@ -50,6 +54,26 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "roster.fault.{}": Fault,
     "step.rule.{}": ["best", "last"],
     "step.{}": StepCode,
+    # Managing a course.
+    "change.kind.{}": [
+        *(f"{each}.{kind}" for each in NAMES_IN_LOG for kind in ("made", "changed")),
+        "assignment.removed",
+    ],
+    "change.name.member.{}": NAMES_IN_LOG["member"],
+    "change.name.{}": [f"{subject}.{name}" for subject, names in NAMES_IN_LOG.items() for name in names],
+    "change.part.{}": PARTS,
+    "change.subject.{}": NAMES_IN_LOG,
+    "fault.{}": ["required", "name", "email", "choice", "number", "whole", "moment", "owner"],
+    "language.{}": LANGUAGES,
+    "member.{}": ["id", "name", "email", "group", "role"],
+    "members.state.{}": STATES,
+    "role.{}": [*Role, *MemberRole],
+    "roster_plan.about.{}": Outcome,
+    "roster_plan.outcome.{}": Outcome,
+    "rules.help.{}": DATES,
+    "rules.{}": DATES,
+    "settings.counts.{}": ["best", "last"],
+    "tokens.role.{}": [Role.SUBMITTER, Role.ASSISTANT, Role.TEACHER],
     # No page waits for what is done.
     "waiting.{}": [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.CANCELLED],
 }

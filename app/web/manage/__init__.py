@@ -1,0 +1,31 @@
+"""The pages on which a course is managed: the course itself, its people, their ways in, its assignments and its log.
+
+A page reads what was typed (`fields`), asks the room that has the rule, and shows a refusal above the form, which keeps
+everything that was typed. `router` has all of these pages.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.web.manage import assignments, changes, course_life, courses, exceptions, people, settings
+from app.web.manage.members import change, joins, listing
+from app.web.manage.ways_in import links, rosters, tokens
+
+router = APIRouter(include_in_schema=False)
+for each in (
+    courses,
+    course_life,
+    settings,
+    assignments,
+    change,
+    listing,
+    joins,
+    rosters,
+    links,
+    tokens,
+    exceptions,
+    changes,
+    people,
+):
+    router.include_router(each.router)

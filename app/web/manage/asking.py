@@ -1,0 +1,78 @@
+"""Dependencies of these pages: who looks at them, and the ids in their addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.errors import JoinLinkNotFound, JoinNotFound, MemberNotFound, NotPermitted, PersonNotFound, TokenNotFound
+from app.http.auth import PageFor, session_holder
+from app.http.parameters import ID
+
+#: Rows of a list on one page.
+ROWS = 50
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A dependency that gives the holder of the session, if the role has this right.
+
+    In an archived course the page is shown, too; what changes the course is not.
+    """
+
+    action: Action
+
+    async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
+        if not holder.has(self.action):
+            raise NotPermitted
+        return holder
+
+
+async def _member_id(member_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(member_id):
+        raise MemberNotFound
+    return member_id
+
+
+async def _join_id(join_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(join_id):
+        raise JoinNotFound
+    return join_id
+
+
+async def _token_id(token_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(token_id):
+        raise TokenNotFound
+    return token_id
+
+
+async def _join_link_id(join_link_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(join_link_id):
+        raise JoinLinkNotFound
+    return join_link_id
+
+
+async def _person_id(person_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(person_id):
+        raise PersonNotFound
+    return person_id
+
+
+MemberId = Annotated[str, Depends(_member_id)]
+JoinId = Annotated[str, Depends(_join_id)]
+TokenId = Annotated[str, Depends(_token_id)]
+JoinLinkId = Annotated[str, Depends(_join_link_id)]
+PersonId = Annotated[str, Depends(_person_id)]
+
+Staff = Annotated[Principal, Depends(Shown(Action.SEE_MEMBERS))]
+MemberManager = Annotated[Principal, Depends(PageFor(Action.MANAGE_MEMBERS))]
+CourseManager = Annotated[Principal, Depends(PageFor(Action.MANAGE_COURSE))]
+
+
+def cursor_of(came: str | None) -> str | None:
+    """Return the id at which a page of a list begins; a made-up one means the first page."""
+    return came if came and ID.fullmatch(came) else None

@@ -1,0 +1,177 @@
+"""The log of changes to a course, in words: who changed what, from what to what, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request, Response
+
+from app.courses import changes
+from app.courses import course as courses
+from app.courses.changes import LINKS, NAMES, Subjects
+from app.http.pages import page
+from app.http.parameters import ID
+from app.http.texts import language_of
+from app.services import services
+from app.storage.models import Change, Membership
+from app.texts import text
+from app.web.manage.asking import ROWS, Staff
+from grader.report import numbers
+
+#: Values that are moments in ISO 8601, and what the texts of values begin with that have words of their own.
+MOMENTS = frozenset({"opens", "due", "closes"})
+WORDS = {"role": "role.", "counts": "settings.counts.", "language": "language."}
+#: Parts of an extension and of an adjustment, in the order of the sentence.
+PARTS = ("due", "closes", "more_attempts", "delta", "value", "reason")
+#: Values that are only ids: that they came or went is what there is to say.
+ONLY_IDS = frozenset({"comment", "answered_review", "identity", "person_id"})
+
+router = APIRouter(prefix="/courses/{course_id}")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A value that changed. None: there was none, or there is none."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A change in words.
+
+    Attributes:
+        kind: the subject, and ``made``, ``changed`` or ``removed``.
+        about: the name of what was changed.
+        member: the member concerned, if it is still there.
+    """
+
+    change: Change
+    kind: str
+    about: str
+    member: Membership | None
+    lines: Sequence[Line]
+
+
+@router.get("/changes")
+async def list_changes(
+    request: Request, viewer: Staff, page_from: str = "", subject: str = "", by: str = ""
+) -> Response:
+    member_id = request.query_params.get("member", "")
+    by = by if by.isprintable() else ""
+    before = int(page_from) if page_from.isdecimal() and len(page_from) < 19 else None
+    async with services(request).database.read() as session:
+        course = await courses.existing(session, viewer.course_id)
+        found = await changes.list_changes(
+            session,
+            course.id,
+            limit=ROWS + 1,
+            before=before,
+            subject=subject if subject in NAMES else None,
+            made_by=by[:200],
+            member_id=member_id if ID.fullmatch(member_id) else None,
+        )
+        subjects = await changes.subjects_of(session, course.id, found)
+        makers = await changes.makers(session, course.id)
+    zone = ZoneInfo(course.time_zone)
+    words = Words(language_of(request), zone, subjects)
+    return page(
+        request,
+        "manage/changes.html",
+        viewer=viewer,
+        course=course,
+        here="changes",
+        zone=zone,
+        entries=[words.entry(each) for each in found[:ROWS]],
+        next=str(found[ROWS - 1].id) if len(found) > ROWS else None,
+        makers=makers,
+        subjects=list(NAMES),
+        filters={"subject": subject, "by": by},
+        member=subjects.members.get(member_id),
+    )
+
+
+@dataclass(frozen=True)
+class Words:
+    """Puts changes into words. Attributes: subjects: what they are about, as it is now."""
+
+    language: str
+    zone: ZoneInfo
+    subjects: Subjects
+
+    def entry(self, change: Change) -> Entry:
+        kind = "made" if not change.before else "changed"
+        names = sorted({*change.before, *change.after}, key=lambda name: (name not in ("title", "name"), name))
+        if change.subject == "member":
+            # Extensions and comments come and go with empty sides, too; a new member has a role.
+            kind = "made" if "role" in change.after and "role" not in change.before else "changed"
+        elif not change.after:
+            kind = "removed"
+        shown = [name for name in names if not (kind != "changed" and name in ("assignment", "removed", "archived"))]
+        lines = [self._line(change.subject, name, change.before, change.after) for name in shown]
+        member = self.subjects.members.get(change.membership_id or "")
+        return Entry(
+            change,
+            f"{change.subject}.{kind}",
+            self._about(change),
+            member,
+            [each for each in lines if each.before or each.after],
+        )
+
+    def _about(self, change: Change) -> str:
+        values = {**change.before, **change.after}
+        if change.subject == "assignment":
+            use = self.subjects.uses.get(change.subject_id)
+            return values.get("assignment") or (use.assignment_id if use else change.subject_id)
+        if change.subject == "member":
+            member = self.subjects.members.get(change.subject_id)
+            return self._member(member) if member else values.get("external_id") or change.subject_id
+        return ""
+
+    def _line(self, subject: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Line:
+        return Line(
+            f"{subject}.{name}",
+            self._value(name, before[name]) if name in before else None,
+            self._value(name, after[name]) if name in after else None,
+        )
+
+    def _value(self, name: str, value: Any) -> str | None:
+        """Return a value as people write it; None: there is none."""
+        if value is None or value == "":
+            return None
+        if name in ONLY_IDS:
+            return self._text("change.there")
+        if isinstance(value, bool):
+            return self._text("change.yes" if value else "change.no")
+        if name in LINKS:
+            member = self.subjects.members.get(value)
+            return self._member(member) if member else str(value)
+        if name in ("extension", "adjustment") and isinstance(value, dict):
+            parts = [(part, value.get(part)) for part in PARTS]
+            said = [self._text(f"change.part.{part}", value=self._value(part, each)) for part, each in parts if each]
+            return f"{value.get('assignment')}: {', '.join(said)}"
+        if name in MOMENTS:
+            return self._moment(value)
+        if name in WORDS:
+            return self._text(f"{WORDS[name]}{value}")
+        if isinstance(value, int | float):
+            return numbers.points(float(value), self.language)
+        return str(value)
+
+    def _moment(self, value: str) -> str:
+        try:
+            return numbers.moment(datetime.fromisoformat(value).astimezone(self.zone), self.language)
+        except ValueError:
+            return str(value)
+
+    def _member(self, member: Membership) -> str:
+        return member.person.name or member.external_id or member.id
+
+    def _text(self, id: str, **params: object) -> str:
+        return text(id, self.language, **params)

@@ -1,0 +1,170 @@
+"""The fields of our forms: read as what they mean, each fault at its field."""
+
+from __future__ import annotations
+
+import contextlib
+import unicodedata
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+
+from app.errors import (
+    AppError,
+    DeletionUnconfirmed,
+    EmailTaken,
+    ExternalIdTaken,
+    FieldsWrong,
+    FormExpired,
+    LateWithoutDue,
+    RulesContradictory,
+    StudentInvalid,
+)
+from app.http.answers import answer_for
+from app.http.forms import refused
+from app.http.masking import mask, unmask
+from app.http.parameters import EARLIEST, LATEST
+from app.http.problems import problem
+from app.http.texts import language_of
+from app.mail.addresses import comparable, is_address
+from app.submissions.uploads import check_student
+from app.texts import text
+
+KEY_FIELD = "form_key"
+KEY_BYTES = 32
+NAME_CHARACTERS = 200
+#: The fields at which refusals of the rooms are shown.
+AT: Mapping[type[AppError], str] = {
+    ExternalIdTaken: "external_id",
+    EmailTaken: "email",
+    RulesContradictory: "due",
+    LateWithoutDue: "late_percent_per_day",
+    DeletionUnconfirmed: "confirmation",
+}
+
+
+class Fields:
+    """The texts of a form, and what is wrong with them: by name, the id of a text ``fault.<id>`` and its parameters."""
+
+    def __init__(self, came: Mapping[str, str]) -> None:
+        self.came = came
+        self.faults: dict[str, tuple[str, Mapping[str, object]]] = {}
+
+    def check(self) -> None:
+        """Raises: FieldsWrong: a field that was read is wrong."""
+        if self.faults:
+            raise FieldsWrong(fields=sorted(self.faults))
+
+    def has(self, name: str) -> bool:
+        """Tell whether a box is ticked, or a field is filled in."""
+        return bool(self.came.get(name))
+
+    def name(self, name: str, *, required: bool = False, limit: int = NAME_CHARACTERS) -> str | None:
+        """Read a name, an id or a title: one line that can be printed."""
+        came = self.came.get(name, "")
+        if not came:
+            if required:
+                self.wrong(name, "required")
+            return None
+        with contextlib.suppress(StudentInvalid):
+            if len(value := check_student(came)) <= limit:
+                return value
+        self.wrong(name, "name", limit=limit)
+        return None
+
+    def email(self, name: str) -> str | None:
+        address = comparable(self.came.get(name, ""))
+        if address and not is_address(address):
+            self.wrong(name, "email")
+        return address or None
+
+    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
+        came = self.came.get(name) or default
+        if came not in allowed:
+            self.wrong(name, "choice")
+            return default
+        return came
+
+    def number(self, name: str, *, least: float = 0, most: float) -> float | None:
+        """Read a number, with a comma or a point."""
+        came = unicodedata.normalize("NFKC", self.came.get(name, "")).replace(",", ".").replace(" ", "")
+        if not came:
+            return None
+        with contextlib.suppress(ValueError):
+            if least <= (value := float(came)) <= most:
+                return value
+        self.wrong(name, "number", least=least, most=most)
+        return None
+
+    def whole(self, name: str, *, least: int, most: int) -> int | None:
+        value = self.number(name, least=least, most=most)
+        if value is None:
+            return None
+        if value != int(value):
+            self.wrong(name, "whole", least=least, most=most)
+        return int(value)
+
+    def moment(self, name: str, zone: ZoneInfo) -> datetime | None:
+        """Read a time by the clock of `zone`, as ``<input type="datetime-local">`` sends it."""
+        came = self.came.get(name, "")
+        if not came:
+            return None
+        # A day from the ends of the calendar, where other time zones still have a date.
+        earliest, latest = EARLIEST + timedelta(days=1), LATEST - timedelta(days=1)
+        with contextlib.suppress(ValueError, OverflowError):
+            value = datetime.fromisoformat(came)
+            value = value.replace(tzinfo=zone) if value.tzinfo is None else value
+            if earliest < value < latest:
+                return value
+        self.wrong(name, "moment")
+        return None
+
+    def form_key(self) -> str:
+        """Return the key of the form: random, and the same when it is sent twice.
+
+        Raises:
+            FormExpired: it is none of ours.
+        """
+        key = unmask(self.came.get(KEY_FIELD, ""))
+        if len(key) != len(new_key()):
+            raise FormExpired
+        return key
+
+    def wrong(self, name: str, fault: str, **params: object) -> None:
+        """Note what is wrong with a field; of several faults the first counts."""
+        self.faults.setdefault(name, (fault, params))
+
+
+def new_key() -> str:
+    return token_urlsafe(KEY_BYTES)
+
+
+def form_context(request: Request, fields: Fields | None = None, refusal: AppError | None = None) -> dict[str, Any]:
+    """Return what a page needs to show its form: for the first time, or again after a refusal.
+
+    Returns:
+        ``fields`` as they were typed, ``errors`` by field, the masked ``form_key``, and after a refusal ``problem``
+        and ``status_code``.
+    """
+    language = language_of(request)
+    came = fields.came if fields else {}
+    errors = {
+        name: text(f"fault.{fault}", language, **params)
+        for name, (fault, params) in (fields.faults if fields else {}).items()
+    }
+    if refusal is not None and (name := AT.get(type(refusal))):
+        errors[name] = problem(answer_for(refusal), language, refusal.params)["detail"]
+    key = unmask(came.get(KEY_FIELD, ""))
+    shown = {"fields": came, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}
+    return {**shown, "problem": None} if refusal is None else {**shown, **refused(request, refusal)}
+
+
+def local(moment: datetime | None, zone: ZoneInfo) -> str:
+    """Return a time as ``<input type="datetime-local">`` wants it, by the clock of `zone`."""
+    if moment is None:
+        return ""
+    shown = moment.astimezone(zone).replace(tzinfo=None)
+    return shown.isoformat(timespec="seconds" if shown.second else "minutes")

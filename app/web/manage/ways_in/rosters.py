@@ -1,0 +1,173 @@
+"""A roster: first what would happen, row by row; then exactly that.
+
+Between the two the browser keeps the file, packed in a field of the form, and the digest of the plan that it was shown.
+The import refuses any other plan (`RosterChanged`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+import zlib
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+
+from app.access import imports
+from app.access.imports import Imported
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.courses import course as courses
+from app.courses.roster.columns import HEADINGS
+from app.courses.roster.planning import Outcome
+from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Roster, read
+from app.errors import (
+    AppError,
+    FieldsMissing,
+    FileTooLarge,
+    FormExpired,
+    RosterChanged,
+    RosterRefused,
+    RosterTooLong,
+)
+from app.http.auth import FORM_FIELD, check_form_secret
+from app.http.forms import refused, see_other
+from app.http.pages import page
+from app.http.watching import renewed_if_slow
+from app.services import services
+from app.submissions.uploads import read_form
+from app.web.manage.asking import MemberManager, Shown
+
+PACKED_FIELD = "packed"
+#: Rows of each kind that the page shows; the counts are of all.
+SHOWN = 100
+#: In the order of the page: what needs a look comes first.
+ORDER = (Outcome.INVALID, Outcome.CONFLICT, Outcome.NEW, Outcome.RESTORED, Outcome.CHANGED, Outcome.UNCHANGED)
+
+Viewer = Annotated[Principal, Depends(Shown(Action.MANAGE_MEMBERS))]
+
+router = APIRouter(prefix="/courses/{course_id}/roster")
+
+
+@router.get("")
+async def roster_page(request: Request, viewer: Viewer) -> Response:
+    return await _page(request, viewer)
+
+
+@router.post("")
+async def roster(request: Request, importer: MemberManager) -> Response:
+    """Show what an import of a file or a pasted table would do; or do it, if the form names the plan that was shown."""
+    parts = services(request)
+    began = time.monotonic()
+    pasted = ""
+    try:
+        async with read_form(request, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as form:
+            importer = await renewed_if_slow(parts, importer, began)
+            importer.check(Action.MANAGE_MEMBERS)
+            check_form_secret(request, form.get(FORM_FIELD))
+            plan, pasted = _text(form, "plan"), _text(form, "table")
+            content = await _content(form)
+        read_file = await run_in_threadpool(read, content)
+        async with parts.database.write() as session:
+            imported = await imports.import_roster(
+                session, importer, read_file, dry_run=not plan, expected=plan or None
+            )
+    except FileTooLarge:
+        return await _page(request, importer, RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES))
+    except RosterChanged as refusal:
+        async with parts.database.write() as session:
+            imported = await imports.import_roster(session, importer, read_file, dry_run=True)
+        return await _plan_page(request, importer, read_file, imported, content, refusal)
+    except (RosterRefused, FieldsMissing) as refusal:
+        return await _page(request, importer, refusal, pasted)
+    if plan:
+        return see_other(f"/courses/{importer.course_id}/links", said="roster.imported")
+    return await _plan_page(request, importer, read_file, imported, content)
+
+
+def _text(form: FormData, name: str) -> str:
+    came = form.get(name)
+    return came if isinstance(came, str) else ""
+
+
+async def _content(form: FormData) -> bytes:
+    """Return the bytes of the file, the pasted table, or the packed file that an earlier page has shown.
+
+    Raises:
+        FieldsMissing: there is none of them.
+        FormExpired: what is packed is not ours.
+        RosterTooLong
+    """
+    if packed := _text(form, PACKED_FIELD):
+        return _unpacked(packed)
+    file = form.get("file")
+    if isinstance(file, UploadFile) and file.size:
+        return await file.read()
+    if table := _text(form, "table").strip():
+        return table.encode("utf-8", "replace")
+    raise FieldsMissing(missing=["file"])
+
+
+def _packed(content: bytes) -> str:
+    return base64.b64encode(zlib.compress(content, 9)).decode()
+
+
+def _unpacked(packed: str) -> bytes:
+    unpack = zlib.decompressobj()
+    try:
+        content = unpack.decompress(base64.b64decode(packed, validate=True), MOST_BYTES + 1)
+    except (binascii.Error, zlib.error) as exc:
+        raise FormExpired from exc
+    return content
+
+
+async def _page(request: Request, viewer: Principal, refusal: AppError | None = None, pasted: str = "") -> Response:
+    async with services(request).database.read() as session:
+        course = await courses.existing(session, viewer.course_id)
+    context = refused(request, refusal) if refusal else {"problem": None}
+    return page(
+        request,
+        "manage/roster.html",
+        viewer=viewer,
+        course=course,
+        here="roster",
+        headings=HEADINGS,
+        pasted=pasted[:MOST_BYTES],
+        most_rows=MOST_ROWS,
+        most_bytes=MOST_BYTES,
+        may_change=viewer.may(Action.MANAGE_MEMBERS),
+        may_add_teachers=viewer.has(Action.MANAGE_TEACHERS),
+        **context,
+    )
+
+
+async def _plan_page(
+    request: Request,
+    importer: Principal,
+    read_file: Roster,
+    imported: Imported,
+    content: bytes,
+    refusal: AppError | None = None,
+) -> Response:
+    plan = imported.plan
+    async with services(request).database.read() as session:
+        course = await courses.existing(session, importer.course_id)
+    steps = {outcome: [step for step in plan.steps if step.outcome == outcome] for outcome in ORDER}
+    context = refused(request, refusal) if refusal else {"problem": None}
+    return page(
+        request,
+        "manage/roster_plan.html",
+        viewer=importer,
+        course=course,
+        here="roster",
+        roster=read_file,
+        plan=plan,
+        steps=steps,
+        shown=SHOWN,
+        changes_something=any(step.is_carried_out for step in plan.steps),
+        packed=_packed(content),
+        **context,
+    )

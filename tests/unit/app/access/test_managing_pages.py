@@ -1,0 +1,164 @@
+"""The pages that manage a course, asked by everybody without the right, and in an archived course."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from app.access.rights import RIGHTS, Action
+from app.http.auth import PageFor
+from app.storage.models import DEFAULT_COURSE, MemberRole, Role
+from app.web import manage
+from app.web.manage.asking import Shown
+from tests.unit.app.access.test_access import filled, of_somebody_else
+from tests.unit.app.access.test_courses import OTHER, two
+from tests.unit.app.access.test_rights import archive
+from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
+
+__all__ = ["two"]
+
+pytestmark = pytest.mark.anyio
+
+FORM = re.compile(r'<form[^>]*method="post"[^>]*action="([^"]+)"')
+#: What everybody may ask who is signed in.
+FOR_EVERYBODY = {"/courses"}
+
+
+def routes() -> Iterator[tuple[str, str, Any]]:
+    """Give the method, the path and the dependency that checks the right of each page."""
+    for context in iter_route_contexts(list(manage.router.routes)):
+        asking = [each.call for each in context.dependant.dependencies if isinstance(each.call, PageFor | Shown)]
+        for method in context.original_route.methods:
+            if context.path not in FOR_EVERYBODY:
+                assert len(asking) == 1, context.path
+                yield method, context.path, asking[0]
+
+
+async def forms_in(response: Any) -> set[str]:
+    return set(FORM.findall(response.text)) - {"/leave"}
+
+
+@pytest.mark.parametrize("token", ["teacher-there", "assistant-there", "script-there", "ivanov-there"])
+async def test_pages_of_another_course_are_not_there(two: Service, token: str) -> None:
+    values = await of_somebody_else(two)
+    await two.add_token("assistant-there", Role.ASSISTANT, course_id=OTHER)
+    async with two.browser(token) as browser:
+        secret = form_secret((await browser.get(f"/courses?course={OTHER}")).text)
+        for method, path, _ in routes():
+            answer = await browser.request(
+                method, filled(path, values), data={"form_secret": secret} if method == "POST" else None
+            )
+            assert answer.status_code == (404 if "{course_id}" in path else 403), f"{method} {path}"
+            assert "ivanov" not in answer.text
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.TEACHER, Role.ASSISTANT, Role.SUBMITTER, "student"])
+async def test_pages_go_to_the_roles_of_the_table(service: Service, role: str) -> None:
+    values = await of_somebody_else(service)
+    token = {Role.ADMIN: OWNER_TOKEN, "student": "ivanov"}.get(role, "mine")
+    if role == "student":
+        await service.add_token("ivanov", student="ivanov")
+    elif role != Role.ADMIN:
+        await service.add_token("mine", Role(role))
+    async with service.browser(token) as browser:
+        for method, path, asking in routes():
+            right = RIGHTS[asking.action]
+            allowed = right.students if role == "student" else role in right.roles
+            if method == "GET":
+                answer = await browser.get(filled(path, values))
+                assert answer.status_code == (200 if allowed else 403), f"{method} {path}"
+                if role == Role.ASSISTANT:
+                    assert await forms_in(answer) == set(), path
+            elif not allowed:
+                secret = form_secret((await browser.get("/courses")).text)
+                answer = await browser.post(filled(path, values), data={"form_secret": secret})
+                assert answer.status_code == 403, path
+
+
+async def test_no_form_of_a_page_is_one_that_its_reader_may_not_send(service: Service) -> None:
+    """Of the forms that a teacher is shown, each is one of a route that a teacher may ask."""
+    values = await of_somebody_else(service)
+    await service.add_token("teacher", Role.TEACHER)
+    patterns = {
+        re.compile(re.sub(r"{\w+}", "[^/]+", path)): asking for method, path, asking in routes() if method == "POST"
+    }
+    for archived in (False, True):
+        if archived:
+            await archive(service)
+        async with service.browser("teacher") as browser:
+            for method, path, asking in routes():
+                if method != "GET" or Role.TEACHER not in RIGHTS[asking.action].roles or path.endswith("/delete"):
+                    continue
+                answer = await browser.get(filled(path, values))
+                if archived and isinstance(asking, PageFor) and not RIGHTS[asking.action].in_archived:
+                    assert answer.status_code == 403, path
+                    continue
+                assert answer.status_code == 200, path
+                for action in await forms_in(answer):
+                    (asked,) = {each for pattern, each in patterns.items() if pattern.fullmatch(action)}
+                    right = RIGHTS[asked.action]
+                    assert Role.TEACHER in right.roles, f"{path}: {action}"
+                    assert right.in_archived or not archived, f"{path}: {action}"
+
+
+async def test_archived_course_takes_no_form_but_those_of_the_table(service: Service) -> None:
+    values = await of_somebody_else(service)
+    await archive(service)
+    async with service.browser() as browser:
+        secret = form_secret((await browser.get("/courses")).text)
+        for method, path, asking in routes():
+            if method == "POST" and "{course_id}" in path and not RIGHTS[asking.action].in_archived:
+                answer = await browser.post(filled(path, values), data={"form_secret": secret})
+                assert answer.status_code == 403, path
+                assert "archive" in answer.text
+
+
+async def test_forms_of_other_sessions_and_sites_change_nothing(service: Service) -> None:
+    values = await of_somebody_else(service)
+    async with service.browser() as browser, service.browser() as other:
+        theirs = form_secret((await other.get("/courses")).text)
+        for method, path, _ in routes():
+            if method == "POST":
+                for secret in ("", theirs):
+                    answer = await browser.post(filled(path, values), files={"form_secret": (None, secret)})
+                    assert answer.status_code == 403, path
+                ours = form_secret((await browser.get("/courses")).text)
+                answer = await browser.post(
+                    filled(path, values), data={"form_secret": ours}, headers={"Sec-Fetch-Site": "cross-site"}
+                )
+                assert answer.status_code == 403, path
+    async with service.client(None, Accept="text/html") as nobody:
+        for method, path, _ in routes():
+            assert (await nobody.request(method, filled(path, values))).status_code == 401, path
+
+
+async def test_teacher_neither_makes_changes_nor_links_a_teacher(service: Service) -> None:
+    await service.add_token("teacher", Role.TEACHER)
+    members = f"/courses/{DEFAULT_COURSE}/members"
+    async with service.client() as owner:
+        other = (await owner.post(f"/api/v1{members}", json={"external_id": "t", "role": "teacher"})).json()["id"]
+    async with service.browser("teacher") as browser:
+        page = (await browser.get(f"{members}/new")).text
+        assert f'value="{MemberRole.TEACHER}"' not in page
+        data = {"form_secret": form_secret(page), "external_id": "x", "role": "teacher", "form_key": "0" * 172}
+        assert (await browser.post(f"{members}/new", data=data)).status_code == 403
+        for part in ("edit", "remove", "link", "link/revoke"):
+            assert (await browser.post(f"{members}/{other}/{part}", data=data)).status_code == 403, part
+        assert await forms_in(await browser.get(f"{members}/{other}/edit")) == set()
+
+
+async def test_token_of_a_teacher_gives_no_right_of_staff(service: Service) -> None:
+    await service.add_token("teacher", Role.TEACHER)
+    tokens = f"/courses/{DEFAULT_COURSE}/tokens"
+    async with service.browser("teacher") as browser:
+        page = (await browser.get(tokens)).text
+        found = re.search(r'name="form_key" value="([^"]*)"', page)
+        assert found
+        data = {"form_secret": form_secret(page), "form_key": found[1], "name": "x", "role": "teacher"}
+        refused = await browser.post(tokens, data=data)
+        assert refused.status_code == 422
+        assert Action.MAKE_TOKENS_OF_STAFF not in refused.text

@@ -1,0 +1,164 @@
+"""A course begins, changes, is copied, archived and deleted, in pages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.courses import course as courses
+from app.storage.models import DEFAULT_COURSE
+from tests.unit.app.conftest import Service
+from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
+
+pytestmark = pytest.mark.anyio
+
+RULES = f"{COURSE}/settings/assignments/lstm-layer"
+
+
+async def titles(service: Service) -> list[str]:
+    async with service.services.database.read() as session:
+        return [each.title for each in await courses.list_courses(session, limit=50)]
+
+
+async def test_new_course_leads_to_the_steps_until_students_can_hand_in(service: Service) -> None:
+    async with service.browser() as browser:
+        fields = {"title": "Сети <b>", "language": "ru", "time_zone": "Europe/Moscow", "assignment": ["lstm-layer"]}
+        made = await send(browser, "/courses/new", **fields)
+        assert said(made) == "course.made"
+        start = await browser.get(made.headers["location"])
+        assert "Сети &lt;b&gt;" in start.text
+        assert "/settings/assignments/lstm-layer" in start.text
+        assert "/roster" in start.text
+        assert "Сети &lt;b&gt;" in (await browser.get("/courses")).text
+
+
+async def test_form_that_is_sent_twice_makes_one_course(service: Service) -> None:
+    async with service.browser() as browser:
+        page = (await browser.get("/courses/new")).text
+        key = hidden(page, "form_key")
+        fields = {"title": "Twice", "language": "en", "time_zone": "UTC"}
+        first, second = [await send(browser, "/courses/new", key=key, **fields) for _ in range(2)]
+        assert first.headers["location"] == second.headers["location"]
+    assert (await titles(service)).count("Twice") == 1
+
+
+async def test_faults_stand_at_their_fields_and_nothing_typed_is_lost(service: Service) -> None:
+    async with service.browser() as browser:
+        refused = await send(browser, "/courses/new", title="", language="en", time_zone="Mars/Olympus")
+        assert refused.status_code == 422
+        assert 'id="title-error"' in refused.text
+        assert 'id="time_zone-error"' in refused.text
+        assert 'value="Mars/Olympus"' in refused.text
+    assert await titles(service) == ["Default"]
+
+
+async def test_dates_are_entered_by_the_clock_of_the_course(service: Service) -> None:
+    async with service.client() as owner:
+        await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Moscow"})
+    async with service.browser() as browser:
+        values = {"due": "2030-10-01T23:59", "closes": "2030-10-08T23:59", "limit": "5", "late_percent_per_day": "7,5"}
+        assert said(await send(browser, RULES, **values)) == "assignment.changed"
+        shown = (await browser.get(RULES)).text
+        assert 'value="2030-10-01T23:59"' in shown
+        assert 'value="7.5"' in shown
+    async with service.client() as owner:
+        use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
+    assert use["rules"]["due"] == "2030-10-01T20:59:00Z"
+    assert sorted(use["set_here"]) == ["closes", "due", "late_percent_per_day", "limit"]
+
+
+async def test_empty_field_gives_a_rule_back_to_the_file(service: Service) -> None:
+    async with service.browser() as browser:
+        await send(browser, RULES, limit="5", cooldown_minutes="1,5")
+        await send(browser, RULES, cooldown_minutes="1,5")
+    async with service.client() as owner:
+        use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
+    assert (use["set_here"], use["rules"]["cooldown_seconds"]) == (["cooldown_seconds"], 90)
+
+
+async def test_contradictory_dates_are_told_at_the_field(service: Service) -> None:
+    async with service.browser() as browser:
+        refused = await send(browser, RULES, due="2030-10-08T23:59", closes="2030-10-01T23:59")
+        assert refused.status_code == 422
+        assert 'id="due-error"' in refused.text
+        assert 'value="2030-10-08T23:59"' in refused.text
+        wrong = await send(browser, RULES, due="someday", limit="0", late_percent_max="nan")
+        assert [f'id="{name}-error"' in wrong.text for name in ("due", "limit", "late_percent_max")] == [True] * 3
+
+
+async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(service: Service) -> None:
+    async with service.client() as owner:
+        course = (await owner.post("/api/v1/courses", json={"title": "x"})).json()["id"]
+    settings = f"/courses/{course}/settings"
+    async with service.browser() as browser:
+        added = await send(browser, settings, f"{settings}/assignments", assignment="lstm-layer")
+        assert said(added) == "assignment.added"
+        rules = f"{settings}/assignments/lstm-layer"
+        await send(browser, rules, limit="3")
+        await send(browser, settings, f"{settings}/assignments", assignment="lstm-layer")
+        assert 'value="3"' in (await browser.get(rules)).text
+        assert said(await send(browser, rules, f"{rules}/remove")) == "assignment.removed"
+        unknown = await send(browser, settings, f"{settings}/assignments", assignment="nothing")
+        assert unknown.status_code == 422
+
+
+async def test_assignment_in_use_stays(service: Service) -> None:
+    async with service.client() as owner:
+        files = {"file": ("LSTM.py", b"class LSTM: ...")}
+        await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 20})
+    async with service.browser() as browser:
+        assert (await send(browser, RULES, f"{RULES}/remove")).status_code == 409
+
+
+async def test_settings_change_the_course(service: Service) -> None:
+    async with service.browser() as browser:
+        fields = {"title": "Networks", "language": "ru", "time_zone": "Europe/Moscow", "retention_days": "400"}
+        assert said(await send(browser, f"{COURSE}/settings", **fields)) == "course.changed"
+    async with service.client() as owner:
+        course = (await owner.get(f"/api/v1{COURSE}")).json()
+    assert {name: course[name] for name in ("title", "language", "time_zone", "retention_days")} == {
+        **fields,
+        "retention_days": 400.0,
+    }
+
+
+async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service: Service) -> None:
+    async with service.browser() as browser:
+        copied = await send(browser, f"{COURSE}/copy", title="Next term", with_dates="on", days="182")
+        assert said(copied) == "course.copied"
+        course = copied.headers["location"].split("/")[2]
+        settings = f"/courses/{course}/settings"
+        assert said(await send(browser, settings, f"/courses/{course}/archive")) == "course.archived"
+        assert "in the archive" in (await browser.get(settings)).text
+        assert said(await send(browser, settings, f"/courses/{course}/reopen")) == "course.reopened"
+        wrong = await send(browser, f"/courses/{course}/delete", confirmation="next term")
+        assert wrong.status_code == 409
+        assert 'id="confirmation-error"' in wrong.text
+        deleted = await send(browser, f"/courses/{course}/delete", confirmation="Next term")
+        assert said(deleted) == "course.deleted"
+    assert await titles(service) == ["Default"]
+
+
+async def test_log_says_in_words_who_changed_what(service: Service) -> None:
+    async with service.browser() as browser:
+        await send(browser, RULES, due="2030-10-01T23:59", counts="last")
+        await send(browser, f"{COURSE}/members/new", external_id="ivanov", name="<i>Ivan", role="student")
+        shown = (await browser.get(f"{COURSE}/changes")).text
+        assert "Assignment added:" in shown
+        assert "1 October 2030, 23:59" in shown
+        assert "the last attempt counts" in shown
+        assert "New member:" in shown
+        assert "&lt;i&gt;Ivan" in shown
+        assert not re.search(r"external_id|grade_book_points|\bNone\b|change\.", shown)
+        only = (await browser.get(f"{COURSE}/changes", params={"subject": "assignment"})).text
+        assert "New member:" not in only
+        for odd in ({"page_from": "x"}, {"by": "nobody"}, {"subject": "nothing"}, {"member": "no id"}):
+            assert (await browser.get(f"{COURSE}/changes", params=odd)).status_code == 200
+
+
+async def test_page_of_another_course_is_not_there(service: Service) -> None:
+    async with service.browser() as browser:
+        for course in ("1" * 26, "x"):
+            assert (await browser.get(f"/courses/{course}/settings")).status_code == 404
+        assert (await browser.get(f"/courses/{DEFAULT_COURSE}/settings/assignments/nothing")).status_code == 404
