@@ -1,0 +1,152 @@
+"""Queries of the pages that manage a course, on both databases: the pages' own tests run on SQLite."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.access import joining, links, persons
+from app.access.links import Usage
+from app.access.tokens import Principal
+from app.courses import changes, course, members, membership, people
+from app.courses.course import Size
+from app.courses.membership import Members
+from app.errors import PersonNotFound
+from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE, JoinLink, MemberRole, Membership, Person, new_id, utc_now
+from app.teaching import joins
+from app.teaching.joins import Moving
+from tests.integration.app.rows import add
+
+pytestmark = pytest.mark.anyio
+
+
+async def enter(database: Database, id: str, name: str | None = None, **values: Any) -> Membership:
+    async with database.write() as session:
+        member = members.add(
+            session, DEFAULT_COURSE, external_id=id, name=name, role=values.pop("role", MemberRole.STUDENT)
+        )
+        member.person.email = values.pop("email", None)
+        for each, value in {"confirmed_at": utc_now(), **values}.items():
+            setattr(member, each, value)
+        return member
+
+
+async def test_members_come_by_role_group_and_name_page_by_page(database: Database) -> None:
+    await enter(database, "c", "Борис", group="2")
+    await enter(database, "b", "anna", group="2")
+    await enter(database, "a", None, group=None)
+    await enter(database, "d", "Zoe", role=MemberRole.TEACHER)
+    await enter(database, "e", "Gone", removed_at=utc_now())
+    async with database.read() as session:
+        first, total = await membership.list_by_name(session, DEFAULT_COURSE, Members(removed=False), limit=3)
+        rest, _ = await membership.list_by_name(session, DEFAULT_COURSE, Members(removed=False), limit=3, offset=3)
+        assert [each.external_id for each in [*first, *rest]] == ["d", "a", "b", "c"]
+        assert total == 4
+        assert await membership.groups(session, DEFAULT_COURSE) == ["2"]
+        assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE] == Size(3, 0, 1, 0)
+
+
+async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(database: Database) -> None:
+    listed = await enter(database, "ivanov", "Ivan Ivanov", email="Ivan@example.org")
+    for id, values in {
+        "new-1": {"claimed_id": "ivanov", "confirmed_at": None},
+        "new-2": {"email": "ivan@example.org", "confirmed_at": None},
+        "new-3": {"name": "ivan ivanov", "confirmed_at": None},
+        "new-4": {"name": "Another", "confirmed_at": None},
+        "new-5": {"claimed_id": "ivanov", "removed_at": utc_now()},
+    }.items():
+        await enter(database, id, **values)
+    async with database.read() as session:
+        member = await membership.find(session, DEFAULT_COURSE, listed.id)
+        found = await membership.perhaps_the_same(session, member)
+        assert [each.external_id for each in found] == ["new-1", "new-2", "new-3"]
+
+
+async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Principal) -> None:
+    await add(database, owner, "other")
+    kept = await enter(database, "kept")
+    async with database.write() as session:
+        other = (await members.find(session, [(DEFAULT_COURSE, "other")]))[DEFAULT_COURSE, "other"]
+        await links.make(session, [await membership.find(session, DEFAULT_COURSE, other.id)], owner.id)
+        assert await joins.would_move(session, other) == Moving(1, 0, 0, 0, 1)
+        merge = await joins.join(session, DEFAULT_COURSE, kept.id, other.id, "owner")
+        assert await joins.would_move(session, other) == Moving(0, 0, 0, 0, 0)
+        found = await membership.join_of(session, other)
+        assert found is merge
+        assert set(await membership.by_ids(session, DEFAULT_COURSE, [kept.id, other.id, new_id()])) == {
+            kept.id,
+            other.id,
+        }
+
+
+async def test_same_form_makes_the_same_links_and_usage_counts_students(database: Database, owner: Principal) -> None:
+    for id in ("a", "b", "c"):
+        await enter(database, id)
+    async with database.write() as session:
+        chosen = await links.choose(session, owner, never_used=True)
+        first = await links.make_once(session, chosen[:2], "key", owner.id)
+        again = await links.make_once(session, chosen[:2], "key", owner.id)
+        assert [(each.secret, each.token.id) for each in first] == [(each.secret, each.token.id) for each in again]
+        assert await links.usage(session, DEFAULT_COURSE) == Usage(3, 0, 2)
+        await links.use(session, first[0].token)
+        usage = await links.usage(session, DEFAULT_COURSE)
+        assert (usage, usage.without) == (Usage(3, 1, 1), 1)
+
+
+async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database: Database, owner: Principal) -> None:
+    later = utc_now() + timedelta(days=1)
+    async with database.write() as session:
+        made = [
+            await joining.make(session, owner, group=None, limit=limit, expires_at=later, form_key="key")
+            for limit in (5, 5, 6)
+        ]
+        assert [made[0][1] == secret for _, secret in made] == [True, True, False]
+        assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE].join_links == 2
+        await joining.revoke(session, DEFAULT_COURSE, made[0][0].id)
+        (await session.get_one(JoinLink, made[2][0].id)).expires_at = utc_now()
+        await session.flush()
+        assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE].join_links == 0
+
+
+async def test_people_are_found_by_parts_of_name_address_and_id(database: Database) -> None:
+    one = await enter(database, "st-100", "Анна Петрова", email="anna@example.org")
+    await enter(database, "st-200", "Борис", email="b%_@example.org")
+    async with database.write() as session:
+        other = Person(name="Merged")
+        session.add(other)
+        await session.flush()
+        await persons.merge(session, one.person_id, other.id, "owner")
+        for text, expected in (("петр", 1), ("ANNA@", 1), ("t-1", 1), ("%_", 1), (one.person_id, 1), ("nobody", 0)):
+            found = await people.list_people(session, limit=5, text=text)
+            assert len(found) == expected, text
+        known = await people.find(session, one.person_id)
+        assert [member.external_id for member in known.memberships] == ["st-100"]
+        assert set(await people.courses_of(session, [known])) == {DEFAULT_COURSE}
+        assert len(await persons.merges_of(session, one.person_id)) == 1
+        assert [each.id for each, _ in await course.list_of_person(session, one.person_id)] == [DEFAULT_COURSE]
+        with pytest.raises(PersonNotFound):
+            await people.find(session, new_id())
+
+
+async def test_changes_are_chosen_by_subject_member_and_maker(database: Database) -> None:
+    member = await enter(database, "ivanov", "Ivan")
+    async with database.write() as session:
+        found = await membership.find(session, DEFAULT_COURSE, member.id)
+        changes.log(session, found, "anna", {"group": None}, {"group": "1"})
+        changes.log(session, found, "boris", {}, {"joined": member.id})
+        changes.log(session, await course.existing(session, DEFAULT_COURSE), "anna", {"title": "a"}, {"title": "b"})
+    async with database.read() as session:
+        for chosen, expected in (
+            ({}, 3),
+            ({"subject": "member"}, 2),
+            ({"member_id": member.id, "made_by": "anna"}, 1),
+            ({"subject": "assignment"}, 0),
+        ):
+            listed = await changes.list_changes(session, DEFAULT_COURSE, limit=10, **chosen)
+            assert len(listed) == expected, chosen
+        assert await changes.makers(session, DEFAULT_COURSE) == ["anna", "boris"]
+        listed = await changes.list_changes(session, DEFAULT_COURSE, limit=10)
+        assert set((await changes.subjects_of(session, DEFAULT_COURSE, listed)).members) == {member.id}

@@ -1,0 +1,66 @@
+"""Changes in words: each value that the log may hold, in both languages."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.courses.changes import NAMES, Subjects
+from app.storage.models import Change, new_id, utc_now
+from app.web.manage.changes import Words
+from grader.report.messages import LANGUAGES
+
+VALUES: dict[str, Any] = {
+    "role": "assistant",
+    "language": "ru",
+    "counts": "last",
+    "due": "2030-10-01T20:59:59Z",
+    "opens": "2030-10-01T20:59:59Z",
+    "closes": "2030-10-01T20:59:59Z",
+    "extension": {"assignment": "lstm-layer", "due": "2030-10-01T20:59:59+00:00", "more_attempts": 2, "reason": "ill"},
+    "adjustment": {"assignment": "lstm-layer", "id": "x", "delta": 5.0, "value": None, "reason": "a plot"},
+    "confirmed": True,
+    "removed": False,
+    "archived": True,
+    "limit": 5,
+}
+PLACES = [(subject, name) for subject, names in NAMES.items() for name in sorted(names)]
+
+
+def change(subject: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
+    return Change(
+        id=1, subject=subject, subject_id=new_id(), made_by="anna", created_at=utc_now(), before=before, after=after
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("subject", "name"), PLACES, ids=lambda value: value)
+def test_every_value_of_the_log_has_words(subject: str, name: str, language: str) -> None:
+    words = Words(language, ZoneInfo("Europe/Moscow"), Subjects({}, {}))
+    entry = words.entry(change(subject, {name: None}, {name: VALUES.get(name, "x")}))
+    (line,) = entry.lines
+    assert line.name == f"{subject}.{name}"
+    assert line.after
+    for marks in ("{", "change.", "None", "T20:59"):
+        assert marks not in line.after
+
+
+def test_moments_are_by_the_clock_of_the_course() -> None:
+    words = Words("en", ZoneInfo("Europe/Moscow"), Subjects({}, {}))
+    (line,) = words.entry(change("assignment", {"due": "2030-10-01T20:59:59Z"}, {"due": None})).lines
+    assert (line.before, line.after) == ("1 October 2030, 23:59 UTC+03:00", None)
+
+
+def test_new_things_are_told_from_changed_and_removed_ones() -> None:
+    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}))
+    for subject, before, after, kind in (
+        ("course", {}, {"title": "x"}, "course.made"),
+        ("course", {"title": "x"}, {"title": "y"}, "course.changed"),
+        ("assignment", {"assignment": "x"}, {}, "assignment.removed"),
+        ("member", {}, {"role": "student"}, "member.made"),
+        ("member", {}, {"comment": "id"}, "member.changed"),
+        ("member", {"comment": "id"}, {}, "member.changed"),
+    ):
+        assert words.entry(change(subject, before, after)).kind == kind
