@@ -85,8 +85,8 @@ def test_student_comes_in_by_the_link_on_the_projector(browser: Browser, page: P
 
     page.goto(f"{course}/members?state=unconfirmed")
     expect_to_fit(page, "a member to confirm")
-    page.get_by_role("button", name="Подтвердить").click()
-    expect(page.get_by_role("status")).to_contain_text("Подтверждено")
+    page.get_by_role("button", name="Подтвердить отмеченных").click()
+    expect(page.get_by_role("status")).to_contain_text("подтверждены")
 
 
 def test_roster_of_hundreds_has_pages_and_a_search(page: Page, course: str) -> None:

@@ -16,7 +16,7 @@ from app.courses import uses
 from app.courses.assignments import Rules
 from app.courses.changes import RULES
 from app.courses.uses import DATES
-from app.errors import AppError, AssignmentInUse, FieldsWrong, LateWithoutDue, RulesContradictory
+from app.errors import AppError, AssignmentInUse, AssignmentNotFound, FieldsWrong, LateWithoutDue, RulesContradictory
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.services import services
@@ -71,6 +71,8 @@ async def remove(request: Request, holder: AssignmentManager, assignment_id: Ass
             await uses.remove(session, holder.course_id, assignment_id, holder.name)
     except AssignmentInUse as refusal:
         return await _page(request, holder, assignment_id, refusal=refusal)
+    except AssignmentNotFound:
+        pass  # The form was sent twice.
     return see_other(f"/courses/{holder.course_id}/settings", said="assignment.removed")
 
 

@@ -35,7 +35,7 @@ from app.web.manage.fields import Fields, form_context
 
 #: How many people a search for a merge offers.
 OFFERED = 20
-MERGE_REFUSALS = (SameMember, PersonNotFound, PersonsShareCourse, JoinUndone, JoinFollowed, JoinOutdated)
+MERGE_REFUSALS = (SameMember, PersonNotFound, PersonsShareCourse, JoinFollowed, JoinOutdated)
 
 Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_PEOPLE))]
 Merger = Annotated[Principal, Depends(PageFor(Action.MERGE_PEOPLE))]
@@ -100,6 +100,8 @@ async def undo_merge(
             if not ID.fullmatch(merge_id):
                 raise JoinNotFound
             await persons.undo(session, merge_id, holder.name)
+    except JoinUndone:
+        pass  # The form was sent twice.
     except MERGE_REFUSALS as refusal:
         return await _page(request, holder, person_id, refusal)
     return see_other(f"/people/{person_id}", said="person.unmerged")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -18,7 +18,7 @@ from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.privacy import deletion
 from app.services import service_url, services
-from app.storage.models import MemberRole
+from app.storage.models import MemberRole, Membership
 from app.web.manage.asking import MemberId, MemberManager, Staff
 from app.web.manage.fields import Fields, form_context
 
@@ -57,7 +57,10 @@ async def add(request: Request, holder: MemberManager) -> Response:
                 session, holder.course_id, **wanted, manages=managed(holder), made_by=holder.name
             )
     except REFUSALS as refusal:
-        return await _new_page(request, holder, fields, refusal)
+        there = await _the_same(request, holder, wanted, refusal) if isinstance(refusal, ExternalIdTaken) else None
+        if there is None:
+            return await _new_page(request, holder, fields, refusal)
+        member = there
     return see_other(f"/courses/{holder.course_id}/members/{member.id}/edit", said="member.added")
 
 
@@ -133,6 +136,16 @@ async def delete(request: Request, holder: Eraser, member_id: MemberId) -> Respo
         return see_other(f"/courses/{holder.course_id}/members/{member_id}/edit", said="member.not_sure")
     await deletion.delete_member(services(request).database, member_id, holder.course_id)
     return see_other(f"/courses/{holder.course_id}/members", said="member.deleted")
+
+
+async def _the_same(
+    request: Request, holder: Principal, wanted: Mapping[str, Any], refusal: ExternalIdTaken
+) -> Membership | None:
+    """Find the member who has the id, if it is the one that is asked for: the form was sent twice."""
+    async with services(request).database.read() as session:
+        member = await membership.find(session, holder.course_id, refusal.params["member"])
+    stored = {**membership.values(member), "role": member.role}
+    return member if all(stored[name] == value for name, value in wanted.items()) else None
 
 
 def _read(fields: Fields, holder: Principal) -> dict[str, Any]:

@@ -53,8 +53,17 @@ async def join(request: Request, holder: MemberManager, member_id: MemberId) -> 
         async with services(request).database.write() as session:
             await joins.join(session, holder.course_id, member_id, other, holder.name)
     except (SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning) as refusal:
-        return await _page(request, holder, member_id, "", "", refusal)
+        if not await _is_joined(request, holder, member_id, other):
+            return await _page(request, holder, member_id, "", "", refusal)
     return see_other(f"/courses/{holder.course_id}/members/{member_id}/edit", said="member.joined")
+
+
+async def _is_joined(request: Request, holder: Principal, member_id: str, other_id: str) -> bool:
+    """Tell whether the two are joined already: the form was sent twice."""
+    async with services(request).database.read() as session:
+        found = await membership.by_ids(session, holder.course_id, [other_id])
+        join = await membership.join_of(session, found[other_id]) if other_id in found else None
+    return join is not None and join.kept_member_id == member_id
 
 
 @router.get("/joins")
@@ -67,8 +76,10 @@ async def undo(request: Request, holder: MemberManager, join_id: JoinId) -> Resp
     try:
         async with form_of(request), services(request).database.write() as session:
             await joins.undo(session, holder.course_id, join_id, holder.name)
-    except (JoinUndone, JoinFollowed, JoinOutdated) as refusal:
+    except (JoinFollowed, JoinOutdated) as refusal:
         return await _list(request, holder, None, refusal)
+    except JoinUndone:
+        pass  # The form was sent twice.
     return see_other(f"/courses/{holder.course_id}/joins", said="member.unjoined")
 
 

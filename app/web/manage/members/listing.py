@@ -13,8 +13,10 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
+from app.errors import EmailTaken, MemberNotFound
 from app.http.forms import form_of, see_other
 from app.http.pages import page
+from app.http.parameters import ID
 from app.services import services
 from app.storage.models import MemberRole
 from app.web.manage.asking import ROWS, MemberId, MemberManager, Staff
@@ -70,6 +72,21 @@ async def list_members(request: Request, viewer: Staff) -> Response:
     )
 
 
+@router.post("/confirm")
+async def confirm_many(request: Request, holder: MemberManager) -> Response:
+    """Say that there are the ticked students. One whose address another member has stays unconfirmed."""
+    async with form_of(request) as form:
+        ticked = [str(value) for value in form.getlist("member")]
+    refused = 0
+    for member_id in filter(ID.fullmatch, ticked):
+        try:
+            await _change(request, holder, member_id, {"confirmed": True})
+        except (EmailTaken, MemberNotFound):
+            refused += 1
+    said = "members.confirmed_some" if refused else "members.confirmed"
+    return see_other(f"/courses/{holder.course_id}/members?state=unconfirmed", said=said)
+
+
 @router.post("/{member_id}/confirm")
 async def confirm(request: Request, holder: MemberManager, member_id: MemberId) -> Response:
     """Say that there is this student."""
@@ -90,7 +107,13 @@ async def restore(request: Request, holder: MemberManager, member_id: MemberId) 
 async def _changed(
     request: Request, holder: Principal, member_id: str, given: Mapping[str, Any], said: str
 ) -> Response:
-    async with form_of(request), services(request).database.write() as session:
+    async with form_of(request):
+        await _change(request, holder, member_id, given)
+    return see_other(f"/courses/{holder.course_id}/members/{member_id}/edit", said=said)
+
+
+async def _change(request: Request, holder: Principal, member_id: str, given: Mapping[str, Any]) -> None:
+    async with services(request).database.write() as session:
         await membership.change(
             session,
             holder.course_id,
@@ -100,4 +123,3 @@ async def _changed(
             may_change_shared=holder.may(Action.MANAGE_TEACHERS),
             made_by=holder.name,
         )
-    return see_other(f"/courses/{holder.course_id}/members/{member_id}/edit", said=said)

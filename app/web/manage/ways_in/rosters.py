@@ -80,6 +80,8 @@ async def roster(request: Request, importer: MemberManager) -> Response:
     except RosterChanged as refusal:
         async with parts.database.write() as session:
             imported = await imports.import_roster(session, importer, read_file, dry_run=True)
+        if not any(step.is_carried_out for step in imported.plan.steps):  # The form was sent twice.
+            return see_other(f"/courses/{importer.course_id}/links", said="roster.imported")
         return await _plan_page(request, importer, read_file, imported, content, refusal)
     except (RosterRefused, FieldsMissing) as refusal:
         return await _page(request, importer, refusal, pasted)
