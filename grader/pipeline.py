@@ -37,7 +37,7 @@ def grade(
     """Grade one submission.
 
     Args:
-        artefacts: takes the arrays for pictures, which are too large for a report; None: nothing is kept.
+        artefacts: takes what is too large for a report: arrays for pictures, the source; None: nothing is kept.
         progress: called with ``reading``, ``reference``, ``running``, ``notebook``, ``running_keras2``,
             ``checking`` as each begins.
 
@@ -50,7 +50,7 @@ def grade(
         stages.begin(Stage.READING)
         reading = read(submission, assignment, sandbox)
         if reading.error is not None:
-            return unreadable(submission, assignment, reading, stages)
+            return unreadable(submission, assignment, reading, stages, artefacts)
         stages.begin(Stage.REFERENCE)
         cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
         box = BudgetedSandbox(sandbox, assignment.allowance)

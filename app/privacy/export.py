@@ -256,7 +256,7 @@ async def _submission(
         async for piece in writer.add_json(f"{here}.json", body):
             yield piece
         for number, artefact in enumerate(artefacts, 1):
-            async for piece in writer.add(f"{here}-{number}.safetensors", artefact.content):
+            async for piece in writer.add(f"{here}-{number}{PurePosixPath(artefact.name).suffix}", artefact.content):
                 yield piece
 
 

@@ -49,6 +49,7 @@ from app.submissions.listing import Selection, list_submissions
 from app.submissions.standing import standing_of
 from app.web import joining
 from grader.formats import html
+from grader.formats.source import Sources
 from grader.submission import CODE_SUFFIXES
 
 RECENT = 20
@@ -169,7 +170,8 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         html.drawn_by_script(picture, PICTURE.format(submission.id, name, view.language))
         for name, picture in html.pictures_of(view).items()
     ]
-    context |= {"report": view.report, "pictures": pictures, "grade": standing.grade, "counted": standing.counted}
+    context |= {"report": view.report, "pictures": pictures, "sources": Sources(view)}
+    context |= {"grade": standing.grade, "counted": standing.counted}
     counted = standing.counted and in_words(steps_for(standing.counted, viewer), view.language)
     return page(request, "report.html", derivation=counted, **context)
 

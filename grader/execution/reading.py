@@ -17,6 +17,7 @@ from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
 from grader.report.finding import Params, Remark
 from grader.report.model import SkippedCell
+from grader.report.source import Cells, read_cells
 from grader.sandbox import Kind, Sandbox
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
@@ -101,6 +102,16 @@ class Reading(ReadingModel):
     lets_gradients_through: bool = False
     result_files: list[int] = []
     advisories: list[Remark] = []
+    shown: Cells | None = None
+
+    def with_source(self, answer: bytes) -> Reading:
+        """Add the source for showing it, from the reader's second answer, if that has the right form."""
+        try:
+            found = decode_json(answer)
+        except RunnerOutputInvalid:
+            return self
+        cells = read_cells(found.get("cells")) if isinstance(found, dict) else None
+        return self.model_copy(update={"shown": cells})
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -142,16 +153,18 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
         return _failed("file_too_large", {"bytes": len(submission.content), "limit_bytes": limit})
     body: UploadRequest = {"filename": submission.filename, "canonical": canonical}
     outcome = sandbox.run(Kind.READER, encode(body) + submission.content, READER_LIMITS)
-    if outcome.killed_for or outcome.exit_code != 0:
-        # Reading is linear in the file's size: only a file made to be slow or huge ends here.
-        return _failed("too_complex", {"reason": outcome.killed_for or f"exit code {outcome.exit_code}"})
+    ended = bool(outcome.killed_for) or outcome.exit_code != 0
     try:
-        frames, cut_off = split_frames(outcome.result)
-        if cut_off or len(frames) != 1:
-            raise RunnerOutputInvalid("the reader did not answer with one frame")
-        return Reading.model_validate(decode_json(frames[0][0]))
+        frames, _ = split_frames(outcome.result)
+        if frames:
+            reading = Reading.model_validate(decode_json(frames[0][0]))
+            # The second answer is for showing the source: a grade does not depend on it.
+            return reading if ended or len(frames) != 2 else reading.with_source(frames[1][0])
     except (RunnerOutputInvalid, ValidationError):
-        return _failed("too_complex", {"reason": "no answer"})
+        pass
+    # Reading is linear in the file's size: only a file made to be slow or huge ends here.
+    reason = (outcome.killed_for or f"exit code {outcome.exit_code}") if ended else "no answer"
+    return _failed("too_complex", {"reason": reason})
 
 
 def _failed(code: str, params: Params) -> Reading:

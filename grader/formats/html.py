@@ -17,6 +17,7 @@ from jinja2.runtime import Context
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from grader.formats.source import Sources
 from grader.formats.view import (
     View,
     causes,
@@ -43,7 +44,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 def write(view: View) -> str:
     facts = [view.report["submission"]["filename"], view.report["assignment"]["id"]]
     embedded = [_embedded(picture, view.draw(picture.spec)) for picture in pictures_of(view).values()]
-    return fill("report_page.html", view.language, report=view.report, facts=facts, pictures=embedded)
+    context: dict[str, Any] = {"report": view.report, "facts": facts, "pictures": embedded, "sources": Sources(view)}
+    return fill("report_page.html", view.language, **context)
 
 
 def fill(template: str, language: str, **context: object) -> str:

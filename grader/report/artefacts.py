@@ -1,4 +1,4 @@
-"""Data that belongs to a report but is too large for it: the arrays of public cases, for the pictures.
+"""Data that belongs to a report but is too large for it: the arrays of public cases, and the source (`source.py`).
 
 An artefact is bytes under a name made of their hash. Storing it twice is harmless, and the report that names it
 vouches for its content.

@@ -151,6 +151,25 @@ class Extraction(ReportModel):
     roles_from: Literal["names", "copying_code", "shapes", "numbers"] | None = None
 
 
+class Place(ReportModel):
+    """Lines that the cause with this code concerns. `file` is the uploaded name or "cell N", as in `Frame`."""
+
+    code: str
+    part: str
+    gate: Literal["I", "F", "C", "O"] | None = None
+    file: str
+    line: int
+    last_line: int
+    confidence: Literal["certain", "probable"]
+
+
+class Source(ReportModel):
+    """The student's source: the name of the artefact that holds it, and the places in it."""
+
+    artefact: str | None = None
+    places: list[Place] = []
+
+
 class Environment(ReportModel):
     tensorflow: str | None = None
     keras: str | None = None
@@ -213,6 +232,7 @@ class Report(ReportModel):
     diagnoses: list[Diagnosis] = []
     advisories: list[Advisory] = []
     extraction: Extraction = Extraction()
+    source: Source = Source()
     environment: Environment = Environment()
     timing: Timing = Timing()
     output: Output = Output()

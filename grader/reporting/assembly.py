@@ -32,6 +32,7 @@ from grader.report.server_paths import clean_message, without_server_paths
 from grader.reporting.advisories import advisories_of, advisories_on
 from grader.reporting.consequences import with_causes
 from grader.reporting.extraction import extraction, extraction_of_unreadable
+from grader.reporting.marks import marks_of, source_of
 from grader.reporting.places import Places
 from grader.submission import Submission
 from grader.version import grader_version
@@ -86,6 +87,7 @@ def report_on(
         diagnoses=places.findings(diagnoses),
         advisories=places.advisories(advisories_on(judgement, diagnoses)),
         extraction=extraction(evidence, diagnoses, places),
+        source=source_of(reading, marks_of(diagnoses), places, artefacts),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
         output=Output(
@@ -146,14 +148,16 @@ def _error(evidence: Evidence, places: Places) -> ErrorInfo | None:
     return ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
 
 
-def unreadable(submission: Submission, assignment: Assignment, reading: Reading, stages: Stages) -> Report:
+def unreadable(
+    submission: Submission, assignment: Assignment, reading: Reading, stages: Stages, artefacts: Sink | None = None
+) -> Report:
     """Return the report on a submission without any runnable code: `reading.error` gives the reason."""
     error = reading.error
     assert error is not None
     params = {**error.params, **({"line": error.line} if error.line is not None else {})}
     if error.code == "syntax_error":
         params |= indentation(str(error.params.get("message")))
-    places = Places(reading, submission.filename)
+    places, finding = Places(reading, submission.filename), Finding.of(error.code, params)
     return _sealed(
         submission,
         assignment,
@@ -161,9 +165,10 @@ def unreadable(submission: Submission, assignment: Assignment, reading: Reading,
         points=0.0,
         checks=not_run(assignment.points, "not_run"),
         format=reading.format,
-        diagnoses=places.findings([Diagnosis.exact(Finding.of(error.code, params))]),
+        diagnoses=places.findings([Diagnosis.exact(finding)]),
         advisories=places.advisories(advisories_of(reading)),
         extraction=extraction_of_unreadable(reading),
+        source=source_of(reading, marks_of([finding]), places, artefacts),
         timing=stages.timing(),
     )
 

@@ -16,6 +16,7 @@ from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUna
 from grader.pipeline import grade
 from grader.report.model import Status
 from grader.sandbox import Kind, Limits, Outcome
+from grader.sandbox.protocol import encode
 from grader.submission import Submission
 from reference import ReferenceMismatch, ReferenceUnavailable
 from reference.errors import ReferenceClosed
@@ -294,11 +295,16 @@ def test_a_file_that_is_no_code_is_never_run(graded):
     assert kinds(sandbox) == [Kind.READER]
 
 
+def broken_off(ending):
+    answered = reading()
+    return answered.model_copy(update={**ending, "result": answered.result[:-1]})
+
+
 @pytest.mark.parametrize(
     "outcome",
     [
-        pytest.param(reading().model_copy(update={"killed_for": "cpu"}), id="takes too long to parse"),
-        pytest.param(reading().model_copy(update={"exit_code": -11}), id="crashes the parser"),
+        pytest.param(broken_off({"killed_for": "cpu"}), id="takes too long to parse"),
+        pytest.param(broken_off({"exit_code": -11}), id="crashes the parser"),
         pytest.param(Outcome(result=b"\0\0"), id="makes the parser send garbage"),
         pytest.param(reading(format="exe"), id="makes the parser lie"),
     ],
@@ -306,6 +312,17 @@ def test_a_file_that_is_no_code_is_never_run(graded):
 def test_a_file_that_breaks_its_reader_is_the_students_and_never_run(graded, outcome):
     report = graded(box({}, outcome))
     assert (report.status, codes(report)) == (Status.INVALID_SUBMISSION, ["too_complex"])
+
+
+@pytest.mark.parametrize("ending", [{"killed_for": "cpu"}, {"exit_code": -11}, {}], ids=["killed", "crashed", "ends"])
+def test_a_reader_that_ends_while_it_makes_the_source_costs_nothing_but_the_source(graded, ending):
+    answered, kept = reading(format="py", error={"code": "empty_file", "params": {}, "line": None}), {}
+    whole = encode({"cells": [{"index": 0, "lines": [{"text": "a", "runs": [["", 1]]}]}]})
+    for source, is_kept in ((whole, not ending), (whole[:-1], False), (encode({"cells": 7}), False)):
+        outcome = answered.model_copy(update={**ending, "result": answered.result + source})
+        report = graded(box({}, outcome), artefacts=kept.__setitem__)
+        assert (report.status, codes(report)) == (Status.INVALID_SUBMISSION, ["empty_file"])
+        assert (report.source.artefact in kept) == is_kept
 
 
 def test_a_file_that_is_too_large_never_comes_to_the_box(graded, assignment):

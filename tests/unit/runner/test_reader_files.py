@@ -196,7 +196,7 @@ def test_a_class_outside_code_cells_is_missing_and_its_place_named(read, kind: s
     assert read(text, "a.ipynb")["error"]["params"] == {"found_in": place}
 
 
-def test_the_reader_answers_one_frame_on_the_result_pipe(monkeypatch) -> None:
+def test_the_reader_answers_with_the_facts_then_the_source_on_the_result_pipe(monkeypatch) -> None:
     import os
     import struct
     import tempfile
@@ -213,6 +213,8 @@ def test_the_reader_answers_one_frame_on_the_result_pipe(monkeypatch) -> None:
         os.close(sending)
         with os.fdopen(receiving, "rb") as pipe:
             answer = pipe.read()
-    json_length, arrays_length = struct.unpack_from("<II", answer)
-    assert (len(answer), arrays_length) == (8 + json_length, 0)
-    assert json.loads(answer[8:])["class_line"] == 1
+    first, arrays_length = struct.unpack_from("<II", answer)
+    second, none = struct.unpack_from("<II", answer, 8 + first)
+    assert (len(answer), arrays_length, none) == (16 + first + second, 0, 0)
+    assert json.loads(answer[8 : 8 + first])["class_line"] == 1
+    assert json.loads(answer[16 + first :])["cells"][0]["index"] == 0

@@ -1,0 +1,150 @@
+"""The student's source in a report: excerpts around the marked lines, and the whole of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from grader.formats.view import View
+from grader.report.messages import CELL, translate
+from grader.report.source import Cell, source_in
+
+#: Lines shown above and below a mark.
+AROUND = 3
+TAB = 4
+#: The exercise's names of the gates, by the letters of its layers.
+LETTERS = {"I": "i", "F": "f", "C": "ch", "O": "o"}
+OF_GATES = frozenset({"sum", "activation", "weights"})
+CONFIDENCES = ("certain", "probable")
+
+Mark = Literal["certain", "probable"]
+
+
+@dataclass(frozen=True)
+class ShownLine:
+    """A line of an excerpt.
+
+    Attributes:
+        number: as in the notebook's cell, or in the file.
+        tokens: the kind of each token and its text; a kind is a letter of `grader.report.source`, or empty.
+        notes: the parts that are marked here, named at the last line of each mark.
+        follows_gap: lines between this one and the one above are left out.
+    """
+
+    number: int
+    mark: Mark | None
+    tokens: list[tuple[str, str]]
+    notes: list[str]
+    follows_gap: bool
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines of one cell, or of the file."""
+
+    title: str
+    lines: list[ShownLine]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    blocks: list[Block]
+
+
+class Sources:
+    """The excerpts of one report.
+
+    In a template: ``sources.of(cause.code)`` for the lines of one cause, ``sources.whole`` for everything; both are
+    None where there is nothing to show. `source.html` writes an excerpt.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._language = view.language
+        self._filename: str = view.report["submission"]["filename"]
+        self._is_notebook = view.report["submission"]["format"] == "ipynb"
+        self._places: Sequence[Mapping[str, Any]] = view.report["source"]["places"]
+        self._cells = source_in(view.artefacts, view.report["source"]["artefact"]) or []
+
+    def of(self, code: str) -> Excerpt | None:
+        """Return the lines around the marks of one cause."""
+        return self._excerpt([place for place in self._places if place["code"] == code], AROUND)
+
+    @cached_property
+    def whole(self) -> Excerpt | None:
+        """Return all lines that were kept, with all marks."""
+        return self._excerpt(self._places, None)
+
+    def _excerpt(self, places: Sequence[Mapping[str, Any]], around: int | None) -> Excerpt | None:
+        by_cell: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+        for place in places:
+            by_cell[self._index(place["file"])].append(place)
+        blocks = [
+            Block(self._title(cell), lines)
+            for cell in self._cells
+            if (lines := self._lines(cell, by_cell[cell.index], around))
+        ]
+        return Excerpt(blocks) if blocks else None
+
+    def _index(self, file: str) -> int:
+        cell = CELL.fullmatch(file) if self._is_notebook else None
+        return int(cell[1]) - 1 if cell else 0
+
+    def _title(self, cell: Cell) -> str:
+        if not self._is_notebook:
+            return self._filename
+        return translate("source.cell", self._language, cell=cell.index + 1)
+
+    def _lines(self, cell: Cell, places: Iterable[Mapping[str, Any]], around: int | None) -> list[ShownLine]:
+        marks: dict[int, Mark] = {}
+        notes: dict[int, list[str]] = defaultdict(list)
+        shown = set(range(1, len(cell.lines) + 1)) if around is None else set()
+        # Certain marks last, so that they win.
+        for place in sorted(places, key=lambda place: CONFIDENCES.index(place["confidence"]), reverse=True):
+            first, last = place["line"], min(place["last_line"], len(cell.lines))
+            marks.update(dict.fromkeys(range(first, last + 1), place["confidence"]))
+            if around is not None:
+                shown.update(range(max(1, first - around), min(len(cell.lines), last + around) + 1))
+            if last > 0 and (note := note_of(place, self._language)) not in notes[last]:
+                notes[last].append(note)
+        return [
+            ShownLine(
+                number,
+                marks.get(number),
+                _visible(cell.lines[number - 1].tokens()),
+                notes.get(number, []),
+                follows_gap=number > 1 and number - 1 not in shown,
+            )
+            for number in sorted(shown)
+        ]
+
+
+def note_of(place: Mapping[str, Any], language: str) -> str:
+    """Say that something stands at a place, and how certain that is."""
+    if place["part"] == "line":
+        return translate(f"source.{place['confidence']}.line", language)
+    return translate(f"source.{place['confidence']}", language, part=part_name(place, language))
+
+
+def part_name(place: Mapping[str, Any], language: str) -> str:
+    """Name what stands at a place: a part of the class."""
+    gate, id = place["gate"], f"part.{place['part']}"
+    if place["part"] in OF_GATES:
+        return translate(id, language, gate=LETTERS[gate]) if gate else translate(f"{id}.any", language)
+    return translate(id, language)
+
+
+def _visible(tokens: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Write characters that do not print, or that turn text around, as their escapes."""
+    shown: list[tuple[str, str]] = []
+    for kind, text in tokens:
+        if text.isprintable():
+            shown.append((kind, text))
+            continue
+        escaped = "".join(
+            char if char.isprintable() else " " * TAB if char == "\t" else ascii(char)[1:-1] for char in text
+        )
+        shown.append((kind, escaped))
+    return shown

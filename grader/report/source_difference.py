@@ -1,0 +1,130 @@
+"""The difference of two sources that reports keep.
+
+Both are hostile: an attempt may be made so that comparing takes hours, as `difflib` does on lines that repeat. So lines
+that stand once in both sources are found first, the longest run of them in the same order is kept, and the lines around
+each are compared outwards from it. That takes n log n steps for n lines, of which there are 3,000 at most.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from grader.report.source import Cells, Line
+
+#: Lines shown above and below a change.
+AROUND = 2
+Change = Literal["same", "gone", "new"]
+
+
+@dataclass(frozen=True)
+class ChangedLine:
+    """One line of a difference, with its numbers in the older and in the newer cell; None where it is in one alone."""
+
+    change: Change
+    old_number: int | None
+    new_number: int | None
+    line: Line
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """Neighbouring changes with the lines around them; `cell` is that of the newer source, from 0."""
+
+    cell: int
+    lines: list[ChangedLine]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    cell: int
+    number: int
+    line: Line
+
+
+def source_difference(old: Cells, new: Cells) -> list[Hunk]:
+    """Return the changes from one source to another, in the newer one's order; empty for equal sources.
+
+    White space at the end of a line is no change. A cell that moved as a whole counts as moved lines.
+    """
+    before, after = _placed(old), _placed(new)
+    pairs = _matches([_text(each) for each in before], [_text(each) for each in after])
+    rows: list[tuple[int, ChangedLine]] = []
+    i = j = 0
+    for at_old, at_new in [*pairs, (len(before), len(after))]:
+        cell = after[min(j, len(after) - 1)].cell if after else 0
+        rows += [(cell, ChangedLine("gone", each.number, None, each.line)) for each in before[i:at_old]]
+        rows += [(each.cell, ChangedLine("new", None, each.number, each.line)) for each in after[j:at_new]]
+        if at_old < len(before) and at_new < len(after):
+            one, other = before[at_old], after[at_new]
+            rows.append((other.cell, ChangedLine("same", one.number, other.number, other.line)))
+        i, j = at_old + 1, at_new + 1
+    return _hunks(rows)
+
+
+def _placed(cells: Cells) -> list[_Placed]:
+    return [_Placed(cell.index, number, line) for cell in cells for number, line in enumerate(cell.lines, start=1)]
+
+
+def _text(placed: _Placed) -> str:
+    return placed.line.text.rstrip()
+
+
+def _matches(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Pair equal lines so that no two pairs cross."""
+    anchors = [(-1, -1), *_anchors(old, new), (len(old), len(new))]
+    found: list[tuple[int, int]] = []
+    for (i, j), (end_i, end_j) in itertools.pairwise(anchors):
+        i, j = i + 1, j + 1
+        while i < end_i and j < end_j and old[i] == new[j]:
+            found.append((i, j))
+            i, j = i + 1, j + 1
+        upwards: list[tuple[int, int]] = []
+        back_i, back_j = end_i - 1, end_j - 1
+        while back_i >= i and back_j >= j and old[back_i] == new[back_j]:
+            upwards.append((back_i, back_j))
+            back_i, back_j = back_i - 1, back_j - 1
+        found += reversed(upwards)
+        if end_i < len(old) and end_j < len(new):
+            found.append((end_i, end_j))
+    return found
+
+
+def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the longest increasing chain of lines that stand exactly once in both."""
+    in_old, in_new = Counter(old), Counter(new)
+    at_new = {text: j for j, text in enumerate(new) if in_new[text] == 1 and in_old[text] == 1}
+    unique = [(i, at_new[text]) for i, text in enumerate(old) if text in at_new]
+    ends: list[int] = []  # the least last j of a chain of each length
+    chain: list[int] = []  # the index into `unique` of that chain's last pair
+    before: list[int] = []
+    for index, (_, j) in enumerate(unique):
+        length = bisect.bisect_left(ends, j)
+        ends[length : length + 1] = [j]
+        before.append(chain[length - 1] if length else -1)
+        chain[length : length + 1] = [index]
+    kept, index = [], chain[-1] if chain else -1
+    while index >= 0:
+        kept.append(unique[index])
+        index = before[index]
+    return kept[::-1]
+
+
+def _hunks(rows: Sequence[tuple[int, ChangedLine]]) -> list[Hunk]:
+    near: set[int] = set()
+    for index, (_, row) in enumerate(rows):
+        if row.change != "same":
+            near.update(range(max(0, index - AROUND), min(len(rows), index + AROUND + 1)))
+    hunks: list[Hunk] = []
+    for index in sorted(near):
+        cell, row = rows[index]
+        if index - 1 in near and hunks[-1].cell == cell:
+            hunks[-1].lines.append(row)
+        else:
+            hunks.append(Hunk(cell, [row]))
+    # The lines around a change may reach into a cell without one.
+    return [hunk for hunk in hunks if any(row.change != "same" for row in hunk.lines)]
