@@ -12,38 +12,18 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
-from app.errors import (
-    AppError,
-    DeletionUnconfirmed,
-    EmailTaken,
-    ExternalIdTaken,
-    FieldsWrong,
-    FormExpired,
-    LateWithoutDue,
-    RulesContradictory,
-    StudentInvalid,
-)
-from app.http.answers import answer_for
-from app.http.forms import refused
+from app.errors import AppError, FieldsWrong, FormExpired, StudentInvalid
 from app.http.masking import mask, unmask
 from app.http.parameters import EARLIEST, LATEST
-from app.http.problems import problem
 from app.http.texts import language_of
 from app.mail.addresses import comparable, is_address
 from app.submissions.uploads import check_student
 from app.texts import text
+from app.web.manage.refusals import AT, refused_here
 
 KEY_FIELD = "form_key"
 KEY_BYTES = 32
 NAME_CHARACTERS = 200
-#: The fields at which refusals of the rooms are shown.
-AT: Mapping[type[AppError], str] = {
-    ExternalIdTaken: "external_id",
-    EmailTaken: "email",
-    RulesContradictory: "due",
-    LateWithoutDue: "late_percent_per_day",
-    DeletionUnconfirmed: "confirmation",
-}
 
 
 class Fields:
@@ -155,11 +135,14 @@ def form_context(request: Request, fields: Fields | None = None, refusal: AppErr
         name: text(f"fault.{fault}", language, **params)
         for name, (fault, params) in (fields.faults if fields else {}).items()
     }
-    if refusal is not None and (name := AT.get(type(refusal))):
-        errors[name] = problem(answer_for(refusal), language, refusal.params)["detail"]
     key = unmask(came.get(KEY_FIELD, ""))
     shown = {"fields": came, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}
-    return {**shown, "problem": None} if refusal is None else {**shown, **refused(request, refusal)}
+    if refusal is None:
+        return {**shown, "problem": None}
+    problem = refused_here(request, refusal)
+    if name := AT.get(type(refusal)):
+        errors[name] = problem["problem"]["detail"]
+    return {**shown, **problem}
 
 
 def local(moment: datetime | None, zone: ZoneInfo) -> str:

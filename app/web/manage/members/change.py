@@ -66,7 +66,7 @@ async def add(request: Request, holder: MemberManager) -> Response:
 
 @router.get("/{member_id}/edit")
 async def edit_page(request: Request, viewer: Staff, member_id: MemberId) -> Response:
-    return await _edit_page(request, viewer, member_id)
+    return await shown_member(request, viewer, member_id)
 
 
 @router.post("/{member_id}/edit")
@@ -87,7 +87,7 @@ async def edit(request: Request, holder: MemberManager, member_id: MemberId) -> 
                 made_by=holder.name,
             )
     except REFUSALS as refusal:
-        return await _edit_page(request, holder, member_id, fields, refusal)
+        return await shown_member(request, holder, member_id, fields, refusal)
     return see_other(f"/courses/{holder.course_id}/members/{member_id}/edit", said="member.changed")
 
 
@@ -180,7 +180,7 @@ async def _new_page(
     )
 
 
-async def _edit_page(
+async def shown_member(
     request: Request,
     viewer: Principal,
     member_id: str,

@@ -20,13 +20,14 @@ from app.errors import (
     MemberRemoved,
     SameMember,
 )
-from app.http.forms import fields_of, form_of, refused, see_other
+from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching import joins
 from app.web.manage.asking import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of
+from app.web.manage.refusals import refused_here
 
 #: How many members a search offers.
 OFFERED = 20
@@ -91,7 +92,7 @@ async def _list(
         found = await joins.list_joins(session, course.id, limit=ROWS + 1, before=cursor_of(page_from))
         ids = {id for each in found for id in (each.kept_member_id, each.merged_member_id) if id}
         members = await membership.by_ids(session, course.id, ids)
-    context = refused(request, refusal) if refusal else {"problem": None}
+    context = refused_here(request, refusal) if refusal else {"problem": None}
     return page(
         request,
         "manage/joins.html",
@@ -121,7 +122,7 @@ async def _page(
             offered = [each for each in found if each.id != member.id]
         other = await membership.find(session, course.id, other_id) if ID.fullmatch(other_id) else None
         moving = await joins.would_move(session, other) if other else None
-    context = refused(request, refusal) if refusal else {"problem": None}
+    context = refused_here(request, refusal) if refusal else {"problem": None}
     return page(
         request,
         "manage/member_join.html",

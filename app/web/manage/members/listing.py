@@ -13,14 +13,14 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors import EmailTaken, MemberNotFound
+from app.errors import EmailTaken, MemberJoined, MemberNotFound
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID
 from app.services import services
 from app.storage.models import MemberRole
 from app.web.manage.asking import ROWS, MemberId, MemberManager, Staff
-from app.web.manage.members.change import managed
+from app.web.manage.members.change import managed, shown_member
 
 #: The states of a member by which the list is filtered: confirmed and removed, as `Members` has them.
 STATES: Mapping[str, Mapping[str, bool | None]] = {
@@ -108,7 +108,10 @@ async def _changed(
     request: Request, holder: Principal, member_id: str, given: Mapping[str, Any], said: str
 ) -> Response:
     async with form_of(request):
-        await _change(request, holder, member_id, given)
+        try:
+            await _change(request, holder, member_id, given)
+        except (EmailTaken, MemberJoined) as refusal:
+            return await shown_member(request, holder, member_id, refusal=refusal)
     return see_other(f"/courses/{holder.course_id}/members/{member_id}/edit", said=said)
 
 

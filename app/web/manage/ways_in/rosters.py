@@ -34,12 +34,13 @@ from app.errors import (
     RosterTooLong,
 )
 from app.http.auth import FORM_FIELD, check_form_secret
-from app.http.forms import refused, see_other
+from app.http.forms import see_other
 from app.http.pages import page
 from app.http.watching import renewed_if_slow
 from app.services import services
 from app.submissions.uploads import read_form
 from app.web.manage.asking import MemberManager, Shown
+from app.web.manage.refusals import refused_here
 
 PACKED_FIELD = "packed"
 #: Rows of each kind that the page shows; the counts are of all.
@@ -129,7 +130,7 @@ def _unpacked(packed: str) -> bytes:
 async def _page(request: Request, viewer: Principal, refusal: AppError | None = None, pasted: str = "") -> Response:
     async with services(request).database.read() as session:
         course = await courses.existing(session, viewer.course_id)
-    context = refused(request, refusal) if refusal else {"problem": None}
+    context = refused_here(request, refusal) if refusal else {"problem": None}
     return page(
         request,
         "manage/roster.html",
@@ -158,7 +159,7 @@ async def _plan_page(
     async with services(request).database.read() as session:
         course = await courses.existing(session, importer.course_id)
     steps = {outcome: [step for step in plan.steps if step.outcome == outcome] for outcome in ORDER}
-    context = refused(request, refusal) if refusal else {"problem": None}
+    context = refused_here(request, refusal) if refusal else {"problem": None}
     return page(
         request,
         "manage/roster_plan.html",

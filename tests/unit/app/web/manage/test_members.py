@@ -84,6 +84,9 @@ async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(servic
         for _ in range(2):
             assert said(await send(browser, join, other=newcomer)) == "member.joined"
         assert (await send(browser, join, other=listed)).status_code == 422
+        gone = f"{MEMBERS}/{newcomer}"
+        assert "Take back" not in (await browser.get(f"{gone}/edit")).text
+        assert (await send(browser, f"{gone}/edit", f"{gone}/restore")).status_code == 409
         listing = (await browser.get(f"{COURSE}/joins")).text
         undo = re.search(r'action="([^"]+/undo)"', listing)
         assert undo

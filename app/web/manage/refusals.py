@@ -1,0 +1,54 @@
+"""Refusals as these pages show them. The problem documents speak to programs, too; some need other words on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+
+from app.errors import (
+    AppError,
+    AssignmentInUse,
+    DeletionUnconfirmed,
+    EmailTaken,
+    ExternalIdTaken,
+    FieldsMissing,
+    JoinFollowed,
+    LateWithoutDue,
+    PersonsShareCourse,
+    RosterChanged,
+    RulesContradictory,
+)
+from app.http.forms import refused
+from app.http.texts import language_of
+from app.texts import text
+
+#: The fields at which refusals of the rooms are shown.
+AT: Mapping[type[AppError], str] = {
+    ExternalIdTaken: "external_id",
+    EmailTaken: "email",
+    RulesContradictory: "due",
+    LateWithoutDue: "late_percent_per_day",
+    DeletionUnconfirmed: "confirmation",
+}
+WORDS: Mapping[type[AppError], str] = {
+    ExternalIdTaken: "refused.id_taken",
+    EmailTaken: "refused.email_taken",
+    RulesContradictory: "refused.contradictory",
+    LateWithoutDue: "refused.late_without_due",
+    DeletionUnconfirmed: "refused.unconfirmed",
+    AssignmentInUse: "refused.in_use",
+    PersonsShareCourse: "refused.share_course",
+    JoinFollowed: "refused.followed",
+    RosterChanged: "refused.roster_changed",
+    FieldsMissing: "refused.no_roster",
+}
+
+
+def refused_here(request: Request, refusal: AppError) -> dict[str, Any]:
+    """Return what a page needs to show a refusal: ``status_code`` and ``problem``."""
+    shown = refused(request, refusal)
+    if id := WORDS.get(type(refusal)):
+        shown["problem"]["detail"] = text(id, language_of(request), **refusal.params)
+    return shown
