@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
+from app.access import identities
 from app.courses import changes
 from app.courses import course as courses
 from app.courses.changes import LINKS, NAMES, Subjects
@@ -27,6 +28,8 @@ MOMENTS = frozenset({"opens", "due", "closes"})
 WORDS = {"role": "role.", "counts": "settings.counts.", "language": "language."}
 #: Parts of an extension and of an adjustment, in the order of the sentence.
 PARTS = ("due", "closes", "more_attempts", "delta", "value", "reason")
+#: The beginning of a maker's name that is a join link (`joining`).
+BY_JOIN_LINK = "join link "
 #: Values that are only ids: that they came or went is what there is to say.
 ONLY_IDS = frozenset({"comment", "answered_review", "identity", "person_id"})
 
@@ -48,12 +51,14 @@ class Entry:
 
     Attributes:
         kind: the subject, and ``made``, ``changed`` or ``removed``.
+        by: the one who made it.
         about: the name of what was changed.
         member: the member concerned, if it is still there.
     """
 
     change: Change
     kind: str
+    by: str
     about: str
     member: Membership | None
     lines: Sequence[Line]
@@ -90,7 +95,7 @@ async def list_changes(
         zone=zone,
         entries=[words.entry(each) for each in found[:ROWS]],
         next=str(found[ROWS - 1].id) if len(found) > ROWS else None,
-        makers=makers,
+        makers=[(name, words.maker(name)) for name in makers],
         subjects=list(NAMES),
         filters={"subject": subject, "by": by},
         member=subjects.members.get(member_id),
@@ -119,10 +124,17 @@ class Words:
         return Entry(
             change,
             f"{change.subject}.{kind}",
+            self.maker(change.made_by),
             self._about(change),
             member,
             [each for each in lines if each.before or each.after],
         )
+
+    def maker(self, name: str) -> str:
+        """Name the one who made a change: a person, a program, or one of the ways in."""
+        if name.startswith(BY_JOIN_LINK):
+            return self._text("change.by_join_link", end=name[-4:])
+        return self._text("change.by_sign_on") if name == identities.MADE_BY else name
 
     def _about(self, change: Change) -> str:
         values = {**change.before, **change.after}

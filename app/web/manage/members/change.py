@@ -192,7 +192,9 @@ async def shown_member(
         member = await membership.find(session, course.id, member_id)
         groups = await membership.groups(session, course.id)
         perhaps = await membership.perhaps_the_same(session, member) if member.role == MemberRole.STUDENT else ()
-        given = await links.list_links(session, viewer, limit=1, member_id=member.id)
+        of_others = member.role != MemberRole.TEACHER or viewer.has(Action.MANAGE_TEACHERS)
+        knows_links = viewer.has(Action.MANAGE_LINKS) and of_others
+        given = await links.list_links(session, viewer, limit=1, member_id=member.id) if knows_links else ()
         join = await membership.join_of(session, member)
     context = form_context(request, fields, refusal)
     if fields is None:
@@ -210,13 +212,13 @@ async def shown_member(
         groups=groups,
         roles=managed(viewer),
         perhaps=perhaps,
+        knows_links=knows_links,
         link=given[0][0] if given else None,
         join=join,
         has_mail=services(request).mailer is not None,
         may_change=may_manage,
         may_link=viewer.may(Action.MAKE_LINKS) and (may_manage or viewer.may(Action.MANAGE_TEACHERS)),
-        may_revoke=viewer.may(Action.MANAGE_LINKS)
-        and (member.role != MemberRole.TEACHER or viewer.has(Action.MANAGE_TEACHERS)),
+        may_revoke=knows_links,
         may_delete=viewer.may(Action.DELETE_STUDENTS),
         **context,
     )

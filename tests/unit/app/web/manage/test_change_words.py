@@ -53,6 +53,13 @@ def test_moments_are_by_the_clock_of_the_course() -> None:
     assert (line.before, line.after) == ("1 October 2030, 23:59 UTC+03:00", None)
 
 
+def test_makers_that_are_no_people_have_words() -> None:
+    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}))
+    assert words.maker("anna") == "anna"
+    assert words.maker("single sign-on") == "single sign-on"
+    assert words.maker(f"join link {new_id()}").startswith("link for everybody")
+
+
 def test_new_things_are_told_from_changed_and_removed_ones() -> None:
     words = Words("en", ZoneInfo("UTC"), Subjects({}, {}))
     for subject, before, after, kind in (
