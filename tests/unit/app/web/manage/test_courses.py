@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from app.access import tokens
+from app.access.tokens import hash_secret
 from app.courses import course as courses
-from app.storage.models import DEFAULT_COURSE
+from app.courses import members
+from app.http.auth import SESSION_COOKIE
+from app.storage.models import DEFAULT_COURSE, MemberRole, Person, Role
 from tests.unit.app.conftest import Service
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
 
@@ -31,6 +36,38 @@ async def test_new_course_leads_to_the_steps_until_students_can_hand_in(service:
         assert "/settings/assignments/lstm-layer" in start.text
         assert "/roster" in start.text
         assert "Сети &lt;b&gt;" in (await browser.get("/courses")).text
+
+
+async def test_first_course_is_offered_until_there_is_one(service: Service) -> None:
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.browser() as browser, service.browser("teacher") as teacher:
+        assert "Begin with a course" in (await browser.get("/courses")).text
+        theirs = (await teacher.get("/courses")).text
+        assert "Begin with a course" not in theirs
+        assert 'href="/people"' not in theirs
+        await send(browser, "/courses/new", title="First", language="en", time_zone="UTC")
+        shown = (await browser.get("/courses")).text
+        assert "Begin with a course" not in shown
+        assert 'href="/people"' in shown
+        assert "First" not in (await teacher.get("/courses")).text
+
+
+async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Service) -> None:
+    async with service.client() as owner:
+        course = (await owner.post("/api/v1/courses", json={"title": "Second"})).json()["id"]
+        other = (await owner.post("/api/v1/courses", json={"title": "Third"})).json()["id"]
+        made = await owner.post(f"/api/v1{COURSE}/members", json={"external_id": "anna", "name": "Anna"})
+    async with service.services.database.write() as session:
+        person = await session.get_one(Person, made.json()["person"])
+        members.add(session, course, external_id="anna", role=MemberRole.TEACHER, person=person)
+        await session.flush()
+        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+    async with service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+        shown = (await browser.get("/courses?lang=en")).text
+        assert ("Default" in shown, "Second" in shown, "Third" in shown) == (True, True, False)
+        assert (await browser.get(f"/courses/{course}/settings")).status_code == 200
+        assert (await browser.get(f"{COURSE}/settings")).status_code == 403
+        assert (await browser.get(f"/courses/{other}/settings")).status_code == 404
 
 
 async def test_form_that_is_sent_twice_makes_one_course(service: Service) -> None:
