@@ -40,6 +40,7 @@ from app.storage.database import Database
 from app.web import joining, manage, sign_on
 from app.web import lost_links as lost_link_pages
 from app.web import routes as web_routes
+from app.web.course import routes as course_pages
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
 from grader.formats import html
@@ -129,8 +130,10 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
     )
     problems.add_handlers(app)
-    pages = (manage.router, web_routes.router, joining.router, sign_on.router, lost_link_pages.router)
-    for router in (operations.router, api_routes.api, openapi.router, *pages):
+    # `manage` before `course`: one has /courses/new, and the other /courses/{course_id}.
+    pages = (manage, web_routes, joining, sign_on, lost_link_pages, course_pages)
+    routers = (operations.router, api_routes.api, openapi.router, *(each.router for each in pages))
+    for router in routers:
         app.include_router(router)
     app.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))
     app.mount("/static/report", StaticFiles(directory=html.STATIC_FILES))

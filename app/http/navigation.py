@@ -20,7 +20,10 @@ class CoursePage:
 
 #: By section, whose name is the text ``nav.section.<id>``. The first page of a section is where its tab leads.
 SECTIONS: Mapping[str, Sequence[CoursePage]] = {
-    "grades": (),
+    "grades": (
+        CoursePage("course", "", Action.SEE_GRADES),
+        CoursePage("reviews", "/reviews", Action.SEE_GRADES),
+    ),
     "members": (
         CoursePage("members", "/members", Action.SEE_MEMBERS),
         CoursePage("roster", "/roster", Action.MANAGE_MEMBERS),

@@ -18,6 +18,8 @@ from app.submissions.uploads import STUDENT_CHARACTERS, check_student
 from grader import Status
 
 MAX_WAIT_SECONDS = 120
+#: Of a person's words to another one, of an adjustment, and of an extension.
+WORDS_CHARACTERS, MOST_POINTS, MOST_ATTEMPTS = 2000, 100_000, 1000
 ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
 WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)

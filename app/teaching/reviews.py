@@ -76,6 +76,24 @@ async def open_places(session: AsyncSession, course_id: str) -> set[tuple[str, s
     return {(member, use) for member, use in rows}
 
 
+async def find(session: AsyncSession, course_id: str, review_id: str) -> tuple[ReviewRequest, Submission]:
+    """Find a request of a course, with the attempt that it is about.
+
+    Raises:
+        ReviewNotFound: the course has none with this id.
+    """
+    rows = await session.execute(
+        select(ReviewRequest, Submission)
+        .join(Submission, Submission.id == ReviewRequest.submission_id)
+        .where(ReviewRequest.id == review_id, Submission.course_id == course_id)
+    )
+    found = rows.one_or_none()
+    if found is None:
+        raise ReviewNotFound
+    request, submission = found
+    return request, submission
+
+
 async def all_of(session: AsyncSession, membership_id: str) -> Sequence[tuple[ReviewRequest, Submission]]:
     """List all requests of a member, the newest first."""
     rows = await session.execute(
@@ -110,15 +128,7 @@ async def answer(
         .execution_options(synchronize_session=False)
     )
     is_new = answered.one_or_none() is not None
-    rows = await session.execute(
-        select(ReviewRequest, Submission)
-        .join(Submission, Submission.id == ReviewRequest.submission_id)
-        .where(ReviewRequest.id == review_id, Submission.course_id == course_id)
-    )
-    found = rows.one_or_none()
-    if found is None:
-        raise ReviewNotFound
-    request, submission = found
+    request, submission = await find(session, course_id, review_id)
     if is_new:
         member = await session.get_one(Membership, submission.membership_id)
         changes.log(session, member, answered_by, {}, {"answered_review": request.id})

@@ -37,7 +37,7 @@ from app.http.pages import page
 from app.http.parameters import ID, LastEventId, SubmissionId
 from app.http.problems import problem
 from app.http.texts import language_of
-from app.http.visibility import steps_for, view_for
+from app.http.visibility import as_student, steps_for, view_for
 from app.http.watching import event_stream, renewed_if_slow, wait_until_done
 from app.services import operations, services
 from app.storage.models import Token, new_id
@@ -48,6 +48,7 @@ from app.submissions.grades import may_try_again, points_of
 from app.submissions.listing import Selection, list_submissions
 from app.submissions.standing import standing_of
 from app.web import joining
+from app.web.course.staff import staff_context
 from grader.formats import html
 from grader.formats.source import Sources
 from grader.submission import CODE_SUFFIXES
@@ -156,6 +157,9 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     async with parts.database.read() as session:
         standing = await standing_of(session, parts.assignments, submission_id, viewer)
         again = await may_try_again(session, parts.assignments, standing.submission)
+        looks_as_student = viewer.sees_everything and request.query_params.get("as") == "student"
+        for_staff = viewer.sees_everything and not looks_as_student
+        staff = await staff_context(session, viewer, standing.submission) if for_staff else {}
     submission, position = standing.submission, standing.position
     assignment = parts.assignments.get(submission.assignment_id)
     context: dict[str, Any] = {"submission": submission, "assignment": assignment, "may_try_again": again}
@@ -165,15 +169,17 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         is_first = self_test is not None and not self_test.has_ended
         context |= {"position": position, "refresh_seconds": refresh_seconds, "stages": STAGES, "is_first": is_first}
         return page(request, "waiting.html", **context)
-    view = await view_for(request, standing.stored, viewer, language_of(request))
+    reader = as_student(viewer, submission) if looks_as_student else viewer
+    view = await view_for(request, standing.stored, reader, language_of(request))
     pictures = [
         html.drawn_by_script(picture, PICTURE.format(submission.id, name, view.language))
         for name, picture in html.pictures_of(view).items()
     ]
     context |= {"report": view.report, "pictures": pictures, "sources": Sources(view)}
     context |= {"grade": standing.grade, "counted": standing.counted}
-    counted = standing.counted and in_words(steps_for(standing.counted, viewer), view.language)
-    return page(request, "report.html", derivation=counted, **context)
+    counted = standing.counted and in_words(steps_for(standing.counted, reader), view.language)
+    context |= {"derivation": counted, "looks_as_student": looks_as_student, "for_staff": for_staff, **staff}
+    return page(request, "report.html", **context)
 
 
 @router.get("/submissions/{submission_id}/events")

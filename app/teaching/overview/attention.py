@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -155,6 +155,16 @@ async def beside(session: AsyncSession, course_id: str, submission_id: str) -> t
     ids = found.all()
     before = max((id for id in ids if id < submission_id), default=None)
     return before, min((id for id in ids if id > submission_id), default=None)
+
+
+async def names_of(session: AsyncSession, submissions: Collection[Submission]) -> dict[str, str | None]:
+    """Find the names of these submissions' students, by the ids of the members."""
+    rows = await session.execute(
+        select(Membership.id, Person.name)
+        .join(Person, Person.id == Membership.person_id)
+        .where(Membership.id.in_({each.membership_id for each in submissions}))
+    )
+    return {id: name for id, name in rows}  # noqa: C416 rows are no pairs to the type checker
 
 
 def _found(course_id: str, third: type[Third]) -> Select[Submission, str | None, Third, int]:

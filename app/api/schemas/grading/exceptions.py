@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request, both, given, not_, one_of
-from app.http.parameters import ID, Moment
+from app.http.parameters import ID, MOST_ATTEMPTS, MOST_POINTS, WORDS_CHARACTERS, Moment
 from app.storage.models import Adjustment, Comment, Extension, ReviewRequest, Submission
 from grader import Assignment
 
@@ -22,7 +22,7 @@ def _says_something(came: str) -> str:
 #: Words of a person to another one.
 Words = Annotated[
     str,
-    Field(min_length=1, max_length=2000, json_schema_extra={"not": {"pattern": r"^\s*$"}}),
+    Field(min_length=1, max_length=WORDS_CHARACTERS, json_schema_extra={"not": {"pattern": r"^\s*$"}}),
     AfterValidator(_says_something),
 ]
 Points = Annotated[float, Field(allow_inf_nan=False, strict=True)]
@@ -46,7 +46,7 @@ class ExtensionRequest(Request):
         examples=["2026-10-08T20:59:59Z"],
     )
     closes: Moment | None = Field(None, description="replaces the course's")
-    more_attempts: int = Field(0, ge=0, le=1000, strict=True, description="on top of the course's limit")
+    more_attempts: int = Field(0, ge=0, le=MOST_ATTEMPTS, strict=True, description="on top of the course's limit")
     reason: Words = Field(description="for the staff and the student", examples=["ill for a week"])
 
     @model_validator(mode="after")
@@ -106,10 +106,10 @@ class AdjustmentRequest(Request):
         }
     )
 
-    delta: Annotated[Points, Field(ge=-100_000, le=100_000)] | None = Field(
+    delta: Annotated[Points, Field(ge=-MOST_POINTS, le=MOST_POINTS)] | None = Field(
         None, description="points to add, less than 0 to take off; it waits until there is a grade to add them to"
     )
-    value: Annotated[Points, Field(ge=0, le=100_000)] | None = Field(
+    value: Annotated[Points, Field(ge=0, le=MOST_POINTS)] | None = Field(
         None, description="the grade itself, without an attempt, too"
     )
     reason: Words = Field(description="for the student to read", examples=["a nice plot"])

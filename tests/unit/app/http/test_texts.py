@@ -26,8 +26,11 @@ from app.courses.uses import DATES
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.http.navigation import SECTIONS
 from app.mail.messages import MailKind
-from app.storage.models import JobStatus, MemberRole, Role
+from app.storage.models import HoldDecision, JobStatus, MemberRole, Role
 from app.submissions.derivation import StepCode
+from app.teaching.overview.activity import Unit
+from app.teaching.overview.table import Filter, State
+from app.web.course.course import ORDERS
 from app.web.manage.changes import PARTS
 from app.web.manage.members.listing import STATES
 from grader import Status
@@ -42,6 +45,16 @@ SLUGS = {answer.slug for answer in [*ANSWERS.values(), *FRAMEWORK_ANSWERS.values
 
 #: Ids with a value in them, and all the values that it takes.
 COMPUTED: Mapping[str, Iterable[str]] = {
+    "course.activity_text.{}": Unit,
+    "course.begin.{}": Unit,
+    "course.by.{}": ORDERS,
+    "course.choose.{}": ["group", "state", "assignment", "sort", "order"],
+    "course.date.{}": DATES,
+    "course.filter.{}": Filter,
+    "course.hold.{}": [*HoldDecision, "waits"],
+    "course.role.{}": MemberRole,
+    # The days say how late.
+    "course.state.{}": set(State) - {State.LATE},
     "grade.other.{}": ["best", "last"],
     "job_status.{}": JobStatus,
     "mail.{}.body": MailKind,
@@ -63,7 +76,18 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "change.name.{}": [f"{subject}.{name}" for subject, names in NAMES_IN_LOG.items() for name in names],
     "change.part.{}": PARTS,
     "change.subject.{}": NAMES_IN_LOG,
-    "fault.{}": ["required", "name", "email", "choice", "number", "whole", "moment", "owner"],
+    "fault.{}": [
+        "required",
+        "name",
+        "email",
+        "choice",
+        "number",
+        "whole",
+        "moment",
+        "owner",
+        "too_long",
+        "extension_empty",
+    ],
     "language.{}": LANGUAGES,
     "member.{}": ["id", "name", "email", "group", "role"],
     "members.state.{}": STATES,

@@ -1,0 +1,85 @@
+"""Dependencies of these pages, and what several of them show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Path, Request, Response
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.errors import AssignmentNotFound, MemberNotFound, ReviewNotFound
+from app.http.auth import PageFor
+from app.http.pages import page
+from app.http.parameters import ID, WORDS_CHARACTERS
+from app.http.texts import language_of, title_of
+from app.services import services
+from app.storage.models import Course, CourseAssignment
+from app.web.manage.fields import Fields
+
+
+async def _member_id(member_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(member_id):
+        raise MemberNotFound
+    return member_id
+
+
+async def _review_id(review_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(review_id):
+        raise ReviewNotFound
+    return review_id
+
+
+MemberId = Annotated[str, Depends(_member_id)]
+ReviewId = Annotated[str, Depends(_review_id)]
+AssignmentId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$")]
+Staff = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
+
+
+def titles_of(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
+    """Return the titles of assignments in the course, by the ids of their files."""
+    assignments, language = services(request).assignments, language_of(request)
+    return {
+        use.assignment_id: use.title
+        or (title_of(assignments[use.assignment_id], language) if use.assignment_id in assignments else "")
+        or use.assignment_id
+        for use in uses
+    }
+
+
+def staff_page(
+    request: Request, template: str, viewer: Principal, course: Course, here: str = "course", **context: Any
+) -> Response:
+    """Render a page of a course in the course's own clock, with what its reader may do there."""
+    return page(
+        request,
+        template,
+        viewer=viewer,
+        course=course,
+        here=here,
+        zone=ZoneInfo(course.time_zone),
+        may={action.value: viewer.may(action) for action in Action},
+        # The role has the right, and the course is archived.
+        is_closed=viewer.in_archived,
+        **context,
+    )
+
+
+def the_use(uses: Sequence[CourseAssignment], assignment_id: str) -> CourseAssignment:
+    """Raises: AssignmentNotFound: the course does not use it."""
+    for use in uses:
+        if use.assignment_id == assignment_id:
+            return use
+    raise AssignmentNotFound
+
+
+def words(fields: Fields, name: str) -> str:
+    """Read a person's words to another one, of several lines."""
+    came = fields.came.get(name, "").replace("\r\n", "\n")
+    if not came:
+        fields.wrong(name, "required")
+    elif len(came) > WORDS_CHARACTERS:
+        fields.wrong(name, "too_long", limit=WORDS_CHARACTERS)
+    return came

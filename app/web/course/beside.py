@@ -1,0 +1,98 @@
+"""Two attempts side by side: points, causes, and the difference of the code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.access.tokens import Principal
+from app.courses import course as courses
+from app.errors import SubmissionNotFound
+from app.http.auth import SessionHolder
+from app.http.parameters import ID, SubmissionId
+from app.http.texts import language_of
+from app.http.visibility import report_for
+from app.services import services
+from app.submissions.standing import Standing, standing_of
+from app.teaching.grade_list import used_assignments
+from app.teaching.overview.attention import names_of
+from app.web.course.asking import staff_page, titles_of
+from grader.report.messages import render
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two. Attributes: report: in words; None: there is none yet."""
+
+    standing: Standing
+    report: Mapping[str, Any] | None
+
+    @property
+    def points(self) -> float | None:
+        """The points after lateness, as far as there are some."""
+        if self.standing.grade is not None:
+            return self.standing.grade.points
+        return self.standing.stored.points if self.standing.stored else None
+
+    @property
+    def causes(self) -> Mapping[str, Mapping[str, Any]]:
+        """The known mistakes, by their codes."""
+        return {each["code"]: each for each in self.report["diagnoses"]} if self.report else {}
+
+    @property
+    def checks(self) -> Mapping[str, Mapping[str, Any]]:
+        """The checks, by their ids."""
+        return {each["id"]: each for each in self.report["checks"]} if self.report else {}
+
+
+@router.get("/submissions/{submission_id}/beside/{other_id}")
+async def beside(request: Request, viewer: SessionHolder, submission_id: SubmissionId, other_id: str) -> Response:
+    """Compare two attempts of one course that the reader may see, the earlier one on the left."""
+    parts = services(request)
+    if not ID.fullmatch(other_id):
+        raise SubmissionNotFound
+    async with parts.database.read() as session:
+        found = [await standing_of(session, parts.assignments, id, viewer) for id in sorted((submission_id, other_id))]
+        if len({each.submission.course_id for each in found}) > 1:
+            raise SubmissionNotFound
+        course = await courses.existing(session, found[0].submission.course_id)
+        names = await names_of(session, [each.submission for each in found])
+        uses = await used_assignments(session, parts.assignments, course.id)
+    left, right = [await _side(request, each, viewer) for each in found]
+    checks = [id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)]
+    return staff_page(
+        request,
+        "course/beside.html",
+        viewer,
+        course,
+        left=left,
+        right=right,
+        checks=checks,
+        gone=_only(left, right),
+        kept=[cause for code, cause in right.causes.items() if code in left.causes],
+        new=_only(right, left),
+        names=names,
+        titles=titles_of(request, uses),
+    )
+
+
+async def _side(request: Request, standing: Standing, viewer: Principal) -> Side:
+    if standing.stored is None:
+        return Side(standing, None)
+    report = report_for(standing.stored, viewer)
+    return Side(standing, await run_in_threadpool(render, report, language_of(request)))
+
+
+def _only(one: Side, other: Side) -> Sequence[Mapping[str, Any]]:
+    return [cause for code, cause in one.causes.items() if code not in other.causes]
+
+
+def _most(side: Side, check_id: str) -> float:
+    check = side.checks.get(check_id)
+    return check["max_points"] if check else 0.0
