@@ -1,0 +1,214 @@
+"""The pages on which the staff follow a course, as a teacher without scripts uses them."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+from starlette.datastructures import QueryParams
+
+from app.storage.models import DEFAULT_COURSE, Submission, utc_now
+from app.teaching.grade_list import used_assignments
+from app.teaching.overview.table import Filter, Wanted
+from app.web.course.course import wanted_of
+from grader import Report, Status
+from grader.report.model import Advisory
+from tests.unit.app.calls import hand_in
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+
+pytestmark = pytest.mark.anyio
+
+HERE = f"/courses/{DEFAULT_COURSE}"
+
+
+async def member_of(service: Service, student: str) -> str:
+    async with service.client() as owner:
+        found = (await owner.get(f"/api/v1{HERE}/members", params={"search": student})).json()["items"]
+    return str(found[0]["id"])
+
+
+async def place_of(service: Service, student: str) -> str:
+    return f"{HERE}/members/{await member_of(service, student)}/assignments/lstm-layer"
+
+
+async def send(browser: httpx.AsyncClient, page: str, path: str, **fields: Any) -> httpx.Response:
+    """Fill in the form of a page, with the hidden fields that it has."""
+    shown = (await browser.get(page)).text
+    hidden = re.search(r'name="replaces" value="(\w*)"', shown)
+    kept = {"replaces": hidden[1]} if hidden and path.endswith("/adjustment") else {}
+    return await browser.post(path, data={"form_secret": form_secret(shown), **kept, **fields})
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", Wanted()),
+        ("q=+anna+&group=A", Wanted(text="anna", group="A")),
+        ("state=late&assignment=lstm-layer&page=2", Wanted(state=Filter.LATE, assignment="lstm-layer", page=2)),
+        ("sort=lstm-layer&order=desc", Wanted(sort="lstm-layer", descending=True)),
+        ("state=x&assignment=x&sort=x&page=-1&order=x", Wanted()),
+        ("page=99999999999999999999&page=٣", Wanted()),
+    ],
+)
+async def test_address_says_what_the_table_shows_and_nonsense_is_left_out(
+    service: Service, query: str, expected: Wanted
+) -> None:
+    async with service.services.database.read() as session:
+        uses = await used_assignments(session, service.services.assignments, DEFAULT_COURSE)
+    assert wanted_of(QueryParams(query), uses) == expected
+
+
+async def test_course_without_students_says_what_to_do(service: Service) -> None:
+    async with service.browser() as browser:
+        page = (await browser.get(HERE)).text
+        overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
+    assert "There are no students yet" in page
+    assert f'href="{HERE}/roster"' in page
+    assert "Nobody has handed in yet" in overview
+
+
+async def test_table_is_searched_and_filtered_by_its_address(service: Service) -> None:
+    for student in ("ivanov", "petrov"):
+        await hand_in(service, student)
+    async with service.browser() as browser:
+        for query, shown, hidden in (("q=IVAN", "ivanov", "petrov"), ("q=petr", "petrov", "ivanov")):
+            page = (await browser.get(f"{HERE}?{query}")).text
+            table = page[page.index('class="grades') :]
+            assert shown in table
+            assert hidden not in table
+        nobody = (await browser.get(f"{HERE}?state=late")).text
+    assert "Nobody matches" in nobody
+
+
+async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_is_kept(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    place = await place_of(service, "ivanov")
+    async with service.browser() as browser:
+        secret = form_secret((await browser.get(place)).text)
+        async with service.client() as owner:
+            await owner.post(f"/api/v1{place}/adjustments", json={"delta": -1.0, "reason": "theirs"})
+        mine = {"way": "delta", "points": "-2,5", "adjustment_reason": "mine", "replaces": ""}
+        refused = await browser.post(f"{place}/adjustment", data={"form_secret": secret, **mine})
+        assert refused.status_code == 409
+        assert "Somebody changed the grade while you were writing" in refused.text
+        assert 'value="-2,5"' in refused.text
+        assert "mine" in refused.text
+        assert "theirs" in refused.text
+        current = re.search(r'name="replaces" value="(\w+)"', refused.text)
+        assert current
+        again = await browser.post(f"{place}/adjustment", data={"form_secret": secret, **mine, "replaces": current[1]})
+        assert again.status_code == 303
+        page = unescape((await browser.get(again.headers["location"])).text)
+    assert "2.5 points less" in page
+    assert "97.5" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "fault"),
+    [
+        ("adjustment", {"points": "many", "adjustment_reason": "x"}, "points-error"),
+        ("adjustment", {"points": "", "adjustment_reason": "x"}, "points-error"),
+        ("adjustment", {"points": "5", "adjustment_reason": ""}, "adjustment_reason-error"),
+        ("adjustment", {"way": "value", "points": "-5", "adjustment_reason": "x"}, "points-error"),
+        ("extension", {"more_attempts": "0", "extension_reason": "kept words"}, "due-error"),
+        ("extension", {"due": "yesterday", "extension_reason": "kept words"}, "due-error"),
+        ("comments", {"comment": "x" * 2001}, "comment-error"),
+    ],
+)
+async def test_fault_is_told_at_its_field_and_nothing_typed_is_lost(
+    service: Service, path: str, fields: dict[str, str], fault: str
+) -> None:
+    await hand_in(service, "ivanov")
+    place = await place_of(service, "ivanov")
+    async with service.browser() as browser:
+        refused = await send(browser, place, f"{place}/{path}", **fields)
+    assert refused.status_code == 422
+    assert f'id="{fault}"' in refused.text
+    assert all(value in refused.text for name, value in fields.items() if name != "due")
+
+
+async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report(
+    service: Service, grader: FakeGrader
+) -> None:
+    def attack(report: Report) -> Report:
+        held = Advisory(code="attack_on_grader", params={"variant": "forged"})
+        seen = Advisory(code="review_suggested", params={"evidence": "odd"})
+        return report.model_copy(update={"advisories": [held, seen]})
+
+    grader.change = attack
+    id = await hand_in(service, "ivanov")
+    async with service.browser() as browser:
+        page = unescape((await browser.get(HERE)).text)
+        assert "1 attempt is held until you decide" in page
+        assert "only code that imitates them does" in page
+        report = (await browser.get(f"/submissions/{id}")).text
+        assert "Something here is unusual" in report
+        as_student = (await browser.get(f"/submissions/{id}?as=student")).text
+        assert "Something here is unusual" not in as_student
+        assert 'id="staff"' not in as_student
+        decide = f"{HERE}/submissions/{id}/decision"
+        refused = await send(browser, HERE, decide, decision="accepted", decision_reason=" ")
+        assert refused.status_code == 422
+        done = await send(browser, HERE, decide, decision="accepted", decision_reason="a false alarm")
+        assert done.status_code == 303
+        after = await browser.get(HERE)
+    assert "held until" not in after.text
+    async with service.services.database.read() as session:
+        assert (await session.get_one(Submission, id)).hold_reason == "a false alarm"
+
+
+async def test_our_failures_are_graded_again_with_one_click(service: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.INTERNAL_ERROR]
+    ids = [await hand_in(service, student) for student in ("ivanov", "petrov")]
+    grader.statuses = [Status.PASSED]
+    async with service.browser() as browser:
+        assert "2 attempts could not be graded" in (await browser.get(HERE)).text
+        assert (await send(browser, HERE, f"{HERE}/failed/regrade")).status_code == 303
+        async with service.client() as owner:
+            for id in ids:
+                body = (await owner.get(f"/api/v1/submissions/{id}", params={"wait": 20})).json()
+                assert body["report"]["status"] == "passed"
+        assert "could not be graded" not in (await browser.get(HERE)).text
+
+
+async def test_review_is_answered_once(service: Service) -> None:
+    id = await hand_in(service, "ivanov")
+    async with service.client() as owner:
+        asked = (await owner.post(f"/api/v1/submissions/{id}/reviews", json={"text": "Why <b>not</b>?"})).json()
+    one = f"{HERE}/reviews/{asked['id']}"
+    async with service.browser() as browser:
+        assert "Why &lt;b&gt;not&lt;/b&gt;?" in (await browser.get(f"{HERE}/reviews")).text
+        assert (await send(browser, one, one, answer="Because.")).status_code == 303
+        late = await send(browser, one, one, answer="Another answer.")
+        assert late.status_code == 409
+        assert "Another answer." in late.text
+        assert "Because." in (await browser.get(f"{HERE}/reviews?show=answered")).text
+
+
+async def test_attempts_of_two_courses_are_not_compared(service: Service) -> None:
+    first, second = [await hand_in(service, "ivanov") for _ in range(2)]
+    async with service.browser(OWNER_TOKEN) as browser:
+        page = await browser.get(f"/submissions/{second}/beside/{first}")
+        assert page.status_code == 200
+        assert page.text.index("Attempt 1") < page.text.index("Attempt 2")
+        for other in ("0" * 26, "x"):
+            assert (await browser.get(f"/submissions/{first}/beside/{other}")).status_code == 404
+
+
+async def test_extension_is_given_by_the_clock_of_the_course(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    place = await place_of(service, "ivanov")
+    async with service.client() as owner:
+        await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Moscow"})
+    year = utc_now().year + 1
+    async with service.browser() as browser:
+        given = {"due": f"{year}-10-08T23:59", "more_attempts": "2", "extension_reason": "ill"}
+        assert (await send(browser, place, f"{place}/extension", **given)).status_code == 303
+        assert f'value="{year}-10-08T23:59"' in (await browser.get(place)).text
+        async with service.client() as owner:
+            extension = (await owner.get(f"/api/v1{place}/extension")).json()
+        assert (extension["due"], extension["more_attempts"]) == (f"{year}-10-08T20:59:00Z", 2)
+        assert (await send(browser, place, f"{place}/extension/remove")).status_code == 303
