@@ -140,6 +140,8 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "number": _number,
     "moment": numbers.moment,
     "distance": numbers.distance,
+    "duration": numbers.duration,
+    "signed": numbers.signed,
     "causes": causes,
     "rows": rows,
     "left_out": left_out,

@@ -23,6 +23,7 @@ from tests.waiting import wait_until
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 # The machine may have no way out, and nothing here needs one.
 FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+TASK = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
 JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
 SECONDS = 90
 WIDTHS = (360, 390, 768, 1280)
@@ -68,8 +69,8 @@ def test_owners_link_leaves_no_token_in_the_address_bar(page: Page) -> None:
 
 
 def test_uploaded_file_ends_in_a_report_that_names_the_mistake(page: Page, server) -> None:
-    page.goto(server.url)
-    page.get_by_label("Студент").fill("Иванов")
+    page.goto(f"{server.url}{TASK}")
+    page.get_by_label("За студента").fill("Иванов")
     page.set_input_files("input[type=file]", CORPUS / "wrong_swap_if" / "submission.py")
     page.locator("form:has(input[type=file]) button").click()
     expect(page.get_by_text("поменять местами")).to_be_visible(timeout=SECONDS * 1000)
@@ -83,11 +84,11 @@ def test_uploaded_file_ends_in_a_report_that_names_the_mistake(page: Page, serve
 
 
 def test_wrong_type_of_file_is_answered_on_the_page(page: Page, server) -> None:
-    page.goto(f"{server.url}/?lang=en")
+    page.goto(f"{server.url}{TASK}?lang=en")
     page.locator("#student").fill("ivanov")
     page.set_input_files("input[type=file]", {"name": "LSTM.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"})
     page.locator("form:has(input[type=file]) button").click()
-    expect(page.get_by_text(".ipynb, .py, .txt")).to_be_visible()
+    expect(page.locator("#file-error")).to_contain_text(".ipynb, .py, .txt")
 
 
 def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Page, server) -> None:
@@ -126,7 +127,17 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) 
         join = urlsplit(client.post(JOIN_LINKS, json={}).json()["url"]).path
     context = browser.new_context(storage_state=page.context.storage_state())
     shown = context.new_page()
-    for path in (address, "/", "/enter", f"/enter?token={server.token}", "/link", join, "/nothing"):
+    for path in (
+        address,
+        "/",
+        TASK,
+        f"{TASK}/attempts",
+        "/enter",
+        f"/enter?token={server.token}",
+        "/link",
+        join,
+        "/nothing",
+    ):
         for language in ("ru", "en"):
             shown.goto(f"{server.url}{path}{'&' if '?' in path else '?'}lang={language}")
             if path == address:
@@ -152,14 +163,14 @@ def test_stranger_joins_by_a_link_and_comes_back_by_their_own(browser: Browser, 
     expect_to_fit(stranger, "the page with the personal link")
     address = urlsplit(link.get_attribute("href"))
     stranger.locator("main a.button").click()
-    expect(stranger.locator("input[type=file]")).to_be_visible()
+    expect(stranger.locator(".tasks a").first).to_be_visible()
     stranger.goto(f"{server.url}{join}?lang=en")
     expect(stranger.get_by_text("You are in this course already")).to_be_visible()
     context.close()
     elsewhere = browser.new_context().new_page()
     elsewhere.goto(f"{server.url}{address.path}?{address.query}&lang=en")
     elsewhere.locator("main form button").first.click()
-    expect(elsewhere.locator("input[type=file]")).to_be_visible()
+    expect(elsewhere.locator(".tasks a").first).to_be_visible()
     elsewhere.context.close()
 
 
@@ -189,8 +200,8 @@ def test_pages_of_waiting_fit_the_screen(browser: Browser, page: Page, server) -
     shown.route("**/kept/*", show)
     for what in kept:
         shown.goto(f"{server.url}/kept/{what}")
-        expect(shown.locator(".waiting .spinner")).to_be_visible()
-        stages = shown.locator("[data-event]").all_text_contents()
+        expect(shown.locator(".waiting h1")).to_be_visible()
+        stages = shown.locator("[data-event]").evaluate_all("(steps) => steps.map((step) => step.dataset.text)")
         assert bool(stages) == what.startswith("queued")
         expect_to_fit(shown, what)
         for stage in stages:
