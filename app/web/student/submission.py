@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
@@ -30,6 +31,7 @@ from app.web.student.home import zone_of
 from grader.execution.stages import Stage
 from grader.formats import html
 from grader.formats.source import Sources
+from grader.report.proof import shown
 
 # A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
 PATIENCE_SECONDS = 3.0
@@ -38,6 +40,7 @@ REFRESH_SECONDS_MAX = 15
 #: Stages that few grades have; they are shown once they are reached.
 OPTIONAL = frozenset(STAGES) - {Stage.READING, Stage.RUNNING, Stage.CHECKING}
 PICTURE = "/submissions/{}/pictures/{}.svg?lang={}"
+NUMBERS = "/submissions/{}/numbers/"
 
 router = APIRouter(include_in_schema=False)
 
@@ -70,10 +73,11 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     view = await view_for(request, standing.stored, reader, language_of(request))
     pictures = [
         html.drawn_by_script(picture, PICTURE.format(submission_id, name, view.language))
-        for name, picture in html.pictures_of(view).items()
+        for name, picture in html.pictures_in_page(view).items()
     ]
-    context |= {"report": view.report, "pictures": pictures, "sources": Sources(view)}
-    context |= {"grade": standing.grade, "counted": standing.counted}
+    proofs = await run_in_threadpool(shown.proofs, view.report, view.language, view.artefacts)
+    context |= {"report": view.report, "pictures": pictures, "sources": Sources(view), "proofs": proofs}
+    context |= {"numbers_at": NUMBERS.format(submission_id), "grade": standing.grade, "counted": standing.counted}
     counted = standing.counted and in_words(steps_for(standing.counted, reader), view.language)
     context |= {"derivation": counted, "looks_as_student": looks_as_student, "for_staff": for_staff, **staff}
     return page(request, "report.html", **context)

@@ -281,7 +281,10 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
     async with service.browser() as browser:
         page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
         addresses = re.findall(r'<noscript><img src="(/submissions/[^"]+)"', page.text)
-        assert len(addresses) == page.text.count("<figcaption>") == 3
+        assert len(addresses) == 2
+        # The curve of the proof needs no script and no image.
+        assert page.text.count("<figcaption>") == 3
+        assert page.text.count("<polyline") == 2
         assert "are beyond the tolerance" in page.text
         for address in addresses:
             picture = await browser.get(unescape(address))
@@ -297,6 +300,39 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
     await service.add_token("another")
     async with service.browser("another") as stranger:
         assert (await stranger.get(addresses[0])).status_code == 404
+
+
+async def test_numbers_of_a_public_case_can_be_downloaded_by_whoever_may_read_the_report(
+    service: Service, grader: FakeGrader
+) -> None:
+    grader.statuses, grader.change = [Status.FAILED], _wrong
+    grader.artefacts = dict([ARRAYS])
+    async with service.browser() as browser:
+        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+        (address,) = re.findall(r'href="([^"]+\.csv)"', page.text)
+        table = await browser.get(address)
+        assert table.headers["content-type"] == "text/csv; charset=utf-8"
+        lines = table.text.splitlines()
+        assert lines[:2] == ["sequence,timestep,unit,keras,yours", "0,0,0,0,1"]
+        assert len(lines) == 1 + 2 * 100 * 32
+        for other in ("larger", "nothing"):
+            assert (await browser.get(address.replace("exercise", other))).status_code == 404
+    async with service.client() as client:
+        assert (await client.get(address)).status_code == 401
+    await service.add_token("another")
+    async with service.browser("another") as stranger:
+        assert (await stranger.get(address)).status_code == 404
+
+
+async def test_report_whose_arrays_are_gone_still_says_where_it_goes_wrong(
+    service: Service, grader: FakeGrader
+) -> None:
+    grader.statuses, grader.change = [Status.FAILED], _wrong
+    async with service.browser() as browser:
+        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+    assert "The first wrong timestep is 0; take unit 1 of sequence 0" in page.text
+    assert "Keras has 0.25 there, your class returned 0.5." in page.text
+    assert "<polyline" not in page.text
 
 
 async def test_text_is_compressed_for_whoever_takes_it_and_streams_and_files_are_not(
