@@ -27,7 +27,7 @@ async def difference_of_reports(database: Database, old: int, new: int) -> list[
         Artefact.report_id.in_([old, new]), Artefact.name.endswith(SUFFIX)
     )
     async with database.read() as session:
-        contents: dict[int, bytes] = dict((await session.execute(kept)).tuples().all())
+        contents = {report_id: content for report_id, content in await session.execute(kept)}  # noqa: C416
     if not contents.keys() >= {old, new}:
         return None
     return await run_in_threadpool(_difference, [contents[old], contents[new]])

@@ -17,6 +17,7 @@ from app.http.parameters import ID, SubmissionId
 from app.http.texts import language_of
 from app.http.visibility import report_for
 from app.services import services
+from app.submissions.sources import difference_of_reports
 from app.submissions.standing import Standing, standing_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
@@ -65,6 +66,9 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
         names = await names_of(session, [each.submission for each in found])
         uses = await used_assignments(session, parts.assignments, course.id)
     left, right = [await _side(request, each, viewer) for each in found]
+    hunks = None
+    if left.standing.stored and right.standing.stored:
+        hunks = await difference_of_reports(parts.database, left.standing.stored.id, right.standing.stored.id)
     checks = [id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)]
     return staff_page(
         request,
@@ -74,6 +78,7 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
         left=left,
         right=right,
         checks=checks,
+        hunks=hunks,
         gone=_only(left, right),
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
         new=_only(right, left),
