@@ -21,8 +21,6 @@
         FormUnreadable          it claims to be one and is not
         UploadTooSlow           it did not end in time
         FieldsMissing
-        NothingHandedIn
-        FileAndCode
         FieldsUnknown
         StudentInvalid
         AttemptRefused          the assignment's rules
@@ -36,6 +34,10 @@
         FileTooLarge
         FileTypeUnsupported
         IdempotencyKeyReused    the key was used for another request
+      ArchiveRefused            an archive of everybody's files; nothing of it was handed in
+        ArchiveUnreadable       it is no ZIP archive, or damaged
+        ArchiveTooLarge         it has more files than a course, or unpacks to more than is read
+        ArchiveEmpty            there is no file to grade in it
       RosterRefused             a list of a course's people; nothing of it was imported
         RosterNotCSV            a spreadsheet's own file
         RosterEncodingUnknown   neither UTF-8, nor CP1251
@@ -89,6 +91,7 @@
       TokenMadeBefore           with this idempotency key; its secret was shown then
       TokenNotFound             there is none that the asking token may manage
       DeletionUnconfirmed       the request does not repeat the title of the course
+      BatchNotFound             the course has none with this id
       RegradeNotFound
       RegradeNotPreview         it counts already, and cannot be applied or dropped
       PreviewUnfinished         it has not all its reports yet
@@ -193,14 +196,6 @@ class UploadTooSlow(UploadRefused):
     """params: limit_seconds"""
 
 
-class NothingHandedIn(UploadRefused):
-    """The page's form came without a file and without pasted code."""
-
-
-class FileAndCode(UploadRefused):
-    """The page's form came with a file and with pasted code."""
-
-
 class FieldsMissing(UploadRefused):
     """params: missing (names)"""
 
@@ -252,6 +247,19 @@ class FileTypeUnsupported(UploadRefused):
 
 
 class IdempotencyKeyReused(UploadRefused): ...
+
+
+class ArchiveRefused(AppError): ...
+
+
+class ArchiveUnreadable(ArchiveRefused): ...
+
+
+class ArchiveTooLarge(ArchiveRefused):
+    """params: limit_files, limit_bytes (unpacked), packed_bytes (the limit of the archive)"""
+
+
+class ArchiveEmpty(ArchiveRefused): ...
 
 
 class RosterRefused(AppError): ...
@@ -404,6 +412,9 @@ class TokenNotFound(AppError): ...
 
 class DeletionUnconfirmed(AppError):
     """params: came (as the title of the course)"""
+
+
+class BatchNotFound(AppError): ...
 
 
 class RegradeNotFound(AppError): ...

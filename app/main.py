@@ -24,6 +24,7 @@ from app.http.auth import check_guarded, holders
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
+from app.operations.about import About
 from app.operations.charts import ChartProcess, Charts
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
@@ -37,9 +38,11 @@ from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import grading_seconds
 from app.storage.database import Database
-from app.web import manage
+from app.web import joining, manage, sign_on
+from app.web import lost_links as lost_link_pages
 from app.web import routes as web_routes
 from app.web.course import routes as course_pages
+from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
 from grader.formats import html
@@ -84,8 +87,9 @@ def create_app(
             stack.push_async_callback(database.close)
             jobs: Jobs
             self_test = None
-            if database.is_sqlite:
-                embedded = _embedded(settings, database, assignments, metrics, grade_with)
+            about = About(settings.slots) if database.is_sqlite else None
+            if about is not None:
+                embedded = _embedded(settings, database, assignments, metrics, grade_with, about)
                 jobs, self_test = await stack.enter_async_context(embedded)
             else:
                 if settings.owner_token is None:
@@ -116,7 +120,9 @@ def create_app(
             look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None
             probe = WriteProbe(database, room_bytes=settings.upload_bytes, look=look)
             await stack.enter_async_context(probe)
-            app.state.operations = Operations(settings, database, lambda: jobs.is_working, self_test, probe, metrics)
+            app.state.operations = Operations(
+                settings, database, lambda: jobs.is_working, self_test, probe, metrics, about
+            )
             yield
 
     app = FastAPI(
@@ -129,8 +135,9 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
     )
     problems.add_handlers(app)
+    operation = (regrades, batch, grade_book, status)
     # `manage` before `course`: one has /courses/new, and the other /courses/{course_id}.
-    pages = (manage, web_routes, course_pages)
+    pages = (manage, web_routes, joining, sign_on, lost_link_pages, *operation, course_pages)
     routers = (operations.router, api_routes.api, openapi.router, *(each.router for each in pages))
     for router in routers:
         app.include_router(router)
@@ -153,12 +160,13 @@ async def _embedded(
     assignments: Mapping[str, Assignment],
     metrics: Metrics,
     grade_with: Engine | None,
+    about: About,
 ) -> AsyncIterator[tuple[Jobs, SelfTest]]:
     """Run the queue of a service that also grades. It alone uses the data folder and the database in it."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(locked(settings.data_dir))
         await database.upgrade()
-        parts = grading_parts(settings, database, assignments, metrics, grade_with)
+        parts = grading_parts(settings, database, assignments, metrics, grade_with, about)
         grading, self_test = await stack.enter_async_context(parts)
         jobs = EmbeddedJobs(
             database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds)

@@ -13,6 +13,7 @@ from app.access.lost_links import LostLinks
 from app.access.tokens import Principal
 from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
+from app.operations.about import About
 from app.operations.charts import Charts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
@@ -39,6 +40,7 @@ class Operations:
 
     Attributes:
         self_test: None: this process does not grade.
+        about: None: this process does not grade, or does not say.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class Operations:
     self_test: SelfTest | None
     probe: WriteProbe
     metrics: Metrics
+    about: About | None = None
 
 
 @dataclass(frozen=True)

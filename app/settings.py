@@ -51,6 +51,7 @@ class Settings(GradingSettings):
         description="postgresql://user:password@host/name for more than one process; empty: an SQLite file in data_dir",
     )
     upload_bytes: PositiveInt = Field(20_000_000, description="largest accepted file")
+    batch_bytes: PositiveInt = Field(300_000_000, description="largest accepted archive of a whole course")
     slots: PositiveInt = Field(
         default_factory=available_cores, description="submissions graded at the same time; by default one per core"
     )

@@ -8,6 +8,7 @@ import logging
 import signal
 
 from app.errors import NothingToShare
+from app.operations.about import About
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import REPORT_BYTES, WriteProbe
@@ -46,10 +47,17 @@ async def _run(settings: Settings) -> None:
         _on_signal(stopped)
         await stack.enter_async_context(Retention(database, settings.retention_days))
         metrics = Metrics()
-        parts = grading_parts(settings, database, assignments, metrics)
+        about = About(settings.slots)
+        parts = grading_parts(settings, database, assignments, metrics, about=about)
         grading, self_test = await stack.enter_async_context(parts)
         worker = await stack.enter_async_context(
-            Worker(database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds))
+            Worker(
+                database,
+                grading,
+                slots=settings.slots,
+                shutdown_seconds=grading_seconds(settings.shutdown_seconds),
+                about=about.as_json,
+            )
         )
         probe = await stack.enter_async_context(WriteProbe(database, room_bytes=REPORT_BYTES))
         state = Operations(settings, database, lambda: worker.is_working, self_test, probe, metrics)

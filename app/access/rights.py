@@ -23,11 +23,13 @@ class Action(StrEnum):
 
     READ = "read"
     SUBMIT = "submit"
+    HAND_IN_BATCHES = "hand_in_batches"
     CANCEL = "cancel"
     MAKE_WEBHOOKS = "make_webhooks"
     MANAGE_WEBHOOKS = "manage_webhooks"
     SEE_STATISTICS = "see_statistics"
     SEE_METRICS = "see_metrics"
+    SEE_STATUS = "see_status"
     REGRADE = "regrade"
     DECIDE = "decide"
     MAKE_TOKENS = "make_tokens"
@@ -78,11 +80,15 @@ ADMINS = frozenset({Role.ADMIN})
 RIGHTS: Mapping[Action, Right] = {
     Action.READ: Right(EVERYBODY, students=True, in_archived=True),
     Action.SUBMIT: Right(EVERYBODY, students=True, in_archived=False),
+    # Everybody's files at once, as a platform gives them.
+    Action.HAND_IN_BATCHES: Right(TEACHERS, students=False, in_archived=False),
     Action.CANCEL: Right(EVERYBODY, students=True, in_archived=False),
     Action.MAKE_WEBHOOKS: Right(SCRIPTS, students=False, in_archived=False),
     Action.MANAGE_WEBHOOKS: Right(SCRIPTS, students=False, in_archived=True),
     Action.SEE_STATISTICS: Right(STAFF, students=False, in_archived=True),
     Action.SEE_METRICS: Right(TEACHERS, students=False, in_archived=True),
+    # The whole service: workers, versions, failures in all courses.
+    Action.SEE_STATUS: Right(ADMINS, students=False, in_archived=True),
     Action.REGRADE: Right(TEACHERS, students=False, in_archived=False),
     Action.DECIDE: Right(TEACHERS, students=False, in_archived=False),
     Action.MAKE_TOKENS: Right(TEACHERS, students=False, in_archived=False),

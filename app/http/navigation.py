@@ -23,6 +23,9 @@ SECTIONS: Mapping[str, Sequence[CoursePage]] = {
     "grades": (
         CoursePage("course", "", Action.SEE_GRADES),
         CoursePage("reviews", "/reviews", Action.SEE_GRADES),
+        CoursePage("regrades", "/regrades", Action.SEE_STATISTICS),
+        CoursePage("batch", "/batch", Action.HAND_IN_BATCHES),
+        CoursePage("grade_book", "/grade-book", Action.SEE_GRADES),
     ),
     "members": (
         CoursePage("members", "/members", Action.SEE_MEMBERS),

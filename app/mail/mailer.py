@@ -71,6 +71,13 @@ class Mailer:
         self._tls = tls
         self._connections = asyncio.Semaphore(CONNECTIONS)
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Why the last message was given up; None: the last one was sent, or there was none.
+        self.failure: str | None = None
+
+    @property
+    def waiting(self) -> int:
+        """The number of messages that are not sent yet."""
+        return len(self._tasks)
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,8 +126,10 @@ class Mailer:
                 error = await self._try(message)
             if error is None:
                 logger.info("mail_sent", extra={"kind": kind, "tries": tried})
+                self.failure = None
                 return
             code = code_of(error)
+            self.failure = f"{type(error).__name__} {code or ''}".strip()
             again = wait is not None and (code is None or code < PERMANENT)
             facts = {"kind": kind, "tries": tried, "reason": type(error).__name__, "code": code}
             logger.log(

@@ -88,6 +88,13 @@ class Issuer:
         self._discovering = asyncio.Lock()
         self._failed_at = -math.inf
 
+    @property
+    def is_known(self) -> bool | None:
+        """Whether the issuer answered when it was last asked; None: nobody has asked."""
+        if self._failed_at > -math.inf and (self._known is None or self._known.at < self._failed_at):
+            return False
+        return True if self._known else None
+
     async def __aenter__(self) -> Issuer:
         return self
 

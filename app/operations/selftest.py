@@ -7,9 +7,11 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 from app.background import Background
 from app.queue import Engine
+from app.storage.models import utc_now
 from grader import Assignment, Report, Status
 from grader.known_answer import correct_submission
 
@@ -47,6 +49,10 @@ class SelfTest(Background):
         self._every_seconds = every_seconds
         self._clock = clock
         self._proved_at: float | None = None
+        #: When the newest proof was given; None: there is none.
+        self.proof: datetime | None = None
+        #: Why the last test failed; None: it did not.
+        self.failure: str | None = None
         #: Whether any grade has ended since the start; the first one takes longer.
         self.has_ended = False
 
@@ -64,19 +70,22 @@ class SelfTest(Background):
         self.has_ended = True
         if report.status == Status.PASSED:
             self._proved_at = self._clock()
+            self.proof, self.failure = utc_now(), None
 
     async def run(self) -> None:
         """Grade the known answer now."""
         loop = asyncio.get_running_loop()
         try:
             report = await loop.run_in_executor(self._threads, self._grade, correct_submission(), self._assignment)
-        except Exception:  # As with submissions: a fault of ours is logged, and stops nothing.
+        except Exception as exc:  # As with submissions: a fault of ours is logged, and stops nothing.
             logger.exception("self_test_failed")
             self._proved_at = None
+            self.failure = type(exc).__name__
             return
         if report.status != Status.PASSED:
             logger.error("self_test_failed", extra={"status": report.status.value, "points": report.points})
             self._proved_at = None
+            self.failure = report.status.value
         self.graded(report)
 
     async def _work(self) -> None:

@@ -29,6 +29,7 @@ from app.storage.models import (
     Adjustment,
     Artefact,
     Base,
+    BatchFile,
     Change,
     Comment,
     Course,
@@ -158,6 +159,10 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], Select[Any]]]] = {
         lambda scope: select(Adjustment).where(Adjustment.membership_id.in_(scope.member_ids)),
     ),
     "comments.json": (Comment, lambda scope: select(Comment).where(Comment.membership_id.in_(scope.member_ids))),
+    "batch_files.json": (
+        BatchFile,
+        lambda scope: select(BatchFile).where(BatchFile.membership_id.in_(scope.member_ids)),
+    ),
     "merges.json": (Merge, _merges_of),
     "changes.json": (Change, lambda scope: select(Change).where(Change.membership_id.in_(scope.member_ids))),
     "course_assignments.json": (

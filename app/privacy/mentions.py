@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import Change, Course, Membership, Merge, Regrade, Submission, Token
+from app.storage.models import Batch, BatchFile, Change, Course, Membership, Merge, Regrade, Submission, Token
 
 #: Replaces a deleted person's name.
 NOBODY = "deleted"
@@ -54,6 +54,12 @@ async def forget_names(
     for merge in await session.scalars(select(Merge).where(Merge.course_id.in_(course_ids))):
         if (moved := forgotten(merge.moved, names)) != merge.moved:
             merge.moved = moved
+    of_courses = select(BatchFile).join(Batch, Batch.id == BatchFile.batch_id).where(Batch.course_id.in_(course_ids))
+    for file in await session.scalars(of_courses):
+        # Nobody knew whose file it was, or it was refused.
+        if (named := forgotten([file.name, file.path], names)) != [file.name, file.path]:
+            file.name, file.path = named
+            file.content = None
     for course_id, external_id in external_ids:
         # Somebody who joined by a link may have claimed to be this student.
         await session.execute(

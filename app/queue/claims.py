@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, exists, func, literal, null, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -215,6 +216,8 @@ async def _store(session: AsyncSession, claim: Claim, report: Report, artefacts:
         points=report.points,
         max_points=report.max_points,
         body=report.model_dump(mode="json"),
+        assignment_digest=report.assignment.digest,
+        grader_version=report.receipt.grader_version,
         preview_id=claim.preview_id,
     )
     session.add(stored)
@@ -331,14 +334,22 @@ async def _requeue_previews(session: AsyncSession, *which: ColumnElement[bool]) 
     return count
 
 
-async def beat(session: AsyncSession, worker: str, claims: Collection[str]) -> Sequence[OtherClaim]:
+async def beat(
+    session: AsyncSession,
+    worker: str,
+    claims: Collection[str],
+    about: Mapping[str, Any] = MappingProxyType({}),
+) -> Sequence[OtherClaim]:
     """Store a heartbeat for the worker and its claims, on PostgreSQL.
 
+    Args:
+        about: what the worker says of itself, as JSON.
     Returns:
         The claims of other workers.
     """
-    seen = insert(LiveWorker).values(id=worker, seen_at=func.now())
-    await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_={"seen_at": func.now()}))
+    told = {"seen_at": func.now(), "about": {**about, "claims": sorted(claims)}}
+    seen = insert(LiveWorker).values(id=worker, **told)
+    await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_=told))
     await session.execute(
         update(Submission)
         .where(Submission.claim.in_(claims))

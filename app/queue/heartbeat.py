@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -35,17 +36,23 @@ class Heartbeat(Background):
 
     Args:
         own: the claims of this process.
+        about: what it says of itself, as JSON.
         clock: seconds that never go back.
     """
 
     NAME = "heartbeat"
 
     def __init__(
-        self, database: Database, own: Callable[[], Collection[str]], clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        own: Callable[[], Collection[str]],
+        clock: Callable[[], float] = time.monotonic,
+        about: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self._database = database
         self._claims = own
         self._clock = clock
+        self._about = about
         self._worker = new_id()
         self._beaten_at = float("-inf")
         # When each claim of others was first seen at its present beat.
@@ -77,7 +84,7 @@ class Heartbeat(Background):
         if now - self._beaten_at > STALLED_SECONDS / 2:
             self._seen = {}
         async with self._database.write() as session:
-            others = await claims.beat(session, self._worker, self._claims())
+            others = await claims.beat(session, self._worker, self._claims(), self._about())
             seen = {other: self._seen.get(other, now) for other in others}
             for other, since in seen.items():
                 if now - since >= STALLED_SECONDS and await claims.requeue_silent(session, other):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -59,11 +60,20 @@ class Worker:
     Args:
         slots: how many are graded at the same time.
         shutdown_seconds: how long leaving the context waits for running grades before it queues them again.
+        about: what this process says of itself, as JSON.
     """
 
-    def __init__(self, database: Database, grading: Grading, *, slots: int, shutdown_seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        grading: Grading,
+        *,
+        slots: int,
+        shutdown_seconds: float,
+        about: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
         self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
-        self._heartbeat = Heartbeat(database, grading.running_claims)
+        self._heartbeat = Heartbeat(database, grading.running_claims, about=about)
         self._listener = Listener(
             database, QUEUED_CHANNEL, heard=lambda payload: self._slots.wake(), began=self._slots.wake
         )

@@ -98,7 +98,9 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
         last_arrival += 1
         submission.attempt = last_attempt[member, use]
         submission.arrival = last_arrival
-        submission.priority = max(-waiting[member], REGRADE_PRIORITY + 1)
+        # Those of a batch have theirs already.
+        if submission.priority != REGRADE_PRIORITY:
+            submission.priority = max(-waiting[member], REGRADE_PRIORITY + 1)
         waiting[member] += 1
     session.add_all(submissions)
     await session.flush()
@@ -266,17 +268,6 @@ async def queue_state(session: AsyncSession) -> QueueState:
         running=counts.get(JobStatus.RUNNING, 0),
         oldest_seconds=await oldest_upload_seconds(session),
     )
-
-
-async def last_grading_seconds(session: AsyncSession, count: int) -> list[float]:
-    """Return how long the grades of the newest submissions took, of so many at most."""
-    rows = await session.execute(
-        select(Submission.started_at, Submission.finished_at)
-        .where(Submission.job_status == JobStatus.DONE)
-        .order_by(Submission.id.desc())
-        .limit(count)
-    )
-    return [(finished - started).total_seconds() for started, finished in rows if started and finished]
 
 
 async def oldest_upload_seconds(session: AsyncSession) -> float:

@@ -167,7 +167,7 @@ async def list_items(
     """List the submissions of a regrade by their ids, the earliest first."""
     conditions = [RegradeItem.regrade_id == regrade_id]
     if only_changed:
-        conditions.append(_changed())
+        conditions.append(is_changed())
     if after:
         conditions.append(RegradeItem.submission_id > after)
     rows = await session.execute(
@@ -190,7 +190,7 @@ async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], lim
             Regrade,
             func.count(RegradeItem.submission_id),
             func.count(RegradeItem.new_report_id),
-            func.count(case((_changed(), 1))),
+            func.count(case((is_changed(), 1))),
             func.count(case((Regrade.applied_at.is_not(None) & NEW.preview_id.is_not(None), 1))),
         )
         .outerjoin(RegradeItem, RegradeItem.regrade_id == Regrade.id)
@@ -204,5 +204,6 @@ async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], lim
     return [RegradeProgress(*row) for row in rows]
 
 
-def _changed() -> ColumnElement[bool]:
+def is_changed() -> ColumnElement[bool]:
+    """Return the condition on `OLD` and `NEW` that points or verdict differ."""
     return (NEW.status != OLD.status) | NEW.points.is_distinct_from(OLD.points) & NEW.id.is_not(None)

@@ -26,7 +26,6 @@ from app.stopping import LEAST_SECONDS
 from grader.assignment import BUILT_IN
 from tests.acceptance.conftest import COMMAND, CORPUS, Server, service_environment, serving
 from tests.processes import command_line, ended
-from tests.unit.app.calls import PAGE
 from tests.waiting import wait_until
 
 SUBMISSIONS = "/api/v1/submissions"
@@ -200,9 +199,9 @@ def test_browser_follows_the_link_uploads_and_reads_the_report(server: Server) -
         assert secret
         with (CORPUS / "wrong_swap_if" / "submission.py").open("rb") as file:
             page = browser.post(
-                server.url + PAGE,
+                server.url + "/",
                 files={"file": ("LSTM.py", file)},
-                data={"form_secret": secret[1], "student": "Иванов"},
+                data={"form_secret": secret[1], "student": "Иванов", "assignment": "lstm-layer"},
             )
         address = page.url
 

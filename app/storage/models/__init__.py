@@ -19,6 +19,11 @@ from app.storage.models.base import (
     new_id,
     utc_now,
 )
+from app.storage.models.batches import (
+    Batch,
+    BatchFile,
+    BatchFileState,
+)
 from app.storage.models.people import (
     Change,
     Course,
@@ -55,6 +60,9 @@ __all__ = [
     "Adjustment",
     "Artefact",
     "Base",
+    "Batch",
+    "BatchFile",
+    "BatchFileState",
     "Change",
     "Comment",
     "Course",

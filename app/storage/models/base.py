@@ -99,7 +99,8 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _enum(values: type[StrEnum]) -> EnumColumn:
+def enum_column(values: type[StrEnum]) -> EnumColumn:
+    """Return the type of a column that holds the values of `values`."""
     # Stored as text without a CHECK: a new value then needs no migration.
     return EnumColumn(values, native_enum=False, length=16, values_callable=lambda enum: [item.value for item in enum])
 
@@ -118,8 +119,8 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UTCDateTime,
         dict[str, Any]: JSON,
-        JobStatus: _enum(JobStatus),
-        HoldDecision: _enum(HoldDecision),
-        Role: _enum(Role),
-        MemberRole: _enum(MemberRole),
+        JobStatus: enum_column(JobStatus),
+        HoldDecision: enum_column(HoldDecision),
+        Role: enum_column(Role),
+        MemberRole: enum_column(MemberRole),
     }

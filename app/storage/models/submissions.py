@@ -99,6 +99,8 @@ class LiveWorker(Base):
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     # By the database's clock.
     seen_at: Mapped[datetime]
+    # What it says of itself: see `app.queue.about`.
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class StoredReport(Base):
@@ -114,6 +116,9 @@ class StoredReport(Base):
     status: Mapped[str] = mapped_column(String(32))
     points: Mapped[float | None]
     max_points: Mapped[float]
+    # What it was graded by. None: a report of an early version does not say.
+    assignment_digest: Mapped[str | None] = mapped_column(String(64))
+    grader_version: Mapped[str | None] = mapped_column(String(100))
     body: Mapped[dict[str, Any]]
     # The regrade that it is a preview of: it does not count until that is applied, which clears this.
     preview_id: Mapped[str | None] = mapped_column(ForeignKey("regrades.id"), index=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, DateTime, MetaData, insert, select, text, update
+from sqlalchemy import JSON, Connection, DateTime, MetaData, bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import DatabaseOutdated
@@ -24,6 +24,7 @@ from app.storage.models import (
     MemberRole,
     Membership,
     Regrade,
+    StoredReport,
     Submission,
     Token,
     Webhook,
@@ -152,6 +153,27 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         "comments": OF_A_MEMBER | {"id": "k1", "text": "Хорошо."},
         "review_requests": {"id": "q1", "submission_id": "s1", "text": "Почему?", "created_at": NOW},
     },
+    "0013": {
+        "batches": {
+            "id": "b1",
+            "course_id": "c1",
+            "assignment_id": "lstm-layer",
+            "filename": "course.zip",
+            "made_by": "owner",
+            "created_at": NOW,
+        },
+        "batch_files": {
+            "id": "f1",
+            "batch_id": "b1",
+            "path": "Иван/LSTM.py",
+            "filename": "LSTM.py",
+            "name": "Иван",
+            "is_late": False,
+            "state": "unmatched",
+            "reason": {},
+            "content": bytes(range(256)),
+        },
+    },
 }
 
 
@@ -217,6 +239,17 @@ async def test_diagnoses_are_copied_out_of_the_reports_there_are(database: Datab
     async with database.read() as session:
         rows = (await session.execute(select(Base.metadata.tables["report_diagnoses"]))).all()
     assert sorted(rows) == [(1, "bias_missing"), (1, "scaled")]
+
+
+async def test_what_reports_were_graded_by_is_copied_out_of_them(database: Database) -> None:
+    await filled(database, "0012")
+    body = {"assignment": {"digest": "d" * 64}, "receipt": {"grader_version": "0.1.0+abc"}}
+    async with database.write() as session:
+        await session.execute(text("UPDATE reports SET body = :body").bindparams(bindparam("body", body, type_=JSON)))
+    await database.upgrade()
+    async with database.read() as session:
+        copied = (await session.execute(select(StoredReport.assignment_digest, StoredReport.grader_version))).one()
+    assert copied == ("d" * 64, "0.1.0+abc")
 
 
 async def test_all_from_before_courses_goes_into_the_default_course(database: Database) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from babel.messages.pofile import read_po
@@ -24,19 +23,20 @@ from app.courses.changes import NAMES as NAMES_IN_LOG
 from app.courses.roster.planning import Conflict, Outcome
 from app.courses.roster.reading import Fault
 from app.courses.uses import DATES
-from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon, CourseArchived, NotPermitted
-from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
+from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.http.navigation import SECTIONS
 from app.mail.messages import MailKind
-from app.storage.models import HoldDecision, JobStatus, MemberRole, Role
+from app.operations.status import NEEDS
+from app.queue.batches.matching import MatchedBy
+from app.storage.models import BatchFileState, HoldDecision, JobStatus, MemberRole, Role
 from app.submissions.derivation import StepCode
+from app.teaching.grade_book import GradeBookFormat
 from app.teaching.overview.activity import Unit
 from app.teaching.overview.table import Filter, State
 from app.web.course.course import ORDERS
 from app.web.manage.changes import PARTS
 from app.web.manage.members.listing import STATES
 from grader import Status
-from grader.assignment import CheckId
 from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, translate
 
@@ -45,16 +45,6 @@ TEMPLATES = sorted((APP / "web" / "templates").rglob("*.html"))
 SCRIPTS = sorted((APP / "web" / "static").rglob("*.js"))
 MODULES = sorted(APP.rglob("*.py"))
 SLUGS = {answer.slug for answer in [*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()]}
-
-#: Reasons why an assignment's page offers no form.
-REFUSED_NOW = (
-    AssignmentNotOpen(),
-    AssignmentClosed(),
-    AttemptsUsedUp(),
-    AttemptTooSoon(),
-    CourseArchived(),
-    NotPermitted(),
-)
 
 #: Ids with a value in them, and all the values that it takes.
 COMPUTED: Mapping[str, Iterable[str]] = {
@@ -68,7 +58,13 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "course.role.{}": MemberRole,
     # The days say how late.
     "course.state.{}": set(State) - {State.LATE},
+    "batch.by.{}": MatchedBy,
+    "batch.state.{}": [state for state in BatchFileState if state != BatchFileState.HANDED_IN],
     "grade.other.{}": ["best", "last"],
+    "grade_book.format.{}": GradeBookFormat,
+    "regrade.state.{}": ["running", "ready", "applied", "done", "dropped", "empty"],
+    "status.health.{}": ["off", "unasked", "well", "failing"],
+    "status.need.{}": NEEDS,
     "job_status.{}": JobStatus,
     "mail.{}.body": MailKind,
     "mail.{}.subject": MailKind,
@@ -111,11 +107,8 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "rules.{}": DATES,
     "settings.counts.{}": ["best", "last"],
     "tokens.role.{}": [Role.SUBMITTER, Role.ASSISTANT, Role.TEACHER],
-    "task.check.{}": get_args(CheckId),
-    "task.counts.{}": ["best", "last"],
-    "task.refused.{}": [answer_for(error).slug for error in REFUSED_NOW],
     # No page waits for what is done.
-    "waiting.{}": [JobStatus.QUEUED, JobStatus.RUNNING],
+    "waiting.{}": [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.CANCELLED],
 }
 #: Answers of other causes than ours may have any id, so these go through as they come.
 PASSED_ON = {"said.{}"}

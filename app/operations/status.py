@@ -1,0 +1,359 @@
+"""The state of the whole service, for its operator: what is well, and what needs somebody.
+
+Every part is read by itself. One that cannot be read is None, and the page says so: during an outage the operator needs
+the rest all the more. Workers on other machines are known by what they store with their heartbeats (`About`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import func, or_, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.operations.about import About
+from app.queue.heartbeat import STALLED_SECONDS
+from app.storage import revisions
+from app.storage.announcements import is_postgresql
+from app.storage.database import Database
+from app.storage.models import (
+    Delivery,
+    JobStatus,
+    LiveWorker,
+    RegradeItem,
+    StoredReport,
+    Submission,
+    Webhook,
+    utc_now,
+)
+from app.submissions import repository
+from app.submissions.repository import QueueState, counting_report_id
+from grader import Status
+from grader.version import grader_version
+
+#: The page is opened because something is wrong: no part may keep the others waiting for long.
+PART_SECONDS = 3.0
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ERRORS_LISTED = 10
+#: An upload usually waits for seconds.
+WAIT_SECONDS = 600.0
+DISK_SHARE, DISK_BYTES = 0.1, 5_000_000_000
+#: The codes of `Need`.
+NEEDS = (
+    "database",
+    "revision",
+    "no_workers",
+    "self_test",
+    "wall",
+    "versions",
+    "queue",
+    "disk",
+    "failures",
+    "webhooks",
+    "mail",
+    "sign_on",
+)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that needs the operator: a code with its parameters, for a sentence."""
+
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Attributes: previews: jobs of previews that wait; graded_hour, graded_day: reports stored in that time."""
+
+    state: QueueState
+    previews: int
+    graded_hour: int
+    graded_day: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """An attempt that is being graded. Attributes: preview_id: of the regrade that it is for."""
+
+    submission_id: str
+    assignment_id: str
+    student: str
+    preview_id: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """A process that grades.
+
+    Attributes:
+        seconds: since its last heartbeat; None: it is this process.
+        about: what it says of itself (`About.as_json`).
+    """
+
+    seconds: float | None
+    about: Mapping[str, Any]
+    jobs: Sequence[Job] = ()
+
+    @property
+    def is_alive(self) -> bool:
+        return self.seconds is None or self.seconds < STALLED_SECONDS
+
+    @property
+    def test(self) -> Mapping[str, Any]:
+        return self.about.get("self_test") or {}
+
+    @property
+    def proved_at(self) -> datetime | None:
+        """When its newest self-test, or a student's grade, showed that it can grade."""
+        came = self.test.get("proved_at")
+        return datetime.fromisoformat(came) if came else None
+
+    @property
+    def open_parts(self) -> list[str]:
+        """The mechanisms of its wall that are not in force."""
+        return [name for name, enforced in (self.about.get("wall") or {}).items() if not enforced]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attempt that has no grade by our fault. Attributes: graded_since: a later report has a grade."""
+
+    submission: Submission
+    at: datetime
+    type: str
+    message: str
+    graded_since: bool
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Deliveries of webhooks.
+
+    Attributes:
+        waiting: to be sent, now or later.
+        failing: of them, those that were tried before.
+        given_up: in the last day.
+        errors: the ids of webhooks that fail, each with an error.
+    """
+
+    waiting: int
+    failing: int
+    given_up: int
+    errors: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Disk:
+    free_bytes: int
+    total_bytes: int
+
+    @property
+    def is_low(self) -> bool:
+        return self.free_bytes < min(DISK_BYTES, DISK_SHARE * self.total_bytes)
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """Everything that could be read; None: that part could not."""
+
+    needs: Sequence[Need]
+    queue: Queue | None
+    workers: Sequence[WorkerState] | None
+    failures: Sequence[Failure] | None
+    deliveries: Deliveries | None
+    disk: Disk | None
+    database: tuple[str, tuple[str | None, str]] | None
+    is_writable: bool
+    mail: Literal["off", "well", "failing"]
+    mail_waiting: int
+    sign_on: Literal["off", "unasked", "well", "failing"]
+
+
+async def state_of(
+    database: Database,
+    *,
+    about: About | None,
+    is_working: bool,
+    is_writable: bool,
+    data_dir: Path,
+    mail: tuple[Literal["off", "well", "failing"], int] = ("off", 0),
+    sign_on: Literal["off", "unasked", "well", "failing"] = "off",
+) -> ServiceState:
+    """Read the state of the service, each part for a few seconds at most.
+
+    Args:
+        about: this process, if it grades.
+        is_working: whether its queue works.
+        is_writable: whether something could be stored a moment ago.
+        mail: and the number of messages that wait.
+    """
+    queue, workers, failures, deliveries, version = await asyncio.gather(
+        _part(database, _queue),
+        _part(database, lambda session: _workers(session, about if is_working else None)),
+        _part(database, _failures),
+        _part(database, _deliveries),
+        _part(database, _database),
+    )
+    disk = await _disk(data_dir)
+    state = ServiceState(
+        (), queue, workers, failures, deliveries, disk, version, is_writable, mail[0], mail[1], sign_on
+    )
+    return _with_needs(state)
+
+
+async def _part(database: Database, read: Callable[[AsyncSession], Awaitable[T]]) -> T | None:
+    try:
+        async with asyncio.timeout(PART_SECONDS), database.read() as session:
+            return await read(session)
+    except (SQLAlchemyError, OSError, KeyError, ValueError) as exc:  # TimeoutError is an OSError.
+        database.outage.failed("status", exc)
+        return None
+
+
+def _with_needs(state: ServiceState) -> ServiceState:
+    """Say what needs somebody, the worst first."""
+    values = {name: getattr(state, name) for name in state.__dataclass_fields__}
+    return ServiceState(**values | {"needs": list(_needs(state))})
+
+
+def _needs(state: ServiceState) -> list[Need]:
+    needs = []
+    if not state.is_writable or state.database is None:
+        needs.append(Need("database"))
+    elif state.database[1][0] != state.database[1][1]:
+        needs.append(Need("revision", {"current": state.database[1][0] or "–", "newest": state.database[1][1]}))
+    needs += _needs_of_workers(state.workers) if state.workers is not None else []
+    if state.queue and state.queue.state.oldest_seconds > WAIT_SECONDS:
+        needs.append(Need("queue", {"minutes": int(state.queue.state.oldest_seconds // 60)}))
+    if state.disk and state.disk.is_low:
+        needs.append(Need("disk", {"free_bytes": state.disk.free_bytes}))
+    if open_failures := [each for each in state.failures or () if not each.graded_since]:
+        needs.append(Need("failures", {"count": len(open_failures)}))
+    if state.deliveries and (state.deliveries.failing or state.deliveries.given_up):
+        needs.append(Need("webhooks", {"count": state.deliveries.failing + state.deliveries.given_up}))
+    if state.mail == "failing":
+        needs.append(Need("mail"))
+    if state.sign_on == "failing":
+        needs.append(Need("sign_on"))
+    return needs
+
+
+def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
+    alive = [each for each in workers if each.is_alive]
+    if not alive:
+        return [Need("no_workers")]
+    needs = []
+    for each in alive:
+        host = str(each.about.get("host", "–"))
+        if each.test.get("failure") or (each.test.get("has_ended") and not each.test.get("passed")):
+            needs.append(Need("self_test", {"host": host, "reason": each.test.get("failure") or "–"}))
+        if each.open_parts:
+            needs.append(Need("wall", {"host": host, "parts": each.open_parts}))
+    versions = {each.about.get("grader") for each in alive} - {None}
+    if versions - {grader_version()}:
+        needs.append(Need("versions", {"versions": sorted(map(str, versions))}))
+    return needs
+
+
+async def _queue(session: AsyncSession) -> Queue:
+    state = await repository.queue_state(session)
+    previews = select(func.count()).where(RegradeItem.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+    now = utc_now()
+    graded = [
+        await session.scalar(select(func.count()).where(StoredReport.created_at > now - time)) for time in (HOUR, DAY)
+    ]
+    return Queue(state, await session.scalar(previews) or 0, *(count or 0 for count in graded))
+
+
+async def _workers(session: AsyncSession, about: About | None) -> Sequence[WorkerState]:
+    if not is_postgresql(session):
+        if about is None:
+            return []
+        return [WorkerState(None, about.as_json(), list((await _jobs(session, None)).values()))]
+    rows = await session.execute(
+        select(LiveWorker, func.extract("epoch", func.now() - LiveWorker.seen_at))
+        .where(LiveWorker.seen_at > func.now() - HOUR)
+        .order_by(LiveWorker.id)
+    )
+    workers = [(worker.about, float(seconds)) for worker, seconds in rows]
+    jobs = await _jobs(session, [claim for about, _ in workers for claim in about.get("claims", [])])
+    return [
+        WorkerState(seconds, about, [jobs[claim] for claim in about.get("claims", []) if claim in jobs])
+        for about, seconds in workers
+    ]
+
+
+async def _jobs(session: AsyncSession, claims: Collection[str] | None) -> dict[str, Job]:
+    """Find what is graded under these claims, or under any."""
+    facts = Submission.id, Submission.assignment_id, Submission.student
+    own = select(Submission.claim, *facts).where(Submission.job_status == JobStatus.RUNNING)
+    of_previews = (
+        select(RegradeItem.claim, *facts, RegradeItem.regrade_id)
+        .join(Submission, Submission.id == RegradeItem.submission_id)
+        .where(RegradeItem.job_status == JobStatus.RUNNING)
+    )
+    if claims is not None:
+        own = own.where(Submission.claim.in_(claims))
+        of_previews = of_previews.where(RegradeItem.claim.in_(claims))
+    rows = [*await session.execute(own), *await session.execute(of_previews)]
+    return {claim: Job(*rest) for claim, *rest in rows}
+
+
+async def _failures(session: AsyncSession) -> Sequence[Failure]:
+    counting = select(StoredReport.points).where(StoredReport.id == counting_report_id()).correlate(Submission)
+    rows = await session.execute(
+        select(Submission, StoredReport, counting.scalar_subquery())
+        .join(Submission, Submission.id == StoredReport.submission_id)
+        .where(StoredReport.status == Status.INTERNAL_ERROR.value, StoredReport.preview_id.is_(None))
+        .order_by(StoredReport.id.desc())
+        .limit(ERRORS_LISTED)
+    )
+    found = []
+    for submission, report, points in rows:
+        error = report.body.get("error") or {}
+        told = str(error.get("type", "")), str(error.get("message", ""))
+        found.append(Failure(submission, report.created_at, *told, graded_since=points is not None))
+    return found
+
+
+async def _deliveries(session: AsyncSession) -> Deliveries:
+    waits, tried = Delivery.next_at.is_not(None), Delivery.attempts > 0
+    given_up = Delivery.next_at.is_(None) & Delivery.delivered_at.is_(None) & (Delivery.created_at > utc_now() - DAY)
+    waiting, failing, lost = [
+        await session.scalar(select(func.count()).where(each)) or 0 for each in (waits, waits & tried, given_up)
+    ]
+    rows = await session.execute(
+        select(Webhook.id, func.max(Delivery.last_error))
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .where(or_(waits & tried, given_up))
+        .group_by(Webhook.id)
+        .limit(ERRORS_LISTED)
+    )
+    return Deliveries(waiting, failing, lost, [(id, error or "") for id, error in rows])
+
+
+async def _database(session: AsyncSession) -> tuple[str, tuple[str | None, str]]:
+    connection = await session.connection()
+    if is_postgresql(session):
+        name = f"PostgreSQL {await session.scalar(text('SHOW server_version'))}"
+    else:
+        name = f"SQLite {await session.scalar(text('SELECT sqlite_version()'))}"
+    return name, await connection.run_sync(revisions.revisions_of)
+
+
+async def _disk(data_dir: Path) -> Disk | None:
+    try:
+        usage = await asyncio.to_thread(shutil.disk_usage, data_dir)
+    except OSError:
+        return None  # On PostgreSQL a service may have no folder.
+    return Disk(usage.free, usage.total)

@@ -1,0 +1,72 @@
+"""Reads the archive of a batch, with limits on what a stranger's archive may cost. Nothing is unpacked to disk.
+
+`grader.batch` reads entries one at a time, each only as far as an upload may be long. Here the whole archive has
+limits, too: the number of its files, and of the bytes that they claim to unpack to, which `zipfile` never exceeds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from app.errors import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable
+from grader.batch.archives import Unreadable, open_archive
+from grader.batch.collect import ARCHIVE_SUFFIX, Found, collect
+
+#: A course of a thousand with a few files each.
+FILES_MAX = 5000
+UNPACKED_BYTES_MAX = 2_000_000_000
+#: Notebooks and code shrink to a tenth, rarely to a fiftieth. Small archives may do better.
+RATIO_MAX = 100
+SMALL_BYTES = 50_000_000
+
+
+@contextlib.contextmanager
+def files_of(uploaded: BinaryIO, packed_bytes: int) -> Iterator[list[Found]]:
+    """Give the files of an uploaded archive, in the order of their names. It blocks: call it in a thread.
+
+    Args:
+        uploaded: the archive, at its beginning or elsewhere. It is copied to disk, packed.
+        packed_bytes: the limit of the archive, for a refusal.
+    Raises:
+        ArchiveUnreadable, ArchiveTooLarge, ArchiveEmpty
+    """
+    with tempfile.TemporaryDirectory(prefix="lstm-grader-batch-") as folder:
+        path = Path(folder) / f"archive{ARCHIVE_SUFFIX}"
+        with path.open("wb") as copy:
+            uploaded.seek(0)
+            shutil.copyfileobj(uploaded, copy)
+        _check(path, packed_bytes)
+        with collect([path]) as found:
+            if not found:
+                raise ArchiveEmpty
+            yield found
+
+
+def place_of(found: Found) -> str:
+    """Return the place of a file in its archive, for people."""
+    return str(PurePosixPath(*PurePosixPath(found.path).parts[1:]))
+
+
+def too_large(packed_bytes: int) -> ArchiveTooLarge:
+    """Return the refusal of an archive that holds too much."""
+    return ArchiveTooLarge(limit_files=FILES_MAX, limit_bytes=UNPACKED_BYTES_MAX, packed_bytes=packed_bytes)
+
+
+def _check(path: Path, packed_bytes: int) -> None:
+    """Raises: ArchiveUnreadable, ArchiveTooLarge"""
+    try:
+        with open_archive(path) as archive:
+            entries = archive.infolist()
+            unpacked = sum(each.file_size for each in entries)
+    except Unreadable as exc:
+        if exc.code == "too_many_files":
+            raise too_large(packed_bytes) from exc
+        raise ArchiveUnreadable from exc
+    bomb = unpacked > max(SMALL_BYTES, RATIO_MAX * path.stat().st_size)
+    if len(entries) > FILES_MAX or unpacked > UNPACKED_BYTES_MAX or bomb:
+        raise too_large(packed_bytes)

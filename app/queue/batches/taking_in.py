@@ -1,0 +1,296 @@
+"""Takes a batch in: stores its files with their owners, then hands them in as the owners' attempts.
+
+Each step is a small transaction. A file keeps its bytes until its attempt is stored, and the attempt's idempotency key
+is the file's, so the work is safe to repeat from anywhere. An archive says nothing about the time at which a file came,
+so an attempt is dated to the due date when that is over: it is not late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from app.access.tokens import Principal
+from app.courses import course
+from app.courses.uses import find_used
+from app.errors import AppError, BatchNotFound, CourseArchived, TooManyRequests, UploadRefused
+from app.queue.batches.matching import Candidate, MatchedBy, Matcher
+from app.queue.batches.reading import files_of, place_of
+from app.queue.inbox import Inbox
+from app.storage.database import Database
+from app.storage.models import (
+    Batch,
+    BatchFile,
+    BatchFileState,
+    MemberRole,
+    Membership,
+    Person,
+    Submission,
+    utc_now,
+)
+from app.submissions.uploads import Upload, clean_filename
+from grader import Assignment
+from grader.assignment import Deadline
+from grader.batch.archives import Unreadable
+from grader.batch.collect import Found
+
+# Files in one transaction, and their bytes in memory.
+AT_ONCE = 20
+AT_ONCE_BYTES = 8_000_000
+PATH_CHARACTERS, NAME_CHARACTERS, ID_CHARACTERS = 500, 200, 64
+MOMENT = timedelta(seconds=1)
+
+
+async def begin(
+    session: AsyncSession, holder: Principal, assignment_id: str, filename: str, assignments: Mapping[str, Assignment]
+) -> Batch:
+    """Begin a batch in the holder's course.
+
+    Raises:
+        CourseArchived, AssignmentNotFound
+    """
+    await course.keep_open(session, holder.course_id)
+    await find_used(session, holder.course_id, assignment_id, assignments)
+    name = clean_filename(filename)
+    batch = Batch(course_id=holder.course_id, assignment_id=assignment_id, filename=name, made_by=holder.name)
+    session.add(batch)
+    await session.flush()
+    return batch
+
+
+async def store_files(
+    database: Database, batch: Batch, uploaded: BinaryIO, limit_bytes: int, packed_bytes: int
+) -> None:
+    """Store all files of the archive, each with its owner if there is one.
+
+    Args:
+        limit_bytes: of one file.
+        packed_bytes: of the archive, for a refusal.
+    Raises:
+        ArchiveRefused
+    """
+    async with database.read() as session:
+        matcher = Matcher(await candidates(session, batch.course_id))
+    with ExitStack() as stack:
+        found = await asyncio.to_thread(stack.enter_context, files_of(uploaded, packed_bytes))
+        rest = iter(found)
+        while files := await asyncio.to_thread(_some_files, rest, batch.id, matcher, limit_bytes):
+            async with database.write() as session:
+                session.add_all(files)
+    async with database.write() as session:
+        await session.execute(update(Batch).where(Batch.id == batch.id).values(read_at=utc_now()))
+
+
+async def candidates(session: AsyncSession, course_id: str) -> list[Candidate]:
+    """List the students to whom a file of a batch may belong."""
+    rows = await session.execute(
+        select(Membership.id, Membership.external_id, Person.name, Person.email)
+        .join(Membership.person)
+        .where(
+            Membership.course_id == course_id,
+            Membership.role == MemberRole.STUDENT,
+            Membership.removed_at.is_(None),
+            Membership.external_id.is_not(None),
+        )
+    )
+    return [Candidate(id, external_id or "", name, email) for id, external_id, name, email in rows]
+
+
+async def hand_in(
+    database: Database,
+    inbox: Inbox,
+    assignments: Mapping[str, Assignment],
+    holder: Principal,
+    batch_id: str,
+) -> None:
+    """Hand in the files that wait, as attempts of their owners. Called again, it goes on.
+
+    Raises:
+        BatchNotFound: the course has none with this id.
+        AssignmentNotFound: the course does not use its assignment any more.
+    """
+    async with database.read() as session:
+        batch = await find_batch(session, holder.course_id, batch_id)
+        used = await find_used(session, holder.course_id, batch.assignment_id, assignments)
+    deadline = used.effective.deadline if used.effective else Deadline()
+    last = deadline.due, deadline.closes and deadline.closes - MOMENT
+    handed_in_at = min([utc_now(), *filter(None, last)])
+    while True:
+        async with database.read() as session:
+            some = await _waiting(session, batch_id)
+        if not some:
+            return
+        outcomes = await asyncio.gather(
+            *(_hand_in(database, inbox, holder, batch, file, student, handed_in_at) for file, student in some)
+        )
+        async with database.write() as session:
+            for (file, _), values in zip(some, outcomes, strict=True):
+                waits = BatchFile.id == file.id, BatchFile.state == BatchFileState.WAITING
+                await session.execute(update(BatchFile).where(*waits).values(**values))
+
+
+async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: Mapping[str, str]) -> dict[str, str]:
+    """Give files without an owner to students, by hand; `hand_in` hands them in.
+
+    Args:
+        owners: what a teacher typed (an id in the course), by the id of the file.
+    Returns:
+        What was typed that is nobody's id, by the id of the file.
+    Raises:
+        CourseArchived, BatchNotFound
+    """
+    await course.keep_open(session, course_id)
+    await find_batch(session, course_id, batch_id)
+    known = {each.external_id: each.member_id for each in await candidates(session, course_id)}
+    unknown = {}
+    for file_id, external_id in owners.items():
+        member_id = known.get(external_id.strip())
+        if member_id is None:
+            unknown[file_id] = external_id
+            continue
+        await session.execute(
+            update(BatchFile)
+            .where(*_unmatched(batch_id), BatchFile.id == file_id)
+            .values(state=BatchFileState.WAITING, membership_id=member_id, matched_by=MatchedBy.HAND.value)
+        )
+    return unknown
+
+
+async def leave_out(session: AsyncSession, course_id: str, batch_id: str) -> None:
+    """Leave out the files without an owner, and delete their bytes.
+
+    Raises: CourseArchived, BatchNotFound
+    """
+    await course.keep_open(session, course_id)
+    await find_batch(session, course_id, batch_id)
+    left_out = {"state": BatchFileState.LEFT_OUT, "content": None}
+    await session.execute(update(BatchFile).where(*_unmatched(batch_id)).values(**left_out))
+
+
+async def find_batch(session: AsyncSession, course_id: str, batch_id: str) -> Batch:
+    """Raises: BatchNotFound"""
+    batch = await session.scalar(select(Batch).where(Batch.id == batch_id, Batch.course_id == course_id))
+    if batch is None:
+        raise BatchNotFound
+    return batch
+
+
+def _unmatched(batch_id: str) -> tuple[Any, ...]:
+    return BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.UNMATCHED
+
+
+def _some_files(rest: Iterator[Found], batch_id: str, matcher: Matcher, limit_bytes: int) -> list[BatchFile]:
+    """Read the next files, few enough for the memory."""
+    files: list[BatchFile] = []
+    size = 0
+    for found in rest:
+        file = _read(found, batch_id, matcher, limit_bytes)
+        files.append(file)
+        size += len(file.content or b"")
+        if len(files) == AT_ONCE or size > AT_ONCE_BYTES:
+            break
+    return files
+
+
+def _read(found: Found, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
+    student = found.student
+    match = matcher.find(student)
+    file = BatchFile(
+        batch_id=batch_id,
+        path=_printable(place_of(found))[:PATH_CHARACTERS],
+        filename=clean_filename(found.filename) or "unnamed",
+        name=_printable(student.name)[:NAME_CHARACTERS],
+        platform=student.platform,
+        platform_id=student.id and student.id[:ID_CHARACTERS],
+        is_late=student.late,
+        state=BatchFileState.WAITING if match.member_id else BatchFileState.UNMATCHED,
+        membership_id=match.member_id,
+        matched_by=match.by and match.by.value,
+    )
+    try:
+        content = found.read(limit_bytes + 1)
+    except Unreadable as exc:
+        file.state, file.reason = BatchFileState.UNREADABLE, {"code": exc.code}
+        return file
+    if len(content) > limit_bytes:
+        file.state, file.reason = BatchFileState.REFUSED, _reason("FileTooLarge", limit_bytes=limit_bytes)
+    elif not content:
+        file.state, file.reason = BatchFileState.REFUSED, _reason("FileEmpty", filename=file.filename)
+    else:
+        file.content = content
+    return file
+
+
+def _reason(error: str, **params: Any) -> dict[str, Any]:
+    return {"error": error, "params": params}
+
+
+def _printable(text: str) -> str:
+    return "".join(each for each in text if unicodedata.category(each)[0] != "C")
+
+
+async def _waiting(session: AsyncSession, batch_id: str) -> Sequence[tuple[BatchFile, str]]:
+    """Return some files that wait, with their bytes and the ids of their owners; of one owner one at a time."""
+    rows = await session.execute(
+        select(BatchFile.id, BatchFile.membership_id)
+        .where(BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.WAITING)
+        .order_by(BatchFile.id)
+    )
+    first: dict[str | None, str] = {}
+    for id, member in rows:
+        first.setdefault(member, id)
+    found = await session.execute(
+        select(BatchFile, Membership.external_id)
+        .join(Membership, Membership.id == BatchFile.membership_id)
+        .where(BatchFile.id.in_(list(first.values())[:AT_ONCE]))
+        .options(undefer(BatchFile.content))
+    )
+    return [(file, external_id or "") for file, external_id in found]
+
+
+async def _hand_in(
+    database: Database,
+    inbox: Inbox,
+    holder: Principal,
+    batch: Batch,
+    file: BatchFile,
+    student: str,
+    handed_in_at: datetime,
+) -> dict[str, Any]:
+    """Return the new values of the file's row."""
+    content = file.content or b""
+    key = f"batch:{file.id}"
+    same = (
+        select(Submission.id)
+        .where(
+            Submission.membership_id == file.membership_id,
+            Submission.assignment_id == batch.assignment_id,
+            Submission.sha256 == hashlib.sha256(content).hexdigest(),
+            Submission.idempotency_key.is_distinct_from(key),
+        )
+        .order_by(Submission.id)
+        .limit(1)
+    )
+    async with database.read() as session:
+        earlier = await session.scalar(same)
+    if earlier:
+        return {"state": BatchFileState.DUPLICATE, "submission_id": earlier, "content": None}
+    upload = Upload(student, batch.assignment_id, file.filename, content)
+    try:
+        submission, _ = await inbox.accept(upload, holder, key, handed_in_at=handed_in_at)
+    except (UploadRefused, TooManyRequests, CourseArchived) as exc:
+        return {"state": BatchFileState.REFUSED, "reason": _reason(type(exc).__name__, **_stored(exc)), "content": None}
+    return {"state": BatchFileState.HANDED_IN, "submission_id": submission.id, "content": None}
+
+
+def _stored(error: AppError) -> dict[str, Any]:
+    return {name: value for name, value in error.params.items() if isinstance(value, str | int | float | list)}

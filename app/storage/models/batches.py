@@ -1,0 +1,73 @@
+"""Tables of batches: a platform's archive of everybody's files, as a teacher uploads it, with a line for each file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.models.base import ID_LENGTH, Base, enum_column, new_id, utc_now
+
+
+class BatchFileState(StrEnum):
+    """The way of a file of a batch."""
+
+    #: Its student is known, and it is not handed in yet.
+    WAITING = "waiting"
+    HANDED_IN = "handed_in"
+    #: The student has handed in the same bytes before.
+    DUPLICATE = "duplicate"
+    #: Nobody in the course, or more than one, can be its owner.
+    UNMATCHED = "unmatched"
+    #: It cannot be read from the archive.
+    UNREADABLE = "unreadable"
+    #: The assignment takes no more of this student.
+    REFUSED = "refused"
+    #: A teacher has left it out.
+    LEFT_OUT = "left_out"
+
+
+class Batch(Base):
+    """An archive that a teacher has uploaded, for one assignment."""
+
+    __tablename__ = "batches"
+    __table_args__ = (Index(None, "course_id", "id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"))
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    filename: Mapped[str] = mapped_column(String(255))
+    # The name of the person or of the token.
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # When all files of the archive were stored; None: it broke off before, and the archive is needed again.
+    read_at: Mapped[datetime | None]
+
+
+class BatchFile(Base):
+    """A file of a batch. It keeps its bytes until they are handed in, so that a restart loses none."""
+
+    __tablename__ = "batch_files"
+    __table_args__ = (Index(None, "batch_id", "state", "id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"))
+    # Its place in the archive, and its own name.
+    path: Mapped[str] = mapped_column(String(500))
+    filename: Mapped[str] = mapped_column(String(255))
+    # Its owner, as the archive says.
+    name: Mapped[str] = mapped_column(String(200))
+    platform: Mapped[str | None] = mapped_column(String(16))
+    platform_id: Mapped[str | None] = mapped_column(String(64))
+    is_late: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[BatchFileState] = mapped_column(enum_column(BatchFileState))
+    # Why it is unreadable or refused: a code, or the problem document's `type` and parameters.
+    reason: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    content: Mapped[bytes | None] = mapped_column(deferred=True)
+    membership_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
+    # By what the owner was found: see `app.teaching.batches.matching`.
+    matched_by: Mapped[str | None] = mapped_column(String(16))
+    submission_id: Mapped[str | None] = mapped_column(ForeignKey("submissions.id"), index=True)

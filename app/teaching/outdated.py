@@ -1,0 +1,73 @@
+"""Reports that count and were graded by an assignment file or a grader of before. A regrade brings them up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import JobStatus, StoredReport, Submission
+from app.submissions.repository import counting_report_id
+from grader import Assignment
+from grader.version import grader_version
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """The reports of an assignment that a regrade could change.
+
+    Attributes:
+        reports: of today's assignment file and grader, and of others, that count.
+        file_changed: how many were graded by an earlier assignment file.
+        grader_changed: how many were graded by another version of the grader, and by today's file.
+    """
+
+    assignment_id: str
+    reports: int
+    file_changed: int
+    grader_changed: int
+
+    @property
+    def outdated(self) -> int:
+        return self.file_changed + self.grader_changed
+
+
+async def outdated_of(
+    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, version: str | None = None
+) -> Sequence[Outdated]:
+    """List the assignments of a course with reports of another file or grader, in the order of their ids.
+
+    Reports of early versions do not say what they were graded by, and are not counted.
+
+    Args:
+        version: of the grader; None: today's.
+    """
+    version = version or grader_version()
+    digests = {id: assignment.digest for id, assignment in assignments.items()}
+    of_today = or_(
+        *(
+            (Submission.assignment_id == id) & (StoredReport.assignment_digest == digest)
+            for id, digest in digests.items()
+        )
+    )
+    rows = await session.execute(
+        select(
+            Submission.assignment_id,
+            func.count(),
+            func.count(case((~of_today, 1))),
+            func.count(case((of_today & (StoredReport.grader_version != version), 1))),
+        )
+        .join(StoredReport, StoredReport.id == counting_report_id())
+        .where(
+            Submission.course_id == course_id,
+            Submission.assignment_id.in_(digests),
+            Submission.job_status == JobStatus.DONE,
+            StoredReport.assignment_digest.is_not(None),
+        )
+        .group_by(Submission.assignment_id)
+        .order_by(Submission.assignment_id)
+    )
+    found = [Outdated(*row) for row in rows]
+    return [each for each in found if each.outdated]

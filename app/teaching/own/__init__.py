@@ -1,1 +1,0 @@
-"""The own work of a student, as the student sees it: courses, assignments, attempts."""

@@ -1,0 +1,114 @@
+"""The changes that a regrade makes, or that a preview would make: how many, for whom, and from which cause to which."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from app.storage.models import Membership, Person, RegradeItem, ReportDiagnosis, StoredReport, Submission
+from app.teaching.regrades import NEW, OLD, is_changed
+
+
+@dataclass(frozen=True)
+class ChangeCounts:
+    """The number of attempts by their change.
+
+    Attributes:
+        changed: points or verdict differ.
+        fewer, more: there are fewer or more points than before.
+        without: there were points before, and the grader fails now.
+    """
+
+    changed: int
+    fewer: int
+    more: int
+    without: int
+
+
+@dataclass(frozen=True)
+class ItemChange:
+    """One attempt of a regrade.
+
+    Attributes:
+        name: of the student, as far as it is known.
+        new: None: it waits.
+        gone, come: codes of diagnoses that only the old report has, and that only the new one has.
+    """
+
+    submission: Submission
+    name: str | None
+    old: StoredReport
+    new: StoredReport | None
+    gone: Sequence[str]
+    come: Sequence[str]
+
+
+async def count_changes(session: AsyncSession, regrade_id: str) -> ChangeCounts:
+    row = await session.execute(
+        select(
+            func.count(case((is_changed(), 1))),
+            func.count(case((NEW.points < OLD.points, 1))),
+            func.count(case((NEW.points > OLD.points, 1))),
+            func.count(case((OLD.points.is_not(None) & NEW.id.is_not(None) & NEW.points.is_(None), 1))),
+        )
+        .select_from(RegradeItem)
+        .join(OLD, OLD.id == RegradeItem.old_report_id)
+        .outerjoin(NEW, NEW.id == RegradeItem.new_report_id)
+        .where(RegradeItem.regrade_id == regrade_id)
+    )
+    return ChangeCounts(*row.one())
+
+
+async def list_changes(
+    session: AsyncSession, regrade_id: str, *, only_changed: bool, limit: int, offset: int = 0
+) -> Sequence[ItemChange]:
+    """List the attempts of a regrade, those with the largest change of points first; those that wait come last."""
+    conditions = [RegradeItem.regrade_id == regrade_id, *([is_changed()] if only_changed else [])]
+    rows = await session.execute(
+        select(Submission, Person.name, OLD, NEW)
+        .select_from(RegradeItem)
+        .join(Submission, Submission.id == RegradeItem.submission_id)
+        .join(Membership, Membership.id == Submission.membership_id)
+        .join(Person, Person.id == Membership.person_id)
+        .join(OLD, OLD.id == RegradeItem.old_report_id)
+        .outerjoin(NEW, NEW.id == RegradeItem.new_report_id)
+        .where(*conditions)
+        .order_by(NEW.id.is_(None), _size().desc(), is_changed().desc(), RegradeItem.submission_id)
+        .limit(limit)
+        .offset(offset)
+        .options(defer(OLD.body), defer(NEW.body))
+    )
+    items = [(submission, name, old, new) for submission, name, old, new in rows]
+    codes = await _codes(session, [report.id for _, _, *reports in items for report in reports if report])
+    return [
+        ItemChange(
+            submission,
+            name,
+            old,
+            new,
+            gone=sorted(codes[old.id] - codes[new.id]) if new else (),
+            come=sorted(codes[new.id] - codes[old.id]) if new else (),
+        )
+        for submission, name, old, new in items
+    ]
+
+
+def _size() -> ColumnElement[float]:
+    """Return how much changes. A grader that fails takes all points."""
+    before, after = func.coalesce(OLD.points, 0.0), func.coalesce(NEW.points, 0.0)
+    return func.abs(after - before)
+
+
+async def _codes(session: AsyncSession, report_ids: Sequence[int]) -> dict[int, set[str]]:
+    rows = await session.execute(
+        select(ReportDiagnosis.report_id, ReportDiagnosis.code).where(ReportDiagnosis.report_id.in_(report_ids))
+    )
+    codes: dict[int, set[str]] = defaultdict(set)
+    for report_id, code in rows:
+        codes[report_id].add(code)
+    return codes

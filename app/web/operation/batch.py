@@ -1,0 +1,221 @@
+"""Batches of a course: the archive that a platform makes of everybody's files, handed in by a teacher."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import UploadFile
+
+from app import errors
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.courses.uses import UsedAssignment, list_used
+from app.errors import AppError, ArchiveRefused, FieldsMissing, FileTooLarge, UploadRefused
+from app.http.answers import answer_for
+from app.http.auth import FORM_FIELD, PageFor, check_form_secret
+from app.http.forms import fields_of, form_of, refused, see_other
+from app.http.pages import page
+from app.http.parameters import ID
+from app.http.problems import problem
+from app.http.texts import language_of
+from app.queue.batches import lines, taking_in
+from app.queue.batches.lines import BatchLine
+from app.queue.batches.reading import too_large
+from app.services import services
+from app.storage.cascade import delete_rows
+from app.storage.models import Batch, BatchFileState, Course
+from app.submissions.uploads import read_form
+
+LISTED, PER_PAGE = 20, 100
+REFRESH_SECONDS = 3
+#: Unpacking keeps a few files in memory: one archive at a time, so that many cost no more.
+ONE_AT_A_TIME = asyncio.Semaphore(1)
+#: A field of the form for a file without an owner begins so, and goes on with the file's id.
+OWNER_FIELD = "owner-"
+UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
+DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICATE)
+
+Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
+Teacher = Annotated[Principal, Depends(PageFor(Action.HAND_IN_BATCHES))]
+
+router = APIRouter(prefix="/courses/{course_id}/batch", include_in_schema=False)
+
+
+@router.get("")
+async def batches_page(request: Request, viewer: Viewer, before: str = "") -> Response:
+    return await _list(request, viewer, before=before if ID.fullmatch(before) else None)
+
+
+@router.post("")
+async def upload(request: Request, holder: Teacher) -> Response:
+    """Store the files of an archive, and hand in those whose owner is found."""
+    parts = services(request)
+    settings = parts.settings
+    fields: dict[str, str] = {}
+    try:
+        async with read_form(request, settings.batch_bytes) as form:
+            check_form_secret(request, form.get(FORM_FIELD))
+            fields = fields_of(form)
+            file = form.get("file")
+            if not isinstance(file, UploadFile) or not file.filename:
+                raise FieldsMissing(missing=["file"])
+            async with ONE_AT_A_TIME:
+                batch = await _store(request, holder, fields.get("assignment", ""), file)
+    except FileTooLarge:
+        return await _list(request, holder, too_large(settings.batch_bytes), fields)
+    except (ArchiveRefused, UploadRefused, errors.AssignmentNotFound) as exc:
+        return await _list(request, holder, exc, fields)
+    await taking_in.hand_in(parts.database, parts.inbox, parts.assignments, holder, batch.id)
+    return see_other(f"/courses/{holder.course_id}/batch/{batch.id}")
+
+
+@router.get("/{batch_id}")
+async def batch_page(request: Request, viewer: Viewer, batch_id: str, after: str = "") -> Response:
+    return await _show(request, viewer, batch_id, after=after if ID.fullmatch(after) else None)
+
+
+@router.post("/{batch_id}/owners")
+async def give_owners(request: Request, holder: Teacher, batch_id: str) -> Response:
+    """Give files without an owner to the students that a teacher chose, and hand them in."""
+    parts = services(request)
+    async with form_of(request) as form:
+        fields = fields_of(form)
+    chosen = {name.removeprefix(OWNER_FIELD): value for name, value in fields.items() if name.startswith(OWNER_FIELD)}
+    async with parts.database.write() as session:
+        owners = {id: value for id, value in chosen.items() if value}
+        unknown = await taking_in.give_to(session, holder.course_id, batch_id, owners)
+    await taking_in.hand_in(parts.database, parts.inbox, parts.assignments, holder, batch_id)
+    if unknown:
+        return await _show(request, holder, batch_id, unknown=unknown)
+    return see_other(f"/courses/{holder.course_id}/batch/{batch_id}", said="batch.handed_in")
+
+
+@router.post("/{batch_id}/go-on")
+async def go_on(request: Request, holder: Teacher, batch_id: str) -> Response:
+    """Hand in what still waits, after a restart."""
+    parts = services(request)
+    async with form_of(request):
+        pass
+    await taking_in.hand_in(parts.database, parts.inbox, parts.assignments, holder, batch_id)
+    return see_other(f"/courses/{holder.course_id}/batch/{batch_id}", said="batch.handed_in")
+
+
+@router.post("/{batch_id}/leave-out")
+async def leave_out(request: Request, holder: Teacher, batch_id: str) -> Response:
+    """Leave out the files without an owner."""
+    async with form_of(request):
+        pass
+    database = services(request).database
+    async with database.write() as session:
+        await taking_in.leave_out(session, holder.course_id, batch_id)
+    await database.erased()
+    return see_other(f"/courses/{holder.course_id}/batch/{batch_id}", said="batch.left_out")
+
+
+async def _store(request: Request, holder: Principal, assignment_id: str, file: UploadFile) -> Batch:
+    """Raises: AssignmentNotFound, ArchiveRefused: nothing is left of the batch then."""
+    parts = services(request)
+    assignment = parts.assignments.get(assignment_id)
+    if assignment is None:
+        raise errors.AssignmentNotFound
+    limit_bytes = min(parts.settings.upload_bytes, assignment.upload.upload_bytes)
+    async with parts.database.write() as session:
+        batch = await taking_in.begin(session, holder, assignment_id, file.filename or "", parts.assignments)
+    try:
+        await taking_in.store_files(parts.database, batch, file.file, limit_bytes, parts.settings.batch_bytes)
+    except ArchiveRefused:
+        async with parts.database.write() as session:
+            await delete_rows(session, Batch, Batch.id == batch.id)
+        raise
+    return batch
+
+
+async def _list(
+    request: Request,
+    viewer: Principal,
+    refusal: AppError | None = None,
+    fields: dict[str, str] | None = None,
+    before: str | None = None,
+) -> Response:
+    parts = services(request)
+    async with parts.database.read() as session:
+        course = await session.get_one(Course, viewer.course_id)
+        found = await lines.list_batches(session, course.id, limit=LISTED + 1, before=before)
+        used = await list_used(session, course.id, parts.assignments)
+    return page(
+        request,
+        "operation/batches.html",
+        viewer=viewer,
+        course=course,
+        here="batch",
+        batches=found[:LISTED],
+        next=found[LISTED - 1].batch.id if len(found) > LISTED else None,
+        assignments=[each for each in used if each.effective],
+        fields=fields or {},
+        limit_bytes=parts.settings.batch_bytes,
+        zone=ZoneInfo(course.time_zone),
+        **(refused(request, refusal) if refusal else {"problem": None}),
+    )
+
+
+async def _show(
+    request: Request,
+    viewer: Principal,
+    batch_id: str,
+    *,
+    after: str | None = None,
+    unknown: dict[str, str] | None = None,
+) -> Response:
+    """Raises: BatchNotFound"""
+    parts = services(request)
+    async with parts.database.read() as session:
+        course = await session.get_one(Course, viewer.course_id)
+        batch = await taking_in.find_batch(session, course.id, batch_id)
+        (progress,) = await lines.progress_of(session, [batch])
+        unmatched = await lines.list_files(session, batch.id, [BatchFileState.UNMATCHED], limit=PER_PAGE)
+        undone = await lines.list_files(session, batch.id, UNDONE, limit=PER_PAGE)
+        done = await lines.list_files(session, batch.id, DONE, limit=PER_PAGE + 1, after=after)
+        students = await taking_in.candidates(session, course.id) if unmatched else []
+        used = await _used(session, course.id, batch.assignment_id, request)
+    waits = progress.states.get(BatchFileState.WAITING, 0)
+    return page(
+        request,
+        "operation/batch.html",
+        status_code=422 if unknown else 200,
+        viewer=viewer,
+        course=course,
+        here="batch",
+        wide=True,
+        batch=batch,
+        progress=progress,
+        used=used,
+        unmatched=unmatched,
+        unknown=unknown or {},
+        owner_field=OWNER_FIELD,
+        students=sorted(students, key=lambda each: (each.name or each.external_id).casefold()),
+        undone=[(line, _why(request, line)) for line in undone],
+        done=done[:PER_PAGE],
+        next=done[PER_PAGE - 1].file.id if len(done) > PER_PAGE else None,
+        waits=waits,
+        is_broken=batch.read_at is None,
+        refresh_seconds=REFRESH_SECONDS if progress.graded < progress.handed_in and not unknown else None,
+        zone=ZoneInfo(course.time_zone),
+    )
+
+
+async def _used(session: AsyncSession, course_id: str, assignment_id: str, request: Request) -> UsedAssignment | None:
+    used = await list_used(session, course_id, services(request).assignments)
+    return next((each for each in used if each.use.assignment_id == assignment_id), None)
+
+
+def _why(request: Request, line: BatchLine) -> dict[str, Any]:
+    """Return why a file was not handed in: the code of an unreadable one, or the refusal in words."""
+    reason = line.file.reason
+    if "code" in reason:
+        return {"code": reason["code"]}
+    error: AppError = getattr(errors, str(reason.get("error")), AppError)(**reason.get("params", {}))
+    return problem(answer_for(error), language_of(request), error.params)

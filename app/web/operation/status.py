@@ -1,0 +1,65 @@
+"""The state of the service, for its operator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.http.auth import PageFor
+from app.http.pages import page
+from app.operations.about import versions
+from app.operations.status import state_of
+from app.services import Services, operations, services
+from app.storage.models import utc_now
+from grader.version import grader_version
+
+REFRESH_SECONDS = 10
+Health = Literal["off", "unasked", "well", "failing"]
+
+Operator = Annotated[Principal, Depends(PageFor(Action.SEE_STATUS))]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/status")
+async def status_page(request: Request, viewer: Operator) -> Response:
+    """Say what needs somebody, and how everything is."""
+    parts, process = services(request), operations(request)
+    state = await state_of(
+        process.database,
+        about=process.about,
+        is_working=process.is_working(),
+        is_writable=process.probe.passed,
+        data_dir=process.settings.data_dir,
+        mail=_mail(parts),
+        sign_on=_sign_on(parts),
+    )
+    return page(
+        request,
+        "operation/status.html",
+        viewer=viewer,
+        wide=True,
+        state=state,
+        read_at=utc_now(),
+        refresh_seconds=REFRESH_SECONDS,
+        version=request.app.version,
+        grader=grader_version(),
+        packages=versions(),
+        is_shared=not process.database.is_sqlite,
+    )
+
+
+def _mail(parts: Services) -> tuple[Literal["off", "well", "failing"], int]:
+    if parts.mailer is None:
+        return "off", 0
+    return "failing" if parts.mailer.failure else "well", parts.mailer.waiting
+
+
+def _sign_on(parts: Services) -> Health:
+    if parts.issuer is None:
+        return "off"
+    known = parts.issuer.is_known
+    return "unasked" if known is None else "well" if known else "failing"

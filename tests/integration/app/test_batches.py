@@ -1,0 +1,237 @@
+"""Batches on both databases: thirty files of a course, among them hostile ones, and a restart in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import stat
+import zipfile
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.access.tokens import Principal
+from app.courses import members
+from app.errors import AppError, ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
+from app.queue.backlog import Backlog
+from app.queue.batches import lines, taking_in
+from app.queue.batches.matching import MatchedBy
+from app.queue.inbox import Inbox
+from app.storage.database import Database
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Batch,
+    BatchFile,
+    BatchFileState,
+    CourseAssignment,
+    Submission,
+    new_id,
+    utc_now,
+)
+from app.submissions import repository
+from app.submissions.repository import REGRADE_PRIORITY
+from grader import load_assignments
+from tests.integration.app.rows import add
+
+pytestmark = pytest.mark.anyio
+
+ASSIGNMENTS = load_assignments()
+CODE = b"class LSTM: ...\n"
+LIMIT = 10_000
+
+
+class NoJobs:
+    """Wakes nobody: the queue is what is looked at."""
+
+    is_working, stopping = True, False
+
+    def wake(self) -> None: ...
+
+    def watch(self, submission_id: str) -> object:
+        raise NotImplementedError
+
+    def stop_watching(self) -> None: ...
+
+
+@pytest.fixture
+async def inbox(database: Database) -> Inbox:
+    return Inbox(database, ASSIGNMENTS, NoJobs(), Backlog(database, 60), uploads_per_minute=30)  # type: ignore[arg-type]
+
+
+def moodle(name: str, number: int, file: str = "LSTM.py") -> str:
+    return f"{name}_{number}_assignsubmission_file_/{file}"
+
+
+def packed(files: dict[str, bytes], *, packing: int = zipfile.ZIP_DEFLATED) -> io.BytesIO:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", packing) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made
+
+
+def course_of_thirty() -> io.BytesIO:
+    """Pack 25 good files, and others: a bomb, a link, an empty one, a stranger's, and a name with dots."""
+    files = {moodle(f"Student Number{chr(97 + each)}", each): CODE + str(each).encode() for each in range(24)}
+    files[moodle("Student Numberz", 90)] = bytes(LIMIT * 100)
+    files[moodle("Student Numberx", 91)] = b""
+    files[moodle("Some Body", 92)] = CODE
+    files[moodle("../../Student Numbery", 93, "../../../etc/LSTM.py")] = CODE + b"#"
+    files["group/student-z.py"] = CODE + b"##"
+    made = packed(files)
+    with zipfile.ZipFile(made, "a") as archive:
+        link = zipfile.ZipInfo(moodle("Student Numberw", 94))
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    return made
+
+
+async def enrol(database: Database) -> None:
+    async with database.write() as session:
+        for letter in "abcdefghijklmnopqrstuvwxyz":
+            members.add(session, DEFAULT_COURSE, external_id=f"student-{letter}", name=f"Student Number{letter}")
+
+
+async def begin(database: Database, holder: Principal) -> Batch:
+    async with database.write() as session:
+        return await taking_in.begin(session, holder, "lstm-layer", "C:\\course.zip", ASSIGNMENTS)
+
+
+async def states(database: Database, batch: Batch) -> Counter[str]:
+    async with database.read() as session:
+        (progress,) = await lines.progress_of(session, [batch])
+    return Counter({state.value: count for state, count in progress.states.items() if count})
+
+
+async def test_thirty_files_become_attempts_of_their_owners(database: Database, owner: Principal, inbox: Inbox) -> None:
+    await enrol(database)
+    batch = await begin(database, owner)
+    await taking_in.store_files(database, batch, course_of_thirty(), LIMIT, LIMIT)
+    assert await states(database, batch) == {"waiting": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
+    await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
+    assert await states(database, batch) == {"handed_in": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
+    async with database.read() as session:
+        handed_in = (await session.scalars(select(Submission))).all()
+        kept = dict((await session.execute(select(BatchFile.state, BatchFile.content))).all())
+        files = await lines.list_files(session, batch.id, [*BatchFileState], limit=100)
+        listed = await lines.list_batches(session, DEFAULT_COURSE, limit=5)
+        waits = await repository.oldest_upload_seconds(session)
+    assert {(each.attempt, each.priority) for each in handed_in} == {(1, REGRADE_PRIORITY)}
+    assert len({each.student for each in handed_in}) == 26
+    assert kept[BatchFileState.UNMATCHED] == CODE
+    assert kept[BatchFileState.HANDED_IN] is None
+    assert not any(".." in line.file.path for line in files)
+    assert [each.batch.filename for each in listed] == ["course.zip"]
+    assert (listed[0].files, listed[0].handed_in, listed[0].graded) == (30, 26, 0)
+    # Uploads of students are accepted as before, and go first.
+    assert waits == 0
+
+
+async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
+    database: Database, owner: Principal, inbox: Inbox
+) -> None:
+    await enrol(database)
+    batch = await begin(database, owner)
+    await taking_in.store_files(database, batch, course_of_thirty(), LIMIT, LIMIT)
+    ending = asyncio.create_task(taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id))
+    async with database.read() as session:
+        waiting = await taking_in._waiting(session, batch.id)
+    # The attempt is stored, and the process ends before it is written down.
+    file, student = waiting[0]
+    await asyncio.wait([ending])
+    async with database.write() as session:
+        again = await session.get_one(BatchFile, file.id)
+        again.state, again.content = BatchFileState.WAITING, file.content
+    await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
+    async with database.read() as session:
+        attempts = (await session.scalars(select(Submission.id).where(Submission.student == student))).all()
+        assert len(attempts) == 1
+        again = await session.get_one(BatchFile, file.id)
+    assert (again.state, again.submission_id) == (BatchFileState.HANDED_IN, attempts[0])
+
+
+async def test_same_archive_again_is_all_duplicates(database: Database, owner: Principal, inbox: Inbox) -> None:
+    await enrol(database)
+    for expected in ("handed_in", "duplicate"):
+        batch = await begin(database, owner)
+        await taking_in.store_files(database, batch, packed({moodle("Student Numbera", 1): CODE}), LIMIT, LIMIT)
+        await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
+        assert await states(database, batch) == {expected: 1}
+    async with database.read() as session:
+        assert len((await session.scalars(select(Submission.id))).all()) == 1
+
+
+async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
+    database: Database, owner: Principal, inbox: Inbox
+) -> None:
+    await enrol(database)
+    due = datetime(2026, 1, 2, tzinfo=UTC)
+    rules = {"due": due.isoformat(), "closes": (due + timedelta(days=1)).isoformat(), "cooldown_seconds": 3600}
+    async with database.write() as session:
+        session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
+    files = {moodle("Student Numbera", 1, name): CODE + name.encode() for name in ("a.py", "b.py")}
+    batch = await begin(database, owner)
+    await taking_in.store_files(database, batch, packed(files), LIMIT, LIMIT)
+    await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
+    assert await states(database, batch) == {"handed_in": 2}
+    async with database.read() as session:
+        assert set(await session.scalars(select(Submission.created_at))) == {due}
+
+
+async def test_teacher_gives_a_file_to_a_student_or_leaves_it_out(
+    database: Database, owner: Principal, inbox: Inbox
+) -> None:
+    await enrol(database)
+    batch = await begin(database, owner)
+    files = {moodle("Some Body", 1): CODE, moodle("Any Body", 2): CODE + b"#"}
+    await taking_in.store_files(database, batch, packed(files), LIMIT, LIMIT)
+    async with database.read() as session:
+        first, second = await lines.list_files(session, batch.id, [BatchFileState.UNMATCHED], limit=10)
+    async with database.write() as session:
+        owners = {first.file.id: " student-a ", second.file.id: "nobody"}
+        unknown = await taking_in.give_to(session, DEFAULT_COURSE, batch.id, owners)
+    assert unknown == {second.file.id: "nobody"}
+    await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
+    async with database.write() as session:
+        await taking_in.leave_out(session, DEFAULT_COURSE, batch.id)
+    assert await states(database, batch) == {"handed_in": 1, "left_out": 1}
+    async with database.read() as session:
+        line, left = await lines.list_files(session, batch.id, [*BatchFileState], limit=10)
+        with pytest.raises(BatchNotFound):
+            await taking_in.find_batch(session, new_id(), batch.id)
+    assert line.member is not None
+    assert (line.member.external_id, line.file.matched_by) == ("student-a", MatchedBy.HAND)
+    assert left.submission is None
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"no archive", ArchiveUnreadable),
+        (packed({"picture.png": b"x"}).getvalue(), ArchiveEmpty),
+        (packed({f"{each}.py": b"x" for each in range(5001)}).getvalue(), ArchiveTooLarge),
+        (packed({"a.py": bytes(60_000_000)}).getvalue(), ArchiveTooLarge),
+    ],
+    ids=["no archive", "nothing to grade", "too many files", "a bomb"],
+)
+async def test_archive_that_is_none_or_too_much_is_refused_as_a_whole(
+    database: Database, owner: Principal, content: bytes, error: type[AppError]
+) -> None:
+    batch = await begin(database, owner)
+    with pytest.raises(error):
+        await taking_in.store_files(database, batch, io.BytesIO(content), LIMIT, LIMIT)
+    assert await states(database, batch) == {}
+
+
+async def test_upload_of_a_student_goes_before_a_batch(database: Database, owner: Principal, inbox: Inbox) -> None:
+    await enrol(database)
+    batch = await begin(database, owner)
+    await taking_in.store_files(database, batch, packed({moodle("Student Numbera", 1): CODE}), LIMIT, LIMIT)
+    await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
+    student = await add(database, owner, "student-b")
+    async with database.read() as session:
+        places = await repository.queue_places(session)
+    assert places[student.id] == 1
+    assert student.created_at <= utc_now()

@@ -1,0 +1,54 @@
+"""Whose file it is: one student, or nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.queue.batches.matching import Candidate, MatchedBy, Matcher
+from grader.batch.collect import Student
+
+COURSE = [
+    Candidate("m1", "ivanov", "Иванов Иван Петрович", "ivan@example.org"),
+    Candidate("m2", "4711", "Anna Petrova", "anna@example.org"),
+    Candidate("m3", "lee", "Min Lee"),
+    Candidate("m4", "lee-2", "Min Lee"),
+    Candidate("m5", "smirnov", "Смирнов Пётр"),
+]
+
+
+@pytest.mark.parametrize(
+    ("student", "member", "by"),
+    [
+        (Student("Иван Иванов", "moodle", "12"), "m1", MatchedBy.NAME),
+        (Student("Иван Петрович Иванов", "moodle", "12"), "m1", MatchedBy.NAME),
+        (Student("Petrova Anna", "moodle", "12"), "m2", MatchedBy.NAME),
+        (Student("anna@example.org", "moodle", "12"), "m2", MatchedBy.EMAIL),
+        (Student("Петр Смирнов", "moodle", "12"), "m5", MatchedBy.NAME),
+        (Student("petrovaanna", "canvas", "99"), "m2", MatchedBy.NAME),
+        (Student("somebodyelse", "canvas", "4711"), "m2", MatchedBy.ID),
+        (Student("group 1/IVANOV"), "m1", MatchedBy.ID),
+        (Student("anna@example.org/LSTM"), "m2", MatchedBy.EMAIL),
+        (Student("Anna Petrova/homework/LSTM"), "m2", MatchedBy.NAME),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_owner_is_found(student: Student, member: str, by: MatchedBy) -> None:
+    match = Matcher(COURSE).find(student)
+    assert (match.member_id, match.by) == (member, by)
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        Student("Min Lee", "moodle", "12"),
+        Student("leemin", "canvas", "12"),
+        Student("Иван", "moodle", "12"),
+        # The number of a participant in Moodle is nobody's id.
+        Student("Somebody Else", "moodle", "4711"),
+        Student("LSTM"),
+        Student(""),
+    ],
+    ids=lambda value: value.name or "no name",
+)
+def test_file_that_may_be_two_peoples_or_nobodys_has_no_owner(student: Student) -> None:
+    assert Matcher(COURSE).find(student).member_id is None

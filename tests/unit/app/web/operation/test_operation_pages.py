@@ -1,0 +1,108 @@
+"""Regrades, a batch, the grade book and the state of the service, as a teacher without scripts uses them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import httpx
+import pytest
+
+from app.http.auth import FORM_FIELD
+from app.storage.models import DEFAULT_COURSE, Role
+from tests.unit.app.calls import hand_in
+from tests.unit.app.conftest import FakeGrader, Service, form_secret
+
+pytestmark = pytest.mark.anyio
+
+COURSE = f"/courses/{DEFAULT_COURSE}"
+PAGES = [f"{COURSE}/{page}" for page in ("regrades", "batch", "grade-book")]
+
+
+def archive(name: str = "ivanov.py") -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as packed:
+        packed.writestr(name, b"class LSTM: ...\n")
+    return made.getvalue()
+
+
+async def send(browser: httpx.AsyncClient, at: str, address: str, **data: str) -> httpx.Response:
+    secret = form_secret((await browser.get(at)).text)
+    return await browser.post(address, data={FORM_FIELD: secret, **data})
+
+
+async def hand_in_archive(browser: httpx.AsyncClient, content: bytes) -> httpx.Response:
+    secret = form_secret((await browser.get(f"{COURSE}/batch")).text)
+    data = {FORM_FIELD: secret, "assignment": "lstm-layer"}
+    return await browser.post(f"{COURSE}/batch", data=data, files={"file": ("course.zip", content)})
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("address", [*PAGES, f"{COURSE}/grade-book?format=canvas", "/status"])
+async def test_every_page_opens_with_work_in_the_course(service: Service, address: str, language: str) -> None:
+    await hand_in(service, "ivanov")
+    async with service.browser() as browser:
+        answer = await browser.get(address, params={"lang": language} if "?" not in address else None)
+    assert answer.status_code == 200
+    assert "<h1>" in answer.text
+
+
+async def test_preview_is_begun_looked_at_and_dropped(service: Service, grader: FakeGrader) -> None:
+    await hand_in(service, "ivanov")
+    async with service.browser() as browser:
+        begun = await send(browser, f"{COURSE}/regrades", f"{COURSE}/regrades", assignment="lstm-layer", mode="preview")
+        assert begun.status_code == 303
+        address = begun.headers["location"]
+        assert (await browser.get(f"{address}?show=all")).status_code == 200
+        dropped = await send(browser, address, f"{address}/drop")
+        assert dropped.status_code == 303
+        again = await browser.post(
+            f"{address}/apply", data={FORM_FIELD: form_secret((await browser.get(PAGES[0])).text)}
+        )
+    assert again.status_code == 409
+    assert 'role="alert"' in again.text
+
+
+async def test_archive_is_handed_in_and_told_file_by_file(service: Service) -> None:
+    await hand_in(service, "ivanov", b"class LSTM: pass")
+    async with service.browser() as browser:
+        answer = await hand_in_archive(browser, archive())
+        assert answer.status_code == 303
+        shown = await browser.get(answer.headers["location"])
+        unmatched = await browser.get((await hand_in_archive(browser, archive("nobody.py"))).headers["location"])
+    assert "ivanov" in shown.text
+    assert "owner-" in unmatched.text
+
+
+async def test_file_that_is_no_archive_is_refused_above_the_form(service: Service) -> None:
+    async with service.browser() as browser:
+        answer = await hand_in_archive(browser, b"no archive")
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+
+
+async def test_grade_book_is_downloaded_as_csv(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    async with service.browser() as browser:
+        answer = await browser.get(f"{COURSE}/grade-book/file", params={"format": "moodle", "unconfirmed": "true"})
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert "ivanov" in answer.text
+
+
+async def test_pages_are_for_those_who_have_the_right(service: Service) -> None:
+    await service.add_token("student", student="ivanov")
+    await service.add_token("assistant", Role.ASSISTANT)
+    await service.add_token("teacher", Role.TEACHER)
+    for token, statuses in {
+        "student": [403] * 4,
+        "assistant": [200, 200, 200, 403],
+        "teacher": [200] * 3 + [403],
+    }.items():
+        async with service.browser(token) as browser:
+            assert [(await browser.get(address)).status_code for address in [*PAGES, "/status"]] == statuses
+            shown = (await browser.get(PAGES[0])).text
+            assert ('name="mode"' in shown) == (token == "teacher")
+            secret = form_secret((await browser.get(PAGES[0])).text)
+            if token != "teacher":
+                refused = await browser.post(PAGES[0], data={FORM_FIELD: secret, "mode": "now"})
+                assert refused.status_code == 403
