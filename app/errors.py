@@ -21,6 +21,8 @@
         FormUnreadable          it claims to be one and is not
         UploadTooSlow           it did not end in time
         FieldsMissing
+        NothingHandedIn
+        FileAndCode
         FieldsUnknown
         StudentInvalid
         AttemptRefused          the assignment's rules
@@ -194,6 +196,14 @@ class FormUnreadable(UploadRefused):
 
 class UploadTooSlow(UploadRefused):
     """params: limit_seconds"""
+
+
+class NothingHandedIn(UploadRefused):
+    """The page's form came without a file and without pasted code."""
+
+
+class FileAndCode(UploadRefused):
+    """The page's form came with a file and with pasted code."""
 
 
 class FieldsMissing(UploadRefused):

@@ -38,8 +38,7 @@ from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import grading_seconds
 from app.storage.database import Database
-from app.web import joining, manage, sign_on
-from app.web import lost_links as lost_link_pages
+from app.web import manage
 from app.web import routes as web_routes
 from app.web.course import routes as course_pages
 from app.web.operation import batch, grade_book, regrades, status
@@ -137,7 +136,7 @@ def create_app(
     problems.add_handlers(app)
     operation = (regrades, batch, grade_book, status)
     # `manage` before `course`: one has /courses/new, and the other /courses/{course_id}.
-    pages = (manage, web_routes, joining, sign_on, lost_link_pages, *operation, course_pages)
+    pages = (manage, web_routes, *operation, course_pages)
     routers = (operations.router, api_routes.api, openapi.router, *(each.router for each in pages))
     for router in routers:
         app.include_router(router)

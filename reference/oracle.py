@@ -22,17 +22,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.weights import Float32Array, LSTMWeights, split_gates
+from reference.weights import GATES, Float32Array, LSTMWeights, split_gates
 
 Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class LSTMTrace:
-    """Hidden state `h` and cell state `c` after every timestep, each ``(batch, timesteps, units)``."""
+    """Hidden state `h` and cell state `c` after every timestep, each ``(batch, timesteps, units)``.
+
+    Attributes:
+        gates: of every timestep, in the same shape, keyed as in `reference.weights.GATES`.
+    """
 
     h: Float64Array
     c: Float64Array
+    gates: dict[str, Float64Array]
 
 
 def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
@@ -44,6 +49,7 @@ def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
 
     h_all = np.empty((batch, timesteps, weights.units))
     c_all = np.empty_like(h_all)
+    gates = {gate: np.empty_like(h_all) for gate in GATES}
     h = c = np.zeros((batch, weights.units))
     for t in range(timesteps):
         z = split_gates(x[:, t].astype(np.float64) @ kernel + h @ recurrent_kernel + bias)
@@ -54,7 +60,9 @@ def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
         c = f * c + i * g
         h = o * np.tanh(c)
         h_all[:, t], c_all[:, t] = h, c
-    return LSTMTrace(h_all, c_all)
+        for gate, value in zip(GATES, (i, f, g, o), strict=True):
+            gates[gate][:, t] = value
+    return LSTMTrace(h_all, c_all, gates)
 
 
 @dataclass(frozen=True, eq=False)

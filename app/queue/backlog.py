@@ -6,8 +6,10 @@ Uploads are refused while earlier ones wait too long. To come back later is bett
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from app.errors import Overloaded
 from app.storage.database import Database
@@ -16,6 +18,26 @@ from app.submissions import repository
 RETRY_AFTER_SECONDS = 60
 # Each upload and each waiting page asks, and the answer is the same for all.
 KEPT_SECONDS = 1.0
+# How long a grade takes changes with the machine and the week, not with the second.
+PACE_KEPT_SECONDS = 30.0
+LAST_GRADES = 50
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The time that grades take, by the last ones.
+
+    Attributes:
+        grading_seconds: of half of them it took less.
+        running: graded at the same time now.
+    """
+
+    grading_seconds: float
+    running: int
+
+    def waiting_seconds(self, place: int) -> float | None:
+        """Estimate the wait from this place in the queue; None: nothing is graded now, so nobody can tell."""
+        return place * self.grading_seconds / self.running if self.running else None
 
 
 class Backlog:
@@ -35,6 +57,8 @@ class Backlog:
         self._placed_at = float("-inf")
         self._places: Mapping[str, int] = {}
         self._placing = asyncio.Lock()
+        self._paced_at = float("-inf")
+        self._pace: Pace | None = None
 
     async def check(self) -> None:
         """Raises: Overloaded: no upload is accepted now."""
@@ -53,3 +77,13 @@ class Backlog:
                     self._places = await repository.queue_places(session)
                 self._placed_at = self._clock()
         return self._places.get(submission_id)
+
+    async def pace(self) -> Pace | None:
+        """Return the time that grades take, half a minute old at most; None: nothing was graded yet."""
+        if self._clock() - self._paced_at > PACE_KEPT_SECONDS:
+            self._paced_at = self._clock()  # Before the answer, so that only one of many asks.
+            async with self._database.read() as session:
+                seconds = await repository.last_grading_seconds(session, LAST_GRADES)
+                state = await repository.queue_state(session)
+            self._pace = Pace(statistics.median(seconds), state.running) if seconds else None
+        return self._pace

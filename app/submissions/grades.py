@@ -23,7 +23,7 @@ from app.storage.models import (
 )
 from app.submissions import policy, repository
 from app.submissions.derivation import Counted, Terms, count
-from app.submissions.policy import Grade
+from app.submissions.policy import Attempt, Grade
 from grader import Assignment
 
 #: The ids of a member and a course assignment.
@@ -64,6 +64,31 @@ async def counted_grade(
     return None if terms is None else count(terms, await repository.attempts(session, member.id, use.id))
 
 
+@dataclass(frozen=True)
+class Basis:
+    """All that a member's grade at an assignment is worked out from. Attributes: attempts: from the first."""
+
+    terms: Terms
+    attempts: Sequence[Attempt]
+
+    @property
+    def counted(self) -> Counted:
+        return count(self.terms, self.attempts)
+
+    def check_next(self) -> None:
+        """Raises: AttemptRefused: the assignment takes no further attempt of this student, or not now."""
+        if self.terms.is_student:
+            policy.check_attempt(self.terms.of_student, self.attempts, utc_now())
+
+    @property
+    def attempts_left(self) -> int | None:
+        """The number of attempts that are left; None: there is no limit."""
+        limit = self.terms.of_student.attempts.limit
+        if limit is None or not self.terms.is_student:
+            return None
+        return max(0, limit - sum(not attempt.is_ours for attempt in self.attempts))
+
+
 async def counted_grades(
     session: AsyncSession,
     assignments: Mapping[str, Assignment],
@@ -76,6 +101,16 @@ async def counted_grades(
         members: at most some hundreds.
         uses: an assignment whose file is gone gives no grades.
     """
+    return {place: basis.counted for place, basis in (await bases(session, assignments, members, uses)).items()}
+
+
+async def bases(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    members: Sequence[Membership],
+    uses: Sequence[CourseAssignment],
+) -> dict[Place, Basis]:
+    """Return what these members' grades are worked out from, in three statements; see `counted_grades`."""
     ids = [member.id for member in members]
     attempts = await repository.attempts_of(
         session, Submission.membership_id.in_(ids), Submission.course_assignment_id.in_([use.id for use in uses])
@@ -83,14 +118,14 @@ async def counted_grades(
     extended = await extensions.find_all(session, ids)
     adjusted = await find_adjustments(session, ids)
     offered = {use.id: in_course(assignments, use) for use in uses}
-    counted: dict[Place, Counted] = {}
+    found: dict[Place, Basis] = {}
     for member in members:
         for use in uses:
             place = (member.id, use.id)
             if (assignment := offered[use.id]) is not None:
                 terms = _terms(assignment, use, member, extended.get(place), adjusted.get(place))
-                counted[place] = count(terms, attempts.get(place, ()))
-    return counted
+                found[place] = Basis(terms, attempts.get(place, ()))
+    return found
 
 
 async def find_adjustments(session: AsyncSession, membership_ids: Collection[str]) -> dict[Place, Adjustment]:

@@ -270,6 +270,17 @@ async def queue_state(session: AsyncSession) -> QueueState:
     )
 
 
+async def last_grading_seconds(session: AsyncSession, count: int) -> list[float]:
+    """Return how long the grades of the newest submissions took, of so many at most."""
+    rows = await session.execute(
+        select(Submission.started_at, Submission.finished_at)
+        .where(Submission.job_status == JobStatus.DONE)
+        .order_by(Submission.id.desc())
+        .limit(count)
+    )
+    return [(finished - started).total_seconds() for started, finished in rows if started and finished]
+
+
 async def oldest_upload_seconds(session: AsyncSession) -> float:
     """Return the longest wait of an upload. Regrades do not count: they may take all night."""
     oldest = await session.scalar(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import io
 import json
 import re
 import unicodedata
@@ -43,6 +44,8 @@ FIELDS = ("file", "student", "assignment")
 DEFAULT_ASSIGNMENT = "lstm-layer"
 STUDENT_CHARACTERS = 200
 FILENAME_CHARACTERS = 255
+# The key of a notebook's cells: of format 4, and of the formats before it.
+NOTEBOOK_MARKS = ('"cells"', '"worksheets"')
 # Room for the rest of the form: field names, boundaries, the other fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
 # Slower uploads are cut off: 20 MB in five minutes is half a megabit a second.
@@ -101,6 +104,8 @@ async def read_form(
     except TimeoutError as exc:
         raise UploadTooSlow(limit_seconds=UPLOAD_SECONDS) from exc
     except HTTPException as exc:
+        if exc.detail.startswith("Part exceeded maximum size") and text_bytes != FORM_OVERHEAD_BYTES:
+            raise FileTooLarge(limit_bytes=text_bytes) from exc
         raise FormUnreadable(reason=exc.detail) from exc
     try:
         yield form
@@ -178,6 +183,17 @@ def clean_filename(came: str) -> str:
     path = PurePosixPath(name)
     suffix = path.suffix if len(path.suffix) < FILENAME_CHARACTERS else ""
     return path.name.removesuffix(suffix)[: FILENAME_CHARACTERS - len(suffix)] + suffix
+
+
+def pasted(code: str) -> UploadFile:
+    """Make a file of code that was pasted into a form: a module, or a notebook if it is the text of one.
+
+    Nothing is parsed here; the reader child does that, and says what is wrong.
+    """
+    # Browsers send the ends of lines as CR LF.
+    content = code.replace("\r\n", "\n").encode()
+    is_notebook = code.lstrip("\ufeff \t\r\n").startswith("{") and any(mark in code for mark in NOTEBOOK_MARKS)
+    return UploadFile(io.BytesIO(content), size=len(content), filename=f"pasted.{'ipynb' if is_notebook else 'py'}")
 
 
 def _limited(request: Request, body_limit: int, limit_bytes: int) -> Receive:

@@ -19,19 +19,24 @@ from markupsafe import Markup
 
 from grader.formats.source import Sources
 from grader.formats.view import (
+    IN_PROOF,
     View,
     causes,
+    consequences,
     left_out,
+    parts,
     remark_place,
     rows,
     says_error,
     shows_error,
     stopped_elsewhere,
+    strip,
     summary,
 )
 from grader.report import numbers
 from grader.report.charts import Picture, pictures
 from grader.report.messages import place_of, translate
+from grader.report.proof.shown import proofs
 from grader.report.server_paths import ANSI, clean
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -43,8 +48,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 def write(view: View) -> str:
     facts = [view.report["submission"]["filename"], view.report["assignment"]["id"]]
-    embedded = [_embedded(picture, view.draw(picture.spec)) for picture in pictures_of(view).values()]
+    embedded = [_embedded(picture, view.draw(picture.spec)) for picture in pictures_in_page(view).values()]
     context: dict[str, Any] = {"report": view.report, "facts": facts, "pictures": embedded, "sources": Sources(view)}
+    context["proofs"] = proofs(view.report, view.language, view.artefacts)
     return fill("report_page.html", view.language, **context)
 
 
@@ -71,6 +77,11 @@ def pictures_of(view: View) -> dict[str, Picture]:
     shown = [case for case in view.report["cases"] if case["first_divergence"]]
     drawn = ((case["id"], picture) for case in shown for picture in pictures(case, view.language, view.artefacts))
     return {f"{case}-{picture.id}": picture for case, picture in drawn}
+
+
+def pictures_in_page(view: View) -> dict[str, Picture]:
+    """Return the pictures that a page shows beside its proof, which has a map of its own."""
+    return {name: picture for name, picture in pictures_of(view).items() if picture.id != "heat"}
 
 
 def drawn_by_script(picture: Picture, address: str) -> dict[str, str | None]:
@@ -110,6 +121,9 @@ def environment(*folders: Path) -> Environment:
         shows_error=shows_error,
         stopped_elsewhere=stopped_elsewhere,
         in_zone=numbers.in_zone,
+        consequences=consequences,
+        strip=strip,
+        parts=parts,
     )
     for name, function in IN_LANGUAGE.items():
         made.filters[name] = _in_language(function)
@@ -140,8 +154,12 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "number": _number,
     "moment": numbers.moment,
     "distance": numbers.distance,
+    "duration": numbers.duration,
+    "signed": numbers.signed,
     "causes": causes,
     "rows": rows,
+    "causes_beside_proof": partial(causes, elsewhere=IN_PROOF),
+    "rows_beside_proof": partial(rows, elsewhere=IN_PROOF),
     "left_out": left_out,
     "summary": summary,
     "place": place_of,

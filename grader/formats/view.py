@@ -12,13 +12,18 @@ from grader.report.model import Report
 from grader.report.numbers import points
 from grader.report.server_paths import clean
 from grader.reporting.extraction import FAILURES
+from reference.misconceptions import PARTS
 
 #: The parameter whose sentence gives the place of the first difference.
 FIRST_DIFFERENCE = frozenset({"timestep"})
+#: And those whose sentences say which parts are right: a page that shows the proof lists these there.
+IN_PROOF = FIRST_DIFFERENCE | {"right", "wrong"}
 #: The checks that diagnoses explain.
 EXPLAINED = frozenset({"contract", "equivalence"})
 # The first characters of an exception, by which a message is known to quote it. Messages show at most twice as many.
 WORDS = 80
+# Between two segments of the strip of points, in percent of its width.
+STRIP_GAP = 0.6
 
 
 def root_failures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -26,18 +31,81 @@ def root_failures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [check for check in report["checks"] if check["status"] == "failed" and not _follows(check)]
 
 
-def causes(report: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
-    """Return the causes for a page: the diagnoses, or without any the root failures."""
+def causes(
+    report: Mapping[str, Any], language: str, elsewhere: frozenset[str] = FIRST_DIFFERENCE
+) -> list[dict[str, Any]]:
+    """Return the causes for a page: the diagnoses, or without any the root failures.
+
+    Args:
+        elsewhere: parameters that the page shows in another place, where there is a first difference.
+    """
     failed = root_failures(report)
-    return report["diagnoses"] or [{**check, "message": _beside_numbers(check, report, language)} for check in failed]
+    return report["diagnoses"] or [
+        {**check, "message": _beside_numbers(check, report, language, elsewhere)} for check in failed
+    ]
 
 
-def rows(report: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
-    """Return the checks for a table below the causes. Repeat nothing: a message shown above is only named."""
-    said = {part["message"] for part in causes(report, language)}
+def consequences(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the checks that fail for the causes that the page names, and for nothing else."""
+    if not report["diagnoses"]:
+        return [check for check in report["checks"] if check["status"] == "failed" and _follows(check)]
+    return [
+        check
+        for check in report["checks"]
+        if check["status"] == "failed" and (_follows(check) or check["id"] == "equivalence")
+    ]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A check in the strip of points; `start`, `width`, `earned` and `middle` in percent of the strip."""
+
+    id: str
+    status: str
+    start: float
+    width: float
+    earned: float
+    middle: float
+
+
+def strip(report: Mapping[str, Any]) -> list[Segment]:
+    """Return the segments of the strip of points: each as wide as its points. Checks without points have none."""
+    whole = sum(check["max_points"] for check in report["checks"])
+    segments, start = [], 0.0
+    for check in report["checks"]:
+        if not check["max_points"]:
+            continue
+        width = 100 * check["max_points"] / whole
+        seen = max(width - STRIP_GAP, width / 2)
+        earned = seen * check["points"] / check["max_points"]
+        middle = start + seen / 2
+        numbers = (round(number, 2) for number in (start, seen, earned, middle))
+        segments.append(Segment(check["id"], check["status"], *numbers))
+        start += width
+    return segments
+
+
+def parts(report: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Return which parts of a wrong answer are right; nothing where none is known to be."""
+    equivalence = next((check for check in report["checks"] if check["id"] == "equivalence"), None)
+    right = (equivalence or {}).get("params", {}).get("right")
+    if equivalence is None or equivalence["status"] != "failed" or not isinstance(right, list):
+        return []
+    return [(part, part in right) for part in PARTS]
+
+
+def rows(
+    report: Mapping[str, Any], language: str, elsewhere: frozenset[str] = FIRST_DIFFERENCE
+) -> list[dict[str, Any]]:
+    """Return the checks for a table below the causes. Repeat nothing: a message shown above is only named.
+
+    Args:
+        elsewhere: as in `causes`.
+    """
+    said = {part["message"] for part in causes(report, language, elsewhere)}
     shown = []
     for check in report["checks"]:
-        message = _beside_numbers(check, report, language)
+        message = _beside_numbers(check, report, language, elsewhere)
         # The diagnoses give the advice on the class and its numbers.
         advises = check["status"] == "failed" and report["diagnoses"] and check["id"] not in EXPLAINED
         hint = check["hint"] if advises else None
@@ -68,10 +136,12 @@ def _follows(check: Mapping[str, Any]) -> bool:
     return "follows_from" in check["params"]
 
 
-def _beside_numbers(check: Mapping[str, Any], report: Mapping[str, Any], language: str) -> str:
+def _beside_numbers(
+    check: Mapping[str, Any], report: Mapping[str, Any], language: str, elsewhere: frozenset[str]
+) -> str:
     """Return a check's message for a page that also shows the first difference."""
-    shown = any(case["first_divergence"] for case in report["cases"])
-    return message_of(check, language, FIRST_DIFFERENCE if shown else frozenset())
+    has_difference = any(case["first_divergence"] for case in report["cases"])
+    return message_of(check, language, elsewhere if has_difference else frozenset())
 
 
 def left_out(report: Mapping[str, Any], language: str) -> dict[str, list[tuple[str, str]]]:

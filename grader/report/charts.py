@@ -74,7 +74,8 @@ def _pictures(case: Case, language: str, stored: Mapping[str, bytes]) -> Iterato
         yield _picture("by_unit", words, case["errors_by_unit"], "unit", mark="bar")
     content = stored.get(case["arrays"] or "")
     if content is not None:
-        yield _heat_map(words, *artefacts.unpack(content))
+        kept = artefacts.unpack(content)
+        yield _heat_map(words, kept.actual, kept.expected)
 
 
 class _Words:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_scientific
+from babel.units import format_unit
 
 #: Digits for the size of an error, whose magnitude matters; and for a number that is compared with another.
 ROUGH, EXACT = 3, 6
@@ -55,3 +56,16 @@ def distance(value: datetime, language: str) -> str:
 
 def in_zone(value: datetime, zone: tzinfo) -> datetime:
     return value.astimezone(zone)
+
+
+def duration(seconds: float, language: str) -> str:
+    """Say a length of time in the largest unit that is not much too large: "12 seconds", "3 minutes", "2 hours"."""
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds >= 1.5 * size:
+            return str(format_unit(round(seconds / size), f"duration-{unit}", length="long", locale=language))
+    return str(format_unit(max(1, round(seconds)), "duration-second", length="long", locale=language))
+
+
+def signed(value: float, language: str) -> str:
+    """Format a change of points: +5, −5."""
+    return f"{'−' if value < 0 else '+'}{points(abs(value), language)}"

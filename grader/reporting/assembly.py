@@ -34,6 +34,7 @@ from grader.reporting.consequences import with_causes
 from grader.reporting.extraction import extraction, extraction_of_unreadable
 from grader.reporting.marks import marks_of, source_of
 from grader.reporting.places import Places
+from grader.reporting.proof import proof_of
 from grader.submission import Submission
 from grader.version import grader_version
 from reference import Case
@@ -132,7 +133,10 @@ def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | Non
         return None
     if answer.array.shape != case.expected.shape:
         return None
-    name, content = pack(answer.array, case.expected)
+    understanding, tolerance = evidence.understanding, evidence.assignment.tolerance
+    name, content = pack(
+        answer.array, case.expected, *proof_of(answer.array, case, understanding.explanation, tolerance)
+    )
     artefacts(name, content)
     return name
 

@@ -189,11 +189,17 @@ def _as_slice(numbers: list[int]) -> Index:
     return np.array(numbers)
 
 
-def forward(variants: Sequence[Inputs], changes: Sequence[Changes], dtype: type[np.floating] = np.float64) -> Array:
+def forward(
+    variants: Sequence[Inputs],
+    changes: Sequence[Changes],
+    dtype: type[np.floating] = np.float64,
+    watch: Callable[[Moment], None] | None = None,
+) -> Array:
     """Run steps over inputs of equal shapes, each as its own changes describe.
 
     Args:
         changes: one for each of the variants; all of them make the same choice of `calls`, or none.
+        watch: is given every step when it is finished.
     Returns:
         ``(variants, batch, timesteps, units)``; NaN from the step on at which a variant outgrows `MAX_MAGNITUDE`.
     """
@@ -217,6 +223,8 @@ def forward(variants: Sequence[Inputs], changes: Sequence[Changes], dtype: type[
     for t in range(timesteps):
         z = projected[:, :, t]
         moment = calls(step, z, h, c) if calls else step(z, h, c)
+        if watch is not None:
+            watch(moment)
         outputs[:, :, t] = passed("collect", moment.new_h, moment)
         h, c = passed("pass_h", moment.new_h, moment), passed("pass_c", moment.new_c, moment)
         hs[:, :, t], cs[:, :, t] = h, c

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference.cases import Case
-from reference.misconceptions.computation import Array, Inputs, finished, forward
+from reference.misconceptions.computation import Array, Inputs, Moment, finished, forward
 
 RECURRENCE = frozenset({"recurrence"})
 #: Parts of an answer: the four gates and the recurrence that carries them from step to step.
@@ -56,3 +56,26 @@ def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = n
         outputs = forward([Inputs.of(case, dtype).changed(changes)], [changes], dtype)
         answer: Array = finished(changes, outputs, case.x.astype(dtype))[0]
     return answer
+
+
+#: Names of what a step computes from and gives, and where a `Moment` has them. ``h`` and ``c`` are the new ones.
+SEEN = {
+    "c_before": "c", "h_before": "h", "i": "i", "f": "f", "g": "g", "o": "o", "c": "new_c", "h": "new_h",
+}  # fmt: skip
+
+
+def traced(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
+    """Return what a model with these mistakes computes in every step, under the names of `SEEN`.
+
+    Returns:
+        Arrays ``(batch, timesteps, units)``. None at all for another kind of cell, and for a loop over something
+        else than the case's steps: their insides have nothing to be compared with.
+    """
+    changes, moments = merged(mistakes), list[Moment]()
+    if changes.get("calls") is not None:
+        return {}
+    with np.errstate(all="ignore"):
+        forward([Inputs.of(case).changed(changes)], [changes], watch=moments.append)
+    if len(moments) != case.spec.timesteps or moments[0].new_h.shape[1:] != case.expected[:, 0].shape:
+        return {}
+    return {name: np.stack([getattr(moment, place)[0] for moment in moments], axis=1) for name, place in SEEN.items()}

@@ -26,6 +26,7 @@ from app.stopping import LEAST_SECONDS
 from grader.assignment import BUILT_IN
 from tests.acceptance.conftest import COMMAND, CORPUS, Server, service_environment, serving
 from tests.processes import command_line, ended
+from tests.unit.app.calls import PAGE
 from tests.waiting import wait_until
 
 SUBMISSIONS = "/api/v1/submissions"
@@ -199,9 +200,9 @@ def test_browser_follows_the_link_uploads_and_reads_the_report(server: Server) -
         assert secret
         with (CORPUS / "wrong_swap_if" / "submission.py").open("rb") as file:
             page = browser.post(
-                server.url + "/",
+                server.url + PAGE,
                 files={"file": ("LSTM.py", file)},
-                data={"form_secret": secret[1], "student": "Иванов", "assignment": "lstm-layer"},
+                data={"form_secret": secret[1], "student": "Иванов"},
             )
         address = page.url
 

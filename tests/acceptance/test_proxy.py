@@ -17,6 +17,7 @@ import pytest
 from tests.acceptance.conftest import CORPUS, Server
 from tests.ports import free_port
 from tests.programs import program
+from tests.unit.app.calls import PAGE
 from tests.waiting import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -92,7 +93,7 @@ def test_browser_signs_in_and_its_cookie_is_for_https_alone(proxy: httpx.Client,
     assert secret
     file = (CORPUS / "wrong_swap_if" / "submission.py").read_bytes()
     data = {"form_secret": secret[1], "student": "ivanov"}
-    sent = proxy.post("/", files={"file": ("LSTM.py", file)}, data=data)
+    sent = proxy.post(PAGE, files={"file": ("LSTM.py", file)}, data=data)
     assert (sent.status_code, sent.headers["location"].startswith("/submissions/")) == (303, True)
     proxy.cookies.clear()
 

@@ -1,5 +1,7 @@
-// Draws the pictures of a report, so that one can point at a value and read it. Their definitions stand in the page. Without
-// scripts the page shows SVG images instead, and where anything goes wrong here, this script puts them in.
+// Makes the pictures of a report answer: a number under the pointer or the arrow keys, on the curve and on the map of all
+// numbers; and the other pictures, drawn when they are opened. Without scripts all of them are there, and silent.
+import { readNumbers, followMap } from "./numbers.js";
+
 const options = {
   actions: false,
   // The page may run no code that is made from strings: expressions are interpreted instead.
@@ -36,14 +38,61 @@ function useImage({ chart, script }) {
   chart.outerHTML = script.parentElement.querySelector("noscript").textContent;
 }
 
-const charts = [...document.querySelectorAll("script[data-loading]")].map(place);
-const engine = charts.length ? import("/static/vega.js") : null;
-for (const chart of charts) {
-  try {
-    await engine;
-    await draw(chart);
-  } catch (error) {
-    console.error(error);
-    useImage(chart);
+async function drawAll(details) {
+  const engine = import("/static/vega.js");
+  for (const chart of [...details.querySelectorAll("script[data-loading]")].map(place)) {
+    try {
+      await engine;
+      await draw(chart);
+    } catch (error) {
+      console.error(error);
+      useImage(chart);
+    }
   }
 }
+
+function whenOpened(details, act) {
+  const opened = () => {
+    if (!details.open) return;
+    details.removeEventListener("toggle", opened);
+    act(details);
+  };
+  details.addEventListener("toggle", opened);
+  opened();
+}
+
+// The numbers under the pointer on a curve, from the table below it.
+function followCurve(figure) {
+  const [lines, reading] = [figure.querySelector(".plot .lines"), figure.querySelector(".reading")];
+  const names = [...figure.querySelectorAll("thead th")].map((cell) => cell.textContent);
+  const rows = [...figure.querySelectorAll("tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent));
+  const last = Number(figure.dataset.steps) - 1;
+  const cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  for (const [name, value] of Object.entries({ class: "cursor", y1: 0, y2: 220 })) cursor.setAttribute(name, value);
+  let at = 0;
+
+  function show(step) {
+    at = Math.min(Math.max(step, 0), Math.min(last, rows.length - 1));
+    for (const end of ["x1", "x2"]) cursor.setAttribute(end, `${last ? (100 * at) / last : 0}%`);
+    lines.append(cursor);
+    reading.textContent = rows[at].map((value, column) => `${names[column]} ${value}`).join(", ");
+  }
+
+  lines.addEventListener("pointermove", (event) => {
+    const box = lines.getBoundingClientRect();
+    show(Math.round((last * (event.clientX - box.left)) / box.width));
+  });
+  const plot = figure.querySelector(".plot");
+  plot.tabIndex = 0;
+  plot.addEventListener("keydown", (event) => {
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    show(to);
+  });
+}
+
+for (const details of document.querySelectorAll("details.pictures")) whenOpened(details, drawAll);
+for (const details of document.querySelectorAll("details.map[data-numbers]"))
+  whenOpened(details, async () => followMap(details, await readNumbers(details.dataset.numbers)));
+for (const figure of document.querySelectorAll("figure.curve")) followCurve(figure);

@@ -1,32 +1,77 @@
-// Shows how far a submission is, as it happens, and goes to the report at the end. What is shown stands in the page, in
-// the reader's language. Where no script runs, the page loads itself again instead.
-const shown = document.querySelector("[data-events]");
-const texts = [...document.querySelectorAll("[data-event]")];
+// Shows how far a submission is, as it happens, and turns the page into the report at the end. What is shown stands in the
+// page, in the reader's language. Where no script runs, the page loads itself again instead.
+let shown, steps, since;
 // After so many failures in a row, or when nothing comes for so long, the page is loaded again, as without the script.
 const FAILURES = 3;
 const SILENCE = 20_000;
 const PAUSE = 5_000;
+const END = "done";
 let source, failures, timer;
+
+function find() {
+  shown = document.querySelector("[data-events]");
+  steps = [...document.querySelectorAll("[data-event]")];
+  since = document.querySelector("[data-since]");
+}
 
 function start() {
   stop();
   failures = 0;
   source = new EventSource(shown.dataset.events);
   timer = setTimeout(giveUp, SILENCE);
-  for (const text of texts) {
-    source.addEventListener(text.dataset.event, (event) => {
+  for (const step of steps) {
+    source.addEventListener(step.dataset.event, (event) => {
       clearTimeout(timer);
       failures = 0;
-      shown.textContent = text.textContent.replace("{position}", JSON.parse(event.data).position);
+      reach(step, JSON.parse(event.data).position);
     });
   }
-  for (const end of ["done", "cancelled"]) source.addEventListener(end, () => location.reload());
+  for (const end of [END, "cancelled"]) source.addEventListener(end, show);
   // A browser comes again by itself when the connection breaks, but not after an answer that is no stream, such as that
   // of a proxy whose service starts anew.
   source.addEventListener("error", () => {
     failures += 1;
     if (source.readyState === EventSource.CLOSED || failures >= FAILURES) giveUp();
   });
+}
+
+function reach(step, position) {
+  const text = step.dataset.text.replace("{position}", position);
+  if (shown.textContent !== text) shown.textContent = text;
+  let before = true;
+  for (const each of step.parentElement.children) {
+    if (each === step) before = false;
+    each.classList.toggle("is-done", before);
+    if (each === step) each.setAttribute("aria-current", "step");
+    else each.removeAttribute("aria-current");
+  }
+  step.hidden = false;
+  // What is being graded can no longer be taken back.
+  if (step.dataset.event !== "position") document.querySelector("[data-cancel]")?.remove();
+}
+
+// Fetches the page as it is now and puts its contents in the place of this one's.
+async function show() {
+  stop();
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const main = page.querySelector("main");
+    if (!answer.ok || main.querySelector("[data-events]")) throw new Error("no report yet");
+    for (const style of page.querySelectorAll("head link[rel=stylesheet]")) {
+      if (!document.head.querySelector(`link[href="${style.getAttribute("href")}"]`)) document.head.append(style);
+    }
+    document.title = page.title;
+    document.querySelector("main").replaceWith(main);
+    shown = null;
+    for (const script of page.querySelectorAll("head script[src]")) await import(script.getAttribute("src"));
+    const heading = main.querySelector("h1");
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  } catch {
+    location.reload();
+  }
 }
 
 function stop() {
@@ -46,6 +91,16 @@ async function reload() {
   else if (!document.hidden) giveUp();
 }
 
+function tick() {
+  if (!shown || !since) return;
+  const seconds = Math.max(0, Math.round(Date.now() / 1000 - Number(since.dataset.since)));
+  const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  since.textContent = since.dataset.elapsed.replace("{time}", time);
+}
+
+find();
+setInterval(tick, 1000);
+tick();
 // Browsers open few connections to one service; tabs that nobody looks at need none.
-document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
+document.addEventListener("visibilitychange", () => shown && (document.hidden ? stop() : start()));
 if (!document.hidden) start();

@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.storage import database as database_module
 from app.storage.database import Database
 from tests.postgresql import PostgreSQL
+from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import OWNER_TOKEN, form_secret
 from tests.waiting import until
 
@@ -198,14 +199,14 @@ async def test_form_that_is_sent_again_after_an_unknown_end_costs_no_second_atte
         assert key
         return {"form_secret": form_secret(html), "idempotency_key": key[1], "student": "ivanov"}
 
-    form = fields((await client.get("/")).text)
+    form = fields((await client.get(PAGE)).text)
     proxy.loses = "all"
-    broken = await client.post("/", files=FILE, data=form)
+    broken = await client.post(PAGE, files=FILE, data=form)
     assert broken.status_code == 503
     assert "not known" in broken.text
     proxy.heal()
     if page == "loaded again":
-        form = fields((await client.get("/")).text)
-    sent = [await client.post("/", files=FILE, data=form) for _ in range(3)]
+        form = fields((await client.get(PAGE)).text)
+    sent = [await client.post(PAGE, files=FILE, data=form) for _ in range(3)]
     assert {answer.status_code for answer in sent} == {303}
     assert await attempts(client) == [1]

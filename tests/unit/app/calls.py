@@ -7,9 +7,13 @@ from typing import Any
 import httpx
 
 from app.http.problems import TYPE_PREFIX
+from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.conftest import Service
 
 SUBMISSIONS = "/api/v1/submissions"
+#: The page of an assignment, which hands in; and its attempts.
+PAGE = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
+ATTEMPTS = f"{PAGE}/attempts"
 CODE = b"class LSTM: ...\n"
 
 

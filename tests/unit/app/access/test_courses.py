@@ -208,7 +208,7 @@ async def test_lateness_is_that_of_the_course(two: Service) -> None:
     await set_rules(two, due=utc_now() - timedelta(hours=1), late_percent_per_day=30)
     grades = [(await submit(two, token)).json()["grade"] for token in ("script-there", "script-here")]
     assert [(each["points"], each["late_days"]) for each in grades] == [(70.0, 1), (100.0, 0)]
-    async with two.browser("teacher-there") as browser:
+    async with two.browser("ivanov-there") as browser:
         page = (await browser.get("/")).text
     assert "70" in page
     assert "lstm-notebook" not in page
@@ -264,5 +264,6 @@ async def test_refusal_names_no_assignment_of_another_course(two: Service) -> No
     assert (answer.status_code, answer.json()["known"]) == (422, ["lstm-layer"])
     async with two.browser("ivanov-there") as browser:
         form["form_secret"] = form_secret((await browser.get("/")).text)
-        page = await browser.post("/", files={"file": ("LSTM.py", b"class LSTM: ...")}, data=form)
-    assert (page.status_code, "lstm-notebook" in page.text) == (422, False)
+        address = f"/courses/{OTHER}/assignments/lstm-notebook"
+        page = await browser.post(address, files={"file": ("LSTM.py", b"class LSTM: ...")}, data=form)
+    assert (page.status_code, "copying" in page.text) == (404, False)

@@ -19,7 +19,7 @@ from app.http.auth import FORM_FIELD, SAFE_METHODS, SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.access.test_courses import OTHER, SUBMISSIONS, submit, two
-from tests.unit.app.calls import upload
+from tests.unit.app.calls import PAGE, upload
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 
 __all__ = ["two"]
@@ -169,9 +169,9 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) 
         await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
     async with two.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
         for course in (older.course_id, newer.course_id):
-            shown = (await browser.get("/", params={"course": course})).text
+            shown = (await browser.get(f"/courses/{course}/assignments/lstm-layer")).text
             (action,) = re.findall(r'method="post" action="([^"]*)" enctype', shown)
-            sent = {"form_secret": form_secret(shown), "assignment": "lstm-layer"}
+            sent = {"form_secret": form_secret(shown)}
             answer = await browser.post(action, data=sent, files={"file": ("LSTM.py", b"class LSTM: ...")})
             assert answer.status_code == 303
             page = await browser.get(answer.headers["location"])
@@ -272,10 +272,10 @@ async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(
 
 async def test_page_refuses_an_upload_to_an_archived_course(service: Service) -> None:
     async with service.browser() as browser:
-        form = {FORM_FIELD: form_secret((await browser.get("/")).text), "student": "ivanov", "assignment": "lstm-layer"}
+        form = {FORM_FIELD: form_secret((await browser.get(PAGE)).text), "student": "ivanov"}
         await archive(service)
         assert (await browser.get("/")).status_code == 200
-        answer = await browser.post("/", data=form, files={"file": ("LSTM.py", b"class LSTM: ...")})
+        answer = await browser.post(PAGE, data=form, files={"file": ("LSTM.py", b"class LSTM: ...")})
         assert answer.status_code == 403
         assert "The course is archived" in answer.text
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from babel.messages.pofile import read_po
@@ -23,7 +24,8 @@ from app.courses.changes import NAMES as NAMES_IN_LOG
 from app.courses.roster.planning import Conflict, Outcome
 from app.courses.roster.reading import Fault
 from app.courses.uses import DATES
-from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
+from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon, CourseArchived, NotPermitted
+from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.http.navigation import SECTIONS
 from app.mail.messages import MailKind
 from app.operations.status import NEEDS
@@ -37,6 +39,7 @@ from app.web.course.course import ORDERS
 from app.web.manage.changes import PARTS
 from app.web.manage.members.listing import STATES
 from grader import Status
+from grader.assignment import CheckId
 from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, translate
 
@@ -45,6 +48,16 @@ TEMPLATES = sorted((APP / "web" / "templates").rglob("*.html"))
 SCRIPTS = sorted((APP / "web" / "static").rglob("*.js"))
 MODULES = sorted(APP.rglob("*.py"))
 SLUGS = {answer.slug for answer in [*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()]}
+
+#: Reasons why an assignment's page offers no form.
+REFUSED_NOW = (
+    AssignmentNotOpen(),
+    AssignmentClosed(),
+    AttemptsUsedUp(),
+    AttemptTooSoon(),
+    CourseArchived(),
+    NotPermitted(),
+)
 
 #: Ids with a value in them, and all the values that it takes.
 COMPUTED: Mapping[str, Iterable[str]] = {
@@ -107,8 +120,11 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "rules.{}": DATES,
     "settings.counts.{}": ["best", "last"],
     "tokens.role.{}": [Role.SUBMITTER, Role.ASSISTANT, Role.TEACHER],
+    "task.check.{}": get_args(CheckId),
+    "task.counts.{}": ["best", "last"],
+    "task.refused.{}": [answer_for(error).slug for error in REFUSED_NOW],
     # No page waits for what is done.
-    "waiting.{}": [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.CANCELLED],
+    "waiting.{}": [JobStatus.QUEUED, JobStatus.RUNNING],
 }
 #: Answers of other causes than ours may have any id, so these go through as they come.
 PASSED_ON = {"said.{}"}

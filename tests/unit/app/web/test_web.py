@@ -16,7 +16,7 @@ from grader import Report, Status
 from grader.report.artefacts import pack
 from grader.report.charts import pictures
 from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
-from tests.unit.app.calls import SUBMISSIONS
+from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import until
@@ -28,10 +28,10 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m\"'"
 
 
 async def send(browser: httpx.AsyncClient, **changed: Any) -> httpx.Response:
-    secret = changed.pop("secret", None) or form_secret((await browser.get("/")).text)
-    data = {"form_secret": secret, "student": "ivanov", "assignment": "lstm-layer"} | changed
+    secret = changed.pop("secret", None) or form_secret((await browser.get(PAGE)).text)
+    data = {"form_secret": secret, "student": "ivanov"} | changed
     file = data.pop("file", ("LSTM.py", b"class LSTM: ..."))
-    return await browser.post("/", files={"file": file}, data=data)
+    return await browser.post(PAGE, files={"file": file}, data=data)
 
 
 async def test_link_asks_first_then_signs_in_and_leaves_the_address_without_the_token(service: Service) -> None:
@@ -105,21 +105,21 @@ async def test_upload_leads_to_the_report(service: Service) -> None:
         page = await browser.get(response.headers["location"])
         assert "Passed" in page.text
         assert "100" in page.text
-        assert "Иванов" in (await browser.get("/")).text
+        assert "Иванов" in (await browser.get(ATTEMPTS)).text
 
 
 async def test_page_loads_itself_again_until_there_is_a_report(
     service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.web.routes.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("app.web.student.submission.PATIENCE_SECONDS", 0.1)
     grader.released.clear()
     async with service.browser() as browser:
         where = (await send(browser)).headers["location"]
         page = (await browser.get(where, params={"lang": "ru"})).text
         # Only where no script runs; the script follows the events, with the texts that stand in the page.
         assert re.search(r'<noscript><meta http-equiv="refresh" content="\d+"></noscript>', page)
-        assert '<li data-event="position">Работа ждёт в очереди, её место: {position}.' in page
-        assert '<li data-event="running">Выполнение кода</li>' in page
+        assert '<li data-event="position" data-text="Работа ждёт в очереди, её место: {position}."' in page
+        assert '<li data-event="running" data-text="Выполнение кода"' in page
         address = re.search(r'data-events="([^"]+)"', page)
         assert address
         watching = asyncio.create_task(browser.get(address[1]))
@@ -205,7 +205,7 @@ async def test_a_students_text_is_escaped_everywhere(service: Service, grader: F
     grader.change = hostile
     async with service.browser() as browser:
         response = await send(browser, student=HOSTILE.replace("\x1b", ""), file=(f"{HOSTILE}.py", b"x"))
-        pages = [(await browser.get(response.headers["location"])).text, (await browser.get("/")).text]
+        pages = [(await browser.get(response.headers["location"])).text, (await browser.get(ATTEMPTS)).text]
     for page in pages:
         assert "alert(1)" in page
         assert "<script>" not in page
@@ -229,19 +229,18 @@ async def test_submitters_list_shows_only_its_own(service: Service) -> None:
     async with service.browser() as owner:
         await send(owner, student="of-the-owner")
     async with service.browser("submitter") as browser:
-        assert "of-the-owner" not in (await browser.get("/")).text
+        assert "of-the-owner" not in (await browser.get(ATTEMPTS)).text
         await send(browser, student="own-student")
-        assert "own-student" in (await browser.get("/")).text
+        assert "own-student" in (await browser.get(ATTEMPTS)).text
 
 
 async def test_a_students_own_form_names_the_student_and_asks_for_no_name(service: Service) -> None:
     await service.add_token("of-anna", student="Анна <Иванова>")
     async with service.browser("of-anna") as browser:
-        page = (await browser.get("/")).text
+        page = (await browser.get(PAGE)).text
         assert 'name="student"' not in page
-        assert "You hand in as Анна &lt;Иванова&gt;." in page
         files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        sent = await browser.post("/", files=files, data={"form_secret": form_secret(page)})
+        sent = await browser.post(PAGE, files=files, data={"form_secret": form_secret(page)})
         assert sent.status_code == 303
         assert "Анна &lt;Иванова&gt;" in (await browser.get(sent.headers["location"])).text
 
@@ -282,7 +281,10 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
     async with service.browser() as browser:
         page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
         addresses = re.findall(r'<noscript><img src="(/submissions/[^"]+)"', page.text)
-        assert len(addresses) == page.text.count("<figcaption>") == 3
+        assert len(addresses) == 2
+        # The curve of the proof needs no script and no image.
+        assert page.text.count("<figcaption>") == 3
+        assert page.text.count("<polyline") == 2
         assert "are beyond the tolerance" in page.text
         for address in addresses:
             picture = await browser.get(unescape(address))
@@ -298,6 +300,39 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
     await service.add_token("another")
     async with service.browser("another") as stranger:
         assert (await stranger.get(addresses[0])).status_code == 404
+
+
+async def test_numbers_of_a_public_case_can_be_downloaded_by_whoever_may_read_the_report(
+    service: Service, grader: FakeGrader
+) -> None:
+    grader.statuses, grader.change = [Status.FAILED], _wrong
+    grader.artefacts = dict([ARRAYS])
+    async with service.browser() as browser:
+        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+        (address,) = re.findall(r'href="([^"]+\.csv)"', page.text)
+        table = await browser.get(address)
+        assert table.headers["content-type"] == "text/csv; charset=utf-8"
+        lines = table.text.splitlines()
+        assert lines[:2] == ["sequence,timestep,unit,keras,yours", "0,0,0,0,1"]
+        assert len(lines) == 1 + 2 * 100 * 32
+        for other in ("larger", "nothing"):
+            assert (await browser.get(address.replace("exercise", other))).status_code == 404
+    async with service.client() as client:
+        assert (await client.get(address)).status_code == 401
+    await service.add_token("another")
+    async with service.browser("another") as stranger:
+        assert (await stranger.get(address)).status_code == 404
+
+
+async def test_report_whose_arrays_are_gone_still_says_where_it_goes_wrong(
+    service: Service, grader: FakeGrader
+) -> None:
+    grader.statuses, grader.change = [Status.FAILED], _wrong
+    async with service.browser() as browser:
+        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+    assert "The first wrong timestep is 0; take unit 1 of sequence 0" in page.text
+    assert "Keras has 0.25 there, your class returned 0.5." in page.text
+    assert "<polyline" not in page.text
 
 
 async def test_text_is_compressed_for_whoever_takes_it_and_streams_and_files_are_not(
@@ -329,7 +364,7 @@ async def test_text_is_compressed_for_whoever_takes_it_and_streams_and_files_are
 async def test_secrets_of_forms_look_different_in_every_answer(service: Service) -> None:
     """A page that is compressed tells its length, and so what repeats in it."""
     async with service.browser() as browser:
-        pages = [(await browser.get("/")).text for _ in range(3)]
+        pages = [(await browser.get(PAGE)).text for _ in range(3)]
         for name in ("form_secret", "idempotency_key"):
             assert len({re.findall(rf'name="{name}" value="([^"]+)"', page)[0] for page in pages}) == 3
         oldest = form_secret(pages[0])
@@ -377,8 +412,8 @@ THIS_SITE = [
 @pytest.mark.parametrize("headers", OTHER_SITES, ids=str)
 async def test_another_site_signs_nobody_in_and_sends_no_form(service: Service, headers: dict[str, str]) -> None:
     async with service.browser() as browser:
-        form = form_fields((await browser.get("/")).text)
-        for path in ("/enter", "/leave", "/"):
+        form = form_fields((await browser.get(PAGE)).text)
+        for path in ("/enter", "/leave", PAGE):
             answer = await browser.post(path, data={"token": OWNER_TOKEN, **form}, headers=headers)
             assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
             assert "Sent by another site" in answer.text
@@ -397,14 +432,14 @@ async def test_our_own_pages_may_send_forms(service: Service, headers: dict[str,
 
 async def test_form_sent_again_is_one_attempt_and_a_new_page_another(service: Service) -> None:
     async with service.browser() as browser:
-        form = form_fields((await browser.get("/")).text)
+        form = form_fields((await browser.get(PAGE)).text)
         # A double click, then the browser's way back.
         double = await asyncio.gather(*(send_form(browser, form) for _ in range(2)))
         later = [await send_form(browser, form) for _ in range(2)]
         assert len({answer.headers["location"] for answer in (*double, *later)}) == 1
         # Back, and another file: the student has mended something.
         mended = await send_form(browser, form, b"class LSTM: pass")
-        fresh = await send_form(browser, form_fields((await browser.get("/")).text))
+        fresh = await send_form(browser, form_fields((await browser.get(PAGE)).text))
         assert len({answer.headers["location"] for answer in (later[0], mended, fresh)}) == 3
     async with service.client() as client:
         assert len((await client.get("/api/v1/submissions")).json()["items"]) == 3
@@ -412,13 +447,13 @@ async def test_form_sent_again_is_one_attempt_and_a_new_page_another(service: Se
 
 async def test_page_that_is_loaded_again_before_an_answer_came_is_the_same_form(service: Service) -> None:
     async with service.browser() as browser:
-        first, again = [(await browser.get("/")).text for _ in range(2)]
+        first, again = [(await browser.get(PAGE)).text for _ in range(2)]
         assert form_key(first) == form_key(again)
         refused = await send_form(browser, form_fields(first), b"")
         assert refused.status_code == 422
         assert form_key(refused.text) == form_key(first)
         assert (await send_form(browser, form_fields(first))).status_code == 303
-        assert form_key((await browser.get("/")).text) != form_key(first)
+        assert form_key((await browser.get(PAGE)).text) != form_key(first)
 
 
 def form_fields(html: str) -> dict[str, str]:
@@ -432,4 +467,4 @@ def form_key(html: str) -> str:
 async def send_form(
     browser: httpx.AsyncClient, form: dict[str, str], content: bytes = b"class LSTM:"
 ) -> httpx.Response:
-    return await browser.post("/", files={"file": ("LSTM.py", content)}, data=form | {"student": "ivanov"})
+    return await browser.post(PAGE, files={"file": ("LSTM.py", content)}, data=form | {"student": "ivanov"})

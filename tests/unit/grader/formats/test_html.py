@@ -19,6 +19,8 @@ from grader.report import artefacts
 from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, translate
 from grader.report.model import Report, Status
+from grader.report.proof.cells import LOST
+from reference.misconceptions import PARTS
 from tests.unit.grader.make_reports import ALL, ASSIGNMENT, HOSTILE, make_report
 
 LITERAL = re.compile(r'\bname\(\s*"([a-z_.]+)"\s*[,)]')
@@ -27,7 +29,10 @@ COMPUTED = {
     "summary.": [status.value for status in Status],
     "check_status.": [status.value for status in CheckStatus],
     "category.": ["exercise", "other_shape", "larger_values", "other_seed"],
-    "report.": ["public", "hidden"],
+    "report.": ["public", "hidden", "failed", "skipped"],
+    "proof.": ["keras", "yours", "named"],
+    "proof.level_": [str(level) for level in range(LOST + 1)],
+    "part.": PARTS,
 }
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -71,7 +76,8 @@ def test_the_page_is_well_formed_and_fetches_nothing(kind: str, language: str) -
     names = [tag for tag, _ in page.tags]
     assert not set(names) & {"script", "link", "iframe", "object", "embed", "form", "base", "video", "audio"}
     for tag, attributes in page.tags:
-        assert not [name for name in attributes if name.startswith("on") or name in ("style", "srcset", "href")], tag
+        assert not [name for name in attributes if name.startswith("on") or name in ("style", "srcset")], tag
+        assert str(attributes.get("href", "#")).startswith("#"), tag
         assert str(attributes.get("src", "data:image/svg+xml;base64,")).startswith("data:image/svg+xml;base64,")
     assert dict(page.tags)["html"] == {"lang": language}
 
@@ -93,14 +99,22 @@ def test_pictures_are_in_the_page_with_their_meaning_in_words() -> None:
     report, stored = with_arrays()
     plain, full = (write_report(report, "html", "ru", given) for given in ({}, stored))
     images = [attributes for tag, attributes in Page(full).tags if tag == "img"]
-    assert len(images) == 3
-    assert len([tag for tag, _ in Page(plain).tags if tag == "img"]) == 2
+    assert len(images) == len([tag for tag, _ in Page(plain).tags if tag == "img"]) == 2
     assert full.count("<figcaption>") == 3
-    assert "пар «шаг и нейрон»" in full
+    assert full.count("<polyline") == 2
+    assert "вне допуска" in full
     for image in images:
         svg = base64.b64decode(str(image["src"]).partition(",")[2]).decode()
         assert svg.startswith("<svg")
         assert image["alt"]
+
+
+def test_points_are_a_strip_of_segments_as_wide_as_their_points() -> None:
+    tags = Page(write_report(make_report(), "html", "en")).tags
+    grounds = [attributes for tag, attributes in tags if tag == "rect" and attributes.get("class") == "ground"]
+    assert [attributes["width"] for attributes in grounds] == ["9.4%", "49.4%", "19.4%", "9.4%", "9.4%"]
+    targets = {attributes["id"] for tag, attributes in tags if tag in ("details", "div") and "id" in attributes}
+    assert {str(attributes["href"]).lstrip("#") for tag, attributes in tags if tag == "a"} <= targets
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -123,7 +137,7 @@ def test_a_right_answer_needs_no_pictures() -> None:
 def test_every_text_of_a_template_exists(template: Path) -> None:
     source = template.read_text(encoding="utf-8")
     used = set(LITERAL.findall(source))
-    for prefix in re.findall(r'\bname\("([a-z_]+\.)" ~', source):
+    for prefix in re.findall(r'\bname\("([a-z_]+\.[a-z_]*)" ~', source):
         used |= {prefix + value for value in COMPUTED[prefix]}
     for id in used:
         for language in LANGUAGES:

@@ -122,9 +122,9 @@ def test_the_heat_map_of_a_long_sequence_is_no_larger(steps: int) -> None:
 def test_arrays_are_stored_as_they_were(actual: np.ndarray) -> None:
     name, content = artefacts.pack(actual, np.zeros_like(actual))
     assert (name, content) == artefacts.pack(actual, np.zeros_like(actual))
-    stored, expected = artefacts.unpack(content)
-    np.testing.assert_array_equal(stored, actual)
-    assert not expected.any()
+    stored = artefacts.unpack(content)
+    np.testing.assert_array_equal(stored.actual, actual)
+    assert not stored.expected.any()
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", b"x" * 100])

@@ -41,6 +41,7 @@ async def test_new_course_leads_to_the_steps_until_students_can_hand_in(service:
 async def test_first_course_is_offered_until_there_is_one(service: Service) -> None:
     await service.add_token("teacher", Role.TEACHER)
     async with service.browser() as browser, service.browser("teacher") as teacher:
+        assert 'href="/courses/new"' in (await browser.get("/")).text
         assert "Begin with a course" in (await browser.get("/courses")).text
         theirs = (await teacher.get("/courses")).text
         assert "Begin with a course" not in theirs

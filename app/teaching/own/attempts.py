@@ -1,0 +1,128 @@
+"""A student's attempts at an assignment, the newest first, and what changed from each to the next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from app.access.tokens import Principal
+from app.storage.models import ReportDiagnosis, StoredReport, Submission
+from app.submissions import policy
+from app.submissions.repository import counting_report_id, visible_to
+from grader import Assignment
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An attempt in a list.
+
+    Attributes:
+        report: the one that counts, without its `body`; None: there is none yet.
+        points: after the penalty for lateness; None: there are none.
+        causes: the codes of the mistakes that the report names.
+        before: the attempt before it; None: this is the first.
+    """
+
+    submission: Submission
+    report: StoredReport | None
+    points: float | None
+    late_days: int
+    causes: tuple[str, ...]
+    before: Shown | None = None
+
+    @property
+    def change(self) -> float | None:
+        """The points more than before it, or less; None: one of the two has none."""
+        if self.before is None or self.points is None or self.before.points is None:
+            return None
+        return round(self.points - self.before.points, 2)
+
+    @property
+    def new_causes(self) -> tuple[str, ...]:
+        """The mistakes that the attempt before it did not have, where both have a report."""
+        known = self.before.causes if self.before and self.before.report and self.report else self.causes
+        return tuple(code for code in self.causes if code not in known)
+
+    @property
+    def causes_gone(self) -> tuple[str, ...]:
+        if self.before is None or self.report is None or self.before.report is None:
+            return ()
+        return tuple(code for code in self.before.causes if code not in self.causes)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Attempts of whom at what. Attributes: membership_id: None: everything that the viewer has handed in there."""
+
+    course_id: str
+    assignment_id: str
+    membership_id: str | None
+
+    def conditions(self, viewer: Principal) -> list[ColumnElement[bool]]:
+        conditions = [
+            visible_to(viewer),
+            Submission.course_id == self.course_id,
+            Submission.assignment_id == self.assignment_id,
+        ]
+        if self.membership_id is not None:
+            return [*conditions, Submission.membership_id == self.membership_id]
+        return [*conditions, Submission.submitted_by == viewer.id]
+
+
+async def list_attempts(
+    session: AsyncSession,
+    assignment: Assignment,
+    viewer: Principal,
+    place: Place,
+    *,
+    limit: int,
+    before: str | None = None,
+) -> Sequence[Shown]:
+    """List the newest attempts that `viewer` may see, in two statements.
+
+    Args:
+        assignment: with the dates of the student.
+        before: the id of a submission; only older ones are listed.
+    """
+    conditions = [*place.conditions(viewer), *([Submission.id < before] if before else [])]
+    rows = await session.execute(
+        select(Submission, StoredReport)
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .where(*conditions)
+        .order_by(Submission.id.desc())
+        .limit(limit + 1)  # The last one of a page is compared with the one before it.
+        .options(defer(StoredReport.body))
+    )
+    listed = [(submission, report) for submission, report in rows]
+    causes = await causes_of(session, [report.id for _, report in listed if report is not None])
+    shown: list[Shown] = []
+    earlier: dict[str, Shown] = {}
+    for submission, report in reversed(listed):
+        points = report.points if report else None
+        days, _ = policy.lateness(assignment, submission.created_at)
+        if points is not None:
+            points = policy.points_after_lateness(assignment, points, submission.created_at)
+        named = causes.get(report.id, ()) if report else ()
+        each = Shown(submission, report, points, days, named, earlier.get(submission.membership_id))
+        # Of the one before nothing further back is asked.
+        earlier[submission.membership_id] = replace(each, before=None)
+        shown.append(each)
+    return shown[::-1][:limit]
+
+
+async def causes_of(session: AsyncSession, report_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Return the codes of the mistakes that these reports name."""
+    rows = await session.execute(
+        select(ReportDiagnosis.report_id, ReportDiagnosis.code)
+        .where(ReportDiagnosis.report_id.in_(report_ids))
+        .order_by(ReportDiagnosis.report_id, ReportDiagnosis.code)
+    )
+    found: dict[int, list[str]] = defaultdict(list)
+    for report_id, code in rows:
+        found[report_id].append(code)
+    return {report_id: tuple(codes) for report_id, codes in found.items()}

@@ -1,0 +1,235 @@
+"""The page of an assignment: the task, what is checked for how many points, handing in, the own attempts.
+
+Code comes as a file or is pasted. A page that is loaded again after a broken connection is still the same form, by a
+key in a cookie and, masked, in the form: so what is sent twice is one attempt.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import FormData, UploadFile
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.courses import members
+from app.errors import AppError, FileAndCode, NotAuthenticated, NothingHandedIn
+from app.http.answers import answer_for
+from app.http.auth import FORM_FIELD, PageFor, SessionHolder, check_form_secret, is_secure
+from app.http.forms import refused, see_other
+from app.http.masking import mask, unmask
+from app.http.pages import page
+from app.http.parameters import ID
+from app.http.texts import language_of
+from app.http.watching import renewed_if_slow
+from app.services import services
+from app.storage.models import Course, new_id, utc_now
+from app.submissions import uploads
+from app.submissions.derivation import in_words
+from app.teaching.own.attempts import Place, list_attempts
+from app.teaching.own.courses import Task, own_task
+from app.web.student.home import zone_of
+from app.web.student.markdown import rendered
+from grader import Assignment, handout
+from grader.submission import CODE_SUFFIXES
+
+PATH = "/courses/{course_id}/assignments/{assignment_id}"
+RECENT = 5
+#: Code without pictures is small; a notebook with pictures comes as a file.
+PASTE_BYTES = 1_000_000
+KEY_FIELD = "idempotency_key"
+KEY_COOKIE = "lstm_grader_form"
+CODE_FIELD = "code"
+FIELDS = (*uploads.FIELDS, CODE_FIELD, FORM_FIELD, KEY_FIELD)
+#: The refusals that concern one field, by the last part of their type. Others stand above the form.
+FIELD_OF: Mapping[str, str] = {
+    "file-too-large": "file",
+    "empty-file": "file",
+    "unsupported-file-type": "file",
+    "nothing-handed-in": "file",
+    "file-and-code": "file",
+    "fields-missing": "student",
+    "invalid-student": "student",
+    "other-student": "student",
+    "member-removed": "student",
+}
+
+router = APIRouter(include_in_schema=False)
+
+Reader = Annotated[Principal, Depends(PageFor(Action.READ))]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A form that was refused, or would be. Attributes: fields: the texts in it, to show it again."""
+
+    error: AppError
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def slug(self) -> str:
+        return answer_for(self.error).slug
+
+
+@router.get(PATH)
+async def assignment_page(request: Request, viewer: Reader, assignment_id: str) -> Response:
+    return await _page(request, viewer, assignment_id)
+
+
+@router.post(PATH)
+async def hand_in(request: Request, submitter: SessionHolder, assignment_id: str) -> Response:
+    """Take a file or pasted code, and lead to its page. A refusal shows the form again, as it was filled in.
+
+    The page's script asks for JSON: the address of the new page, or a problem document.
+    """
+    fields: dict[str, str] = {}
+    try:
+        address = await _accept(request, submitter, assignment_id, fields)
+    except NotAuthenticated:
+        raise
+    except AppError as error:
+        if not _wants_page(request):
+            raise
+        return await _page(request, submitter, assignment_id, Refusal(error, fields))
+    response = see_other(address) if _wants_page(request) else JSONResponse({"address": address})
+    response.delete_cookie(KEY_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+    return response
+
+
+@router.get(f"{PATH}/template.{{form}}")
+async def template(request: Request, viewer: Reader, assignment_id: str, form: Literal["ipynb", "py"]) -> Response:
+    """Send the file to begin with, as a notebook or as a module."""
+    parts = services(request)
+    async with parts.database.read() as session:
+        task = await own_task(session, parts.assignments, viewer, assignment_id)
+    make, media_type = {
+        "ipynb": (handout.notebook, "application/x-ipynb+json"),
+        "py": (handout.module, "text/x-python; charset=utf-8"),
+    }[form]
+    name = f'attachment; filename="{assignment_id}.{form}"'
+    return Response(
+        make(task.assignment, language_of(request)), headers={"Content-Disposition": name}, media_type=media_type
+    )
+
+
+async def _accept(request: Request, submitter: Principal, assignment_id: str, fields: dict[str, str]) -> str:
+    """Store what the form brings, and return the address of its page.
+
+    Args:
+        fields: gets the texts of the form, also of one that is refused.
+    """
+    submitter.check(Action.SUBMIT, archived_too=True)
+    parts = services(request)
+    limit_bytes = parts.settings.upload_bytes
+    began = time.monotonic()
+    async with uploads.read_form(request, limit_bytes, text_bytes=PASTE_BYTES) as form:
+        fields.update((name, value) for name, value in form.items() if isinstance(value, str))
+        submitter = await renewed_if_slow(parts, submitter, began)
+        check_form_secret(request, form.get(FORM_FIELD))
+        submitter, student = await _on_whose_behalf(request, submitter, fields.get("student", "").strip())
+        sent = {name: value for name, value in fields.items() if name != CODE_FIELD}
+        upload = FormData({**sent, "file": _file(form), "student": student, "assignment": assignment_id})
+        checked = await parts.inbox.check(upload, limit_bytes, submitter, fields=FIELDS)
+    form_key = unmask(fields.get(KEY_FIELD, ""))
+    submission, _ = await parts.inbox.accept(checked, submitter, checked.key(form_key) if form_key else None)
+    return f"/submissions/{submission.id}"
+
+
+def _file(form: FormData) -> UploadFile:
+    """Return the file of a form, or the pasted code as one.
+
+    Raises:
+        NothingHandedIn, FileAndCode
+    """
+    file, code = form.get("file"), form.get(CODE_FIELD)
+    # A browser sends an empty file without a name when none was chosen.
+    has_file = isinstance(file, UploadFile) and bool(file.filename or file.size)
+    has_code = isinstance(code, str) and bool(code.strip())
+    if has_file and has_code:
+        raise FileAndCode
+    if has_code:
+        return uploads.pasted(str(code))
+    if not has_file:
+        raise NothingHandedIn
+    assert isinstance(file, UploadFile)
+    return file
+
+
+async def _on_whose_behalf(request: Request, submitter: Principal, named: str) -> tuple[Principal, str]:
+    """Return the submitter and the student of an upload. Without a name, one of the staff hands in a trial."""
+    if named or not submitter.sees_everything:
+        return submitter, named
+    if submitter.external_id is None:
+        async with services(request).database.write() as session:
+            trials = await members.enrol_trials(session, submitter.course_id)
+        submitter = replace(submitter, external_id=trials.external_id)
+    return submitter, submitter.external_id or ""
+
+
+async def _page(request: Request, viewer: Principal, assignment_id: str, refusal: Refusal | None = None) -> Response:
+    parts = services(request)
+    language = language_of(request)
+    async with parts.database.read() as session:
+        task = await own_task(session, parts.assignments, viewer, assignment_id)
+        course = await session.get_one(Course, viewer.course_id)
+        place = Place(course.id, assignment_id, viewer.membership_id)
+        attempts = await list_attempts(session, task.assignment, viewer, place, limit=RECENT)
+    said = refused(request, refusal.error) if refusal else {}
+    remembered = request.cookies.get(KEY_COOKIE, "")
+    form_key = remembered if ID.fullmatch(remembered) else new_id()
+    counted = task.basis.counted if task.basis else None
+    response = page(
+        request,
+        "student/assignment.html",
+        viewer=viewer,
+        course=course,
+        here="assignments",
+        task=task,
+        assignment=task.assignment,
+        text=_text(task.assignment, language),
+        counted=counted,
+        derivation=in_words(counted.steps, language) if counted else None,
+        attempts=attempts,
+        closed=_closed(viewer, task),
+        zone=zone_of(course),
+        now=utc_now(),
+        form_key=mask(form_key),
+        fields=refusal.fields if refusal else {},
+        wrong_field=FIELD_OF.get(refusal.slug, "form") if refusal else None,
+        slugs_of={name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student")},
+        accepted=CODE_SUFFIXES,
+        file_bytes=min(parts.settings.upload_bytes, task.assignment.upload.upload_bytes),
+        paste_bytes=PASTE_BYTES,
+        **said,
+    )
+    if refusal and "retry_after_seconds" in refusal.error.params:
+        response.headers["Retry-After"] = str(refusal.error.params["retry_after_seconds"])
+    response.set_cookie(KEY_COOKIE, form_key, httponly=True, samesite="lax", secure=is_secure(request))
+    return response
+
+
+def _text(assignment: Assignment, language: str) -> Any:
+    """Return the task in the reader's language, else in another; None: the file has no text."""
+    texts: dict[str, str] = dict(assignment.text.items())
+    found = texts.get(language) or next(iter(texts.values()), None)
+    return rendered(found) if found else None
+
+
+def _closed(viewer: Principal, task: Task) -> Refusal | None:
+    """Say why nothing can be handed in now; None: it can."""
+    try:
+        viewer.check(Action.SUBMIT)
+        if task.basis:
+            task.basis.check_next()
+    except AppError as error:
+        return Refusal(error)
+    return None
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")

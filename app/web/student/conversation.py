@@ -1,0 +1,72 @@
+"""Words about an attempt: comments of the staff, and the student's request for a review with its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.rights import Action, check_course
+from app.access.tokens import Principal
+from app.http.auth import SessionHolder
+from app.http.forms import fields_of, form_of, see_other
+from app.http.parameters import SubmissionId
+from app.services import services
+from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
+from app.submissions import repository
+from app.teaching import comments, reviews
+from app.teaching.places import Place
+
+# As the API allows.
+TEXT_CHARACTERS = 2000
+COMMENTS = 50
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The words about an attempt, the newest first.
+
+    Attributes:
+        comments: on this attempt, or on all of the work.
+        may_ask: the reader can ask for a review now.
+    """
+
+    comments: Sequence[Comment]
+    reviews: Sequence[ReviewRequest]
+    may_ask: bool
+
+
+async def conversation_of(session: AsyncSession, viewer: Principal, submission: Submission) -> Conversation | None:
+    """Return what was said about an attempt; None: the reader is a script, and words to students are none of its."""
+    if viewer.membership_id is None and not viewer.sees_everything:
+        return None
+    member = await session.get_one(Membership, submission.membership_id)
+    use = await session.get_one(CourseAssignment, submission.course_assignment_id)
+    said = await comments.list_comments(session, Place(member, use), limit=COMMENTS)
+    asked = await reviews.list_of(session, submission.id)
+    is_own = viewer.membership_id == submission.membership_id
+    is_open = any(request.answered_at is None for request in asked)
+    return Conversation(
+        [each for each in said if each.submission_id in (None, submission.id)],
+        asked,
+        may_ask=is_own and viewer.student is not None and not is_open and viewer.may(Action.ASK_FOR_REVIEW),
+    )
+
+
+@router.post("/submissions/{submission_id}/reviews")
+async def ask_for_review(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
+    """Ask the staff to look at the attempt, and show its page again."""
+    viewer.check(Action.ASK_FOR_REVIEW, archived_too=True)
+    async with form_of(request) as form:
+        text = fields_of(form).get("text", "")[:TEXT_CHARACTERS]
+    if not text:
+        return see_other(f"/submissions/{submission_id}#conversation")
+    async with services(request).database.write() as session:
+        submission = await repository.existing_submission(session, submission_id, viewer)
+        await check_course(session, Action.ASK_FOR_REVIEW, submission.course_id)
+        await reviews.ask(session, submission, text)
+    return see_other(f"/submissions/{submission_id}", said="review.asked")

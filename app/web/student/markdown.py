@@ -1,0 +1,44 @@
+"""The texts of assignments as HTML. They are Markdown of a teacher: HTML in them is shown as text, links lead to web
+pages only, and pictures become links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from markupsafe import Markup
+
+# The page has the title, and a heading above the text.
+HEADING_LEVELS = 2
+
+
+def rendered(text: str) -> Markup:
+    """Return the text as HTML, whose headings lie below those of the page."""
+    return Markup(_renderer().render(text))  # noqa: S704
+
+
+@cache
+def _renderer() -> MarkdownIt:
+    made = MarkdownIt("commonmark", {"html": False}).disable("image").enable("table")
+    for name in ("heading_open", "heading_close"):
+        made.add_render_rule(name, _heading)
+    made.add_render_rule("fence", _code)
+    made.add_render_rule("code_block", _code)
+    return made
+
+
+def _heading(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: Any) -> str:
+    level = min(int(tokens[at].tag[1:]) + HEADING_LEVELS, 6)
+    tokens[at].tag = f"h{level}"
+    return renderer.renderToken(tokens, at, options, env)
+
+
+def _code(_renderer: RendererHTML, tokens: Sequence[Token], at: int, _options: OptionsDict, _env: Any) -> str:
+    # What scrolls can be reached by the keyboard.
+    return f'<pre tabindex="0"><code>{Markup.escape(tokens[at].content)}</code></pre>\n'

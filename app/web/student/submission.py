@@ -1,0 +1,148 @@
+"""The page of a submission: the wait, then the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.status import HTTP_404_NOT_FOUND
+
+from app.access.rights import Action, check_course
+from app.errors import NotCancellable, ReportNotReady
+from app.http.auth import SessionHolder
+from app.http.forms import form_of, see_other
+from app.http.pages import page
+from app.http.parameters import LastEventId, SubmissionId
+from app.http.texts import language_of
+from app.http.visibility import as_student, steps_for, view_for
+from app.http.watching import event_stream, wait_until_done
+from app.services import operations, services
+from app.storage.models import Course, JobStatus
+from app.submissions import repository
+from app.submissions.derivation import in_words
+from app.submissions.events import STAGES, events_after
+from app.submissions.grades import may_try_again
+from app.submissions.standing import Standing, standing_of
+from app.web.course.staff import staff_context
+from app.web.student.conversation import conversation_of
+from app.web.student.home import zone_of
+from grader.execution.stages import Stage
+from grader.formats import html
+from grader.formats.source import Sources
+from grader.report.proof import shown
+
+# A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
+PATIENCE_SECONDS = 3.0
+REFRESH_SECONDS = 2
+REFRESH_SECONDS_MAX = 15
+#: Stages that few grades have; they are shown once they are reached.
+OPTIONAL = frozenset(STAGES) - {Stage.READING, Stage.RUNNING, Stage.CHECKING}
+PICTURE = "/submissions/{}/pictures/{}.svg?lang={}"
+NUMBERS = "/submissions/{}/numbers/"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/submissions/{submission_id}")
+async def submission_page(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
+    """Show the report, or a waiting page that follows the events and, without scripts, reloads."""
+    parts = services(request)
+    await wait_until_done(parts, submission_id, viewer, PATIENCE_SECONDS)
+    async with parts.database.read() as session:
+        standing = await standing_of(session, parts.assignments, submission_id, viewer)
+        course = await session.get_one(Course, standing.submission.course_id)
+        again = await may_try_again(session, parts.assignments, standing.submission)
+        looks_as_student = viewer.sees_everything and request.query_params.get("as") == "student"
+        for_staff = viewer.sees_everything and not looks_as_student
+        staff = await staff_context(session, viewer, standing.submission) if for_staff else {}
+        reader = as_student(viewer, standing.submission) if looks_as_student else viewer
+        said = await conversation_of(session, reader, standing.submission)
+    context: dict[str, Any] = {
+        "viewer": viewer,
+        "course": course,
+        "zone": zone_of(course),
+        "submission": standing.submission,
+        "assignment": parts.assignments.get(standing.submission.assignment_id),
+        "may_try_again": again,
+        "conversation": said,
+    }
+    if standing.stored is None:
+        return await _waiting_page(request, standing, context)
+    view = await view_for(request, standing.stored, reader, language_of(request))
+    pictures = [
+        html.drawn_by_script(picture, PICTURE.format(submission_id, name, view.language))
+        for name, picture in html.pictures_in_page(view).items()
+    ]
+    proofs = await run_in_threadpool(shown.proofs, view.report, view.language, view.artefacts)
+    context |= {"report": view.report, "pictures": pictures, "sources": Sources(view), "proofs": proofs}
+    context |= {"numbers_at": NUMBERS.format(submission_id), "grade": standing.grade, "counted": standing.counted}
+    counted = standing.counted and in_words(steps_for(standing.counted, reader), view.language)
+    context |= {"derivation": counted, "looks_as_student": looks_as_student, "for_staff": for_staff, **staff}
+    return page(request, "report.html", **context)
+
+
+@router.post("/submissions/{submission_id}/cancel")
+async def cancel(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
+    """Take a submission out of the queue, and show its page again."""
+    viewer.check(Action.CANCEL, archived_too=True)
+    async with form_of(request):
+        pass
+    async with services(request).database.write() as session:
+        submission = await repository.existing_submission(session, submission_id, viewer)
+        await check_course(session, Action.CANCEL, submission.course_id)
+        if submission.job_status != JobStatus.CANCELLED and not await repository.cancel(session, submission_id):
+            raise NotCancellable(job_status=submission.job_status)
+    return see_other(f"/submissions/{submission_id}")
+
+
+@router.get("/submissions/{submission_id}/events")
+async def submission_events(
+    request: Request, viewer: SessionHolder, submission_id: SubmissionId, last_event_id: LastEventId = None
+) -> Response:
+    """Stream the events for the waiting page's script; the API's own stream takes no sessions."""
+    return await event_stream(services(request), submission_id, viewer, last_event_id or 0)
+
+
+@router.get("/submissions/{submission_id}/pictures/{name}.svg")
+async def picture(request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str) -> Response:
+    """Draw one picture of the newest report, for readers without scripts."""
+    async with services(request).database.read() as session:
+        await repository.existing_submission(session, submission_id, viewer)
+        stored = await repository.newest_report(session, submission_id)
+    if stored is None:
+        raise ReportNotReady
+    view = await view_for(request, stored, viewer, language_of(request))
+    drawn = html.pictures_of(view).get(name)
+    if drawn is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    svg = await services(request).charts.svg(drawn.spec)
+    return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": html.POLICY})
+
+
+async def _waiting_page(request: Request, standing: Standing, context: dict[str, Any]) -> Response:
+    parts = services(request)
+    submission, position = standing.submission, standing.position
+    async with parts.database.read() as session:
+        events = [each.event for each in await events_after(session, submission.id, 0)]
+    reached = [stage for stage in STAGES if stage in events[_last_start(events) :]]
+    pace = await parts.backlog.pace()
+    self_test = operations(request).self_test
+    context |= {
+        "position": position,
+        "refresh_seconds": min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX),
+        "stages": STAGES,
+        "optional": OPTIONAL,
+        "reached": reached[-1] if reached and submission.job_status == JobStatus.RUNNING else None,
+        "is_first": self_test is not None and not self_test.has_ended,
+        "pace": pace,
+        "waiting_seconds": pace.waiting_seconds(position) if pace and position else None,
+        "may_cancel": context["viewer"].may(Action.CANCEL),
+    }
+    return page(request, "student/waiting.html", **context)
+
+
+def _last_start(events: list[str]) -> int:
+    """Return where the events of the newest grading begin: a grade that was cut off is queued again."""
+    return max((at for at, event in enumerate(events) if event == "queued"), default=0)

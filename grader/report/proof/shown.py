@@ -1,0 +1,226 @@
+"""The proof as a reader sees it: sentences, a curve, the first wrong step in numbers, and the map of every number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from babel.numbers import format_decimal
+from numpy.typing import NDArray
+
+from grader.report import artefacts
+from grader.report.artefacts import CaseArrays
+from grader.report.messages import translate
+from grader.report.numbers import number
+from grader.report.proof.calculation import RIGHT, SYMBOLS, calculation
+from grader.report.proof.cells import Cells, map_of
+from grader.report.proof.curve import Curve, draw
+from grader.report.proof.step import Place, WorkedStep, telling_place
+
+Array = NDArray[np.floating]
+
+# So many timesteps of the curve are in its table.
+MOST_ROWS = 200
+#: Decimals of a worked step: as few as show that two numbers differ.
+FEWEST_DECIMALS, MOST_DECIMALS = 4, 7
+# Of the numbers in a sentence.
+DIGITS = 4
+# Larger numbers are written with an exponent.
+LARGE = 1e4
+
+
+@dataclass(frozen=True)
+class Row:
+    """A quantity of the worked step: its symbol, its name, and its numbers as texts."""
+
+    symbol: str
+    name: str
+    keras: str
+    named: str | None
+    is_wrong: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """The first wrong step: sentences, rows of numbers, the calculations of c and h (whose, and how), the student's."""
+
+    sentences: tuple[str, ...]
+    rows: tuple[Row, ...]
+    calculations: tuple[tuple[str, str], ...]
+    yours: str
+    has_named: bool
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The proof of one public case that is wrong.
+
+    Args:
+        case: its id.
+        numbers: the curve's first timesteps: the step, Keras, yours, and the named mistake's where there is one.
+        steps: how many timesteps there are.
+        text: what the curve shows, in words.
+    """
+
+    case: str
+    category: str
+    place: Place
+    curve: Curve
+    title: str
+    text: str
+    numbers: tuple[tuple[int, float, float, float | None], ...]
+    steps: int
+    has_named: bool
+    work: Work
+    cells: Cells
+
+
+def proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]) -> list[Proof]:
+    """Return the proofs of a rendered report. A hidden case has none, nor one whose arrays nobody kept.
+
+    Args:
+        stored: artefacts by name.
+    """
+    return list(_proofs(report, language, stored))
+
+
+def _proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]) -> Iterator[Proof]:
+    for case in report["cases"]:
+        content = stored.get(case["arrays"] or "")
+        if case["visibility"] != "public" or not case["first_divergence"] or content is None:
+            continue
+        arrays = artefacts.unpack(content)
+        if arrays.step is not None:
+            place = arrays.step.place
+        elif (found := telling_place(arrays.actual, arrays.expected, atol=case["atol"], rtol=case["rtol"])) is not None:
+            place = found
+        else:
+            continue
+        yield _proof(case, arrays, place, language)
+
+
+def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, language: str) -> Proof:
+    keras, yours = arrays.expected[place.batch, :, place.unit], arrays.actual[place.batch, :, place.unit]
+    named = None if arrays.named is None else arrays.named[place.batch, :, place.unit]
+    third: list[float | None] = [None] * len(keras) if named is None else named.tolist()
+    rows = zip(range(len(keras)), keras.tolist(), yours.tolist(), third, strict=True)
+    tolerance = {"atol": case["atol"], "rtol": case["rtol"]}
+    words = _Words(language)
+    return Proof(
+        case=case["id"],
+        category=case["category"],
+        place=place,
+        curve=draw(keras, yours, named, place.timestep),
+        title=words("curve_title", **place._asdict()),
+        text=" ".join(_curve_text(words, arrays, place, **tolerance)),
+        numbers=tuple(rows)[:MOST_ROWS],
+        steps=len(keras),
+        has_named=named is not None,
+        work=_work(words, arrays, place),
+        cells=map_of(arrays, **tolerance),
+    )
+
+
+class _Words:
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    def __call__(self, id: str, **params: object) -> str:
+        return translate(f"proof.{id}", self.language, **params)
+
+
+def _curve_text(words: _Words, arrays: CaseArrays, place: Place, *, atol: float, rtol: float) -> Iterator[str]:
+    keras = arrays.expected[place.batch, :, place.unit].astype(np.float64)
+    yours = arrays.actual[place.batch, :, place.unit].astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(yours - keras)
+        beyond = int((~(error <= atol + rtol * np.abs(keras))).sum())
+    yield words("curve_beyond", beyond=beyond, count=len(keras), timestep=place.timestep)
+    finite = np.flatnonzero(np.isfinite(error))
+    if len(finite):
+        at = int(finite[np.argmax(error[finite])])
+        shown = {"expected": number(float(keras[at]), words.language, DIGITS)}
+        shown |= {"actual": number(float(yours[at]), words.language, DIGITS)}
+        yield words("curve_largest", largest=float(error[at]), at=at, **shown)
+    if lost := len(keras) - len(finite):
+        yield words("curve_lost", lost=lost)
+    if arrays.named is not None:
+        with np.errstate(invalid="ignore", over="ignore"):
+            left = np.abs(arrays.named.astype(np.float64) - arrays.actual.astype(np.float64))
+        yield words("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
+
+
+def _work(words: _Words, arrays: CaseArrays, place: Place) -> Work:
+    # Older artefacts have no step, and of it show what there is.
+    step = arrays.step or WorkedStep(
+        **place._asdict(), keras={"h": float(arrays.expected[place])}, actual=float(arrays.actual[place])
+    )
+    shown = _Shown(step, words.language)
+    return Work(
+        tuple(_sentences(words, step, shown)),
+        tuple(_rows(words, step, shown)),
+        tuple(_calculations(words, step, shown)),
+        shown(step.actual),
+        step.named is not None,
+    )
+
+
+class _Shown:
+    """Writes the numbers of a step, all with the same decimals."""
+
+    def __init__(self, step: WorkedStep, language: str) -> None:
+        self._language = language
+        pairs = [(step.keras[name], other) for name, other in (step.named or {}).items()] + [
+            (step.keras["h"], step.actual)
+        ]
+        differences = [
+            abs(one - other) for one, other in pairs if one is not None and other is not None and one != other
+        ]
+        # A difference of rounding shall not be seen; the smallest that counts is 1e-5.
+        least = min((each for each in differences if each >= 1e-5), default=1.0)
+        self._decimals = min(max(FEWEST_DECIMALS, 1 - math.floor(math.log10(least))), MOST_DECIMALS)
+
+    def __call__(self, value: float | None) -> str:
+        if value is None:
+            return "NaN"
+        if abs(value) >= LARGE:
+            return number(value, self._language)
+        text = format_decimal(value, format=f"0.{'0' * self._decimals}", locale=self._language)
+        # No minus before a zero that is only rounded to one.
+        return text.lstrip("-") if not any(digit in text for digit in "123456789") else text
+
+
+def _sentences(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[str]:
+    yield words("place", **step.place._asdict())
+    if step.named is not None and step.begins is not None:
+        begins = "start" if step.begins == "before" and step.timestep == 0 else step.begins
+        yield words(f"begins_{begins}", quantities=[SYMBOLS.get(name, name) for name in step.wrong])
+    result = {"keras": shown(step.keras["h"]), "yours": shown(step.actual)}
+    if step.named is not None:
+        yield words("result_named", named=shown(step.named["answer"]), **result)
+    else:
+        yield words("result_alone" if len(step.keras) > 1 else "result", **result)
+
+
+def _rows(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[Row]:
+    named = step.named or {}
+    for name, keras in step.keras.items():
+        # What is returned is h, except where a mistake returns something else.
+        if name == "answer" and (not named or shown(named["answer"]) == shown(named["h"])):
+            continue
+        other = shown(named[name]) if named else None
+        symbol = "" if name == "answer" else SYMBOLS.get(name, name)
+        is_wrong = other is not None and other != shown(keras)
+        yield Row(symbol, words(f"quantity_{name}"), shown(keras), other, is_wrong)
+
+
+def _calculations(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[tuple[str, str]]:
+    if len(step.keras) == 1:
+        return
+    for state in ("c", "h"):
+        yield words("keras"), calculation(state, RIGHT[state], step.keras, shown)
+        if step.named is not None:
+            yield words("named"), calculation(state, step.formulas.get(state), step.named, shown)

@@ -1,0 +1,134 @@
+"""The part of a report's proof that only grading knows: the numbers of the named mistake.
+
+They are computed here, from our own weights and inputs; the box returns the student's h and nothing else. Only public
+cases come here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.assignment import Tolerance
+from grader.numerics.explanation import Explanation
+from grader.numerics.forms import PLAIN
+from grader.report.proof.calculation import RIGHT
+from grader.report.proof.step import QUANTITIES, Place, WorkedStep, telling_place
+from reference import GATES, Case, lstm_forward
+from reference.misconceptions import SEEN, Mistake, merged, replay, traced
+from reference.misconceptions.computation import Moment
+
+Array = NDArray[np.floating]
+Begins = Literal["before", "gates", "c", "h", "answer"]
+
+# The named mistake lies on the student's numbers: float32 rounding, which grows with the values.
+SAME = 1e-4
+# Closer than this, two float64 numbers of a step differ by rounding, or by that of a fitted number.
+ROUNDING = 1e-5
+# A formula of one unit as the bank names it: ``c = f*(c + i*g)``, ``h = o*tanh(old c)``; sums go over all units.
+FORMULA = re.compile(r"([ch]) = ((?:(?!sum)[a-z0-9 *+()-])+)")
+#: The slots of `reference.misconceptions.computation` that hold the formulas of c and of h.
+SLOTS = {"c": "update", "h": "show"}
+
+
+def proof_of(
+    actual: Array, case: Case, explanation: Explanation | None, tolerance: Tolerance
+) -> tuple[Array | None, WorkedStep | None]:
+    """Return the answer of the named mistake, if it is the student's, and the first wrong step worked out.
+
+    Args:
+        actual: the student's answer to the case, in the shape of the right one.
+    """
+    place = telling_place(actual, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
+    if place is None:
+        return None, None
+    keras = _of_keras(case, place)
+    named = _named(actual, case, explanation)
+    if named is None or explanation is None:
+        return None, WorkedStep(**place._asdict(), keras=keras, actual=float(actual[place]))
+    return named, _compared(keras, named, actual, case, place, explanation.mistakes)
+
+
+def _named(actual: Array, case: Case, explanation: Explanation | None) -> Array | None:
+    if explanation is None or not explanation.mistakes or explanation.form != PLAIN:
+        return None
+    named = replay(explanation.mistakes, case)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scale = np.maximum(1.0, np.abs(named))
+        # NaN marks what cannot be compared; see `replay`.
+        off = ~np.isnan(named) & ~(np.abs(named - actual) <= SAME * scale)
+    return None if np.isnan(named).all() or off.any() else named
+
+
+def _of_keras(case: Case, place: Place) -> dict[str, float]:
+    trace = lstm_forward(case.x, case.weights)
+    before = Place(place.batch, place.timestep - 1, place.unit)
+    states = {"h": trace.h, "c": trace.c}
+    found = {f"{name}_before": float(state[before]) if place.timestep else 0.0 for name, state in states.items()}
+    found |= {name: float(array[place]) for name, array in (*trace.gates.items(), *states.items())}
+    return {name: (found | {"answer": found["h"]})[name] for name in QUANTITIES}
+
+
+def _compared(
+    keras: dict[str, float], named: Array, actual: Array, case: Case, place: Place, mistakes: Sequence[Mistake]
+) -> WorkedStep:
+    inside = traced(mistakes, case)
+    if not inside:
+        return WorkedStep(**place._asdict(), keras=keras, actual=float(actual[place]))
+    numbers = {name: float(array[place]) for name, array in inside.items()} | {"answer": float(named[place])}
+    begins, wrong = _parting(keras, numbers, inside, case, place)
+    return WorkedStep(
+        **place._asdict(),
+        keras=keras,
+        named={name: numbers[name] for name in QUANTITIES},
+        actual=float(actual[place]),
+        begins=begins,
+        wrong=wrong,
+        formulas=_formulas(mistakes, numbers),
+    )
+
+
+def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict[str, str]:
+    """Return the formulas of c and h that give the numbers: the right ones, or those that the mistakes are named by."""
+    names = [FORMULA.fullmatch(part) for mistake in mistakes for part in mistake.name.split(", ")]
+    named = {found[1]: found[2] for found in names if found}
+    changes = merged(mistakes)
+    moment = Moment(**{place: np.asarray(numbers[name]) for name, place in SEEN.items()})
+    right = {"c": moment.f * moment.c + moment.i * moment.g, "h": moment.o * np.tanh(moment.new_c)}
+    formulas = {}
+    for state, slot in SLOTS.items():
+        choice = changes.get(slot)
+        if choice is None and not _differ(right[state], numbers[state]):
+            formulas[state] = RIGHT[state]
+        elif choice is not None and state in named and not _differ(choice(moment), numbers[state]):
+            formulas[state] = named[state]
+    return formulas
+
+
+def _parting(
+    keras: Mapping[str, float], named: Mapping[str, float], inside: Mapping[str, Array], case: Case, place: Place
+) -> tuple[Begins | None, list[str]]:
+    """Find where a step parts from the right one, in the order in which it is computed."""
+    trace = lstm_forward(case.x, case.weights)
+    row, step = place.batch, place.timestep
+    # The gates hear the h of all units.
+    heard = trace.h[row, step - 1] if step else np.zeros_like(trace.h[row, 0])
+    before = [name for name in ("h_before", "c_before") if _differ(keras[name], named[name])]
+    if "h_before" not in before and np.any(np.abs(heard - inside["h_before"][row, step]) > ROUNDING):
+        before = ["h_before", *before]
+    if before:
+        return "before", before
+    if gates := [gate for gate in GATES if _differ(keras[gate], named[gate])]:
+        return "gates", gates
+    for name in ("c", "h", "answer"):
+        if _differ(keras[name], named[name]):
+            return name, [name]
+    return None, []
+
+
+def _differ(one: float, other: float) -> bool:
+    return not abs(one - other) <= ROUNDING * max(1.0, abs(one))

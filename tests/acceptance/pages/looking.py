@@ -1,0 +1,124 @@
+"""Opens pages in a browser as people meet them, and notes what can be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, CDPSession, Page, expect
+
+DESK, PHONE, SMALL = 1280, 390, 320
+WIDTHS = (DESK, PHONE, SMALL)
+SECONDS = 20
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+SCRIPT = Path(__file__).with_name("looks.js")
+BARS = ".bar, .course-bar, .foot, .pager, .filters"
+
+
+@dataclass
+class Seen:
+    """One page, as it was seen.
+
+    Attributes:
+        violations, too_wide, too_small: where, and what; each empty on a good page.
+        weight_bytes: of all answers of a first visit, as they came over the wire.
+        blocking: scripts and styles that the first paint waits for.
+        shift: the sum of layout shifts of its first visits, on a desk and on a phone.
+    """
+
+    status: int
+    title: str = ""
+    language: str = ""
+    headings: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    too_wide: list[str] = field(default_factory=list)
+    too_small: list[str] = field(default_factory=list)
+    without_focus: list[str] = field(default_factory=list)
+    without_keys: list[str] = field(default_factory=list)
+    printed_bars: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    weight_bytes: float = 0
+    requests: int = 0
+    shift: float = 0
+    is_drawn: bool = False
+
+
+class Looking:
+    """A tab of one reader."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        context.add_init_script(path=SCRIPT)
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(SECONDS * 1000)
+        self._session: CDPSession = context.new_cdp_session(self.page)
+        self._session.send("Network.enable")
+        self._session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        self._lengths: list[float] = []
+        self._session.on("Network.loadingFinished", lambda event: self._lengths.append(event["encodedDataLength"]))
+        self._errors: list[str] = []
+        self.page.on("console", lambda said: self._errors.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self._errors.append(str(error)))
+        self._axe = Axe()
+
+    def see(self, url: str) -> Seen:
+        """Visit a page in both languages, at all widths, in both themes, and on paper."""
+        page = self.page
+        page.emulate_media(color_scheme="light", media="screen")
+        seen = Seen(self._open(url, "ru", DESK))
+        seen.weight_bytes, seen.requests = sum(self._lengths), len(self._lengths)
+        seen.title, seen.headings = page.title(), page.locator("h1").all_inner_texts()
+        seen.language = page.locator("html").get_attribute("lang") or ""
+        seen.is_drawn = page.locator(".chart, #swagger-ui").count() > 0
+        page.keyboard.press("Tab")
+        seen.without_focus = page.evaluate("looks.withoutFocus()")
+        seen.without_keys = page.evaluate("looks.withoutKeys()")
+        for width in WIDTHS:
+            self._measure(seen, width)
+        page.set_viewport_size({"width": DESK, "height": 800})
+        page.emulate_media(media="print")
+        bars = page.locator(BARS)
+        seen.printed_bars = [str(each.get_attribute("class")) for each in bars.all() if each.is_visible()]
+        page.emulate_media(media="screen", color_scheme="dark")
+        self._open(url, "en", PHONE)
+        for width in (PHONE, SMALL, DESK):
+            page.set_viewport_size({"width": width, "height": 800})
+            self._note_width(seen, f"en, {width}")
+        self._note_violations(seen, "en, dark", {"runOnly": ["color-contrast"]})
+        seen.errors = [*self._errors]
+        return seen
+
+    def _open(self, url: str, language: str, width: int) -> int:
+        self._lengths.clear()
+        if language == "ru":
+            self._errors.clear()
+        self.page.set_viewport_size({"width": width, "height": 800})
+        answer = self.page.goto(f"{url}{'&' if '?' in url else '?'}lang={language}")
+        assert answer is not None
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0, timeout=SECONDS * 1000)
+        self.page.evaluate(TWO_FRAMES)
+        noted: dict[str, Any] = self.page.evaluate("looks.noted")
+        self._errors += [f"refused by policy: {each}" for each in noted["refused"]]
+        self._shift = noted["shift"]
+        self.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        return answer.status
+
+    def _measure(self, seen: Seen, width: int) -> None:
+        self.page.set_viewport_size({"width": width, "height": 800})
+        seen.shift = max(seen.shift, self._shift)
+        self._note_width(seen, f"ru, {width}")
+        if width == PHONE:
+            seen.too_small = self.page.evaluate("looks.tooSmall()")
+        self._note_violations(seen, f"ru, {width}", {})
+
+    def _note_width(self, seen: Seen, where: str) -> None:
+        self.page.evaluate(TWO_FRAMES)
+        seen.shift = max(seen.shift, self._shift)
+        seen.too_wide += [f"{where}: {each}" for each in self.page.evaluate("looks.tooWide()")]
+
+    def _note_violations(self, seen: Seen, where: str, options: dict[str, Any]) -> None:
+        found = self._axe.run(self.page, options={"resultTypes": ["violations"], **options}).response["violations"]
+        for each in found:
+            for node in each["nodes"]:
+                seen.violations.append(f"{where}: {each['id']}: {node['target']}: {node['html'][:160]}")

@@ -1,0 +1,65 @@
+// Runs in each page before its own scripts: notes what happens while it loads, and looks at it when asked.
+const noted = { shift: 0, refused: [] };
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) noted.shift += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+document.addEventListener("securitypolicyviolation", (event) => {
+  noted.refused.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+});
+
+const CONTROLS = "a[href], button, input:not([type=hidden]), select, textarea, summary";
+const all = (selector) => [...document.querySelectorAll(selector)];
+const isShown = (each) => each.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+
+function named(each) {
+  const box = each.getBoundingClientRect();
+  const text = each.textContent.trim().slice(0, 40);
+  return `${each.tagName}.${each.className} ${Math.round(box.width)}x${Math.round(box.height)}: ${text}`;
+}
+
+// Wider than the page, or with a scroll bar of its own. Code has one, and so has a region that keys can scroll.
+function tooWide() {
+  return all("*").filter((each) => {
+    if (each.closest("pre, svg, [role=region][tabindex]")) return false;
+    const overflow = getComputedStyle(each).overflowX;
+    if (each === document.documentElement || ["auto", "scroll"].includes(overflow))
+      return each.scrollWidth > each.clientWidth + 1;
+    return each.getBoundingClientRect().right > document.documentElement.clientWidth + 1;
+  }).map(named);
+}
+
+// A link within a sentence is as high as its line: WCAG 2.5.8, "Inline".
+function isInSentence(each) {
+  if (each.tagName !== "A" || getComputedStyle(each).display !== "inline") return false;
+  const around = each.closest("p, li, dd, dt, td, th, figcaption, label, small, summary, h1, h2, h3, h4");
+  return around !== null && around.textContent.trim().length > each.textContent.trim().length;
+}
+
+// Less than 44 by 44 pixels. What is not seen before it has the focus is for keys.
+function tooSmall() {
+  return all(CONTROLS).filter((each) => {
+    const box = (each.closest("label") ?? each).getBoundingClientRect();
+    if (!isShown(each) || isInSentence(each) || box.right < 0 || box.width < 2) return false;
+    return box.height < 43.5 || box.width < 43.5;
+  }).map(named);
+}
+
+// Call it after a key was pressed: browsers show the focus then.
+function withoutFocus() {
+  const found = all(`${CONTROLS}, [tabindex='0']`).filter((each) => isShown(each) && !each.disabled).filter((each) => {
+    each.focus();
+    const style = getComputedStyle(each);
+    return document.activeElement !== each || style.outlineStyle === "none" || parseFloat(style.outlineWidth) === 0;
+  }).map(named);
+  document.activeElement?.blur();
+  return found;
+}
+
+// A mouse can press it and no key gets there, or it has an order of its own. Rows of Swagger UI hold a button for keys.
+function withoutKeys() {
+  const can = `${CONTROLS}, label, option, [tabindex]`;
+  const isPressed = (each) => getComputedStyle(each).cursor === "pointer" && !each.closest(`${can}, #swagger-ui`);
+  return all("body *").filter((each) => isPressed(each) || each.tabIndex > 0).map(named);
+}
+
+window.looks = { noted, tooWide, tooSmall, withoutFocus, withoutKeys };

@@ -1,0 +1,92 @@
+"""Every page in every state: for everybody who reads it, on every screen, in both languages and themes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.acceptance.pages.conftest import Serving
+from tests.acceptance.pages.looking import Looking, Seen
+from tests.acceptance.pages.states import State, all_states
+
+STATES = all_states()
+# Promised in docs/performance.md.
+LIGHT_BYTES = 60_000
+REQUESTS = 8
+SHIFT = 0.01
+every_page = pytest.mark.parametrize("state", STATES, ids=str)
+
+
+@pytest.fixture(scope="module")
+def look(browser: Browser, served: Serving) -> Callable[[State], Seen]:
+    """See a page, once for all tests."""
+
+    @cache
+    def reader(who: str) -> Looking:
+        context = browser.new_context(locale="ru-RU", reduced_motion="reduce")
+        if who != "nobody":
+            answer = context.request.post(f"{served.url}/enter", form={"token": served.filled.tokens[who]})
+            assert answer.ok, who
+        return Looking(context)
+
+    @cache
+    def see(state: State) -> Seen:
+        return reader(state.who).see(f"{served.url}{state.path(served.filled)}")
+
+    return see
+
+
+@every_page
+def test_page_is_there_for_this_reader_and_says_what_it_is(look: Callable[[State], Seen], state: State) -> None:
+    seen = look(state)
+    assert seen.status == state.status
+    assert len(seen.headings) == 1
+    assert seen.headings[0].strip()
+    assert seen.title.strip()
+    assert seen.language in ("ru", "en")
+
+
+@every_page
+def test_page_has_no_accessibility_violations(look: Callable[[State], Seen], state: State) -> None:
+    assert look(state).violations == []
+
+
+@every_page
+def test_nothing_scrolls_sideways(look: Callable[[State], Seen], state: State) -> None:
+    assert look(state).too_wide == []
+
+
+@every_page
+def test_controls_are_large_enough_for_a_thumb(look: Callable[[State], Seen], state: State) -> None:
+    assert look(state).too_small == []
+
+
+@every_page
+def test_keys_reach_everything_and_the_focus_shows(look: Callable[[State], Seen], state: State) -> None:
+    seen = look(state)
+    assert seen.without_focus == []
+    assert seen.without_keys == []
+
+
+@every_page
+def test_page_loads_quietly_and_moves_nothing(look: Callable[[State], Seen], state: State) -> None:
+    seen = look(state)
+    refused = f"the server responded with a status of {state.status}"
+    assert [error for error in seen.errors if refused not in error] == []
+    assert seen.shift < SHIFT
+
+
+@every_page
+def test_page_without_pictures_is_light(look: Callable[[State], Seen], state: State) -> None:
+    seen = look(state)
+    assert seen.requests <= REQUESTS
+    assert seen.is_drawn or seen.weight_bytes <= LIGHT_BYTES
+    assert not (seen.is_drawn and state.is_light)
+
+
+@every_page
+def test_paper_has_no_bars(look: Callable[[State], Seen], state: State) -> None:
+    assert look(state).printed_bars == []

@@ -1,0 +1,88 @@
+"""The pages of a student, asked without a browser."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from app.storage.models import DEFAULT_COURSE, Role
+from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
+from tests.unit.app.conftest import FakeGrader, Service, form_secret
+
+pytestmark = pytest.mark.anyio
+
+NOTEBOOK = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
+
+
+async def send(browser: httpx.AsyncClient, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
+    secret = form_secret((await browser.get(PAGE)).text)
+    parts = {name: (None, value) for name, value in ({"form_secret": secret} | fields).items() if name != "file"}
+    return await browser.post(PAGE, files=parts | {"file": fields.get("file", ("", b""))}, headers=headers)
+
+
+async def stored(service: Service) -> dict[str, Any]:
+    async with service.client() as owner:
+        item: dict[str, Any] = (await owner.get(SUBMISSIONS)).json()["items"][0]
+    return item
+
+
+@pytest.mark.parametrize(("code", "filename"), [(CODE.decode(), "pasted.py"), (NOTEBOOK, "pasted.ipynb")])
+async def test_pasted_code_is_an_attempt(service: Service, code: str, filename: str) -> None:
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser:
+        assert (await send(browser, code=code)).status_code == 303
+    assert ((await stored(service))["filename"], (await stored(service))["student"]) == (filename, "anna")
+
+
+async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(service: Service) -> None:
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser:
+        both = await send(browser, code="class LSTM: <b>", file=("LSTM.py", CODE))
+        assert both.status_code == 422
+        assert "class LSTM: &lt;b&gt;</textarea>" in both.text
+        assert 'aria-invalid="true"' in both.text
+        assert (await send(browser)).status_code == 422
+        told = await send(browser, {"Accept": "application/json"}, code=CODE.decode(), file=("LSTM.py", CODE))
+        assert told.json()["type"].endswith(":file-and-code")
+        sent = await send(browser, {"Accept": "application/json"}, code=CODE.decode())
+        assert sent.json()["address"].startswith("/submissions/")
+
+
+async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> None:
+    await service.add_token("an-assistant", Role.ASSISTANT)
+    async with service.browser() as owner, service.browser("an-assistant") as assistant:
+        for browser in (owner, assistant):
+            page = await browser.get((await send(browser, code=CODE.decode())).headers["location"])
+            assert page.status_code == 200
+    async with service.client() as client:
+        grades = (await client.get(f"/api/v1/courses/{DEFAULT_COURSE}/grades")).json()["items"]
+    assert grades == []
+
+
+@pytest.mark.parametrize(("form", "holds"), [("ipynb", '"nbformat": 4'), ("py", "class LSTM(tf.keras.Model)")])
+async def test_template_is_a_file_to_begin_with(service: Service, form: str, holds: str) -> None:
+    async with service.browser() as browser:
+        answer = await browser.get(f"{PAGE}/template.{form}")
+        assert holds in answer.text
+        assert answer.headers["content-disposition"] == f'attachment; filename="lstm-layer.{form}"'
+        assert (await browser.get(f"{PAGE}/template.exe")).status_code == 422
+
+
+async def test_attempts_say_what_changed_and_ask_for_a_review(service: Service, grader: FakeGrader) -> None:
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser:
+        first = (await send(browser, code="class LSTM: 1")).headers["location"]
+        await browser.get(first)
+        await browser.get((await send(browser, code="class LSTM: 2")).headers["location"])
+        page = (await browser.get(ATTEMPTS)).text
+        assert page.index("Attempt 2") < page.index("Attempt 1")
+        assert page.count("counts</span>") == 1
+        asked = {"form_secret": form_secret(page), "text": "Why?\nIs it wrong?"}
+        assert (await browser.post(f"{first}/reviews", data=asked)).status_code == 303
+        report = (await browser.get(first)).text
+        assert "Is it wrong?" in report
+        assert "waits for an answer" in report
+        assert f'action="{first}/reviews"' not in report
