@@ -85,8 +85,8 @@ def test_uploaded_file_ends_in_a_report_that_names_the_mistake(page: Page, serve
 
 
 def test_proof_shows_the_mistake_on_the_students_line_and_every_number_by_keyboard(page: Page, server) -> None:
-    page.goto(server.url)
-    page.get_by_label("Студент").fill("Смирнов")
+    page.goto(f"{server.url}{TASK}?lang=ru")
+    page.get_by_label("За студента").fill("Смирнов")
     page.set_input_files("input[type=file]", CORPUS / "wrong_swap_if" / "submission.py")
     page.locator("form:has(input[type=file]) button").click()
     expect(page.get_by_role("heading", name="Доказательство")).to_be_visible(timeout=SECONDS * 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Proof:
     curve: Curve
     title: str
     text: str
-    numbers: tuple[tuple[int, float, float, float | None], ...]
+    numbers: tuple[tuple[int, str, str, str | None], ...]
     steps: int
     has_named: bool
     work: Work
@@ -105,8 +106,8 @@ def _proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes
 def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, language: str) -> Proof:
     keras, yours = arrays.expected[place.batch, :, place.unit], arrays.actual[place.batch, :, place.unit]
     named = None if arrays.named is None else arrays.named[place.batch, :, place.unit]
-    third: list[float | None] = [None] * len(keras) if named is None else named.tolist()
-    rows = zip(range(len(keras)), keras.tolist(), yours.tolist(), third, strict=True)
+    lines = [_written(line, language) for line in (keras, yours, named)]
+    rows = zip(range(len(keras)), *lines, strict=False)
     tolerance = {"atol": case["atol"], "rtol": case["rtol"]}
     words = _Words(language)
     return Proof(
@@ -122,6 +123,20 @@ def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, language: 
         work=_work(words, arrays, place),
         cells=map_of(arrays, **tolerance),
     )
+
+
+def _written(line: Array | None, language: str) -> Iterator[str | None]:
+    if line is None:
+        return itertools.repeat(None)
+    return iter([_fixed(value, language, FEWEST_DECIMALS) for value in line[:MOST_ROWS].tolist()])
+
+
+def _fixed(value: float, language: str, decimals: int) -> str:
+    if not math.isfinite(value) or abs(value) >= LARGE:
+        return number(value, language, DIGITS)
+    text = format_decimal(value, format=f"0.{'0' * decimals}", locale=language)
+    # No minus before a zero that is only rounded to one.
+    return text.lstrip("-") if not any(digit in text for digit in "123456789") else text
 
 
 class _Words:
@@ -184,13 +199,7 @@ class _Shown:
         self._decimals = min(max(FEWEST_DECIMALS, 1 - math.floor(math.log10(least))), MOST_DECIMALS)
 
     def __call__(self, value: float | None) -> str:
-        if value is None:
-            return "NaN"
-        if abs(value) >= LARGE:
-            return number(value, self._language)
-        text = format_decimal(value, format=f"0.{'0' * self._decimals}", locale=self._language)
-        # No minus before a zero that is only rounded to one.
-        return text.lstrip("-") if not any(digit in text for digit in "123456789") else text
+        return "NaN" if value is None else _fixed(value, self._language, self._decimals)
 
 
 def _sentences(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[str]:
