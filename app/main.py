@@ -148,7 +148,7 @@ def create_app(
     expect_requests(app, metrics)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION, exclude_content_types=NOT_COMPRESSED)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
+    app.add_middleware(RequestMiddleware, metrics=metrics, frame_ancestors=settings.frame_ancestors)
     return app
 
 

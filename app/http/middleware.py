@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import Sequence
 from functools import cache
 from http import HTTPStatus
 
@@ -33,13 +34,11 @@ TAKE_FILES = re.compile(
 )
 BODY_BYTES = 64 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors"
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "object-src 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 
 
@@ -64,9 +63,20 @@ def expect_requests(app: FastAPI, metrics: Metrics) -> None:
 
 
 class RequestMiddleware:
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    """Gives every request an id, a line in the log and a place in the metrics, and every answer its headers.
+
+    Args:
+        frame_ancestors: sites whose pages may show ours in a frame.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, frame_ancestors: Sequence[str] = ()) -> None:
         self._app = app
         self._metrics = metrics
+        framed = " ".join(["'self'", *frame_ancestors]) if frame_ancestors else "'none'"
+        self._headers = SECURITY_HEADERS | {"Content-Security-Policy": f"{POLICY} {framed}"}
+        if not frame_ancestors:
+            # It knows no list of sites; browsers that know the policy ignore it.
+            self._headers["X-Frame-Options"] = "DENY"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +95,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 # Browsers may keep our own files, and revalidate them each time. All other answers are private.
                 ours = scope["path"].startswith("/static/")
