@@ -93,10 +93,10 @@ async def hand_in(request: Request, submitter: SessionHolder, assignment_id: str
     except NotAuthenticated:
         raise
     except AppError as error:
-        if not _wants_page(request):
+        if _wants_json(request):
             raise
         return await _page(request, submitter, assignment_id, Refusal(error, fields))
-    response = see_other(address) if _wants_page(request) else JSONResponse({"address": address})
+    response = JSONResponse({"address": address}) if _wants_json(request) else see_other(address)
     response.delete_cookie(KEY_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
     return response
 
@@ -128,7 +128,9 @@ async def _accept(request: Request, submitter: Principal, assignment_id: str, fi
     limit_bytes = parts.settings.upload_bytes
     began = time.monotonic()
     async with uploads.read_form(request, limit_bytes, text_bytes=PASTE_BYTES) as form:
-        fields.update((name, value) for name, value in form.items() if isinstance(value, str))
+        # Browsers send the ends of lines as CR LF; the form that is shown again has them as they were typed.
+        texts = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields.update((name, value.replace("\r\n", "\n")) for name, value in texts.items())
         submitter = await renewed_if_slow(parts, submitter, began)
         check_form_secret(request, form.get(FORM_FIELD))
         submitter, student = await _on_whose_behalf(request, submitter, fields.get("student", "").strip())
@@ -231,5 +233,5 @@ def _closed(viewer: Principal, task: Task) -> Refusal | None:
     return None
 
 
-def _wants_page(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
+def _wants_json(request: Request) -> bool:
+    return "application/json" in request.headers.get("accept", "")

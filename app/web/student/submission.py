@@ -35,6 +35,8 @@ from grader.report.proof import shown
 
 # A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
 PATIENCE_SECONDS = 3.0
+# A shorter wait in the queue is over before it is read.
+LEAST_SECONDS = 10.0
 REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
 #: Stages that few grades have; they are shown once they are reached.
@@ -128,6 +130,7 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
         events = [each.event for each in await events_after(session, submission.id, 0)]
     reached = [stage for stage in STAGES if stage in events[_last_start(events) :]]
     pace = await parts.backlog.pace()
+    seconds = pace.waiting_seconds(position) if pace and position else None
     self_test = operations(request).self_test
     context |= {
         "position": position,
@@ -137,7 +140,7 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
         "reached": reached[-1] if reached and submission.job_status == JobStatus.RUNNING else None,
         "is_first": self_test is not None and not self_test.has_ended,
         "pace": pace,
-        "waiting_seconds": pace.waiting_seconds(position) if pace and position else None,
+        "waiting_seconds": seconds if seconds and seconds >= LEAST_SECONDS else None,
         "may_cancel": context["viewer"].may(Action.CANCEL),
     }
     return page(request, "student/waiting.html", **context)

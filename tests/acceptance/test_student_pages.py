@@ -1,0 +1,129 @@
+"""The pages of a student in a real browser: handing in, the wait, with and without scripts, by keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.acceptance.conftest import CORPUS, Server
+from tests.acceptance.test_browser import FLAGS, SECONDS
+from tests.programs import program
+from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
+
+SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
+ENDLESS = CORPUS / "broken_infinite_call" / "submission.py"
+DROP = """
+([name, size, zone]) => {
+  const files = new DataTransfer();
+  files.items.add(new File(["#".repeat(size)], name));
+  const drop = new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true });
+  document.querySelector(zone).dispatchEvent(drop);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = program("chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
+        yield browser
+        browser.close()
+
+
+def _signed_in(browser: Browser, server: Server, student: str, **options: bool) -> BrowserContext:
+    with server.client() as client:
+        token = client.post("/api/v1/tokens", json={"name": student, "student": student}).raise_for_status().json()
+    context = browser.new_context(locale="en-GB", **options)  # type: ignore[arg-type]
+    context.set_default_timeout(SECONDS * 1000)
+    page = context.new_page()
+    page.goto(f"{server.url}/enter?token={token['token']}")
+    page.locator("main form button").click()
+    return context
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = _signed_in(browser, server, request.node.name[:60])
+    page = context.pages[0]
+    page.goto(f"{server.url}{PAGE}")
+    yield page
+    context.close()
+
+
+def _attempts(page: Page, server: Server) -> int:
+    page.goto(f"{server.url}{ATTEMPTS}")
+    return page.locator(".attempts > li").count()
+
+
+def test_dropped_file_is_refused_before_it_is_sent_and_a_good_one_is_taken(page: Page) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    for name, size, said in (("LSTM.pdf", 10, ".ipynb"), ("LSTM.py", 20_000_001, "20"), ("LSTM.py", 0, "empty")):
+        page.evaluate(DROP, [name, size, "[data-drop]"])
+        expect(page.locator("#file-error")).to_contain_text(said)
+        expect(page.locator("#file")).to_be_focused()
+        page.get_by_role("button", name="Grade it").click()
+        expect(page.locator("#file")).to_have_attribute("aria-invalid", "true")
+    assert "POST" not in sent
+    page.evaluate(DROP, ["LSTM.py", 10, "[data-drop]"])
+    expect(page.locator("#file-error")).to_be_hidden()
+    page.get_by_role("button", name="Grade it").click()
+    page.wait_for_url("**/submissions/*")
+
+
+def test_pasted_code_waits_and_the_page_becomes_the_report(page: Page, server: Server) -> None:
+    page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
+    page.get_by_role("button", name="Grade it").dblclick()
+    page.wait_for_url("**/submissions/*")
+    heading = page.get_by_role("heading", name="Not everything is right", level=1)
+    expect(heading).to_be_visible(timeout=SECONDS * 1000)
+    assert _attempts(page, server) == 1
+
+
+def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, server: Server) -> None:
+    page.set_input_files("#file", ENDLESS)
+    page.get_by_role("button", name="Grade it").click()
+    page.wait_for_url("**/submissions/*")
+    expect(page.locator(".steps [aria-current=step]")).to_be_visible()
+    page.evaluate("window.still = true")
+    heading = page.locator(".verdict h1").filter(has_not_text="Your file has arrived")
+    expect(heading).to_be_focused(timeout=SECONDS * 1000)
+    assert page.evaluate("window.still")
+    assert "Your file has arrived" not in page.title()
+
+
+def test_without_scripts_a_paste_leads_to_a_page_that_loads_itself_again(browser: Browser, server: Server) -> None:
+    context = _signed_in(browser, server, "without-scripts", java_script_enabled=False)
+    page = context.pages[0]
+    page.goto(f"{server.url}{PAGE}")
+    page.get_by_role("button", name="Grade it").click()
+    expect(page.locator("#file-error")).to_be_visible()
+    page.locator("#code").fill("x = 1\n")
+    page.set_input_files("#file", SOURCE)
+    page.get_by_role("button", name="Grade it").click()
+    expect(page.locator("#code")).to_have_value("x = 1\n")
+    page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
+    page.get_by_role("button", name="Grade it").click()
+    expect(page.get_by_role("heading", name="Not everything is right")).to_be_visible(timeout=SECONDS * 1000)
+    context.close()
+
+
+def test_waiting_attempt_is_taken_back_by_keyboard_alone(page: Page, server: Server) -> None:
+    student = page.request.get(f"{server.url}/").text()
+    with server.client() as client, ENDLESS.open("rb") as file:
+        name = client.get("/api/v1/tokens").json()["items"][0]["student"]
+        assert name in student
+        client.post(SUBMISSIONS, files={"file": ("LSTM.py", file)}, data={"student": name}).raise_for_status()
+    page.locator("#code").focus()
+    page.keyboard.insert_text(SOURCE.read_text(encoding="utf-8"))
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/submissions/*")
+    page.locator("[data-cancel] summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Taken out of the queue")).to_be_visible()
