@@ -11,7 +11,7 @@ import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
@@ -82,6 +82,20 @@ class Homoglyph(ReadingModel):
     line: int
 
 
+class Part(ReadingModel):
+    """Lines of `Reading.source` with a part of an LSTM; `grader/runner/reader/facts/parts.py` finds them."""
+
+    part: Literal[
+        "sum", "update_c", "update_h", "initial_state", "loop", "collected", "stacking", "returned", "returned_in_loop"
+    ]
+    gate: Literal["I", "F", "C", "O"] | None
+    first_line: Annotated[int, Field(gt=0)]
+    last_line: Annotated[int, Field(gt=0)]
+
+
+_PARTS: TypeAdapter[list[Part]] = TypeAdapter(Annotated[list[Part], Field(max_length=60)])
+
+
 class Reading(ReadingModel):
     """The content of a submission, found without running it."""
 
@@ -103,6 +117,7 @@ class Reading(ReadingModel):
     result_files: list[int] = []
     advisories: list[Remark] = []
     shown: Cells | None = None
+    parts: list[Part] = []
 
     def with_source(self, answer: bytes) -> Reading:
         """Add the source for showing it, from the reader's second answer, if that has the right form."""
@@ -110,8 +125,13 @@ class Reading(ReadingModel):
             found = decode_json(answer)
         except RunnerOutputInvalid:
             return self
-        cells = read_cells(found.get("cells")) if isinstance(found, dict) else None
-        return self.model_copy(update={"shown": cells})
+        if not isinstance(found, dict):
+            return self
+        try:
+            parts = _PARTS.validate_python(found.get("parts", []))
+        except ValidationError:
+            parts = []
+        return self.model_copy(update={"shown": read_cells(found.get("cells")), "parts": parts})
 
     @cached_property
     def _lines(self) -> list[str]:

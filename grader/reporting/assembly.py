@@ -32,7 +32,7 @@ from grader.report.server_paths import clean_message, without_server_paths
 from grader.reporting.advisories import advisories_of, advisories_on
 from grader.reporting.consequences import with_causes
 from grader.reporting.extraction import extraction, extraction_of_unreadable
-from grader.reporting.marks import marks_of, source_of
+from grader.reporting.marks import marks_of, marks_on, source_of
 from grader.reporting.places import Places
 from grader.reporting.proof import proof_of
 from grader.submission import Submission
@@ -88,7 +88,7 @@ def report_on(
         diagnoses=places.findings(diagnoses),
         advisories=places.advisories(advisories_on(judgement, diagnoses)),
         extraction=extraction(evidence, diagnoses, places),
-        source=source_of(reading, marks_of(diagnoses), places, artefacts),
+        source=source_of(reading, marks_on(reading, diagnoses), places, artefacts),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
         output=Output(
