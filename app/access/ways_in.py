@@ -14,7 +14,7 @@ from app.storage.models import Identity, Membership, Token, utc_now
 
 @dataclass(frozen=True)
 class WaysIn:
-    """How a member can come in.
+    """The ways in which a member can come in.
 
     Attributes:
         link_made_at: of the newest personal link that is valid; None: there is none.

@@ -114,7 +114,7 @@ class WorkerState:
 
     @property
     def proved_at(self) -> datetime | None:
-        """When its newest self-test, or a student's grade, showed that it can grade."""
+        """The time at which its newest self-test, or a student's grade, showed that it can grade."""
         came = self.test.get("proved_at")
         return datetime.fromisoformat(came) if came else None
 

@@ -1,4 +1,4 @@
-"""What needs a person in a course: open requests for review, held attempts, our failures, unconfirmed students."""
+"""The things in a course that need a person: requests for review, held attempts, our failures, unconfirmed students."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ async def test_diagnoses_are_copied_out_of_the_reports_there_are(database: Datab
     assert sorted(rows) == [(1, "bias_missing"), (1, "scaled")]
 
 
-async def test_what_reports_were_graded_by_is_copied_out_of_them(database: Database) -> None:
+async def test_versions_that_reports_were_graded_by_are_copied_out_of_them(database: Database) -> None:
     await filled(database, "0012")
     body = {"assignment": {"digest": "d" * 64}, "receipt": {"grader_version": "0.1.0+abc"}}
     async with database.write() as session:

@@ -1,4 +1,4 @@
-"""Which grades come from an earlier assignment file or grader, on both databases."""
+"""Grades that come from an earlier assignment file or grader, on both databases."""
 
 from __future__ import annotations
 

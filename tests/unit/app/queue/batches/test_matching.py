@@ -1,4 +1,4 @@
-"""Whose file it is: one student, or nobody."""
+"""The student whose file it is, or nobody."""
 
 from __future__ import annotations
 
