@@ -24,6 +24,9 @@ from app.access.tokens import Principal, hash_secret
 from app.courses import course, extensions, uses
 from app.storage.database import Database
 from app.storage.models import (
+    Batch,
+    BatchFile,
+    BatchFileState,
     Course,
     CourseAssignment,
     HoldDecision,
@@ -85,6 +88,7 @@ class Filled:
     submissions: dict[str, str] = field(default_factory=dict)
     reviews: dict[str, str] = field(default_factory=dict)
     regrades: dict[str, str] = field(default_factory=dict)
+    batches: dict[str, str] = field(default_factory=dict)
     join: str = ""
 
 
@@ -136,6 +140,7 @@ class _Filling:
         await self._attempts(students, layer, notebook)
         await self._decisions(students, layer)
         await self._regrades(main)
+        await self._batch(main, students)
         await self._others()
 
     async def _course(self, name: str, title: str, language: str = "ru") -> Course:
@@ -332,6 +337,30 @@ class _Filling:
                 stored = await self._report(submission, report, regrade if is_preview else None)
                 item.new_report_id, submission.job_status = stored.id, JobStatus.DONE
                 item.job_status = JobStatus.DONE if is_preview else None
+
+    async def _batch(self, main: Course, students: list[Membership]) -> None:
+        """An archive of which one file was handed in, one has no owner, and one was there before."""
+        archive = Batch(
+            id=new_id(),
+            course_id=main.id,
+            assignment_id="lstm-layer",
+            filename="Сдано.zip",
+            made_by="Анна Петрова",
+            read_at=self._now,
+        )
+        self._session.add(archive)
+        await self._session.flush()
+        handed_in = {"membership_id": students[24].id, "submission_id": self._filled.submissions["pair"]}
+        for name, state, values in (
+            (OTHERS[1], BatchFileState.HANDED_IN, handed_in),
+            (_stored(OTHERS[9]), BatchFileState.UNMATCHED, {"content": RIGHT.read_bytes()}),
+            ("Иванов Иван", BatchFileState.DUPLICATE, handed_in),
+        ):
+            path = f"{name}_123_assignsubmission_file/LSTM.py"
+            self._session.add(
+                BatchFile(batch_id=archive.id, path=path, filename="LSTM.py", name=name, state=state, **values)
+            )
+        self._filled.batches["done"] = archive.id
 
     async def _others(self) -> None:
         """A course of somebody else, one that is over, and one in which nothing is yet."""

@@ -35,11 +35,12 @@ function isInSentence(each) {
   return around !== null && around.textContent.trim().length > each.textContent.trim().length;
 }
 
-// Less than 44 by 44 pixels. What is not seen before it has the focus is for keys.
+// Less than 44 by 44 pixels. What is not seen before it has the focus is for keys. A part of a drawing is as large as its
+// number, and the list below it opens the same: WCAG 2.5.8, "Equivalent".
 function tooSmall() {
   return all(CONTROLS).filter((each) => {
     const box = (each.closest("label") ?? each).getBoundingClientRect();
-    if (!isShown(each) || isInSentence(each) || box.right < 0 || box.width < 2) return false;
+    if (!isShown(each) || isInSentence(each) || each.ownerSVGElement || box.right < 0 || box.width < 2) return false;
     return box.height < 43.5 || box.width < 43.5;
   }).map(named);
 }

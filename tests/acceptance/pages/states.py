@@ -17,17 +17,18 @@ from tests.acceptance.pages.filling import Filled
 #: A page gets these for what its path names, where no state says otherwise.
 PARAMETERS = {
     "assignment_id": "lstm-layer",
+    "batch_id": "{batches[done]}",
     "course_id": "{courses[main]}",
-    "link_id": "{links[join]}",
     "member_id": "{members[student]}",
     "other_id": "{submissions[partly]}",
     "person_id": "{people[student]}",
     "regrade_id": "{regrades[preview]}",
+    "review_id": "{reviews[wrong]}",
     "secret": "{join}",
     "submission_id": "{submissions[wrong]}",
 }
 #: Files and streams, which no reader opens as a page.
-NOT_PAGES = re.compile(r"/(events|export)$|\.\w+$|^/oidc/|^/openapi")
+NOT_PAGES = re.compile(r"/(events|export|file)$|\.[\w{}]+$|^/oidc/|^/openapi")
 #: Pages of a course that no teacher opens.
 OF_ADMINS = {"/courses/{course_id}/delete"}
 
