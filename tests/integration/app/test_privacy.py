@@ -112,7 +112,7 @@ async def fill(database: Database, owner: Principal) -> Membership:
         )
         course = await session.get_one(Course, DEFAULT_COURSE)
         changes.log(session, member, "owner", {"name": EARLIER}, {"name": NAME, "email": EMAIL})
-        changes.log(session, course, NAME, {}, {"title": f"of {NAME}, {EMAIL}", "list": [ID]})
+        changes.log(session, course, NAME, {}, {"title": f"of {NAME}, {EMAIL}", "time_zone": [ID]})
         (await session.get_one(Membership, other.membership_id)).claimed_id = ID
         for preview in (False, True):
             await regrades.begin(
