@@ -49,17 +49,17 @@ def served(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, postgresql
         worker = installation.start_worker()
         for number, (name, path) in enumerate(REAL.items()):
             params = course | {"wait": "60"}
-            filled.submissions[name] = _hand_in(installation, path, f"s{70 + number:03}", **params)
+            filled.submissions[name] = hand_in(installation, path, f"s{70 + number:03}", **params)
         for name in REAL:
             answer = installation.client.get(f"/api/v1/submissions/{filled.submissions[name]}")
             assert answer.json()["job_status"] == "done"
         kill(worker)
-        filled.submissions["queued"] = _hand_in(installation, WRONG, "s090", **course)
+        filled.submissions["queued"] = hand_in(installation, WRONG, "s090", **course)
         yield Serving(web.url, filled)
     finally:
         installation.close()
 
 
-def _hand_in(installation: Installation, path: Path, student: str, **params: str) -> str:
+def hand_in(installation: Installation, path: Path, student: str, **params: str) -> str:
     answer = installation.post(path.read_bytes(), student, **params)
     return str(answer.raise_for_status().json()["id"])
