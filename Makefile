@@ -50,6 +50,9 @@ bench: setup  ## measure what a grade costs, with BASE=FOLDER against another ve
 bench-load: setup  ## measure a deadline on both databases; takes ten minutes, with SHORT=1 three; to .benchmarks/bench-load.json
 	$(call benchmark,test_load.py $(if $(SHORT),-k accepting),bench-load.json)
 
+bench-pages: setup  ## measure how soon a phone shows each page; to .benchmarks/bench-pages.json
+	$(call benchmark,test_pages.py,bench-pages.json)
+
 define benchmark
 @mkdir -p .benchmarks
 $(if $(BASE),LSTM_GRADER_BENCH_BASE=$(abspath $(BASE)) )$(BIN)/pytest tests/benchmarks/$(1) --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/$(2)
@@ -61,4 +64,4 @@ test-image:  ## build the container image with docker, and check that it serves 
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup serve test test-unit lint bench bench-load test-image lock
+.PHONY: help setup serve test test-unit lint bench bench-load bench-pages test-image lock

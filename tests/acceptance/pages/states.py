@@ -121,3 +121,20 @@ def first_state(path: str) -> State:
 def all_states() -> list[State]:
     firsts = [first_state(path) for path in page_routes()]
     return list(dict.fromkeys([*firsts, *STATES]))
+
+
+#: Pages that people open on a phone.
+PHONES = tuple(
+    State(address, who)
+    for who, address in (
+        ("student", "/"),
+        ("student", "/courses/{courses[main]}/assignments/lstm-layer"),
+        ("student", "/courses/{courses[main]}/assignments/lstm-layer/attempts"),
+        ("student", "/submissions/{submissions[wrong]}"),
+        ("teacher", "/submissions/{submissions[real_wrong]}"),
+        ("teacher", "/courses/{courses[main]}"),
+        ("teacher", "/courses/{courses[main]}/members"),
+        ("teacher", "/courses/{courses[main]}/assignments/lstm-layer/overview"),
+        ("admin", "/status"),
+    )
+)
