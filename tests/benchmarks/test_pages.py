@@ -1,4 +1,4 @@
-"""How soon a phone shows the largest part of each page, over a slow line."""
+"""The time until a phone on a slow line shows the largest part of each page."""
 
 from __future__ import annotations
 
