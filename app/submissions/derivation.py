@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -232,9 +233,13 @@ def _scaled(came: float | None, max_points: float, grade_book_max: float) -> flo
     return round(came * grade_book_max / max_points, DECIMALS)
 
 
-def in_words(steps: Sequence[Step], language: str) -> str:
-    """Put a derivation into one line, such as ``points 100, 3 days late -30, adjusted +5: ...``."""
-    return joined([step_in_words(step, language) for step in steps])
+def in_words(steps: Sequence[Step], language: str, zone: tzinfo = UTC) -> str:
+    """Put a derivation into one line, such as ``points 100, 3 days late -30, adjusted +5: ...``.
+
+    Args:
+        zone: the clock of its dates.
+    """
+    return joined([step_in_words(step, language, zone) for step in steps])
 
 
 def joined(said: Sequence[str]) -> str:
@@ -242,16 +247,18 @@ def joined(said: Sequence[str]) -> str:
     return ", ".join(said)
 
 
-def step_in_words(step: Step, language: str) -> str:
+def step_in_words(step: Step, language: str, zone: tzinfo = UTC) -> str:
     """Put one step into words. A parameter that was left out for this reader is not mentioned."""
-    params = {name: _shown(name, value, language) for name, value in step.params.items()}
+    params = {name: _shown(name, value, language, zone) for name, value in step.params.items()}
     if step.code == StepCode.REPORT:
         params["points"] = _points(step.points or 0.0, language)
     said = text(f"step.{step.code}", language, **params)
-    return text("step.reason", language, said=said, reason=params["reason"]) if "reason" in params else said
+    return (
+        text("step.reason", language, said=said, reason=params["reason"].rstrip(". ")) if "reason" in params else said
+    )
 
 
-def _shown(name: str, value: Any, language: str) -> str:
+def _shown(name: str, value: Any, language: str, zone: tzinfo) -> str:
     if name == "change":
         return f"{'-' if value < 0 else '+'}{_points(abs(value), language)}"
     if name == "days":
@@ -259,7 +266,7 @@ def _shown(name: str, value: Any, language: str) -> str:
     if name == "rule":
         return text(f"step.rule.{value}", language)
     if name == "due":
-        return moment(value, language)
+        return moment(datetime.fromisoformat(value).astimezone(zone), language)
     if name == "attempts":
         return ", ".join(map(str, value))
     return _points(value, language) if isinstance(value, float) else str(value)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
@@ -17,7 +15,7 @@ from app.errors import AdjustmentReplaced, AppError, AssignmentNotFound, MemberN
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import MemberRole
-from app.submissions.derivation import Step, step_in_words
+from app.submissions.derivation import step_in_words
 from app.teaching.overview.work import Work, work_of
 from app.texts import text
 from app.web.course.asking import AssignmentId, MemberId, Staff, staff_page, titles_of
@@ -114,13 +112,5 @@ def _derivations(request: Request, work: Sequence[Work], zone: ZoneInfo) -> dict
     """Return the steps of each grade in words, by the ids of assignments."""
     language = language_of(request)
     return {
-        each.use.assignment_id: [step_in_words(_by_clock(step, zone), language) for step in each.counted.steps]
-        for each in work
+        each.use.assignment_id: [step_in_words(step, language, zone) for step in each.counted.steps] for each in work
     }
-
-
-def _by_clock(step: Step, zone: ZoneInfo) -> Step:
-    """Return the step with its date by the clock of the course, as the dates around it are."""
-    if (due := step.params.get("due")) is None:
-        return step
-    return replace(step, params={**step.params, "due": datetime.fromisoformat(due).astimezone(zone).isoformat()})

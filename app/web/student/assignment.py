@@ -195,7 +195,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         assignment=task.assignment,
         text=_text(task.assignment, language),
         counted=counted,
-        derivation=in_words(counted.steps, language) if counted else None,
+        derivation=in_words(counted.steps, language, zone_of(course)) if counted else None,
         attempts=attempts,
         closed=_closed(viewer, task),
         zone=zone_of(course),

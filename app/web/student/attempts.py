@@ -51,7 +51,7 @@ async def attempts_page(
         assignment=task.assignment,
         attempts=shown,
         counted=counted,
-        derivation=in_words(counted.steps, language_of(request)) if counted else None,
+        derivation=in_words(counted.steps, language_of(request), zone_of(course)) if counted else None,
         zone=zone_of(course),
         next=shown[-1].submission.id if len(found) > AT_ONCE else None,
         before=last,

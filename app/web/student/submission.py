@@ -80,7 +80,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     proofs = await run_in_threadpool(shown.proofs, view.report, view.language, view.artefacts)
     context |= {"report": view.report, "pictures": pictures, "sources": Sources(view), "proofs": proofs}
     context |= {"numbers_at": NUMBERS.format(submission_id), "grade": standing.grade, "counted": standing.counted}
-    counted = standing.counted and in_words(steps_for(standing.counted, reader), view.language)
+    counted = standing.counted and in_words(steps_for(standing.counted, reader), view.language, zone_of(course))
     context |= {"derivation": counted, "looks_as_student": looks_as_student, "for_staff": for_staff, **staff}
     return page(request, "report.html", **context)
 
