@@ -350,7 +350,11 @@ class _Filling:
         )
         self._session.add(archive)
         await self._session.flush()
-        handed_in = {"membership_id": students[24].id, "submission_id": self._filled.submissions["pair"]}
+        handed_in = {
+            "matched_by": "name",
+            "membership_id": students[24].id,
+            "submission_id": self._filled.submissions["pair"],
+        }
         for name, state, values in (
             (OTHERS[1], BatchFileState.HANDED_IN, handed_in),
             (_stored(OTHERS[9]), BatchFileState.UNMATCHED, {"content": RIGHT.read_bytes()}),
