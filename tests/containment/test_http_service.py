@@ -67,7 +67,9 @@ def _attacks(server: Server) -> dict[str, dict[str, str]]:
             tried(lambda: urllib.request.urlopen('http://127.0.0.1:{port}/healthz'))
             tried(os.fork)
             return len(reached), set(reached)
-        print({WITNESS!r}, '\x1b[2J', *everything(), {server.token!r} in repr(dict(os.environ)))
+        # Not as it is: the report shows this source.
+        token = bytes.fromhex({server.token.encode().hex()!r}).decode()
+        print({WITNESS!r}, '\x1b[2J', *everything(), token in repr(dict(os.environ)))
         """
     return {
         "everything": {"class_body": everything},
