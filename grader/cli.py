@@ -69,6 +69,8 @@ cli.add_typer(report_cli, name="report")
 
 FormatName = StrEnum("FormatName", list(FORMATS))  # type: ignore[misc]
 TEXT = FormatName("text")
+# Others would name files that nobody has kept.
+SHOWS_SOURCE = frozenset({"html", "junit", "text"})
 
 
 class DiffFormat(StrEnum):
@@ -136,8 +138,7 @@ def grade_command(
                 sandbox=sandbox,
                 references=references,
                 progress=progress,
-                # Other formats would name files that nobody has kept.
-                artefacts=artefacts.__setitem__ if format == "html" else None,
+                artefacts=artefacts.__setitem__ if format in SHOWS_SOURCE else None,
             )
     _write(View.of(report, language, artefacts), format, output)
     if report.status == Status.INTERNAL_ERROR:

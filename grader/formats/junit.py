@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from grader.formats.view import View
+from grader.formats.source import Sources
+from grader.formats.view import View, root_failures
 from grader.report.server_paths import clean
 
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -45,8 +46,9 @@ def _suite(view: View) -> ET.Element:
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(report).items():
         ET.SubElement(properties, "property", name=name, value=clean(value))
+    roots = [check["id"] for check in root_failures(report)]
     for check in checks:
-        _case(suite, report, check)
+        _case(suite, report, check, _places(view) if check["id"] in roots[:1] else [])
     if errors:
         case = ET.SubElement(suite, "testcase", classname=report["assignment"]["id"], name="grading", time=seconds)
         error = ET.SubElement(case, "error", message=view.verdict(), type=report["status"])
@@ -69,11 +71,17 @@ def _properties(report: dict[str, Any]) -> dict[str, object]:
     }
 
 
-def _case(suite: ET.Element, report: dict[str, Any], check: dict[str, Any]) -> None:
+def _places(view: View) -> list[str]:
+    """Return the places of all causes: each of them explains the first failure."""
+    sources = Sources(view)
+    return [line for diagnosis in view.report["diagnoses"] for line in sources.lines_of(diagnosis["code"])]
+
+
+def _case(suite: ET.Element, report: dict[str, Any], check: dict[str, Any], places: list[str]) -> None:
     # The time of one check is not known: all checks read one run.
     case = ET.SubElement(suite, "testcase", classname=report["assignment"]["id"], name=check["id"], time="0.000")
     if check["status"] == "failed":
         failure = ET.SubElement(case, "failure", message=clean(check["message"]), type=check["code"] or "failed")
-        failure.text = clean(check["hint"] or "")
+        failure.text = "\n".join(clean(line) for line in [check["hint"], *places] if line)
     elif check["status"] == "skipped":
         ET.SubElement(case, "skipped", message=clean(check["message"]))

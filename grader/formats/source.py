@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import Any, Literal
 
 from grader.formats.view import View
-from grader.report.messages import CELL, translate
-from grader.report.source import Cell, source_in
+from grader.report.messages import CELL, place_of, translate
+from grader.report.source import Cell, Line, source_in
 
 #: Lines shown above and below a mark.
 AROUND = 3
 TAB = 4
+#: Characters of a line in a form that is text.
+SHOWN_CODE = 100
 #: The exercise's names of the gates, by the letters of its layers.
 LETTERS = {"I": "i", "F": "f", "C": "ch", "O": "o"}
 OF_GATES = frozenset({"sum", "activation", "weights"})
@@ -71,6 +73,17 @@ class Sources:
     def of(self, code: str) -> Excerpt | None:
         """Return the lines around the marks of one cause."""
         return self._excerpt([place for place in self._places if place["code"] == code], AROUND)
+
+    def lines_of(self, code: str) -> list[str]:
+        """Return a line of text for each mark of one cause: its place, the code there, and the part that it is."""
+        cells = {cell.index: cell.lines for cell in self._cells}
+        found = []
+        for place in self._places:
+            if place["code"] == code:
+                lines, line = cells.get(self._index(place["file"]), []), place["line"]
+                shown = f" {_plain(lines[line - 1])}" if 0 < line <= len(lines) else ""
+                found.append(f"{place_of(place, self._language)}:{shown} ({note_of(place, self._language)})")
+        return list(dict.fromkeys(found))
 
     @cached_property
     def whole(self) -> Excerpt | None:
@@ -134,6 +147,11 @@ def part_name(place: Mapping[str, Any], language: str) -> str:
     if place["part"] in OF_GATES:
         return translate(id, language, gate=LETTERS[gate]) if gate else translate(f"{id}.any", language)
     return translate(id, language)
+
+
+def _plain(line: Line) -> str:
+    text = "".join(text for _, text in _visible([("", line.text.strip())]))
+    return text if len(text) <= SHOWN_CODE else f"{text[:SHOWN_CODE]}…"
 
 
 def _visible(tokens: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from grader.formats.source import Sources
 from grader.formats.view import View, causes, left_out, remark_place, rows, says_error, shows_error, stopped_elsewhere
 from grader.report.charts import pictures
 from grader.report.messages import place_of
@@ -52,8 +53,9 @@ def _parts(view: View) -> list[RenderableType]:
         (f"{points} {ui('points')}", "bold"),
     )
     parts: list[RenderableType] = [head, ""]
+    sources = Sources(view)
     for cause in causes(report, view.language):
-        parts += _advice(cause["message"], cause["hint"], ui("what_to_do"))
+        parts += _advice(cause["message"], cause["hint"], ui("what_to_do"), sources.lines_of(cause["code"]))
     parts.append(_checks(view))
     parts += _divergence(view)
     parts += _error(report, view)
@@ -75,8 +77,8 @@ def _parts(view: View) -> list[RenderableType]:
     return [*parts, "", Text("  ".join(tail), style="dim")]
 
 
-def _advice(message: str, hint: str | None, label: str) -> list[RenderableType]:
-    lines = [Text(clean(message))]
+def _advice(message: str, hint: str | None, label: str, places: list[str]) -> list[RenderableType]:
+    lines = [Text(clean(message)), *(Text(f"  {clean(place)}") for place in places)]
     if hint:
         lines.append(Text.assemble((f"{label}: ", "bold"), clean(hint)))
     return [Padding(Group(*lines), (0, 0, 1, 2))]

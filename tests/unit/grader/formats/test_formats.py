@@ -15,7 +15,7 @@ import xmlschema
 
 from grader.checks.registry import not_run
 from grader.formats import FORMATS, write_report
-from grader.report.finding import CheckStatus
+from grader.report.finding import CheckStatus, Finding
 from grader.report.messages import LANGUAGES, render, translate
 from grader.report.model import (
     Check,
@@ -28,6 +28,7 @@ from grader.report.model import (
     SkippedCell,
     SubmissionRef,
 )
+from grader.report.source import Cell, Line, pack
 from tests.unit.grader import make_reports
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -144,6 +145,18 @@ def test_junit_calls_a_failure_of_ours_an_error() -> None:
     (suite,) = ET.fromstring(write_report(report_of("internal_error"), "junit", "en"))
     assert [error.get("type") for error in suite.findall("testcase/error")] == ["internal_error"]
     assert not suite.findall("testcase/failure")
+
+
+@pytest.mark.parametrize("name", ["text", "junit"])
+def test_the_line_that_a_cause_concerns_stands_beside_it(name: str) -> None:
+    code = Cell(index=2, lines=[Line(text=text, runs=[("", len(text))]) for text in ("#", "  f = g(x)\x1b")])
+    stored, content = pack([code])
+    place = {"code": "c_sign", "part": "sum", "gate": "F", "file": "cell 3", "line": 2, "last_line": 2}
+    source = {"artefact": stored, "places": [{**place, "confidence": "probable"}]}
+    report = make_reports.make_report(diagnoses=[Diagnosis.exact(Finding.of("c_sign"))], source=source)
+    document = write_report(report, name, "en", {stored: content})
+    assert "cell 3, line 2: f = g(x)\\x1b (probably here: the sum of f)" in document
+    assert "cell 3, line 2: (probably here: the sum of f)" in write_report(report, name, "en")
 
 
 def test_text_shows_advice_checks_and_the_first_difference() -> None:
