@@ -23,6 +23,7 @@ from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,
     Base,
+    Batch,
     Change,
     Course,
     CourseAssignment,
@@ -156,6 +157,7 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
     for model, condition in (
         (Webhook, Webhook.course_id == course_id),
         (Regrade, Regrade.course_id == course_id),
+        (Batch, Batch.course_id == course_id),
         (Merge, Merge.course_id == course_id),
         (JoinLink, JoinLink.course_id == course_id),
         (Membership, Membership.course_id == course_id),

@@ -215,6 +215,16 @@ async def archive(
     async with database.read() as session:
         of_them = select(Submission.id).where(Submission.membership_id.in_(scope.member_ids))
         submissions = (await session.scalars(of_them.order_by(Submission.id))).all()
+        waiting = select(BatchFile.id).where(
+            BatchFile.membership_id.in_(scope.member_ids), BatchFile.content.is_not(None)
+        )
+        files = (await session.scalars(waiting.order_by(BatchFile.id))).all()
+    for id in files:
+        async with database.read() as session:
+            file = await session.get(BatchFile, id, options=[undefer(BatchFile.content)])
+        if file is not None and file.content is not None:  # It was not handed in meanwhile.
+            async for piece in writer.add(f"batch_files/{id}{_suffix(file.filename)}", file.content):
+                yield piece
     for id in submissions:
         async for piece in _submission(database, writer, id, scope, shown):
             yield piece
@@ -223,6 +233,12 @@ async def archive(
         {"format": FORMAT, "made_at": utc_now(), "made_by": f"lstm-grader {version('lstm-grader')}", **facts}
     ):
         yield piece
+
+
+def _suffix(filename: str) -> str:
+    """Return the suffix of a student's file in the archive, which says nothing that is not ours."""
+    suffix = PurePosixPath(filename).suffix.lower()
+    return suffix if suffix in CODE_SUFFIXES else ".bin"
 
 
 async def _submission(
@@ -237,8 +253,7 @@ async def _submission(
         return
     async for piece in writer.add_json(f"{folder}/submission.json", _row(submission)):
         yield piece
-    suffix = PurePosixPath(submission.filename).suffix.lower()
-    async for piece in writer.add(f"{folder}/file{suffix if suffix in CODE_SUFFIXES else '.bin'}", submission.content):
+    async for piece in writer.add(f"{folder}/file{_suffix(submission.filename)}", submission.content):
         yield piece
     del submission
     for name, (_, rows) in SECTIONS_OF_SUBMISSION.items():

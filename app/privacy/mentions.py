@@ -54,12 +54,7 @@ async def forget_names(
     for merge in await session.scalars(select(Merge).where(Merge.course_id.in_(course_ids))):
         if (moved := forgotten(merge.moved, names)) != merge.moved:
             merge.moved = moved
-    of_courses = select(BatchFile).join(Batch, Batch.id == BatchFile.batch_id).where(Batch.course_id.in_(course_ids))
-    for file in await session.scalars(of_courses):
-        # Nobody knew whose file it was, or it was refused.
-        if (named := forgotten([file.name, file.path], names)) != [file.name, file.path]:
-            file.name, file.path = named
-            file.content = None
+    await _forget_in_batches(session, names, course_ids)
     for course_id, external_id in external_ids:
         # Somebody who joined by a link may have claimed to be this student.
         await session.execute(
@@ -68,6 +63,22 @@ async def forget_names(
             .values(claimed_id=None)
             .execution_options(synchronize_session=False)
         )
+
+
+async def _forget_in_batches(session: AsyncSession, names: Collection[str], course_ids: Collection[str]) -> None:
+    for batch in await session.scalars(select(Batch).where(Batch.course_id.in_(course_ids))):
+        if (filename := forgotten(batch.filename, names)) != batch.filename:
+            batch.filename = filename
+    of_courses = select(BatchFile).join(Batch, Batch.id == BatchFile.batch_id).where(Batch.course_id.in_(course_ids))
+    for file in await session.scalars(of_courses):
+        named = {name: getattr(file, name) for name in ("name", "path", "filename", "platform_id", "reason")}
+        if (left := forgotten(named, names)) == named:
+            continue
+        if file.membership_id is None:  # Nobody knew whose it was.
+            await session.delete(file)
+            continue
+        for name, value in left.items():
+            setattr(file, name, value)
 
 
 async def forget_makers(session: AsyncSession, names: Collection[str], course_ids: Collection[str]) -> None:

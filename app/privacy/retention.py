@@ -13,7 +13,7 @@ from app.background import Background
 from app.privacy import deletion
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
-from app.storage.models import Change, Course, JobStatus, Regrade, RegradeItem, Submission, utc_now
+from app.storage.models import Batch, Change, Course, JobStatus, Regrade, RegradeItem, Submission, utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Retention(Background):
 
 
 async def delete_expired(database: Database, days: float | None) -> int:
-    """Delete in each course what is older than it keeps it: submissions, regrades, lines of the log of changes.
+    """Delete in each course what is older than it keeps it: submissions, regrades, batches, lines of the log of changes.
 
     Args:
         days: for courses that set no time of their own; None: they keep everything.
@@ -87,10 +87,11 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
 
 
 async def _delete_log(database: Database, days: float, course_id: str) -> None:
-    """Delete the old lines of the log of changes, and the old regrades of which nothing is left."""
+    """Delete the old lines of the log of changes, old batches, and the old regrades of which nothing is left."""
     before = utc_now() - timedelta(days=days)
     async with database.write() as session:
         await delete_rows(session, Change, (Change.course_id == course_id) & (Change.created_at < before))
+        await delete_rows(session, Batch, (Batch.course_id == course_id) & (Batch.created_at < before))
         is_empty = ~exists().where(RegradeItem.regrade_id == Regrade.id)
         old = (Regrade.course_id == course_id) & (Regrade.created_at < before)
         await delete_rows(session, Regrade, old & is_empty)

@@ -26,6 +26,9 @@ from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
     Base,
+    Batch,
+    BatchFile,
+    BatchFileState,
     Change,
     Comment,
     Course,
@@ -127,7 +130,25 @@ async def fill(database: Database, owner: Principal) -> Membership:
         assert taken is not None
         async with database.write() as session:
             assert await claims.finish(session, taken, FOUND)
+    await add_batch(database, member, submission.id)
     return member
+
+
+async def add_batch(database: Database, member: Membership, submission_id: str) -> None:
+    """Add an archive of which a file was handed in, one waits, and one names the person and was given to nobody."""
+    async with database.write() as session:
+        made = {"course_id": member.course_id, "assignment_id": "lstm-layer", "made_by": "owner"}
+        batch = Batch(**made, filename=f"{NAME}.zip")
+        session.add(batch)
+        await session.flush()
+        of_member = {"membership_id": member.id, "matched_by": "name"}
+        for state, values in (
+            (BatchFileState.HANDED_IN, {**of_member, "submission_id": submission_id}),
+            (BatchFileState.WAITING, {**of_member, "content": b"waits"}),
+            (BatchFileState.UNMATCHED, {"platform_id": ID, "content": f"# {NAME}".encode()}),
+        ):
+            named = {"path": f"{NAME}_1/{NAME}.py", "filename": f"{NAME}.py", "name": NAME}
+            session.add(BatchFile(batch_id=batch.id, state=state, **named, **values))
 
 
 def tables_of_people() -> set[str]:
@@ -200,6 +221,10 @@ async def test_archive_has_every_row_about_the_person_and_no_secret(database: Da
     ):
         assert json.loads(content[f"{name}.json"]), name
     assert len(json.loads(content["changes.json"])) == 1
+    files = json.loads(content["batch_files.json"])
+    assert [each["state"] for each in files] == ["handed_in", "waiting"]
+    assert archive.read(f"batch_files/{files[1]['id']}.py") == b"waits"
+    assert f"batch_files/{files[0]['id']}.py" not in names
     whole = "".join(content.values())
     assert "whsec_" not in whole
     for digit in "1234":
@@ -377,11 +402,20 @@ async def test_each_course_keeps_things_as_long_as_it_says(database: Database, o
         await session.execute(update(Submission).values(created_at=old))
         await session.execute(update(Change).values(created_at=old))
         session.add(Regrade(requested_by=owner.id, course_id=OTHER, selection={"filter": {}}, created_at=old))
+    for attempt in here, there:
+        async with database.read() as session:
+            submission = await session.get_one(Submission, attempt.id)
+            member = await session.get_one(Membership, submission.membership_id)
+        await add_batch(database, member, attempt.id)
+    async with database.write() as session:
+        await session.execute(update(Batch).values(created_at=old))
     assert await retention.delete_expired(database, None) == 1
     async with database.read() as session:
         assert list(await session.scalars(select(Submission.id))) == [here.id]
         assert list(await session.scalars(select(Change.course_id))) == [DEFAULT_COURSE]
         assert list(await session.scalars(select(Regrade.id))) == []
+        assert list(await session.scalars(select(Batch.course_id))) == [DEFAULT_COURSE]
+        assert len(list(await session.scalars(select(BatchFile.id)))) == 3
     assert await retention.delete_expired(database, 12) == 0
     assert await retention.delete_expired(database, 10.5) == 1
 
