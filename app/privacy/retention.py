@@ -43,7 +43,7 @@ class Retention(Background):
 
 
 async def delete_expired(database: Database, days: float | None) -> int:
-    """Delete in each course what is older than it keeps it: submissions, regrades, batches, lines of the log of changes.
+    """Delete in each course what is older than it keeps it: submissions, regrades, batches, lines of its log.
 
     Args:
         days: for courses that set no time of their own; None: they keep everything.

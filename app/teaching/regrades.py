@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select, true, update
+from sqlalchemy import ColumnElement, Select, case, exists, func, insert, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -151,6 +151,17 @@ async def list_regrades(
 ) -> Sequence[RegradeProgress]:
     """List the newest regrades of a course, or of all, with their progress."""
     return await _progress(session, _in(course), *([Regrade.id < before] if before else []), limit=limit)
+
+
+async def running_preview(session: AsyncSession, course: str, selection: Mapping[str, Any]) -> Regrade | None:
+    """Find a preview of the same choice that is still being graded: a second one would say the same, later."""
+    waits = exists().where(RegradeItem.regrade_id == Regrade.id, RegradeItem.new_report_id.is_(None))
+    found = await session.scalars(
+        select(Regrade)
+        .where(Regrade.course_id == course, Regrade.is_preview, Regrade.dropped_at.is_(None), waits)
+        .order_by(Regrade.id)
+    )
+    return next((each for each in found if each.selection == selection), None)
 
 
 async def find_regrade(session: AsyncSession, regrade_id: str, course: str | None = None) -> RegradeProgress | None:

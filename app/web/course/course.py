@@ -23,6 +23,7 @@ from app.http.texts import language_of
 from app.services import Services, services
 from app.storage.models import CourseAssignment
 from app.teaching.grade_list import used_assignments
+from app.teaching.outdated import outdated_of
 from app.teaching.overview.attention import attention
 from app.teaching.overview.table import Filter, Table, Wanted, grade_table
 from app.texts import text
@@ -47,6 +48,7 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
         wanted = wanted_of(request.query_params, uses)
         table = await grade_table(session, parts.assignments, uses, course.id, wanted)
         needed = await attention(session, course.id)
+        outdated = await outdated_of(session, parts.assignments, course.id) if viewer.may(Action.REGRADE) else ()
     language = language_of(request)
     reasons = {each.submission.id: reason_of_hold(each.report, language) for each in needed.held.listed}
     titles = titles_of(request, uses)
@@ -68,6 +70,7 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
             "order": "desc" if wanted.descending else "",
         },
         attention=needed,
+        outdated=outdated,
         reasons=reasons,
         titles=titles,
         used={use.assignment_id: UsedAssignment(use, in_course(parts.assignments, use)) for use in uses},

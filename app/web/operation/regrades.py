@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import made_before, make_once
 from app.access.rights import Action
@@ -32,6 +33,7 @@ from app.teaching import previews, regrades
 from app.teaching.outdated import outdated_of
 from app.teaching.regrade_changes import ChangeCounts, count_changes, list_changes
 from app.teaching.regrades import RegradeProgress
+from app.web.course.asking import titles_of
 from grader import Status
 
 LISTED, PER_PAGE = 20, 50
@@ -61,10 +63,16 @@ async def begin(request: Request, holder: Regrader) -> Response:
     selection: dict[str, Any] = {"filter": asked} if asked else {"all": True}
     key = fields["form_key"] if ID.fullmatch(fields.get("form_key", "")) else new_id()
     values = {"selection": selection, "is_preview": is_preview, "course_id": holder.course_id}
+
+    async def begun_before(session: AsyncSession) -> Regrade | None:
+        if made := await made_before(session, Regrade, holder.id, f"page:{key}", **values):
+            return made
+        return await regrades.running_preview(session, holder.course_id, selection) if is_preview else None
+
     try:
         regrade, _ = await make_once(
             parts.database,
-            lambda session: made_before(session, Regrade, holder.id, f"page:{key}", **values),
+            begun_before,
             lambda session: regrades.begin(
                 session,
                 requested_by=holder.id,
@@ -144,6 +152,7 @@ async def _list(
         assignments=used,
         statuses=[status.value for status in Status],
         outdated=outdated,
+        titles=titles_of(request, [each.use for each in used]),
         fields=fields,
         form_key=new_id(),
         zone=ZoneInfo(course.time_zone),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 
 import httpx
@@ -61,6 +62,37 @@ async def test_preview_is_begun_looked_at_and_dropped(service: Service, grader: 
         )
     assert again.status_code == 409
     assert 'role="alert"' in again.text
+
+
+async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grader(service: Service) -> None:
+    await hand_in(service, "ivanov")  # The grader of these tests is of an earlier version.
+    for token, role in {"teacher": Role.TEACHER, "assistant": Role.ASSISTANT}.items():
+        await service.add_token(token, role)
+    async with service.browser("assistant") as browser:
+        assert 'id="outdated"' not in (await browser.get(COURSE)).text
+    async with service.browser("teacher") as browser:
+        shown = (await browser.get(COURSE)).text
+        section = shown[shown.index('id="outdated"') :].partition("</section>")[0]
+        assert "1 of 1 graded works was graded by an earlier version of the grader" in section
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', section))
+        begun = await browser.post(PAGES[0], data=fields)
+        assert begun.status_code == 303
+        preview = await browser.get(begun.headers["location"])
+    assert "<h1>Preview of a regrade</h1>" in preview.text
+
+
+async def test_preview_that_runs_is_shown_to_whoever_asks_for_the_same(service: Service, grader: FakeGrader) -> None:
+    await hand_in(service, "ivanov")
+    grader.released.clear()
+    async with service.browser() as browser:
+        asked = [{"mode": "preview"}, {"mode": "preview"}, {"mode": "preview", "student": "ivanov"}, {"mode": "now"}]
+        first, again, other, now = [
+            (await send(browser, PAGES[0], PAGES[0], **fields)).headers["location"] for fields in asked
+        ]
+        assert first == again
+        assert len({first, other, now}) == 3
+        await send(browser, first, f"{first}/drop")
+        assert (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"] != first
 
 
 async def test_archive_is_handed_in_and_told_file_by_file(service: Service) -> None:
