@@ -78,10 +78,10 @@ def pack(cells: Cells) -> tuple[str, bytes]:
     return f"{hashlib.sha256(content).hexdigest()[:32]}{SUFFIX}", content
 
 
-def unpack(content: bytes) -> Cells | None:
-    """Return the source in an artefact; None where the bytes are none."""
+def unpack(content: bytes, *, most_bytes: int = MOST_BYTES) -> Cells | None:
+    """Return the source in an artefact; None where the bytes are none, or become more than that."""
     try:
-        text = zlib.decompressobj().decompress(content, MOST_BYTES)
+        text = zlib.decompressobj().decompress(content, most_bytes)
         compact = json.loads(text)
         spread = [
             {"index": index, "lines": [{"text": text, "runs": runs} for text, runs in lines]}

@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal
+from app.storage.database import Database
 from app.storage.models import ReportDiagnosis, StoredReport, Submission
 from app.submissions import policy
 from app.submissions.repository import counting_report_id, visible_to
+from app.submissions.sources import ChangedLines, changed_lines
 from grader import Assignment
 
 
@@ -24,6 +26,7 @@ class Shown:
     Attributes:
         report: the one that counts, without its `body`; None: there is none yet.
         points: after the penalty for lateness; None: there are none.
+        penalty_percent: what lateness takes off the report's points.
         causes: the codes of the mistakes that the report names.
         before: the attempt before it; None: this is the first.
     """
@@ -32,6 +35,7 @@ class Shown:
     report: StoredReport | None
     points: float | None
     late_days: int
+    penalty_percent: float
     causes: tuple[str, ...]
     before: Shown | None = None
 
@@ -47,6 +51,13 @@ class Shown:
         """The mistakes that the attempt before it did not have, where both have a report."""
         known = self.before.causes if self.before and self.before.report and self.report else self.causes
         return tuple(code for code in self.causes if code not in known)
+
+    @property
+    def reports(self) -> tuple[int, int] | None:
+        """The numbers of the reports on the attempt before it and on this one; None: one of the two has none."""
+        if self.before is None or self.before.report is None or self.report is None:
+            return None
+        return self.before.report.id, self.report.id
 
     @property
     def causes_gone(self) -> tuple[str, ...]:
@@ -104,15 +115,22 @@ async def list_attempts(
     earlier: dict[str, Shown] = {}
     for submission, report in reversed(listed):
         points = report.points if report else None
-        days, _ = policy.lateness(assignment, submission.created_at)
+        days, percent = policy.lateness(assignment, submission.created_at)
         if points is not None:
             points = policy.points_after_lateness(assignment, points, submission.created_at)
         named = causes.get(report.id, ()) if report else ()
-        each = Shown(submission, report, points, days, named, earlier.get(submission.membership_id))
+        each = Shown(submission, report, points, days, percent, named, earlier.get(submission.membership_id))
         # Of the one before nothing further back is asked.
         earlier[submission.membership_id] = replace(each, before=None)
         shown.append(each)
     return shown[::-1][:limit]
+
+
+async def source_changes(database: Database, shown: Sequence[Shown]) -> dict[str, ChangedLines]:
+    """Count the lines that changed from the attempt before each of these, by the id of the submission."""
+    pairs = {each.submission.id: each.reports for each in shown if each.reports}
+    found = await changed_lines(database, pairs.values())
+    return {id: found[pair] for id, pair in pairs.items() if pair in found}
 
 
 async def causes_of(session: AsyncSession, report_ids: Collection[int]) -> dict[int, tuple[str, ...]]:

@@ -68,7 +68,7 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
     left, right = [await _side(request, each, viewer) for each in found]
     hunks = None
     if left.standing.stored and right.standing.stored:
-        hunks = await difference_of_reports(parts.database, left.standing.stored.id, right.standing.stored.id)
+        hunks = await difference_of_reports(parts.database, (left.standing.stored.id, right.standing.stored.id))
     checks = [id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)]
     return staff_page(
         request,

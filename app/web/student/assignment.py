@@ -31,8 +31,9 @@ from app.services import services
 from app.storage.models import Course, new_id, utc_now
 from app.submissions import uploads
 from app.submissions.derivation import in_words
-from app.teaching.own.attempts import Place, list_attempts
+from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
+from app.teaching.own.reasons import reasons_of
 from app.web.student.home import zone_of
 from app.web.student.markdown import rendered
 from grader import Assignment, handout
@@ -197,6 +198,8 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         counted=counted,
         derivation=in_words(counted.steps, language, zone_of(course)) if counted else None,
         attempts=attempts,
+        changed=await source_changes(parts.database, attempts),
+        reasons=reasons_of(task.basis) if task.basis else {},
         closed=_closed(viewer, task),
         zone=zone_of(course),
         now=utc_now(),

@@ -15,8 +15,9 @@ from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course
 from app.submissions.derivation import in_words
-from app.teaching.own.attempts import Place, list_attempts
+from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import own_task
+from app.teaching.own.reasons import reasons_of
 from app.web.student.assignment import PATH
 from app.web.student.home import zone_of
 
@@ -50,6 +51,8 @@ async def attempts_page(
         task=task,
         assignment=task.assignment,
         attempts=shown,
+        changed=await source_changes(parts.database, shown),
+        reasons=reasons_of(task.basis) if task.basis else {},
         counted=counted,
         derivation=in_words(counted.steps, language_of(request), zone_of(course)) if counted else None,
         zone=zone_of(course),

@@ -35,6 +35,7 @@ from app.submissions.derivation import StepCode
 from app.teaching.grade_book import GradeBookFormat
 from app.teaching.overview.activity import Unit
 from app.teaching.overview.table import Filter, State
+from app.teaching.own.reasons import Reason
 from app.web.course.course import ORDERS
 from app.web.manage.changes import PARTS
 from app.web.manage.members.listing import STATES
@@ -61,6 +62,7 @@ REFUSED_NOW = (
 
 #: Ids with a value in them, and all the values that it takes.
 COMPUTED: Mapping[str, Iterable[str]] = {
+    "attempt.reason.{}": Reason,
     "course.activity_text.{}": Unit,
     "course.begin.{}": Unit,
     "course.by.{}": ORDERS,

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.storage.models import DEFAULT_COURSE, Role
+from grader.report.source import Cell, Line, pack
 from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 
@@ -74,12 +75,22 @@ async def test_template_is_a_file_to_begin_with(service: Service, form: str, hol
 async def test_attempts_say_what_changed_and_ask_for_a_review(service: Service, grader: FakeGrader) -> None:
     await service.add_token("of-anna", student="anna")
     async with service.browser("of-anna") as browser:
-        first = (await send(browser, code="class LSTM: 1")).headers["location"]
-        await browser.get(first)
-        await browser.get((await send(browser, code="class LSTM: 2")).headers["location"])
+        pages = []
+        for lines in ("one", "two", "three"), ("one", "2", "three", "four"), ("one", "2", "three", "four"):
+            grader.artefacts = dict(
+                [pack([Cell(index=0, lines=[Line(text=line, runs=[("", len(line))]) for line in lines])])]
+            )
+            pages.append((await send(browser, code="\n".join(lines))).headers["location"])
+            await browser.get(pages[-1])
+        first, second = pages[:2]
         page = (await browser.get(ATTEMPTS)).text
         assert page.index("Attempt 2") < page.index("Attempt 1")
-        assert page.count("counts</span>") == 1
+        assert page.count("counts: the first of your best</span>") == 1
+        assert page.count("attempt 1 has as many points and came first") == 2
+        assert page.count("lines: +2 −1") == page.count("the code is the same") == 1
+        compared = (await browser.get(f"{first}/beside/{second.rpartition('/')[2]}")).text
+        assert f'href="{ATTEMPTS}"' in compared
+        assert "+ four" in compared
         asked = {"form_secret": form_secret(page), "text": "Why?\nIs it wrong?"}
         assert (await browser.post(f"{first}/reviews", data=asked)).status_code == 303
         report = (await browser.get(first)).text
