@@ -17,7 +17,7 @@ from app.access.rights import Action
 from app.http.auth import FORM_FIELD, PUBLIC, Permitted, check_guarded
 from app.main import create_app
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Identity, Person, Role, new_id
+from app.storage.models import DEFAULT_COURSE, Batch, BatchFile, BatchFileState, Identity, Person, Role, new_id
 from app.web import routes as web_routes
 from grader.report.model import Advisory
 from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, assert_problem, upload
@@ -78,6 +78,13 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         merge = await persons.merge(session, member["person"], other.id, "owner")
         identity = Identity(id=new_id(), person_id=member["person"], issuer="https://id.example.edu", subject="7")
         session.add(identity)
+        batch = Batch(
+            id=new_id(), course_id=DEFAULT_COURSE, assignment_id="lstm-layer", filename="a.zip", made_by="owner"
+        )
+        session.add(batch)
+        await session.flush()
+        of_nobody = {"state": BatchFileState.UNMATCHED, "content": CODE, "name": "of ivanov", "path": "ivanov/LSTM.py"}
+        session.add(BatchFile(batch_id=batch.id, filename="LSTM.py", **of_nobody))
     return {
         "course_id": DEFAULT_COURSE,
         "member_id": member["id"],
@@ -96,7 +103,7 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         "report_id": str(report["id"]),
         "name": "exercise-heat",
         "case_id": "exercise",
-        "batch_id": "0" * 26,
+        "batch_id": batch.id,
         "assignment_id": "lstm-layer",
     }
 

@@ -1,4 +1,4 @@
-"""The pages that manage a course, asked by everybody without the right, and in an archived course."""
+"""The pages that manage a course and its work, asked by everybody without the right, and in an archived course."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from fastapi.routing import iter_route_contexts
 
 from app.access.rights import RIGHTS, Action
 from app.http.auth import PageFor
-from app.storage.models import DEFAULT_COURSE, MemberRole, Role
+from app.storage.models import DEFAULT_COURSE, MemberRole, Role, new_id
 from app.web import manage
 from app.web.manage.asking import Shown
+from app.web.operation import batch, grade_book, regrades
 from tests.unit.app.access.test_access import filled, of_somebody_else
 from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.access.test_rights import archive
@@ -23,19 +24,28 @@ __all__ = ["two"]
 
 pytestmark = pytest.mark.anyio
 
+NOWHERE = "z" * 26
 FORM = re.compile(r'<form[^>]*method="post"[^>]*action="([^"]+)"')
+ROOMS = (manage, regrades, batch, grade_book)
 #: What everybody may ask who is signed in.
 FOR_EVERYBODY = {"/courses"}
 
 
 def routes() -> Iterator[tuple[str, str, Any]]:
     """Give the method, the path and the dependency that checks the right of each page."""
-    for context in iter_route_contexts(list(manage.router.routes)):
+    for context in iter_route_contexts([route for room in ROOMS for route in room.router.routes]):
         asking = [each.call for each in context.dependant.dependencies if isinstance(each.call, PageFor | Shown)]
         for method in context.original_route.methods:
             if context.path not in FOR_EVERYBODY:
                 assert len(asking) == 1, context.path
                 yield method, context.path, asking[0]
+
+
+def masked(page: str, *ids: str) -> str:
+    """Leave out of a page what the address and the moment put into it."""
+    for id in ids:
+        page = page.replace(id, "ID")
+    return re.sub(r'name="form_secret" value="\w+"', "", page)
 
 
 async def forms_in(response: Any) -> set[str]:
@@ -54,6 +64,40 @@ async def test_pages_of_another_course_are_not_there(two: Service, token: str) -
             )
             assert answer.status_code == (404 if "{course_id}" in path else 403), f"{method} {path}"
             assert "ivanov" not in answer.text
+            if "{course_id}" in path:
+                nowhere = await browser.request(
+                    method,
+                    filled(path, {**values, "course_id": NOWHERE}),
+                    data={"form_secret": secret} if method == "POST" else None,
+                )
+                # The page says only what the address says.
+                said = [masked(each.text, DEFAULT_COURSE, NOWHERE) for each in (answer, nowhere)]
+                assert said[0] == said[1], f"{method} {path}"
+
+
+async def test_work_of_another_course_is_not_there_under_the_own_one(two: Service) -> None:
+    values = {**await of_somebody_else(two), "course_id": OTHER}
+    nothing = {name: new_id() for name in ("regrade_id", "batch_id")}
+    asked = 0
+    async with two.browser("teacher-there") as browser:
+        secret = form_secret((await browser.get(f"/courses?course={OTHER}")).text)
+        for method, path, _ in routes():
+            if not any(f"{{{name}}}" in path for name in nothing):
+                continue
+            answers = [
+                await browser.request(
+                    method, filled(path, each), data={"form_secret": secret} if method == "POST" else None
+                )
+                for each in (values, values | nothing)
+            ]
+            assert [each.status_code for each in answers] == [404, 404], f"{method} {path}"
+            said = [
+                masked(answer.text, *(each[name] for name in nothing))
+                for answer, each in zip(answers, (values, values | nothing), strict=True)
+            ]
+            assert said[0] == said[1], f"{method} {path}"
+            asked += 1
+    assert asked >= 7
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.TEACHER, Role.ASSISTANT, Role.SUBMITTER, "student"])
