@@ -4,6 +4,7 @@
       AccessDenied
         NotAuthenticated        no token, or one that is unknown, expired or revoked
         SessionMissing          the same, for a page
+        LinkUnusable            somebody signs in with a link or a token that is unknown, expired or revoked
         NoCourseYet             somebody has signed in whom no course knows
         FormExpired             a page's form without its secret, or with another session's
         OtherSite               a form that acts on a session was sent by a page of another site
@@ -142,6 +143,9 @@ class NotAuthenticated(AccessDenied): ...
 
 
 class SessionMissing(AccessDenied): ...
+
+
+class LinkUnusable(AccessDenied): ...
 
 
 class NoCourseYet(AccessDenied): ...

@@ -24,6 +24,7 @@ from app.errors import TooManyRequests
 from app.mail.addresses import comparable
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind
+from app.onward import HOME, mailed
 from app.storage.database import Database
 from app.storage.models import Course, Membership, Person, Token, utc_now
 from app.storage.outage import reason_of
@@ -60,19 +61,21 @@ class LostLinks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def ask(self, address: str) -> None:
+    def ask(self, address: str, next: str = HOME) -> None:
         """Send links to the members with this address soon, if there are any.
 
+        Args:
+            next: the page that a link leads to, if a mail may name it.
         Raises:
             TooManyRequests: hundreds of earlier requests still wait.
         """
         if len(self._tasks) >= WAITING_MAX:
             raise TooManyRequests(retry_after_seconds=60)
-        task = asyncio.create_task(self._send(comparable(address)), name="lost_links")
+        task = asyncio.create_task(self._send(comparable(address), next), name="lost_links")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, address: str) -> None:
+    async def _send(self, address: str, next: str) -> None:
         try:
             async with self._database.write() as session:
                 # Of several requests at once, in several processes, each sees the links of those before.
@@ -94,7 +97,7 @@ class LostLinks:
                 course.language,
                 MailKind.NEW_LINK,
                 course=course.title,
-                link=sign_in_link(self._url, link.secret),
+                link=sign_in_link(self._url, link.secret, mailed(next)),
             )
         logger.info("lost_links_sent", extra={"links": len(made)})
 

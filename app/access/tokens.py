@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.rights import ADDING, RIGHTS, Action
 from app.courses import members
 from app.errors import CourseArchived, CourseNotFound, MemberNotStudent, MemberRemoved, NotPermitted
+from app.onward import HOME
 from app.storage.models import (
     DEFAULT_COURSE,
     Course,
@@ -171,13 +173,15 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def sign_in_link(url: str, secret: str) -> str:
+def sign_in_link(url: str, secret: str, next: str = HOME) -> str:
     """Return the address at which a browser signs in.
 
     Args:
         url: of the service, without a slash at the end.
+        next: the page to go on with.
     """
-    return f"{url}/enter?token={secret}"
+    query = {"token": secret} if next == HOME else {"token": secret, "next": next}
+    return f"{url}/enter?{urlencode(query)}"
 
 
 async def find_token(session: AsyncSession, sha256: str) -> Token | None:

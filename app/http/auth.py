@@ -39,7 +39,18 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "lstm_grader_session"
 #: Paths that are open to everybody; all others need a token or a session.
 PUBLIC = frozenset(
-    {"/healthz", "/readyz", "/docs", "/enter", "/link", "/join/{secret}", "/static/vega.js", START_PATH, CALLBACK_PATH}
+    {
+        "/healthz",
+        "/readyz",
+        "/docs",
+        "/enter",
+        "/leave",
+        "/link",
+        "/join/{secret}",
+        "/static/vega.js",
+        START_PATH,
+        CALLBACK_PATH,
+    }
 )
 
 bearer_scheme = HTTPBearer(
@@ -228,7 +239,7 @@ async def close_session(request: Request, response: Response) -> None:
 def is_secure(request: Request) -> bool:
     """Tell whether the user's browser speaks HTTPS, with us or with the proxy before us."""
     public_url = services(request).settings.public_url
-    return request.url.scheme == "https" or (public_url or "").startswith("https:")
+    return request.scope["scheme"] == "https" or (public_url or "").startswith("https:")
 
 
 def form_secret(request: Request) -> str:

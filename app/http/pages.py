@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -23,6 +24,8 @@ from grader.report.messages import LANGUAGES, translate
 WEB = Path(__file__).parents[1] / "web"
 #: In the query of a page after a change: the text ``said.<value>`` says what was done.
 SAID = "said"
+#: Parts of a query that belong to one visit, not to the page.
+OF_ONE_VISIT = (SAID, "lang", "token")
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 # The icon is inlined into every page, which saves a request.
@@ -48,6 +51,7 @@ def page(
         here: the id of this page in `navigation.SECTIONS`.
     """
     language = language_of(request)
+    is_get = request.method == "GET"
     sections, pages = tabs(course.id, viewer, here) if course and viewer else ((), ())
     html = _environment.get_template(template).render(
         t=partial(_text, language),
@@ -55,8 +59,8 @@ def page(
         title_of=lambda assignment: title_of(assignment, language),
         language=language,
         languages=LANGUAGES,
-        path=request.url.path if request.method == "GET" else "/",
-        query=_without(request, SAID, "lang", "token"),
+        path=path_of(request) if is_get else "/",
+        query=without(request.query_params.multi_items(), *OF_ONE_VISIT) if is_get else [],
         said=catalogue().find(f"said.{request.query_params.get(SAID)}", language),
         viewer=viewer,
         course=course,
@@ -73,10 +77,14 @@ def page(
     return response
 
 
-def _without(request: Request, *names: str) -> list[tuple[str, str]]:
+def path_of(request: Request) -> str:
+    """Return the path as a link may hold it. Browsers read two slashes at its beginning as a host."""
+    return "/" + quote(request.scope["path"], safe="/:@!$&'()*+,;=").lstrip("/")
+
+
+def without(query: Iterable[tuple[str, str]], *names: str) -> list[tuple[str, str]]:
     """Return the query of a page without these parameters, for links to the same page."""
-    asked = request.query_params.multi_items() if request.method == "GET" else []
-    return [(name, value) for name, value in asked if name not in names]
+    return [(name, value) for name, value in query if name not in names]
 
 
 def _text(language: str, id: str, /, **params: object) -> str:

@@ -16,8 +16,10 @@ from starlette.exceptions import HTTPException
 
 from app.errors import AppError, CommitUnanswered, NotAuthenticated, Overloaded
 from app.http.answers import ANSWERS, Answer, answer_for
+from app.http.auth import SAFE_METHODS
 from app.http.pages import page
 from app.http.texts import language_of
+from app.http.ways_in import asked_page, ways_in
 from app.log_config import request_id_var
 from app.storage.database import may_have_changed
 from app.storage.outage import is_ours, reason_of
@@ -60,6 +62,8 @@ async def problem_response(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(params.get("retry_after_seconds", 10))
     document = problem(answer, language, params)
     if _wants_page(request):
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            return _signed_out(request, document, headers)
         return page(request, "problem.html", status_code=answer.status, headers=headers, problem=document)
     headers |= {"Content-Language": language, "Vary": "Accept-Language"}
     return JSONResponse(document, answer.status, headers, PROBLEM)
@@ -78,10 +82,26 @@ def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[st
     }
 
 
+def _signed_out(request: Request, document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    """Offer the ways in, which lead back to the page that was asked for, or to that of the form that was sent."""
+    next = asked_page(request)
+    # A link that does not work was to sign in, and had nothing to save.
+    saves = request.method not in SAFE_METHODS and request.scope["path"] != "/enter"
+    return page(
+        request,
+        "signed_out.html",
+        status_code=HTTPStatus.UNAUTHORIZED,
+        headers=headers,
+        problem=document,
+        nothing_saved=saves,
+        **ways_in(request, next),
+    )
+
+
 def _allowed(request: Request) -> str:
     """List the methods of all routes at this address. The framework names only the first route's, and never HEAD."""
     contexts = [context for context in iter_route_contexts(request.app.routes) if isinstance(context.route, APIRoute)]
-    here = [context.methods or set() for context in contexts if context.path_regex.match(request.url.path)]
+    here = [context.methods or set() for context in contexts if context.path_regex.match(request.scope["path"])]
     methods = set().union(*here)
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
@@ -99,4 +119,6 @@ def _params(request: Request, error: Exception) -> dict[str, Any]:
 
 
 def _wants_page(request: Request) -> bool:
-    return not request.url.path.startswith(("/api/", "/healthz")) and "text/html" in request.headers.get("accept", "")
+    # Not `request.url`, which a bad header `Host` breaks.
+    is_page = not request.scope["path"].startswith(("/api/", "/healthz"))
+    return is_page and "text/html" in request.headers.get("accept", "")

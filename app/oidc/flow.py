@@ -16,10 +16,9 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 
+from app.onward import onward
+
 LIFETIME_SECONDS = 600
-#: An address of this service: from its root, without a second slash or a backslash there, which browsers read as a
-#: host, and without anything that they drop.
-LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1000}")
 COOKIE = re.compile(r"(\d{1,12})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_=-]{0,2000})")
 
 
@@ -57,8 +56,8 @@ class Flow:
 
 
 def begin(next: str) -> Flow:
-    """Begin a sign-in that leads to `next`, or to the first page if that is no address of this service."""
-    local = next if is_local(next) else "/"
+    """Begin a sign-in that leads to `next`, or to the first page in place of any other place."""
+    local = onward(next)
     expires = int(time.time()) + LIFETIME_SECONDS
     packed = urlsafe_b64encode(local.encode()).decode()
     return Flow(f"{expires}.{secrets.token_urlsafe(32)}.{packed}", local)
@@ -73,9 +72,4 @@ def resume(cookie: str) -> Flow | None:
         next = urlsafe_b64decode(parts[3]).decode()
     except ValueError:
         return None
-    return Flow(cookie, next) if is_local(next) else None
-
-
-def is_local(address: str) -> bool:
-    """Tell whether a browser that is sent there stays on this service."""
-    return LOCAL.fullmatch(address) is not None
+    return Flow(cookie, next) if next == onward(next) else None

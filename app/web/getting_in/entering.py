@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access import tokens
 from app.access.tokens import hash_secret
-from app.errors import SessionMissing
+from app.errors import LinkUnusable
 from app.http.auth import (
     FORM_FIELD,
+    SESSION_COOKIE,
     check_form_secret,
     check_origin,
     close_session,
     is_secure,
     open_session,
     session_person,
-    signed_in,
 )
 from app.http.pages import page
+from app.http.ways_in import ways_in
+from app.onward import HOME, onward
 from app.services import services
 from app.storage.models import Token
 from app.web.getting_in import joining
@@ -30,48 +32,54 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/enter")
-async def enter_page(request: Request, token: str = "") -> Response:
+async def enter_page(request: Request, token: str = "", next: str = HOME) -> Response:
     """Ask for a token, or for a confirmation to sign in with the one in the link.
 
     The link alone changes nothing: another site can open it in anybody's browser, and that person would then hand in
     under the name of the link's owner.
     """
     if not token:
-        settings = services(request).settings
-        issuer = urlsplit(settings.oidc_issuer).hostname if settings.oidc_issuer else None
-        return page(request, "enter.html", issuer=issuer, has_mail=settings.mail_server is not None)
+        return page(request, "enter.html", **ways_in(request, onward(next)))
     found = await _holder(request, token)
     person = await session_person(request) if found.membership_id else None
     known_as = person and (person.name or person.email or person.id)
     # A link has the member's name; the id of somebody who joined by themselves says nothing.
     holder = found.name if found.is_link else found.student or found.name
-    return page(request, "confirm.html", token=token, holder=holder, person=known_as)
+    return page(request, "confirm.html", token=token, next=onward(next), holder=holder, person=known_as)
 
 
 @router.post("/enter")
 async def enter(request: Request) -> Response:
-    """Open a session with the token in the form, and redirect to an address without it."""
+    """Open a session with the token in the form, and redirect to the page that was asked for first."""
     check_origin(request)
-    async with request.form(max_files=0, max_fields=1) as form:
-        found = await _holder(request, str(form.get("token", "")).strip())
-    response = RedirectResponse("/", HTTP_303_SEE_OTHER)
+    async with request.form(max_files=0, max_fields=2) as form:
+        found = await _holder(request, str(form.get("token", "")))
+        response = RedirectResponse(onward(str(form.get("next", HOME))), HTTP_303_SEE_OTHER)
     await open_session(request, response, found)
     return response
 
 
-async def _holder(request: Request, token: str) -> Token:
-    """Raises: SessionMissing: nobody has this token now."""
+async def _holder(request: Request, came: str) -> Token:
+    """Args: came: a token, or a whole link.
+
+    Raises: LinkUnusable: nobody has this token now.
+    """
+    _, is_link, query = came.partition("/enter?")
+    token = parse_qs(query).get("token", [""])[0] if is_link else came
     async with services(request).database.read() as session:
-        found = await tokens.find_token(session, hash_secret(token))
+        found = await tokens.find_token(session, hash_secret(token.strip()))
     if found is None:
-        raise SessionMissing
+        raise LinkUnusable
     return found
 
 
-@router.post("/leave", dependencies=[Depends(signed_in)])
+@router.post("/leave")
 async def leave(request: Request) -> Response:
-    async with request.form(max_files=0, max_fields=10) as form:
-        check_form_secret(request, form.get(FORM_FIELD))
+    """End the session. It may be over already."""
+    check_origin(request)
+    if SESSION_COOKIE in request.cookies:
+        async with request.form(max_files=0, max_fields=10) as form:
+            check_form_secret(request, form.get(FORM_FIELD))
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
     await close_session(request, response)
     # On a computer that people share, the next one is another student.

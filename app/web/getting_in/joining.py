@@ -103,6 +103,7 @@ async def _form(
     issuer = services(request).settings.oidc_issuer
     answer = answer_for(refusal) if refusal else None
     remembered = request.cookies.get(KEY_COOKIE, "")
+    address = request.scope["path"]
     form_key = remembered if len(remembered) == len(_new_key()) else _new_key()
     response = page(
         request,
@@ -113,8 +114,8 @@ async def _form(
         member=member,
         person=person,
         issuer=urlsplit(issuer).hostname if issuer else None,
-        sign_on=f"{START_PATH}?{urlencode({'next': request.url.path})}",
-        action=request.url.path,
+        sign_on=f"{START_PATH}?{urlencode({'next': address})}",
+        action=address,
         form_key=mask(form_key),
         fields={name: value for name, value in (fields or {}).items() if isinstance(value, str)},
     )

@@ -102,6 +102,23 @@ async def test_member_gets_a_link_that_opens_the_course_and_ends_the_old_one_whe
         assert await enter(client, old) == 401
 
 
+@pytest.mark.parametrize(
+    ("wanted", "led_to"),
+    [("/courses/x1/assignments/lstm-layer", "/courses/x1/assignments/lstm-layer"), ("/Visit-evil.example.org", "/")],
+)
+async def test_link_leads_to_the_page_that_was_wanted_and_bears_no_words_of_strangers(
+    service: Service, mailbox: Mailbox, wanted: str, led_to: str
+) -> None:
+    await add_member(service.services.database)
+    async with service.client(None, Accept="text/html") as client:
+        form = (await client.get("/link", params={"next": wanted})).text
+        assert f'name="next" value="{wanted}"' in form
+        await client.post("/link", data={"email": IVAN, "next": wanted})
+        link = link_in((await until(lambda: mailbox.to(IVAN)))[0])
+        assert "evil" not in link
+        assert f'name="next" value="{led_to}"' in (await client.get(link)).text
+
+
 async def test_answer_tells_nobody_whether_an_address_is_known(service: Service, mailbox: Mailbox) -> None:
     await add_member(service.services.database)
     async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as client:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -116,8 +117,12 @@ async def test_student_of_the_roster_signs_in_and_is_in_the_course(service: Serv
 
 async def test_sign_in_leads_back_to_the_page_that_asked_for_it(service: Service) -> None:
     async with browser(service) as client:
-        done = await client.get(await come_back(await client.get("/oidc/start?next=/enter%3Flang%3Dru"), "1"))
-        assert done.headers["location"] == "/enter?lang=ru"
+        asked = await client.get("/submissions/x?state=look&lang=en")
+        assert asked.status_code == 401
+        address = re.search(r'href="(/oidc/start[^"]*)"', asked.text)
+        assert address
+        done = await client.get(await come_back(await client.get(unescape(address[1])), "1"))
+        assert done.headers["location"] == "/submissions/x?state=look"
 
 
 @pytest.mark.parametrize("next", ["https://evil.example.org/", "//evil.example.org", "/\\evil.example.org", "evil"])

@@ -58,14 +58,6 @@ async def test_link_asks_first_then_signs_in_and_leaves_the_address_without_the_
         assert (await browser.get("/")).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/submissions/01ksvh1y8gk3v0q4m2z7c9x5ab", "/enter?token=wrong"])
-async def test_without_session_a_page_says_how_to_get_in(service: Service, path: str) -> None:
-    async with service.client(None, Accept="text/html") as browser:
-        response = await browser.get(path)
-    assert response.status_code == 401
-    assert "/enter?token=" in response.text
-
-
 async def test_service_without_single_sign_on_has_no_pages_of_it(service: Service) -> None:
     async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
         for path in ("/oidc/start", "/oidc/callback?code=x&state=y"):

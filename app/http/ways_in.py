@@ -1,0 +1,40 @@
+"""The ways in that a page offers to somebody who is not signed in, and the page to go on with afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from fastapi import Request
+
+from app.http.pages import OF_ONE_VISIT, path_of, without
+from app.oidc.registration import START_PATH
+from app.onward import HOME, onward
+from app.services import operations
+
+
+def ways_in(request: Request, next: str) -> dict[str, Any]:
+    """Return what ``ways_in.html`` shows: the ways that this service has, each of which leads on to `next`."""
+    settings = operations(request).settings
+    query = f"?{urlencode({'next': next})}" if next != HOME else ""
+    return {
+        "issuer": urlsplit(settings.oidc_issuer).hostname if settings.oidc_issuer else None,
+        "sign_on": START_PATH + query,
+        "by_mail": f"/link{query}" if settings.mail_server else None,
+        "next": next,
+    }
+
+
+def asked_page(request: Request) -> str:
+    """Return the page that a request asks for; for a form, the page that holds it, as far as the browser says."""
+    if request.method in ("GET", "HEAD"):
+        path, query = path_of(request), request.query_params.multi_items()
+    else:
+        # Not `urlsplit`, which refuses some headers.
+        host, _, rest = request.headers.get("referer", "").partition("://")[2].partition("/")
+        if host != request.headers.get("host"):
+            return HOME
+        path, _, text = f"/{rest}".partition("?")
+        query = parse_qsl(text)
+    kept = urlencode(without(query, *OF_ONE_VISIT))
+    return onward(f"{path}?{kept}" if kept else path)

@@ -1,0 +1,120 @@
+"""Whoever names the page to go on with, the browser stays on this service."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, urljoin, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.onward import HOME, mailed, onward
+
+ORIGIN = "https://grader.example.org"
+#: Addresses that lead elsewhere, or may in some browser, and those that are no address.
+BAD = (
+    "",
+    " ",
+    "evil",
+    "evil.example.org",
+    "submissions/1",
+    "https://evil.example.org",
+    "HTTPS://evil.example.org/",
+    "http:evil.example.org",
+    "https:/evil.example.org",
+    "https:///evil.example.org",
+    "//evil.example.org",
+    "///evil.example.org",
+    "////evil.example.org/%2f..",
+    "//evil.example.org@grader.example.org",
+    "//[::1]/",
+    "//[",
+    "/\\evil.example.org",
+    "\\/evil.example.org",
+    "\\\\evil.example.org",
+    "\\evil.example.org",
+    "/x\\..\\..\\\\evil.example.org",
+    "/\t/evil.example.org",
+    "/\n/evil.example.org",
+    "/\r\n/evil.example.org",
+    "\t//evil.example.org",
+    " //evil.example.org",
+    "/\x00/evil.example.org",
+    "/\x0b/evil.example.org",
+    "/a b",
+    "/x\r\nSet-Cookie: a=b",
+    "/x\r\n\r\n<script>alert(1)</script>",
+    "/\u2028/evil.example.org",
+    "/\N{FULLWIDTH SOLIDUS}evil.example.org",
+    "/\N{NO-BREAK SPACE}/evil.example.org",
+    "/\N{ZERO WIDTH SPACE}/evil.example.org",
+    "/курс",
+    "/\ud800",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\tscript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:msgbox(1)",
+    "mailto:evil@example.org",
+    "?next=//evil.example.org",
+    "#//evil.example.org",
+    "@evil.example.org",
+    ":80@evil.example.org",
+    ".evil.example.org",
+    "/" + "x" * 1001,
+)
+LOCAL = (
+    "/",
+    "/courses/01ksvh1y8gk3v0q4m2z7c9x5ab/assignments/lstm-layer",
+    "/submissions/01ksvh1y8gk3v0q4m2z7c9x5ab?lang=ru#conversation",
+    "/join/Sec_ret-1",
+    "/?course=x&to=https://evil.example.org",
+    "/courses?q=%2F%2Fevil.example.org",
+    "/entering",
+)
+PIECES = ("/", "//", "\\", ":", ".", "..", "@", "?", "#", "%2f", "%5c", "\t", "\r\n", " ", "\x00", "https:", "evil.org")
+PLACES = st.lists(st.sampled_from([*PIECES, "enter?next=", "a", "é"]), max_size=10).map("".join) | st.text(max_size=30)
+
+
+def read_by_browser(address: str) -> str:
+    """As the URL Standard reads it: the ends are stripped, tabs and line breaks dropped, a backslash is a slash."""
+    return re.sub("[\t\r\n]", "", address.strip("".join(map(chr, range(33))))).replace("\\", "/")
+
+
+@pytest.mark.parametrize("asked", BAD, ids=ascii)
+def test_no_address_but_one_of_this_service_is_gone_to(asked: str) -> None:
+    assert onward(asked) == HOME
+    assert onward(f"/enter?next={quote(asked.encode('utf-8', 'surrogatepass'))}") == HOME
+    assert mailed(asked) == HOME
+
+
+@pytest.mark.parametrize("asked", LOCAL)
+def test_address_of_this_service_is_gone_to(asked: str) -> None:
+    assert onward(asked) == asked
+
+
+@pytest.mark.parametrize("path", ["/enter", "/leave", "/link", "/oidc/start", "/oidc/callback"])
+def test_way_in_is_no_place_to_go_to_and_leads_to_the_one_that_it_names(path: str) -> None:
+    assert onward(path) == onward(f"{path}?token=x") == HOME
+    assert onward(f"{path}?next=%2Fsubmissions%2Fx&token=y") == "/submissions/x"
+    assert onward("/enter?next=" * 80 + "/x") == "/x"
+
+
+def test_mail_has_no_words_of_strangers() -> None:
+    page = "/courses/01ksvh1y8gk3v0q4m2z7c9x5ab/assignments/lstm-layer"
+    assert mailed(page) == page
+    for words in ("/evil.example.org", "/Free", "/a?b=c", "/a%20b", "/" + "x" * 65, "/x" * 9):
+        assert mailed(words) == HOME
+
+
+@given(PLACES)
+def test_place_that_people_are_sent_to_is_always_on_this_service(asked: str) -> None:
+    for place in (onward(asked), onward(f"/{asked}"), mailed(asked)):
+        assert place.startswith("/")
+        assert place.isascii()
+        assert place.isprintable()
+        for read in (place, read_by_browser(place)):
+            parts = urlsplit(urljoin(f"{ORIGIN}/enter", read))
+            assert (f"{parts.scheme}://{parts.netloc}", read) == (ORIGIN, place)
+        assert onward(place) == place

@@ -1,0 +1,172 @@
+"""Somebody who is not signed in is offered the ways in that there are, and comes to the page that they wanted."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app.http.auth import SESSION_COOKIE
+from app.settings import Settings
+from tests.unit.app.calls import PAGE
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
+from tests.unit.app.test_onward import BAD
+
+pytestmark = pytest.mark.anyio
+
+WANTED = "/courses?q=a+b&state=look"
+SIGN_ON = {"oidc_issuer": "https://id.example.edu/realms/main", "oidc_client_id": "grader"}
+SIGN_ON |= {"oidc_client_secret": SecretStr("secret-of-the-client"), "public_url": "http://grader.test"}
+MAIL = {"smtp_host": "127.0.0.1", "smtp_sender": "grader@example.org", "public_url": "http://grader.test"}
+
+
+def stranger(service: Service, language: str = "en", **headers: str) -> httpx.AsyncClient:
+    return service.client(None, **{"Accept": "text/html", "Accept-Language": language, **headers})
+
+
+def next_in(page: str) -> set[str]:
+    """Return where the ways in of a page lead on to: its form, and its links."""
+    fields = re.findall(r'name="next" value="([^"]*)"', page)
+    links = [urlsplit(unescape(link)) for link in re.findall(r'href="(/(?:oidc|link|enter)[^"]*)"', page)]
+    queries = [parse_qs(link.query) for link in links]
+    # The links to another language keep the page's own query as it came.
+    return {*map(unescape, fields), *(query.get("next", ["/"])[0] for query in queries if "lang" not in query)}
+
+
+@pytest.mark.parametrize("configured", [{}, SIGN_ON, MAIL, SIGN_ON | MAIL], ids=["none", "sign-on", "mail", "both"])
+@pytest.mark.parametrize("path", ["/", "/enter", WANTED, f"/enter?{urlencode({'next': WANTED})}"])
+async def test_page_offers_exactly_the_ways_in_that_this_service_has(
+    settings: Settings, grader: FakeGrader, configured: dict[str, Any], path: str
+) -> None:
+    async with running(settings.model_copy(update=configured), grader) as service, stranger(service) as browser:
+        answer = await browser.get(path)
+    assert answer.status_code == (200 if path.startswith("/enter") else 401)
+    page = answer.text
+    assert ("/oidc/start" in page) == ("oidc_issuer" in configured)
+    assert ("id.example.edu" in page) == ("oidc_issuer" in configured)
+    assert ('"/link' in page) == ("smtp_host" in configured)
+    assert 'action="/enter"' in page
+    assert "ask your teacher" in page
+    assert next_in(page) == {WANTED if "courses" in path else "/"}
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Please sign in"), ("ru", "Нужно войти")])
+async def test_signed_out_page_says_so_without_a_number(service: Service, language: str, title: str) -> None:
+    async with stranger(service, language) as browser:
+        page = (await browser.get(PAGE)).text
+    assert f"<h1>{title}</h1>" in page
+    assert re.search(rf"<title>{title}.*</title>", page)
+    assert "401" not in page
+
+
+async def test_programs_still_get_a_problem_document(service: Service) -> None:
+    async with service.client(None, Accept="application/json") as client:
+        for path in ("/", "/api/v1/assignments"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+async def test_over_session_is_as_none(service: Service) -> None:
+    async with stranger(service, Cookie=f"{SESSION_COOKIE}=over") as browser:
+        page = await browser.get(PAGE)
+    assert page.status_code == 401
+    assert 'action="/leave"' not in page.text
+    assert next_in(page.text) == {PAGE}
+
+
+async def test_token_leads_to_the_page_that_was_wanted(service: Service) -> None:
+    async with stranger(service) as browser:
+        (next,) = next_in((await browser.get(PAGE)).text)
+        answer = await browser.post("/enter", data={"token": OWNER_TOKEN, "next": next})
+        assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
+        assert (await browser.get(PAGE)).status_code == 200
+
+
+async def test_link_of_a_mail_leads_to_the_page_that_was_wanted(service: Service) -> None:
+    async with stranger(service) as browser:
+        asked = await browser.get("/enter", params={"token": OWNER_TOKEN, "next": PAGE})
+        assert next_in(asked.text) >= {PAGE}
+        other = re.search(r'href="([^"]*lang=ru)"', asked.text)
+        assert other
+        assert next_in((await browser.get(unescape(other[1]))).text) >= {PAGE}
+
+
+async def test_no_way_in_leads_to_another_site(service: Service) -> None:
+    async with stranger(service) as browser:
+        for bad in BAD:
+            sent = bad.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+            for path in ("/enter", "/link"):
+                assert next_in((await browser.get(path, params={"next": sent})).text) == {"/"}, bad
+            asked = await browser.get("/enter", params={"next": sent, "token": OWNER_TOKEN})
+            assert next_in(asked.text) == {"/"}, bad
+            answer = await browser.post("/enter", data={"token": OWNER_TOKEN, "next": sent})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/"), bad
+
+
+@pytest.mark.parametrize("path", ["//evil.example.org", "//evil.example.org/a?b=c", "///evil.example.org", "/%5Cevil"])
+async def test_page_at_an_address_with_two_slashes_links_to_no_other_site(service: Service, path: str) -> None:
+    async with service.browser() as browser:
+        page = await browser.get(f"http://grader.test{path}")
+    assert page.status_code == 404
+    for address in re.findall(r'(?:href|action)="([^"]*)"', page.text):
+        assert not re.match(r"/?[/\\]{2}|/\\|\w+:", address), address
+
+
+@pytest.mark.parametrize("pasted", ["{0}", " {0}\n", "http://grader.test/enter?token={0}", "/enter?token={0}&next=/ "])
+async def test_whole_link_is_taken_in_place_of_its_token(service: Service, pasted: str) -> None:
+    async with stranger(service) as browser:
+        answer = await browser.post("/enter", data={"token": pasted.format(OWNER_TOKEN)})
+        assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("token", ["wrong", "http://grader.test/enter?token=wrong", "http://[/enter?"])
+async def test_link_that_does_not_work_says_so_and_offers_the_other_ways(service: Service, token: str) -> None:
+    async with stranger(service, Referer=f"http://grader.test{PAGE}") as browser:
+        refused = await browser.post("/enter", data={"token": token})
+        assert refused.status_code == 401
+        assert "<h1>This link or token does not work</h1>" in refused.text
+        assert "Nothing was saved" not in refused.text
+        assert next_in(refused.text) == {PAGE}
+        opened = await browser.get("/enter", params={"token": "wrong", "next": PAGE})
+        assert (opened.status_code, next_in(opened.text)) == (401, {PAGE})
+        assert "wrong" not in opened.text
+
+
+async def test_form_sent_while_signed_out_says_that_nothing_was_saved_and_leads_back_to_it(service: Service) -> None:
+    here = f"{PAGE}/attempts?page=2"
+    async with stranger(service, Referer=f"http://grader.test{here}") as browser:
+        answer = await browser.post(PAGE, data={"code": "class LSTM: ..."})
+    assert answer.status_code == 401
+    assert "Nothing was saved" in answer.text
+    assert next_in(answer.text) == {here}
+
+
+@pytest.mark.parametrize("referer", ["http://evil.example.org/x", "http://[", "", "x", "http://grader.test", "\\"])
+async def test_form_from_nowhere_leads_to_the_first_page(service: Service, referer: str) -> None:
+    async with stranger(service, Referer=referer) as browser:
+        answer = await browser.post(PAGE, data={"code": "class LSTM: ..."})
+    assert (answer.status_code, next_in(answer.text)) == (401, {"/"})
+
+
+@pytest.mark.parametrize("host", ["[", "a/api/", "evil.example.org", "x y", "a:b"])
+async def test_bad_host_is_answered_with_a_page(service: Service, host: str) -> None:
+    async with stranger(service, Host=host) as browser:
+        for path, status in (("/", 401), ("/nothing", 404), ("/enter", 200), ("/link", 200)):
+            answer = await browser.get(path)
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+
+
+async def test_signing_out_twice_is_no_fault(service: Service) -> None:
+    async with service.browser() as browser:
+        secret = form_secret((await browser.get("/")).text)
+        cookies = dict(browser.cookies)
+        for kept in (cookies, cookies, {}):
+            browser.cookies.clear()
+            browser.cookies.update(kept)
+            answer = await browser.post("/leave", data={"form_secret": secret})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
