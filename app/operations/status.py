@@ -50,6 +50,7 @@ NEEDS = (
     "database",
     "revision",
     "no_workers",
+    "worker_gone",
     "self_test",
     "wall",
     "versions",
@@ -252,7 +253,11 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
     alive = [each for each in workers if each.is_alive]
     if not alive:
         return [Need("no_workers")]
-    needs = []
+    needs = [
+        Need("worker_gone", {"host": str(each.about.get("host", "–")), "minutes": int((each.seconds or 0) // 60)})
+        for each in workers
+        if not each.is_alive
+    ]
     for each in alive:
         host = str(each.about.get("host", "–"))
         if each.test.get("failure") or (each.test.get("has_ended") and not each.test.get("passed")):

@@ -94,14 +94,18 @@ async def counted_grades(
     assignments: Mapping[str, Assignment],
     members: Sequence[Membership],
     uses: Sequence[CourseAssignment],
+    *,
+    preview: str | None = None,
 ) -> dict[Place, Counted]:
     """Return the counted grades of these members at these assignments, in three statements.
 
     Args:
         members: at most some hundreds.
         uses: an assignment whose file is gone gives no grades.
+        preview: the id of a regrade, as if it were applied.
     """
-    return {place: basis.counted for place, basis in (await bases(session, assignments, members, uses)).items()}
+    found = await bases(session, assignments, members, uses, preview=preview)
+    return {place: basis.counted for place, basis in found.items()}
 
 
 async def bases(
@@ -109,11 +113,16 @@ async def bases(
     assignments: Mapping[str, Assignment],
     members: Sequence[Membership],
     uses: Sequence[CourseAssignment],
+    *,
+    preview: str | None = None,
 ) -> dict[Place, Basis]:
     """Return what these members' grades are worked out from, in three statements; see `counted_grades`."""
     ids = [member.id for member in members]
     attempts = await repository.attempts_of(
-        session, Submission.membership_id.in_(ids), Submission.course_assignment_id.in_([use.id for use in uses])
+        session,
+        Submission.membership_id.in_(ids),
+        Submission.course_assignment_id.in_([use.id for use in uses]),
+        preview=preview,
     )
     extended = await extensions.find_all(session, ids)
     adjusted = await find_adjustments(session, ids)

@@ -14,7 +14,9 @@ from sqlalchemy import (
     ScalarSelect,
     and_,
     case,
+    exists,
     func,
+    or_,
     select,
     true,
     tuple_,
@@ -33,6 +35,7 @@ from app.storage.models import (
     CourseAssignment,
     HoldDecision,
     JobStatus,
+    RegradeItem,
     StoredReport,
     Submission,
     utc_now,
@@ -118,13 +121,20 @@ async def attempts(session: AsyncSession, membership_id: str, course_assignment_
 
 
 async def attempts_of(
-    session: AsyncSession, *conditions: ColumnElement[bool]
+    session: AsyncSession, *conditions: ColumnElement[bool], preview: str | None = None
 ) -> dict[tuple[str, str], Sequence[Attempt]]:
     """List attempts, from the first, by the ids of member and course assignment.
 
     Args:
         conditions: on `Submission`.
+        preview: the id of a regrade, as if it were applied.
     """
+    withheld = is_withheld()
+    if preview:
+        is_held = exists().where(
+            RegradeItem.regrade_id == preview, RegradeItem.submission_id == Submission.id, RegradeItem.is_held
+        )
+        withheld = or_(withheld, and_(is_held, Submission.hold_decision.is_distinct_from(HoldDecision.ACCEPTED)))
     rows = await session.execute(
         select(
             Submission.membership_id,
@@ -136,21 +146,21 @@ async def attempts_of(
             StoredReport.points,
             StoredReport.max_points,
             StoredReport.id,
-            is_withheld(),
+            withheld,
         )
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
+        .outerjoin(StoredReport, StoredReport.id == counting_report_id(preview))
         .where(*conditions)
         .order_by(Submission.membership_id, Submission.course_assignment_id, Submission.attempt)
     )
     found: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
-    for member, use, number, created_at, job_status, decision, points, max_points, report_id, withheld in rows:
+    for member, use, number, created_at, job_status, decision, points, max_points, report_id, is_kept_back in rows:
         attempt = Attempt(
             number,
             created_at,
             points,
             max_points or 0.0,
             is_ours=report_id is not None and points is None,
-            is_withheld=withheld,
+            is_withheld=is_kept_back,
             decision=decision,
             is_cancelled=job_status == JobStatus.CANCELLED,
         )
@@ -291,12 +301,17 @@ async def oldest_upload_seconds(session: AsyncSession) -> float:
     return max(0.0, (utc_now() - oldest).total_seconds()) if oldest is not None else 0.0
 
 
-def counting_report_id() -> ScalarSelect[int]:
-    """Return the subquery for the id of the report that counts, in a query over `Submission`."""
+def counting_report_id(preview: str | None = None) -> ScalarSelect[int]:
+    """Return the subquery for the id of the report that counts, in a query over `Submission`.
+
+    Args:
+        preview: the id of a regrade, as if it were applied.
+    """
     other = aliased(StoredReport)
+    counts = other.preview_id.is_(None)
     return (
         select(other.id)
-        .where(other.submission_id == Submission.id, other.preview_id.is_(None))
+        .where(other.submission_id == Submission.id, or_(counts, other.preview_id == preview) if preview else counts)
         .order_by(other.points.is_(None), other.id.desc())
         .limit(1)
         .correlate(Submission)

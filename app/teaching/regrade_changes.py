@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from app.storage.models import Membership, Person, RegradeItem, ReportDiagnosis, StoredReport, Submission
+from app.storage.models import (
+    CourseAssignment,
+    Membership,
+    Person,
+    RegradeItem,
+    ReportDiagnosis,
+    StoredReport,
+    Submission,
+)
+from app.submissions.derivation import Counted
+from app.submissions.grades import counted_grades
 from app.teaching.regrades import NEW, OLD, is_changed
+from grader import Assignment
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,21 @@ async def list_changes(
         )
         for submission, name, old, new in items
     ]
+
+
+async def counted_changes(
+    session: AsyncSession, assignments: Mapping[str, Assignment], items: Sequence[ItemChange], preview: str
+) -> dict[str, tuple[Counted, Counted]]:
+    """Return the counted grades that a preview is about, now and if it were applied, by the ids of the submissions."""
+    places = {
+        each.submission.id: (each.submission.membership_id, each.submission.course_assignment_id) for each in items
+    }
+    member_ids, use_ids = ({place[part] for place in places.values()} for part in (0, 1))
+    members = (await session.scalars(select(Membership).where(Membership.id.in_(member_ids)))).all()
+    uses = (await session.scalars(select(CourseAssignment).where(CourseAssignment.id.in_(use_ids)))).all()
+    now = await counted_grades(session, assignments, members, uses)
+    then = await counted_grades(session, assignments, members, uses, preview=preview)
+    return {id: (now[place], then[place]) for id, place in places.items() if place in now}
 
 
 def _size() -> ColumnElement[float]:

@@ -29,6 +29,7 @@ from app.services import services
 from app.storage.cascade import delete_rows
 from app.storage.models import Batch, BatchFileState, Course
 from app.submissions.uploads import read_form
+from app.web.course.asking import titles_of
 
 LISTED, PER_PAGE = 20, 100
 REFRESH_SECONDS = 3
@@ -155,6 +156,7 @@ async def _list(
         batches=found[:LISTED],
         next=found[LISTED - 1].batch.id if len(found) > LISTED else None,
         assignments=[each for each in used if each.effective],
+        titles=titles_of(request, [each.use for each in used]),
         fields=fields or {},
         limit_bytes=parts.settings.batch_bytes,
         zone=ZoneInfo(course.time_zone),

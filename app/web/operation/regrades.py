@@ -15,6 +15,7 @@ from app.courses.uses import list_used
 from app.errors import (
     AppError,
     CourseArchived,
+    FieldsWrong,
     IdempotencyKeyReused,
     PreviewApplied,
     PreviewDropped,
@@ -31,7 +32,7 @@ from app.storage.models import Course, Regrade, new_id
 from app.submissions.listing import Selection
 from app.teaching import previews, regrades
 from app.teaching.outdated import outdated_of
-from app.teaching.regrade_changes import ChangeCounts, count_changes, list_changes
+from app.teaching.regrade_changes import ChangeCounts, count_changes, counted_changes, list_changes
 from app.teaching.regrades import RegradeProgress
 from app.web.course.asking import titles_of
 from grader import Status
@@ -59,6 +60,8 @@ async def begin(request: Request, holder: Regrader) -> Response:
     async with form_of(request) as form:
         fields = fields_of(form)
     asked = {name: fields[name] for name in ("assignment", "status", "student") if fields.get(name)}
+    if asked.get("status", Status.PASSED) not in set(Status):
+        raise FieldsWrong(fields=["status"])
     is_preview = fields.get("mode") != "now"
     selection: dict[str, Any] = {"filter": asked} if asked else {"all": True}
     key = fields["form_key"] if ID.fullmatch(fields.get("form_key", "")) else new_id()
@@ -147,6 +150,7 @@ async def _list(
         viewer=viewer,
         course=course,
         here="regrades",
+        wide=True,
         regrades=[(each, _state(each)) for each in found[:LISTED]],
         next=found[LISTED - 1].regrade.id if len(found) > LISTED else None,
         assignments=used,
@@ -182,6 +186,9 @@ async def _show(
             await count_changes(session, regrade_id) if found.regrade.dropped_at is None else ChangeCounts(0, 0, 0, 0)
         )
         items = await list_changes(session, regrade_id, only_changed=only_changed, limit=PER_PAGE + 1, offset=offset)
+        is_open = found.regrade.is_preview and state in ("running", "ready")
+        counted = await counted_changes(session, parts.assignments, items, regrade_id) if is_open else {}
+        used = await list_used(session, course.id, parts.assignments)
     return page(
         request,
         "operation/regrade.html",
@@ -195,6 +202,9 @@ async def _show(
         refresh_seconds=REFRESH_SECONDS if state == "running" else None,
         counts=counts,
         items=items[:PER_PAGE],
+        is_open=is_open,
+        counted=counted,
+        titles=titles_of(request, [each.use for each in used]),
         only_changed=only_changed,
         number=number,
         has_more=len(items) > PER_PAGE,

@@ -17,8 +17,10 @@ from app.queue import claims
 from app.queue.claims import Claim
 from app.storage.database import Database
 from app.storage.models import (
+    CourseAssignment,
     Delivery,
     JobStatus,
+    Membership,
     Regrade,
     RegradeItem,
     Role,
@@ -29,14 +31,17 @@ from app.storage.models import (
     utc_now,
 )
 from app.submissions import repository
+from app.submissions.derivation import Counted
+from app.submissions.grades import counted_grades
 from app.teaching import previews, regrades
 from app.webhooks import outbox
-from grader import Report, Status
+from grader import Report, Status, load_assignments
 from grader.report.model import HELD, Advisory
 from tests.integration.app.rows import REPORT, add, claim, finish, job_status
 
 pytestmark = pytest.mark.anyio
 
+ASSIGNMENTS = load_assignments()
 HELD_REPORT = REPORT.model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
 
 
@@ -382,3 +387,29 @@ async def test_webhook_of_an_ended_token_gets_nothing_of_an_applied_preview(
         (await session.get_one(Token, owner.id)).revoked_at = utc_now()
     await apply(database, regrade)
     assert await sent(database) == [10.0]
+
+
+@pytest.mark.parametrize(
+    "report", [report_of(40.0), report_of(None), HELD_REPORT], ids=["more points", "our failure", "held"]
+)
+async def test_grade_that_a_preview_foretells_is_the_one_that_comes_with_it(
+    database: Database, owner: Principal, report: Report
+) -> None:
+    await graded(database, owner, 10.0)
+    second = await graded(database, owner, 30.0)
+
+    async def counted(preview: str | None = None) -> Counted:
+        async with database.read() as session:
+            member = await session.get_one(Membership, second.membership_id)
+            use = await session.get_one(CourseAssignment, second.course_assignment_id)
+            return (await counted_grades(session, ASSIGNMENTS, [member], [use], preview=preview))[member.id, use.id]
+
+    before = await counted()
+    preview = await begin(database, owner, second.id)
+    assert await store(database, await claim(database), report)
+    foretold = await counted(preview.id)
+    assert await counted() == before
+    await apply(database, preview)
+    assert await counted() == foretold
+    assert before.points == 30.0
+    assert (foretold == before) == (report.points is None)

@@ -95,6 +95,13 @@ async def test_preview_that_runs_is_shown_to_whoever_asks_for_the_same(service: 
         assert (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"] != first
 
 
+async def test_verdict_that_there_is_not_begins_no_regrade(service: Service) -> None:
+    async with service.browser() as browser:
+        answer = await send(browser, PAGES[0], PAGES[0], mode="now", status="<b>")
+        assert answer.status_code == 422
+        assert "graded again in this course yet" in (await browser.get(PAGES[0])).text
+
+
 async def test_archive_is_handed_in_and_told_file_by_file(service: Service) -> None:
     await hand_in(service, "ivanov", b"class LSTM: pass")
     async with service.browser() as browser:
