@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, CDPSession, Page, expect
 
 DESK, PHONE, SMALL = 1280, 390, 320
@@ -60,13 +60,11 @@ class Looking:
         self._errors: list[str] = []
         self.page.on("console", lambda said: self._errors.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self._errors.append(str(error)))
-        self._axe = Axe()
 
     def see(self, url: str) -> Seen:
         """Visit a page in both languages, at all widths, in both themes, and on paper."""
         page = self.page
-        page.emulate_media(color_scheme="light", media="screen")
-        seen = Seen(self._open(url, "ru", DESK))
+        seen = Seen(self._open(url, "ru", DESK, "light"))
         seen.weight_bytes, seen.requests = sum(self._lengths), len(self._lengths)
         seen.title, seen.headings = page.title(), page.locator("h1").all_inner_texts()
         seen.language = page.locator("html").get_attribute("lang") or ""
@@ -75,24 +73,24 @@ class Looking:
         seen.without_focus = page.evaluate("looks.withoutFocus()")
         seen.without_keys = page.evaluate("looks.withoutKeys()")
         for width in WIDTHS:
-            self._measure(seen, width)
-        page.set_viewport_size({"width": DESK, "height": 800})
+            self._look(seen, "ru", width, "light")
+        seen.too_small = page.evaluate("looks.tooSmall()")
+        self._look(seen, "ru", DESK, "dark")
         page.emulate_media(media="print")
         bars = page.locator(BARS)
         seen.printed_bars = [str(each.get_attribute("class")) for each in bars.all() if each.is_visible()]
-        page.emulate_media(media="screen", color_scheme="dark")
-        self._open(url, "en", PHONE)
-        for width in (PHONE, SMALL, DESK):
-            page.set_viewport_size({"width": width, "height": 800})
-            self._note_width(seen, f"en, {width}")
-        self._note_violations(seen, "en, dark", {"runOnly": ["color-contrast"]})
+        self._open(url, "en", PHONE, "dark")
+        for width in reversed(WIDTHS):
+            self._look(seen, "en", width, "dark")
+        self._look(seen, "en", DESK, "light")
         seen.errors = [*self._errors]
         return seen
 
-    def _open(self, url: str, language: str, width: int) -> int:
+    def _open(self, url: str, language: str, width: int, theme: Literal["light", "dark"]) -> int:
         self._lengths.clear()
         if language == "ru":
             self._errors.clear()
+        self.page.emulate_media(color_scheme=theme, media="screen")
         self.page.set_viewport_size({"width": width, "height": 800})
         answer = self.page.goto(f"{url}{'&' if '?' in url else '?'}lang={language}")
         assert answer is not None
@@ -102,23 +100,18 @@ class Looking:
         self._errors += [f"refused by policy: {each}" for each in noted["refused"]]
         self._shift = noted["shift"]
         self.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        self.page.evaluate(AXE_SCRIPT)
         return answer.status
 
-    def _measure(self, seen: Seen, width: int) -> None:
-        self.page.set_viewport_size({"width": width, "height": 800})
+    def _look(self, seen: Seen, language: str, width: int, theme: Literal["light", "dark"]) -> None:
+        """Note what is too wide and what axe-core finds. Colours are the same on phones of all widths, and cost most."""
+        page, where = self.page, f"{language}, {width}, {theme}"
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate(TWO_FRAMES)
         seen.shift = max(seen.shift, self._shift)
-        self._note_width(seen, f"ru, {width}")
-        if width == PHONE:
-            seen.too_small = self.page.evaluate("looks.tooSmall()")
-        self._note_violations(seen, f"ru, {width}", {})
-
-    def _note_width(self, seen: Seen, where: str) -> None:
-        self.page.evaluate(TWO_FRAMES)
-        seen.shift = max(seen.shift, self._shift)
-        seen.too_wide += [f"{where}: {each}" for each in self.page.evaluate("looks.tooWide()")]
-
-    def _note_violations(self, seen: Seen, where: str, options: dict[str, Any]) -> None:
-        found = self._axe.run(self.page, options={"resultTypes": ["violations"], **options}).response["violations"]
-        for each in found:
+        seen.too_wide += [f"{where}: {each}" for each in page.evaluate("looks.tooWide()")]
+        options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": width != SMALL}}}
+        for each in page.evaluate("async (options) => (await axe.run(options)).violations", options):
             for node in each["nodes"]:
                 seen.violations.append(f"{where}: {each['id']}: {node['target']}: {node['html'][:160]}")
