@@ -104,7 +104,7 @@ class Looking:
         return answer.status
 
     def _look(self, seen: Seen, language: str, width: int, theme: Literal["light", "dark"]) -> None:
-        """Note what is too wide and what axe-core finds. Colours are the same on phones of all widths, and cost most."""
+        """Note what is too wide and what axe-core finds. Colours, which cost most, are the same on all phones."""
         page, where = self.page, f"{language}, {width}, {theme}"
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 800})
