@@ -86,7 +86,9 @@ async def _in_course(request: Request, holder: Principal, course: str | None) ->
         found = await session.get(Course, course) if ID.fullmatch(course) else None
     if found is None:
         raise CourseNotFound
-    return holder.in_course(found)
+    holder = holder.in_course(found)
+    request.state.course = found
+    return holder
 
 
 def holders(database: Database) -> Batcher[str, Principal | None]:
@@ -174,7 +176,11 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
         person = None if holder else await tokens.find_session_person(session, hash_secret(cookie))
     if holder is None:
         raise NoCourseYet if person else SessionMissing
-    return await _in_course(request, holder, course)
+    holder = await _in_course(request, holder, course)
+    if of is None:
+        # For the page of a refusal that comes later. With a submission, the course of the holder would say where it is.
+        request.state.viewer = holder
+    return holder
 
 
 @dataclass(frozen=True)

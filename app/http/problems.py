@@ -16,10 +16,8 @@ from starlette.exceptions import HTTPException
 
 from app.errors import AppError, CommitUnanswered, NotAuthenticated, Overloaded
 from app.http.answers import ANSWERS, Answer, answer_for
-from app.http.auth import SAFE_METHODS
-from app.http.pages import page
+from app.http.problem_pages import problem_page
 from app.http.texts import language_of
-from app.http.ways_in import asked_page, ways_in
 from app.log_config import request_id_var
 from app.storage.database import may_have_changed
 from app.storage.outage import is_ours, reason_of
@@ -62,9 +60,7 @@ async def problem_response(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(params.get("retry_after_seconds", 10))
     document = problem(answer, language, params)
     if _wants_page(request):
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            return _signed_out(request, document, headers)
-        return page(request, "problem.html", status_code=answer.status, headers=headers, problem=document)
+        return problem_page(request, answer, document, headers)
     headers |= {"Content-Language": language, "Vary": "Accept-Language"}
     return JSONResponse(document, answer.status, headers, PROBLEM)
 
@@ -80,22 +76,6 @@ def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[st
         "detail": texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description,
         **params,
     }
-
-
-def _signed_out(request: Request, document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
-    """Offer the ways in, which lead back to the page that was asked for, or to that of the form that was sent."""
-    next = asked_page(request)
-    # A link that does not work was to sign in, and had nothing to save.
-    saves = request.method not in SAFE_METHODS and request.scope["path"] != "/enter"
-    return page(
-        request,
-        "signed_out.html",
-        status_code=HTTPStatus.UNAUTHORIZED,
-        headers=headers,
-        problem=document,
-        nothing_saved=saves,
-        **ways_in(request, next),
-    )
 
 
 def _allowed(request: Request) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_scientific
@@ -52,6 +52,13 @@ def moment(value: datetime | str, language: str) -> str:
 def distance(value: datetime, language: str) -> str:
     """Say how far a time is from now: "in 2 days", "3 hours ago"."""
     return format_timedelta(value - datetime.now(UTC), add_direction=True, threshold=1.2, locale=language)
+
+
+def after(seconds: float, language: str) -> str:
+    """Say when a time to wait is over, never too soon: "in 40 seconds", "in 3 minutes"."""
+    step = 60 if seconds >= 120 else 1
+    whole = timedelta(seconds=math.ceil(seconds / step) * step)
+    return format_timedelta(whole, add_direction=True, threshold=2, locale=language)
 
 
 def in_zone(value: datetime, zone: tzinfo) -> datetime:

@@ -27,6 +27,7 @@ from app.courses.uses import DATES
 from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon, CourseArchived, NotPermitted
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.http.navigation import SECTIONS
+from app.http.problem_pages import NOT_FOUND, WORDS
 from app.mail.messages import MailKind
 from app.operations.status import NEEDS
 from app.queue.batches.matching import MatchedBy
@@ -85,6 +86,8 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "mail.{}.subject": MailKind,
     "nav.section.{}": SECTIONS,
     "nav.{}": [page.id for pages in SECTIONS.values() for page in pages],
+    "page_problem.{}.detail": {*WORDS.values(), NOT_FOUND},
+    "page_problem.{}.title": {*WORDS.values(), NOT_FOUND},
     "problem.{}.detail": SLUGS,
     "problem.{}.title": SLUGS,
     "roster.conflict.{}": Conflict,

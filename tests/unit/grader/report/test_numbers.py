@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from grader.report.numbers import distance, moment, number, points
+from grader.report.numbers import after, distance, moment, number, points
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,18 @@ def test_a_moment_is_shown_in_its_own_zone(value, shown):
 def test_a_time_is_as_far_from_now_as_people_say(ahead, english, russian):
     when = datetime.now(UTC) + ahead
     assert (distance(when, "en"), distance(when, "ru")) == (english, russian)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "russian"),
+    [
+        (1, "in 1 second", "через 1 секунду"),
+        (2.1, "in 3 seconds", "через 3 секунды"),
+        (90, "in 90 seconds", "через 90 секунд"),
+        (120, "in 2 minutes", "через 2 минуты"),
+        (121, "in 3 minutes", "через 3 минуты"),
+        (7200, "in 2 hours", "через 2 часа"),
+    ],
+)
+def test_time_to_wait_is_told_and_never_too_short(seconds: float, english: str, russian: str) -> None:
+    assert (after(seconds, "en"), after(seconds, "ru")) == (english, russian)

@@ -1,0 +1,120 @@
+"""The pages of refused and failed requests: what happened, in words for people, and where to go on.
+
+They ask no database, which may be what failed, and show no more than the request had found out about its reader: the
+course only where `session_holder` had let the reader into it. An address where nothing is and one that is somebody
+else's have the same page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request, Response
+
+from app.access.tokens import Principal
+from app.http.answers import Answer
+from app.http.auth import SAFE_METHODS, SESSION_COOKIE
+from app.http.pages import page, path_of
+from app.http.texts import language_of
+from app.http.ways_in import asked_page, ways_in
+from app.onward import HOME
+from app.storage.models import Course
+from app.texts import catalogue
+from grader.report import numbers
+
+#: Refusals whose own words are for programs, with those for people: texts ``page_problem.<id>``.
+WORDS: Mapping[str, str] = {
+    "body-too-large": "body-too-large",
+    "body-unreadable": "body-unreadable",
+    "busy": "busy",
+    "forbidden": "forbidden",
+    "form-expected": "body-unreadable",
+    "form-expired": "form-expired",
+    "form-unreadable": "body-unreadable",
+    "internal-error": "internal-error",
+    "invalid-request": "invalid-request",
+    "method-not-allowed": "method-not-allowed",
+    "outcome-unknown": "outcome-unknown",
+    "overloaded": "overloaded",
+    "storage-unavailable": "storage-unavailable",
+    "too-many-requests": "too-many-requests",
+}
+NOT_FOUND = "not-found"
+#: What is missing is a link that somebody was given, and not a page.
+OF_LINKS = frozenset({"join-link-not-found"})
+#: The same request may do better a moment later.
+TRANSIENT = frozenset({408, 429, 500, 503})
+ASSIGNMENT = re.compile(r"(/courses/[^/]+/assignments/[^/]+)/.+")
+
+
+def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    """Show the problem of this document to a person."""
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return _signed_out(request, document, headers)
+    viewer: Principal | None = getattr(request.state, "viewer", None)
+    course: Course | None = getattr(request.state, "course", None)
+    return page(
+        request,
+        "problem.html",
+        status_code=answer.status,
+        headers=headers,
+        viewer=viewer,
+        course=course if viewer else None,
+        problem={**document, **_words(request, answer, headers)},
+        number=document.get("request_id") if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        steps=list(dict.fromkeys(_steps(request, answer, viewer))),
+    )
+
+
+def _words(request: Request, answer: Answer, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return title and detail for people; none: those of the document are for them."""
+    is_missing = answer.status == HTTPStatus.NOT_FOUND and answer.slug not in OF_LINKS
+    id = NOT_FOUND if is_missing else WORDS.get(answer.slug)
+    if id is None:
+        return {}
+    texts, language = catalogue(), language_of(request)
+    after = numbers.after(int(headers.get("Retry-After", 0)), language)
+    return {
+        "title": texts.text(f"page_problem.{id}.title", language),
+        "detail": texts.text(f"page_problem.{id}.detail", language, after=after),
+    }
+
+
+def _steps(request: Request, answer: Answer, viewer: Principal | None) -> Iterator[tuple[str, str]]:
+    """Yield where to go on: the id of a text, and an address."""
+    path, here = path_of(request), asked_page(request)
+    is_missing = answer.status == HTTPStatus.NOT_FOUND
+    if request.method not in SAFE_METHODS:
+        if here != HOME:
+            yield "onward.form", here
+    elif answer.status in TRANSIENT:
+        yield "onward.again", here
+    elif answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        yield "onward.plain", path
+    if viewer and path.startswith(f"/courses/{viewer.course_id}"):
+        if (found := ASSIGNMENT.fullmatch(path)) and not is_missing:
+            yield "onward.assignment", found[1]
+        elif viewer.sees_everything and path != f"/courses/{viewer.course_id}":
+            yield "onward.course", f"/courses/{viewer.course_id}"
+    if answer.slug == "no-course-yet" or SESSION_COOKIE not in request.cookies:
+        yield "onward.sign_in", "/enter"
+    elif path != HOME:
+        yield "onward.home", HOME
+
+
+def _signed_out(request: Request, document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    """Offer the ways in, which lead back to the page that was asked for, or to that of the form that was sent."""
+    # A link that does not work was to sign in, and had nothing to save.
+    saves = request.method not in SAFE_METHODS and request.scope["path"] != "/enter"
+    return page(
+        request,
+        "signed_out.html",
+        status_code=HTTPStatus.UNAUTHORIZED,
+        headers=headers,
+        problem=document,
+        nothing_saved=saves,
+        **ways_in(request, asked_page(request)),
+    )

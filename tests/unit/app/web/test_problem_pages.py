@@ -1,0 +1,205 @@
+"""The page of every refusal says what happened in words for people, and where to go on."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from html import unescape
+
+import httpx
+import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from starlette.exceptions import HTTPException
+
+from app.errors import (
+    CommitUnanswered,
+    CourseArchived,
+    FormExpired,
+    JoinLinkExpired,
+    JoinLinkFull,
+    NotPermitted,
+    OtherSite,
+    Overloaded,
+    ReportNotReady,
+    RosterNotCSV,
+    SignOnExpired,
+    SubmissionNotFound,
+    TooManyRequests,
+    UploadTooSlow,
+    WebhookNotFound,
+)
+from app.http.middleware import BODY_BYTES
+from app.storage.models import DEFAULT_COURSE, Role
+from grader.report.messages import LANGUAGES
+from tests.unit.app.access.test_courses import OTHER, two
+from tests.unit.app.calls import PAGE, assert_problem, hand_in
+from tests.unit.app.conftest import Service, form_secret
+
+__all__ = ["two"]
+
+pytestmark = pytest.mark.anyio
+
+COURSE = f"/courses/{DEFAULT_COURSE}"
+NO_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
+WAIT = {"retry_after_seconds": 150}
+ERRORS: tuple[tuple[int, Exception], ...] = (
+    (400, HTTPException(400)),
+    (403, NotPermitted()),
+    (403, FormExpired()),
+    (403, OtherSite()),
+    (403, SignOnExpired()),
+    (403, CourseArchived()),
+    (404, HTTPException(404)),
+    (404, SubmissionNotFound()),
+    (404, WebhookNotFound()),
+    (405, HTTPException(405)),
+    (408, UploadTooSlow(limit_seconds=60)),
+    (409, ReportNotReady()),
+    (409, JoinLinkFull(limit=30)),
+    (410, JoinLinkExpired(expired_at="2026-09-01T00:00:00+00:00")),
+    (413, HTTPException(413)),
+    (415, RosterNotCSV()),
+    (422, HTTPException(422)),
+    (429, TooManyRequests(**WAIT)),
+    (500, RuntimeError("secret of the service at /srv/app.py")),
+    (503, Overloaded(**WAIT)),
+    (503, NoConnectionFree()),
+    (503, OperationalError("SELECT secret", {}, Exception("secret"))),
+    (503, CommitUnanswered("SELECT secret", {}, Exception("secret"))),
+)
+STRANGE = {"/nothing": 404, "/courses/": 401, "/static/nothing.css": 404, "/%00": 404, "/" + "x" * 5000: 404}
+STRANGE |= {"/leave": 405}
+#: Words for programs and their authors.
+FOR_PROGRAMS = re.compile(r"/docs|/api|header|заголов|Allow|Retry|Idempotency|JSON|`|curl|Content-Type|\bid\b")
+
+
+def main_of(page: httpx.Response) -> str:
+    return unescape(page.text.partition("<main")[2].partition("</main>")[0])
+
+
+def words_of(page: httpx.Response) -> str:
+    return re.sub(r"<[^>]*>", "", f"<{main_of(page)}")
+
+
+def steps_of(page: httpx.Response) -> dict[str, str]:
+    links = re.findall(r'<a class="onward" href="([^"]*)">([^<]*)</a>', main_of(page))
+    return {words: address for address, words in links}
+
+
+async def test_page_of_every_refusal_speaks_to_people_and_says_where_to_go_on(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One service for all of them: they change nothing."""
+    raised: list[Exception] = []
+
+    async def refuse(*_: object) -> None:
+        raise raised[-1]
+
+    async with service.browser() as browser:
+        for (status, error), language in itertools.product(ERRORS, LANGUAGES):
+            raised.append(error)
+            with monkeypatch.context() as patched:
+                patched.setattr("app.web.course.course.attention", refuse)
+                answer = await browser.get(COURSE, params={"lang": language})
+            words = words_of(answer)
+            assert answer.status_code == status, error
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert len(re.findall("<h1>[^<]+</h1>", answer.text)) == 1
+            assert not re.search(rf"\b{status}\b|Traceback|SELECT|secret", words)
+            assert not FOR_PROGRAMS.search(words), words
+            assert (answer.headers["x-request-id"] in words) == (status == 500)
+            steps = steps_of(answer)
+            assert 1 <= len(steps) <= 3
+            for address in steps.values():
+                assert (await browser.get(address)).status_code == 200
+
+
+async def test_time_to_wait_is_told_in_words(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> None:
+        raise TooManyRequests(**WAIT)
+
+    monkeypatch.setattr("app.web.course.course.attention", refuse)
+    async with service.browser() as browser:
+        answer = await browser.get(COURSE)
+        assert answer.headers["retry-after"] == "150"
+        assert "Try again in 3 minutes." in answer.text
+        assert "через 3 минуты" in (await browser.get(COURSE, params={"lang": "ru"})).text
+
+
+async def test_address_without_a_page_is_told_to_everybody_in_the_same_words(two: Service) -> None:
+    """A course, a submission and a member of others are told apart from nothing by no reader."""
+    theirs = await hand_in(two, "petrov")
+    await two.add_token("of-ivanov", student="ivanov")
+    asked = {
+        f"/submissions/{NO_ID}": f"/submissions/{theirs}",
+        f"/courses/{NO_ID}": f"/courses/{OTHER}",
+        f"/courses/{NO_ID}/assignments/lstm-layer": f"/courses/{OTHER}/assignments/lstm-layer",
+        f"/courses/{NO_ID}/members/{NO_ID}": f"/courses/{OTHER}/members/{NO_ID}",
+    }
+    async with two.browser("of-ivanov") as browser:
+        for nothing, somebodys in asked.items():
+            pages = [await browser.get(address) for address in (nothing, somebodys)]
+            assert [page.status_code for page in pages] == [404, 404]
+            assert main_of(pages[0]).replace(nothing, "") == main_of(pages[1]).replace(somebodys, "")
+            assert steps_of(pages[0]) == {"My courses and assignments": "/"}
+
+
+async def test_reader_of_a_course_stays_in_it(service: Service) -> None:
+    async with service.browser() as browser:
+        missing = await browser.get(f"{COURSE}/members/{NO_ID}")
+        assert missing.status_code == 404
+        assert steps_of(missing) == {"To the course": COURSE, "My courses and assignments": "/"}
+        # The pages of the course are a click away.
+        assert f'href="{COURSE}/members"' in missing.text
+    await service.add_token("of-ivanov", student="ivanov")
+    async with service.browser("of-ivanov") as browser:
+        refused = await browser.get(f"{COURSE}/members")
+        assert refused.status_code == 403
+        assert steps_of(refused) == {"My courses and assignments": "/"}
+        wrong = await browser.get(f"{PAGE}/attempts", params={"page": "x" * 300})
+        assert wrong.status_code in (200, 422)
+
+
+async def test_stranger_at_an_address_without_a_page_is_led_to_the_way_in(service: Service) -> None:
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
+        for path, status in STRANGE.items():
+            answer = await browser.get(path, follow_redirects=True)
+            assert answer.status_code == status, path
+            assert status == 401 or steps_of(answer) == {"Sign in": "/enter"}
+
+
+async def test_bad_cookie_is_no_fault_of_ours(service: Service) -> None:
+    async with service.client(None, Accept="text/html") as browser:
+        for cookie in (b"lstm_grader_session=\xff", b"lstm_grader_session=" + b"x" * 9000, b"=;;=,", b"\x01"):
+            answer = await browser.get("/", headers=[(b"cookie", cookie)])
+            assert answer.status_code == 401
+            assert 'action="/enter"' in answer.text
+
+
+async def test_form_that_is_too_large_or_too_old_leads_back_to_itself(service: Service) -> None:
+    here = f"{COURSE}/members/new"
+    async with service.browser() as browser:
+        browser.headers["referer"] = f"http://grader.test{here}?said=member.added&q=x"
+        secret = form_secret((await browser.get("/")).text)
+        large = {"form_secret": secret, "name": "x" * BODY_BYTES}
+        for fields, status in ((large, 413), ({"form_secret": "0" * 64}, 403)):
+            answer = await browser.post(f"{COURSE}/members/new", data=fields)
+            assert answer.status_code == status
+            assert steps_of(answer)["Back to the form"] == f"{here}?q=x"
+
+
+async def test_stranger_who_sends_too_much_is_answered_with_a_page(service: Service) -> None:
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
+        answer = await browser.post("/enter", data={"token": "x" * (BODY_BYTES + 1)})
+    assert answer.status_code == 413
+    assert steps_of(answer) == {"Sign in": "/enter"}
+
+
+async def test_programs_get_the_same_documents_as_before(service: Service) -> None:
+    await service.add_token("submitter", Role.SUBMITTER)
+    async with service.client("submitter") as client:
+        assert_problem(await client.get(f"/api/v1/submissions/{NO_ID}"), 404, "submission-not-found")
+        assert_problem(await client.get("/api/v1/nothing", headers={"Accept": "text/html"}), 404, "not-found")
+        problem = assert_problem(await client.put("/api/v1/submissions"), 405, "method-not-allowed")
+        assert "header Allow" in problem["detail"]
