@@ -185,13 +185,15 @@ def _places(where: list[str], is_notebook: bool, language: str) -> str:
 
 
 def remark_place(advisory: Mapping[str, Any], language: str) -> str:
-    """Format the place of a remark: `` (cell 3, line 8)``; empty for a remark without a line."""
+    """Format the place of a remark: `` (cell 3, line 8)``; empty where it has none, or names it itself."""
     if not advisory["line"]:
         return ""
     file = advisory["params"].get("file")
     if isinstance(file, str) and CELL.fullmatch(file):
-        return f" ({place_of({'file': file, 'line': advisory['line']}, language)})"
-    return f" ({translate('report.line', language, line=advisory['line'])})"
+        place = place_of({"file": file, "line": advisory["line"]}, language)
+    else:
+        place = translate("report.line", language, line=advisory["line"])
+    return "" if place in advisory["message"] else f" ({place})"
 
 
 def stopped_elsewhere(report: Mapping[str, Any]) -> bool:

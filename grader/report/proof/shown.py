@@ -63,6 +63,7 @@ class Proof:
         case: its id.
         numbers: the curve's first timesteps: the step, Keras, yours, and the named mistake's where there is one.
         steps: how many timesteps there are.
+        mistakes: how many known mistakes together give the named numbers.
         text: what the curve shows, in words.
     """
 
@@ -75,6 +76,7 @@ class Proof:
     numbers: tuple[tuple[int, str, str, str | None], ...]
     steps: int
     has_named: bool
+    mistakes: int
     work: Work
     cells: Cells
 
@@ -89,6 +91,7 @@ def proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]
 
 
 def _proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]) -> Iterator[Proof]:
+    mistakes = max(1, sum(each["residual"] is not None for each in report["diagnoses"]))
     for case in report["cases"]:
         content = stored.get(case["arrays"] or "")
         if case["visibility"] != "public" or not case["first_divergence"] or content is None:
@@ -100,16 +103,15 @@ def _proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes
             place = found
         else:
             continue
-        yield _proof(case, arrays, place, language)
+        yield _proof(case, arrays, place, _Words(language, mistakes))
 
 
-def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, language: str) -> Proof:
+def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, words: _Words) -> Proof:
     keras, yours = arrays.expected[place.batch, :, place.unit], arrays.actual[place.batch, :, place.unit]
     named = None if arrays.named is None else arrays.named[place.batch, :, place.unit]
-    lines = [_written(line, language) for line in (keras, yours, named)]
+    lines = [_written(line, words.language) for line in (keras, yours, named)]
     rows = zip(range(len(keras)), *lines, strict=False)
     tolerance = {"atol": case["atol"], "rtol": case["rtol"]}
-    words = _Words(language)
     return Proof(
         case=case["id"],
         category=case["category"],
@@ -120,6 +122,7 @@ def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, language: 
         numbers=tuple(rows)[:MOST_ROWS],
         steps=len(keras),
         has_named=named is not None,
+        mistakes=words.mistakes,
         work=_work(words, arrays, place),
         cells=map_of(arrays, **tolerance),
     )
@@ -140,11 +143,15 @@ def _fixed(value: float, language: str, decimals: int) -> str:
 
 
 class _Words:
-    def __init__(self, language: str) -> None:
-        self.language = language
+    def __init__(self, language: str, mistakes: int) -> None:
+        self.language, self.mistakes = language, mistakes
 
     def __call__(self, id: str, **params: object) -> str:
         return translate(f"proof.{id}", self.language, **params)
+
+    def of_named(self, id: str, **params: object) -> str:
+        """Return a text about the named mistake, or about two of them."""
+        return self(id, count=self.mistakes, **params)
 
 
 def _curve_text(words: _Words, arrays: CaseArrays, place: Place, *, atol: float, rtol: float) -> Iterator[str]:
@@ -165,7 +172,7 @@ def _curve_text(words: _Words, arrays: CaseArrays, place: Place, *, atol: float,
     if arrays.named is not None:
         with np.errstate(invalid="ignore", over="ignore"):
             left = np.abs(arrays.named.astype(np.float64) - arrays.actual.astype(np.float64))
-        yield words("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
+        yield words.of_named("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
 
 
 def _work(words: _Words, arrays: CaseArrays, place: Place) -> Work:
@@ -206,7 +213,7 @@ def _sentences(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[str]:
     yield words("place", **step.place._asdict())
     if step.named is not None and step.begins is not None:
         begins = "start" if step.begins == "before" and step.timestep == 0 else step.begins
-        yield words(f"begins_{begins}", quantities=[SYMBOLS.get(name, name) for name in step.wrong])
+        yield words.of_named(f"begins_{begins}", quantities=[SYMBOLS.get(name, name) for name in step.wrong])
     result = {"keras": shown(step.keras["h"]), "yours": shown(step.actual)}
     if step.named is not None:
         yield words("result_named", named=shown(step.named["answer"]), **result)
@@ -232,4 +239,4 @@ def _calculations(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[tu
     for state in ("c", "h"):
         yield words("keras"), calculation(state, RIGHT[state], step.keras, shown)
         if step.named is not None:
-            yield words("named"), calculation(state, step.formulas.get(state), step.named, shown)
+            yield words.of_named("named"), calculation(state, step.formulas.get(state), step.named, shown)

@@ -18,6 +18,7 @@ from grader.formats import FORMATS, write_report
 from grader.report.finding import CheckStatus, Finding
 from grader.report.messages import LANGUAGES, render, translate
 from grader.report.model import (
+    Advisory,
     Check,
     Diagnosis,
     ErrorInfo,
@@ -251,6 +252,20 @@ def test_a_remark_on_a_notebook_names_the_cell_and_a_check_beside_a_diagnosis_it
     shown = html.unescape(write_report(make_reports.make_report(checks=[lost]), name, "en"))
     assert "(cell 3, line 4)" in shown
     assert translate("gradient_truncated.hint", "en")[:40] in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_a_remark_that_names_its_line_says_it_once(name: str) -> None:
+    where = {"line": 80, "file": "LSTM.py"}
+    remark = Advisory(code="write_outside", params={"what": "/tmp/x", **where}, line=80)
+    shown = html.unescape(write_report(make_reports.make_report(advisories=[remark]), name, "en"))
+    assert shown.count("line 80") == 1
+
+
+def test_our_failure_shows_no_check_with_zero_points() -> None:
+    shown = html.unescape(write_report(make_reports.internal_error(), "html", "en"))
+    assert "–\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}50" in shown
+    assert "0\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}50" not in shown
 
 
 @pytest.mark.parametrize("name", ["text", "html"])

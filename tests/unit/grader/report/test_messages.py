@@ -180,7 +180,12 @@ WORDS = {
 
 def _catalogue(language):
     with (LOCALE / f"{language}.po").open("rb") as file:
-        return {message.id: message for message in read_po(file, abort_invalid=True) if message.id}
+        messages = [message for message in read_po(file, abort_invalid=True) if message.id]
+    for message in messages:
+        if message.pluralizable:  # Its forms say the same, and are read as one text.
+            assert all(message.string), message.id
+            message.id, message.string = message.id[0], " ".join(message.string)
+    return {message.id: message for message in messages}
 
 
 CATALOGUES = {language: _catalogue(language) for language in LANGUAGES}

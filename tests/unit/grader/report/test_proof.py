@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from grader.formats import write_report
 from grader.report import artefacts
 from grader.report.messages import LANGUAGES, render
-from grader.report.model import Report
+from grader.report.model import Diagnosis, Report
 from grader.report.proof.calculation import RIGHT, calculation
 from grader.report.proof.cells import LOST, MOST_CELLS, map_of, numbers_csv
 from grader.report.proof.curve import HEIGHT, draw
@@ -172,3 +172,18 @@ def test_report_is_in_the_order_in_which_it_is_read():
     places = [html.index(part) for part in order]
     assert places == sorted(places)
     assert html.count("change places") == 1
+
+
+@pytest.mark.parametrize(("mistakes", "named"), [(1, "this mistake"), (2, "these two mistakes")])
+def test_two_mistakes_at_once_are_called_two_wherever_they_are_named(mistakes: int, named: str):
+    wrong = np.ones((2, 10, 4), np.float32)
+    report, stored = reported(wrong, wrong, STEP)
+    codes = ["gates_swapped_if", "scaled"][:mistakes]
+    exact = [Diagnosis(code=code, params={}, confidence="exact", residual=0.0) for code in codes]
+    report = report.model_copy(update={"diagnoses": exact})
+    (proof,) = proofs(render(report, "en"), "en", stored)
+    page = write_report(report, "html", "en", stored)
+    assert f"A class with {named} gives" in proof.text
+    assert f"With {named} these come out" in proof.work.sentences[1]
+    assert page.count(named) == 7  # The curve's label, two sentences, two tables, two calculations.
+    assert ("this mistake" in page) == (mistakes == 1)
