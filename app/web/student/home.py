@@ -1,4 +1,4 @@
-"""The first page: the own courses with their assignments, or the course of somebody who teaches one."""
+"""The first page: the own courses with their assignments. Staff of a single course come to the course itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 
 from app.http.auth import SessionHolder, session_person
+from app.http.forms import see_other
 from app.http.pages import page
 from app.services import services
-from app.storage.models import Course, utc_now
+from app.storage.models import Course, Role, utc_now
 from app.teaching.own.courses import own_courses
 
 router = APIRouter(include_in_schema=False)
@@ -17,11 +18,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def home(request: Request, viewer: SessionHolder) -> Response:
-    """Show the courses of everybody who is signed in."""
+    """Show the courses of everybody who is signed in; lead staff of one course to its page, where their work is."""
     parts = services(request)
     person = await session_person(request)
     async with parts.database.read() as session:
         courses = await own_courses(session, parts.assignments, viewer, person)
+    if len(courses) == 1 and courses[0].is_staff and viewer.role != Role.ADMIN:
+        return see_other(f"/courses/{courses[0].course.id}?{request.url.query}")
     if asked := request.query_params.get("course"):
         courses = [each for each in courses if each.course.id == asked]
     return page(request, "student/home.html", viewer=viewer, courses=courses, zone_of=zone_of, now=utc_now())

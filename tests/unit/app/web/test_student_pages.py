@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from app.storage.models import DEFAULT_COURSE, Role
+from app.access import tokens
+from app.access.tokens import hash_secret
+from app.courses import members
+from app.http.auth import SESSION_COOKIE
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role, new_id
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
@@ -97,3 +102,39 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(service: Service, 
         assert "Is it wrong?" in report
         assert "waits for an answer" in report
         assert f'action="{first}/reviews"' not in report
+
+
+@pytest.mark.parametrize(
+    ("parts", "leads_to"),
+    [
+        (("teacher",), 0),
+        (("assistant",), 0),
+        (("student",), None),
+        (("student", "teacher"), None),
+        (("teacher", "teacher"), None),
+    ],
+)
+async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_courses(
+    service: Service, parts: tuple[str, ...], leads_to: int | None
+) -> None:
+    courses = [Course(id=new_id(), title=f"Course {n}", language="en", time_zone="UTC") for n in range(len(parts))]
+    async with service.services.database.write() as session:
+        session.add_all(courses)
+        person = Person(id=new_id(), name="Anna")
+        session.add(person)
+        await session.flush()
+        for course, role in zip(courses, parts, strict=True):
+            members.add(session, course.id, external_id="anna", role=MemberRole(role), person=person)
+        await session.flush()
+        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+    async with service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+        page = await browser.get("/?lang=en")
+        if leads_to is None:
+            assert page.status_code == 200
+            for course, role in zip(courses, parts, strict=True):
+                assert course.title in page.text
+                assert (f'href="/courses/{course.id}"' in page.text) == (role != "student")
+        else:
+            where = f"/courses/{courses[leads_to].id}?lang=en"
+            assert (page.status_code, page.headers["location"]) == (303, where)
+            assert (await browser.get(where)).status_code == 200

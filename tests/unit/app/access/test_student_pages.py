@@ -1,0 +1,116 @@
+"""The pages of a student, asked by every role, about work of somebody else and in another course."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from app.storage.models import DEFAULT_COURSE, Role, new_id
+from app.web import numbers
+from app.web.student import assignment, attempts, conversation, home, submission
+from tests.unit.app.access.test_access import filled
+from tests.unit.app.access.test_courses import OTHER, submit, two
+from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
+
+__all__ = ["two"]
+
+pytestmark = pytest.mark.anyio
+
+BESIDE = "/submissions/{submission_id}/beside/{other_id}"
+#: The numbers and the pictures are those of a report that has them.
+FILES = ("{name}.svg", "{case_id}.csv")
+
+
+def routes(method: str) -> Iterator[str]:
+    for module in (assignment, attempts, conversation, home, submission, numbers):
+        for context in iter_route_contexts(list(module.router.routes)):
+            if method in (context.methods or ()):
+                yield context.path
+    if method == "GET":
+        yield BESIDE
+
+
+@pytest.fixture
+async def work(two: Service) -> tuple[Service, dict[str, str]]:
+    """Two attempts of Ivanov in the course Default and one of Petrov; assistants, and a student without any."""
+    for name, course in (("here", DEFAULT_COURSE), ("there", OTHER)):
+        await two.add_token(f"assistant-{name}", Role.ASSISTANT, course_id=course)
+        await two.add_token(f"petrov-{name}", student="petrov", course_id=course)
+    ids = [(await submit(two, "script-here", student)).json()["id"] for student in ("ivanov", "ivanov", "petrov")]
+    named = {"submission_id": ids[0], "other_id": ids[1], "of_petrov": ids[2]}
+    place = {"course_id": DEFAULT_COURSE, "assignment_id": "lstm-layer"}
+    return two, {**named, **place, "form": "py", "name": "heat_map", "case_id": "exercise"}
+
+
+def without_secrets(page: httpx.Response, id: str) -> str:
+    return re.sub(r'value="[0-9a-f]{32,}"', "", page.text.replace(id, "ID"))
+
+
+@pytest.mark.parametrize("token", ["ivanov-here", "teacher-here", "assistant-here", OWNER_TOKEN, "script-here"])
+async def test_pages_open_to_the_student_the_staff_and_the_script_that_sent_the_work(
+    work: tuple[Service, dict[str, str]], token: str
+) -> None:
+    service, values = work
+    async with service.browser(token) as browser:
+        for path in routes("GET"):
+            if path.endswith(FILES):
+                continue
+            page = await browser.get(filled(path, values))
+            leads = path == "/" and token in ("teacher-here", "assistant-here")
+            assert page.status_code == (303 if leads else 200), path
+
+
+@pytest.mark.parametrize("token", ["ivanov-there", "petrov-there", "teacher-there", "assistant-there", "script-there"])
+async def test_another_course_is_not_there(work: tuple[Service, dict[str, str]], token: str) -> None:
+    service, values = work
+    async with service.browser(token) as browser:
+        secret = form_secret((await browser.get("/link")).text)
+        for path in routes("GET"):
+            where = f"/?course={DEFAULT_COURSE}" if path == "/" else filled(path, values)
+            page = await browser.get(where)
+            assert page.status_code == 404, path
+            assert "ivanov" not in page.text.replace(where, "")
+        for path in routes("POST"):
+            answer = await browser.post(filled(path, values), data={"form_secret": secret, "text": "Why?"})
+            # Who has no right to do it anywhere is told so, of any course.
+            assert answer.status_code == 404 or token.endswith(("teacher-there", "assistant-there")), path
+            assert answer.status_code in (403, 404), path
+
+
+@pytest.mark.parametrize("token", ["petrov-here", "ivanov-there", "teacher-there"])
+async def test_work_of_somebody_else_is_refused_as_work_that_does_not_exist(
+    work: tuple[Service, dict[str, str]], token: str
+) -> None:
+    service, values = work
+    nothing = new_id()
+    async with service.browser(token) as browser:
+        for path in routes("GET"):
+            if "{submission_id}" not in path:
+                continue
+            theirs = await browser.get(filled(path, values))
+            none = await browser.get(filled(path, values | {"submission_id": nothing, "other_id": nothing}))
+            assert (theirs.status_code, none.status_code) == (404, 404), path
+            assert without_secrets(theirs, values["submission_id"]).replace(values["other_id"], "ID") == (
+                without_secrets(none, nothing)
+            ), path
+
+
+async def test_own_pages_hold_nothing_of_others(work: tuple[Service, dict[str, str]]) -> None:
+    service, values = work
+    async with service.browser("petrov-here") as browser:
+        for path in ("/", "/courses/{course_id}/assignments/{assignment_id}/attempts"):
+            page = (await browser.get(filled(path, values))).text
+            assert values["of_petrov"] in page
+            assert values["submission_id"] not in page
+            assert "ivanov" not in page
+        for pair in (("of_petrov", "submission_id"), ("submission_id", "of_petrov")):
+            first, second = (values[name] for name in pair)
+            assert (await browser.get(f"/submissions/{first}/beside/{second}")).status_code == 404
+        own = f"/submissions/{values['of_petrov']}"
+        # As staff looks at it: for a student it is the own page.
+        assert (await browser.get(own, params={"as": "student"})).status_code == 200
+        assert (await browser.get(own, params={"course": OTHER})).status_code == 404
