@@ -93,6 +93,7 @@ class Counted:
         points_below: before the adjustment.
         attempt: the number of the attempt that counts.
         late_days: of that attempt.
+        in_extension: that attempt came after the due date of the course, and within that of the student.
         grade_book: the points in the grade book.
         grade_book_max: the most that the grade book gives.
         attempts: the number of attempts.
@@ -109,6 +110,7 @@ class Counted:
     points_below: float | None
     attempt: int | None
     late_days: int
+    in_extension: bool
     grade_book: float | None
     grade_book_max: float
     attempts: int
@@ -136,6 +138,9 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
     left = _adjusted(adjustment, below, max_points, steps) if adjustment else below
     grade_book_max = terms.grade_book_points or assignment.max_points
     grade_book = _scaled(left, max_points, grade_book_max)
+    late_days, late_in_course = (
+        policy.lateness(each, counting.created_at)[0] if counting else 0 for each in (assignment, terms.assignment)
+    )
     if left is not None and grade_book_max != max_points:
         steps.append(Step(StepCode.GRADE_BOOK, left, {"points": grade_book, "max_points": grade_book_max}))
     return Counted(
@@ -143,7 +148,8 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
         max_points=max_points,
         points_below=below,
         attempt=counting.number if counting else None,
-        late_days=policy.lateness(assignment, counting.created_at)[0] if counting else 0,
+        late_days=late_days,
+        in_extension=late_in_course > late_days == 0,
         grade_book=grade_book,
         grade_book_max=grade_book_max,
         attempts=len(attempts),

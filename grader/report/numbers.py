@@ -14,6 +14,9 @@ ROUGH, EXACT = 3, 6
 # Numbers outside this range are written with an exponent.
 SMALLEST, LARGEST = 1e-4, 1e7
 MOMENT = "d MMMM y, HH:mm"
+NOTHING = timedelta()
+#: Of distances in time, as Babel names them; a month has 30 days.
+UNITS = (*(timedelta(days=days) for days in (365, 30, 7, 1)), *(timedelta(seconds=each) for each in (3600, 60, 1)))
 
 
 def number(value: float, language: str, digits: int = EXACT) -> str:
@@ -50,8 +53,11 @@ def moment(value: datetime | str, language: str) -> str:
 
 
 def distance(value: datetime, language: str) -> str:
-    """Say how far a time is from now: "in 2 days", "3 hours ago"."""
-    return format_timedelta(value - datetime.now(UTC), add_direction=True, threshold=1.2, locale=language)
+    """Say how far a time is from now, never further than it is: "in 2 days", "3 hours ago"."""
+    left = value - datetime.now(UTC)
+    unit = next((each for each in UNITS if abs(left) >= 2 * each), UNITS[-1])
+    whole = abs(left) // unit * unit
+    return format_timedelta(whole if left > NOTHING else -whole, add_direction=True, threshold=2, locale=language)
 
 
 def after(seconds: float, language: str) -> str:

@@ -35,6 +35,7 @@ class State(StrEnum):
     STALE = "stale"
     RUNNING = "running"
     LATE = "late"
+    IN_EXTENSION = "in_extension"
     ADJUSTED = "adjusted"
     EXTENDED = "extended"
     MISSING = "missing"
@@ -55,9 +56,9 @@ class Filter(StrEnum):
 
 FILTERS: Mapping[Filter, frozenset[State]] = {
     Filter.MISSING: frozenset({State.MISSING}),
-    Filter.LATE: frozenset({State.LATE}),
+    Filter.LATE: frozenset({State.LATE, State.IN_EXTENSION}),
     Filter.LOOK: NEEDS_LOOK,
-    Filter.EXCEPTION: frozenset({State.ADJUSTED, State.EXTENDED, State.STALE}),
+    Filter.EXCEPTION: frozenset({State.ADJUSTED, State.EXTENDED, State.IN_EXTENSION, State.STALE}),
 }
 
 
@@ -208,8 +209,9 @@ def states_of(counted: Counted, *, has_review: bool) -> tuple[State, ...]:
         State.STALE: counted.is_stale,
         State.RUNNING: counted.is_waiting,
         State.LATE: counted.late_days > 0,
+        State.IN_EXTENSION: counted.in_extension,
         State.ADJUSTED: counted.is_adjusted and not counted.is_stale,
-        State.EXTENDED: counted.is_extended,
+        State.EXTENDED: counted.is_extended and not counted.in_extension,
         State.MISSING: not counted.attempts,
     }
     return tuple(state for state, is_so in holds.items() if is_so)

@@ -81,9 +81,9 @@ async def extend(request: Request, holder: Extender, member_id: MemberId, assign
         fields = Fields(fields_of(form))
     async with parts.database.read() as session:
         zone = ZoneInfo((await courses.existing(session, holder.course_id)).time_zone)
-    due = fields.moment("due", zone)
+    due, closes = fields.moment("due", zone), fields.moment("closes", zone)
     more_attempts = fields.whole("more_attempts", least=0, most=MOST_ATTEMPTS) or 0
-    if not fields.has("due") and not more_attempts:
+    if not fields.has("due") and not fields.has("closes") and not more_attempts:
         fields.wrong("due", "extension_empty")
     reason = words(fields, "extension_reason")
     try:
@@ -92,15 +92,13 @@ async def extend(request: Request, holder: Extender, member_id: MemberId, assign
         return await show_work(request, holder, member_id, assignment_id, fields, refusal)
     async with parts.database.write() as session:
         place = await take_place(session, parts.assignments, holder.course_id, member_id, assignment_id)
-        earlier = await extensions.find(session, place.member, place.use)
         await extensions.put(
             session,
             place.member,
             place.use,
             made_by=holder.name,
             due=due,
-            # The form does not ask for it: a later due date moves it, too.
-            closes=earlier.closes if earlier else None,
+            closes=closes,
             more_attempts=more_attempts,
             reason=reason,
         )

@@ -92,6 +92,7 @@ async def show_work(
         derivations=_derivations(request, work, zone),
         comment_choices=_attempts(request, work[0]),
         due=local(extension.due if extension else None, zone),
+        closes=local(extension.closes if extension else None, zone),
         **context,
     )
 

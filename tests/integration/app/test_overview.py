@@ -84,6 +84,8 @@ async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_
         (Wanted(group="Группа 1", sort="id"), ["s001", "s004", "s007", "s010"]),
         (Wanted(state=Filter.MISSING), ["s012"]),
         (Wanted(state=Filter.MISSING, assignment="a0"), ["s012"]),
+        (Wanted(state=Filter.LATE, assignment="a0", sort="id"), ["s001", "s004", "s006", "s009", "s011"]),
+        (Wanted(state=Filter.LATE, assignment="lstm-layer", sort="id"), ["s002", "s007", "s009"]),
         (Wanted(state=Filter.LOOK, sort="id"), ["s003", "s004", "s005"]),
         (Wanted(state=Filter.LOOK, assignment="lstm-layer", sort="id"), ["s003", "s004"]),
         (Wanted(state=Filter.EXCEPTION, sort="id", descending=True), ["s006", "s002"]),
@@ -118,6 +120,10 @@ async def test_rows_are_searched_filtered_and_sorted(
     if wanted.state == Filter.EXCEPTION:  # One whose adjustment is stale is an exception, too.
         expected = ["s006", "s003", "s002"]
     assert [row.member.external_id for row in found.rows] == expected
+    for row in found.rows:
+        if wanted.state == Filter.LATE and wanted.assignment == "a0":  # With an extension or without.
+            said = State.IN_EXTENSION if row.member.external_id == "s006" else State.LATE
+            assert [said in row.cells["a0"].states, State.EXTENDED in row.cells["a0"].states] == [True, False]
 
 
 async def hold(database: Database, member_id: str, use_id: str) -> str:

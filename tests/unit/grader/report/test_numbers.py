@@ -57,6 +57,14 @@ def test_a_moment_is_shown_in_its_own_zone(value, shown):
         (timedelta(days=2, minutes=1), "in 2 days", "через 2 дня"),
         (timedelta(hours=5, minutes=1), "in 5 hours", "через 5 часов"),
         (timedelta(days=-21), "3 weeks ago", "3 недели назад"),
+        # A deadline is not said to be further away than it is.
+        (timedelta(hours=47, minutes=59), "in 47 hours", "через 47 часов"),
+        (timedelta(days=2, hours=23), "in 2 days", "через 2 дня"),
+        (timedelta(days=13, hours=12), "in 13 days", "через 13 дней"),
+        (timedelta(days=20, hours=12), "in 2 weeks", "через 2 недели"),
+        (timedelta(days=80), "in 2 months", "через 2 месяца"),
+        (timedelta(minutes=2, seconds=59), "in 2 minutes", "через 2 минуты"),
+        (timedelta(hours=-1, minutes=-40), "100 minutes ago", "100 минут назад"),
     ],
 )
 def test_a_time_is_as_far_from_now_as_people_say(ahead, english, russian):

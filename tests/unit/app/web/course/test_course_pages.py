@@ -115,6 +115,7 @@ async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_
         ("adjustment", {"way": "value", "points": "-5", "adjustment_reason": "x"}, "points-error"),
         ("extension", {"more_attempts": "0", "extension_reason": "kept words"}, "due-error"),
         ("extension", {"due": "yesterday", "extension_reason": "kept words"}, "due-error"),
+        ("extension", {"due": "yesterday", "extension_reason": "kept words", "closes": "x"}, "closes-error"),
         ("comments", {"comment": "x" * 2001}, "comment-error"),
     ],
 )
@@ -127,7 +128,7 @@ async def test_fault_is_told_at_its_field_and_nothing_typed_is_lost(
         refused = await send(browser, place, f"{place}/{path}", **fields)
     assert refused.status_code == 422
     assert f'id="{fault}"' in refused.text
-    assert all(value in refused.text for name, value in fields.items() if name != "due")
+    assert all(value in refused.text for name, value in fields.items() if name not in ("due", "closes"))
 
 
 async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report(
@@ -211,4 +212,15 @@ async def test_extension_is_given_by_the_clock_of_the_course(service: Service) -
         async with service.client() as owner:
             extension = (await owner.get(f"/api/v1{place}/extension")).json()
         assert (extension["due"], extension["more_attempts"]) == (f"{year}-10-08T20:59:00Z", 2)
+        # The form says all that holds: what it leaves empty ends.
+        later = {"closes": f"{year + 1}-01-01T12:00", "extension_reason": "still ill"}
+        assert (await send(browser, place, f"{place}/extension", **later)).status_code == 303
+        assert f'value="{year + 1}-01-01T12:00"' in (await browser.get(place)).text
+        async with service.client() as owner:
+            extension = (await owner.get(f"/api/v1{place}/extension")).json()
+        assert (extension["due"], extension["closes"], extension["more_attempts"]) == (
+            None,
+            f"{year + 1}-01-01T09:00:00Z",
+            0,
+        )
         assert (await send(browser, place, f"{place}/extension/remove")).status_code == 303
