@@ -82,18 +82,26 @@ class Homoglyph(ReadingModel):
     line: int
 
 
+Word = Annotated[str, Field(max_length=30)]
+
+
 class Part(ReadingModel):
-    """Lines of `Reading.source` with a part of an LSTM; `grader/runner/reader/facts/parts.py` finds them."""
+    """Lines of `Reading.source` with a part of an LSTM; `grader/runner/reader/parts/finding.py` finds them.
+
+    `what`: words about what stands there, for `grader/reporting/concerns.py` alone. They are the student's text.
+    """
 
     part: Literal[
-        "sum", "update_c", "update_h", "initial_state", "loop", "collected", "stacking", "returned", "returned_in_loop"
-    ]
+        "line", "sum", "activation", "weights", "update_c", "update_h", "initial_state", "loop", "step_input",
+        "passed_on", "collected", "stacking", "returned",
+    ]  # fmt: skip
     gate: Literal["I", "F", "C", "O"] | None
     first_line: Annotated[int, Field(gt=0)]
     last_line: Annotated[int, Field(gt=0)]
+    what: Annotated[list[Word], Field(max_length=8)] = []
 
 
-_PARTS: TypeAdapter[list[Part]] = TypeAdapter(Annotated[list[Part], Field(max_length=60)])
+_PARTS: TypeAdapter[list[Part]] = TypeAdapter(Annotated[list[Part], Field(max_length=120)])
 
 
 class Reading(ReadingModel):

@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from grader.formats.source import Sources
-from grader.formats.view import View, root_failures
+from grader.formats.view import View, causes, root_failures
 from grader.report.server_paths import clean
 
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -74,7 +74,7 @@ def _properties(report: dict[str, Any]) -> dict[str, object]:
 def _places(view: View) -> list[str]:
     """Return the places of all causes: each of them explains the first failure."""
     sources = Sources(view)
-    return [line for diagnosis in view.report["diagnoses"] for line in sources.lines_of(diagnosis["code"])]
+    return [line for cause in causes(view.report, view.language) for line in sources.lines_of(cause["code"])]
 
 
 def _case(suite: ET.Element, report: dict[str, Any], check: dict[str, Any], places: list[str]) -> None:

@@ -32,7 +32,7 @@ from grader.report.server_paths import clean_message, without_server_paths
 from grader.reporting.advisories import advisories_of, advisories_on
 from grader.reporting.consequences import with_causes
 from grader.reporting.extraction import extraction, extraction_of_unreadable
-from grader.reporting.marks import marks_of, marks_on, source_of
+from grader.reporting.marks import causes_of, marks_of, marks_on, source_of
 from grader.reporting.places import Places
 from grader.reporting.proof import proof_of
 from grader.submission import Submission
@@ -76,19 +76,20 @@ def report_on(
     reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
     outcome = execution.outcome
     diagnoses = diagnose(judgement, cases)
+    checks = with_causes(judgement, diagnoses, cases)
     places = Places(reading, submission.filename)
     return _sealed(
         submission,
         assignment,
         status=_status(judgement),
         points=judgement.points,
-        checks=places.findings(with_causes(judgement, diagnoses, cases)),
+        checks=places.findings(checks),
         format=reading.format,
         cases=_case_results(judgement, cases, artefacts),
         diagnoses=places.findings(diagnoses),
         advisories=places.advisories(advisories_on(judgement, diagnoses)),
         extraction=extraction(evidence, diagnoses, places),
-        source=source_of(reading, marks_on(reading, diagnoses), places, artefacts),
+        source=source_of(reading, marks_on(reading, causes_of(diagnoses, checks)), places, artefacts),
         environment=Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
         output=Output(

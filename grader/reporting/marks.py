@@ -5,21 +5,28 @@ A false mark is worse than none: what the reader child did not find in the synta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from grader.execution.reading import Reading
+from grader.execution.reading import Part, Reading
 from grader.report.artefacts import Sink
-from grader.report.finding import Finding
-from grader.report.model import Place, Source
+from grader.report.finding import CheckStatus, Finding
+from grader.report.model import Check, Place, Source
 from grader.report.source import pack
+from grader.reporting.concerns import Look, looks_of
 from grader.reporting.places import Places
 
 Gate = Literal["I", "F", "C", "O"]
 
 # A report is kept for ever, and an honest cause concerns a handful of places.
 MOST_MARKS = 40
+# A cause that would concern more lines than its eight layers points at nothing.
+MOST_LINES = 8
+#: Parts of an answer that probes found wrong, by the letters of their layers.
+WEIGHTS_OF = {"i": "I", "f": "F", "g": "C", "o": "O"}
+OF_GATE = re.compile(r" \(([IFCO])\): ")
 
 
 @dataclass(frozen=True)
@@ -43,68 +50,58 @@ def marks_of(findings: Iterable[Finding]) -> list[Mark]:
     ]
 
 
-#: Code -> the part that it concerns. Codes that are not listed concern no single part, or name their own line.
-PART_OF = {
-    **dict.fromkeys(
-        (
-            "c_grouping", "c_sign", "c_sum_not_product", "coupled_gate", "forget_term_missing", "input_gate_missing",
-            "tanh_on_state", "c_as_candidate",
-        ),
-        "update_c",
-    ),
-    **dict.fromkeys(
-        (
-            "no_tanh_output", "sigmoid_output", "double_tanh", "tanh_of_product", "old_c_in_output",
-            "output_gate_missing",
-        ),
-        "update_h",
-    ),
-    **dict.fromkeys(("state_init_ones", "state_init_random", "state_init_not_zero"), "initial_state"),
-    **dict.fromkeys(
-        (
-            "missing_gate_activation", "wrong_gate_activation", "activation_before_sum",
-            "gate_product_not_sum", "no_tanh_candidate", "sigmoid_candidate", "wrong_candidate_activation",
-        ),
-        "sum",
-    ),
-    **dict.fromkeys(
-        ("time_major", "wrong_transpose", "wrong_stack_axis", "reshape_not_transpose", "concat_not_stack"), "stacking"
-    ),
-    "returns_c": "collected",
-    "return_inside_loop": "returned_in_loop",
-}  # fmt: skip
-# Variants that say that the mistake stands in the other update.
-OTHER_UPDATE = {"output": "update_h"}
-CANDIDATE = frozenset({"no_tanh_candidate", "sigmoid_candidate", "wrong_candidate_activation"})
+def causes_of(diagnoses: Sequence[Finding], checks: Sequence[Check]) -> list[Finding]:
+    """Return what to mark: the diagnoses, or without any the checks that failed by themselves."""
+    failed = [check for check in checks if check.status == CheckStatus.FAILED and "follows_from" not in check.params]
+    return list(diagnoses) or [Finding.of(check.code, check.params) for check in failed if check.code]
 
 
 def marks_on(reading: Reading, findings: Sequence[Finding]) -> list[Mark]:
-    """Return the marks of a submission that was run: named lines, and parts that the reader found once."""
+    """Return the marks of a submission that was run: named lines, and parts where a cause was looked for."""
     marks = marks_of(findings)
     named = {mark.code for mark in marks}
     for finding in findings:
-        part = OTHER_UPDATE.get(str(finding.params.get("variant")), PART_OF.get(finding.code))
-        if finding.code in PART_OF and finding.code not in named:
-            marks += _of_part(reading, finding, str(part))
+        if finding.code not in named:
+            marks += _found(reading, finding)
     return marks
 
 
-def _of_part(reading: Reading, finding: Finding, part: str) -> list[Mark]:
-    gates = ["C"] if finding.code in CANDIDATE else finding.params.get("gates")
-    found = [each for each in reading.parts if each.part == part]
-    if part == "sum":
-        found = [each for each in found if isinstance(gates, list) and each.gate in gates]
-        is_one = len({each.gate for each in found}) == len(found)
-    else:
-        # h and c have a line each.
-        is_one = len(found) <= (2 if part == "initial_state" else 1)
-    if not is_one:
-        return []
-    name = "returned" if part == "returned_in_loop" else part
-    return [
-        Mark(finding.code, name, each.first_line, each.last_line, part == "returned_in_loop", each.gate)
-        for each in found
-    ]
+def _found(reading: Reading, finding: Finding) -> list[Mark]:
+    for look in looks_of(finding.code, finding.params):
+        found = [part for part in reading.parts if _fits(part, look, finding)]
+        lines: dict[tuple[int, int], list[Part]] = {}
+        for part in found:
+            lines.setdefault((part.first_line, part.last_line), []).append(part)
+        if found and len(lines) <= MOST_LINES:
+            return [_mark(finding.code, parts, look.is_certain) for _, parts in sorted(lines.items())]
+    return []
+
+
+def _fits(part: Part, look: Look, finding: Finding) -> bool:
+    words = set(part.what)
+    if part.part not in look.parts or words & look.without or (look.words and not words & look.words):
+        return False
+    if isinstance(look.gates, str):
+        return part.gate == look.gates
+    return not look.gates or part.gate in _gates(finding)
+
+
+def _gates(finding: Finding) -> list[object]:
+    """Return the gates that a finding names, also those of weights such as ``fcXI (I): ...``."""
+    gates, weights = finding.params.get("gates"), finding.params.get("weights")
+    if isinstance(wrong := finding.params.get("wrong"), list):
+        return [WEIGHTS_OF[part] for part in wrong if part in WEIGHTS_OF]
+    if isinstance(weights, list):
+        return [found[1] for each in weights if (found := OF_GATE.search(str(each)))]
+    return gates if isinstance(gates, list) else []
+
+
+def _mark(code: str, parts: Sequence[Part], is_certain: bool) -> Mark:
+    # What is passed on is collected as well.
+    first = next((part for part in parts if part.part == "passed_on"), parts[0])
+    gates = {part.gate for part in parts}
+    gate = first.gate if len(gates) == 1 else None
+    return Mark(code, first.part, first.first_line, first.last_line, is_certain, gate)
 
 
 def source_of(reading: Reading, marks: Sequence[Mark], places: Places, artefacts: Sink | None) -> Source:

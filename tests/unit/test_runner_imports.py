@@ -19,7 +19,7 @@ DRIVER = (
     ("driver.weights", "driver.short_ways"),
     ("driver.student",),
 )
-READER = (("reader",), ("reader.facts",), ("reader.plan",), ("reader.text",))
+READER = (("reader",), ("reader.facts", "reader.parts"), ("reader.tracing",), ("reader.plan",), ("reader.text",))
 MOST_SIDE_BY_SIDE = 12
 
 

@@ -25,9 +25,9 @@ from reader.facts.call_effects import only_computes
 from reader.facts.class_facts import global_x, near_class
 from reader.facts.gate_order import joined, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
-from reader.facts.parts import parts
 from reader.facts.spelling import homoglyphs, skeleton
 from reader.module_text import CLASS_TEXT, Module, code_cell, notebook_code, understood
+from reader.parts.finding import parts
 from reader.plan.statement_plan import Plan
 from reader.plan.statement_rules import CLASS, Statement
 from reader.shown_lines import shown_cells
@@ -65,7 +65,7 @@ def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterato
     """Yield the facts about an upload, as `read` returns them, then its source for showing it.
 
     The second answer is a courtesy: a grade does not depend on it, and it is left out where anything stands in its way.
-    Its keys: ``cells``, as `shown_lines.shown_cells` returns them, and ``parts``, as `facts.parts.parts` does.
+    Its keys: ``cells``, as `shown_lines.shown_cells` returns them, and ``parts``, as `parts.finding.parts` does.
     """
     result, module = _understood(content, filename, canonical)
     yield result

@@ -82,37 +82,3 @@ def test_a_failure_there_leaves_the_first_answer_as_it_is(shown: Shown, monkeypa
 
     monkeypatch.setattr(upload, "shown_cells", fails)
     assert shown(CLASS, "solution.py") is None
-
-
-STEPS = """class LSTMCell(tf.keras.Model):
-    def call(self, x, h, c):
-        i = tf.sigmoid(self.fcXI(x) + self.fcHI(h))
-        c = f * c + i * ch
-        h = o * tf.tanh(c)
-        return h, c
-
-
-class LSTM(tf.keras.Model):
-    def call(self, x):
-        cell = LSTMCell()
-        h, c = tf.zeros((2, 3)), tf.ones((2, 3))
-        hs = []
-        for t in range(4):
-            h, c = cell(x[:, t], h, c)
-            hs.append(h)
-        return tf.stack(hs, axis=1)
-"""
-
-
-def test_parts_are_found_where_the_exercise_has_them() -> None:
-    from reader import upload
-
-    _, second = upload.answers(STEPS.encode(), "solution.py", SIZES)
-    found = {(each["part"], each["gate"], each["first_line"]) for each in second["parts"]}
-    expected = {("sum", "I", 3), ("update_c", None, 4), ("update_h", None, 5), ("initial_state", None, 12)}
-    assert found == expected | {
-        ("loop", None, 14),
-        ("collected", None, 16),
-        ("returned", None, 17),
-        ("stacking", None, 17),
-    }

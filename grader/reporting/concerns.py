@@ -1,0 +1,228 @@
+"""The one map from causes to places in the student's source: the parts of a class that each cause concerns.
+
+The reader child says of each part what stands there, in words (`grader/runner/reader/parts/found.py`). A cause looks
+for the words that would explain it: a sum with a product in it, a loop that runs backwards. Where they are not found,
+there is no mark. Codes without a line say so here too: `NAMES_ITS_LINE`, `NO_LINE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+STATES = ("passed_on", "collected", "returned", "stacking", "update_c", "update_h")
+ACTIVATIONS = frozenset(
+    {
+        *("sigmoid", "tanh", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softmax", "softplus", "softsign"),
+        *("swish", "silu", "gelu", "sin", "cos", "exp"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A part to look for.
+
+    Attributes:
+        words: it has at least one of these; empty for any.
+        without: and none of these.
+        gates: only that of the finding's own gates, or of these.
+        is_certain: such a line is wrong whatever else is.
+    """
+
+    parts: tuple[str, ...]
+    words: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    gates: bool | str = False
+    is_certain: bool = False
+
+
+def _look(parts: str, words: str = "", *, without: str = "", gates: bool | str = False) -> Look:
+    return Look(tuple(parts.split()), frozenset(words.split()), frozenset(without.split()), gates)
+
+
+def _gate(part: str, words: str = "", *, without: str = "") -> Look:
+    return _look(part, words, without=without, gates=True)
+
+
+_UPDATE_C, _UPDATE_H = _look("update_c", "odd"), _look("update_h", "odd")
+_TREATED = " ".join(STATES)
+_SWAPPED = (
+    _look("update_c update_h", "swapped"),
+    _gate("sum", "other_name"),
+    _look("sum", "split"),
+)
+
+_ODD_GATE = " ".join(
+    [*sorted(ACTIVATIONS - {"sigmoid", "tanh"}), "product sub number inner sees_c new_state mixed no_x no_h twice"]
+)
+
+#: Code -> places to look in. The first that finds something is taken.
+CONCERNS: Mapping[str, tuple[Look, ...]] = {
+    # Gates
+    **dict.fromkeys(("gates_swapped_if", "gates_swapped_io", "gates_swapped_fo", "gates_swapped_co"), _SWAPPED),
+    "gate_layers_mixed": (_gate("sum", "mixed"), *_SWAPPED),
+    "wrong_gate_activation": (_gate("activation", without="sigmoid none"),),
+    "missing_gate_activation": (_gate("activation", "none"),),
+    "double_activation": (
+        _gate("weights", "activation"),
+        _gate("activation", "twice"),
+        _gate("sum", "inner"),
+    ),
+    "activation_before_sum": (_gate("weights", "activation"), _gate("sum", "inner")),
+    "gate_product_not_sum": (_gate("sum", "product"),),
+    "no_tanh_candidate": (_look("activation", "none", gates="C"),),
+    "sigmoid_candidate": (_look("activation", "sigmoid", gates="C"),),
+    "wrong_candidate_activation": (_look("activation", without="tanh none", gates="C"),),
+    "peephole": (_gate("sum", "peephole"),),
+    "gate_from_new_h": (_gate("sum", "new_state"),),
+    "gates_use_c_not_h": (_look("passed_on", "swapped"), _gate("sum", "sees_c")),
+    "recurrent_missing": (_look("passed_on", "reset h_lost"), _gate("sum", "no_h")),
+    "x_not_used": (_look("step_input", "zeros_like ones_like not_x zeros ones"), _gate("sum", "no_x")),
+    "bias_missing": (
+        _gate("weights", "no_bias", without="of_h"),
+        _gate("sum", without="bias"),
+    ),
+    "bias_twice": (_gate("sum", "bias"), _gate("weights", "dense", without="no_bias of_x")),
+    "forget_bias_extra": (_look("sum", "number", gates="F"),),
+    "gate_arithmetic": (_gate("sum", "product sub number inner"),),
+    "gate_hears_other": (_gate("sum", "mixed sees_c new_state"),),
+    # Updates
+    "no_tanh_output": (_UPDATE_H,),
+    "sigmoid_output": (_UPDATE_H,),
+    "double_tanh": (_UPDATE_H,),
+    "tanh_of_product": (_UPDATE_H,),
+    "old_c_in_output": (_UPDATE_H,),
+    "output_gate_missing": (_UPDATE_H,),
+    "tanh_on_state": (_look("passed_on", "tanh"), _UPDATE_C),
+    "c_sum_not_product": (_UPDATE_C,),
+    "c_grouping": (_UPDATE_C,),
+    "c_sign": (_UPDATE_C,),
+    "coupled_gate": (_UPDATE_C,),
+    "matmul_instead_of_elementwise": (_look("update_c update_h", "matmul tensordot reduce_sum"),),
+    "forget_term_missing": (_UPDATE_C,),
+    "input_gate_missing": (_UPDATE_C,),
+    "c_as_candidate": (_UPDATE_C,),
+    "gru": (_UPDATE_H,),
+    "simple_rnn": (_UPDATE_H,),
+    # States from step to step
+    "hc_swapped": (_look("passed_on", "swapped"), _UPDATE_C),
+    "h_not_updated": (_look("passed_on", "reset"), _look("passed_on", "h_lost")),
+    "c_not_updated": (_look("passed_on", "reset"), _look("passed_on", "c_lost")),
+    "state_reset_each_step": (_look("passed_on", "reset"), _look("passed_on", "h_lost c_lost")),
+    "state_kept_between_calls": (_look("passed_on", "kept"),),
+    "state_init_ones": (_look("initial_state", "ones"),),
+    "state_init_random": (_look("initial_state", "random"),),
+    "state_init_not_zero": (_look("initial_state", "number ones"),),
+    "cell_called_twice": (_look("passed_on", "twice"),),
+    # Steps and the loop
+    "time_reversed": (_look("loop stacking step_input collected passed_on returned", "reversed"),),
+    "off_by_one": (_look("step_input", "other_step"), _look("loop", "late short")),
+    "missing_step": (_look("loop", "late short every_second other_axis"), _look("stacking", "item", without="number")),
+    "step_two": (_look("loop", "every_second"), _look("step_input", "other_step cut"), _look("stacking", "item")),
+    "always_first_step": (_look("step_input", "fixed_step"),),
+    "always_same_step": (_look("step_input", "fixed_step"),),
+    "loops_over_batch": (_look("loop", "other_axis"),),
+    "hardcoded_length": (_look("loop", "fixed_length"),),
+    "hardcoded_batch": (_look("line", "fixed_batch"),),
+    "hardcoded_units": (_look("line", "fixed_units"),),
+    "hardcoded_features": (_look("line", "fixed_features"),),
+    # The answer
+    "return_inside_loop": (Look(("returned",), frozenset({"in_loop"}), is_certain=True),),
+    "returns_last_only": (_look("returned", "last"),),
+    "returns_c": (_look("collected", "c"),),
+    "returns_tuple": (_look("returned", "sequence"),),
+    "returns_list": (_look("returned", "sequence list zip"),),
+    "returns_dict": (_look("returned", "dict"),),
+    "returns_numpy": (_look("returned", "array numpy transpose asarray stack"),),
+    "wrong_kind": (_look("returned", "yield"),),
+    "constant_output": (_look("returned", "zeros ones zeros_like ones_like fill"),),
+    **dict.fromkeys(
+        ("time_major", "wrong_transpose", "wrong_stack_axis", "extra_axis"),
+        (_look("stacking", without="reversed item"),),
+    ),
+    "reshape_not_transpose": (_look("stacking", "reshape"),),
+    "concat_not_stack": (_look("stacking", "concat hstack vstack"),),
+    # What is done to values besides
+    "extra_dense": (_look(f"{_TREATED} step_input", "apply"),),
+    "extra_activation": (_look("passed_on collected returned stacking", " ".join(ACTIVATIONS)),),
+    "residual": (_look("passed_on collected returned", "add"),),
+    "layer_norm": (_look(f"{_TREATED} step_input", "layernormalization layer_norm layer_normalization moments"),),
+    "dropout_active": (_look("line", "dropout"),),
+    "state_clipped": (_look(_TREATED, "clip_by_value clip minimum maximum clip_by_norm"),),
+    "scaled": (_look("passed_on collected returned stacking", "mul div neg"),),
+    "epsilon_added": (_look("passed_on collected returned stacking", "add sub"),),
+    "rounded": (_look(f"{_TREATED} step_input", "round floor ceil rint around"),),
+    "low_precision": (_look(f"{_TREATED} step_input", "cast astype"),),
+    "int_cast": (_look(f"{_TREATED} step_input", "cast astype floor"),),
+    "nan": (_look("passed_on collected returned stacking", "log sqrt div pow"),),
+    "input_transformed": (_look("step_input", without="fixed_step other_step cut"),),
+    "batch_mixed": (
+        _look(f"{_TREATED} step_input", "reduce_mean mean roll gather shuffle sort reversed reduce_sum cumsum"),
+    ),
+    "batch_zero_only": (_look("step_input", "repeat tile broadcast_to cut"), _look("passed_on", "repeat tile item")),
+    "new_cell_each_step": (_look("line", "made"),),
+    "cell_per_step": (_look("line", "made_often"),),
+    "two_layers": (_look("passed_on", "second_layer"),),
+    "gate_weights_misshapen": (_gate("weights"),),
+    # Checks, where no known mistake explains a failure
+    **dict.fromkeys(("wrong_values", "wrong_values_and_form"), (_gate("sum activation", _ODD_GATE),)),
+    "gradient_truncated": (_look("line", "stop_gradient"),),
+    "gradient_missing": (_look("line", "stop_gradient"),),
+    "gradient_differs": (_look("line", "stop_gradient"),),
+}
+
+#: Variants of a code whose mistake stands elsewhere.
+VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
+    **{(code, "output"): (_UPDATE_H,) for code in ("c_sum_not_product", "coupled_gate", "c_as_candidate")},
+    ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
+    ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
+    ("always_first_step", "answer"): (_look("stacking", "item"),),
+    ("returns_last_only", "everywhere"): (_look("stacking", "item"),),
+    ("returns_tuple", "states"): (_look("returned", "states"),),
+    ("wrong_shape", "loop_features"): (_look("loop", "other_axis"),),
+    ("wrong_shape", "one_more"): (_look("collected", "begun"), _look("loop", "long")),
+    ("wrong_shape", "pairs"): (_look("collected", "several"),),
+    ("wrong_shape", "scalar"): (_look("returned", "reduce_mean reduce_sum mean sum"),),
+    ("wrong_shape", "like_x"): (_look("returned", "x"),),
+}
+
+
+#: Their own parameters hold the line, where it is known; of Task 2, the statement that copies or compares.
+NAMES_ITS_LINE = frozenset(
+    {
+        *("attribute_error", "call_signature", "copying_failed", "cyrillic_homoglyph"),
+        *("definition_failed", "env_read", "exits", "fake_array", "forged_result", "frame_walk"),
+        *("gc_reference", "global_x", "imports_solution", "init_signature", "input_call"),
+        *("lstm_not_class", "missing_argument", "missing_package", "missing_self", "monkeypatch"),
+        *("name_error", "network", "no_call_method", "no_lstm_class", "not_implemented", "other_file"),
+        *("past_the_end", "raises_in_call", "raises_in_init", "reads_files", "recursion"),
+        *("reserved_name", "subprocess", "super_init_missing", "syntax_error", "t2_attr_assign"),
+        *("t2_before_build", "t2_bias_not_copied", "t2_compare_before_copy", "t2_exact_equality"),
+        *("t2_faked", "t2_kernels_mixed", "t2_no_abs", "t2_recurrent_not_copied", "t2_self_compare"),
+        *("t2_slices_mixed", "t2_slices_wrong", "t2_stale_output", "tensor_item_assignment", "tf1_api"),
+        *("timeout", "uses_builtin_lstm", "uses_builtin_rnn", "uses_global_keras_layer", "write_outside"),
+        *("wrong_base_class",),
+    }
+)
+#: No line of the class is the place: it is the file as a whole, a limit, our failure, something that is not there, or
+#: only an outcome that other codes explain.
+NO_LINE = frozenset(
+    {
+        *("comparison_not_found", "crash", "differs_on_second_call", "disk_full", "dtype_float64"),
+        *("empty_file", "equivalence_not_earned", "file_too_large", "gate_weights_missing"),
+        *("gradient_failed", "internal_error", "invalid_notebook", "invalid_notebook_json"),
+        *("invalid_output", "known_by_heart", "link_only", "memory", "no_numbers", "no_own_answer"),
+        *("not_python", "not_run", "not_text", "only_form_differs", "output_flood", "own_work_failed"),
+        *("parts_not_found", "returns_global", "returns_none", "same_form_on_hidden_cases"),
+        *("second_call_failed", "steps_missing", "t2_different_inputs", "t2_shape_only", "too_complex"),
+        *("too_many_threads", "weights_not_copied", "weights_wrong", "wrong_dtype", "wrong_extension"),
+        *("wrong_on_hidden_cases", "wrong_shape"),
+    }
+)
+
+
+def looks_of(code: str, params: Mapping[str, Any]) -> tuple[Look, ...]:
+    """Return the places to look in for a cause."""
+    return VARIANTS.get((code, str(params.get("variant"))), CONCERNS.get(code, ()))

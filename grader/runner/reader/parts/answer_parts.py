@@ -1,0 +1,111 @@
+"""The loop, the outputs that it collects, how they are put together, and what is returned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reader.parts.found import Found, has_turning, operations, words
+from reader.parts.step import Step, path
+from reader.tracing.trace import Collected, Trace
+from reader.tracing.values import Const, Map, Node, Obj, Seq, Value, reached
+
+JOINING = frozenset(
+    {
+        *("stack", "transpose", "concat", "reshape", "permute_dimensions", "swapaxes", "rows", "array"),
+        *("moveaxis", "expand_dims", "squeeze", "einsum", "permute", "hstack", "vstack", "dstack"),
+        *("item",),
+    }
+)
+
+
+def answer_parts(trace: Trace, step: Step | None) -> Iterator[Found]:
+    if step is not None:
+        yield Found.at("loop", step.loop.span, *_of_loop(step.loop.over))
+        for collected in step.loop.collected:
+            yield from _collected(collected, step)
+    for made in trace.made_in_call:
+        if isinstance(made, Obj) or made.op == "weight" or made.label in ("Dense", "LSTMCell"):
+            yield Found.at("line", made.span, "made")
+    for often in trace.made_often:
+        yield Found.at("line", often.span, "made_often")
+    everything = reached([answer.value for answer in trace.answers])
+    for node in everything:
+        if "dropout" in node.op:
+            yield Found.at("line", node.span, "dropout")
+        elif node.op == "stop_gradient":
+            yield Found.at("line", node.span, "stop_gradient")
+    for answer in trace.answers:
+        yield Found.at("returned", answer.span, *_form(answer.value, step), *(["in_loop"] if answer.in_loop else []))
+        if not answer.in_loop:
+            yield from _put_together(answer.value, step)
+
+
+def _of_loop(over: Value) -> Iterator[str]:
+    if has_turning(over):
+        yield "reversed"
+    for node in reached([over]):
+        if node.op != "range":
+            continue
+        bounds = [each.value if isinstance(each, Const) else None for each in node.args]
+        if len(bounds) == 3 and bounds[2] == -1:
+            yield "reversed"
+        elif len(bounds) == 3 and bounds[2] != 1:
+            yield "every_second"
+        if len(bounds) > 1 and type(bounds[0]) is int and bounds[0] > 0:
+            yield "late"
+        stop = node.args[0 if len(node.args) == 1 else 1] if node.args else None
+        if isinstance(stop, Const) and type(stop.value) is int and stop.value > 1:
+            yield "fixed_length"
+        if isinstance(stop, Node) and stop.op == "sub":
+            yield "short"
+        if isinstance(stop, Node) and stop.op == "add":
+            yield "long"
+        if isinstance(stop, Node) and stop.op in ("size", "item") and stop.label in (0, 2):
+            yield "other_axis"
+
+
+def _collected(collected: Collected, step: Step) -> Iterator[Found]:
+    value, into = collected.value, collected.into
+    if isinstance(into, Seq) and into.items and into.items[0] is not value and into.span != (0, 0):
+        yield Found.at("collected", into.span, "begun")
+    if isinstance(value, Seq | Map):
+        yield Found.at("collected", collected.span, "several")
+        return
+    if step.h is not None and (way := path(value, step.h)) is not None:
+        yield Found.at("collected", collected.span, "h")
+        yield from operations("collected", (node for node in way if node.op != "either"))
+    elif step.c is not None and path(value, step.c) is not None:
+        yield Found.at("collected", collected.span, "c")
+    else:
+        yield Found.at("collected", collected.span, "other")
+
+
+def _form(value: Value, step: Step | None) -> Iterator[str]:
+    if isinstance(value, Seq):
+        yield "sequence"
+        if value.items and step is not None and all(item in (step.h, step.c) for item in value.items):
+            yield "states"
+    elif isinstance(value, Map):
+        yield "dict"
+    elif isinstance(value, Node):
+        yield from words(value)
+        if step is not None and value is step.h:
+            yield "last"
+        if value.op == "item" and value.label == -1:
+            yield "last"
+    elif isinstance(value, Const) and value.value is None:
+        yield "none"
+
+
+def _put_together(value: Value, step: Step | None) -> Iterator[Found]:
+    """Yield what is done to the outputs between the loop and the answer."""
+    ends = {id(node) for node in (reached([each.value for each in step.loop.collected]) if step else ())}
+    if step is None or not step.loop.collected:
+        return
+    for node in reached([value]):
+        if id(node) in ends or node.op in ("slice", "size", "attribute", "x", "shape", "name", "parameter", "state"):
+            continue
+        if not any(id(each) in ends for each in reached([node])):
+            continue
+        is_joining = node.op in JOINING or "reversed" in words(node)
+        yield Found.at("stacking" if is_joining else "returned", node.span, *words(node))

@@ -1,0 +1,53 @@
+"""Finds the lines of the parts of an LSTM, and what stands there.
+
+A part that could not be followed has no line.
+"""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from reader.parts.answer_parts import answer_parts
+from reader.parts.found import Found
+from reader.parts.gate_parts import gate_parts
+from reader.parts.state_parts import state_parts
+from reader.parts.step import step_of
+from reader.parts.update_parts import update_parts
+from reader.plan.statement_plan import Plan
+from reader.tracing.calls import TooMuchError
+from reader.tracing.tracer import trace
+
+MOST_PARTS, MOST_NODES, SECONDS = 120, 20_000, 0.5
+
+
+def parts(plan: Plan) -> list[dict[str, Any]]:
+    """List `Found` as dictionaries, in the code that the class needs; nothing where it cannot be followed."""
+    size = sum(1 for statement in plan.core_statements() for _ in ast.walk(statement.node))
+    if size > MOST_NODES:
+        return []
+    found: dict[Found, None] = {}
+    deadline = time.process_time() + SECONDS
+    try:
+        for part in _parts(plan):
+            found[part] = None
+            if len(found) > MOST_PARTS or time.process_time() > deadline:
+                return []
+    except (TooMuchError, RecursionError):
+        return []
+    return [each.as_json() for each in found if each.first_line > 0]
+
+
+def _parts(plan: Plan) -> Iterator[Found]:
+    followed = trace(plan)
+    if followed is None:
+        return
+    steps = [step for loop in followed.loops if (step := step_of(loop)) is not None]
+    yield from answer_parts(followed, steps[0] if len(steps) == 1 else None)
+    # Of two loops with cells, nothing says which one a mistake is in.
+    if len(steps) == 1:
+        yield from gate_parts(steps[0], followed)
+        yield from update_parts(steps[0])
+        yield from state_parts(steps[0], followed)

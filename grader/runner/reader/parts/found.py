@@ -1,0 +1,69 @@
+"""One part of an LSTM: its lines, and what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reader.tracing.values import Const, Node, Seq, Span, Value, reached
+
+LONGEST, MOST = 30, 8
+#: Ways of turning a list or an array around.
+TURNING = frozenset({"reverse", "flip", "reversed", "flipud", "reverse_sequence", "inserted"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """Lines of a part.
+
+    Attributes:
+        gate: of a part that each gate has.
+        what: words about what stands there: operations, or what is odd about it. `grader/reporting/concerns.py` reads
+            them.
+    """
+
+    part: str
+    first_line: int
+    last_line: int
+    what: tuple[str, ...] = ()
+    gate: str | None = None
+
+    @classmethod
+    def at(cls, part: str, span: Span, *what: str, gate: str | None = None) -> Found:
+        return cls(part, span[0], max(span), tuple(dict.fromkeys(word[:LONGEST] for word in what))[:MOST], gate)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "part": self.part, "gate": self.gate, "first_line": self.first_line, "last_line": self.last_line,
+            "what": list(self.what),
+        }  # fmt: skip
+
+
+def operations(part: str, nodes: Iterable[Node]) -> Iterator[Found]:
+    """Yield a part for each operation."""
+    for node in nodes:
+        yield Found.at(part, node.span, *words(node))
+
+
+def words(node: Node) -> list[str]:
+    """Say what an operation does, in the words that `Found.what` has."""
+    found = [node.op]
+    if node.op in TURNING or any(turns(each) for each in node.args if isinstance(each, Node | Seq)):
+        found.append("reversed")
+    if any(isinstance(each, Const) and isinstance(each.value, int | float) for each in node.args):
+        found.append("number")
+    return found
+
+
+def turns(index: Value) -> bool:
+    """Return whether an index such as ``[:, ::-1]`` turns an axis around."""
+    parts = index.items if isinstance(index, Seq) else [index]
+    return any(
+        isinstance(part, Node) and part.op == "slice" and isinstance(part.args[2], Const) and part.args[2].value == -1
+        for part in parts
+    )
+
+
+def has_turning(value: Value) -> bool:
+    return any(node.op in TURNING or (node.op == "slice" and turns(node)) for node in reached([value]))

@@ -1,0 +1,184 @@
+"""The sums, activations and weights of gates, and what is odd about them; the input of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from reader.parts.found import Found, words
+from reader.parts.gates import ACTIVATIONS, Gate, is_weight, letter_of, name_of_activation
+from reader.parts.step import ARITHMETIC, Step, path
+from reader.tracing.trace import Trace
+from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reached
+
+MOST_JOINED = 8
+#: Ways to the input of a step that leave its numbers alone.
+USUAL = frozenset({"item", "element", "unstack", "transpose", "concat", "squeeze", "cast", "split", "either", "rows"})
+
+
+def gate_parts(step: Step, trace: Trace) -> Iterator[Found]:
+    for gate in step.gates:
+        letter, odd = gate.letter, list(_oddities(gate, step, trace))
+        if gate.by_layers and gate.by_names and gate.by_layers != gate.by_names:
+            odd.append("other_name")
+        yield Found.at("sum", gate.sum.span, *odd, gate=letter)
+        acts = [name_of_activation(each) for each in gate.activations]
+        where = gate.activations[0] if gate.activations else gate.sum
+        twice = ["twice"] if len(acts) > 1 else []
+        yield Found.at("activation", where.span, *(acts or ["none"]), *twice, gate=letter)
+        split = next((each for each in _way_in(gate) if each.op == "split"), None)
+        if split is not None:
+            yield Found.at("sum", split.span, "split")
+        for product in step.recognised.products(gate.sum):
+            sees_h = any(node.op == "state" for node in reached([each for each in product.args if not is_weight(each)]))
+            for made in step.recognised.weights_in(product):
+                yield Found.at("weights", made.span, *_of_weights(made), "of_h" if sees_h else "of_x", gate=letter)
+                units = made.args[0] if made.args else made.keywords.get("units")
+                if made.op == "layer" and isinstance(units, Const) and type(units.value) is int and units.value > 1:
+                    yield Found.at("line", units.span, "fixed_units")
+    yield from _inputs(step, trace)
+
+
+def _way_in(gate: Gate) -> list[Node]:
+    """Return the nodes from a gate down through activations and parts."""
+    found, node = [gate.node], gate.node
+    while len(found) < 12 and (inner := next(node.inputs(), None)) is not None:
+        node = inner
+        found.append(node)
+        if node.op in ARITHMETIC or node.op == "apply":
+            break
+    return found
+
+
+def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[str]:
+    recognised = step.recognised
+    terms = _terms(gate.sum, step)
+    products = recognised.products(gate.sum)
+    if any(term.op in ("mul", "div") and len(list(filter(recognised.is_sum, term.inputs()))) > 1 for term in terms):
+        yield "product"
+    if any(term.op == "sub" for term in terms):
+        yield "sub"
+    if any(isinstance(each, Const) for term in terms if term.op in ("add", "sub") for each in term.args):
+        yield "number"
+    if any(term not in products and not recognised.is_sum(term) and is_weight(term) for term in terms):
+        yield "bias"
+    if any(term.op not in ARITHMETIC and not recognised.is_sum(term) and term.op in ACTIVATIONS for term in terms):
+        yield "inner"
+    inputs = [value for product in products for value in product.args if not is_weight(value)]
+    of_c = {id(each.state) for each in step.loop.carried if _is_c(each.after, step)}
+    seen_c = [value for value in inputs if isinstance(value, Node) and (value is step.c or id(value) in of_c)]
+    if seen_c:
+        yield "sees_c"
+    if any(_touches_c(term, step, of_c) for term in terms if not recognised.is_sum(term)):
+        yield "peephole"
+    if len(seen_c) and len(inputs) > 2:
+        yield "peephole"
+    if any(isinstance(value, Node) and (value.op in ARITHMETIC or _is_new(value, step)) for value in inputs):
+        yield "new_state"
+    below = reached(inputs)
+    if not any(node is trace.x for node in below):
+        yield "no_x"
+    if not any(node.op == "state" for node in below):
+        yield "no_h"
+    letters = {_letter(made) for made in recognised.weights_in(gate.sum)} - {None}
+    if len(letters) > 1:
+        yield "mixed"
+
+
+def _letter(made: Node) -> str | None:
+    return next((letter for name in made.names if (letter := letter_of(name))), None)
+
+
+def _terms(node: Node, step: Step) -> list[Node]:
+    """Return a sum's own nodes, products not opened."""
+    found: list[Node] = []
+    waiting = [node]
+    while waiting and len(found) < 64:
+        each = waiting.pop()
+        found.append(each)
+        if not step.recognised.is_product(each) and (step.recognised.is_sum(each) or each.op in ARITHMETIC):
+            waiting += each.inputs()
+    return found
+
+
+def _is_c(value: Value, step: Step) -> bool:
+    return step.c is not None and path(value, step.c) is not None and not _is_h(value, step)
+
+
+def _is_h(value: Value, step: Step) -> bool:
+    return step.h is not None and path(value, step.h) is not None
+
+
+def _is_new(value: Node, step: Step) -> bool:
+    return value is step.c or value is step.h
+
+
+def _touches_c(term: Node, step: Step, of_c: set[int]) -> bool:
+    return any(node is step.c or id(node) in of_c for node in nodes_in([term, *term.args]))
+
+
+def _of_weights(made: Node) -> list[str]:
+    found = [str(made.label).lower()] if made.label else []
+    bias = made.keywords.get("use_bias")
+    if isinstance(bias, Const) and bias.value is False:
+        found.append("no_bias")
+    function = made.keywords.get("activation")
+    if function is not None and not (isinstance(function, Const) and function.value in (None, "linear")):
+        found.append("activation")
+    start = made.keywords.get("bias_initializer")
+    if start is not None:
+        found.append("bias_start")
+    return found
+
+
+def _inputs(step: Step, trace: Trace) -> Iterator[Found]:
+    """Yield what is done to x on its way into the products, and how a step is taken from it."""
+    for gate in step.gates:
+        for product in step.recognised.products(gate.sum):
+            yield from _input_of(product, trace)
+    for node in step.region:
+        if node.op == "lstmcell":
+            yield from _input_of(node, trace)
+
+
+def _input_of(product: Node, trace: Trace) -> Iterator[Found]:
+    for value in _joined(product.args):
+        if is_weight(value) or any(node.op == "state" for node in reached([value])):
+            continue
+        way = path(value, trace.x, through_states=False)
+        for node in way or ():
+            if node.op == "item":
+                yield Found.at("step_input", node.span, *_taken(node))
+            elif node.op not in USUAL or "reversed" in words(node):
+                yield Found.at("step_input", node.span, *words(node))
+                yield from _fixed_features(node)
+        if way is None:
+            yield Found.at("step_input", value.span if isinstance(value, Node | Seq) else (0, 0), "not_x")
+
+
+def _joined(values: Iterable[Value]) -> Iterator[Value]:
+    """Yield values; those that were put side by side one by one."""
+    for value in values:
+        joined = value.args[0] if isinstance(value, Node) and value.op == "concat" and value.args else None
+        yield from joined.items[:MOST_JOINED] if isinstance(joined, Seq) else [value]
+
+
+def _fixed_features(node: Node) -> Iterator[Found]:
+    sizes = node.args[1] if node.op == "reshape" and len(node.args) > 1 else None
+    last = sizes.items[-1] if isinstance(sizes, Seq) and sizes.items else None
+    if isinstance(last, Const) and type(last.value) is int and last.value > 1:
+        yield Found.at("line", last.span, "fixed_features")
+
+
+def _taken(node: Node) -> Iterator[str]:
+    """Say which step an item of x is."""
+    index = node.args[1]
+    for part in index.items if isinstance(index, Seq) else [index]:
+        if isinstance(part, Const) and type(part.value) is int:
+            yield "fixed_step"
+        elif isinstance(part, Node) and part.op == "slice":
+            if "reversed" in words(Node("item", (part,))):
+                yield "reversed"
+            elif any(not (isinstance(each, Const) and each.value is None) for each in part.args):
+                yield "cut"
+        elif isinstance(part, Node) and part.op not in ("index", "state", "ellipsis", "element"):
+            yield "other_step"

@@ -1,0 +1,215 @@
+"""Gates in what a step computes: sums of products with weights, the activations around them, and whose they are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from reader.tracing.values import Const, Node, Seq, Span, Value, nodes_in
+
+ACTIVATIONS = frozenset(
+    {
+        *("sigmoid", "tanh", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softmax", "softplus"),
+        *("softsign", "swish", "silu", "gelu", "sin", "cos", "exp", "hard_tanh", "relu6", "mish"),
+        *("expit",),
+    }
+)
+#: Operations through which a product stays what it is.
+THROUGH = frozenset(
+    {
+        *("item", "split", "unstack", "reshape", "cast", "concat", "neg", "transpose", "squeeze"),
+        *("element", "stack", "dropout", "clip_by_value", "round", "batch_norm", "layernormalization"),
+        *("batchnormalization", "layer_norm", "either", "unpack", "attribute", "expand_dims", "numpy"),
+        *("stop_gradient",),
+    }
+)
+MOST_SEEN = 500
+WEIGHTS = frozenset({"weight", "layer", "name", "parameter"})
+LETTERS = {
+    **dict.fromkeys(("i", "input", "inp", "in", "update", "ig", "it", "вход", "входной"), "I"),
+    **dict.fromkeys(("f", "forget", "fg", "ft", "забывания", "забыть"), "F"),
+    **dict.fromkeys(
+        ("c", "g", "ch", "candidate", "cand", "cell", "gt", "ct", "cc", "new", "tilde", "кандидат", "memory"), "C"
+    ),
+    **dict.fromkeys(("o", "output", "out", "og", "ot", "выход", "выходной"), "O"),
+}
+# ``fcXI``, ``W_hf``, ``Uo``, ``kernel_i``: a word for a weight or an array, and a gate's letter behind it.
+BEHIND = re.compile(
+    r"(?:fc|dense|gate|kernel|bias|linear|lin|[wuvbdrkl]){0,3}[xh]?(i|f|c|g|o)",
+    re.IGNORECASE,
+)
+WORD = re.compile(r"[^\W\d_]+", re.UNICODE)
+
+
+@dataclass(eq=False)
+class Gate:
+    """A gate: its activations from outside in, the sum in them, and its letters by layers and by variables."""
+
+    node: Node
+    activations: list[Node]
+    sum: Node
+    by_layers: str | None
+    by_names: str | None
+
+    @property
+    def letter(self) -> str | None:
+        return self.by_layers or self.by_names
+
+
+def letter_of(name: str) -> str | None:
+    """Return the gate that a name of a weight or of a variable says it belongs to, if it says one."""
+    words = [part for part in WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)) if part]
+    found = {LETTERS[word.lower()] for word in words if word.lower() in LETTERS and word.lower() not in ("in", "new")}
+    if "O" in found and len(found) > 1 and "out" in [word.lower() for word in words]:
+        found.discard("O")
+    if not found and words:
+        found = {LETTERS[match[1].lower()] for word in words[-1:] if (match := BEHIND.fullmatch(word))}
+    return found.pop() if len(found) == 1 else None
+
+
+def is_weight(value: Value) -> bool:
+    """Return whether a value is made of weights and numbers alone."""
+    waiting, seen = list(nodes_in([value])), set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or node.op in WEIGHTS or node.op in ("slice", "size", "number", "shape"):
+            continue
+        if node.op not in THROUGH or len(seen) > MOST_SEEN:
+            return False
+        seen.add(id(node))
+        waiting += nodes_in(node.args)
+    return isinstance(value, Const | Node | Seq)
+
+
+class Gates:
+    """Recognises gates; keeps what it found about a node."""
+
+    def __init__(self) -> None:
+        self._sums: dict[int, bool] = {}
+
+    def is_product(self, node: Node) -> bool:
+        return node.op == "apply" or (node.op == "matmul" and any(is_weight(each) for each in node.args))
+
+    def is_sum(self, node: Node) -> bool:
+        if id(node) not in self._sums:
+            self._sums[id(node)] = False  # for a value that contains itself
+            self._sums[id(node)] = self._is_sum(node)
+        return self._sums[id(node)]
+
+    def _is_sum(self, node: Node) -> bool:
+        nodes = [each for each in node.args if isinstance(each, Node)]
+        sums = [each for each in nodes if self.is_sum(each)]
+        if self.is_product(node):
+            return True
+        if node.op in ("add", "sub"):
+            inner = [each for each in nodes if self._is_activated_product(each)]
+            rest = [each for each in nodes if each not in sums and each not in inner]
+            if len(inner) > 1 and not rest:
+                return True
+            return bool(sums) and all(
+                is_weight(each) or each.op in ("state", "x") or (each.op == "mul" and self._has_weight(each))
+                or self._is_activated_product(each)
+                for each in rest
+            )  # fmt: skip
+        if node.op in ("mul", "div"):
+            inner = [each for each in nodes if self._is_activated_product(each)]
+            both = len(sums) == len(nodes) > 0 or (bool(sums) and all(is_weight(e) for e in nodes if e not in sums))
+            return both and not inner
+        if node.op in THROUGH:
+            return any(self.is_sum(each) for each in node.inputs())
+        return False
+
+    def _has_weight(self, node: Node) -> bool:
+        return any(isinstance(each, Node) and is_weight(each) for each in node.args)
+
+    def _is_activated_product(self, node: Node) -> bool:
+        return node.op in ACTIVATIONS and any(isinstance(each, Node) and self.is_product(each) for each in node.args)
+
+    def gate(self, node: Node) -> Gate | None:
+        """Return the gate that a node is, if it is one."""
+        activations: list[Node] = []
+        names, inner = list(node.names), node
+        for _ in range(12):
+            if self.is_sum(inner):
+                break
+            function = activation(inner)
+            if function is None:
+                if inner.op not in THROUGH:
+                    return None
+                function = next(inner.inputs(), None)
+                if function is None:
+                    return None
+            else:
+                activations.append(inner)
+            inner = function
+            names += inner.names
+        else:
+            return None
+        found = [letter for name in names if (letter := letter_of(name))]
+        return Gate(node, activations, self._whole(inner), self._by_layers(inner), _only(found[:1]))
+
+    def _whole(self, node: Node) -> Node:
+        """Return the sum of which a node is a part."""
+        while node.op in THROUGH and (inner := next((each for each in node.inputs() if self.is_sum(each)), None)):
+            node = inner
+        return node
+
+    def _by_layers(self, node: Node) -> str | None:
+        found = [letter for made in self.weights_in(node) for name in made.names if (letter := letter_of(name))]
+        return _only(found)
+
+    def products(self, node: Node) -> list[Node]:
+        """Return the products of a sum."""
+        found: list[Node] = []
+        waiting, seen = [node], set[int]()
+        while waiting:
+            each = waiting.pop(0)
+            if id(each) in seen or len(seen) > MOST_SEEN:
+                continue
+            seen.add(id(each))
+            if self.is_product(each):
+                found.append(each)
+            elif self.is_sum(each) or self._is_activated_product(each):
+                waiting = [*each.inputs(), *waiting]
+        return found
+
+    def weights_in(self, node: Node) -> list[Node]:
+        return [
+            each
+            for product in self.products(node)
+            for each in (_layer(value) for value in product.args)
+            if each is not None
+        ]
+
+
+def _layer(value: Value) -> Node | None:
+    while isinstance(value, Node) and value.op in ("item", "transpose", "cast") and value.args and not value.names:
+        value = value.args[0]
+    return value if isinstance(value, Node) and is_weight(value) else None
+
+
+def _only(found: list[str]) -> str | None:
+    return found[0] if len(set(found)) == 1 else None
+
+
+def activation(node: Node) -> Node | None:
+    """Return the argument of an activation; ``1 / (1 + exp(-z))`` is one too."""
+    if node.op in ACTIVATIONS and node.args and isinstance(node.args[0], Node):
+        return node.args[0]
+    match node:
+        case Node(op="div", args=(Const(), Node(op="add", args=terms))):
+            for term in terms:
+                if isinstance(term, Node) and term.op == "exp" and isinstance(term.args[0], Node):
+                    inner = term.args[0]
+                    if inner.op == "neg" and isinstance(inner.args[0], Node):
+                        return inner.args[0]
+    return None
+
+
+def name_of_activation(node: Node) -> str:
+    return node.op if node.op in ACTIVATIONS else "sigmoid"
+
+
+def lines(nodes: list[Node]) -> list[Span]:
+    """Return the lines of nodes, each once."""
+    return sorted({node.span for node in nodes if node.span != (0, 0)})

@@ -1,0 +1,204 @@
+"""One step of the loop: the update of c, that of h, their gates, and what was done to a value besides."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+from reader.parts.gates import Gate, Gates, activation
+from reader.tracing.trace import Loop
+from reader.tracing.values import Const, Node, Value, nodes_in, reached
+
+STATE = r"_?(?:(?:new|next|cur|current|prev|last|old|self)_?)*{}(?:_?(?:t|new|next|state|out|prev|old|cur|0))*_?\d*"
+C = re.compile(STATE.format("(?:c|cell)"), re.IGNORECASE)
+H = re.compile(STATE.format("(?:h|hidden)"), re.IGNORECASE)
+MOST_SEEN = 2000
+ARITHMETIC = frozenset({"add", "sub", "mul", "div", "matmul", "pow"})
+
+
+@dataclass(eq=False)
+class Step:
+    """One step of the loop; `c` and `h` are the new states where they were found."""
+
+    loop: Loop
+    gates: list[Gate]
+    region: list[Node]
+    c: Node | None = None
+    h: Node | None = None
+    recognised: Gates = field(default_factory=Gates)
+
+    def terms_of_c(self) -> list[Node]:
+        return self.inside(self.c) if self.c is not None else []
+
+    def terms_of_h(self) -> list[Node]:
+        if self.h is None:
+            return []
+        below = {id(node) for node in self.terms_of_c()}
+        return [node for node in self.inside(self.h) if id(node) not in below]
+
+    def inside(self, root: Node) -> list[Node]:
+        """Return the operations from a node down to gates and states."""
+        known = {id(node) for node in self.region}
+        return [node for node in _walk(root, self.recognised)[1] if id(node) in known]
+
+
+def step_of(loop: Loop) -> Step | None:
+    """Return the step of a loop that computes gates; None for other loops."""
+    recognised = Gates()
+    roots = [carried.after for carried in loop.carried] + [each.value for each in loop.collected]
+    gates: dict[int, Gate] = {}
+    region: dict[int, Node] = {}
+    if len(reached(roots)) > MOST_SEEN:
+        return None
+    for root in nodes_in(roots):
+        found, inside = _walk(root, recognised)
+        gates |= {id(gate.node): gate for gate in found}
+        region |= {id(node): node for node in inside}
+    if not gates:
+        return _supplied(loop, list(region.values()), recognised)
+    step = Step(loop, _own_letters(list(gates.values()), recognised), list(region.values()), recognised=recognised)
+    _find_states(step)
+    return step
+
+
+def _own_letters(gates: list[Gate], recognised: Gates) -> list[Gate]:
+    """Take the letters of layers from gates that share their layers: they are one product in parts."""
+    made = [frozenset(id(each) for each in recognised.products(gate.sum)) for gate in gates]
+    for gate, products in zip(gates, made, strict=True):
+        if made.count(products) > 1:
+            gate.by_layers = None
+    return gates
+
+
+def _supplied(loop: Loop, region: list[Node], recognised: Gates) -> Step | None:
+    """Return the step of a loop that calls a cell that the file does not define: it gives h and c."""
+    step = Step(loop, [], region, recognised=recognised)
+    for node in region:
+        cell = node.args[0] if node.op == "item" else None
+        if isinstance(cell, Node) and cell.op == "lstmcell" and node.label in (0, 1):
+            if node.label == 0:
+                step.h = node
+            else:
+                step.c = node
+    return step if step.h is not None or step.c is not None else None
+
+
+def _walk(root: Node, recognised: Gates) -> tuple[list[Gate], list[Node]]:
+    """Return the gates below a node, and the operations above them."""
+    gates: list[Gate] = []
+    region: dict[int, Node] = {}
+    waiting = [root]
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        gate = recognised.gate(node)
+        if gate is not None:
+            gates.append(gate)
+            waiting += _hidden(gate, recognised)
+        elif node.op not in ("state", "x", "layer", "weight", "name", "parameter", "index"):
+            region[id(node)] = node
+            waiting += node.inputs()
+    return gates, list(region.values())
+
+
+def _hidden(gate: Gate, recognised: Gates) -> list[Node]:
+    """Return new states that a gate sees: they lie below its products."""
+    return [
+        each
+        for product in recognised.products(gate.sum)
+        for each in product.inputs()
+        if each.op in ARITHMETIC or activation(each) is not None
+    ]
+
+
+def _find_states(step: Step) -> None:
+    outputs = [found for node in step.region if (found := _output(node, step))]
+    outermost = [
+        (node, inner)
+        for node, inner in outputs
+        if not any(other is not node and _contains(other, node) for other, _ in outputs)
+    ]
+    if len(outermost) == 1:
+        step.h, step.c = outermost[0]
+    else:
+        step.h, step.c = _by_name(step, H), _by_name(step, C)
+        if step.h is not None and step.c is None:
+            step.c = next((inner for node in [step.h] if (inner := _peeled(node)) is not step.h), None)
+    if step.c is not None and step.c.op == "state":
+        state = step.c
+        after = next((each.after for each in step.loop.carried if each.state is state), None)
+        step.c = _peeled(after) if isinstance(after, Node) else None
+
+
+def _output(node: Node, step: Step) -> tuple[Node, Node] | None:
+    """Return a product of a gate and a function of something that has gates in it, and that something."""
+    if node.op not in ("mul", "matmul") or len(node.args) < 2:
+        return None
+    sides = [each for each in node.args if isinstance(each, Node)]
+    if len(sides) != 2:
+        return None
+    for gate, other in (sides, sides[::-1]):
+        if step.recognised.gate(gate) is None or step.recognised.gate(other) is not None:
+            continue
+        inner = _peeled(other)
+        if inner.op in ARITHMETIC and _walk(inner, step.recognised)[0]:
+            return node, inner
+        if inner.op == "state" and activation(other) is not None and any(H.fullmatch(name) for name in node.names):
+            return node, inner
+    return None
+
+
+def _peeled(node: Node) -> Node:
+    """Return what functions of one value are applied to."""
+    for _ in range(16):
+        inner = [each for each in nodes_in(node.args) if each.op not in ("name", "size", "slice", "shape")]
+        if node.op == "state" or len(inner) != 1 or (node.op in ARITHMETIC and not _with_number(node)):
+            return node
+        node = inner[0]
+    return node
+
+
+def _with_number(node: Node) -> bool:
+    return any(isinstance(each, Const) for each in node.args)
+
+
+def _by_name(step: Step, names: re.Pattern[str]) -> Node | None:
+    found = [
+        node
+        for node in step.region
+        if (node.op in ARITHMETIC or activation(node) is not None) and any(names.fullmatch(name) for name in node.names)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _contains(outer: Node, inner: Node) -> bool:
+    return any(node is inner for node in reached([outer]))
+
+
+def path(outer: Value, inner: Node, *, through_states: bool = True) -> list[Node] | None:
+    """Return the operations on the shortest way from `outer` to `inner`, `outer` first and `inner` left out.
+
+    None where `inner` is not in there.
+    """
+    parents: dict[int, Node | None] = {}
+    waiting: deque[tuple[Node, Node | None]] = deque((node, None) for node in nodes_in([outer]))
+    while waiting:
+        node, parent = waiting.popleft()
+        if id(node) in parents:
+            continue
+        parents[id(node)] = parent
+        if node is inner:
+            way: list[Node] = []
+            while parent is not None:
+                way.append(parent)
+                parent = parents[id(parent)]
+            return way[::-1]
+        if len(parents) > MOST_SEEN:
+            return None
+        if through_states or node.op != "state":
+            waiting += [(each, node) for each in node.inputs()]
+    return None

@@ -1,0 +1,63 @@
+"""The updates of c and of h, and whether they have the form they should have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reader.parts.found import Found
+from reader.parts.gates import Gate, lines
+from reader.parts.step import Step, path
+from reader.tracing.values import Node
+
+
+def update_parts(step: Step) -> Iterator[Found]:
+    if step.c is not None and step.gates:
+        form = list(_form_of_c(step.c, step))
+        operations = sorted({node.op for node in step.terms_of_c()})
+        for span in lines(step.terms_of_c()):
+            yield Found.at("update_c", span, *form, *operations)
+    if step.h is not None and step.gates:
+        form = list(_form_of_h(step.h, step))
+        operations = sorted({node.op for node in step.terms_of_h()})
+        for span in lines(step.terms_of_h()):
+            yield Found.at("update_h", span, *form, *operations)
+
+
+def _gate(node: object, step: Step) -> Gate | None:
+    return next((gate for gate in step.gates if gate.node is node), None)
+
+
+def _form_of_c(node: Node, step: Step) -> Iterator[str]:
+    """Say whether c is ``f * c + i * g``, and whether the gates are those that their names say."""
+    terms = [each for each in node.args if isinstance(each, Node)]
+    if node.op != "add" or [each.op for each in terms] != ["mul", "mul"]:
+        yield "odd"
+        return
+    sides = [[_gate(each, step) for each in term.args] for term in terms]
+    old = [term for term, gates in zip(terms, sides, strict=True) if None in gates]
+    new = [gates for gates in sides if None not in gates]
+    if len(old) != 1 or len(new) != 1 or not any(
+        isinstance(each, Node) and each.op == "state" for each in old[0].args
+    ):  # fmt: skip
+        yield "odd"
+        return
+    forgets = [gate for each in old[0].args if (gate := _gate(each, step)) is not None]
+    names = {gate.by_names or gate.by_layers for gate in forgets}
+    pair = {gate.by_names or gate.by_layers for gate in new[0] if gate is not None}
+    if not forgets:
+        yield "odd"
+    elif None in names | pair:
+        yield "unnamed"
+    else:
+        yield "usual" if names == {"F"} and pair == {"I", "C"} else "swapped"
+
+
+def _form_of_h(node: Node, step: Step) -> Iterator[str]:
+    """Say whether h is ``o * tanh(c)``."""
+    gates = [gate for each in node.args if (gate := _gate(each, step)) is not None]
+    way = path(node, step.c) if step.c is not None else None
+    if node.op != "mul" or len(gates) != 1 or way is None or [each.op for each in way[1:]] != ["tanh"]:
+        yield "odd"
+        return
+    name = gates[0].by_names or gates[0].by_layers
+    yield "unnamed" if name is None else "usual" if name == "O" else "swapped"

@@ -1,0 +1,279 @@
+"""Calls, followed into functions of the file; calls of TensorFlow and Keras become nodes."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from reader.tracing import iteration
+from reader.tracing.trace import Collected, Loop, Trace
+from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Super, Value
+
+Held = TypeVar("Held", Seq, Map, Obj)
+
+MOST_STEPS, MOST_DEPTH, MOST_KEPT, MOST_ITEMS = 12_000, 14, 2_000, 256
+# Honest classes take a hundredth of it.
+SECONDS = 0.3
+SAME = {
+    "multiply": "mul", "subtract": "sub", "divide": "div", "truediv": "div", "dot": "matmul", "einsum": "matmul",
+    "tensordot": "matmul", "bias_add": "add", "add_n": "add", "negative": "neg", "Multiply": "mul", "Add": "add",
+    "Subtract": "sub", "Concatenate": "concat", "concatenate": "concat", "hstack": "concat", "Dot": "matmul",
+}  # fmt: skip
+TRANSPARENT = frozenset({"identity", "convert_to_tensor", "ensure_shape", "asarray", "constant", "tensor", "copy"})
+WEIGHTS = frozenset({"add_weight", "add_variable", "Variable", "Parameter", "get_variable"})
+METHODS = ("call", "__call__", "forward")
+#: Layers that only join their inputs.
+JOINS = frozenset({"Multiply", "Add", "Subtract", "Concatenate", "Dot"})
+
+
+class TooMuchError(Exception):
+    """The code takes more steps to follow than it is worth."""
+
+
+class Calls:
+    """Calls functions, classes and objects of the file, and says what calls of others are made of."""
+
+    trace: Trace
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._deadline = time.process_time() + SECONDS
+        self._stack: list[object] = []
+        self.heap: list[Seq | Map | Obj] = []
+        self.loops: list[Loop] = []
+        self.is_answering = False
+        self.is_trial = False
+        self.is_repeated = False
+        self._making = 0
+
+    def spend(self, steps: int = 1) -> None:
+        """Count steps. Raises: TooMuchError: they are too many, or took too long."""
+        self._steps += steps
+        if self._steps > MOST_STEPS or (not self._steps % 64 and time.process_time() > self._deadline):
+            raise TooMuchError
+
+    def kept(self, value: Held) -> Held:
+        if len(self.heap) > MOST_KEPT or (isinstance(value, Seq) and len(value.items) > MOST_ITEMS):
+            raise TooMuchError
+        self.heap.append(value)
+        return value
+
+    # Defined by the classes that build on this one.
+    def value(self, node: ast.expr | None, scope: Scope) -> Value:
+        raise NotImplementedError
+
+    def attribute(self, owner: Value, name: str, span: Span) -> Value:
+        raise NotImplementedError
+
+    def run(self, body: list[ast.stmt], scope: Scope) -> Value | None:
+        raise NotImplementedError
+
+    def generate(self, generators: list[ast.comprehension], scope: Scope, found: Callable[[Scope], None]) -> None:
+        raise NotImplementedError
+
+    def super_of(self, scope: Scope) -> Value:
+        owner, home = scope.find("__owner__"), scope.find("__home__")
+        return Super(owner, home) if isinstance(owner, Obj) and isinstance(home, Class) else Node("name", label="super")
+
+    def call(self, function: Value, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
+        self.spend()
+        if isinstance(function, Func):
+            return self._enter(function, arguments, keywords, span)
+        if isinstance(function, Class):
+            return self.make(function, arguments, keywords, span)
+        if isinstance(function, Obj):
+            if isinstance(self._method(function, "build"), Func) and "__built__" not in function.attributes:
+                function.attributes["__built__"] = Const(True)
+                self.call(self.attribute(function, "build", span), [Node("parameter")], {}, span)
+            for name in METHODS:
+                if isinstance(method := self._method(function, name), Func):
+                    return self.call(method, arguments, keywords, span)
+            return Node("apply", (function, *arguments), span)
+        if isinstance(function, Node):
+            return self._outside(function, arguments, keywords, span)
+        return Node("call", (*arguments, *keywords.values()), span)
+
+    def _method(self, owner: Obj, name: str) -> Value | None:
+        return self.attribute(owner, name, owner.span) if owner.kind.find(name) else None
+
+    def make(self, kind: Class, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Obj:
+        made = self.kept(Obj(kind, {}, span))
+        self._note(made)
+        self._making += 1
+        if isinstance(init := self._method(made, "__init__"), Func):
+            self.call(init, arguments, keywords, span)
+        self._making -= 1
+        return made
+
+    def _note(self, made: Node | Obj) -> None:
+        """Note what is made while the class answers, or made again and again; parts of it are not noted."""
+        if self._making > 1 or (self._making and self.is_answering) or self.is_trial:
+            return
+        if self.is_answering:
+            self.trace.made_in_call.append(made)
+        elif self.is_repeated and isinstance(made, Obj):
+            self.trace.made_often.append(made)
+
+    def _enter(self, function: Func, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
+        if len(self._stack) >= MOST_DEPTH or self._stack.count(function.node) > 1:
+            return Node("call", tuple(arguments), span)
+        scope = Scope(self._bound(function, arguments, keywords), function.scope)
+        if function.owner is not None and function.home is not None:
+            scope.names |= {"__owner__": function.owner, "__home__": function.home}
+        self._stack.append(function.node)
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return self.value(function.node.body, scope)
+            found = self.run(function.node.body, scope)
+            return NONE if found is None else found
+        finally:
+            self._stack.pop()
+
+    def _bound(self, function: Func, arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
+        given = function.node.args
+        plain = [*given.posonlyargs, *given.args]
+        if function.owner is not None:
+            arguments = [function.owner, *arguments]
+        found: dict[str, Value] = {part.arg: value for part, value in zip(plain, arguments, strict=False)}
+        names = {part.arg for part in (*plain, *given.kwonlyargs)}
+        found |= {name: value for name, value in keywords.items() if name in names}
+        if given.vararg:
+            found[given.vararg.arg] = self.kept(Seq(arguments[len(plain) :]))
+        if given.kwarg:
+            rest: dict[Any, Value] = {name: value for name, value in keywords.items() if name not in names}
+            found[given.kwarg.arg] = self.kept(Map(rest))
+        defaults = zip(reversed(plain), reversed(given.defaults), strict=False)
+        by_name = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+        for part, default in (*defaults, *by_name):
+            if part.arg not in found and default is not None:
+                found[part.arg] = self.value(default, function.scope)
+        for name in names - found.keys():
+            found[name] = Node("parameter", label=name)
+        return found
+
+    def _outside(self, function: Node, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
+        if function.op == "layer":
+            return self.apply(function, arguments, keywords, span)
+        if function.op == "attribute":
+            return self._of_value(function.args[0], str(function.label), arguments, keywords, span)
+        if function.op != "name":
+            return Node("call", (function, *arguments, *keywords.values()), span)
+        name = str(function.label).rpartition(".")[2]
+        if found := self._builtin(name, arguments, keywords, span):
+            return found
+        if name in TRANSPARENT and arguments and isinstance(arguments[0], Node | Seq):
+            return arguments[0]
+        if name in WEIGHTS:
+            return self._made(Node("weight", tuple(arguments), span, name, keywords))
+        if name in ("scan", "while_loop", "map_fn") and arguments:
+            return self.over_time(name, arguments, keywords, span)
+        if name == "get" and arguments and isinstance(arguments[0], Const) and isinstance(arguments[0].value, str):
+            return Node("name", (), span, arguments[0].value[:60])
+        if name[:1].isupper() and name not in SAME and name != "TensorArray":
+            return self._made(Node("layer", tuple(arguments), span, name, keywords))
+        if name in JOINS:
+            return Node("layer", tuple(arguments), span, name, keywords)
+        if name == "add_n" and arguments and isinstance(arguments[0], Seq):
+            arguments = list(arguments[0].items)
+        return Node(SAME.get(name, name), tuple(arguments), span, None, keywords)
+
+    def _made(self, node: Node) -> Node:
+        self._note(node)
+        return node
+
+    def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
+        raise NotImplementedError
+
+    def apply(self, layer: Node, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
+        """Return what a layer of Keras gives: its own activation lies around it, on the line that makes it."""
+        kind = str(layer.label)
+        inputs = tuple(arguments) or tuple(keywords.values())[:1]
+        if kind == "Sequential" and layer.args and isinstance(layer.args[0], Seq) and inputs:
+            value: Value = inputs[0]
+            for part in layer.args[0].items[: iteration.MOST_UNROLLED]:
+                value = self.call(iteration.labelled(part, "".join(layer.names[:1])), [value], {}, span)
+            return value
+        if kind == "Lambda" and layer.args:
+            return self.call(layer.args[0], list(inputs), {}, span)
+        if kind == "Activation" and layer.args:
+            return self._activated(layer.args[0], inputs, span)
+        if kind in JOINS and inputs:
+            parts = inputs[0].items if isinstance(inputs[0], Seq) else inputs
+            return Node(SAME[kind], (Seq(list(parts)),) if kind == "Concatenate" else tuple(parts), span)
+        if kind != "Dense":
+            return Node(kind.lower() if kind != "EinsumDense" else "apply", (*inputs, layer), span)
+        made = Node("apply", (layer, *inputs), span)
+        function = layer.keywords.get("activation", layer.args[1] if len(layer.args) > 1 else NONE)
+        return self._activated(function, (made,), layer.span)
+
+    def _activated(self, function: Value, inputs: tuple[Value, ...], span: Span) -> Value:
+        if isinstance(function, Const):
+            if function.value in (None, "linear") or not isinstance(function.value, str):
+                return inputs[0] if inputs else NONE
+            return Node(function.value[:60], inputs, span)
+        return self.call(function, list(inputs), {}, span)
+
+    def _builtin(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value | None:
+        first = arguments[0] if arguments else NONE
+        key = arguments[1].value if len(arguments) > 1 and isinstance(arguments[1], Const) else None
+        match name:
+            case "getattr" if isinstance(key, str):
+                return self.attribute(first, key[:60], span)
+            case "setattr" if isinstance(key, str) and isinstance(first, Obj) and len(arguments) == 3:
+                first.attributes[key[:60]] = iteration.labelled(arguments[2], key)
+                return NONE
+            case "list" | "tuple" if isinstance(first, Seq):
+                return self.kept(Seq(list(first.items), span))
+            case "list" | "tuple" if not arguments:
+                return self.kept(Seq([], span))
+            case "dict":
+                return self.kept(Map({**(first.items if isinstance(first, Map) else {}), **keywords}))
+            case "isinstance":
+                return Node("isinstance", tuple(arguments), span)
+            case "float" | "int" if isinstance(first, Node):
+                return first
+            case "reversed" if isinstance(first, Seq) and len(first.items) > 1:
+                return Seq(first.items[::-1], span)
+            case "partial" if isinstance(first, Node) and first.op == "name":
+                layer = Node("layer", tuple(arguments[1:]), span, str(first.label).rpartition(".")[2], keywords)
+                return layer if str(layer.label)[:1].isupper() else None
+        return None
+
+    def _of_value(
+        self, owner: Value, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span
+    ) -> Value:
+        """Call a method of something that is no object of the file: a list, a dictionary, a tensor."""
+        if isinstance(owner, Seq) and name in ("append", "extend") and arguments:
+            added = arguments[0].items if name == "extend" and isinstance(arguments[0], Seq) else arguments[:1]
+            owner.items += added[:MOST_ITEMS]
+            self.spend(len(added))
+            for value in added:
+                self.collect(value, span, owner)
+            return NONE
+        if isinstance(owner, Seq) and name == "insert" and len(arguments) == 2:
+            owner.items.insert(0, arguments[1])
+            self.collect(Node("inserted", (arguments[1],), span), span, owner)
+            return NONE
+        if isinstance(owner, Seq) and name == "reverse":
+            owner.items[:] = [Node("reverse", (each,), span) for each in owner.items[::-1]]
+            return NONE
+        if isinstance(owner, Map) and name in ("items", "values", "keys"):
+            pairs: list[Value] = [
+                Seq([Const(key), value]) if name == "items" else value if name == "values" else Const(key)
+                for key, value in owner.items.items()
+            ]
+            return Seq(pairs, span)
+        if isinstance(owner, Map) and name in ("get", "pop") and arguments and isinstance(arguments[0], Const):
+            return owner.items.get(arguments[0].value, arguments[1] if len(arguments) > 1 else NONE)
+        if isinstance(owner, Const) and isinstance(owner.value, str) and name in ("lower", "upper", "strip", "split"):
+            found = getattr(owner.value, name)()
+            return Const(found) if isinstance(found, str) else Seq([Const(part) for part in found[:16]])
+        if name == "write" and len(arguments) == 2:
+            self.collect(arguments[1], span, owner)
+        return Node(SAME.get(name, name), (owner, *arguments), span, None, keywords)
+
+    def collect(self, value: Value, span: Span, into: Value) -> None:
+        if self.loops and not self.is_trial:
+            self.loops[-1].collected.append(Collected(value, span, into))

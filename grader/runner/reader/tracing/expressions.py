@@ -1,0 +1,232 @@
+"""Expressions, followed to values."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from reader.tracing import iteration
+from reader.tracing.calls import Calls
+from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Super, Value
+
+OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.MatMult: "matmul",
+    ast.Pow: "pow",
+}
+COMPUTED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+LARGEST, LONGEST = 1e9, 200
+
+
+def span_of(node: ast.AST) -> Span:
+    first = getattr(node, "lineno", 1)
+    return first, getattr(node, "end_lineno", None) or first
+
+
+class Expressions(Calls):
+    """Follows expressions; what is not understood becomes a node with the values it is made of."""
+
+    def value(self, node: ast.expr | None, scope: Scope) -> Value:
+        self.spend()
+        if node is None:
+            return NONE
+        found = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if found is None:
+            parts = [self.value(part, scope) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+            return Node(type(node).__name__.lower(), tuple(parts), span_of(node))
+        value: Value = found(node, scope)
+        return value
+
+    def _constant(self, node: ast.Constant, _scope: Scope) -> Value:
+        return Const(node.value, span_of(node))
+
+    def _name(self, node: ast.Name, scope: Scope) -> Value:
+        found = scope.find(node.id)
+        return Node("name", (), span_of(node), node.id) if found is None else found
+
+    def _attribute(self, node: ast.Attribute, scope: Scope) -> Value:
+        return self.attribute(self.value(node.value, scope), node.attr, span_of(node))
+
+    def attribute(self, owner: Value, name: str, span: Span) -> Value:
+        if isinstance(owner, Obj):
+            if name in owner.attributes:
+                return owner.attributes[name]
+            return self._member(owner, owner.kind.find(name), name, span)
+        if isinstance(owner, Super):
+            for base in owner.home.bases:
+                if found := base.find(name):
+                    return self._member(owner.owner, found, name, span)
+            return Node("name", (), span, f"super.{name}")
+        if isinstance(owner, Class) and (found := owner.find(name)):
+            return found[0]
+        if isinstance(owner, Node) and owner.op == "name":
+            return Node("name", (), span, f"{owner.label}.{name}"[:LONGEST])
+        return Node("attribute", (owner,), span, name)
+
+    def _member(self, owner: Obj, found: tuple[Value, Class] | None, name: str, span: Span) -> Value:
+        if found is None:
+            return Node("name", (), span, f"self.{name}")
+        value, home = found
+        if not isinstance(value, Func) or isinstance(value.node, ast.Lambda):
+            return value
+        kinds = {getattr(each, "id", getattr(each, "attr", "")) for each in value.node.decorator_list}
+        if "staticmethod" in kinds:
+            return value
+        bound = Func(value.node, value.scope, owner, home)
+        return self.call(bound, [], {}, span) if "property" in kinds else bound
+
+    def _subscript(self, node: ast.Subscript, scope: Scope) -> Value:
+        owner, index = self.value(node.value, scope), self.value(node.slice, scope)
+        return iteration.item(owner, index, span_of(node))
+
+    def _slice(self, node: ast.Slice, scope: Scope) -> Value:
+        bounds = tuple(self.value(each, scope) for each in (node.lower, node.upper, node.step))
+        return Node("slice", bounds, span_of(node))
+
+    def _tuple(self, node: ast.Tuple | ast.List, scope: Scope) -> Value:
+        items: list[Value] = []
+        for element in node.elts:
+            value = self.value(element.value if isinstance(element, ast.Starred) else element, scope)
+            items += value.items if isinstance(element, ast.Starred) and isinstance(value, Seq) else [value]
+        return self.kept(Seq(items, span_of(node)))
+
+    _list = _tuple
+    _set = _tuple
+
+    def _dict(self, node: ast.Dict, scope: Scope) -> Value:
+        found: dict[Any, Value] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            name, held = self.value(key, scope), self.value(value, scope)
+            if isinstance(name, Const):
+                found[name.value] = iteration.labelled(held, str(name.value))
+        return self.kept(Map(found))
+
+    def _binop(self, node: ast.BinOp, scope: Scope) -> Value:
+        return self.operation(node.op, self.value(node.left, scope), self.value(node.right, scope), span_of(node))
+
+    def operation(self, kind: ast.operator, left: Value, right: Value, span: Span) -> Value:
+        if isinstance(left, Const) and isinstance(right, Const) and type(kind) in COMPUTED:
+            return self._computed(COMPUTED[type(kind)], left.value, right.value, span)
+        if isinstance(left, Seq) and isinstance(right, Seq) and isinstance(kind, ast.Add):
+            return self.kept(Seq([*left.items, *right.items], span))
+        if isinstance(left, Seq) and isinstance(kind, ast.Mult):
+            count = right.value if isinstance(right, Const) and isinstance(right.value, int) else 1
+            return self.kept(Seq(left.items * (count if 0 <= count <= 16 else 1), span))
+        return Node(OPERATORS.get(type(kind), type(kind).__name__.lower()), (left, right), span)
+
+    def _computed(self, compute: Callable[[Any, Any], Any], left: Any, right: Any, span: Span) -> Value:
+        numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if numbers or (isinstance(left, str) and isinstance(right, str) and compute is operator.add):
+            try:
+                found = compute(left, right)
+            except (ArithmeticError, TypeError, ValueError):
+                return Node("number", (), span)
+            if (numbers and abs(found) < LARGEST) or (not numbers and len(found) < LONGEST):
+                return Const(found)
+        return Node("number", (Const(left), Const(right)), span)
+
+    def _unaryop(self, node: ast.UnaryOp, scope: Scope) -> Value:
+        value = self.value(node.operand, scope)
+        if isinstance(node.op, ast.Not):
+            known = iteration.truth(value)
+            return Node("not", (value,), span_of(node)) if known is None else Const(not known)
+        if isinstance(value, Const) and isinstance(value.value, int | float) and isinstance(node.op, ast.USub):
+            return Const(-value.value)
+        return Node("neg" if isinstance(node.op, ast.USub) else "unary", (value,), span_of(node))
+
+    def _compare(self, node: ast.Compare, scope: Scope) -> Value:
+        left = self.value(node.left, scope)
+        rights = [self.value(each, scope) for each in node.comparators]
+        known = iteration.compared(left, node.ops[0], rights[0]) if len(rights) == 1 else None
+        return Const(known) if known is not None else Node("compare", (left, *rights), span_of(node))
+
+    def _boolop(self, node: ast.BoolOp, scope: Scope) -> Value:
+        values: list[Value] = []
+        for each in node.values:
+            value = self.value(each, scope)
+            known = iteration.truth(value)
+            if known is isinstance(node.op, ast.Or):
+                return value
+            if known is None:
+                values.append(value)
+        if not values:
+            return value
+        return Node("either", tuple(values), span_of(node))
+
+    def _ifexp(self, node: ast.IfExp, scope: Scope) -> Value:
+        test = self.value(node.test, scope)
+        known = iteration.truth(test)
+        if known is not None:
+            return self.value(node.body if known else node.orelse, scope)
+        return Node("either", (self.value(node.body, scope), self.value(node.orelse, scope), test), span_of(node))
+
+    def _joinedstr(self, node: ast.JoinedStr, scope: Scope) -> Value:
+        text = ""
+        for part in node.values:
+            value = self.value(part.value if isinstance(part, ast.FormattedValue) else part, scope)
+            if not isinstance(value, Const):
+                return Node("text", (value,), span_of(node))
+            text += str(value.value)[:LONGEST]
+        return Const(text[:LONGEST])
+
+    def _lambda(self, node: ast.Lambda, scope: Scope) -> Value:
+        return Func(node, scope)
+
+    def _namedexpr(self, node: ast.NamedExpr, scope: Scope) -> Value:
+        value = self.value(node.value, scope)
+        scope.names[node.target.id] = iteration.labelled(value, node.target.id)
+        return value
+
+    def _starred(self, node: ast.Starred, scope: Scope) -> Value:
+        return self.value(node.value, scope)
+
+    def _listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, scope: Scope) -> Value:
+        found: list[Value] = []
+        self.generate(node.generators, Scope({}, scope), lambda inner: found.append(self.value(node.elt, inner)))
+        return self.kept(Seq(found, span_of(node)))
+
+    _generatorexp = _listcomp
+    _setcomp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp, scope: Scope) -> Value:
+        found: dict[Any, Value] = {}
+
+        def add(inner: Scope) -> None:
+            key, value = self.value(node.key, inner), self.value(node.value, inner)
+            if isinstance(key, Const):
+                found[key.value] = iteration.labelled(value, str(key.value))
+
+        self.generate(node.generators, Scope({}, scope), add)
+        return self.kept(Map(found))
+
+    def _call(self, node: ast.Call, scope: Scope) -> Value:
+        function = self.value(node.func, scope)
+        arguments: list[Value] = []
+        for each in node.args:
+            value = self.value(each, scope)
+            if isinstance(each, ast.Starred):
+                arguments += value.items if isinstance(value, Seq) else [value]
+            else:
+                arguments.append(value)
+        keywords: dict[str, Value] = {}
+        for keyword in node.keywords:
+            value = self.value(keyword.value, scope)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, Map):
+                keywords |= {str(key): held for key, held in value.items.items()}
+        if isinstance(function, Node) and function.label == "super" and function.op == "name":
+            return self.super_of(scope)
+        return self.call(function, arguments, keywords, span_of(node))

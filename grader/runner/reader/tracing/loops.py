@@ -1,0 +1,131 @@
+"""Loops: what a step is given and what it leaves to the next."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from reader.tracing import iteration
+from reader.tracing.expressions import Expressions, span_of
+from reader.tracing.trace import Carried, Collected, Loop
+from reader.tracing.values import NONE, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
+
+MOST_NESTED = 3
+#: Names and contents of everything that a statement can change.
+Snapshot = list[tuple[Any, Any]]
+
+
+class Loops(Expressions):
+    """Follows loops, and functions that TensorFlow calls for each step."""
+
+    def repeat(
+        self, over: Value, scope: Scope, node: ast.For | ast.AsyncFor | ast.While, body: Callable[[], Any]
+    ) -> Loop:
+        """Follow a body twice: to see what it changes, then with symbols for what a step leaves to the next."""
+        loop = Loop(span_of(node.test if isinstance(node, ast.While) else node.iter), over, lines=span_of(node))
+        if len(self.loops) >= MOST_NESTED:
+            return loop
+        outer_trial, self.is_trial = self.is_trial, True
+        before = self.snapshot(scope)
+        self.loops.append(loop)
+        body()
+        slots = self._changed_slots(before)
+        self.restore(before)
+        self.is_trial = outer_trial
+        pairs = [(holder, key, self._symbols(value, str(key)), value) for holder, key, value in slots]
+        for holder, key, symbol, _ in pairs:
+            holder[key] = symbol
+        body()
+        for holder, key, symbol, value in pairs:
+            after = holder[key] if isinstance(holder, dict) or key < len(holder) else NONE
+            on_object = any(isinstance(each, Obj) and each.attributes is holder for each in self.heap)
+            loop.carried += self._carried(str(key), symbol, value, after, on_object)
+        self.loops.pop()
+        if not self.is_trial:
+            self.trace.loops.append(loop)
+        return loop
+
+    def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
+        """Follow ``tf.scan``, ``tf.while_loop`` and ``tf.map_fn``, whose steps are functions."""
+        function = arguments[1 if name == "while_loop" and len(arguments) > 1 else 0]
+        rest = [*arguments[2 if name == "while_loop" else 1 :], *keywords.values()]
+        over = rest[0] if rest else NONE
+        loop = Loop(span, over if name != "while_loop" else arguments[0])
+        if len(self.loops) >= MOST_NESTED or not isinstance(function, Func | Node | Obj):
+            return Node(name, tuple(arguments), span)
+        start = over if name == "while_loop" else keywords.get("initializer", rest[1] if len(rest) > 1 else NONE)
+        symbol = self._symbols(start, name)
+        self.loops.append(loop)
+        if name == "while_loop":
+            inputs: list[Value] = list(symbol.items) if isinstance(symbol, Seq) else [symbol]
+        else:
+            each = iteration.element(over)
+            inputs = [each] if name == "map_fn" else [symbol, each]
+        after = self.call(function, inputs, {}, span)
+        if name != "map_fn":
+            loop.carried += self._carried(name, symbol, start, after)
+        self.loops.pop()
+        if not self.is_trial:
+            self.trace.loops.append(loop)
+        if name == "while_loop":
+            return after
+        parts = after.items if isinstance(after, Seq) else [after]
+        # What comes out of a scan has a row for each step.
+        rows = [Node("rows", (part,), span) for part in parts]
+        for part, row in zip(parts, rows, strict=True):
+            loop.collected += [] if self.is_trial else [Collected(part, span, row)]
+        return Seq(list(rows), span) if isinstance(after, Seq) else rows[0]
+
+    def snapshot(self, scope: Scope) -> Snapshot:
+        scopes: list[dict[Any, Value]] = []
+        each: Scope | None = scope
+        while each is not None:
+            scopes.append(each.names)
+            each = each.outer
+        held = [_content(value) for value in self.heap]
+        self.spend(1 + len(held) // 16)
+        return [(holder, holder.copy()) for holder in [*scopes, *held]]
+
+    @staticmethod
+    def restore(before: Snapshot) -> None:
+        for holder, content in before:
+            if isinstance(holder, dict):
+                holder.clear()
+                holder.update(content)
+            else:
+                holder[:] = content
+
+    @staticmethod
+    def _changed_slots(before: Snapshot) -> list[tuple[Any, Any, Value]]:
+        found: list[tuple[Any, Any, Value]] = []
+        for holder, content in before:
+            keys = content if isinstance(content, dict) else range(min(len(content), len(holder)))
+            for key in keys:
+                old = content[key]
+                if key == "__built__" or not isinstance(old, Node | Seq | Const):
+                    continue
+                now = holder.get(key) if isinstance(holder, dict) else holder[key]
+                if now is not old and not (isinstance(old, Seq) and not old.items):
+                    found.append((holder, key, old))
+        return found
+
+    def _symbols(self, value: Value, name: str) -> Value:
+        """Return what stands for a value in a step: a list of states has a symbol for each."""
+        self.spend()
+        if isinstance(value, Seq):
+            return Seq([self._symbols(each, name) for each in value.items], value.span)
+        names = list(value.names) if isinstance(value, Node) else []
+        return Node("state", (value,), value.span if isinstance(value, Node) else (0, 0), name, names=[*names, name])
+
+    def _carried(self, name: str, symbol: Value, before: Value, after: Value, on_object: bool = False) -> list[Carried]:
+        self.spend()
+        if isinstance(symbol, Seq) and isinstance(before, Seq):
+            values = iteration.unpacked(after, len(symbol.items), (0, 0))
+            triples = zip(symbol.items, before.items, values, strict=False)
+            return [each for inner, old, new in triples for each in self._carried(name, inner, old, new, on_object)]
+        return [Carried(name, symbol, before, after, on_object)] if isinstance(symbol, Node) else []
+
+
+def _content(value: Seq | Map | Obj) -> Any:
+    return value.attributes if isinstance(value, Obj) else value.items

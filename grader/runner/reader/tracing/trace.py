@@ -1,0 +1,64 @@
+"""The outcome of following a class: its loops, the outputs that they collect, and the value that it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reader.tracing.values import Node, Obj, Span, Value
+
+
+@dataclass(eq=False)
+class Carried:
+    """A value that a step leaves to the next one: `state` stands for it in the step, `after` is what it leaves.
+
+    `on_object`: it is an attribute, which outlives the call.
+    """
+
+    name: str
+    state: Node
+    before: Value
+    after: Value
+    on_object: bool = False
+
+
+@dataclass(eq=False)
+class Collected:
+    value: Value
+    span: Span
+    into: Value
+
+
+@dataclass(eq=False)
+class Loop:
+    """A loop whose body was followed; `over` is what it runs over, `span` its head, `lines` all of it."""
+
+    span: Span
+    over: Value
+    carried: list[Carried] = field(default_factory=list)
+    collected: list[Collected] = field(default_factory=list)
+    lines: Span = (0, 0)
+
+
+@dataclass(eq=False)
+class Returned:
+    value: Value
+    span: Span
+    in_loop: bool
+
+
+@dataclass(eq=False)
+class Trace:
+    """Everything that parts are found from.
+
+    Attributes:
+        made_in_call: layers and objects made while the class answers.
+        made_often: objects that the constructor makes for each of many.
+        held: values, and the statements in loops of the class itself that gave them a name.
+    """
+
+    x: Node
+    loops: list[Loop] = field(default_factory=list)
+    answers: list[Returned] = field(default_factory=list)
+    made_in_call: list[Node | Obj] = field(default_factory=list)
+    made_often: list[Obj] = field(default_factory=list)
+    held: list[tuple[Node, Span]] = field(default_factory=list)

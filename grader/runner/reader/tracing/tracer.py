@@ -1,0 +1,252 @@
+"""Statements: follows a class from its input to its answer."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from reader.plan.statement_plan import Plan
+from reader.plan.statement_rules import CLASS
+from reader.tracing import iteration
+from reader.tracing.expressions import span_of
+from reader.tracing.loops import Loops, Snapshot
+from reader.tracing.trace import Returned, Trace
+from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
+
+
+def trace(plan: Plan) -> Trace | None:
+    """Follow the class from its input to its answer; None where the file has no class that could be followed.
+
+    Raises:
+        TooMuchError: it takes too many steps.
+    """
+    tracer, module = Tracer(), Scope({})
+    tracer.run([statement.node for statement in plan.core_statements() if isinstance(statement.node, ast.stmt)], module)
+    kind = module.find(CLASS)
+    if not isinstance(kind, Class):
+        return None
+    model = tracer.make(kind, [], _sizes(kind), (0, 0))
+    tracer.is_answering = True
+    tracer.begin()
+    tracer.call(model, [tracer.trace.x], {}, (0, 0))
+    return tracer.trace
+
+
+def _sizes(kind: Class) -> dict[str, Value]:
+    """Return arguments for the parameters that have a number by default: such a number is not built in."""
+    found = kind.find("__init__")
+    if found is None or not isinstance(found[0], Func):
+        return {}
+    given = found[0].node.args
+    defaults = [
+        *zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False),
+        *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+    ]
+    return {
+        part.arg: Node("parameter", label=part.arg)
+        for part, default in defaults
+        if isinstance(default, ast.Constant) and type(default.value) is int
+    }
+
+
+class Tracer(Loops):
+    """Follows statements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trace = Trace(Node("x"))
+
+    def begin(self) -> None:
+        """Forget what the module's own statements and the constructor did."""
+        self.trace.loops.clear()
+        self.trace.answers.clear()
+
+    def run(self, body: list[ast.stmt], scope: Scope) -> Value | None:
+        """Follow statements, and return the value that they return, if they do."""
+        found: list[Value] = []
+        for statement in body:
+            self.spend()
+            value = self._statement(statement, scope)
+            if value is not None:
+                found.append(value)
+                if not isinstance(statement, ast.If | ast.For | ast.While | ast.Try):
+                    break
+                if isinstance(statement, ast.If) and self._always_returns(statement):
+                    break
+        if len(found) > 1:
+            return Node("either", tuple(found), self._last_span(found))
+        return found[0] if found else None
+
+    @staticmethod
+    def _last_span(found: list[Value]) -> Span:
+        return next((value.span for value in reversed(found) if isinstance(value, Node | Seq)), (0, 0))
+
+    @staticmethod
+    def _always_returns(statement: ast.If) -> bool:
+        return bool(statement.orelse) and all(
+            isinstance(branch[-1], ast.Return | ast.Raise) for branch in (statement.body, statement.orelse)
+        )
+
+    def _statement(self, node: ast.stmt, scope: Scope) -> Value | None:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                scope.names[node.name] = Func(node, scope)
+            case ast.ClassDef():
+                self._class(node, scope)
+            case ast.Assign():
+                value = self.value(node.value, scope)
+                for target in node.targets:
+                    self._assign(target, value, scope)
+                self._hold(node, value, scope)
+            case ast.AnnAssign(value=ast.expr()):
+                self._assign(node.target, self.value(node.value, scope), scope)
+            case ast.AugAssign():
+                self._changed(node, scope)
+            case ast.Return():
+                value = self.value(node.value, scope)
+                if not self.is_trial and len(self._stack) <= 1:
+                    self.trace.answers.append(Returned(value, span_of(node), bool(self.loops)))
+                return value
+            case ast.Expr(value=ast.Yield() | ast.YieldFrom() as given):
+                value = self.value(given.value, scope)
+                self.collect(value, span_of(node), NONE)
+                if not self.is_trial:
+                    self.trace.answers.append(Returned(Node("yield", (value,), span_of(node)), span_of(node), True))
+            case ast.Expr():
+                self.value(node.value, scope)
+            case ast.If():
+                return self._branch(node, scope)
+            case ast.For() | ast.AsyncFor():
+                return self._for(node, scope)
+            case ast.While():
+                test = self.value(node.test, scope)
+                self.repeat(test, scope, node, lambda: self.run(node.body, scope))
+            case ast.With() | ast.AsyncWith():
+                return self.run(node.body, scope)
+            case ast.Try():
+                return self.run([*node.body, *node.orelse, *node.finalbody], scope)
+            case ast.Import() | ast.ImportFrom():
+                pass
+        return None
+
+    def _hold(self, node: ast.Assign, value: Value, scope: Scope) -> None:
+        """Remember the statement of a loop of the class itself that gave values their names."""
+        if not self.loops or self.is_trial or len(self._stack) > 1:
+            return
+        inner = value.items if isinstance(value, Seq) else [value]
+        names = [each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+        values = [*inner, *(scope.find(name) for name in names)]
+        self.trace.held += [(each, span_of(node)) for each in values if isinstance(each, Node)]
+
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
+        inner = Scope({}, scope)
+        bases = [found for base in node.bases if isinstance(found := self.value(base, scope), Class)]
+        made = Class(node.name, inner.names, bases)
+        self.run(node.body, inner)
+        # Methods do not see the names of the class.
+        for name, value in inner.names.items():
+            if isinstance(value, Func) and value.scope is inner:
+                inner.names[name] = Func(value.node, scope, None, made)
+        scope.names[node.name] = made
+
+    def _changed(self, node: ast.AugAssign, scope: Scope) -> None:
+        target: Any = node.target
+        before = self.value(target, scope)
+        value = self.value(node.value, scope)
+        if isinstance(before, Seq) and isinstance(value, Seq) and isinstance(node.op, ast.Add):
+            added = value.items[: iteration.MOST_UNROLLED]
+            before.items += added
+            for each in added:
+                self.collect(each, span_of(node), before)
+            return
+        self._assign(node.target, self.operation(node.op, before, value, span_of(node)), scope)
+
+    def _assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
+        match target:
+            case ast.Name(id=name):
+                scope.names[name] = iteration.labelled(value, name)
+            case ast.Attribute(attr=name):
+                owner = self.value(target.value, scope)
+                if isinstance(owner, Obj):
+                    owner.attributes[name] = iteration.labelled(value, name)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                starred = any(isinstance(part, ast.Starred) for part in parts)
+                values = iteration.unpacked(value, len(parts) if not starred else -1, span_of(target))
+                for part, each in zip(parts, values, strict=False):
+                    self._assign(part, each, scope)
+            case ast.Subscript():
+                owner, key = self.value(target.value, scope), self.value(target.slice, scope)
+                if isinstance(owner, Map) and isinstance(key, Const):
+                    owner.items[key.value] = iteration.labelled(value, str(key.value))
+                elif isinstance(owner, Seq) and isinstance(key, Const) and type(key.value) is int:
+                    if -len(owner.items) <= key.value < len(owner.items):
+                        owner.items[key.value] = value
+                elif isinstance(owner, Seq | Node):
+                    self.collect(value, span_of(target), owner)
+
+    def _branch(self, node: ast.If, scope: Scope) -> Value | None:
+        known = iteration.truth(self.value(node.test, scope))
+        if known is not None:
+            return self.run(node.body if known else node.orelse, scope)
+        before = self.snapshot(scope)
+        first = self.run(node.body, scope)
+        changed = self.snapshot(scope)
+        self.restore(before)
+        second = self.run(node.orelse, scope)
+        self._merge(before, changed, span_of(node))
+        found = [value for value in (first, second) if value is not None]
+        return Node("either", tuple(found), self._last_span(found)) if len(found) > 1 else found[0] if found else None
+
+    def _merge(self, before: Snapshot, changed: Snapshot, span: Span) -> None:
+        """Let what one branch changed be either that or what the other one left."""
+        for (holder, _), (_, after) in zip(before, changed, strict=False):
+            now = holder if isinstance(holder, dict) else None
+            if now is None:
+                if len(after) > len(holder):
+                    holder[:] = after
+                continue
+            for name, value in after.items():
+                other = now.get(name)
+                if other is value:
+                    continue
+                if other is None or (isinstance(other, Const) and other.value is None):
+                    now[name] = value
+                elif not isinstance(value, Const) or value.value is not None:
+                    now[name] = iteration.labelled(Node("either", (value, other), span), str(name))
+
+    def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> Value | None:
+        over = self.value(node.iter, scope)
+        known = iteration.elements(over)
+        returned: list[Value] = []
+        if known is not None and not (isinstance(over, Seq) and self._holds_steps(over)):
+            for each in known:
+                self._assign(node.target, each, scope)
+                if (value := self.run(node.body, scope)) is not None:
+                    return value
+            return None
+
+        def body() -> None:
+            self._assign(node.target, iteration.element(over), scope)
+            if (value := self.run(node.body, scope)) is not None and not self.is_trial:
+                returned.append(value)
+
+        self.repeat(over, scope, node, body)
+        return returned[0] if returned else None
+
+    @staticmethod
+    def _holds_steps(over: Seq) -> bool:
+        return len(over.items) == 1 and isinstance(over.items[0], Node)
+
+    def generate(self, generators: list[ast.comprehension], scope: Scope, found: Callable[[Scope], None]) -> None:
+        if not generators:
+            found(scope)
+            return
+        first, *rest = generators
+        over = self.value(first.iter, scope)
+        known = iteration.elements(over)
+        outer, self.is_repeated = self.is_repeated, self.is_repeated or known is None
+        for each in [iteration.element(over)] if known is None else known:
+            self._assign(first.target, each, scope)
+            self.generate(rest, scope, found)
+        self.is_repeated = outer

@@ -1,0 +1,72 @@
+"""The map from causes to places: complete, and silent where it does not know."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from grader.execution.reading import Part, Reading
+from grader.report.finding import Finding
+from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
+from grader.reporting.marks import marks_on
+from reference.misconceptions import bank
+
+CATALOGUE = (files("grader") / "locale" / "en.po").read_text(encoding="utf-8")
+CODES = set(re.findall(r'^msgid "(\w+)\.title"$', CATALOGUE, re.MULTILINE))
+
+
+def reading(*parts: tuple[str, str | None, int, str]) -> Reading:
+    found = [
+        Part.model_validate(
+            {"part": part, "gate": gate, "first_line": line, "last_line": line, "what": words.split()}
+        )
+        for part, gate, line, words in parts
+    ]  # fmt: skip
+    return Reading(format="py", error=None, parts=found)
+
+
+def marked(found: Reading, code: str, **params: object) -> list[tuple[str, str | None, int]]:
+    return [(mark.part, mark.gate, mark.first_line) for mark in marks_on(found, [Finding.of(code, params)])]
+
+
+def test_every_code_says_where_it_is_looked_for_or_that_it_has_no_line() -> None:
+    assert set(CONCERNS) | NAMES_ITS_LINE | NO_LINE == CODES
+    assert not set(CONCERNS) & (NAMES_ITS_LINE | NO_LINE)
+    assert not NAMES_ITS_LINE & NO_LINE
+    assert {code for code, _ in VARIANTS} <= CODES
+
+
+def test_every_known_mistake_is_looked_for() -> None:
+    assert {mistake.code for mistake in bank()} <= set(CONCERNS)
+
+
+def test_a_gate_is_marked_where_what_stands_there_explains_the_cause() -> None:
+    found = reading(("activation", "I", 1, "tanh"), ("activation", "F", 2, "sigmoid"), ("activation", "C", 3, "tanh"))
+    assert marked(found, "wrong_gate_activation", gates=["I", "F"]) == [("activation", "I", 1)]
+    assert marked(found, "wrong_gate_activation", gates=["F"]) == []
+    assert marked(found, "missing_gate_activation", gates=["I"]) == []
+
+
+def test_gates_on_one_line_have_one_mark_without_a_letter() -> None:
+    found = reading(("sum", "I", 4, "product"), ("sum", "F", 4, "product"))
+    assert marked(found, "gate_product_not_sum", gates=["I", "F"]) == [("sum", None, 4)]
+
+
+def test_a_cause_that_concerns_very_many_lines_points_at_none() -> None:
+    found = reading(*(("passed_on", None, line, "tanh") for line in range(1, 10)))
+    assert marked(found, "extra_activation") == []
+
+
+def test_probes_without_a_known_mistake_lead_to_what_is_odd_about_a_gate() -> None:
+    found = reading(("sum", "I", 1, "sub"), ("sum", "F", 2, "sub"), ("activation", "C", 3, "tanh"))
+    assert marked(found, "wrong_values", wrong=["i", "g"]) == [("sum", "I", 1)]
+
+
+@pytest.mark.parametrize("part", ["sum", "nonsense"])
+def test_words_and_parts_of_a_reader_that_was_taken_over_are_bounded(part: str) -> None:
+    said = {"cells": [], "parts": [{"part": part, "gate": None, "first_line": 1, "last_line": 1, "what": ["x" * 99]}]}
+    from grader.sandbox.protocol import encode
+
+    assert Reading(format="py", error=None).with_source(encode(said)).parts == []

@@ -1,0 +1,153 @@
+"""Parts of an LSTM: where they stand, in whatever style the class is written; and bounds on code that is hostile."""
+
+from __future__ import annotations
+
+import ast
+import time
+from typing import Any
+
+import pytest
+
+SIZES = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
+HEAD = """class LSTM(tf.keras.Model):
+    def __init__(self, units):
+        self.units = units
+"""
+
+
+def parts_of(source: str) -> list[dict[str, Any]]:
+    from reader import upload
+
+    first, *second = upload.answers(source.encode(), "solution.py", SIZES)
+    assert first["error"] is None
+    return list(second[0]["parts"]) if second else []
+
+
+def found(source: str, part: str, word: str = "") -> list[tuple[str | None, int]]:
+    """Return gates and first lines of the parts of a kind, with a word about them."""
+    return [
+        (each["gate"], each["first_line"])
+        for each in parts_of(source)
+        if each["part"] == part and (not word or word in each["what"])
+    ]
+
+
+CELL = """class LSTMCell(tf.keras.Model):
+    def __init__(self, n):
+        for gate in "IFCO":
+            setattr(self, "fcX" + gate, tf.keras.layers.Dense(n))
+            setattr(self, f"fcH{gate}", tf.keras.layers.Dense(n, use_bias=False))
+    def call(self, x, h, c):
+        i = tf.sigmoid(self.fcXI(x) + self.fcHI(h))
+        f = tf.sigmoid(self.fcXF(x) + self.fcHF(h))
+        ch = tf.tanh(self.fcXC(x) + self.fcHC(h))
+        o = tf.sigmoid(self.fcXO(x) + self.fcHO(h))
+        c = f * c + i * ch
+        h = o * tf.tanh(c)
+        return h, c
+class LSTM(tf.keras.Model):
+    def __init__(self, n):
+        self.cell = LSTMCell(n)
+    def call(self, x):
+        h, c = tf.zeros((2, 3)), tf.ones((2, 3))
+        hs = []
+        for t in range(x.shape[1]):
+            h, c = self.cell(x[:, t], h, c)
+            hs.append(h)
+        return tf.stack(hs, axis=1)
+"""
+
+
+def test_parts_are_found_where_the_exercise_has_them() -> None:
+    assert sorted(found(CELL, "sum")) == [("C", 9), ("F", 8), ("I", 7), ("O", 10)]
+    assert sorted(found(CELL, "activation", "sigmoid")) == [("F", 8), ("I", 7), ("O", 10)]
+    assert found(CELL, "update_c", "usual") == [(None, 11)]
+    assert found(CELL, "update_h", "usual") == [(None, 12)]
+    assert found(CELL, "initial_state", "ones") == [(None, 18)]
+    assert found(CELL, "loop") == [(None, 20)]
+    assert found(CELL, "step_input") == [(None, 21)]
+    assert found(CELL, "collected", "h") == [(None, 22)]
+    assert found(CELL, "stacking", "stack") == [(None, 23)]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "part", "word", "expected"),
+    [
+        ("f * c + i * ch", "i * c + f * ch", "update_c", "swapped", [(None, 11)]),
+        ("f * c + i * ch", "f * c - i * ch", "update_c", "odd", [(None, 11)]),
+        ("o * tf.tanh(c)", "o * c", "update_h", "odd", [(None, 12)]),
+        ("self.fcXI(x) + self.fcHI(h)", "self.fcXI(x) * self.fcHI(h)", "sum", "product", [("I", 7)]),
+        ("self.fcXI(x) + self.fcHI(h)", "self.fcXI(x) + self.fcHF(h)", "sum", "mixed", [("I", 7)]),
+        ("self.fcXF(x) + ", "self.fcXF(x) + 1 + ", "sum", "number", [("F", 8)]),
+        ("f = tf.sigmoid(", "f = tf.nn.relu(", "activation", "relu", [("F", 8)]),
+        ("range(x.shape[1])", "reversed(range(x.shape[1]))", "loop", "reversed", [(None, 20)]),
+        ("range(x.shape[1])", "range(x.shape[1] - 1, -1, -1)", "loop", "reversed", [(None, 20)]),
+        ("x[:, t], h, c)", "x[:, t], c, h)", "passed_on", "swapped", [(None, 21)]),
+        ("h, c = self.cell(", "h, _ = self.cell(", "passed_on", "c_lost", [(None, 21)]),
+        ("x[:, t]", "x[:, 0]", "step_input", "fixed_step", [(None, 21)]),
+        ("hs.append(h)", "hs.append(c)", "collected", "c", [(None, 22)]),
+        ("stack(hs, ", "stack(hs[::-1], ", "stacking", "reversed", [(None, 23)]),
+        ("return tf.stack", "return h, tf.stack", "returned", "sequence", [(None, 23)]),
+    ],
+)  # fmt: skip
+def test_an_oddity_is_told_of_its_line_alone(
+    was: str, becomes: str, part: str, word: str, expected: list[tuple[str | None, int]]
+) -> None:
+    assert was in CELL
+    assert found(CELL, part, word) == []
+    assert found(CELL.replace(was, becomes), part, word) == expected
+
+
+LOOP = "        h = x\n        for t in x:\n            z = tf.keras.layers.Dense(3)(h)\n"
+END = "            h = tf.sigmoid(z)\n        return h"
+
+
+def test_of_two_loops_with_cells_no_part_is_told() -> None:
+    twice = CELL.replace("        hs = []\n", "") + CELL.split("        hs = []\n")[1]
+    doubled = twice.replace("return tf.stack(hs, axis=1)", "hs = [h]", 1)
+    assert found(doubled, "sum") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "        return " + "+".join(["x"] * 120),
+        "        return " + "(" * 80 + "x" + ")" * 80,
+        "        return self.call(x) + self.call(x)",
+        "        f = lambda g: g(g)\n        return f(f)",
+        "        while x:\n" + "".join(f"{' ' * (12 + n)}while x:\n" for n in range(15)) + " " * 40 + "x = x + x",
+        "        for a in x:\n" + " " * 12 + "for b in x:\n" + " " * 16 + "for c in x: x = [x, x]\n        return x",
+        "        y = [x] * 16\n" + "        y = y * 16\n" * 20 + "        return y",
+        "        y = 'a' * 100\n" + "        y = y + y\n" * 60 + "        return y",
+        "        y = 9\n" + "        y = y * y\n" * 60 + "        return y",
+        "        y = []\n        for t in x:\n            y.append(y)\n        return y",
+        "        return [[[[a for a in 'abcdefgh'] for b in 'abcdefgh'] for c in 'abcdefgh'] for d in 'abcdefgh']",
+        LOOP + "            z = z + z\n" * 60 + END,
+        LOOP + "            z = tf.concat([z, z], 1)\n" * 60 + END,
+        LOOP + "            z = zip(z, z)\n" * 60 + "            for a in z: h = a\n" + END,
+        "        y = {}\n        y[0] = y\n        for t in x:\n            y = (y, y)\n        return y",
+    ],
+    ids=[
+        "long sum",
+        "deep",
+        "recursion",
+        "omega",
+        "loops",
+        "nested",
+        "product",
+        "text",
+        "power",
+        "itself",
+        "all",
+        "sums",
+        "joined",
+        "zipped",
+        "map",
+    ],
+)
+def test_hostile_code_is_bounded_in_time_and_size(body: str) -> None:
+    source = f"{HEAD}    def call(self, x):\n{body}\n"
+    ast.parse(source)
+    before = time.process_time()
+    assert len(parts_of(source)) <= 120
+    assert time.process_time() - before < 3
