@@ -16,7 +16,7 @@ import sys
 from typing import Any, Protocol
 
 from app.background import Background
-from grader.report import drawing
+from grader.report.pictures import drawing
 
 logger = logging.getLogger(__name__)
 

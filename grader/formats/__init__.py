@@ -11,8 +11,8 @@ from typing import Any
 
 from grader.formats import coursera, gradescope, html, json, junit, prairielearn, text
 from grader.formats.view import View
-from grader.report import drawing
 from grader.report.model import Report
+from grader.report.pictures import drawing
 
 
 @dataclass(frozen=True)

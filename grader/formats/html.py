@@ -34,8 +34,8 @@ from grader.formats.view import (
     summary,
 )
 from grader.report import numbers
-from grader.report.charts import Picture, pictures
 from grader.report.messages import place_of, translate
+from grader.report.pictures.charts import Picture, pictures
 from grader.report.proof.shown import proofs
 from grader.report.server_paths import ANSI, clean
 

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from grader.formats.source import Sources
 from grader.formats.view import View, causes, left_out, remark_place, rows, says_error, shows_error, stopped_elsewhere
-from grader.report.charts import pictures
 from grader.report.messages import place_of
 from grader.report.numbers import number
+from grader.report.pictures.charts import pictures
 from grader.report.server_paths import clean
 
 STATUS_STYLE = {"passed": "bold green", "failed": "bold red", "internal_error": "bold magenta"}

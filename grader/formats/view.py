@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.report import drawing
 from grader.report.messages import CELL, message_of, place_of, render, title_of, translate
 from grader.report.model import Report
 from grader.report.numbers import points
+from grader.report.pictures import drawing
 from grader.report.server_paths import clean
 from grader.reporting.extraction import FAILURES
 from reference.misconceptions import PARTS

@@ -15,8 +15,8 @@ from app.http.masking import unmask
 from app.settings import Settings
 from grader import Report, Status
 from grader.report.artefacts import pack
-from grader.report.charts import pictures
 from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
+from grader.report.pictures.charts import pictures
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
 from tests.unit.grader.make_reports import make_report

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from grader.report import artefacts, drawing
-from grader.report.charts import HEAT_STEPS, Picture, pictures
+from grader.report import artefacts
 from grader.report.messages import render
+from grader.report.pictures import drawing
+from grader.report.pictures.charts import HEAT_STEPS, Picture, pictures
 from tests.unit.grader.make_reports import make_report
 
 
