@@ -9,18 +9,21 @@ Keras answers is computed once for all; and a test marked `alone` waits until th
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import hashlib
 import os
 import random
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from app.storage.database import Database
 from grader.sandbox import choose_device
 from grader.sandbox.host.cores import available_cores
 from reference import Case, CaseSpec, ReferenceStore
@@ -120,6 +123,32 @@ def _no_environment_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 def postgresql() -> Iterator[PostgreSQL]:
     with running_postgresql() as server:
         yield server
+
+
+async def _upgrade(url: str) -> None:
+    database = Database(url)
+    await database.upgrade()
+    await database.close()
+
+
+def _upgraded(url: str) -> str:
+    with ThreadPoolExecutor(1) as thread:  # A loop may run in this one.
+        thread.submit(asyncio.run, _upgrade(url)).result()
+    return url
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a database that has all tables and no rows, to be copied: migrations take a quarter of a second."""
+    folder = tmp_path_factory.mktemp("empty") / "data"
+    _upgraded(f"sqlite:///{folder / 'lstm-grader.sqlite3'}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_postgresql(postgresql: PostgreSQL) -> str:
+    """The same on PostgreSQL: the URL of a database, to be copied by `PostgreSQL.new_database`."""
+    return _upgraded(postgresql.new_database())
 
 
 @pytest.fixture

@@ -112,12 +112,12 @@ class PostgreSQL:
         command = [self._binaries / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}"]
         subprocess.run(command, check=True, capture_output=True, input=dump)
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, copied: str = "template1") -> str:
+        """The URL of a new database, a copy of another one: its URL, or its name."""
         self._databases += 1
-        name = f"test_{self._databases}"
+        name, template = f"test_{self._databases}", copied.rpartition("/")[2]
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[call-overload]
         return self.url(name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from app.access import tokens
 from app.access.tokens import Principal
 from app.storage.database import Database
-from tests.integration.app.rows import url_of
+from tests.postgresql import PostgreSQL
 
 
 @pytest.fixture
@@ -25,7 +26,14 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def database(anyio_backend: str, path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    database = Database(url_of(request.param, path, request))
+    """A database with all tables, and without rows."""
+    if request.param == "sqlite":
+        shutil.copytree(request.getfixturevalue("empty_sqlite"), path.parent)
+        url = f"sqlite:///{path}"
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        url = server.new_database(request.getfixturevalue("empty_postgresql"))
+    database = Database(url)
     await database.upgrade()
     yield database
     await database.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import re
+import shutil
 import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -22,10 +23,10 @@ from app.settings import Settings
 from app.storage.models import Role, Token
 from grader import Assignment, Report, Status, Submission
 from grader.known_answer import correct_submission
-from grader.report import drawing
 from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus
 from grader.report.model import AssignmentRef, Check, Receipt, SubmissionRef
+from grader.report.pictures import drawing
 
 OWNER_TOKEN = "token-of-the-owner"
 
@@ -158,7 +159,10 @@ async def running(settings: Settings, grader: FakeGrader) -> AsyncIterator[Servi
 
 
 @pytest.fixture
-async def service(anyio_backend: str, settings: Settings, grader: FakeGrader) -> AsyncIterator[Service]:
+async def service(
+    anyio_backend: str, settings: Settings, grader: FakeGrader, empty_sqlite: Path
+) -> AsyncIterator[Service]:
+    shutil.copytree(empty_sqlite, settings.data_dir)
     async with running(settings, grader) as service:
         yield service
         grader.released.set()
