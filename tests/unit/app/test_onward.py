@@ -1,4 +1,4 @@
-"""Whoever names the page to go on with, the browser stays on this service."""
+"""The browser stays on this service, whoever names the page to go on with."""
 
 from __future__ import annotations
 
