@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from app.storage.models import DEFAULT_COURSE
 from tests.acceptance.conftest import CORPUS, Server
 from tests.acceptance.test_browser import FLAGS, SECONDS
 from tests.programs import program
@@ -33,7 +36,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def _signed_in(browser: Browser, server: Server, student: str, **options: bool) -> BrowserContext:
+def _signed_in(browser: Browser, server: Server, student: str, **options: bool | str) -> BrowserContext:
     with server.client() as client:
         token = client.post("/api/v1/tokens", json={"name": student, "student": student}).raise_for_status().json()
     context = browser.new_context(locale="en-GB", **options)  # type: ignore[arg-type]
@@ -127,3 +130,32 @@ def test_waiting_attempt_is_taken_back_by_keyboard_alone(page: Page, server: Ser
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Taken out of the queue")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("zone", "language"), [("America/New_York", "en"), ("Europe/Berlin", "ru"), ("Asia/Kathmandu", "en")]
+)
+def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(
+    browser: Browser, server: Server, zone: str, language: str
+) -> None:
+    """The course has the clock of Moscow, which has no summer time."""
+    year = datetime.now(UTC).year + 1
+    dues = [datetime(year, month, 1, 20, 59, tzinfo=UTC) for month in (2, 7, 12)]
+    context = _signed_in(browser, server, f"in-{zone}", timezone_id=zone)
+    page = context.pages[0]
+    course = f"/api/v1/courses/{DEFAULT_COURSE}"
+    with server.client() as owner:
+        owner.patch(course, json={"time_zone": "Europe/Moscow"}).raise_for_status()
+        for due in dues:
+            owner.put(f"{course}/assignments/lstm-layer", json={"rules": {"due": due.isoformat()}}).raise_for_status()
+            here, moscow = due.astimezone(ZoneInfo(zone)), due.astimezone(ZoneInfo("Europe/Moscow"))
+            for address in (f"/?lang={language}", f"{PAGE}?lang={language}"):
+                page.goto(f"{server.url}{address}")
+                time = page.locator(".dates time").first
+                clock = f"{here:%H:%M}" if language == "ru" else f"{here:%I:%M %p}"
+                expect(time).to_contain_text(f"{here.day}")
+                expect(time).to_contain_text(clock)
+                assert f"{moscow:%H:%M} UTC+03:00" in (time.get_attribute("title") or "")
+                expect(page.locator(".dates .due").first).to_contain_text("in " if language == "en" else "через ")
+        owner.put(f"{course}/assignments/lstm-layer", json={"rules": {}}).raise_for_status()
+    context.close()

@@ -75,6 +75,8 @@ STATES = (
     State("/courses/{courses[main]}/assignments/lstm-layer", "student"),
     State("/courses/{courses[main]}/assignments/lstm-layer", "newcomer"),
     State("/courses/{courses[main]}/assignments/lstm-layer/attempts", "student"),
+    State("/submissions/{submissions[wrong]}/beside/{submissions[partly]}", "student"),
+    State("/courses/{courses[main]}?state=late", "assistant"),
     State("/courses/{courses[main]}/members?q=s0", "assistant"),
     State("/courses/{courses[main]}/members/{members[hostile]}"),
     State("/courses/{courses[main]}/members/{members[newcomer]}", "assistant"),
