@@ -68,6 +68,8 @@ def equivalence(evidence: Evidence) -> Verdict:
         params |= {"right": right}
     if understanding.explanation is None and answer.array is not None and np.ptp(answer.array) > 0:
         params |= _localised(evidence, right)
+        if params.get("wrong") and params.get("variant") == "first_step":
+            params |= {"variant": "parts"}
     return Verdict.failed(Finding.of("wrong_values", params), details, earned=earned)
 
 

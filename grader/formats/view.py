@@ -16,8 +16,8 @@ from reference.misconceptions import PARTS
 
 #: The parameter whose sentence gives the place of the first difference.
 FIRST_DIFFERENCE = frozenset({"timestep"})
-#: And those whose sentences say which parts are right: a page that shows the proof lists these there.
-IN_PROOF = FIRST_DIFFERENCE | {"right", "wrong"}
+#: And the one whose sentence says which parts are right: a page that shows the proof lists these there.
+IN_PROOF = FIRST_DIFFERENCE | {"right"}
 #: The checks that diagnoses explain.
 EXPLAINED = frozenset({"contract", "equivalence"})
 # The first characters of an exception, by which a message is known to quote it. Messages show at most twice as many.

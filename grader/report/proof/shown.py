@@ -84,6 +84,8 @@ class Proof:
 def proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]) -> list[Proof]:
     """Return the proofs of a rendered report. A hidden case has none, nor one whose arrays nobody kept.
 
+    Numbers that are not of the student's own formulas prove nothing about these.
+
     Args:
         stored: artefacts by name.
     """
@@ -91,6 +93,8 @@ def proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]
 
 
 def _proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]) -> Iterator[Proof]:
+    if any(check["id"] == "own_work" and check["status"] == "failed" for check in report["checks"]):
+        return
     mistakes = max(1, sum(each["residual"] is not None for each in report["diagnoses"]))
     for case in report["cases"]:
         content = stored.get(case["arrays"] or "")

@@ -119,6 +119,7 @@ def odd_gate(evidence_of):
 def test_an_unexplained_difference_is_told_plainly_with_its_place(odd_gate, language):
     check = _equivalence(odd_gate)
     assert check.params["wrong"] == ["i"]
+    assert check.params["variant"] == "parts"
     assert check.params["timestep"] == 0
     message = _message(check, language)
     assert translate("wrong_values.message.unexplained", language) in message

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from grader.formats import write_report
 from grader.report import artefacts
 from grader.report.messages import LANGUAGES, render
-from grader.report.model import Diagnosis, Report
+from grader.report.model import Check, Diagnosis, Report
 from grader.report.proof.calculation import RIGHT, calculation
 from grader.report.proof.cells import LOST, MOST_CELLS, map_of, numbers_csv
 from grader.report.proof.curve import HEIGHT, draw
@@ -187,3 +187,11 @@ def test_two_mistakes_at_once_are_called_two_wherever_they_are_named(mistakes: i
     assert f"With {named} these come out" in proof.work.sentences[1]
     assert page.count(named) == 7  # The curve's label, two sentences, two tables, two calculations.
     assert ("this mistake" in page) == (mistakes == 1)
+
+
+def test_numbers_of_a_built_in_layer_prove_nothing():
+    wrong = np.ones((2, 10, 4), np.float32)
+    report, stored = reported(wrong)
+    own_work = Check(id="own_work", points=0, max_points=0, status="failed", code="uses_builtin_lstm")
+    report = report.model_copy(update={"checks": [*report.checks, own_work]})
+    assert proofs(render(report, "en"), "en", stored) == []
