@@ -90,7 +90,7 @@ VARIANTS = {
     "no_lstm_class": {"not_written", "other_name"},
     "returns_tuple": {"states"},
     "bias_missing": {"weights"},
-    "wrong_values": {"nan", "first_step", "later", "changes"},
+    "wrong_values": {"nan", "first_step", "later", "parts", "changes"},
     "wrong_shape": {
         "scalar",
         "like_x",
