@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import segno
@@ -19,6 +20,7 @@ from app.errors import AppError, FieldsWrong, MailNotSet
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.oidc.urls import is_loopback
 from app.services import service_url, services
 from app.storage.models import utc_now
 from app.web.manage.asking import ROWS, JoinLinkId, Shown, cursor_of
@@ -135,7 +137,7 @@ async def _page(
         found = await links.list_links(session, viewer, limit=ROWS + 1, before=before)
         join_links = await joining.list_links(session, course.id, limit=JOIN_LINKS)
         groups = await membership.groups(session, course.id)
-    zone = ZoneInfo(course.time_zone)
+    zone, url = ZoneInfo(course.time_zone), service_url(request)
     context = form_context(request, fields, refusal)
     if fields is None:
         ends = (utc_now() + timedelta(days=JOIN_DAYS)).astimezone(zone).replace(hour=23, minute=59, second=0)
@@ -154,6 +156,7 @@ async def _page(
         join_links=join_links,
         groups=groups,
         has_mail=services(request).mailer is not None,
+        only_here=url if is_loopback(urlsplit(url).hostname or "") else None,
         may_make=viewer.may(Action.MAKE_LINKS),
         may_revoke=viewer.may(Action.MANAGE_LINKS),
         **context,

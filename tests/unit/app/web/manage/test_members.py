@@ -167,6 +167,12 @@ async def test_personal_link_is_shown_once_and_the_same_form_makes_one(service: 
         assert (await nobody.get("/enter", params={"token": secret})).status_code == 401
 
 
+async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_given_out(service: Service) -> None:
+    async with service.browser() as browser:
+        assert "http://127.0.0.1:8000" in (await browser.get(LINKS, headers={"Host": "127.0.0.1:8000"})).text
+        assert "LSTM_GRADER_PUBLIC_URL" not in (await browser.get(LINKS)).text
+
+
 async def test_links_of_all_who_never_came_are_one_table(service: Service) -> None:
     for number in range(3):
         await add(service, f"st{number}", name=f"Student {number}", email=f"st{number}@example.org")
