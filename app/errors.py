@@ -49,6 +49,9 @@
         RosterHeadingsUnknown   the first line does not say which column names a student
         RosterColumnUnknown     the request names a column that the file does not have
         RosterTooLong
+      GradeBookRefused          a platform's CSV to write grades into
+        GradeBookUnreadable     it is neither Canvas' gradebook nor Moodle's grading worksheet
+        GradeBookColumnMissing  no column, or more than one, can be the assignment's
       RosterChanged             since the plan was made that the request names
       JoinLinkNotFound
       JoinLinkExpired
@@ -274,6 +277,16 @@ class ArchiveTooLarge(ArchiveRefused):
 
 
 class ArchiveEmpty(ArchiveRefused): ...
+
+
+class GradeBookRefused(AppError): ...
+
+
+class GradeBookUnreadable(GradeBookRefused): ...
+
+
+class GradeBookColumnMissing(GradeBookRefused):
+    """params: titles, came"""
 
 
 class RosterRefused(AppError): ...

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 # These take files and count the bytes while reading. The framework reads all other bodies whole before it calls us.
 TAKE_FILES = re.compile(
-    r"/api/v1/submissions|/api/v1/courses/[^/]+/roster|/courses/[^/]+/(roster|batch|assignments/[^/]+)"
+    r"/api/v1/submissions|/api/v1/courses/[^/]+/roster|/courses/[^/]+/(roster|batch|grade-book/filled|assignments/[^/]+)"
 )
 BODY_BYTES = 64 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -70,7 +70,7 @@ async def grade_book(
     headings = _headings(assignments, uses, form, language)
     lines = [*_first_lines(assignments, uses, form, headings)]
     async for student in every_student(session, assignments, uses, course_id, chosen):
-        points = (_points(student.grades[use.assignment_id], missing_is_zero=missing_is_zero) for use in uses)
+        points = (points_in(student.grades[use.assignment_id], missing_is_zero=missing_is_zero) for use in uses)
         lines.append([*_who(student, form), *points])
     return csv_of(lines, IDS[form])
 
@@ -84,7 +84,7 @@ def _first_lines(
     if form == GradeBookFormat.CANVAS:
         nothing = [""] * (len(CANVAS_COLUMNS) - 1)
         yield [*CANVAS_COLUMNS, *headings]
-        yield [POINTS_POSSIBLE, *nothing, *(number(_most(assignments, use)) for use in uses)]
+        yield [POINTS_POSSIBLE, *nothing, *(number(most_of(assignments, use)) for use in uses)]
     else:
         yield [*(PLAIN_COLUMNS if form == GradeBookFormat.PLAIN else MOODLE_COLUMNS), *headings]
 
@@ -109,7 +109,8 @@ def _title(assignment: Assignment, language: str) -> str:
     return titles.get(language) or next(iter(titles.values()), assignment.id)
 
 
-def _most(assignments: Mapping[str, Assignment], use: CourseAssignment) -> float:
+def most_of(assignments: Mapping[str, Assignment], use: CourseAssignment) -> float:
+    """Return the points that a grade book says are possible."""
     assignment = in_course(assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     return use.grade_book_points or assignment.max_points
@@ -128,6 +129,7 @@ def _who(student: StudentGrades, form: GradeBookFormat) -> list[str]:
     return [name or id, of_canvas, id, id, group]
 
 
-def _points(counted: Counted, *, missing_is_zero: bool) -> str:
+def points_in(counted: Counted, *, missing_is_zero: bool = False) -> str:
+    """Return the points of a grade book's cell; nothing where there is no grade."""
     nothing = counted.points is None and counted.steps[0].code == StepCode.NO_ATTEMPT
     return "0" if missing_is_zero and nothing else number(counted.grade_book)

@@ -59,14 +59,14 @@ def as_id(cell: str) -> str:
     return cell if HARMLESS_ID.fullmatch(cell) else as_text(cell)
 
 
-def csv_of(lines: Iterable[Sequence[str]], ids: Sequence[int] = ()) -> GradeBook:
+def csv_of(lines: Iterable[Sequence[str]], ids: Sequence[int] = (), delimiter: str = ",") -> GradeBook:
     """Write lines of cells.
 
     Args:
         ids: the places of the columns that hold ids.
     """
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, delimiter=delimiter)
     changed = 0
     for line in lines:
         # NUL ends the file for some readers.

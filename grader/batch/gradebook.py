@@ -18,7 +18,16 @@ from grader.batch.run import Row, best_rows
 from grader.formats import View
 from grader.report.messages import translate
 
-MOODLE_COLUMNS = ("Identifier", "Full name", "Status", "Grade", "Maximum grade", "Feedback comments")
+#: Moodle refuses a file without the time of the last change. Empty, it is no time.
+MOODLE_COLUMNS = (
+    "Identifier",
+    "Full name",
+    "Status",
+    "Grade",
+    "Maximum grade",
+    "Last modified (grade)",
+    "Feedback comments",
+)
 OWN_COLUMNS = ("Diagnosis", "File", "SHA-256", "Grader version")
 
 
@@ -35,7 +44,7 @@ def _moodle(row: Row, language: str) -> list[str]:
     identifier = f"Participant {student.id}" if student.platform == "moodle" else student.id or ""
     if report is None:
         why = translate(f"batch.{row.problem}", language)
-        return [identifier, student.name, why, "", "", why, "", row.found.path, "", ""]
+        return [identifier, student.name, why, "", "", "", why, "", row.found.path, "", ""]
     view = View.of(report, language)
     titles = [translate(f"{diagnosis.code}.title", language) for diagnosis in report.diagnoses]
     return [
@@ -44,6 +53,7 @@ def _moodle(row: Row, language: str) -> list[str]:
         view.name(f"status.{report.status.value}"),
         number(row.points),
         number(report.max_points),
+        "",
         view.feedback(),
         "; ".join(titles),
         row.found.path,

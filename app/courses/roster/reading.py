@@ -129,12 +129,7 @@ def read(content: bytes, id_column: str | None = None) -> Roster:
     """
     if len(content) > MOST_BYTES:
         raise RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES)
-    text, delimiter = _without_separator_line(decode(content))
-    if re.fullmatch(r"[\s;,]*", text):
-        raise RosterEmpty
-    offset = 0 if delimiter is None else 1
-    delimiter = delimiter or _delimiter_of(text)
-    records = _records(text, delimiter, offset)
+    records = _records(*_text_of(content))
     headings = next(records, None)
     if headings is None:
         raise RosterEmpty
@@ -145,6 +140,35 @@ def read(content: bytes, id_column: str | None = None) -> Roster:
     used = {id_place, *found.name_parts, *(found.at[name] for name in ("email", "group", "role") if name in found.at)}
     ignored = [heading for place, heading in enumerate(found.headings) if heading and place not in used]
     return Roster(tuple(_compared(rows, found, id_place)), found.headings[id_place], tuple(ignored), left_out)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells of a file, its headings first, without empty lines."""
+
+    rows: list[Sequence[str]]
+    delimiter: str
+
+
+def table(content: bytes) -> Table:
+    """Read the cells of a file.
+
+    Raises:
+        RosterRefused: one of its subclasses; it is no CSV, or empty.
+    """
+    text, delimiter, _ = _text_of(content)
+    rows = [record.cells for record in _records(text, delimiter)]
+    if not rows:
+        raise RosterEmpty
+    return Table(rows, delimiter)
+
+
+def _text_of(content: bytes) -> tuple[str, str, int]:
+    """Return the text of a file, its delimiter, and how many lines were taken off above it."""
+    text, delimiter = _without_separator_line(decode(content))
+    if re.fullmatch(r"[\s;,]*", text):
+        raise RosterEmpty
+    return text, delimiter or _delimiter_of(text), 0 if delimiter is None else 1
 
 
 def _without_separator_line(text: str) -> tuple[str, str | None]:

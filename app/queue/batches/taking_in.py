@@ -21,9 +21,9 @@ from sqlalchemy.orm import undefer
 
 from app.access.tokens import Principal
 from app.courses import course
+from app.courses.matching import Candidate, MatchedBy, Matcher
 from app.courses.uses import find_used
 from app.errors import AppError, BatchNotFound, CourseArchived, TooManyRequests, UploadRefused
-from app.queue.batches.matching import Candidate, MatchedBy, Matcher
 from app.queue.batches.reading import files_of, place_of
 from app.queue.inbox import Inbox
 from app.storage.database import Database

@@ -68,6 +68,6 @@ class BatchFile(Base):
     reason: Mapped[dict[str, Any]] = mapped_column(default=dict)
     content: Mapped[bytes | None] = mapped_column(deferred=True)
     membership_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
-    # By what the owner was found: see `app.teaching.batches.matching`.
+    # By what the owner was found: see `app.courses.matching`.
     matched_by: Mapped[str | None] = mapped_column(String(16))
     submission_id: Mapped[str | None] = mapped_column(ForeignKey("submissions.id"), index=True)

@@ -1,22 +1,30 @@
-"""The grade book of a course: looked at, and downloaded as CSV for the platform that takes it."""
+"""The grade book of a course: looked at, downloaded as CSV, or written into a platform's own file."""
 
 from __future__ import annotations
 
+import base64
+import codecs
 import csv
 import io
+from collections.abc import Mapping
 from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.datastructures import UploadFile
 
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses.uses import list_used
-from app.http.auth import PageFor
+from app.errors import AppError, FieldsMissing, GradeBookRefused, UploadRefused
+from app.http.auth import FORM_FIELD, PageFor, check_form_secret
+from app.http.forms import fields_of, refused
 from app.http.pages import page
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course
+from app.submissions.uploads import clean_filename, read_form
+from app.teaching import filled_book
 from app.teaching.grade_book import GradeBookFormat, grade_book
 from grader.batch.cells import GradeBook
 
@@ -39,8 +47,60 @@ async def grade_book_page(
     unconfirmed: str = "",
 ) -> Response:
     """Show the first lines of the file, as it will be."""
+    return await _page(request, viewer, _form(format), assignment, missing, unconfirmed)
+
+
+@router.post("/filled")
+async def filled(request: Request, viewer: Viewer) -> Response:
+    """Write the grades into a file of Canvas or Moodle, and offer it with what was found."""
     parts = services(request)
-    form = _form(format)
+    fields: dict[str, str] = {}
+    try:
+        async with read_form(request, filled_book.MOST_BYTES) as form:
+            check_form_secret(request, form.get(FORM_FIELD))
+            fields = fields_of(form)
+            file = form.get("file")
+            if not isinstance(file, UploadFile) or not file.filename:
+                raise FieldsMissing(missing=["file"])
+            content, filename = await file.read(), clean_filename(file.filename)
+        async with parts.database.read() as session:
+            book = await filled_book.fill(
+                session,
+                parts.assignments,
+                viewer.course_id,
+                content,
+                only=fields.get("assignment") or None,
+                column=fields.get("column", ""),
+                missing_is_zero=fields.get("missing") == "zero",
+            )
+            course = await session.get_one(Course, viewer.course_id)
+    except (UploadRefused, GradeBookRefused) as exc:
+        return await _page(request, viewer, refusal=exc, fields=fields)
+    mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
+    return page(
+        request,
+        "operation/grade_book_filled.html",
+        viewer=viewer,
+        course=course,
+        here="grade_book",
+        filled=book,
+        names_listed=filled_book.NAMES_LISTED,
+        filename=filename,
+        packed=base64.b64encode((mark + book.book.text).encode()).decode(),
+    )
+
+
+async def _page(
+    request: Request,
+    viewer: Principal,
+    form: GradeBookFormat = GradeBookFormat.PLAIN,
+    assignment: str = "",
+    missing: str = "",
+    unconfirmed: str = "",
+    refusal: AppError | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> Response:
+    parts = services(request)
     async with parts.database.read() as session:
         course = await session.get_one(Course, viewer.course_id)
         used = await list_used(session, course.id, parts.assignments)
@@ -64,6 +124,9 @@ async def grade_book_page(
         lines=lines[1:],
         rest=sum(1 for _ in rows),
         changed=book.changed,
+        fields=fields or {},
+        limit_bytes=filled_book.MOST_BYTES,
+        **(refused(request, refusal) if refusal else {"problem": None}),
     )
 
 

@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from app.access.tokens import Principal
 from app.courses import members
+from app.courses.matching import MatchedBy
 from app.errors import AppError, ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
 from app.queue.backlog import Backlog
 from app.queue.batches import lines, taking_in
-from app.queue.batches.matching import MatchedBy
 from app.queue.inbox import Inbox
 from app.storage.database import Database
 from app.storage.models import (

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.anyio
 NOWHERE = "z" * 26
 FORM = re.compile(r'<form[^>]*method="post"[^>]*action="([^"]+)"')
 ROOMS = (manage, regrades, batch, grade_book)
+#: The ends of the forms that an assistant sends, too.
+OF_ASSISTANTS = {"filled"}
 #: What everybody may ask who is signed in.
 FOR_EVERYBODY = {"/courses"}
 
@@ -116,7 +118,7 @@ async def test_pages_go_to_the_roles_of_the_table(service: Service, role: str) -
                 answer = await browser.get(filled(path, values))
                 assert answer.status_code == (200 if allowed else 403), f"{method} {path}"
                 if role == Role.ASSISTANT:
-                    assert await forms_in(answer) == set(), path
+                    assert {path.rpartition("/")[2] for path in await forms_in(answer)} <= OF_ASSISTANTS, path
             elif not allowed:
                 secret = form_secret((await browser.get("/courses")).text)
                 answer = await browser.post(filled(path, values), data={"form_secret": secret})

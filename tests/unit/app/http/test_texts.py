@@ -21,6 +21,7 @@ from jinja2 import Environment, nodes
 import app
 import grader
 from app.courses.changes import NAMES as NAMES_IN_LOG
+from app.courses.matching import MatchedBy
 from app.courses.roster.planning import Conflict, Outcome
 from app.courses.roster.reading import Fault
 from app.courses.uses import DATES
@@ -30,7 +31,6 @@ from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS
 from app.mail.messages import MailKind
 from app.operations.status import NEEDS
-from app.queue.batches.matching import MatchedBy
 from app.storage.models import BatchFileState, HoldDecision, JobStatus, MemberRole, Role
 from app.submissions.derivation import StepCode
 from app.teaching.grade_book import GradeBookFormat

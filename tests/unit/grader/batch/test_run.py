@@ -160,6 +160,8 @@ def test_moodles_grade_book_holds_what_its_import_reads() -> None:
     (line,) = rows_of(gradebook([Row(found("c.zip/LSTM.ipynb", student), make_report())], ASSIGNMENT, "ru").text)
     assert line["Identifier"] == "Participant 10002"
     assert (line["Full name"], line["Grade"], line["Maximum grade"]) == ("Анна Петрова", "10", "100")
+    # Without this column Moodle refuses the file.
+    assert line["Last modified (grade)"] == ""
     assert "меняются местами" in line["Feedback comments"] or "местами" in line["Feedback comments"]
     assert line["File"] == "c.zip/LSTM.ipynb"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.queue.batches.matching import Candidate, MatchedBy, Matcher
+from app.courses.matching import Candidate, MatchedBy, Matcher
 from grader.batch.collect import Student
 
 COURSE = [

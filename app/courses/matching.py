@@ -1,4 +1,4 @@
-"""Finds the student whom a file of an archive belongs to: by id, by address, by name. One that may be two is nobody's.
+"""Finds the student whom a file of an archive or a row belongs to: by id, by address, by name, or nobody.
 
 Moodle names its folders ``Name Surname_12345_...``; the number means nothing outside the assignment. Canvas writes the
 name in small letters without spaces, and its own id, which is the roster's if that came from Canvas. In another archive
@@ -77,12 +77,19 @@ class Matcher:
             found = _one(self._ids.get(comparable(student.id or ""), ()), MatchedBy.ID)
             return found or self._by_name(student.name)
         for part in reversed(student.name.split("/")):
-            found = _one(self._ids.get(comparable(part), ()), MatchedBy.ID)
-            found = found or _one(self._emails.get(comparable(part), ()), MatchedBy.EMAIL)
-            found = found or self._by_name(part)
+            found = self.find_person([part], part)
             if found.member_id:
                 return found
         return NOBODY
+
+    def find_person(self, ids: Iterable[str], name: str) -> Match:
+        """Find the student of a row, by ids and addresses, which must all be of one, or else by the name."""
+        asked = [comparable(each) for each in ids]
+        by_id = {member for each in asked for member in self._ids.get(each, ())}
+        by_email = {member for each in asked for member in self._emails.get(each, ())}
+        if by_id | by_email:
+            return _one(by_id | by_email, MatchedBy.ID if by_id else MatchedBy.EMAIL) or NOBODY
+        return self._by_name(name)
 
     def _by_name(self, name: str) -> Match:
         if found := _one(self._emails.get(comparable(name), ()), MatchedBy.EMAIL):
