@@ -62,7 +62,7 @@ _ODD_GATE = " ".join(
 CONCERNS: Mapping[str, tuple[Look, ...]] = {
     # Gates
     **dict.fromkeys(("gates_swapped_if", "gates_swapped_io", "gates_swapped_fo", "gates_swapped_co"), _SWAPPED),
-    "gate_layers_mixed": (_gate("sum", "mixed"), *_SWAPPED),
+    "gate_layers_mixed": (_gate("sum", "mixed"), _gate("sum", "other_name")),
     "wrong_gate_activation": (_gate("activation", without="sigmoid none"),),
     "missing_gate_activation": (_gate("activation", "none"),),
     "double_activation": (
@@ -82,7 +82,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "x_not_used": (_look("step_input", "zeros_like ones_like not_x zeros ones"), _gate("sum", "no_x")),
     "bias_missing": (
         _gate("weights", "no_bias", without="of_h"),
-        _gate("sum", without="bias"),
+        _gate("sum", "no_bias_added"),
     ),
     "bias_twice": (_gate("sum", "bias"), _gate("weights", "dense", without="no_bias of_x")),
     "forget_bias_extra": (_look("sum", "number", gates="F"),),
@@ -98,8 +98,8 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "tanh_on_state": (_look("passed_on", "tanh"), _UPDATE_C),
     "c_sum_not_product": (_UPDATE_C,),
     "c_grouping": (_UPDATE_C,),
-    "c_sign": (_UPDATE_C,),
-    "coupled_gate": (_UPDATE_C,),
+    "c_sign": (_look("update_c", "sub neg"), _UPDATE_C),
+    "coupled_gate": (_look("update_c", "sub"), _UPDATE_C),
     "matmul_instead_of_elementwise": (_look("update_c update_h", "matmul tensordot reduce_sum"),),
     "forget_term_missing": (_UPDATE_C,),
     "input_gate_missing": (_UPDATE_C,),
@@ -157,7 +157,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "low_precision": (_look(f"{_TREATED} step_input", "cast astype"),),
     "int_cast": (_look(f"{_TREATED} step_input", "cast astype floor"),),
     "nan": (_look("passed_on collected returned stacking", "log sqrt div pow"),),
-    "input_transformed": (_look("step_input", without="fixed_step other_step cut"),),
+    "input_transformed": (_look("step_input", without="usual fixed_step other_step cut"),),
     "batch_mixed": (
         _look(f"{_TREATED} step_input", "reduce_mean mean roll gather shuffle sort reversed reduce_sum cumsum"),
     ),

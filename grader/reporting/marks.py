@@ -72,9 +72,14 @@ def _found(reading: Reading, finding: Finding) -> list[Mark]:
         lines: dict[tuple[int, int], list[Part]] = {}
         for part in found:
             lines.setdefault((part.first_line, part.last_line), []).append(part)
-        if found and len(lines) <= MOST_LINES:
-            return [_mark(finding.code, parts, look.is_certain) for _, parts in sorted(lines.items())]
+        outer = {span: parts for span, parts in lines.items() if not any(_is_inside(span, other) for other in lines)}
+        if found and len(outer) <= MOST_LINES:
+            return [_mark(finding.code, parts, look.is_certain) for _, parts in sorted(outer.items())]
     return []
+
+
+def _is_inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    return span != other and other[0] <= span[0] and span[1] <= other[1]
 
 
 def _fits(part: Part, look: Look, finding: Finding) -> bool:

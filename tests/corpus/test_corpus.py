@@ -57,6 +57,10 @@ class Expectation(BaseModel):
     advisories: list[str] = Field([], description="codes that must be among the advisories")
     remarks_mention: list[str] = Field([], description="words that the advisories hold, in either language")
     keras_generation: str | None = Field(None, description="which Keras graded it")
+    marked: list[int] | None = Field(
+        None,
+        description="lines of the cell or file that are marked as the place, besides one that a cause names itself",
+    )
     task2: str | None = Field(None, description="the mistake in its own copying or comparing, for `lstm-notebook`")
     limits: dict[str, int | float] = Field({}, description="limits that are tighter than the assignment's own")
 
@@ -97,6 +101,17 @@ def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbo
     _assert_form(report)
 
 
+def test_every_wrong_class_says_which_of_its_lines_are_marked() -> None:
+    silent = [
+        folder.name
+        for folder in FOLDERS
+        if folder.parent.name == "lstm_layer"
+        and folder.name.startswith("wrong_")
+        and Expectation.of(folder).marked is None
+    ]
+    assert silent == []
+
+
 @pytest.mark.parametrize("name", ["notebook", "module"])
 @pytest.mark.parametrize("id", ["lstm-layer", "lstm-notebook"])
 def test_handout_that_nobody_filled_in_gets_a_report_that_says_so(
@@ -126,12 +141,19 @@ def _differences(expected: Expectation, report: Report) -> list[str]:
     if expected.error is not None:
         compared.append(("error", expected.error, report.error.type if report.error else ""))
     found = [f"{name}: expected {wanted}, got {got}" for name, wanted, got in compared if wanted != got]
+    if expected.marked is not None and (marked := _marked(report)) != expected.marked:
+        found.append(f"marked lines: expected {expected.marked}, got {marked}")
     least, most = expected.points
     if report.points is None or not least <= report.points <= most:
         found.append(f"points: expected {least} to {most}, got {report.points}")
     if missing := set(expected.advisories) - {advisory.code for advisory in report.advisories}:
         found.append(f"remarks: expected {sorted(missing)}, too")
     return found
+
+
+def _marked(report: Report) -> list[int]:
+    places = [place for place in report.source.places if place.part != "line" or place.confidence == "probable"]
+    return sorted({line for place in places for line in range(place.line, place.last_line + 1)})
 
 
 def _summary(report: Report) -> list[str]:

@@ -36,6 +36,10 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Found]:
             yield Found.at("line", node.span, "stop_gradient")
     for answer in trace.answers:
         yield Found.at("returned", answer.span, *_form(answer.value, step), *(["in_loop"] if answer.in_loop else []))
+        if isinstance(answer.value, Node):
+            yield Found.at(
+                "returned", answer.value.span if any(answer.value.span) else answer.span, *words(answer.value)
+            )
         if not answer.in_loop:
             yield from _put_together(answer.value, step)
 
@@ -88,7 +92,6 @@ def _form(value: Value, step: Step | None) -> Iterator[str]:
     elif isinstance(value, Map):
         yield "dict"
     elif isinstance(value, Node):
-        yield from words(value)
         if step is not None and value is step.h:
             yield "last"
         if value.op == "item" and value.label == -1:

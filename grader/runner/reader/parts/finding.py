@@ -5,7 +5,6 @@ A part that could not be followed has no line.
 
 from __future__ import annotations
 
-import ast
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,14 +19,11 @@ from reader.plan.statement_plan import Plan
 from reader.tracing.calls import TooMuchError
 from reader.tracing.tracer import trace
 
-MOST_PARTS, MOST_NODES, SECONDS = 120, 20_000, 0.5
+MOST_PARTS, SECONDS = 120, 0.5
 
 
 def parts(plan: Plan) -> list[dict[str, Any]]:
     """List `Found` as dictionaries, in the code that the class needs; nothing where it cannot be followed."""
-    size = sum(1 for statement in plan.core_statements() for _ in ast.walk(statement.node))
-    if size > MOST_NODES:
-        return []
     found: dict[Found, None] = {}
     deadline = time.process_time() + SECONDS
     try:

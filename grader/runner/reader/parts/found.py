@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reader.tracing.values import Const, Node, Seq, Span, Value, reached
+from reader.tracing.values import Const, Node, Seq, Span, Value, nodes_in
 
 LONGEST, MOST = 30, 8
 #: Ways of turning a list or an array around.
@@ -66,4 +66,13 @@ def turns(index: Value) -> bool:
 
 
 def has_turning(value: Value) -> bool:
-    return any(node.op in TURNING or (node.op == "slice" and turns(node)) for node in reached([value]))
+    """Return whether something is turned around; not whether its length is that of something that was."""
+    waiting, seen = list(nodes_in([value])), set[int]()
+    while waiting:
+        node = waiting.pop()
+        if node.op in TURNING or (node.op == "slice" and turns(node)):
+            return True
+        if id(node) not in seen and node.op not in ("attribute", "shape", "size", "len"):
+            seen.add(id(node))
+            waiting += node.inputs()
+    return False

@@ -19,8 +19,10 @@ def gate_parts(step: Step, trace: Trace) -> Iterator[Found]:
     for gate in step.gates:
         letter, odd = gate.letter, list(_oddities(gate, step, trace))
         if gate.by_layers and gate.by_names and gate.by_layers != gate.by_names:
-            odd.append("other_name")
-        yield Found.at("sum", gate.sum.span, *odd, gate=letter)
+            odd.append(("other_name", gate.sum))
+        yield Found.at("sum", gate.sum.span, gate=letter)
+        for word, node in odd:
+            yield Found.at("sum", node.span, word, gate=letter)
         acts = [name_of_activation(each) for each in gate.activations]
         where = gate.activations[0] if gate.activations else gate.sum
         twice = ["twice"] if len(acts) > 1 else []
@@ -41,7 +43,7 @@ def gate_parts(step: Step, trace: Trace) -> Iterator[Found]:
 def _way_in(gate: Gate) -> list[Node]:
     """Return the nodes from a gate down through activations and parts."""
     found, node = [gate.node], gate.node
-    while len(found) < 12 and (inner := next(node.inputs(), None)) is not None:
+    while len(found) < 12 and (inner := next(iter(node.inputs()), None)) is not None:
         node = inner
         found.append(node)
         if node.op in ARITHMETIC or node.op == "apply":
@@ -49,39 +51,58 @@ def _way_in(gate: Gate) -> list[Node]:
     return found
 
 
-def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[str]:
+def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]]:
+    """Yield what is odd about a sum, and the operation that makes it so."""
     recognised = step.recognised
     terms = _terms(gate.sum, step)
     products = recognised.products(gate.sum)
-    if any(term.op in ("mul", "div") and len(list(filter(recognised.is_sum, term.inputs()))) > 1 for term in terms):
-        yield "product"
-    if any(term.op == "sub" for term in terms):
-        yield "sub"
-    if any(isinstance(each, Const) for term in terms if term.op in ("add", "sub") for each in term.args):
-        yield "number"
-    if any(term not in products and not recognised.is_sum(term) and is_weight(term) for term in terms):
-        yield "bias"
-    if any(term.op not in ARITHMETIC and not recognised.is_sum(term) and term.op in ACTIVATIONS for term in terms):
-        yield "inner"
-    inputs = [value for product in products for value in product.args if not is_weight(value)]
+    for term in terms:
+        sums = list(filter(recognised.is_sum, term.inputs()))
+        if term.op in ("mul", "div") and len(sums) > 1:
+            yield "product", term
+        if term.op == "sub":
+            yield "sub", term
+        if term.op in ("add", "sub") and any(isinstance(each, Const) for each in term.args):
+            yield "number", term
+        if term.op not in ARITHMETIC and not recognised.is_sum(term) and term.op in ACTIVATIONS:
+            yield "inner", term
+    yield from _biases(products, terms, step)
     of_c = {id(each.state) for each in step.loop.carried if _is_c(each.after, step)}
-    seen_c = [value for value in inputs if isinstance(value, Node) and (value is step.c or id(value) in of_c)]
-    if seen_c:
-        yield "sees_c"
-    if any(_touches_c(term, step, of_c) for term in terms if not recognised.is_sum(term)):
-        yield "peephole"
-    if len(seen_c) and len(inputs) > 2:
-        yield "peephole"
-    if any(isinstance(value, Node) and (value.op in ARITHMETIC or _is_new(value, step)) for value in inputs):
-        yield "new_state"
-    below = reached(inputs)
+    seeing = 0
+    for product in products:
+        inputs = [value for value in product.args if isinstance(value, Node) and not is_weight(value)]
+        if any(value is step.c or id(value) in of_c for value in inputs):
+            seeing += 1
+            yield "sees_c", product
+        if any(value.op in ARITHMETIC or _is_new(value, step) for value in inputs):
+            yield "new_state", product
+    if (seeing and len(products) > 2) or any(
+        _touches_c(term, step, of_c) for term in terms if not recognised.is_sum(term)
+    ):
+        yield "peephole", gate.sum
+    below = reached([value for product in products for value in product.args if not is_weight(value)])
     if not any(node is trace.x for node in below):
-        yield "no_x"
+        yield "no_x", gate.node
     if not any(node.op == "state" for node in below):
-        yield "no_h"
-    letters = {_letter(made) for made in recognised.weights_in(gate.sum)} - {None}
-    if len(letters) > 1:
-        yield "mixed"
+        yield "no_h", gate.node
+    if len({_letter(made) for made in recognised.weights_in(gate.sum)} - {None}) > 1:
+        yield "mixed", gate.sum
+
+
+def _biases(products: list[Node], terms: list[Node], step: Step) -> Iterator[tuple[str, Node]]:
+    """Yield biases beyond the one there should be; of products without layers, the lack of one."""
+    added = [term for term in terms if term.op == "add" and any(_is_bias(each, step) for each in term.args)]
+    has_layers = any(product.op == "apply" for product in products)
+    for term in added if has_layers else added[1:]:
+        yield "bias", term
+    if not has_layers and not added:
+        for product in products:
+            if not any(node.op == "state" for node in reached([each for each in product.args if not is_weight(each)])):
+                yield "no_bias_added", product
+
+
+def _is_bias(value: Value, step: Step) -> bool:
+    return isinstance(value, Node) and is_weight(value) and not step.recognised.is_sum(value)
 
 
 def _letter(made: Node) -> str | None:
@@ -147,7 +168,7 @@ def _input_of(product: Node, trace: Trace) -> Iterator[Found]:
         way = path(value, trace.x, through_states=False)
         for node in way or ():
             if node.op == "item":
-                yield Found.at("step_input", node.span, *_taken(node))
+                yield Found.at("step_input", node.span, *(list(_taken(node)) or ["usual"]))
             elif node.op not in USUAL or "reversed" in words(node):
                 yield Found.at("step_input", node.span, *words(node))
                 yield from _fixed_features(node)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-from reader.tracing.values import Const, Node, Seq, Span, Value, nodes_in
+from reader.tracing.values import Const, Node, Seq, Value, nodes_in
 
 ACTIVATIONS = frozenset(
     {
@@ -56,6 +57,7 @@ class Gate:
         return self.by_layers or self.by_names
 
 
+@lru_cache(maxsize=1000)
 def letter_of(name: str) -> str | None:
     """Return the gate that a name of a weight or of a variable says it belongs to, if it says one."""
     words = [part for part in WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)) if part]
@@ -86,6 +88,7 @@ class Gates:
 
     def __init__(self) -> None:
         self._sums: dict[int, bool] = {}
+        self._products: dict[int, list[Node]] = {}
 
     def is_product(self, node: Node) -> bool:
         return node.op == "apply" or (node.op == "matmul" and any(is_weight(each) for each in node.args))
@@ -136,7 +139,7 @@ class Gates:
             if function is None:
                 if inner.op not in THROUGH:
                     return None
-                function = next(inner.inputs(), None)
+                function = next(iter(inner.inputs()), None)
                 if function is None:
                     return None
             else:
@@ -146,7 +149,10 @@ class Gates:
         else:
             return None
         found = [letter for name in names if (letter := letter_of(name))]
-        return Gate(node, activations, self._whole(inner), self._by_layers(inner), _only(found[:1]))
+        own = {letter for name in node.names if (letter := letter_of(name))}
+        # A gate that two names share is nobody's.
+        by_names = None if len(own) > 1 else _only(found[:1])
+        return Gate(node, activations, self._whole(inner), self._by_layers(inner), by_names)
 
     def _whole(self, node: Node) -> Node:
         """Return the sum of which a node is a part."""
@@ -160,6 +166,11 @@ class Gates:
 
     def products(self, node: Node) -> list[Node]:
         """Return the products of a sum."""
+        if id(node) not in self._products:
+            self._products[id(node)] = self._products_of(node)
+        return self._products[id(node)]
+
+    def _products_of(self, node: Node) -> list[Node]:
         found: list[Node] = []
         waiting, seen = [node], set[int]()
         while waiting:
@@ -208,8 +219,3 @@ def activation(node: Node) -> Node | None:
 
 def name_of_activation(node: Node) -> str:
     return node.op if node.op in ACTIVATIONS else "sigmoid"
-
-
-def lines(nodes: list[Node]) -> list[Span]:
-    """Return the lines of nodes, each once."""
-    return sorted({node.span for node in nodes if node.span != (0, 0)})

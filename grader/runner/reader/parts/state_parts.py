@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reader.parts.found import Found, operations
-from reader.parts.step import Step, path
+from reader.parts.step import C, H, Step, path
 from reader.tracing.trace import Carried, Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reached
 
@@ -102,7 +102,9 @@ def _passed_on(carried: Carried, role: str | None, step: Step, trace: Trace) -> 
         way = path(carried.after, target) or []
         yield from operations("passed_on", (node for node in way if node.op != "either"))
         used = use_of(carried.state, step)
-        if used is not None and used != role:
+        names = H if role == "h" else C
+        # Where the name says another state, the mistake may be in the function that gives them.
+        if used is not None and used != role and names.fullmatch(carried.name):
             for held, span in trace.held:
                 if held is carried.after:
                     yield Found.at("passed_on", span, "swapped")

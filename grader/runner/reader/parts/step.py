@@ -66,7 +66,7 @@ def _own_letters(gates: list[Gate], recognised: Gates) -> list[Gate]:
     """Take the letters of layers from gates that share their layers: they are one product in parts."""
     made = [frozenset(id(each) for each in recognised.products(gate.sum)) for gate in gates]
     for gate, products in zip(gates, made, strict=True):
-        if made.count(products) > 1:
+        if made.count(products) > 2:
             gate.by_layers = None
     return gates
 

@@ -194,7 +194,16 @@ class Expressions(Calls):
 
     def _listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, scope: Scope) -> Value:
         found: list[Value] = []
-        self.generate(node.generators, Scope({}, scope), lambda inner: found.append(self.value(node.elt, inner)))
+
+        def add(inner: Scope) -> None:
+            # A loop that is followed twice gives its element twice.
+            value = self.value(node.elt, inner)
+            if self.loops and self.loops[-1].span == span_of(node.generators[-1].iter):
+                found.clear()
+                self.collect(value, span_of(node.elt), NONE)
+            found.append(value)
+
+        self.generate(node.generators, Scope({}, scope), add)
         return self.kept(Seq(found, span_of(node)))
 
     _generatorexp = _listcomp

@@ -19,11 +19,9 @@ Snapshot = list[tuple[Any, Any]]
 class Loops(Expressions):
     """Follows loops, and functions that TensorFlow calls for each step."""
 
-    def repeat(
-        self, over: Value, scope: Scope, node: ast.For | ast.AsyncFor | ast.While, body: Callable[[], Any]
-    ) -> Loop:
+    def repeat(self, over: Value, scope: Scope, head: ast.expr, whole: ast.AST, body: Callable[[], Any]) -> Loop:
         """Follow a body twice: to see what it changes, then with symbols for what a step leaves to the next."""
-        loop = Loop(span_of(node.test if isinstance(node, ast.While) else node.iter), over, lines=span_of(node))
+        loop = Loop(span_of(head), over, lines=span_of(whole))
         if len(self.loops) >= MOST_NESTED:
             return loop
         outer_trial, self.is_trial = self.is_trial, True

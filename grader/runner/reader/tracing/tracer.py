@@ -121,7 +121,7 @@ class Tracer(Loops):
                 return self._for(node, scope)
             case ast.While():
                 test = self.value(node.test, scope)
-                self.repeat(test, scope, node, lambda: self.run(node.body, scope))
+                self.repeat(test, scope, node.test, node, lambda: self.run(node.body, scope))
             case ast.With() | ast.AsyncWith():
                 return self.run(node.body, scope)
             case ast.Try():
@@ -132,7 +132,8 @@ class Tracer(Loops):
 
     def _hold(self, node: ast.Assign, value: Value, scope: Scope) -> None:
         """Remember the statement of a loop of the class itself that gave values their names."""
-        if not self.loops or self.is_trial or len(self._stack) > 1:
+        on_object = any(isinstance(target, ast.Attribute) for target in node.targets)
+        if not self.loops or self.is_trial or (len(self._stack) > 1 and not on_object):
             return
         inner = value.items if isinstance(value, Seq) else [value]
         names = [each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)]
@@ -231,7 +232,7 @@ class Tracer(Loops):
             if (value := self.run(node.body, scope)) is not None and not self.is_trial:
                 returned.append(value)
 
-        self.repeat(over, scope, node, body)
+        self.repeat(over, scope, node.iter, node, body)
         return returned[0] if returned else None
 
     @staticmethod
@@ -245,6 +246,14 @@ class Tracer(Loops):
         first, *rest = generators
         over = self.value(first.iter, scope)
         known = iteration.elements(over)
+        if known is None and self.is_answering:
+
+            def body() -> None:
+                self._assign(first.target, iteration.element(over), scope)
+                self.generate(rest, scope, found)
+
+            self.repeat(over, scope, first.iter, first.iter, body)
+            return
         outer, self.is_repeated = self.is_repeated, self.is_repeated or known is None
         for each in [iteration.element(over)] if known is None else known:
             self._assign(first.target, each, scope)

@@ -35,10 +35,13 @@ class Node:
     label: Any = None
     keywords: dict[str, Value] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
+    _inputs: tuple[Node, ...] | None = None
 
-    def inputs(self) -> Iterator[Node]:
-        """Yield the nodes that it is made of, those in containers too."""
-        return nodes_in((*self.args, *self.keywords.values()))
+    def inputs(self) -> tuple[Node, ...]:
+        """Return the nodes that it is made of, those in containers too. Lists must not change any more."""
+        if self._inputs is None:
+            self._inputs = tuple(nodes_in((*self.args, *self.keywords.values())))
+        return self._inputs
 
 
 @dataclass(eq=False, slots=True)

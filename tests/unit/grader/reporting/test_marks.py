@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.resources import files
 
@@ -64,9 +65,11 @@ def test_probes_without_a_known_mistake_lead_to_what_is_odd_about_a_gate() -> No
     assert marked(found, "wrong_values", wrong=["i", "g"]) == [("sum", "I", 1)]
 
 
-@pytest.mark.parametrize("part", ["sum", "nonsense"])
-def test_words_and_parts_of_a_reader_that_was_taken_over_are_bounded(part: str) -> None:
-    said = {"cells": [], "parts": [{"part": part, "gate": None, "first_line": 1, "last_line": 1, "what": ["x" * 99]}]}
-    from grader.sandbox.protocol import encode
-
-    assert Reading(format="py", error=None).with_source(encode(said)).parts == []
+@pytest.mark.parametrize(
+    ("part", "word", "accepted"),
+    [("sum", "product", True), ("sum", "x" * 99, False), ("nonsense", "product", False)],
+)
+def test_words_and_parts_of_a_reader_that_was_taken_over_are_bounded(part: str, word: str, accepted: bool) -> None:
+    said = {"cells": [], "parts": [{"part": part, "gate": None, "first_line": 1, "last_line": 1, "what": [word]}]}
+    found = Reading(format="py", error=None).with_source(json.dumps(said).encode())
+    assert bool(found.parts) is accepted
