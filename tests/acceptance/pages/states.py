@@ -76,6 +76,7 @@ STATES = (
     State("/courses/{courses[main]}/assignments/lstm-layer", "newcomer"),
     State("/courses/{courses[main]}/assignments/lstm-layer/attempts", "student"),
     State("/submissions/{submissions[wrong]}/beside/{submissions[partly]}", "student"),
+    State("/submissions/{submissions[real_wrong]}/beside/{submissions[real_right]}"),
     State("/courses/{courses[main]}?state=late", "assistant"),
     State("/courses/{courses[main]}/members?q=s0", "assistant"),
     State("/courses/{courses[main]}/members/{members[hostile]}"),
