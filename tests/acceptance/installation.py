@@ -62,7 +62,10 @@ class Installation:
         self._numbers = itertools.count()
         self._processes: list[subprocess.Popen[Any]] = []
         port = free_port()
+        self.assignments_dir = folder / "assignments"
+        self.assignments_dir.mkdir()
         self._environment = {
+            "LSTM_GRADER_ASSIGNMENTS_DIR": str(self.assignments_dir),
             "LSTM_GRADER_PORT": str(port),
             "LSTM_GRADER_OWNER_TOKEN": TOKEN,
             "LSTM_GRADER_SLOTS": "2",
@@ -105,6 +108,17 @@ class Installation:
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
         return process
+
+    def restart(self) -> None:
+        """End everything as an operator does, and start it again: assignment files are read then."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.wait(60)
+        self._processes.clear()
+        self.start_web()
+        if self.database_url:
+            self.start_worker()
 
     def close(self) -> None:
         self._stack.close()

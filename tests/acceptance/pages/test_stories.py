@@ -5,21 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.installation import NO_CLASS, TOKEN, Installation
+from grader.assignment import BUILT_IN
+from tests.acceptance.installation import TOKEN, Installation
 from tests.acceptance.pages.conftest import hand_in
 from tests.acceptance.pages.filling import CORPUS, RIGHT, WRONG, names
 from tests.waiting import wait_until
 
 STUDENTS = 300
-SECONDS = 90
-GRADING_SECONDS = 240
+SECONDS = 120
+GRADING_SECONDS = 480
 BROKEN = CORPUS / "broken_syntax_colon" / "submission.py"
 FORGED = CORPUS / "cheat_forged_frames" / "submission.py"
 #: Those who hand in, besides the two who use a browser for it, by number.
@@ -29,7 +30,11 @@ FILES: Mapping[range, Path] = {
     range(20, 26): BROKEN,
     range(26, 28): FORGED,
 }
+#: They hand in what is worth 100 points, two days and a bit after the due date.
 LATE = range(28, 30)
+LATE_PERCENT_PER_DAY = 10
+#: Whose points the changed file changes.
+WRONG_ONES = (0, *range(12, 20))
 
 
 @pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
@@ -79,14 +84,30 @@ def test_teacher_leads_a_course_from_its_first_page_to_the_grade_book(
     expect(first.locator("#conversation")).to_contain_text("The gates change places.")
     first.context.close()
 
-    preview_and_apply(teacher, course)
-    rows = grade_book(teacher, course)
-    assert len(rows) == STUDENTS
-    points = {row["id"]: row["lstm-layer"] for row in rows}
-    assert points["s001"] == "100"
-    assert float(points["s000"]) == float(points["s012"]) + 2.5
-    assert points["s250"] == ""
+    before = grade_book(teacher, course)
+    assert len(before) == STUDENTS
+    assert {before[student]["lstm-layer"] for student in ids(range(12, 20))} == {"45"}
+    assert before["s000"]["lstm-layer"] == "47.5"
+    assert [before[student]["lstm-layer"] for student in ("s001", "s020", "s250")] == ["100", "0", ""]
+    # The third day has begun.
+    assert {before[student]["lstm-notebook"] for student in ids(LATE)} == {str(100 - 3 * LATE_PERCENT_PER_DAY)}
+    assert "3 days late" in cell(teacher, course, "s028")
+
+    change_the_file(installation)
+    preview(teacher, course)
+    assert grade_book(teacher, course) == before
+    apply_preview(teacher, course)
+    after = grade_book(teacher, course)
+    changed = {student: row for student, row in after.items() if row != before[student]}
+    assert set(changed) == set(ids(WRONG_ONES))
+    assert {row["lstm-layer"] for row in changed.values()} == {"52", "54.5"}
+    assert after["s000"]["lstm-layer"] == "54.5"
+    assert "52" in cell(teacher, course, "s012")
     teacher.context.close()
+
+
+def ids(numbers: Iterable[int]) -> list[str]:
+    return [f"s{number:03}" for number in numbers]
 
 
 def entered(browser: Browser, link: str) -> Page:
@@ -125,7 +146,7 @@ def set_dates(teacher: Page, course: str) -> None:
         teacher.goto(f"{course}/settings/assignments/{assignment}")
         due = datetime.now(UTC) + timedelta(days=days)
         teacher.locator("#due").fill(f"{due:%Y-%m-%dT%H:%M}")
-        teacher.locator("#late_percent_per_day").fill("10")
+        teacher.locator("#late_percent_per_day").fill(str(LATE_PERCENT_PER_DAY))
         teacher.locator("main form button.primary").first.click()
         expect(teacher.get_by_role("status").first).to_be_visible()
 
@@ -176,7 +197,7 @@ def others_hand_in(installation: Installation, course: str) -> None:
     ]
     for number in LATE:
         data = {"student": f"s{number:03}", "assignment": "lstm-notebook"}
-        files = {"file": ("LSTM.py", NO_CLASS)}
+        files = {"file": ("LSTM.py", RIGHT.read_bytes())}
         answer = installation.client.post("/api/v1/submissions", params={"course": id}, files=files, data=data)
         sent.append(answer.raise_for_status().json()["id"])
     wait_until(lambda: all(installation.job_status(each) == "done" for each in sent), GRADING_SECONDS, pause=0.5)
@@ -203,23 +224,52 @@ def answer_with_an_adjustment(teacher: Page) -> None:
     expect(teacher.get_by_role("status").first).to_be_visible()
 
 
-def preview_and_apply(teacher: Page, course: str) -> None:
-    """Have the failed attempts graded again: nothing changes, because nothing has changed."""
+def change_the_file(installation: Installation) -> None:
+    """Let the class itself be worth more, and equality less."""
+    text = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
+    for line, new in ("\ncontract = 10", "\ncontract = 20"), ("\nequivalence = 50", "\nequivalence = 40"):
+        assert line in text
+        text = text.replace(line, new)
+    (installation.assignments_dir / "lstm-layer.toml").write_text(text, encoding="utf-8")
+    installation.restart()
+
+
+def preview(teacher: Page, course: str) -> None:
+    """Do as the page advises after a change of the file, and read what would change for whom."""
     teacher.goto(f"{course}/regrades")
-    teacher.locator("#assignment").select_option("lstm-layer")
-    teacher.locator("#status").select_option("failed")
-    teacher.locator("main form button.primary").click()
+    expect(teacher.locator(".notice.warn")).to_contain_text("28 of 28")
+    teacher.locator(".notice.warn button").click()
     teacher.wait_for_url(re.compile(r"/regrades/\w+"))
+    expect(teacher.locator("form[action$='/apply']")).to_have_count(1, timeout=GRADING_SECONDS * 1000)
+    expect(teacher.locator("p.result")).to_have_text(re.compile(r"9 of 28 would change\.\s+9 gain points\."))
+    rows = [" ".join(row.split()) for row in teacher.locator("main tbody tr").all_inner_texts()]
+    assert sorted(re.search(r"\bs\d{3}\b", row)[0] for row in rows) == ids(WRONG_ONES)
+    assert all("45 52 ▲ +7" in row for row in rows), rows
+    # With the adjustment of one, which stays.
+    assert sum("45 → 52" in row for row in rows) == len(rows) - 1
+    assert sum("47.5 → 54.5" in row for row in rows) == 1
+
+
+def apply_preview(teacher: Page, course: str) -> None:
+    teacher.goto(f"{course}/regrades")
+    teacher.locator("main tbody a").first.click()
     apply = teacher.locator("form[action$='/apply']")
-    expect(apply).to_have_count(1, timeout=GRADING_SECONDS * 1000)
     teacher.locator("details:has(form[action$='/apply']) summary").click()
     apply.locator("button").click()
     expect(apply).to_have_count(0)
 
 
-def grade_book(teacher: Page, course: str) -> list[dict[str, str]]:
+def cell(teacher: Page, course: str, student: str) -> str:
+    """Return the row of one student in the course's table."""
+    teacher.goto(f"{course}?q={student}")
+    return teacher.locator("table.grades tbody tr").inner_text()
+
+
+def grade_book(teacher: Page, course: str) -> dict[str, dict[str, str]]:
+    """Return the rows of the file by the students' ids."""
     teacher.goto(f"{course}/grade-book")
     teacher.locator("#format").select_option("plain")
     with teacher.expect_download() as downloading:
         teacher.locator("main form button.primary").click()
-    return list(csv.DictReader(downloading.value.path().read_text(encoding="utf-8-sig").splitlines()))
+    table = downloading.value.path().read_text(encoding="utf-8-sig").splitlines()
+    return {row["id"]: row for row in csv.DictReader(table)}
