@@ -4,6 +4,28 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const setTheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", setTheme);
 setTheme();
+const TITLES = ".response-control-examples__title, .examples-select__section-label, .opblock-title";
+
+// An operation is made when it is opened. Its headings follow those of the page, and a field without a name gets that of
+// its parameter, or the words above it.
+function mend() {
+  for (const [tag, level] of [["h4", 3], ["h5", 4]]) {
+    for (const each of shown.querySelectorAll(`.opblock ${tag}`)) each.setAttribute("aria-level", level);
+  }
+  // Long lines scroll, by keys too.
+  for (const each of shown.querySelectorAll(".opblock pre")) each.tabIndex = 0;
+  for (const field of shown.querySelectorAll(".opblock :is(select, textarea):not([aria-label])")) {
+    field.setAttribute("aria-label", field.closest("[data-param-name]")?.dataset.paramName ?? titleAbove(field));
+  }
+}
+
+function titleAbove(field) {
+  let around = field.parentElement;
+  while (!around.querySelector(TITLES)) around = around.parentElement;
+  return around.querySelector(TITLES).textContent.trim();
+}
+
+new MutationObserver(mend).observe(shown, { childList: true, subtree: true });
 SwaggerUIBundle({
   url: "/openapi.json",
   domNode: shown,
