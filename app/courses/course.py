@@ -25,6 +25,13 @@ def time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def time_zone_meant(name: str) -> str:
+    """Return the zone of a city, as of "Moscow" or "new york". A name that means none or several stays as it is."""
+    city = "_".join(name.casefold().split())
+    found = [zone for zone in time_zones() if zone.rpartition("/")[2].casefold() == city]
+    return found[0] if name not in time_zones() and len(found) == 1 else name
+
+
 async def add(
     session: AsyncSession,
     *,

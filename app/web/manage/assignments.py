@@ -58,9 +58,11 @@ async def change(request: Request, holder: AssignmentManager, assignment_id: Ass
             fields.check()
             where = (session, course.id, assignment_id, parts.assignments)
             await uses.change(*where, given, holder.name, [name for name in RULES if name not in rules])
+            has_students = (await courses.sizes(session, [course.id]))[course.id].students
     except (FieldsWrong, RulesContradictory, LateWithoutDue) as refusal:
         return await _page(request, holder, assignment_id, fields, refusal)
-    return see_other(f"/courses/{holder.course_id}/settings", said="assignment.changed")
+    onward = "settings" if has_students else "start"  # A course that begins has its next steps there.
+    return see_other(f"/courses/{holder.course_id}/{onward}", said="assignment.changed")
 
 
 @router.post("/remove")

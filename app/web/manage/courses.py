@@ -72,7 +72,7 @@ async def make_course(request: Request, maker: Maker) -> Response:
         meant: dict[str, Any] = {
             "title": fields.name("title", required=True),
             "language": fields.choice("language", LANGUAGES, language_of(request)),
-            "time_zone": fields.choice("time_zone", courses.time_zones(), "UTC"),
+            "time_zone": fields.time_zone("time_zone", "UTC"),
             "retention_days": None,
         }
         fields.check()

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
+from app.courses.course import time_zone_meant, time_zones
 from app.errors import AppError, FieldsWrong, FormExpired, StudentInvalid
 from app.http.masking import mask, unmask
 from app.http.parameters import EARLIEST, LATEST
@@ -65,6 +66,14 @@ class Fields:
         came = self.came.get(name) or default
         if came not in allowed:
             self.wrong(name, "choice")
+            return default
+        return came
+
+    def time_zone(self, name: str, default: str = "") -> str:
+        """Read a zone by its name or by a city."""
+        came = time_zone_meant(self.came.get(name) or default)
+        if came not in time_zones():
+            self.wrong(name, "time_zone")
             return default
         return came
 

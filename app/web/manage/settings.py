@@ -43,7 +43,7 @@ async def change(request: Request, holder: CourseManager) -> Response:
             given = {
                 "title": fields.name("title", required=True),
                 "language": fields.choice("language", LANGUAGES, LANGUAGES[0]),
-                "time_zone": fields.choice("time_zone", courses.time_zones(), ""),
+                "time_zone": fields.time_zone("time_zone"),
             }
         if "retention_days" in fields.came:
             holder.check(Action.DELETE_STUDENTS)

@@ -108,6 +108,7 @@ COMPUTED: Mapping[str, Iterable[str]] = {
         "name",
         "email",
         "choice",
+        "time_zone",
         "number",
         "whole",
         "moment",

@@ -38,6 +38,15 @@ async def test_new_course_leads_to_the_steps_until_students_can_hand_in(service:
         assert "Сети &lt;b&gt;" in (await browser.get("/courses")).text
 
 
+async def test_dates_lead_back_to_the_steps_until_there_are_students(service: Service) -> None:
+    async with service.browser() as browser, service.client() as owner:
+        before = await send(browser, RULES, due="2030-10-01T23:59")
+        assert before.headers["location"] == f"{COURSE}/start?said=assignment.changed"
+        await owner.post(f"/api/v1{COURSE}/members", json={"external_id": "anna", "name": "Anna"})
+        after = await send(browser, RULES, due="2030-10-02T23:59")
+        assert after.headers["location"] == f"{COURSE}/settings?said=assignment.changed"
+
+
 async def test_first_course_is_offered_until_there_is_one(service: Service) -> None:
     await service.add_token("teacher", Role.TEACHER)
     async with service.browser() as browser, service.browser("teacher") as teacher:
@@ -88,7 +97,19 @@ async def test_faults_stand_at_their_fields_and_nothing_typed_is_lost(service: S
         assert 'id="title-error"' in refused.text
         assert 'id="time_zone-error"' in refused.text
         assert 'value="Mars/Olympus"' in refused.text
+        assert "for example Europe/Moscow" in refused.text
     assert await titles(service) == ["Default"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"), [("Moscow", "Europe/Moscow"), ("new york", "America/New_York"), ("Singapore", "Singapore")]
+)
+async def test_city_is_enough_to_name_a_time_zone(service: Service, typed: str, zone: str) -> None:
+    async with service.browser() as browser:
+        made = await send(browser, "/courses/new", title="Networks", language="en", time_zone=typed)
+    async with service.client() as owner:
+        course = (await owner.get("/api/v1" + made.headers["location"].partition("/start")[0])).json()
+    assert course["time_zone"] == zone
 
 
 async def test_dates_are_entered_by_the_clock_of_the_course(service: Service) -> None:
