@@ -46,13 +46,14 @@ def causes(
 
 
 def consequences(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the checks that fail for the causes that the page names, and for nothing else."""
+    """Return the checks that fail, or do not count, for the causes that the page names, and for nothing else."""
     if not report["diagnoses"]:
         return [check for check in report["checks"] if check["status"] == "failed" and _follows(check)]
     return [
         check
         for check in report["checks"]
-        if check["status"] == "failed" and (_follows(check) or check["id"] == "equivalence")
+        if check["code"] == "equivalence_not_earned"
+        or (check["status"] == "failed" and (_follows(check) or check["id"] == "equivalence"))
     ]
 
 

@@ -117,6 +117,14 @@ def test_points_are_a_strip_of_segments_as_wide_as_their_points() -> None:
     assert {str(attributes["href"]).lstrip("#") for tag, attributes in tags if tag == "a"} <= targets
 
 
+def test_named_cause_costs_also_the_checks_that_do_not_count_without_it() -> None:
+    report = make_report()
+    equivalence, generalisation = report.checks[1:3]
+    follows = generalisation.model_copy(update={"params": {"follows_from": "gates_swapped_if"}})
+    page = write_report(make_report(checks=[report.checks[0], equivalence, follows, *report.checks[3:]]), "html", "en")
+    assert "Points it costs: 90<" in page
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_of_a_course_is_well_formed_and_fetches_nothing(language: str) -> None:
     files = [Found(HOSTILE, Student(HOSTILE, "canvas", "1", late=True), HOSTILE, lambda limit: b"") for _ in range(6)]
