@@ -270,6 +270,6 @@ def grade_book(teacher: Page, course: str) -> dict[str, dict[str, str]]:
     teacher.goto(f"{course}/grade-book")
     teacher.locator("#format").select_option("plain")
     with teacher.expect_download() as downloading:
-        teacher.locator("main form button.primary").click()
+        teacher.locator("button[formaction$='/grade-book/file']").click()
     table = downloading.value.path().read_text(encoding="utf-8-sig").splitlines()
     return {row["id"]: row for row in csv.DictReader(table)}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reader.parts.found import Found, has_turning, operations, words
 from reader.parts.step import Step, path
-from reader.tracing.trace import Collected, Trace
+from reader.tracing.traces import Collected, Trace
 from reader.tracing.values import Const, Map, Node, Obj, Seq, Value, reached
 
 JOINING = frozenset(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from reader.parts.found import Found, words
 from reader.parts.gates import ACTIVATIONS, Gate, is_weight, letter_of, name_of_activation
 from reader.parts.step import ARITHMETIC, Step, path
-from reader.tracing.trace import Trace
+from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reached
 
 MOST_JOINED = 8

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reader.parts.found import Found, operations
 from reader.parts.step import C, H, Step, path
-from reader.tracing.trace import Carried, Trace
+from reader.tracing.traces import Carried, Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reached
 
 RANDOM = frozenset({"normal", "uniform", "rand", "randn", "truncated_normal", "standard_normal"})

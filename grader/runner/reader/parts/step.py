@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from reader.parts.gates import Gate, Gates, activation
-from reader.tracing.trace import Loop
+from reader.tracing.traces import Loop
 from reader.tracing.values import Const, Node, Value, nodes_in, reached
 
 STATE = r"_?(?:(?:new|next|cur|current|prev|last|old|self)_?)*{}(?:_?(?:t|new|next|state|out|prev|old|cur|0))*_?\d*"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from reader.tracing import iteration
-from reader.tracing.trace import Collected, Loop, Trace
+from reader.tracing.traces import Collected, Loop, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Super, Value
 
 Held = TypeVar("Held", Seq, Map, Obj)

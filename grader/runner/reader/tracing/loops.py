@@ -8,7 +8,7 @@ from typing import Any
 
 from reader.tracing import iteration
 from reader.tracing.expressions import Expressions, span_of
-from reader.tracing.trace import Carried, Collected, Loop
+from reader.tracing.traces import Carried, Collected, Loop
 from reader.tracing.values import NONE, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
 
 MOST_NESTED = 3

@@ -11,7 +11,7 @@ from reader.plan.statement_rules import CLASS
 from reader.tracing import iteration
 from reader.tracing.expressions import span_of
 from reader.tracing.loops import Loops, Snapshot
-from reader.tracing.trace import Returned, Trace
+from reader.tracing.traces import Returned, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
 
 
