@@ -1,17 +1,20 @@
-"""Dependencies of these pages: who looks at them, and the ids in their addresses."""
+"""What these pages ask of a request: who looks at them, the ids in their addresses, and whom their links reach."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Request
 
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.errors import JoinLinkNotFound, JoinNotFound, MemberNotFound, NotPermitted, PersonNotFound, TokenNotFound
 from app.http.auth import PageFor, session_holder
 from app.http.parameters import ID
+from app.oidc.urls import is_loopback
+from app.services import service_url
 
 #: Rows of a list on one page.
 ROWS = 50
@@ -30,6 +33,12 @@ class Shown:
         if not holder.has(self.action):
             raise NotPermitted
         return holder
+
+
+def only_here(request: Request) -> str | None:
+    """Return the address of the service if links to it open on its own machine alone."""
+    url = service_url(request)
+    return url if is_loopback(urlsplit(url).hostname or "") else None
 
 
 async def _member_id(member_id: Annotated[str, Path()]) -> str:

@@ -19,7 +19,7 @@ from app.http.pages import page
 from app.privacy import deletion
 from app.services import service_url, services
 from app.storage.models import MemberRole, Membership
-from app.web.manage.asking import MemberId, MemberManager, Staff
+from app.web.manage.asking import MemberId, MemberManager, Staff, only_here
 from app.web.manage.fields import Fields, form_context
 
 GROUP_CHARACTERS = 100
@@ -116,6 +116,7 @@ async def make_link(request: Request, maker: LinkMaker, member_id: MemberId) -> 
         here="members",
         member=made.member,
         link=sign_in_link(service_url(request), made.secret),
+        only_here=only_here(request),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import segno
@@ -20,10 +19,9 @@ from app.errors import AppError, FieldsWrong, MailNotSet
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
-from app.oidc.urls import is_loopback
 from app.services import service_url, services
 from app.storage.models import utc_now
-from app.web.manage.asking import ROWS, JoinLinkId, Shown, cursor_of
+from app.web.manage.asking import ROWS, JoinLinkId, Shown, cursor_of, only_here
 from app.web.manage.fields import Fields, form_context, local
 
 GROUP_CHARACTERS = 100
@@ -110,6 +108,7 @@ async def make_join_link(request: Request, maker: Maker) -> Response:
         link=link,
         address=address,
         code=_code(address),
+        only_here=only_here(request),
         zone=zone,
     )
 
@@ -137,7 +136,7 @@ async def _page(
         found = await links.list_links(session, viewer, limit=ROWS + 1, before=before)
         join_links = await joining.list_links(session, course.id, limit=JOIN_LINKS)
         groups = await membership.groups(session, course.id)
-    zone, url = ZoneInfo(course.time_zone), service_url(request)
+    zone = ZoneInfo(course.time_zone)
     context = form_context(request, fields, refusal)
     if fields is None:
         ends = (utc_now() + timedelta(days=JOIN_DAYS)).astimezone(zone).replace(hour=23, minute=59, second=0)
@@ -156,7 +155,7 @@ async def _page(
         join_links=join_links,
         groups=groups,
         has_mail=services(request).mailer is not None,
-        only_here=url if is_loopback(urlsplit(url).hostname or "") else None,
+        only_here=only_here(request),
         may_make=viewer.may(Action.MAKE_LINKS),
         may_revoke=viewer.may(Action.MANAGE_LINKS),
         **context,

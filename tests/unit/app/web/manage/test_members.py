@@ -168,9 +168,16 @@ async def test_personal_link_is_shown_once_and_the_same_form_makes_one(service: 
 
 
 async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_given_out(service: Service) -> None:
+    member = await add(service, "anna", name="Anna")
     async with service.browser() as browser:
-        assert "http://127.0.0.1:8000" in (await browser.get(LINKS, headers={"Host": "127.0.0.1:8000"})).text
         assert "LSTM_GRADER_PUBLIC_URL" not in (await browser.get(LINKS)).text
+        browser.headers["Host"] = "127.0.0.1:8000"
+        for page in (
+            await browser.get(LINKS),
+            await send(browser, f"{COURSE}/members/{member}/edit", f"{COURSE}/members/{member}/link"),
+            await send(browser, LINKS, f"{LINKS}/join", limit="30"),
+        ):
+            assert "Links lead to http://127.0.0.1:8000" in page.text
 
 
 async def test_links_of_all_who_never_came_are_one_table(service: Service) -> None:
