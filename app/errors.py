@@ -11,12 +11,27 @@
         NotPermitted            the token's role does not allow it
         SignOnRefused           the issuer's answer is not the one to this sign-in; the log says why
         SignOnExpired           no sign-in was begun in this browser, or too long ago
-        TargetRefused           a webhook's address is one that nothing is sent to
+        LoginRefused            a launch from a platform that does not begin as one does
+        LaunchRefused           a platform's message that is not believed; `reason` is for the log
+        LaunchOutdated          a launch that was used before, or whose time is over
+        LaunchElsewhere         the browser is not the one that began the launch, or keeps no cookie
+        LaunchAnonymous         the platform does not say who comes
+        LaunchWithoutCourse     the platform does not say from which course
+        DeploymentUnknown       of a platform that is known
+        MentorLaunch            somebody who looks after a student; there is nothing to see here
+        CourseUnconnected       no teacher has opened the link yet
+        TargetRefused           an address of somebody else's choice, to which nothing is sent
         CourseArchived          nothing in the course changes any more
         OtherStudent            the token is a student's or an assistant's own, and the upload names another one
       TooManyRequests           more than the settings allow in a minute
       Overloaded                earlier uploads wait too long already
       IssuerUnavailable         the issuer of single sign-on does not answer as one; the log says why
+      PlatformUnavailable       a platform's keys cannot be read; the log says why
+      AnswerUnusable            somebody else's service gives no answer, or none that can be read
+      PlatformUnknown           no platform with this issuer and client id is registered and confirmed
+      PlatformNotFound          there is none with this id
+      PlatformKnown             it is registered already
+      PlatformInUse             courses have come from it
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
         FormUnreadable          it claims to be one and is not
@@ -175,6 +190,38 @@ class SignOnRefused(AccessDenied): ...
 class SignOnExpired(AccessDenied): ...
 
 
+class LoginRefused(AccessDenied):
+    """params: reason"""
+
+
+class LaunchRefused(AccessDenied):
+    """params: reason"""
+
+
+class LaunchOutdated(AccessDenied):
+    """params: reason"""
+
+
+class LaunchElsewhere(AccessDenied):
+    """params: again (the address that begins the launch once more)"""
+
+
+class LaunchAnonymous(AccessDenied): ...
+
+
+class LaunchWithoutCourse(AccessDenied): ...
+
+
+class DeploymentUnknown(AccessDenied):
+    """params: deployment"""
+
+
+class MentorLaunch(AccessDenied): ...
+
+
+class CourseUnconnected(AccessDenied): ...
+
+
 class TargetRefused(AccessDenied):
     """params: reason"""
 
@@ -188,6 +235,27 @@ class Overloaded(AppError):
 
 
 class IssuerUnavailable(AppError): ...
+
+
+class PlatformUnavailable(AppError): ...
+
+
+class AnswerUnusable(AppError):
+    """params: reason"""
+
+
+class PlatformUnknown(AppError):
+    """params: issuer, client_id"""
+
+
+class PlatformNotFound(AppError): ...
+
+
+class PlatformKnown(AppError):
+    """params: platform (its id)"""
+
+
+class PlatformInUse(AppError): ...
 
 
 class UploadRefused(AppError): ...

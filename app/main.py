@@ -22,6 +22,7 @@ from app.errors import OwnerTokenMissing
 from app.http import problems
 from app.http.auth import check_guarded, holders
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
+from app.lti.platform_keys import PlatformKeys
 from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
 from app.operations.about import About
@@ -30,6 +31,7 @@ from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.operations.selftest import SelfTest
+from app.outgoing.client import Outgoing
 from app.privacy.retention import Retention
 from app.queue import EmbeddedJobs, Engine, Jobs, PostgreSQLJobs, locked
 from app.queue.backlog import Backlog
@@ -41,6 +43,7 @@ from app.storage.database import Database
 from app.web import manage
 from app.web import routes as web_routes
 from app.web.course import routes as course_pages
+from app.web.lti import launching
 from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
@@ -113,7 +116,19 @@ def create_app(
             issuer = await stack.enter_async_context(Issuer(registration)) if registration else None
             found = holders(database)
             app.state.services = Services(
-                settings, assignments, database, jobs, limit, backlog, inbox, found, charts, mailer, issuer, lost_links
+                settings,
+                assignments,
+                database,
+                jobs,
+                limit,
+                backlog,
+                inbox,
+                found,
+                charts,
+                mailer,
+                issuer,
+                lost_links,
+                PlatformKeys(await stack.enter_async_context(Outgoing(private=settings.lti_private_targets))),
             )
             await stack.enter_async_context(Retention(database, settings.retention_days))
             look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None
@@ -136,7 +151,7 @@ def create_app(
     problems.add_handlers(app)
     operation = (regrades, batch, grade_book, status)
     # `manage` before `course`: one has /courses/new, and the other /courses/{course_id}.
-    pages = (manage, web_routes, *operation, course_pages)
+    pages = (manage, web_routes, launching, *operation, course_pages)
     routers = (operations.router, api_routes.api, openapi.router, *(each.router for each in pages))
     for router in routers:
         app.include_router(router)

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from app.access.limits import RateLimit
 from app.access.lost_links import LostLinks
 from app.access.tokens import Principal
+from app.lti.platform_keys import PlatformKeys
 from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
 from app.operations.about import About
@@ -63,6 +64,7 @@ class Services:
         mailer: None: the settings name no mail server.
         issuer: None: the settings name none.
         lost_links: None: the settings name no mail server.
+        platform_keys: by which platforms sign (`app.lti`).
         client_limit, address_limit: for each client and each address, on the page that sends new links.
         looking: lets a few watchers at a time ask the database. Hundreds want to when a grade ends, and uploads still
             need a free connection.
@@ -80,6 +82,7 @@ class Services:
     mailer: Mailer | None
     issuer: Issuer | None
     lost_links: LostLinks | None
+    platform_keys: PlatformKeys
     client_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_PER_MINUTE))
     address_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_OF_ADDRESS_PER_MINUTE))
     join_limit: RateLimit = field(default_factory=lambda: RateLimit(JOINS_PER_MINUTE))

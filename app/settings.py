@@ -70,6 +70,9 @@ class Settings(GradingSettings):
     webhook_private_targets: bool = Field(
         False, description="whether webhooks may go to private networks, and by HTTP without TLS"
     )
+    lti_private_targets: bool = Field(
+        False, description="whether LTI platforms may be in private networks, and be reached by HTTP without TLS"
+    )
     frame_origins: str = Field(
         "",
         description="sites, separated by commas, whose pages may show ours in a frame, such as "

@@ -321,15 +321,20 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
     return token
 
 
-async def add_session(session: AsyncSession, *, sha256: str, of: Token | Person, lifetime: timedelta) -> None:
+async def add_session(
+    session: AsyncSession, *, sha256: str, of: Token | Person, lifetime: timedelta, course_id: str | None = None
+) -> None:
     """Store a signed-in browser of a token or a person, and delete the sessions that are over.
 
     It lasts no longer than its token.
+
+    Args:
+        course_id: the only course that is open to a person's session; None: all of the person's are.
     """
     now = utc_now()
     await session.execute(delete(Session).where(Session.expires_at <= now))
     if isinstance(of, Person):
-        session.add(Session(sha256=sha256, person_id=of.id, expires_at=now + lifetime))
+        session.add(Session(sha256=sha256, person_id=of.id, course_id=course_id, expires_at=now + lifetime))
         return
     expires_at = min(now + lifetime, of.expires_at or now + lifetime)
     session.add(Session(sha256=sha256, token_id=of.id, expires_at=expires_at))
@@ -361,6 +366,7 @@ async def find_session_holder(
         .join(Person, Person.id == Membership.person_id)
         .join(Course, Course.id == Membership.course_id)
         .where(Session.sha256 == sha256, Session.expires_at > now, Membership.removed_at.is_(None))
+        .where(or_(Session.course_id.is_(None), Session.course_id == Membership.course_id))
         .order_by(chosen.desc(), Membership.id.desc())
         .limit(1)
     )
@@ -389,11 +395,14 @@ async def as_of_now(session: AsyncSession, viewer: Principal) -> Principal | Non
 
 
 async def find_session_person(session: AsyncSession, sha256: str) -> Person | None:
-    """Find the person whose session of single sign-on this is, in no course perhaps."""
+    """Find the person whose session of single sign-on this is, in no course perhaps.
+
+    Whom a platform has sent is known in one course, and is nobody anywhere else.
+    """
     return await session.scalar(
         select(Person)
         .join(Session, Session.person_id == Person.id)
-        .where(Session.sha256 == sha256, Session.expires_at > utc_now())
+        .where(Session.sha256 == sha256, Session.expires_at > utc_now(), Session.course_id.is_(None))
     )
 
 

@@ -26,8 +26,10 @@ from app.access import links, tokens
 from app.access.rights import Action
 from app.access.tokens import Principal, hash_secret
 from app.errors import CourseNotFound, FormExpired, NoCourseYet, NotAuthenticated, OtherSite, SessionMissing
+from app.http.cookies import set_framed_cookie
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
+from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.oidc.registration import CALLBACK_PATH, START_PATH
 from app.services import operations, services
 from app.storage.batches import Batcher
@@ -50,6 +52,10 @@ PUBLIC = frozenset(
         "/static/vega.js",
         START_PATH,
         CALLBACK_PATH,
+        LOGIN_PATH,
+        LAUNCH_PATH,
+        TARGET_PATH,
+        KEYS_PATH,
     }
 )
 
@@ -213,9 +219,19 @@ async def session_person(request: Request) -> Person | None:
         return await tokens.find_session_person(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
 
 
-async def open_session(request: Request, response: Response, of: Token | Person) -> None:
+async def open_session(
+    request: Request,
+    response: Response,
+    of: Token | Person,
+    *,
+    course_id: str | None = None,
+    framed: bool = False,
+) -> None:
     """Sign the browser in. Scripts cannot read the cookie, and requests that other sites begin do not carry it.
 
+    Args:
+        course_id: the only course that is open to the session of a person.
+        framed: in a frame on another site's page, and only there; forms are guarded by their secret.
     Raises:
         SessionMissing: the link has ended in the meantime.
     """
@@ -225,7 +241,10 @@ async def open_session(request: Request, response: Response, of: Token | Person)
     async with services(request).database.write() as session:
         if isinstance(of, Token) and of.is_link:
             await links.use(session, of)
-        await tokens.add_session(session, sha256=hash_secret(cookie), of=of, lifetime=lifetime)
+        await tokens.add_session(session, sha256=hash_secret(cookie), of=of, lifetime=lifetime, course_id=course_id)
+    if framed:
+        set_framed_cookie(response, SESSION_COOKIE, cookie, max_age=settings.session_seconds, secure=is_secure(request))
+        return
     response.set_cookie(
         SESSION_COOKIE,
         cookie,

@@ -21,21 +21,20 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.background import Background
-from app.errors import TargetRefused
+from app.errors import AnswerUnusable, TargetRefused
+from app.outgoing.client import Outgoing
 from app.storage.database import Database
 from app.storage.models import utc_now
 from app.submissions.grades import grades_of
 from app.webhooks import outbox
 from app.webhooks.messages import message_of
 from app.webhooks.outbox import SECRET_PREFIX, Due
-from app.webhooks.targets import look_up
 from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 TRY_SECONDS = 15.0
-CONNECT_SECONDS = 5.0
 # Longer than a try: a process that holds a delivery for longer has died.
 LEASE = timedelta(seconds=TRY_SECONDS + 5)
 #: Waits after the first failure, the second, ...; then the delivery is given up.
@@ -68,15 +67,8 @@ class WebhookSender(Background):
     ) -> None:
         self._database = database
         self._assignments = assignments
-        self._private = private
         self._tried = tried
-        # No proxy from the environment: it would look names up by itself.
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(TRY_SECONDS, connect=CONNECT_SECONDS),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._outgoing = Outgoing(private=private, transport=transport, seconds=TRY_SECONDS)
         self._sending: dict[str, asyncio.Task[None]] = {}
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -86,7 +78,7 @@ class WebhookSender(Background):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._client.aclose()
+        await self._outgoing.aclose()
 
     async def _work(self) -> None:
         while True:
@@ -132,41 +124,18 @@ class WebhookSender(Background):
             if due.submission is not None:
                 counted = (await grades_of(session, self._assignments, due.submission)).counted
         body = message_of(due.delivery, due.submission, due.report, counted).model_dump_json().encode()
+        signed = signature(due.webhook.secret, due.delivery.id, body, int(time.time()))
+        headers = {"Content-Type": "application/json", **signed}
         try:
-            async with asyncio.timeout(TRY_SECONDS):
-                response = await self._post(due, body)
-        except (TargetRefused, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
-            reason = exc.params["reason"] if isinstance(exc, TargetRefused) else exc
-            return f"{type(exc).__name__}: {reason}"[:ERROR_CHARACTERS], None
-        if response.is_success:
-            return None, response.status_code
-        return f"answered {response.status_code}", response.status_code
-
-    async def _post(self, due: Due, body: bytes) -> httpx.Response:
-        url = httpx.URL(due.webhook.url)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        addresses = await look_up(url.host, port, private=self._private)
-        headers = {
-            "Host": url.netloc.decode(),
-            "Content-Type": "application/json",
-            "User-Agent": "lstm-grader",
-            **signature(due.webhook.secret, due.delivery.id, body, int(time.time())),
-        }
-        for address in addresses:
-            target = url.copy_with(host=address)
-            # The certificate is checked against the name, not the address.
-            extensions = {"sni_hostname": url.host}
-            request = self._client.build_request("POST", target, content=body, headers=headers, extensions=extensions)
-            try:
-                response = await self._client.send(request, stream=True)
-                break
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                # Nothing was sent. A name with both IPv4 and IPv6 addresses often answers at one kind only.
-                if address == addresses[-1]:
-                    raise
-        # The body of the answer is not needed, and may be long.
-        await response.aclose()
-        return response
+            # The body of the answer is not needed, and may be long.
+            answer = await self._outgoing.send("POST", due.webhook.url, headers=headers, content=body, most_bytes=0)
+        except TargetRefused as exc:
+            return f"TargetRefused: {exc.params['reason']}"[:ERROR_CHARACTERS], None
+        except AnswerUnusable as exc:
+            return exc.params["reason"][:ERROR_CHARACTERS], None
+        if answer.is_success:
+            return None, answer.status
+        return f"answered {answer.status}", answer.status
 
     async def _settle(self, due: Due, error: str | None, status: int | None) -> None:
         delivery = due.delivery

@@ -32,10 +32,10 @@ from app.errors import (
 )
 from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.outgoing.targets import check_url
 from app.services import services
 from app.storage.models import Delivery, Webhook
 from app.webhooks import outbox
-from app.webhooks.targets import check_url
 
 MOST_WEBHOOKS = 10
 

@@ -24,6 +24,15 @@ from app.storage.models.batches import (
     BatchFile,
     BatchFileState,
 )
+from app.storage.models.lti import (
+    LtiContext,
+    LtiDeployment,
+    LtiKey,
+    LtiLink,
+    LtiLogin,
+    LtiPlatform,
+    LtiScore,
+)
 from app.storage.models.people import (
     Change,
     Course,
@@ -74,6 +83,13 @@ __all__ = [
     "JobStatus",
     "JoinLink",
     "LiveWorker",
+    "LtiContext",
+    "LtiDeployment",
+    "LtiKey",
+    "LtiLink",
+    "LtiLogin",
+    "LtiPlatform",
+    "LtiScore",
     "MemberRole",
     "Membership",
     "Merge",

@@ -46,14 +46,16 @@ class Session(Base):
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     token_id: Mapped[str | None] = mapped_column(ForeignKey("tokens.id"), index=True)
-    # Signed in by single sign-on: all memberships of the person are open to it.
+    # Signed in by single sign-on: all memberships of the person are open to it, or the one in `course_id`.
     person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
+    # A platform has vouched for the person, in this course alone (`app.lti`).
+    course_id: Mapped[str | None] = mapped_column(ForeignKey("courses.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime]
 
 
 class Identity(Base):
-    """A person as an issuer of single sign-on knows them."""
+    """A person as an issuer of single sign-on, or a platform (`app.lti`), knows them."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)

@@ -14,11 +14,12 @@ import pytest
 from standardwebhooks import Webhook
 
 from app.errors import TargetRefused
+from app.outgoing import client as outgoing
+from app.outgoing.targets import check_url, is_public, look_up
 from app.settings import Settings
 from app.storage.models import Role
 from app.webhooks import sender
 from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
-from app.webhooks.targets import check_url, is_public, look_up
 from grader import Status
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service, running
@@ -60,7 +61,7 @@ async def service(
     async def known(host: str, port: int, *, private: bool) -> list[str]:
         return {"lms.example.org": ["203.0.113.9"], "both.example.org": ["2001:db8::9", "203.0.113.9"]}[host]
 
-    monkeypatch.setattr(sender, "look_up", known)
+    monkeypatch.setattr(outgoing, "look_up", known)
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(sender, "RETRY_SECONDS", (0.05, 0.05))
     monkeypatch.setattr("app.main.WebhookSender", partial(WebhookSender, transport=httpx.MockTransport(receiver)))
@@ -381,7 +382,7 @@ async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
         asked.append(host)
         return [(2, 1, 6, "", ("8.8.8.8" if len(asked) == 1 else "169.254.169.254", port))]
 
-    monkeypatch.setattr(sender, "look_up", look_up)
+    monkeypatch.setattr(outgoing, "look_up", look_up)
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     receiver.answers = [500]
     async with service.client() as client:

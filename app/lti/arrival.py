@@ -1,0 +1,317 @@
+"""From a message to a course here: its course, its link, and the person as a member.
+
+The first teacher of a platform's course makes it a course here. Everybody after that becomes a member when they first
+come, with the part that the platform gives them, which each later launch brings up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import identities
+from app.courses import changes, course, members, uses
+from app.errors import (
+    CourseUnconnected,
+    DeploymentUnknown,
+    LaunchWithoutCourse,
+    MemberRemoved,
+    MentorLaunch,
+)
+from app.lti import platforms
+from app.lti.message import REVIEW, Message
+from app.lti.roles import Part
+from app.mail.addresses import is_address
+from app.storage.models import (
+    Change,
+    Course,
+    CourseAssignment,
+    Identity,
+    LtiContext,
+    LtiLink,
+    LtiPlatform,
+    MemberRole,
+    Membership,
+    Person,
+    utc_now,
+)
+from app.storage.turns import take_turns
+from grader import Assignment
+
+#: The custom parameter of a link that names its assignment.
+ASSIGNMENT = "assignment"
+TITLE_CHARACTERS = 200
+LANGUAGES = ("en", "ru")
+#: Until somebody sets them.
+ZONE = {"ru": "Europe/Moscow", "en": "UTC"}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A person who has come by a launch.
+
+    Attributes:
+        link: None: the message is about no link.
+        use: the assignment that the link leads to; None: nobody has said which.
+        reviewed: the student whose work is to be looked at.
+    """
+
+    course: Course
+    person: Person
+    member: Membership
+    link: LtiLink | None
+    use: CourseAssignment | None
+    reviewed: Membership | None = None
+
+    @property
+    def is_staff(self) -> bool:
+        return self.member.role != MemberRole.STUDENT
+
+
+async def arrive(
+    session: AsyncSession,
+    platform: LtiPlatform,
+    message: Message,
+    assignments: Mapping[str, Assignment],
+    language: str,
+) -> Arrival:
+    """Make of a message what it means here.
+
+    Args:
+        message: one of this platform, checked.
+        language: of a course that the message begins.
+    Raises:
+        DeploymentUnknown: nobody has said that this deployment of the platform is one.
+        MentorLaunch, LaunchWithoutCourse
+        CourseUnconnected: a student comes before any teacher has.
+        MemberRemoved: a teacher here has removed the person from the course.
+    """
+    if message.deployment_id not in await platforms.deployments(session, platform.id):
+        raise DeploymentUnknown(deployment=message.deployment_id)
+    if message.part == Part.MENTOR:
+        raise MentorLaunch
+    if message.context is None:
+        raise LaunchWithoutCourse
+    made_by = made_by_platform(platform)
+    await take_turns(session, [f"lti:{platform.id}:{message.deployment_id}:{message.context.id}"])
+    context = await _context(session, platform, message, language, made_by)
+    found = await course.existing(session, context.course_id)
+    person = await _person(session, platform, message)
+    member = await _member(session, found, person, message, made_by)
+    link = use = None
+    if message.resource_link is not None:
+        link = await _link(session, context, message)
+        use = await _use(session, found, link, message, member, assignments, made_by)
+    reviewed = await _reviewed(session, platform, found, message)
+    await session.flush()
+    return Arrival(found, person, member, link, use, reviewed)
+
+
+def made_by_platform(platform: LtiPlatform) -> str:
+    """Return the platform's name in the log of changes."""
+    return platform.name[:200]
+
+
+async def choose(
+    session: AsyncSession,
+    link: LtiLink,
+    course_id: str,
+    assignment_id: str,
+    assignments: Mapping[str, Assignment],
+    made_by: str,
+) -> CourseAssignment:
+    """Let a link lead to this assignment from now on; the course uses it from now on, if it did not.
+
+    Raises:
+        AssignmentUnknown, CourseArchived: see `uses.put`.
+    """
+    used = {each.use.assignment_id: each.use for each in await uses.list_used(session, course_id, assignments)}
+    use = used.get(assignment_id)
+    if use is None or use.id is None:
+        use = (await uses.put(session, course_id, assignment_id, assignments, {}, made_by)).use
+        await session.flush()
+    link.course_assignment_id = use.id
+    await session.flush()
+    return use
+
+
+async def _context(
+    session: AsyncSession, platform: LtiPlatform, message: Message, language: str, made_by: str
+) -> LtiContext:
+    """Find the course of the platform, or make it one here, if a teacher comes."""
+    assert message.context is not None
+    of = (
+        LtiContext.platform_id == platform.id,
+        LtiContext.deployment_id == message.deployment_id,
+        LtiContext.context_id == message.context.id,
+    )
+    context = await session.scalar(select(LtiContext).where(*of))
+    title = message.context.title or message.context.label
+    if context is None:
+        if message.part != Part.TEACHER:
+            raise CourseUnconnected
+        made = await course.add(
+            session,
+            title=(title or platform.name)[:TITLE_CHARACTERS],
+            language=language,
+            time_zone=ZONE[language],
+            retention_days=None,
+            made_by=made_by,
+        )
+        context = LtiContext(
+            platform_id=platform.id,
+            deployment_id=message.deployment_id,
+            context_id=message.context.id,
+            course_id=made.id,
+            made_by=made_by,
+        )
+        session.add(context)
+    context.title = title
+    if message.names_and_roles is not None:
+        context.memberships_url = message.names_and_roles.context_memberships_url
+    await session.flush()
+    return context
+
+
+async def _person(session: AsyncSession, platform: LtiPlatform, message: Message) -> Person:
+    """Find the person whom this platform knows by this id, or add one. An address leads to nobody."""
+    issuer = platforms.issuer_of_people(platform.id)
+    await take_turns(session, [f"identity:{issuer}:{message.subject}"])
+    email = message.email if message.email is not None and is_address(message.email) else None
+    identity = await identities.find(session, issuer, message.subject)
+    if identity is None:
+        person = Person(name=message.person_name, email=email)
+        session.add(person)
+        await session.flush()
+        session.add(Identity(person_id=person.id, issuer=issuer, subject=message.subject, email=email))
+        await session.flush()
+        return person
+    person = await session.get_one(Person, identity.person_id)
+    # A name that was corrected here stays.
+    person.name = person.name or message.person_name
+    return person
+
+
+async def _member(session: AsyncSession, found: Course, person: Person, message: Message, made_by: str) -> Membership:
+    """Find the person's membership, or add one, with the part that the platform gives now.
+
+    Raises:
+        MemberRemoved: a teacher here has removed the member.
+        CourseArchived: the person is new in a course in which nothing changes any more.
+    """
+    await take_turns(session, [f"person:{found.id}:{person.id}"])
+    role = message.part.role
+    of = Membership.course_id == found.id, Membership.person_id == person.id
+    member = await session.scalar(select(Membership).where(*of).execution_options(populate_existing=True))
+    if member is None:
+        await course.keep_open(session, found.id)
+        external_id = await _external_id(session, found.id, message)
+        await members.take_turns(session, [(found.id, external_id)])
+        await members.take_course(session, found.id)
+        member = members.add(session, found.id, external_id=external_id, role=role, person=person)
+        member.confirmed_at = utc_now()
+        await session.flush()
+        changes.log(session, member, made_by, {}, _values(member))
+        return member
+    if found.archived_at is not None:
+        return member
+    before = _values(member)
+    if member.removed_at is not None:
+        if not await _removed_by(session, member, made_by):
+            raise MemberRemoved
+        member.removed_at = None
+    member.role = role
+    changes.log(session, member, made_by, before, _values(member))
+    await session.flush()
+    return member
+
+
+def _values(member: Membership) -> dict[str, Any]:
+    return {
+        "role": member.role.value,
+        "external_id": member.external_id,
+        "removed": member.removed_at is not None,
+        "confirmed": member.confirmed_at is not None,
+    }
+
+
+async def _removed_by(session: AsyncSession, member: Membership, made_by: str) -> bool:
+    """Tell whether the member was removed by this platform, which lists the person again."""
+    rows = await session.scalars(
+        select(Change).where(Change.membership_id == member.id, Change.subject == "member").order_by(Change.id.desc())
+    )
+    newest = next((row for row in rows if row.after.get("removed") is True), None)
+    return newest is not None and newest.made_by == made_by
+
+
+async def _external_id(session: AsyncSession, course_id: str, message: Message) -> str:
+    """Return an id for the grade book: that of the institution's register, if nobody here has it."""
+    sourced = message.lis.person_sourcedid if message.lis else None
+    wanted = [*([sourced] if sourced and sourced != members.TRIALS else []), f"lti-{message.subject}"[:200]]
+    for external_id in wanted:
+        if (course_id, external_id) not in await members.find(session, [(course_id, external_id)]):
+            return external_id
+    return f"lti-{message.deployment_id}-{message.subject}"[:200]
+
+
+async def _link(session: AsyncSession, context: LtiContext, message: Message) -> LtiLink:
+    """Find the link of the platform, or add it, with what the platform grants now."""
+    assert message.resource_link is not None
+    of = (
+        LtiLink.lti_context_id == context.id,
+        LtiLink.resource_link_id == message.resource_link.id,
+    )
+    link = await session.scalar(select(LtiLink).where(*of))
+    if link is None:
+        link = LtiLink(lti_context_id=context.id, resource_link_id=message.resource_link.id)
+        session.add(link)
+    link.title = message.resource_link.title
+    endpoint = message.endpoint
+    link.scopes = {"granted": sorted(endpoint.scope)} if endpoint else {}
+    link.lineitems_url = endpoint.lineitems if endpoint else None
+    if endpoint is not None and endpoint.lineitem is not None:
+        link.lineitem_url = endpoint.lineitem
+    await session.flush()
+    return link
+
+
+async def _use(
+    session: AsyncSession,
+    found: Course,
+    link: LtiLink,
+    message: Message,
+    member: Membership,
+    assignments: Mapping[str, Assignment],
+    made_by: str,
+) -> CourseAssignment | None:
+    """Return the assignment that the link leads to. The first teacher's launch settles it, as far as it can."""
+    if link.course_assignment_id is not None:
+        return await session.get_one(CourseAssignment, link.course_assignment_id)
+    if member.role != MemberRole.TEACHER:
+        return None
+    named = message.custom.get(ASSIGNMENT)
+    if named is None and len(assignments) == 1:
+        named = next(iter(assignments))
+    if named is None or named not in assignments:
+        return None
+    return await choose(session, link, found.id, named, assignments, made_by)
+
+
+async def _reviewed(session: AsyncSession, platform: LtiPlatform, found: Course, message: Message) -> Membership | None:
+    """Find the member whose work the platform wants to be looked at."""
+    if message.message_type != REVIEW or message.for_user is None:
+        return None
+    issuer = platforms.issuer_of_people(platform.id)
+    return await session.scalar(
+        select(Membership)
+        .join(Identity, Identity.person_id == Membership.person_id)
+        .where(
+            Membership.course_id == found.id,
+            Identity.issuer == issuer,
+            Identity.subject == message.for_user.user_id,
+        )
+    )

@@ -1,0 +1,97 @@
+"""The keys of this service: which one signs, which ones are published, and how the next one takes over.
+
+Platforms keep what they have read of our keys for hours. So a key is published long before it signs, and for a while
+after it has signed last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.models import LtiKey, new_id, utc_now
+from app.storage.turns import take_turns
+
+ALGORITHM = "RS256"
+BITS = 2048
+#: A key that signs no more is published as long as somebody may still check what it has signed.
+PUBLISHED_AFTER = timedelta(days=7)
+
+
+async def published(session: AsyncSession) -> dict[str, Any]:
+    """Return the public keys as a JSON Web Key Set (RFC 7517); the one that signs stands first."""
+    return {"keys": [_public(key) for key in await _known(session)]}
+
+
+async def sign(session: AsyncSession, claims: Mapping[str, Any], *, lifetime_seconds: int) -> str:
+    """Sign these claims with `iat` and `exp` of this moment, as a JWT."""
+    key = await signing(session)
+    now = int(time.time())
+    header = {"alg": ALGORITHM, "typ": "JWT", "kid": key.id}
+    signed = {**claims, "iat": now, "exp": now + lifetime_seconds}
+    return jwt.encode(header, signed, RSAKey.import_key(key.private_key), algorithms=[ALGORITHM])
+
+
+async def signing(session: AsyncSession) -> LtiKey:
+    """Return the key that signs now.
+
+    Raises:
+        RuntimeError: there is none; `prepare` makes the first ones.
+    """
+    for key in await _known(session):
+        if key.signs_since is not None and key.signed_until is None:
+            return key
+    raise RuntimeError("there is no key yet")
+
+
+async def prepare(session: AsyncSession) -> None:
+    """Make the key that signs, and the next one, if they are not there."""
+    await take_turns(session, ["lti-keys"])
+    known = await _known(session)
+    if not any(key.signs_since is not None and key.signed_until is None for key in known):
+        session.add(_new(signs=True))
+    if not any(key.signs_since is None for key in known):
+        session.add(_new(signs=False))
+    await session.flush()
+
+
+async def rotate(session: AsyncSession) -> LtiKey:
+    """Let the next key sign from now on, and make one for the next time. Return the key that signs.
+
+    The key that signed before is published for `PUBLISHED_AFTER`.
+    """
+    await prepare(session)
+    now = utc_now()
+    known = await _known(session)
+    for key in known:
+        if key.signs_since is not None and key.signed_until is None:
+            key.signed_until = now
+    following = next(key for key in known if key.signs_since is None)
+    following.signs_since = now
+    session.add(_new(signs=False))
+    await session.flush()
+    return following
+
+
+async def _known(session: AsyncSession) -> Sequence[LtiKey]:
+    """List the keys that are published: the one that signs, the next one, those that have signed lately."""
+    lately = or_(LtiKey.signed_until.is_(None), LtiKey.signed_until > utc_now() - PUBLISHED_AFTER)
+    found = (await session.scalars(select(LtiKey).where(lately).order_by(LtiKey.id))).all()
+    return sorted(found, key=lambda key: (key.signed_until is not None, key.signs_since is None, key.id))
+
+
+def _new(*, signs: bool) -> LtiKey:
+    private = RSAKey.generate_key(BITS).as_pem(private=True).decode()
+    return LtiKey(id=new_id(), private_key=private, signs_since=utc_now() if signs else None)
+
+
+def _public(key: LtiKey) -> dict[str, Any]:
+    public = RSAKey.import_key(key.private_key).as_dict(private=False)
+    return {"kty": "RSA", "n": public["n"], "e": public["e"], "kid": key.id, "alg": ALGORITHM, "use": "sig"}

@@ -1,0 +1,268 @@
+"""The message of a launch: which one is believed, and what it says."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from app.errors import LaunchAnonymous, LaunchOutdated, LaunchRefused
+from app.lti.roles import Part, part_of
+
+#: Signatures that need the platform's private key. The token does not choose.
+ALGORITHM = "RS256"
+TOKEN_CHARACTERS = 60_000
+#: Between the platform's clock and ours.
+LEEWAY_SECONDS = 60
+#: A message is made for the moment.
+OLDEST_SECONDS = 3600
+VERSION = "1.3.0"
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+RESOURCE_LINK, DEEP_LINKING, REVIEW = (
+    "LtiResourceLinkRequest",
+    "LtiDeepLinkingRequest",
+    "LtiSubmissionReviewRequest",
+)
+MessageType = Literal["LtiResourceLinkRequest", "LtiDeepLinkingRequest", "LtiSubmissionReviewRequest"]
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s\x00-\x1f]+$")]
+
+
+def _short(came: object) -> object:
+    """Take what prints of a text, cut; whatever is no text is none."""
+    if not isinstance(came, str):
+        return None
+    return " ".join("".join(char if char.isprintable() else " " for char in came).split())[:200] or None
+
+
+def _texts(came: object) -> object:
+    """Take the parameters that are texts; platforms also send numbers and null."""
+    if not isinstance(came, dict):
+        return {}
+    return {str(name)[:100]: str(value)[:1000] for name, value in came.items() if isinstance(value, str | int)}
+
+
+def _listed(came: object) -> object:
+    return [came] if isinstance(came, str) else came
+
+
+Text = Annotated[str | None, BeforeValidator(_short)]
+
+
+class _Claims(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class Context(_Claims):
+    """A course of the platform."""
+
+    id: Id
+    title: Text = None
+    label: Text = None
+
+
+class ResourceLink(_Claims):
+    id: Id
+    title: Text = None
+
+
+class Endpoint(_Claims):
+    """The columns of the grade book that this link may write (AGS)."""
+
+    scope: list[str] = []
+    lineitem: Url | None = None
+    lineitems: Url | None = None
+
+
+class NamesAndRoles(_Claims):
+    context_memberships_url: Url
+
+
+class DeepLinking(_Claims):
+    """The platform's wish to be told which assignment a new link leads to."""
+
+    deep_link_return_url: Url
+    accept_types: list[str] = []
+    accept_presentation_document_targets: list[str] = []
+    accept_multiple: bool = False
+    accept_lineitem: bool = True
+    # It goes back as it came.
+    data: Annotated[str, StringConstraints(max_length=20_000)] | None = None
+
+
+class Presentation(_Claims):
+    document_target: Text = None
+    return_url: Url | None = None
+    locale: Text = None
+
+
+class ForUser(_Claims):
+    """The person whose work is reviewed."""
+
+    user_id: Id
+
+
+class Lis(_Claims):
+    """Ids of the institution's register."""
+
+    person_sourcedid: Text = None
+    course_section_sourcedid: Text = None
+
+
+class Message(_Claims):
+    """A message that is believed: who comes, from where, to what."""
+
+    iss: str
+    aud: Annotated[list[str], BeforeValidator(_listed)]
+    azp: str | None = None
+    nonce: str
+    exp: Annotated[float, Field(allow_inf_nan=False)]
+    iat: Annotated[float, Field(allow_inf_nan=False)]
+    nbf: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    sub: Id | None = None
+    name: Text = None
+    given_name: Text = None
+    family_name: Text = None
+    email: Text = None
+    locale: Text = None
+    message_type: MessageType = Field(alias=f"{CLAIM}message_type")
+    version: Literal["1.3.0"] = Field(alias=f"{CLAIM}version")
+    deployment_id: Id = Field(alias=f"{CLAIM}deployment_id")
+    target_link_uri: Url | None = Field(None, alias=f"{CLAIM}target_link_uri")
+    roles: list[str] = Field([], alias=f"{CLAIM}roles")
+    context: Context | None = Field(None, alias=f"{CLAIM}context")
+    resource_link: ResourceLink | None = Field(None, alias=f"{CLAIM}resource_link")
+    custom: Annotated[dict[str, str], BeforeValidator(_texts)] = Field({}, alias=f"{CLAIM}custom")
+    presentation: Presentation | None = Field(None, alias=f"{CLAIM}launch_presentation")
+    lis: Lis | None = Field(None, alias=f"{CLAIM}lis")
+    for_user: ForUser | None = Field(None, alias=f"{CLAIM}for_user")
+    endpoint: Endpoint | None = Field(None, alias="https://purl.imsglobal.org/spec/lti-ags/claim/endpoint")
+    names_and_roles: NamesAndRoles | None = Field(
+        None, alias="https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+    )
+    deep_linking: DeepLinking | None = Field(
+        None, alias="https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
+    )
+
+    @property
+    def subject(self) -> str:
+        """The person's id at the platform; every message that is believed has one."""
+        assert self.sub is not None
+        return self.sub
+
+    @property
+    def part(self) -> Part:
+        return part_of(self.roles)
+
+    @property
+    def person_name(self) -> str | None:
+        return self.name or " ".join(filter(None, (self.given_name, self.family_name))) or None
+
+
+#: What a message of each type cannot do without.
+NEEDED = {
+    RESOURCE_LINK: ("target_link_uri", "resource_link"),
+    DEEP_LINKING: ("deep_linking",),
+    REVIEW: ("target_link_uri", "for_user", "endpoint"),
+}
+
+
+def key_id(token: str) -> str:
+    """Return the id of the key that the token names, which is not believed yet.
+
+    Raises:
+        LaunchRefused: it is no signed token, or not one that is signed as it must be.
+    """
+    if len(token) > TOKEN_CHARACTERS:
+        raise LaunchRefused(reason="token_size")
+    try:
+        header = jws.extract_compact(token.encode()).headers()
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise LaunchRefused(reason="token_form") from exc
+    if header.get("alg") != ALGORITHM:
+        raise LaunchRefused(reason="algorithm")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= 255:
+        raise LaunchRefused(reason="key_id")
+    return kid
+
+
+def read(
+    token: str,
+    key: RSAKey,
+    *,
+    issuer: str,
+    client_id: str,
+    fits_nonce: Callable[[str], bool],
+    is_ours: Callable[[str], bool],
+    now: float | None = None,
+) -> Message:
+    """Return the message, if the platform has signed it for us and for this launch.
+
+    The deployment is checked by the caller, who knows the platform's.
+
+    Args:
+        key: of the platform, which `key_id` names.
+        fits_nonce: tells whether the nonce is the one of the launch that this browser has begun.
+        is_ours: tells whether an address leads to this service.
+    Raises:
+        LaunchRefused: it is not to be believed; `reason` is for the log.
+        LaunchOutdated: its time is over, or has not come.
+        LaunchAnonymous: it names no person.
+    """
+    try:
+        claims: Any = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise LaunchRefused(reason="signature") from exc
+    try:
+        message = Message.model_validate(claims)
+    except ValidationError as exc:
+        raise LaunchRefused(reason=f"claim {_first(exc)}") from exc
+    if not hmac.compare_digest(message.iss.encode(), issuer.encode()):
+        raise LaunchRefused(reason="issuer")
+    _check_audience(message, client_id)
+    _check_time(message, time.time() if now is None else now)
+    if not fits_nonce(message.nonce):
+        raise LaunchRefused(reason="nonce")
+    for name in NEEDED[message.message_type]:
+        if getattr(message, name) is None:
+            raise LaunchRefused(reason=f"claim {name}")
+    if message.target_link_uri is not None and not is_ours(message.target_link_uri):
+        raise LaunchRefused(reason="target_link_uri")
+    if message.sub is None:
+        raise LaunchAnonymous
+    return message
+
+
+def _first(exc: ValidationError) -> str:
+    """Name the first claim that is wrong, without its value."""
+    return ".".join(str(part).rpartition("/")[2] for part in exc.errors(include_input=False)[0]["loc"])[:80]
+
+
+def _check_audience(message: Message, client_id: str) -> None:
+    """Raises: LaunchRefused: it was signed for somebody else (OpenID Connect Core 1.0, section 3.1.3.7)."""
+    if client_id not in message.aud:
+        raise LaunchRefused(reason="audience")
+    if message.azp is None and len(message.aud) > 1:
+        raise LaunchRefused(reason="azp_missing")
+    if message.azp is not None and message.azp != client_id:
+        raise LaunchRefused(reason="azp")
+
+
+def _check_time(message: Message, now: float) -> None:
+    """Raises: LaunchOutdated"""
+    if message.exp <= now - LEEWAY_SECONDS:
+        raise LaunchOutdated(reason="expired")
+    if message.iat > now + LEEWAY_SECONDS:
+        raise LaunchOutdated(reason="issued_in_future")
+    if message.iat < now - OLDEST_SECONDS - LEEWAY_SECONDS:
+        raise LaunchOutdated(reason="issued_long_ago")
+    if message.nbf is not None and message.nbf > now + LEEWAY_SECONDS:
+        raise LaunchOutdated(reason="not_yet")

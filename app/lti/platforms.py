@@ -1,0 +1,155 @@
+"""Registered platforms: found, added, confirmed, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown
+from app.storage.models import Identity, LtiContext, LtiDeployment, LtiLogin, LtiPlatform, utc_now
+from app.storage.turns import take_turns
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A platform's word on itself."""
+
+    name: str
+    issuer: str
+    client_id: str
+    login_url: str
+    token_url: str
+    keys_url: str
+    deployments: tuple[str, ...] = ()
+    token_audience: str | None = None
+
+
+async def of_login(session: AsyncSession, issuer: str, client_id: str | None) -> LtiPlatform:
+    """Find the platform that a login comes from.
+
+    Raises:
+        PlatformUnknown: none is registered and confirmed under this issuer and client id, or the login names no client
+            id and there are several.
+    """
+    of = [LtiPlatform.issuer == issuer, LtiPlatform.confirmed_at.is_not(None)]
+    if client_id is not None:
+        of.append(LtiPlatform.client_id == client_id)
+    found = (await session.scalars(select(LtiPlatform).where(*of).limit(2))).all()
+    if len(found) != 1:
+        raise PlatformUnknown(issuer=issuer[:200], client_id=(client_id or "")[:200])
+    return found[0]
+
+
+async def list_platforms(session: AsyncSession) -> Sequence[LtiPlatform]:
+    """List all platforms, the newest first."""
+    return (await session.scalars(select(LtiPlatform).order_by(LtiPlatform.id.desc()))).all()
+
+
+async def find(session: AsyncSession, platform_id: str) -> LtiPlatform:
+    """Raises: PlatformNotFound"""
+    found = await session.get(LtiPlatform, platform_id)
+    if found is None:
+        raise PlatformNotFound
+    return found
+
+
+async def add(session: AsyncSession, said: Registration, *, made_by: str, confirmed: bool) -> LtiPlatform:
+    """Add a platform.
+
+    Args:
+        confirmed: an admin vouches for it.
+    Raises:
+        PlatformKnown: one with this issuer and client id is registered.
+    """
+    await take_turns(session, [f"lti:{said.issuer}"])
+    of = LtiPlatform.issuer == said.issuer, LtiPlatform.client_id == said.client_id
+    if (other := await session.scalar(select(LtiPlatform).where(*of))) is not None:
+        raise PlatformKnown(platform=other.id)
+    platform = LtiPlatform(
+        name=said.name,
+        issuer=said.issuer,
+        client_id=said.client_id,
+        login_url=said.login_url,
+        token_url=said.token_url,
+        keys_url=said.keys_url,
+        token_audience=said.token_audience,
+        made_by=made_by,
+        confirmed_at=utc_now() if confirmed else None,
+    )
+    session.add(platform)
+    await session.flush()
+    for deployment in dict.fromkeys(said.deployments):
+        session.add(LtiDeployment(platform_id=platform.id, deployment_id=deployment))
+    await session.flush()
+    return platform
+
+
+async def confirm(session: AsyncSession, platform_id: str) -> LtiPlatform:
+    """Take launches of this platform from now on. Raises: PlatformNotFound"""
+    platform = await find(session, platform_id)
+    platform.confirmed_at = platform.confirmed_at or utc_now()
+    return platform
+
+
+async def deployments(session: AsyncSession, platform_id: str) -> Sequence[str]:
+    of = select(LtiDeployment.deployment_id).where(LtiDeployment.platform_id == platform_id)
+    return (await session.scalars(of.order_by(LtiDeployment.id))).all()
+
+
+async def add_deployment(session: AsyncSession, platform_id: str, deployment_id: str) -> None:
+    """Know one more deployment of a platform. Raises: PlatformNotFound"""
+    platform = await find(session, platform_id)
+    await take_turns(session, [f"lti:{platform.issuer}"])
+    if deployment_id not in await deployments(session, platform_id):
+        session.add(LtiDeployment(platform_id=platform_id, deployment_id=deployment_id))
+        await session.flush()
+
+
+async def remove(session: AsyncSession, platform_id: str) -> None:
+    """Remove a platform that no course has come from.
+
+    Raises:
+        PlatformNotFound
+        PlatformInUse: courses here are its courses; their grades would go nowhere.
+    """
+    platform = await find(session, platform_id)
+    if await session.scalar(select(LtiContext.id).where(LtiContext.platform_id == platform_id).limit(1)) is not None:
+        raise PlatformInUse
+    for table in (LtiLogin, LtiDeployment):
+        await session.execute(delete(table).where(table.platform_id == platform_id))
+    await session.execute(delete(Identity).where(Identity.issuer == issuer_of_people(platform_id)))
+    await session.delete(platform)
+    await session.flush()
+
+
+async def origins(session: AsyncSession) -> Collection[str]:
+    """Return the sites whose pages may show ours in a frame: those of confirmed platforms."""
+    found = await session.execute(
+        select(LtiPlatform.issuer, LtiPlatform.login_url).where(LtiPlatform.confirmed_at.is_not(None))
+    )
+    return sorted({site for addresses in found for site in map(_site, addresses) if site})
+
+
+def issuer_of_people(platform_id: str) -> str:
+    """Return the issuer under which identities of this platform's people are kept."""
+    return f"lti:{platform_id}"
+
+
+def _site(address: str) -> str | None:
+    """Return scheme, host and port of an address; an issuer need not be one."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not parts.hostname.replace(".", "").replace("-", "").isalnum()
+    ):
+        return None
+    return f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}"

@@ -1,0 +1,135 @@
+"""A client that connects to checked addresses only, and reads no more of an answer than it was told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from app.errors import AnswerUnusable
+from app.outgoing.targets import check_url, look_up
+
+CONNECT_SECONDS = 5.0
+REQUEST_SECONDS = 15.0
+#: Of an answer that is read.
+ANSWER_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, as far as it was read."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def json(self) -> Any:
+        """Raises: AnswerUnusable: it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as exc:
+            raise AnswerUnusable(reason="the answer is no JSON") from exc
+
+
+class Outgoing:
+    """A client for requests whose address somebody else has chosen.
+
+    Args:
+        private: whether the operator allows private networks, and HTTP without TLS.
+        transport: makes the connections; tests pass their own.
+        seconds: that a request may take.
+    """
+
+    def __init__(
+        self, *, private: bool, transport: httpx.AsyncBaseTransport | None = None, seconds: float = REQUEST_SECONDS
+    ) -> None:
+        self.private = private
+        self._seconds = seconds
+        # No proxy from the environment: it would look names up by itself.
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
+            follow_redirects=False,
+            trust_env=False,
+            headers={"User-Agent": "lstm-grader", "Accept-Encoding": "identity"},
+        )
+
+    async def __aenter__(self) -> Outgoing:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        most_bytes: int = ANSWER_BYTES,
+    ) -> Answer:
+        """Send a request and return the answer, whatever its status.
+
+        Args:
+            most_bytes: of the answer; 0: it is not read.
+        Raises:
+            TargetRefused: nothing is sent to this address.
+            AnswerUnusable: there is no answer, or not in time, or a longer one.
+        """
+        check_url(url, private=self.private)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._send(method, httpx.URL(url), headers or {}, content, most_bytes)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
+            raise AnswerUnusable(reason=f"{type(exc).__name__}: {exc}"[:200]) from exc
+
+    async def _send(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None, most_bytes: int
+    ) -> Answer:
+        port = url.port or (443 if url.scheme == "https" else 80)
+        addresses = await look_up(url.host, port, private=self.private)
+        for address in addresses:
+            request = self._client.build_request(
+                method,
+                url.copy_with(host=address),
+                content=content,
+                headers={**headers, "Host": url.netloc.decode()},
+                # The certificate is checked against the name, not the address.
+                extensions={"sni_hostname": url.host},
+            )
+            try:
+                response = await self._client.send(request, stream=True)
+                break
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                # Nothing was sent. A name with both IPv4 and IPv6 addresses often answers at one kind only.
+                if address == addresses[-1]:
+                    raise
+        try:
+            return Answer(response.status_code, response.headers, await _read(response, most_bytes))
+        finally:
+            await response.aclose()
+
+
+async def _read(response: httpx.Response, most_bytes: int) -> bytes:
+    """Raises: AnswerUnusable: it is longer."""
+    body = b""
+    if not most_bytes:
+        return body
+    async for part in response.aiter_bytes(16_384):
+        body += part
+        if len(body) > most_bytes:
+            raise AnswerUnusable(reason=f"the answer is longer than {most_bytes} bytes")
+    return body

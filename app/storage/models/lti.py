@@ -1,0 +1,151 @@
+"""Tables of LTI: our keys, platforms and what they know us by, launches, and the scores that go back.
+
+A person whom a platform names is an `Identity`, whose issuer is `lti:` and the id of the platform.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.models.base import ID_LENGTH, Base, new_id, utc_now
+
+#: Of an address that a platform names.
+URL_LENGTH = 2000
+#: Of an id that a platform gives out (LTI 1.3, "at most 255 ASCII characters").
+PLATFORM_ID_LENGTH = 255
+
+
+class LtiKey(Base):
+    """A key of this service, RSA. Its id is the `kid` of what it signs.
+
+    It is published from its making on, signs between two moments, and is published for a while after that.
+    """
+
+    __tablename__ = "lti_keys"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    # PEM (PKCS #8), in plain text, because the service signs with it.
+    private_key: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    signs_since: Mapped[datetime | None]
+    signed_until: Mapped[datetime | None]
+
+
+class LtiPlatform(Base):
+    """A registration of this service at a learning management system, which is known by issuer and client id."""
+
+    __tablename__ = "lti_platforms"
+    __table_args__ = (UniqueConstraint("issuer", "client_id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    issuer: Mapped[str] = mapped_column(String(500))
+    client_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
+    login_url: Mapped[str] = mapped_column(String(URL_LENGTH))
+    token_url: Mapped[str] = mapped_column(String(URL_LENGTH))
+    keys_url: Mapped[str] = mapped_column(String(URL_LENGTH))
+    # The audience of our assertions, where it is not the token's address.
+    token_audience: Mapped[str | None] = mapped_column(String(URL_LENGTH))
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # None: it has registered itself, and nothing is taken from it before an admin confirms it.
+    confirmed_at: Mapped[datetime | None]
+
+
+class LtiDeployment(Base):
+    """A place of a platform where this tool is deployed: all of it, or one account or course."""
+
+    __tablename__ = "lti_deployments"
+    __table_args__ = (UniqueConstraint("platform_id", "deployment_id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    platform_id: Mapped[str] = mapped_column(ForeignKey("lti_platforms.id"))
+    deployment_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
+
+
+class LtiLogin(Base):
+    """A launch that has begun. It is used once, in the browser that began it."""
+
+    __tablename__ = "lti_logins"
+
+    # Of the state; nonce and browser are hashes, too.
+    state_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    nonce_sha256: Mapped[str] = mapped_column(String(64))
+    browser_sha256: Mapped[str] = mapped_column(String(64))
+    platform_id: Mapped[str] = mapped_column(ForeignKey("lti_platforms.id"), index=True)
+    # The query with which the platform began it, to begin it once more in a window of its own.
+    asked: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class LtiContext(Base):
+    """A course of a platform, and the course here that it is."""
+
+    __tablename__ = "lti_contexts"
+    __table_args__ = (UniqueConstraint("platform_id", "deployment_id", "context_id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    platform_id: Mapped[str] = mapped_column(ForeignKey("lti_platforms.id"))
+    deployment_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
+    context_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True)
+    title: Mapped[str | None] = mapped_column(String(200))
+    # Where the platform lists the members (NRPS), if it does.
+    memberships_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class LtiLink(Base):
+    """A link in a platform's course, and the assignment that it leads to."""
+
+    __tablename__ = "lti_links"
+    __table_args__ = (UniqueConstraint("lti_context_id", "resource_link_id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
+    resource_link_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
+    title: Mapped[str | None] = mapped_column(String(200))
+    # None: no teacher has said yet where it leads to.
+    course_assignment_id: Mapped[str | None] = mapped_column(ForeignKey("course_assignments.id"), index=True)
+    # The column of the platform's grade book (AGS): known from a launch, or found or made among the line items.
+    lineitem_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
+    lineitems_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
+    # The scopes that the platform grants, and nothing else.
+    scopes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class LtiScore(Base):
+    """The grade of one person in one column of a platform's grade book, as it should be and as it was sent."""
+
+    __tablename__ = "lti_scores"
+    __table_args__ = (
+        UniqueConstraint("lti_link_id", "membership_id"),
+        Index(None, "next_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    lti_link_id: Mapped[str] = mapped_column(ForeignKey("lti_links.id"))
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
+    # The person there (`sub`).
+    user_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
+    # Grows with every change of the grade; it was delivered up to `sent_version`.
+    version: Mapped[int] = mapped_column(default=1)
+    sent_version: Mapped[int] = mapped_column(default=0)
+    # The newest stamp that was sent, whole seconds; the next one is later.
+    stamp: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    # It is sent when the clock is not between these two. Without `next_at` it has arrived, or was given up.
+    waits_since: Mapped[datetime | None]
+    next_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    # Given up: only a new grade or a person starts it again.
+    failed_at: Mapped[datetime | None]
+    last_status: Mapped[int | None]
+    # The platform's words, cut.
+    last_error: Mapped[str | None] = mapped_column(String(500))

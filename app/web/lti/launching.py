@@ -1,0 +1,199 @@
+"""Launches: the browser comes from a platform, goes back for a message, and arrives in the course.
+
+The cookie that binds a launch to its browser, and the session in a frame, are those of a frame on another site's page:
+`SameSite=None`, `Secure` and `Partitioned`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.status import HTTP_302_FOUND, HTTP_303_SEE_OTHER
+
+from app.errors import AppError, CourseUnconnected, LaunchElsewhere, LaunchRefused, LoginRefused
+from app.http.auth import is_secure, open_session
+from app.http.cookies import set_framed_cookie
+from app.http.pages import page
+from app.http.texts import language_of
+from app.lti import arrival, keys, login, message, platforms
+from app.lti.arrival import Arrival
+from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, SECRET, TARGET_PATH, Asked
+from app.lti.message import DEEP_LINKING, Message
+from app.services import service_url, services
+from app.storage.models import LtiLogin, LtiPlatform
+
+logger = logging.getLogger(__name__)
+
+COOKIE = "lstm_grader_lti"
+#: Platforms keep our keys about as long as they are told to.
+KEYS_KEPT = {"Cache-Control": "public, max-age=3600"}
+#: A platform may send a few fields of its own.
+MOST_FIELDS = 40
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(LOGIN_PATH)
+async def login_by_get(request: Request) -> Response:
+    with _reasons_logged():
+        return await _login(request, request.query_params.multi_items())
+
+
+@router.post(LOGIN_PATH)
+async def login_by_post(request: Request) -> Response:
+    with _reasons_logged():
+        return await _login(request, await _posted(request))
+
+
+@router.post(LAUNCH_PATH)
+async def launch(request: Request) -> Response:
+    """Believe the platform's message, or say why not; and lead the person to the assignment or the course."""
+    with _reasons_logged():
+        return await _launch(request)
+
+
+@router.get(TARGET_PATH)
+async def opened_without_platform(request: Request) -> Response:
+    """Say that this address is opened by a platform."""
+    return page(request, "lti/open.html")
+
+
+@router.get(KEYS_PATH)
+async def published_keys(request: Request) -> Response:
+    async with services(request).database.read() as session:
+        found = await keys.published(session)
+    if not found["keys"]:
+        async with services(request).database.write() as session:
+            await keys.prepare(session)
+            found = await keys.published(session)
+    return JSONResponse(found, headers=KEYS_KEPT)
+
+
+def is_framed(request: Request) -> bool:
+    """Tell whether the answer is shown in a frame (Fetch Metadata Request Headers, "Sec-Fetch-Dest")."""
+    return request.headers.get("sec-fetch-dest") in ("iframe", "frame")
+
+
+@contextlib.contextmanager
+def _reasons_logged() -> Iterator[None]:
+    """Log why a launch is refused; its page says what to do instead."""
+    try:
+        yield
+    except AppError as exc:
+        facts = {name: value for name, value in exc.params.items() if name != "again"}
+        logger.warning("lti_refused", extra={"error": type(exc).__name__, **facts})
+        raise
+
+
+async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
+    """Begin a launch, and send the browser back to the platform."""
+    asked = Asked.of(came)
+    service = service_url(request)
+    if not login.is_ours(asked.target_link_uri, service):
+        raise LoginRefused(reason="target_link_uri is not of this service")
+    known = request.cookies.get(COOKIE, "")
+    browser = known if SECRET.fullmatch(known) else secrets.token_urlsafe(32)
+    async with services(request).database.write() as session:
+        platform = await platforms.of_login(session, asked.issuer, asked.client_id)
+        redirect_uri = f"{service}{LAUNCH_PATH}"
+        begun = await login.begin(session, platform, asked, browser=browser, redirect_uri=redirect_uri)
+    response = RedirectResponse(begun.address, HTTP_302_FOUND)
+    set_framed_cookie(response, COOKIE, browser, max_age=int(login.LIFETIME.total_seconds()), secure=is_secure(request))
+    return response
+
+
+async def _launch(request: Request) -> Response:
+    fields = _single(await _posted(request))
+    if error := fields.get("error"):
+        raise LaunchRefused(reason=f"platform_{_word(error)}")
+    begun, platform = await _begun(request, fields.get("state", ""))
+    if not login.fits(begun.browser_sha256, request.cookies.get(COOKIE, "")):
+        raise LaunchElsewhere(again=f"{LOGIN_PATH}?{begun.asked}")
+    came = await _message(request, begun, platform, fields.get("id_token", ""))
+    parts = services(request)
+    async with parts.database.write() as session:
+        arrived = await arrival.arrive(session, platform, came, parts.assignments, language_of(request))
+    logger.info(
+        "lti_launched",
+        extra={
+            "platform": platform.id,
+            "course": arrived.course.id,
+            "member_id": arrived.member.id,
+            "message_type": came.message_type,
+        },
+    )
+    response = RedirectResponse(_destination(came, arrived), HTTP_303_SEE_OTHER)
+    await open_session(request, response, arrived.person, course_id=arrived.course.id, framed=is_framed(request))
+    return response
+
+
+async def _posted(request: Request) -> list[tuple[str, str]]:
+    async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
+        return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+
+
+def _single(came: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Raises: LaunchRefused: a field came twice, so that two readers could take different ones."""
+    found = dict(came)
+    if len(found) != len(came):
+        raise LaunchRefused(reason="field_twice")
+    return found
+
+
+async def _begun(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]:
+    """Take the launch that the browser has begun away, and return it with its platform.
+
+    Raises:
+        LaunchOutdated: see `login.take`.
+        PlatformNotFound: the platform was removed meanwhile.
+        LaunchRefused: an admin has not confirmed the platform, or not any more.
+    """
+    async with services(request).database.write() as session:
+        begun = await login.take(session, state)
+    async with services(request).database.read() as session:
+        platform = await platforms.find(session, begun.platform_id)
+    if platform.confirmed_at is None:
+        raise LaunchRefused(reason="platform_unconfirmed")
+    return begun, platform
+
+
+async def _message(request: Request, begun: LtiLogin, platform: LtiPlatform, token: str) -> Message:
+    key = await services(request).platform_keys.find(platform.keys_url, message.key_id(token))
+    service = service_url(request)
+    return message.read(
+        token,
+        key,
+        issuer=platform.issuer,
+        client_id=platform.client_id,
+        fits_nonce=lambda nonce: login.fits(begun.nonce_sha256, nonce),
+        is_ours=lambda address: login.is_ours(address, service),
+    )
+
+
+def _destination(came: Message, arrived: Arrival) -> str:
+    """Return the page that the launch leads to.
+
+    Raises:
+        CourseUnconnected: a student comes by a link that leads nowhere yet.
+    """
+    course = f"/courses/{arrived.course.id}"
+    assignment = arrived.use.assignment_id if arrived.use else None
+    if came.message_type == DEEP_LINKING:
+        return f"{course}/lms"
+    if arrived.reviewed is not None and arrived.is_staff and assignment:
+        return f"{course}/members/{arrived.reviewed.id}/assignments/{assignment}"
+    if arrived.is_staff:
+        return course if assignment else f"{course}/lms"
+    if assignment is None:
+        raise CourseUnconnected
+    return f"{course}/assignments/{assignment}"
+
+
+def _word(came: str) -> str:
+    """Return a code of the platform's, fit for the log."""
+    return "".join(char for char in came[:40] if char.isascii() and (char.isalnum() or char in "_-"))

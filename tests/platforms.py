@@ -1,0 +1,161 @@
+"""A learning platform in memory that says whatever a test wants it to say, signed or not."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+from joserfc import jws, jwt
+from joserfc.jwk import RSAKey
+
+from app.lti.platforms import Registration
+
+SERVICE = "http://grader.test"
+ISSUER, CLIENT_ID, DEPLOYMENT = "https://lms.example.edu", "client-7", "deployment-1"
+REGISTRATION = Registration(
+    name="Moodle of the university",
+    issuer=ISSUER,
+    client_id=CLIENT_ID,
+    login_url=f"{ISSUER}/auth?from=lti",
+    token_url=f"{ISSUER}/token",
+    keys_url=f"{ISSUER}/keys",
+    deployments=(DEPLOYMENT,),
+)
+# Making one takes a moment.
+KEY = RSAKey.generate_key(2048, {"kid": "first"})
+OTHER_KEY = RSAKey.generate_key(2048, {"kid": "second"})
+
+LTI = "https://purl.imsglobal.org/spec/lti/claim/"
+ROLE = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
+AGS = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+
+Claims = dict[str, Any]
+
+
+class FakePlatform:
+    """Answers as a platform does; the attributes spoil it.
+
+    Attributes:
+        keys: as it publishes them.
+        change: makes the claims of a message wrong.
+        sign: makes a token of claims.
+        answers: to requests at these paths, instead of its own.
+        asked: the paths of all requests.
+    """
+
+    def __init__(self) -> None:
+        self.keys: list[RSAKey] = [KEY]
+        self.change: Callable[[Claims], Claims] = lambda claims: claims
+        self.sign: Callable[[Claims], str] = signed
+        self.answers: dict[str, Callable[[], httpx.Response]] = {}
+        self.asked: list[str] = []
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        if (answer := self.answers.get(request.url.path)) is not None:
+            return answer()
+        assert request.url.path == "/keys"
+        return httpx.Response(200, json=published(*self.keys))
+
+    def message(self, address: str, **claims: Any) -> dict[str, str]:
+        """Sign the person in, and return the fields that the browser posts to us."""
+        asked = dict(parse_qsl(urlsplit(address).query))
+        assert asked["response_mode"] == "form_post"
+        return {"state": asked["state"], "id_token": self.sign(self.change(claims_of(asked["nonce"], **claims)))}
+
+
+def login_parameters(**changed: str) -> dict[str, str]:
+    return {
+        "iss": ISSUER,
+        "login_hint": "person 5",
+        "target_link_uri": f"{SERVICE}/lti/open",
+        "client_id": CLIENT_ID,
+        "lti_message_hint": "link 9",
+        "lti_deployment_id": DEPLOYMENT,
+        **changed,
+    }
+
+
+def claims_of(nonce: str, /, *, sub: str | None = "user-5", role: str = "Learner", **changed: Any) -> Claims:
+    """The claims of a launch of a link in a course; None takes a claim away."""
+    now = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": CLIENT_ID,
+        "sub": sub,
+        "nonce": nonce,
+        "iat": now,
+        "exp": now + 300,
+        "name": "Анна Петрова",
+        "email": "anna@example.edu",
+        f"{LTI}message_type": "LtiResourceLinkRequest",
+        f"{LTI}version": "1.3.0",
+        f"{LTI}deployment_id": DEPLOYMENT,
+        f"{LTI}target_link_uri": f"{SERVICE}/lti/open",
+        f"{LTI}roles": [f"{ROLE}{role}"],
+        f"{LTI}context": {"id": "course-3", "title": "Recurrent networks", "label": "RNN"},
+        f"{LTI}custom": {"assignment": "lstm-layer"},
+        f"{LTI}resource_link": {"id": "link-9", "title": "LSTM by hand"},
+        AGS: {
+            "scope": ["https://purl.imsglobal.org/spec/lti-ags/scope/score"],
+            "lineitem": f"{ISSUER}/items/4?type=7",
+            "lineitems": f"{ISSUER}/items",
+        },
+        **changed,
+    }
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+def published(*keys: RSAKey) -> Claims:
+    return {"keys": [{**key.as_dict(private=False), "alg": "RS256", "use": "sig", "kid": key.kid} for key in keys]}
+
+
+def signed(claims: Claims, key: RSAKey = KEY, **header: Any) -> str:
+    return jwt.encode({"alg": "RS256", "kid": key.kid, **header}, claims, key, algorithms=["RS256", "RS384", "PS256"])
+
+
+def without_key_id(claims: Claims) -> str:
+    return jws.serialize_compact({"alg": "RS256"}, json.dumps(claims).encode(), KEY)
+
+
+def unsigned(claims: Claims) -> str:
+    return f"{_part({'alg': 'none', 'kid': KEY.kid})}.{_part(claims)}."
+
+
+def signed_with_the_public_key(claims: Claims) -> str:
+    """HS256 with the public key as the secret, which a reader believes that takes the algorithm from the token."""
+    text = f"{_part({'alg': 'HS256', 'kid': KEY.kid})}.{_part(claims)}"
+    mac = hmac.new(KEY.as_pem(private=False), text.encode(), sha256).digest()
+    return f"{text}.{_encoded(mac)}"
+
+
+def altered(claims: Claims) -> str:
+    """A message whose claims were changed after it was signed."""
+    header, _, signature = signed(claims).split(".")
+    return f"{header}.{_part({**claims, 'sub': 'somebody else'})}.{signature}"
+
+
+def with_its_own_key(claims: Claims) -> str:
+    """A message that brings the key to check it with, of the same id."""
+    key = RSAKey.import_key({**OTHER_KEY.as_dict(private=True), "kid": KEY.kid})
+    return jws.serialize_compact(
+        {"alg": "RS256", "kid": KEY.kid, "jwk": OTHER_KEY.as_dict(private=False)}, json.dumps(claims).encode(), key
+    )
+
+
+def _part(value: object) -> str:
+    return _encoded(json.dumps(value).encode())
+
+
+def _encoded(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()

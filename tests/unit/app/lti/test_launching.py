@@ -1,0 +1,426 @@
+"""Launches over HTTP: from a platform's course into a course here, and every way in which that is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.lti import platforms
+from app.lti.platforms import Registration
+from app.outgoing import client as outgoing
+from app.outgoing.client import Outgoing
+from app.settings import Settings
+from app.storage.models import (
+    Course,
+    Identity,
+    LtiLink,
+    LtiLogin,
+    LtiPlatform,
+    MemberRole,
+    Membership,
+    Person,
+    utc_now,
+)
+from tests.platforms import (
+    CLIENT_ID,
+    ISSUER,
+    KEY,
+    LTI,
+    OTHER_KEY,
+    REGISTRATION,
+    SERVICE,
+    FakePlatform,
+    login_parameters,
+    signed,
+)
+from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
+
+pytestmark = pytest.mark.anyio
+
+LOGIN, LAUNCH = "/lti/login", "/lti/launch"
+TEACHER = {"role": "Instructor", "sub": "teacher-1", "name": "Мария Кюри"}
+
+
+@pytest.fixture
+def fake() -> FakePlatform:
+    return FakePlatform()
+
+
+@pytest.fixture
+async def service(
+    anyio_backend: str, settings: Settings, grader: FakeGrader, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Service]:
+    async def known(host: str, port: int, *, private: bool) -> list[str]:
+        return ["203.0.113.9"]
+
+    monkeypatch.setattr(outgoing, "look_up", known)
+    monkeypatch.setattr("app.main.Outgoing", partial(Outgoing, transport=fake.transport()))
+    async with running(settings, grader) as service:
+        yield service
+
+
+@pytest.fixture
+async def platform(service: Service) -> LtiPlatform:
+    return await register(service)
+
+
+async def register(service: Service, said: Registration = REGISTRATION, *, confirmed: bool = True) -> LtiPlatform:
+    async with service.services.database.write() as session:
+        return await platforms.add(session, said, made_by="test", confirmed=confirmed)
+
+
+def browser(service: Service, **headers: str) -> httpx.AsyncClient:
+    return service.client(None, **{"Accept": "text/html", "Accept-Language": "en", **headers})
+
+
+async def begin(client: httpx.AsyncClient, **changed: str) -> str:
+    """Begin a launch as a platform does; return the platform's address that the browser is sent to."""
+    answer = await client.post(LOGIN, data=login_parameters(**changed))
+    assert answer.status_code == 302, answer.text
+    return answer.headers["location"]
+
+
+async def launch(client: httpx.AsyncClient, fake: FakePlatform, **claims: Any) -> httpx.Response:
+    return await client.post(LAUNCH, data=fake.message(await begin(client), **claims))
+
+
+async def everything(service: Service, table: type[Any]) -> list[Any]:
+    async with service.services.database.read() as session:
+        return list((await session.scalars(select(table))).all())
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_login_goes_back_to_the_platform_with_state_and_nonce(
+    service: Service, platform: LtiPlatform, method: str
+) -> None:
+    async with browser(service) as client:
+        sent = {"params" if method == "GET" else "data": login_parameters()}
+        answer = await client.request(method, LOGIN, **sent)  # type: ignore[arg-type]
+    assert answer.status_code == 302
+    address = urlsplit(answer.headers["location"])
+    asked = {name: values[0] for name, values in parse_qs(address.query).items()}
+    assert f"{address.scheme}://{address.netloc}{address.path}" == f"{ISSUER}/auth"
+    assert asked.pop("state") != asked.pop("nonce")
+    assert asked == {
+        "from": "lti",
+        "scope": "openid",
+        "response_type": "id_token",
+        "response_mode": "form_post",
+        "prompt": "none",
+        "client_id": CLIENT_ID,
+        "redirect_uri": f"{SERVICE}/lti/launch",
+        "login_hint": "person 5",
+        "lti_message_hint": "link 9",
+    }
+
+
+async def test_teacher_comes_first_and_students_hand_in(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        answer = await launch(client, fake, **TEACHER)
+        assert answer.status_code == 303, answer.text
+        shown = await client.get(answer.headers["location"])
+        assert shown.status_code == 200
+        assert "Recurrent networks" in shown.text
+    async with browser(service) as client:
+        answer = await launch(client, fake)
+        assert re.fullmatch(r"/courses/\w+/assignments/lstm-layer", answer.headers["location"]), answer.headers
+        shown = await client.get(answer.headers["location"])
+        assert shown.status_code == 200
+        sent = await client.post(
+            answer.headers["location"],
+            data={"form_secret": form_secret(shown.text)},
+            files={"file": ("LSTM.py", b"class LSTM: ...")},
+        )
+        assert sent.status_code == 303, sent.text
+    members = {member.role: member for member in await everything(service, Membership)}
+    assert set(members) == {MemberRole.TEACHER, MemberRole.STUDENT}
+    assert all(member.confirmed_at for member in members.values())
+    assert {person.name for person in await everything(service, Person)} == {"Мария Кюри", "Анна Петрова"}
+    (link,) = await everything(service, LtiLink)
+    assert link.lineitem_url == f"{ISSUER}/items/4?type=7"
+    assert await everything(service, LtiLogin) == []
+
+
+async def test_second_launch_finds_the_same_person_and_course(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        for _ in range(2):
+            assert (await launch(client, fake, **TEACHER)).status_code == 303
+    assert len(await everything(service, Identity)) == 1
+    assert len([each for each in await everything(service, Course) if each.title == "Recurrent networks"]) == 1
+
+
+async def test_later_launch_takes_rights_from_open_sessions(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        course = (await launch(client, fake, **TEACHER)).headers["location"]
+        assert (await client.get(f"{course}/settings")).status_code == 200
+        async with browser(service) as elsewhere:
+            await launch(elsewhere, fake, **{**TEACHER, "role": "Learner"})
+        assert (await client.get(f"{course}/settings")).status_code == 403
+
+
+async def test_platforms_never_find_people_by_address(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with service.services.database.write() as session:
+        session.add(Person(name="Owner of the address", email="anna@example.edu"))
+    async with browser(service) as client:
+        await launch(client, fake, **TEACHER, email="anna@example.edu")
+    (identity,) = await everything(service, Identity)
+    async with service.services.database.read() as session:
+        assert (await session.get_one(Person, identity.person_id)).name == "Мария Кюри"
+
+
+async def test_person_of_one_platform_is_nobody_in_a_course_of_another(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """Even where the two were merged into one person: each platform speaks for its own courses."""
+    other = await register(service, Registration(**{**vars(REGISTRATION), "client_id": "other", "name": "Canvas"}))
+    async with browser(service) as client:
+        first = (await launch(client, fake, **TEACHER)).headers["location"]
+    async with browser(service) as client:
+        address = await begin(client, client_id="other")
+        answer = await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other"))
+        second = answer.headers["location"]
+        assert first != second
+        async with service.services.database.write() as session:
+            people = await session.scalars(select(Identity).order_by(Identity.id))
+            ours, theirs = people.all()
+            assert theirs.issuer == f"lti:{other.id}"
+            theirs.person_id = ours.person_id
+            for member in await session.scalars(select(Membership)):
+                member.person_id = ours.person_id
+        answer = await client.post(
+            LAUNCH, data=fake.message(await begin(client, client_id="other"), **TEACHER, aud="other")
+        )
+        assert answer.headers["location"] == second
+        assert (await client.get(second)).status_code == 200
+        assert (await client.get(first)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "words"),
+    [
+        ({"iss": "https://evil.example"}, 403, "not registered"),
+        ({"iss": ""}, 400, "iss is missing"),
+        ({"client_id": "another"}, 403, "not registered"),
+        ({"login_hint": ""}, 400, "login_hint is missing"),
+        ({"login_hint": "x" * 5000}, 400, "login_hint is too long"),
+        ({"lti_message_hint": "x" * 5000}, 400, "lti_message_hint is too long"),
+        ({"login_hint": "a\r\nSet-Cookie: b=c"}, 400, "does not print"),
+        ({"target_link_uri": ""}, 400, "target_link_uri is missing"),
+        ({"target_link_uri": "https://evil.example/lti/open"}, 400, "not of this service"),
+        ({"target_link_uri": "//evil.example"}, 400, "not of this service"),
+        ({"target_link_uri": f"{SERVICE}.evil.example/"}, 400, "not of this service"),
+    ],
+    ids=str,
+)
+async def test_wrong_login_is_refused(
+    service: Service, platform: LtiPlatform, changed: dict[str, str], status: int, words: str
+) -> None:
+    async with browser(service) as client:
+        answer = await client.post(LOGIN, data=login_parameters(**changed))
+    assert answer.status_code == status
+    assert words in answer.text
+    assert "location" not in answer.headers
+
+
+async def test_doubled_parameter_of_a_login_is_refused(service: Service, platform: LtiPlatform) -> None:
+    async with browser(service) as client:
+        came = [*login_parameters().items(), ("iss", "https://evil.example")]
+        answer = await client.get(LOGIN, params=came)
+    assert answer.status_code == 400
+    assert "iss came twice" in answer.text
+
+
+async def test_oversized_launch_is_refused(service: Service, platform: LtiPlatform) -> None:
+    async with browser(service) as client:
+        assert (await client.post(LAUNCH, data={"id_token": "x" * 100_000})).status_code == 413
+
+
+async def test_login_without_client_id_needs_a_single_registration(service: Service, platform: LtiPlatform) -> None:
+    async with browser(service) as client:
+        assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 302
+        await register(service, Registration(**{**vars(REGISTRATION), "client_id": "other"}))
+        assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 403
+
+
+async def test_unconfirmed_platform_is_as_good_as_none(service: Service) -> None:
+    await register(service, confirmed=False)
+    async with browser(service) as client:
+        assert (await client.post(LOGIN, data=login_parameters())).status_code == 403
+
+
+async def test_launch_is_used_once(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+    async with browser(service) as client:
+        fields = fake.message(await begin(client), **TEACHER)
+        assert (await client.post(LAUNCH, data=fields)).status_code == 303
+        again = await client.post(LAUNCH, data=fields)
+    assert again.status_code == 403
+    assert "works once" in again.text
+
+
+async def test_message_of_one_launch_does_not_fit_another(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        first, second = fake.message(await begin(client), **TEACHER), fake.message(await begin(client), **TEACHER)
+        answer = await client.post(LAUNCH, data={"state": first["state"], "id_token": second["id_token"]})
+    assert (answer.status_code, "code: nonce" in answer.text) == (403, True)
+
+
+async def test_launch_belongs_to_the_browser_that_began_it(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as victim, browser(service) as attacker:
+        fields = fake.message(await begin(attacker), **TEACHER)
+        await begin(victim)
+        answer = await victim.post(LAUNCH, data=fields)
+    assert answer.status_code == 403
+    assert "window of its own" in answer.text
+
+
+async def test_launch_after_ten_minutes_is_over(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+    async with browser(service) as client:
+        fields = fake.message(await begin(client), **TEACHER)
+        async with service.services.database.write() as session:
+            for begun in await session.scalars(select(LtiLogin)):
+                begun.expires_at = utc_now()
+        assert (await client.post(LAUNCH, data=fields)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"sub": None}, "who you are"),
+        ({"role": "Mentor"}, "for mentors"),
+        ({f"{LTI}context": None}, "which course"),
+        ({f"{LTI}deployment_id": "elsewhere"}, "its deployment elsewhere is not"),
+        ({"role": "Learner"}, "has not set this up"),
+        ({"role": "TeachingAssistant"}, "has not set this up"),
+        ({"iss": "https://evil.example"}, "issuer"),
+        ({"aud": "another"}, "audience"),
+        ({"exp": 5}, "works once"),
+    ],
+    ids=str,
+)
+async def test_launch_that_leads_nowhere_says_why(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, claims: dict[str, Any], words: str
+) -> None:
+    async with browser(service) as client:
+        answer = await launch(client, fake, **claims)
+    assert answer.status_code == 403
+    assert words in answer.text
+    assert await everything(service, Membership) == []
+
+
+async def test_platform_that_answers_with_an_error_is_named(service: Service, platform: LtiPlatform) -> None:
+    async with browser(service) as client:
+        answer = await client.post(LAUNCH, data={"error": "login_required", "state": "x"})
+    assert (answer.status_code, "platform_login_required" in answer.text) == (403, True)
+
+
+async def test_platform_may_change_its_key(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+    async with browser(service) as client:
+        assert (await launch(client, fake, **TEACHER)).status_code == 303
+        fake.keys, fake.sign = [OTHER_KEY, KEY], partial(signed, key=OTHER_KEY)
+        # It was asked a moment ago, and is asked again in a while.
+        refused = await launch(client, fake, **TEACHER)
+        assert (refused.status_code, "key_unknown" in refused.text) == (403, True)
+        keys = service.services.platform_keys
+        keys._asked = dict.fromkeys(keys._asked, float("-inf"))
+        assert (await launch(client, fake, **TEACHER)).status_code == 303
+    assert fake.asked == ["/keys", "/keys"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: httpx.Response(500),
+        lambda: httpx.Response(404, text="<html>"),
+        lambda: httpx.Response(200, text="<html>login</html>"),
+        lambda: httpx.Response(302, headers={"Location": "http://169.254.169.254/"}),
+        lambda: httpx.Response(200, json=[]),
+        lambda: httpx.Response(200, json={"keys": []}),
+        lambda: httpx.Response(200, json={"keys": [{"kty": "oct", "k": "AAAA", "kid": "first"}]}),
+        lambda: httpx.Response(200, json={"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "first"}]}),
+        lambda: httpx.Response(200, json={"keys": [{"kty": "RSA", "kid": "first"}]}),
+        lambda: httpx.Response(200, content=b"[" * 100_000),
+        lambda: httpx.Response(200, content=b" " * 10_000_000),
+    ],
+)
+async def test_platform_without_keys_is_said_to_be_unavailable(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, answer: Any
+) -> None:
+    fake.answers["/keys"] = answer
+    async with browser(service) as client:
+        for _ in range(2):
+            assert (await launch(client, fake, **TEACHER)).status_code == 503
+    assert fake.asked == ["/keys"]
+
+
+async def test_keys_in_a_private_network_are_not_asked_for(service: Service, fake: FakePlatform) -> None:
+    await register(service, Registration(**{**vars(REGISTRATION), "keys_url": "https://127.0.0.1/keys"}))
+    async with browser(service) as client:
+        assert (await launch(client, fake, **TEACHER)).status_code == 503
+    assert fake.asked == []
+
+
+async def test_cookies_in_a_frame_are_those_of_a_frame(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    service.services.settings.__dict__["public_url"] = "https://grader.test"
+    target = "https://grader.test/lti/open"
+    frame = {"Sec-Fetch-Dest": "iframe"}
+    async with browser(service, **frame) as client:
+        answer = await client.post(LOGIN, data=login_parameters(target_link_uri=target))
+        bound = answer.headers["set-cookie"]
+        assert bound.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
+        # The client speaks HTTP, and sends no secure cookie by itself.
+        sent = {"Cookie": bound.partition(";")[0]}
+        fields = fake.message(answer.headers["location"], **TEACHER, **{f"{LTI}target_link_uri": target})
+        answer = await client.post(LAUNCH, data=fields, headers=sent)
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["set-cookie"].endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
+
+
+async def test_removed_member_stays_out_and_a_dropped_one_comes_back(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        course = (await launch(client, fake, **TEACHER)).headers["location"]
+        async with browser(service) as student:
+            await launch(student, fake)
+            (member,) = [each for each in await everything(service, Membership) if each.role == MemberRole.STUDENT]
+            shown = await client.get(f"{course}/members")
+            removed = await client.post(
+                f"{course}/members/{member.id}/remove", data={"form_secret": form_secret(shown.text)}
+            )
+            assert removed.status_code == 303, removed.text
+            assert (await launch(student, fake)).status_code == 403
+
+
+async def test_our_keys_are_published_and_the_private_parts_are_not(service: Service) -> None:
+    async with browser(service) as client:
+        found = (await client.get("/lti/keys")).json()["keys"]
+        again = (await client.get("/lti/keys")).json()["keys"]
+    assert found == again
+    assert len({key["kid"] for key in found}) == 2
+    assert {frozenset(key) for key in found} == {frozenset({"kty", "n", "e", "kid", "alg", "use"})}
+
+
+async def test_tool_opened_without_a_platform_says_so(service: Service) -> None:
+    async with browser(service) as client:
+        assert "from your course" in (await client.get("/lti/open")).text

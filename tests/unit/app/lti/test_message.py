@@ -1,0 +1,261 @@
+"""A platform's message is believed only if it is signed by the platform, for us, for this launch, and now."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import AppError, LaunchAnonymous, LaunchOutdated, LaunchRefused
+from app.lti.login import is_ours
+from app.lti.message import Message, key_id, read
+from app.lti.roles import Part, part_of
+from tests.platforms import (
+    AGS,
+    CLIENT_ID,
+    ISSUER,
+    KEY,
+    LTI,
+    OTHER_KEY,
+    ROLE,
+    SERVICE,
+    altered,
+    claims_of,
+    signed,
+    signed_with_the_public_key,
+    unsigned,
+    with_its_own_key,
+    without_key_id,
+)
+
+NONCE = "nonce-1"
+
+
+def believed(token: str, now: float | None = None) -> Message:
+    key_id(token)
+    return read(
+        token,
+        KEY,
+        issuer=ISSUER,
+        client_id=CLIENT_ID,
+        fits_nonce=lambda nonce: nonce == NONCE,
+        is_ours=lambda address: is_ours(address, SERVICE),
+        now=now,
+    )
+
+
+def test_message_says_who_comes_from_where_to_what() -> None:
+    came = believed(signed(claims_of(NONCE)))
+    assert (came.subject, came.part, came.person_name) == ("user-5", Part.STUDENT, "Анна Петрова")
+    assert came.context is not None
+    assert came.resource_link is not None
+    assert came.endpoint is not None
+    assert (came.context.id, came.resource_link.id) == ("course-3", "link-9")
+    assert came.endpoint.lineitem == f"{ISSUER}/items/4?type=7"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": [CLIENT_ID]},
+        {"aud": [CLIENT_ID, "another"], "azp": CLIENT_ID},
+        {"azp": CLIENT_ID},
+        {"nbf": time.time() - 5},
+        {"exp": time.time() + 3600.5},
+        {"name": None, "email": None, "given_name": "Анна"},
+        {"name": 5, "email": ["a"], "locale": {}},
+        {f"{LTI}roles": []},
+        {f"{LTI}custom": {"assignment": "lstm-layer", "number": 5, "nothing": None}},
+        {f"{LTI}custom": None},
+        {f"{LTI}context": {"id": "3", "type": ["CourseSection"]}},
+        {AGS: None},
+        {"https://example.edu/claim": {"anything": 1}},
+    ],
+    ids=str,
+)
+def test_right_message_is_believed(changed: dict[str, Any]) -> None:
+    assert believed(signed(claims_of(NONCE, **changed))).subject == "user-5"
+
+
+@pytest.mark.parametrize(
+    ("sign", "reason"),
+    [
+        (unsigned, "algorithm"),
+        (signed_with_the_public_key, "algorithm"),
+        (lambda claims: signed(claims, alg="RS384"), "algorithm"),
+        (lambda claims: signed(claims, alg="PS256"), "algorithm"),
+        (without_key_id, "key_id"),
+        (lambda claims: signed(claims, kid=""), "key_id"),
+        (lambda claims: signed(claims, OTHER_KEY), "signature"),
+        (lambda claims: signed(claims, OTHER_KEY, kid=KEY.kid), "signature"),
+        (with_its_own_key, "token_form"),
+        (altered, "signature"),
+        (lambda claims: signed(claims)[:-6], "signature"),
+        (lambda claims: f"{signed(claims)}.more", "token_form"),
+        (lambda claims: "", "token_form"),
+        (lambda claims: "a.b.c", "token_form"),
+        (lambda claims: "ы" * 100, "token_form"),
+        (lambda claims: "e" * 100_000, "token_size"),
+    ],
+)
+def test_message_that_the_platform_has_not_signed_is_refused(
+    sign: Callable[[dict[str, Any]], str], reason: str
+) -> None:
+    with pytest.raises(LaunchRefused) as refusal:
+        believed(sign(claims_of(NONCE)))
+    assert refusal.value.params == {"reason": reason}
+
+
+NOW = time.time()
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "reason"),
+    [
+        ({"iss": "https://evil.example"}, LaunchRefused, "issuer"),
+        ({"iss": f"{ISSUER}/"}, LaunchRefused, "issuer"),
+        ({"iss": None}, LaunchRefused, "claim iss"),
+        ({"aud": "another"}, LaunchRefused, "audience"),
+        ({"aud": ["another"]}, LaunchRefused, "audience"),
+        ({"aud": []}, LaunchRefused, "audience"),
+        ({"aud": None}, LaunchRefused, "claim aud"),
+        ({"aud": {"a": CLIENT_ID}}, LaunchRefused, "claim aud"),
+        ({"aud": [CLIENT_ID, "another"]}, LaunchRefused, "azp_missing"),
+        ({"aud": [CLIENT_ID, "another"], "azp": "another"}, LaunchRefused, "azp"),
+        ({"azp": "another"}, LaunchRefused, "azp"),
+        ({"nonce": "another"}, LaunchRefused, "nonce"),
+        ({"nonce": None}, LaunchRefused, "claim nonce"),
+        ({"nonce": 5}, LaunchRefused, "claim nonce"),
+        ({"exp": NOW - 3600}, LaunchOutdated, "expired"),
+        ({"exp": None}, LaunchRefused, "claim exp"),
+        ({"exp": "tomorrow"}, LaunchRefused, "claim exp"),
+        ({"exp": True}, LaunchRefused, "claim exp"),
+        ({"iat": NOW + 3600}, LaunchOutdated, "issued_in_future"),
+        ({"iat": NOW - 7200}, LaunchOutdated, "issued_long_ago"),
+        ({"iat": None}, LaunchRefused, "claim iat"),
+        ({"nbf": NOW + 3600}, LaunchOutdated, "not_yet"),
+        ({"sub": None}, LaunchAnonymous, None),
+        ({"sub": ""}, LaunchRefused, "claim sub"),
+        ({"sub": "x" * 256}, LaunchRefused, "claim sub"),
+        ({"sub": "a\nb"}, LaunchRefused, "claim sub"),
+        ({"sub": 5}, LaunchRefused, "claim sub"),
+        ({f"{LTI}version": "1.1"}, LaunchRefused, "claim version"),
+        ({f"{LTI}version": None}, LaunchRefused, "claim version"),
+        ({f"{LTI}message_type": "LtiStartProctoring"}, LaunchRefused, "claim message_type"),
+        ({f"{LTI}message_type": None}, LaunchRefused, "claim message_type"),
+        ({f"{LTI}deployment_id": None}, LaunchRefused, "claim deployment_id"),
+        ({f"{LTI}deployment_id": ""}, LaunchRefused, "claim deployment_id"),
+        ({f"{LTI}deployment_id": "x" * 256}, LaunchRefused, "claim deployment_id"),
+        ({f"{LTI}target_link_uri": None}, LaunchRefused, "claim target_link_uri"),
+        ({f"{LTI}target_link_uri": "https://evil.example/lti/open"}, LaunchRefused, "target_link_uri"),
+        ({f"{LTI}target_link_uri": f"{SERVICE}.evil.example/"}, LaunchRefused, "target_link_uri"),
+        ({f"{LTI}target_link_uri": "javascript:alert(1)"}, LaunchRefused, "claim target_link_uri"),
+        ({f"{LTI}resource_link": None}, LaunchRefused, "claim resource_link"),
+        ({f"{LTI}resource_link": {}}, LaunchRefused, "claim resource_link.id"),
+        ({f"{LTI}resource_link": {"id": "x" * 256}}, LaunchRefused, "claim resource_link.id"),
+        ({f"{LTI}context": {"title": "no id"}}, LaunchRefused, "claim context.id"),
+        ({f"{LTI}context": "course-3"}, LaunchRefused, "claim context"),
+        ({f"{LTI}roles": "Instructor"}, LaunchRefused, "claim roles"),
+        ({f"{LTI}roles": [5]}, LaunchRefused, "claim roles.0"),
+        ({AGS: {"lineitem": "file:///etc/passwd"}}, LaunchRefused, "claim endpoint.lineitem"),
+        ({f"{LTI}message_type": "LtiDeepLinkingRequest"}, LaunchRefused, "claim deep_linking"),
+        ({f"{LTI}message_type": "LtiSubmissionReviewRequest"}, LaunchRefused, "claim for_user"),
+    ],
+    ids=str,
+)
+def test_wrong_message_is_refused(changed: dict[str, Any], error: type[AppError], reason: str | None) -> None:
+    with pytest.raises(error) as refusal:
+        believed(signed(claims_of(NONCE, **changed)))
+    assert refusal.value.params.get("reason") == reason
+
+
+@pytest.mark.parametrize(("seconds", "is_in_time"), [(-59, True), (359, True), (-62, False), (362, False)])
+def test_clocks_may_differ_by_a_minute(seconds: int, is_in_time: bool) -> None:
+    token = signed(claims_of(NONCE))
+    if is_in_time:
+        assert believed(token, time.time() + seconds)
+    else:
+        with pytest.raises(LaunchOutdated):
+            believed(token, time.time() + seconds)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(claims_of(NONCE))),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+        ),
+        max_size=3,
+    )
+)
+def test_any_claims_are_believed_or_refused(changed: dict[str, Any]) -> None:
+    """The law: whatever a platform signs ends as a message or as one of our refusals."""
+    with contextlib.suppress(AppError):
+        believed(signed(claims_of(NONCE) | changed))
+
+
+PERSON = "http://purl.imsglobal.org/vocab/lis/v2/institution/person#"
+SYSTEM = "http://purl.imsglobal.org/vocab/lis/v2/system/person#"
+
+
+@pytest.mark.parametrize(
+    ("roles", "part"),
+    [
+        ([f"{ROLE}Instructor"], Part.TEACHER),
+        ([f"{ROLE}Learner"], Part.STUDENT),
+        ([f"{ROLE}Instructor", f"{ROLE}Learner"], Part.TEACHER),
+        (["http://purl.imsglobal.org/vocab/lis/v2/membership/Instructor#TeachingAssistant"], Part.ASSISTANT),
+        ([f"{ROLE}Instructor", f"{ROLE}TeachingAssistant"], Part.ASSISTANT),
+        ([f"{ROLE}ContentDeveloper"], Part.TEACHER),
+        ([f"{ROLE}Administrator"], Part.TEACHER),
+        ([f"{PERSON}Administrator"], Part.TEACHER),
+        ([f"{SYSTEM}Administrator"], Part.TEACHER),
+        ([f"{PERSON}Administrator", f"{ROLE}Learner"], Part.STUDENT),
+        ([f"{PERSON}Instructor"], Part.STUDENT),
+        ([f"{PERSON}Faculty", f"{PERSON}Staff"], Part.STUDENT),
+        ([f"{ROLE}Mentor"], Part.MENTOR),
+        ([f"{ROLE}Mentor", f"{ROLE}Learner"], Part.STUDENT),
+        ([], Part.STUDENT),
+        (["Instructor"], Part.TEACHER),
+        (["Learner"], Part.STUDENT),
+        (["urn:lti:role:ims/lis/Instructor"], Part.STUDENT),
+        (["https://evil.example/membership#Instructor"], Part.STUDENT),
+        ([f"{ROLE}Observer", "nonsense"], Part.STUDENT),
+    ],
+)
+def test_part_follows_from_the_roles_in_the_course(roles: list[str], part: Part) -> None:
+    assert part_of(roles) == part
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/",
+        "http://grader.test.evil.example/",
+        "http://grader.test@evil.example/",
+        "http://evil.example#http://grader.test/",
+        "//grader.test/",
+        "/lti/open",
+        "https://grader.test/",
+        "http://grader.test:81/",
+        "http://grader.test\\@evil.example/",
+        "http://grader.test /",
+        "http://grader.test\r\nLocation: x",
+        "javascript:alert(1)",
+        "",
+        "http://[",
+    ],
+)
+def test_address_of_another_place_is_not_ours(address: str) -> None:
+    assert not is_ours(address, SERVICE)
+
+
+@pytest.mark.parametrize("address", ["http://grader.test", "http://grader.test/", "http://grader.test/lti/open?a=1"])
+def test_own_address_is_ours(address: str) -> None:
+    assert is_ours(address, SERVICE)
