@@ -28,6 +28,7 @@
       IssuerUnavailable         the issuer of single sign-on does not answer as one; the log says why
       PlatformUnavailable       a platform's keys cannot be read; the log says why
       AnswerUnusable            somebody else's service gives no answer, or none that can be read
+      PlatformRefused           a platform says no to a request of ours
       PlatformUnknown           no platform with this issuer and client id is registered and confirmed
       PlatformNotFound          there is none with this id
       PlatformKnown             it is registered already
@@ -242,6 +243,10 @@ class PlatformUnavailable(AppError): ...
 
 class AnswerUnusable(AppError):
     """params: reason"""
+
+
+class PlatformRefused(AppError):
+    """params: status, words (the platform's own)"""
 
 
 class PlatformUnknown(AppError):

@@ -22,7 +22,10 @@ from app.errors import OwnerTokenMissing
 from app.http import problems
 from app.http.auth import check_guarded, holders
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
+from app.lti import keys
 from app.lti.platform_keys import PlatformKeys
+from app.lti.platform_services import PlatformServices
+from app.lti.sender import ScoreSender
 from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
 from app.operations.about import About
@@ -115,6 +118,13 @@ def create_app(
             registration = settings.registration
             issuer = await stack.enter_async_context(Issuer(registration)) if registration else None
             found = holders(database)
+            outgoing = await stack.enter_async_context(Outgoing(private=settings.lti_private_targets))
+            platform_services = PlatformServices(database, outgoing)
+            await stack.enter_async_context(
+                ScoreSender(database, assignments, platform_services, settings.public_url or settings.url())
+            )
+            async with database.write() as session:
+                await keys.prepare(session)
             app.state.services = Services(
                 settings,
                 assignments,
@@ -128,7 +138,7 @@ def create_app(
                 mailer,
                 issuer,
                 lost_links,
-                PlatformKeys(await stack.enter_async_context(Outgoing(private=settings.lti_private_targets))),
+                PlatformKeys(outgoing),
             )
             await stack.enter_async_context(Retention(database, settings.retention_days))
             look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from grader import Assignment
 from grader.report.messages import Catalogue
 
 
@@ -15,3 +16,9 @@ def catalogue() -> Catalogue:
 
 def text(id: str, language: str, /, **params: object) -> str:
     return catalogue().text(id, language, **params)
+
+
+def title_of(assignment: Assignment, language: str) -> str:
+    """Return its title in this language, else in another, else its id."""
+    titles: dict[str, str] = dict(assignment.title.items())
+    return titles.get(language) or next(iter(titles.values()), assignment.id)

@@ -46,26 +46,58 @@ class FakePlatform:
         keys: as it publishes them.
         change: makes the claims of a message wrong.
         sign: makes a token of claims.
-        answers: to requests at these paths, instead of its own.
+        answers: to requests at these paths, instead of its own; one that returns None leaves the answer to it.
         asked: the paths of all requests.
+        sent: all requests.
+        grades: the newest score of each person, as Moodle keeps it: one whose stamp is not later is refused with 409.
+        items: line items, by the last part of their address.
     """
 
     def __init__(self) -> None:
         self.keys: list[RSAKey] = [KEY]
         self.change: Callable[[Claims], Claims] = lambda claims: claims
         self.sign: Callable[[Claims], str] = signed
-        self.answers: dict[str, Callable[[], httpx.Response]] = {}
+        self.answers: dict[str, Callable[[], httpx.Response | None]] = {}
         self.asked: list[str] = []
+        self.sent: list[httpx.Request] = []
+        self.grades: dict[str, dict[str, Any]] = {}
+        self.items: dict[str, dict[str, Any]] = {}
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request.url.path)
-        if (answer := self.answers.get(request.url.path)) is not None:
-            return answer()
-        assert request.url.path == "/keys"
-        return httpx.Response(200, json=published(*self.keys))
+        path = request.url.path
+        self.asked.append(path)
+        self.sent.append(request)
+        if (given := self.answers.get(path)) is not None and (answer := given()) is not None:
+            return answer
+        if path == "/keys":
+            return httpx.Response(200, json=published(*self.keys))
+        if path == "/token":
+            return httpx.Response(200, json={"access_token": "token-of-the-platform", "expires_in": 3600})
+        if request.headers.get("authorization") != "Bearer token-of-the-platform":
+            return httpx.Response(401)
+        if path == "/items":
+            return self._line_items(request)
+        if path.endswith("/scores"):
+            return self._score(json.loads(request.content))
+        return httpx.Response(404, json={"message": "nothing here"})
+
+    def _line_items(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=list(self.items.values()))
+        item = json.loads(request.content)
+        item["id"] = f"{ISSUER}/items/{len(self.items) + 1}"
+        self.items[item["id"]] = item
+        return httpx.Response(201, json=item)
+
+    def _score(self, score: dict[str, Any]) -> httpx.Response:
+        known = self.grades.get(score["userId"])
+        if known is not None and known["timestamp"] >= score["timestamp"]:
+            return httpx.Response(409, json={"message": "a newer score is there"})
+        self.grades[score["userId"]] = score
+        return httpx.Response(200, json={})
 
     def message(self, address: str, **claims: Any) -> dict[str, str]:
         """Sign the person in, and return the fields that the browser posts to us."""

@@ -17,6 +17,7 @@ from sqlalchemy.orm import joinedload
 
 from app.courses import changes
 from app.storage.models import CourseAssignment, Extension, Membership, new_id, utc_now
+from app.storage.passback import grades_changed
 from grader import Assignment
 
 #: The values of an extension, as the log of changes names them.
@@ -99,6 +100,7 @@ async def put(
     extension.due, extension.closes, extension.more_attempts, extension.reason = due, closes, more_attempts, reason
     if changes.log(session, member, made_by, before, _logged(extension, use)):
         extension.made_by, extension.created_at = made_by, utc_now()
+        await grades_changed(session, use.id, [member.id])
     await session.flush()
     return extension
 
@@ -110,6 +112,7 @@ async def remove(session: AsyncSession, member: Membership, use: CourseAssignmen
         return False
     changes.log(session, member, made_by, _logged(extension, use), {})
     await session.delete(extension)
+    await grades_changed(session, use.id, [member.id])
     await session.flush()
     return True
 

@@ -24,6 +24,7 @@ from app.storage.models import (
     Extension,
     Submission,
 )
+from app.storage.passback import grades_changed
 from app.storage.turns import take_turns
 from grader import Assignment
 
@@ -203,7 +204,8 @@ async def _stored(
     if effective is not None:
         check(effective, use.rules)
     await session.flush()
-    changes.log(session, use, made_by, before, values(use))
+    if changes.log(session, use, made_by, before, values(use)):
+        await grades_changed(session, use.id)
     return UsedAssignment(use, effective)
 
 

@@ -15,9 +15,9 @@ from app.access.tokens import Principal
 from app.http.auth import SESSION_COOKIE, form_secret
 from app.http.masking import mask
 from app.http.navigation import tabs
-from app.http.texts import LANGUAGE_COOKIE, language_of, title_of
+from app.http.texts import LANGUAGE_COOKIE, language_of
 from app.storage.models import Course
-from app.texts import catalogue, text
+from app.texts import catalogue, text, title_of
 from grader.formats.html import environment
 from grader.report.messages import LANGUAGES, translate
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 from fastapi import Request
 
 from app.services import operations
-from grader import Assignment
 from grader.report.messages import LANGUAGES, negotiate
 
 LANGUAGE_COOKIE = "lstm_grader_language"
-
-
-def title_of(assignment: Assignment, language: str) -> str:
-    """Return its title in this language, else in another, else its id."""
-    titles: dict[str, str] = dict(assignment.title.items())
-    return titles.get(language) or next(iter(titles.values()), assignment.id)
 
 
 def language_of(request: Request, default: str = "en") -> str:

@@ -22,8 +22,9 @@ from app.errors import (
     MemberRemoved,
     MentorLaunch,
 )
-from app.lti import platforms
+from app.lti import outbox, platforms
 from app.lti.message import REVIEW, Message
+from app.lti.platform_services import SCORE_SCOPE
 from app.lti.roles import Part
 from app.mail.addresses import is_address
 from app.storage.models import (
@@ -106,6 +107,8 @@ async def arrive(
     if message.resource_link is not None:
         link = await _link(session, context, message)
         use = await _use(session, found, link, message, member, assignments, made_by)
+        if member.role == MemberRole.STUDENT and SCORE_SCOPE in link.scopes.get("granted", []):
+            await outbox.expect(session, link, message.subject, member.id)
     reviewed = await _reviewed(session, platform, found, message)
     await session.flush()
     return Arrival(found, person, member, link, use, reviewed)

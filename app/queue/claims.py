@@ -36,6 +36,7 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
+from app.storage.passback import attempts_changed
 from app.submissions.events import done_event, record
 from app.teaching import holds
 from app.webhooks import outbox
@@ -176,6 +177,7 @@ async def finish(
     record(session, claim.submission_id, "done", **done_event(stored))
     if not await holds.hold(session, claim.submission_id, report):
         await outbox.add_deliveries(session, [stored.id])
+    await attempts_changed(session, [claim.submission_id])
     await session.execute(
         update(RegradeItem)
         .where(

@@ -17,6 +17,7 @@ from sqlalchemy.orm import joinedload
 from app.courses import changes
 from app.errors import AdjustmentNotFound, AdjustmentReplaced
 from app.storage.models import Adjustment, CourseAssignment, Membership, new_id, utc_now
+from app.storage.passback import grades_changed
 from app.submissions.grades import counted_grade, counted_grades
 from app.teaching.places import Place
 from grader import Assignment
@@ -95,6 +96,7 @@ async def adjust(
     session.add(adjustment)
     changes.log(session, place.member, made_by, _logged(before, place.use), _logged(adjustment, place.use))
     await session.flush()
+    await grades_changed(session, place.use.id, [place.member.id])
     return adjustment
 
 
@@ -116,6 +118,7 @@ async def withdraw(session: AsyncSession, place: Place, adjustment_id: str, *, m
         adjustment.ended_at, adjustment.ended_by = utc_now(), made_by
         changes.log(session, place.member, made_by, _logged(adjustment, place.use), {})
         await session.flush()
+        await grades_changed(session, place.use.id, [place.member.id])
 
 
 async def list_adjustments(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.announcements import announce
 from app.storage.models import HoldDecision, Submission, utc_now
+from app.storage.passback import attempts_changed
 from app.submissions import repository
 from app.webhooks import outbox
 from grader import Report
@@ -52,5 +53,6 @@ async def decide(
     report = await repository.newest_report(session, submission.id)
     if is_first and report is not None:
         await outbox.add_deliveries(session, [report.id])
+    await attempts_changed(session, [submission.id])
     await announce(session, submission.id)
     return True

@@ -40,6 +40,7 @@ from app.storage.models import (
     Extension,
     Identity,
     JobStatus,
+    LtiScore,
     MemberRole,
     Membership,
     Merge,
@@ -49,6 +50,7 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
+from app.storage.passback import members_changed
 
 EXTENDED = ("due", "closes", "more_attempts", "reason")
 
@@ -93,6 +95,7 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
         "adjustments": await _move_adjustments(session, kept, other, made_by),
         "comments": await _move_comments(session, kept, other),
         "tokens": await _move_tokens(session, kept, other),
+        "scores": await _move_scores(session, kept, other),
         "persons": await _change_persons(session, kept, other),
     }
     other.removed_at = utc_now()
@@ -101,6 +104,7 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
     merge = Merge(course_id=course_id, kept_member_id=kept.id, merged_member_id=other.id, moved=moved, made_by=made_by)
     session.add(merge)
     await session.flush()
+    await members_changed(session, [kept.id, other.id])
     changes.log(session, kept, made_by, {}, {"joined": other.id})
     changes.log(session, other, made_by, {"removed": False}, {"removed": True, "joined_to": kept.id})
     return merge
@@ -173,6 +177,9 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         comment.membership_id = other.id
     for token in await _rows(session, Token, moved["tokens"]):
         token.membership_id, token.student = other.id, other.external_id
+    # A join of an earlier version has moved none.
+    for score in await _rows(session, LtiScore, moved.get("scores", [])):
+        score.membership_id = other.id
     if moved["persons"]:
         await _exchange_persons(session, kept, other)
         for name, value in (moved["persons"]["named"] or {}).items():
@@ -184,6 +191,7 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         kept.group = moved["kept"]["group"]
     merge.undone_at = utc_now()
     await session.flush()
+    await members_changed(session, [kept.id, other.id])
     changes.log(session, kept, made_by, {"joined": other.id}, {})
     changes.log(session, other, made_by, {"removed": True, "joined_to": kept.id}, {"removed": False})
     return merge
@@ -396,6 +404,14 @@ async def _move_tokens(session: AsyncSession, kept: Membership, other: Membershi
     found = (await session.scalars(select(Token).where(Token.membership_id == other.id))).all()
     for each in found:
         each.membership_id, each.student = kept.id, kept.external_id
+    return [each.id for each in found]
+
+
+async def _move_scores(session: AsyncSession, kept: Membership, other: Membership) -> list[str]:
+    """Let the platform's person get the grades of the kept member."""
+    found = (await session.scalars(select(LtiScore).where(LtiScore.membership_id == other.id))).all()
+    for each in found:
+        each.membership_id = kept.id
     return [each.id for each in found]
 
 

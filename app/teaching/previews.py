@@ -26,6 +26,7 @@ from app.errors import (
 from app.storage.announcements import announce_all
 from app.storage.cascade import delete_rows
 from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now
+from app.storage.passback import attempts_changed
 from app.submissions.events import done_event, record
 from app.submissions.repository import counting_report_id, waits_for_decision
 from app.webhooks import outbox
@@ -163,4 +164,5 @@ async def _let_count(session: AsyncSession, reports: dict[str, int], *, held: Se
         record(session, stored.submission_id, "done", **done_event(stored))
     free = select(Submission.id).where(Submission.id.in_(reports), ~waits_for_decision())
     await outbox.add_deliveries(session, [reports[id] for id in await session.scalars(free)])
+    await attempts_changed(session, list(reports))
     await announce_all(session, list(reports))

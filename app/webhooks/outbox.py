@@ -1,9 +1,4 @@
-"""Queries on webhooks and their deliveries.
-
-Times to send are of the database's clock, because the processes that store and send can have different clocks. Each
-wait has a beginning and an end, and a delivery waits only while the clock is between the two. So a clock that is set
-forward or back makes it due at once, never hours late.
-"""
+"""Queries on webhooks and their deliveries."""
 
 from __future__ import annotations
 
@@ -11,7 +6,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
@@ -19,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal, is_valid
-from app.storage.announcements import is_postgresql
+from app.storage.due import database_now, is_due
 from app.storage.models import (
     DEFAULT_COURSE,
     Delivery,
@@ -88,7 +83,7 @@ async def delete_webhook(session: AsyncSession, webhook_id: str) -> None:
 
 
 async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
-    now = await _now(session)
+    now = await database_now(session)
     delivery = Delivery(webhook_id=webhook_id, event=PING, waits_since=now, next_at=now)
     session.add(delivery)
     await session.flush()
@@ -97,7 +92,7 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
 
 async def add_deliveries(session: AsyncSession, report_ids: Collection[int]) -> None:
     """Queue each report for every webhook of its course whose token may read it, in the caller's transaction."""
-    now = await _now(session)
+    now = await database_now(session)
     found = await session.execute(
         select(Webhook.id, StoredReport.id)
         .join(Token, Token.id == Webhook.created_by)
@@ -150,7 +145,7 @@ async def list_deliveries(
 
 
 async def is_something_due(session: AsyncSession) -> bool:
-    due = select(Delivery.id).where(_is_due(await _now(session))).limit(1)
+    due = select(Delivery.id).where(is_due(Delivery, await database_now(session))).limit(1)
     return await session.scalar(due) is not None
 
 
@@ -168,14 +163,14 @@ async def claim_due(
         busy: webhooks to leave out, so that a slow receiver takes one place and not all.
         only: take deliveries of this webhook alone.
     """
-    now = await _now(session)
+    now = await database_now(session)
     rows = await session.execute(
         select(Delivery, Webhook, Submission, StoredReport)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
         .outerjoin(StoredReport, StoredReport.id == Delivery.report_id)
         .outerjoin(Submission, Submission.id == StoredReport.submission_id)
         .where(
-            _is_due(now),
+            is_due(Delivery, now),
             Delivery.webhook_id.not_in(busy),
             *([Delivery.webhook_id == only] if only else []),
         )
@@ -200,7 +195,7 @@ async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta
         again_in: the wait before the next try; None: there is none.
         outcome: `delivered_at`, `last_status`, `last_error`.
     """
-    now = await _now(session)
+    now = await database_now(session)
     next_at = now + again_in if again_in is not None else None
     await session.execute(
         update(Delivery)
@@ -208,17 +203,6 @@ async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta
         .values(waits_since=now, next_at=next_at, **outcome)
         .execution_options(synchronize_session=False)
     )
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(Delivery.next_at.is_not(None), or_(Delivery.next_at <= now, Delivery.waits_since > now))
-
-
-async def _now(session: AsyncSession) -> datetime:
-    if not is_postgresql(session):
-        return utc_now()
-    now: datetime = (await session.execute(select(func.now()))).scalar_one()
-    return now
 
 
 def _visible_to(viewer: Principal) -> ColumnElement[bool]:

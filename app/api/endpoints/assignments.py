@@ -17,9 +17,10 @@ from app.courses.assignments import used_in
 from app.errors import AssignmentNotFound, NotPermitted
 from app.http.auth import Permitted, Reader
 from app.http.parameters import Moment
-from app.http.texts import language_of, title_of
+from app.http.texts import language_of
 from app.services import Services, services
 from app.teaching.statistics import statistics_of
+from app.texts import title_of
 from grader import Assignment
 from grader.report.messages import translate
 

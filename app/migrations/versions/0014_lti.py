@@ -126,13 +126,15 @@ def _scores() -> None:
         sa.Column("waits_since", MOMENT),
         sa.Column("next_at", MOMENT),
         sa.Column("delivered_at", MOMENT),
+        sa.Column("points", sa.Float()),
+        sa.Column("max_points", sa.Float()),
         sa.Column("failed_at", MOMENT),
         sa.Column("last_status", sa.Integer()),
         sa.Column("last_error", sa.String(500)),
         sa.PrimaryKeyConstraint("id", name="pk_lti_scores"),
         sa.ForeignKeyConstraint(["lti_link_id"], ["lti_links.id"], name="fk_lti_scores_lti_link_id"),
         sa.ForeignKeyConstraint(["membership_id"], ["memberships.id"], name="fk_lti_scores_membership_id"),
-        sa.UniqueConstraint("lti_link_id", "membership_id", name="uq_lti_scores_lti_link_id_membership_id"),
+        sa.UniqueConstraint("lti_link_id", "user_id", name="uq_lti_scores_lti_link_id_user_id"),
     )
     op.create_index("ix_lti_scores_membership_id", "lti_scores", ["membership_id"])
     op.create_index("ix_lti_scores_next_at", "lti_scores", ["next_at"])

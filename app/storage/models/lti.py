@@ -125,7 +125,7 @@ class LtiScore(Base):
 
     __tablename__ = "lti_scores"
     __table_args__ = (
-        UniqueConstraint("lti_link_id", "membership_id"),
+        UniqueConstraint("lti_link_id", "user_id"),
         Index(None, "next_at"),
     )
 
@@ -135,7 +135,7 @@ class LtiScore(Base):
     # The person there (`sub`).
     user_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
     # Grows with every change of the grade; it was delivered up to `sent_version`.
-    version: Mapped[int] = mapped_column(default=1)
+    version: Mapped[int] = mapped_column(default=0)
     sent_version: Mapped[int] = mapped_column(default=0)
     # The newest stamp that was sent, whole seconds; the next one is later.
     stamp: Mapped[datetime | None]
@@ -144,6 +144,9 @@ class LtiScore(Base):
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
+    # The grade that has arrived, and its maximum.
+    points: Mapped[float | None]
+    max_points: Mapped[float | None]
     # Given up: only a new grade or a person starts it again.
     failed_at: Mapped[datetime | None]
     last_status: Mapped[int | None]

@@ -14,9 +14,10 @@ from app.errors import AssignmentNotFound, MemberNotFound, ReviewNotFound
 from app.http.auth import PageFor
 from app.http.pages import page
 from app.http.parameters import ID, WORDS_CHARACTERS
-from app.http.texts import language_of, title_of
+from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course, CourseAssignment
+from app.texts import title_of
 from app.web.manage.fields import Fields
 
 

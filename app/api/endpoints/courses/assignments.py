@@ -25,8 +25,9 @@ from app.errors import (
     RulesContradictory,
 )
 from app.http.auth import PermittedIn
-from app.http.texts import language_of, title_of
+from app.http.texts import language_of
 from app.services import services
+from app.texts import title_of
 
 UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assignment` from the list")]
 Viewer = Annotated[Principal, Depends(PermittedIn(Action.READ))]

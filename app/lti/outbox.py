@@ -1,0 +1,158 @@
+"""Queries on scores: which are due, and how a try to send one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app.storage.due import database_now, is_due
+from app.storage.models import (
+    CourseAssignment,
+    LtiContext,
+    LtiLink,
+    LtiPlatform,
+    LtiScore,
+    Membership,
+)
+
+#: Due scores read at once, of all platforms.
+AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Due:
+    """A score that is to be sent now. Attributes: version: of the grade, when it was taken."""
+
+    score: LtiScore
+    version: int
+    link: LtiLink
+    platform: LtiPlatform
+    use: CourseAssignment
+    member: Membership
+
+
+async def expect(session: AsyncSession, link: LtiLink, user_id: str, membership_id: str) -> None:
+    """Have a score for this person in the column of this link, from the first grade on."""
+    of = LtiScore.lti_link_id == link.id, LtiScore.user_id == user_id
+    score = await session.scalar(select(LtiScore).where(*of))
+    if score is not None and score.membership_id == membership_id:
+        return
+    now = await database_now(session)
+    if score is None:
+        score = LtiScore(lti_link_id=link.id, user_id=user_id, membership_id=membership_id)
+        session.add(score)
+    # There may be a grade already: handed in before the platform was connected, or as the member it was joined with.
+    score.membership_id, score.waits_since, score.next_at = membership_id, now, now
+    score.version = (score.version or 0) + 1
+    await session.flush()
+
+
+async def is_something_due(session: AsyncSession) -> bool:
+    due = select(LtiScore.id).where(is_due(LtiScore, await database_now(session))).limit(1)
+    return await session.scalar(due) is not None
+
+
+async def claim_due(session: AsyncSession, lease: timedelta, rooms: Mapping[str, int], most: int) -> Sequence[Due]:
+    """Take due scores; no other process gets them before the lease is over.
+
+    Args:
+        rooms: how many more of a platform may be sent at the same time, by its id.
+        most: of every other platform.
+    """
+    now = await database_now(session)
+    rows = await session.execute(
+        select(LtiScore, LtiLink, LtiPlatform, CourseAssignment, Membership)
+        .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
+        .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
+        .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
+        .join(CourseAssignment, CourseAssignment.id == LtiLink.course_assignment_id)
+        .join(Membership, Membership.id == LtiScore.membership_id)
+        .join(Membership.person)
+        .where(is_due(LtiScore, now), LtiPlatform.confirmed_at.is_not(None))
+        .options(contains_eager(Membership.person))
+        .order_by(LtiScore.next_at, LtiScore.id)
+        .limit(AT_ONCE)
+        .with_for_update(of=LtiScore, skip_locked=True)  # Left out on SQLite.
+    )
+    left = dict(rooms)
+    taken: list[Due] = []
+    for score, link, platform, use, member in rows:
+        if left.setdefault(platform.id, most) <= 0:
+            continue
+        left[platform.id] -= 1
+        score.attempts += 1
+        score.waits_since, score.next_at = now, now + lease
+        taken.append(Due(score, score.version, link, platform, use, member))
+    return taken
+
+
+async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | None:
+    """Return the stamp for a try: whole seconds, later than the last one, and not ahead of this time.
+
+    Returns:
+        None: the last one is of this second, or of one to come.
+    """
+    whole = datetime.fromtimestamp(int(now), tz=(await database_now(session)).tzinfo)
+    score = await session.get_one(LtiScore, score_id, with_for_update=True, populate_existing=True)
+    if score.stamp is not None and score.stamp >= whole:
+        return None
+    score.stamp = whole
+    return whole
+
+
+async def delivered(session: AsyncSession, due: Due, points: float | None, max_points: float | None) -> None:
+    """Store that the grade of this version has arrived; or that there is none to send. A newer one is due at once."""
+    now = await database_now(session)
+    score = await session.get_one(LtiScore, due.score.id, with_for_update=True, populate_existing=True)
+    score.sent_version = due.version
+    score.attempts = 0
+    if points is not None:
+        score.points, score.max_points, score.delivered_at = points, max_points, now
+    score.last_error = score.last_status = score.failed_at = None
+    is_newest = score.version == due.version
+    score.waits_since, score.next_at = now, None if is_newest else now
+
+
+async def failed(
+    session: AsyncSession, due: Due, *, again_in: timedelta | None, status: int | None, words: str
+) -> None:
+    """Store why a try did not succeed.
+
+    Args:
+        again_in: the wait before the next try; None: it is given up, unless the grade has changed meanwhile.
+    """
+    now = await database_now(session)
+    next_at = now + again_in if again_in is not None else None
+    given_up = again_in is None
+    await session.execute(
+        update(LtiScore)
+        .where(LtiScore.id == due.score.id)
+        .values(
+            waits_since=now,
+            next_at=next_at,
+            failed_at=now if given_up else None,
+            last_status=status,
+            last_error=words[:500],
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def put_off(session: AsyncSession, due: Due, wait: timedelta) -> None:
+    """Try again in a moment; this was no try."""
+    now = await database_now(session)
+    await session.execute(
+        update(LtiScore)
+        .where(LtiScore.id == due.score.id)
+        .values(waits_since=now, next_at=now + wait, attempts=LtiScore.attempts - 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def count_waiting(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).where(LtiScore.next_at.is_not(None))) or 0

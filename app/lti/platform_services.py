@@ -1,0 +1,171 @@
+"""The services of platforms: a token for each, and requests with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from app.errors import AnswerUnusable, PlatformRefused
+from app.lti import keys
+from app.outgoing.client import Answer, Outgoing
+from app.storage.database import Database
+from app.storage.models import LtiPlatform, new_id
+
+logger = logging.getLogger(__name__)
+
+#: The life of our assertion, and the least life of a token that is still used.
+ASSERTION_SECONDS = 60
+LEFT_SECONDS = 60.0
+#: Of a platform that does not say how long its tokens live.
+TOKEN_SECONDS = 3600.0
+ANSWER_BYTES = 500_000
+#: Of a platform's words that are kept.
+WORDS = 300
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
+LINEITEM_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem"
+LINEITEM_READ_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem.readonly"
+RESULT_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly"
+MEMBERSHIP_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    until: float
+
+
+class PlatformServices:
+    """A client of the services of all platforms.
+
+    Args:
+        clock: of the world, in seconds; tests pass their own.
+    """
+
+    def __init__(self, database: Database, outgoing: Outgoing, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._outgoing = outgoing
+        self._clock = clock
+        self._tokens: dict[tuple[str, frozenset[str]], _Token] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._skews: dict[str, float] = {}
+
+    def now_at(self, platform: LtiPlatform) -> float:
+        """Return the time, or the platform's if its clock is behind: a stamp ahead of its clock is refused."""
+        return self._clock() + min(0.0, self._skews.get(platform.id, 0.0))
+
+    def skew_of(self, platform: LtiPlatform) -> float | None:
+        """Return by how many seconds the platform's clock is ahead of ours; None: it has not answered yet."""
+        return self._skews.get(platform.id)
+
+    async def send(
+        self,
+        platform: LtiPlatform,
+        method: str,
+        url: str,
+        *,
+        scopes: Collection[str],
+        accept: str,
+        content: object = None,
+        content_type: str | None = None,
+    ) -> Answer:
+        """Send a request with a token of these scopes. One that has ended early is replaced once.
+
+        Args:
+            content: what is sent as JSON.
+        Raises:
+            PlatformRefused: the platform gives no token.
+            AnswerUnusable, TargetRefused: see `Outgoing.send`.
+        """
+        body = None if content is None else json.dumps(content, ensure_ascii=False).encode()
+        for is_last in (False, True):
+            token = await self._token(platform, frozenset(scopes))
+            headers = {"Accept": accept, "Authorization": f"Bearer {token}"}
+            if content_type is not None:
+                headers["Content-Type"] = content_type
+            answer = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=ANSWER_BYTES)
+            self._learn_time(platform, answer)
+            if answer.status != HTTPStatus.UNAUTHORIZED or is_last:
+                return answer
+            self._tokens.pop((platform.id, frozenset(scopes)), None)
+        raise AssertionError("unreachable")
+
+    async def _token(self, platform: LtiPlatform, scopes: frozenset[str]) -> str:
+        key = platform.id, scopes
+        async with self._turns[platform.id]:
+            token = self._tokens.get(key)
+            if token is None or token.until <= time.monotonic():
+                token = self._tokens[key] = await self._fetch_token(platform, scopes)
+        return token.text
+
+    async def _fetch_token(self, platform: LtiPlatform, scopes: frozenset[str]) -> _Token:
+        """Ask for a token with our signature (RFC 7523; 1EdTech Security Framework 1.0, section 4.1)."""
+        claims = {
+            "iss": platform.client_id,
+            "sub": platform.client_id,
+            "aud": platform.token_audience or platform.token_url,
+            "jti": new_id(),
+        }
+        async with self._database.read() as session:
+            assertion = await keys.sign(session, claims, lifetime_seconds=ASSERTION_SECONDS)
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion,
+            "scope": " ".join(sorted(scopes)),
+        }
+        answer = await self._outgoing.send(
+            "POST",
+            platform.token_url,
+            headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+            content=urlencode(form).encode(),
+            most_bytes=ANSWER_BYTES,
+        )
+        self._learn_time(platform, answer)
+        if not answer.is_success:
+            raise PlatformRefused(status=answer.status, words=words_of(answer))
+        document = answer.json()
+        text = document.get("access_token") if isinstance(document, dict) else None
+        if not isinstance(text, str) or not text.isascii() or not text.isprintable():
+            raise AnswerUnusable(reason="the answer holds no access token")
+        seconds = document.get("expires_in")
+        life = float(seconds) if isinstance(seconds, int | float) and 0 < seconds < 86400 else TOKEN_SECONDS
+        return _Token(text, time.monotonic() + max(life - LEFT_SECONDS, 1.0))
+
+    def _learn_time(self, platform: LtiPlatform, answer: Answer) -> None:
+        try:
+            there = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+        except (ValueError, TypeError):
+            return
+        self._skews[platform.id] = there - self._clock()
+
+
+def words_of(answer: Answer) -> str:
+    """Return what a platform says about a refusal, cut and without characters that do not print."""
+    text = answer.body[: WORDS * 4].decode("utf-8", "replace")
+    if "html" not in answer.headers.get("content-type", "") and (said := _said(text)):
+        text = said
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:WORDS]
+
+
+def _said(text: str) -> str | None:
+    """Return the sentence of an error in JSON."""
+    try:
+        document: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, Mapping):
+        return None
+    for name in ("error_description", "message", "reason", "error", "detail", "title"):
+        if isinstance(document.get(name), str):
+            return str(document[name])
+    return None

@@ -1,0 +1,244 @@
+"""Sends grades to the grade books of platforms, and again later where a platform does not answer.
+
+The newest grade wins. It is worked out when it is sent, from everything that holds then, so the platform gets what the
+student sees here: with lateness, extensions, adjustments and regrades. A try that was cut off is repeated with the same
+grade and a later stamp, which changes nothing at the platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.background import Background
+from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
+from app.lti import outbox, scores
+from app.lti.outbox import Due
+from app.lti.platform_services import PlatformServices, words_of
+from app.storage.database import Database
+from app.storage.models import Course, LtiLink, Membership, ReportDiagnosis, StoredReport, Submission
+from app.submissions.derivation import Counted, in_words
+from app.submissions.grades import counted_grade
+from app.texts import title_of
+from grader import Assignment
+from grader.report import messages
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+#: Longer than a token, a search for the line item, and a score may take together.
+LEASE = timedelta(seconds=180)
+#: At the same time to one platform, of one process.
+SIDE_BY_SIDE = 4
+#: Waits after the first failure, the second, ...; the last one repeats, for about a week.
+RETRY_SECONDS = (10, 60, 300, 900, 3600, 3 * 3600)
+MOST_TRIES = 60
+#: Another stamp after a refused one, so many times; then as after a failure.
+RESTAMPS = 3
+RESTAMP_SECONDS = 2.0
+LONGEST_WAIT = timedelta(hours=6)
+#: The platform's word is final.
+FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+
+
+@dataclass(frozen=True)
+class _Grade:
+    """What a score is made of. Attributes: submitted_at: of the attempt that counts."""
+
+    counted: Counted
+    comment: str
+    submitted_at: datetime | None
+    title: str
+
+
+class ScoreSender(Background):
+    """Sends due scores while the async context is entered. Several processes may each run one.
+
+    Args:
+        url: of the service, without a slash at the end, for the links in comments.
+    """
+
+    NAME = "lti-scores"
+
+    def __init__(
+        self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices, url: str
+    ) -> None:
+        self._database = database
+        self._assignments = assignments
+        self._services = services
+        self._url = url
+        self._sending: dict[asyncio.Task[None], str] = {}
+        self._lineitems: dict[str, asyncio.Lock] = {}
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop. Interrupted scores are sent again after their lease, by any process."""
+        await super().__aexit__(*exc_info)
+        tasks = list(self._sending)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self._send_due()
+            except SQLAlchemyError as exc:
+                self._database.outage.failed(self.NAME, exc)
+            else:
+                self._database.outage.ended(self.NAME)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _send_due(self) -> None:
+        async with self._database.read() as session:
+            if not await outbox.is_something_due(session):
+                return
+        busy = Counter(self._sending.values())
+        rooms = {platform: SIDE_BY_SIDE - count for platform, count in busy.items()}
+        async with self._database.write() as session:
+            due = await outbox.claim_due(session, LEASE, rooms, SIDE_BY_SIDE)
+        for item in due:
+            task = asyncio.create_task(self._send(item))
+            self._sending[task] = item.platform.id
+            task.add_done_callback(self._sending.pop)
+
+    async def _send(self, due: Due) -> None:
+        try:
+            await self._try(due)
+        except SQLAlchemyError as exc:  # It is sent again after the lease.
+            self._database.outage.failed(self.NAME, exc)
+
+    async def _try(self, due: Due) -> None:
+        async with self._database.read() as session:
+            grade = await self._grade(session, due)
+        if grade is None or grade.counted.grade_book is None:
+            async with self._database.write() as session:
+                await outbox.delivered(session, due, None, None)
+            return
+        points, most = grade.counted.grade_book, grade.counted.grade_book_max
+        try:
+            lineitem = await self._lineitem(due, grade.title, most)
+            async with self._database.write() as session:
+                stamp = await outbox.stamp(session, due.score.id, self._services.now_at(due.platform))
+            if stamp is None:
+                async with self._database.write() as session:
+                    await outbox.put_off(session, due, timedelta(seconds=1))
+                return
+            score = scores.score_of(
+                user_id=due.score.user_id,
+                points=points,
+                max_points=most,
+                comment=grade.comment,
+                stamp=stamp,
+                submitted_at=grade.submitted_at,
+            )
+            answer = await scores.post_score(self._services, due.platform, lineitem, score)
+        except PlatformRefused as exc:
+            await self._failed(due, int(exc.params["status"]), str(exc.params["words"]))
+            return
+        except (AnswerUnusable, TargetRefused) as exc:
+            await self._failed(due, None, str(exc.params["reason"]))
+            return
+        if answer.is_success:
+            async with self._database.write() as session:
+                await outbox.delivered(session, due, points, most)
+            logger.info("lti_score_delivered", extra=_facts(due))
+            return
+        await self._failed(due, answer.status, words_of(answer), retry_after=answer.headers.get("retry-after"))
+
+    async def _lineitem(self, due: Due, title: str, most: float) -> str:
+        """Return the address of the column, which is found or made once."""
+        if due.link.lineitem_url is not None:
+            return due.link.lineitem_url
+        if due.link.lineitems_url is None:
+            raise PlatformRefused(status=403, words="the platform has granted no grade book for this link")
+        async with self._lineitems.setdefault(due.link.id, asyncio.Lock()):
+            async with self._database.read() as session:
+                link = await session.get_one(LtiLink, due.link.id)
+            if link.lineitem_url is not None:
+                return link.lineitem_url
+            url = await scores.find_or_make_lineitem(
+                self._services, due.platform, link, label=title, max_points=most, resource=due.use.id
+            )
+            async with self._database.write() as session:
+                stored = await session.get_one(LtiLink, due.link.id, with_for_update=True, populate_existing=True)
+                stored.lineitem_url = stored.lineitem_url or url
+                return stored.lineitem_url
+
+    async def _failed(self, due: Due, status: int | None, words: str, *, retry_after: str | None = None) -> None:
+        """Put the next try off, or give up, as the platform's answer asks for."""
+        tries = due.score.attempts
+        wait: timedelta | None
+        if status in FINAL or tries >= MOST_TRIES:
+            wait = None
+        elif status == HTTPStatus.CONFLICT and tries <= RESTAMPS:
+            wait = timedelta(seconds=RESTAMP_SECONDS)
+        elif status == HTTPStatus.TOO_MANY_REQUESTS and retry_after is not None and retry_after.isdecimal():
+            wait = min(timedelta(seconds=int(retry_after[:9])), LONGEST_WAIT)
+        elif (
+            status is None
+            or status in (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT)
+            or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        ):
+            wait = timedelta(seconds=RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1])
+        else:
+            wait = None
+        async with self._database.write() as session:
+            await outbox.failed(session, due, again_in=wait, status=status, words=words)
+        facts = {**_facts(due), "status": status, "reason": words, "will_be_repeated": wait is not None}
+        logger.warning("lti_score_failed", extra=facts)
+
+    async def _grade(self, session: AsyncSession, due: Due) -> _Grade | None:
+        """Work the grade out as it is now; None: the assignment's file is gone."""
+        member = await session.get_one(Membership, due.member.id)
+        counted = await counted_grade(session, self._assignments, member, due.use)
+        if counted is None:
+            return None
+        course = await session.get_one(Course, member.course_id)
+        title = due.use.title or title_of(self._assignments[due.use.assignment_id], course.language)
+        attempt = None
+        if counted.attempt is not None:
+            attempt = await session.scalar(
+                select(Submission).where(
+                    Submission.membership_id == member.id,
+                    Submission.course_assignment_id == due.use.id,
+                    Submission.attempt == counted.attempt,
+                )
+            )
+        comment = await self._comment(session, counted, attempt, course.language)
+        return _Grade(counted, comment, attempt.created_at if attempt else None, title)
+
+    async def _comment(self, session: AsyncSession, counted: Counted, attempt: Submission | None, language: str) -> str:
+        """Return a comment: how the points came about, the cause of what is missing, and where the report is."""
+        cause = None
+        link = ""
+        if attempt is not None:
+            link = f"{self._url}/submissions/{attempt.id}"
+            newest = select(StoredReport.id).where(
+                StoredReport.submission_id == attempt.id, StoredReport.preview_id.is_(None)
+            )
+            report = newest.order_by(StoredReport.id.desc()).limit(1).scalar_subquery()
+            code = await session.scalar(
+                select(ReportDiagnosis.code).where(ReportDiagnosis.report_id == report).limit(1)
+            )
+            cause = messages.title_of(code, language) if code else None
+        said = ". ".join(filter(None, (in_words(counted.steps, language), cause)))
+        room = scores.COMMENT_CHARACTERS - len(link) - 1
+        return f"{said[:room]} {link}".strip()
+
+
+def _facts(due: Due) -> dict[str, object]:
+    return {
+        "score_id": due.score.id,
+        "platform": due.platform.id,
+        "member_id": due.member.id,
+        "attempts": due.score.attempts,
+    }

@@ -1,0 +1,28 @@
+"""What is sent later: when a row of an outbox is due, by the database's clock.
+
+The processes that store and send can have different clocks. Each wait has a beginning and an end, and a row waits only
+while the clock is between the two. So a clock that is set forward or back makes it due at once, never hours late.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.announcements import is_postgresql
+from app.storage.models import Delivery, LtiScore, utc_now
+
+
+async def database_now(session: AsyncSession) -> datetime:
+    """Return the time by the clock that all processes share."""
+    if not is_postgresql(session):
+        return utc_now()
+    now: datetime = (await session.execute(select(func.now()))).scalar_one()
+    return now
+
+
+def is_due(table: type[Delivery] | type[LtiScore], now: datetime) -> ColumnElement[bool]:
+    """Return the condition on a row. Without `next_at` it has arrived, or was given up."""
+    return and_(table.next_at.is_not(None), or_(table.next_at <= now, table.waits_since > now))

@@ -1,0 +1,79 @@
+"""Grades that have changed: the scores of learning platforms that are sent again for it (`app.lti`).
+
+Whatever changes a grade calls this in its transaction, so that no change is forgotten. The grade itself is worked out
+when the score is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, and_, case, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.due import database_now
+from app.storage.models import LtiLink, LtiScore, Submission
+
+
+async def grades_changed(
+    session: AsyncSession, course_assignment_id: str, membership_ids: Collection[str] | None = None
+) -> None:
+    """Send the scores of these members at a course assignment again.
+
+    Args:
+        membership_ids: None: of all members.
+    """
+    links = select(LtiLink.id).where(LtiLink.course_assignment_id == course_assignment_id)
+    conditions = [LtiScore.lti_link_id.in_(links)]
+    if membership_ids is not None:
+        conditions.append(LtiScore.membership_id.in_(membership_ids))
+    await _again(session, and_(*conditions))
+
+
+async def attempts_changed(session: AsyncSession, submission_ids: Collection[str]) -> None:
+    """Send the scores again that these submissions may count for."""
+    places = (
+        select(LtiScore.id)
+        .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
+        .join(
+            Submission,
+            and_(
+                Submission.membership_id == LtiScore.membership_id,
+                Submission.course_assignment_id == LtiLink.course_assignment_id,
+            ),
+        )
+        .where(Submission.id.in_(submission_ids))
+    )
+    await _again(session, LtiScore.id.in_(places))
+
+
+async def members_changed(session: AsyncSession, membership_ids: Collection[str]) -> None:
+    """Send all scores of these members again."""
+    await _again(session, LtiScore.membership_id.in_(membership_ids))
+
+
+async def send_again(session: AsyncSession, link_id: str, score_id: str | None = None) -> None:
+    """Send one score of a link again, or all that were given up."""
+    chosen = LtiScore.id == score_id if score_id is not None else LtiScore.failed_at.is_not(None)
+    await _again(session, and_(LtiScore.lti_link_id == link_id, chosen))
+
+
+async def _again(session: AsyncSession, condition: ColumnElement[bool]) -> None:
+    """Make these scores due, with a new version: whoever is sending an older one finds that out when it has."""
+    now = await database_now(session)
+    # One that is being sent, or waits for the platform to be back, keeps its time.
+    idle = LtiScore.next_at.is_(None)
+    await session.execute(
+        update(LtiScore)
+        .where(condition)
+        .values(
+            version=LtiScore.version + 1,
+            attempts=case((idle, 0), else_=LtiScore.attempts),
+            waits_since=case((idle, now), else_=LtiScore.waits_since),
+            next_at=case((idle, now), else_=LtiScore.next_at),
+            failed_at=None,
+            last_error=None,
+            last_status=None,
+        )
+        .execution_options(synchronize_session=False)
+    )

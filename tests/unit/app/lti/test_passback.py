@@ -1,0 +1,331 @@
+"""Grades in the platform's grade book: what arrives there, what is sent again, and what is given up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.lti import outbox, sender
+from app.lti.scores import scores_url
+from app.storage.models import LtiLink, LtiPlatform, LtiScore
+from grader import Status
+from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
+from tests.unit.app.conftest import FakeGrader, Service, form_secret
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+SCORES = "/items/4/scores"
+ITEM_SCOPES = [
+    "https://purl.imsglobal.org/spec/lti-ags/scope/score",
+    "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem",
+]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sender, "RETRY_SECONDS", (0.02,))
+    monkeypatch.setattr(sender, "RESTAMP_SECONDS", 0.02)
+
+
+@pytest.fixture(autouse=True)
+def clock_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stamp is of a second of its own, so that no test waits for the next one."""
+    seconds = iter(range(1_000_000))
+
+    def now_at(self: object, platform: object) -> float:
+        return 1_800_000_000.0 + next(seconds)
+
+    monkeypatch.setattr("app.lti.platform_services.PlatformServices.now_at", now_at)
+
+
+@pytest.fixture
+async def course(service: Service, platform: LtiPlatform, fake: FakePlatform) -> AsyncIterator[str]:
+    """The page of a course whose teacher has opened the link."""
+    async with browser(service) as teacher:
+        yield str((await launch(teacher, fake, **TEACHER)).headers["location"])
+
+
+async def hand_in(client: httpx.AsyncClient, page: str) -> str:
+    """Hand in and return the page of the attempt."""
+    secret = form_secret((await client.get(page)).text)
+    sent = await client.post(page, data={"form_secret": secret}, files={"file": ("LSTM.py", b"class LSTM: ...")})
+    assert sent.status_code == 303, sent.text
+    return str(sent.headers["location"])
+
+
+async def idle(service: Service) -> LtiScore:
+    """Wait until the only score is neither due nor waiting, and return it."""
+
+    async def found() -> LtiScore | None:
+        scores = await everything(service, LtiScore)
+        return scores[0] if scores and scores[0].next_at is None else None
+
+    return await until(found)
+
+
+async def come_and_hand_in(service: Service, fake: FakePlatform, **claims: Any) -> str:
+    async with browser(service) as student:
+        page = (await launch(student, fake, **claims)).headers["location"]
+        return await hand_in(student, page)
+
+
+async def test_grade_arrives_with_its_comment(service: Service, fake: FakePlatform, course: str) -> None:
+    attempt = await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades.get("user-5"))
+    score = fake.grades["user-5"]
+    assert (score["scoreGiven"], score["scoreMaximum"]) == (100, 100)
+    assert (score["activityProgress"], score["gradingProgress"]) == ("Completed", "FullyGraded")
+    assert score["timestamp"].endswith("Z")
+    assert "." not in score["timestamp"]
+    assert "100" in score["comment"]
+    assert score["comment"].endswith(attempt)
+    assert len(score["comment"]) <= 500
+    post = next(request for request in fake.sent if request.url.path == SCORES)
+    assert str(post.url).partition(".edu")[2] == f"{SCORES}?type=7" or post.url.query == b"type=7"
+    assert post.headers["content-type"] == "application/vnd.ims.lis.v1.score+json"
+    stored = await idle(service)
+    assert (stored.points, stored.max_points, stored.failed_at) == (100, 100, None)
+
+
+async def test_token_is_asked_for_once_with_our_signature(service: Service, fake: FakePlatform, course: str) -> None:
+    for number in range(3):
+        await come_and_hand_in(service, fake, sub=f"student-{number}")
+    await until(lambda: len(fake.grades) == 3)
+    (asked,) = [request for request in fake.sent if request.url.path == "/token"]
+    form = {name: values[0] for name, values in parse_qs(asked.content.decode()).items()}
+    async with browser(service) as client:
+        keys = KeySet.import_key_set((await client.get("/lti/keys")).json())
+    claims = jwt.decode(form["client_assertion"], keys, algorithms=["RS256"]).claims
+    assert (claims["iss"], claims["sub"], claims["aud"]) == (CLIENT_ID, CLIENT_ID, f"{ISSUER}/token")
+    assert form["grant_type"] == "client_credentials"
+    assert form["scope"] == "https://purl.imsglobal.org/spec/lti-ags/scope/score"
+
+
+async def test_lower_resubmission_leaves_the_best_grade(
+    service: Service, grader: FakeGrader, fake: FakePlatform, course: str
+) -> None:
+    grader.statuses = [Status.PASSED, Status.FAILED]
+    async with browser(service) as student:
+        page = (await launch(student, fake)).headers["location"]
+        await hand_in(student, page)
+        await until(lambda: fake.grades)
+        await hand_in(student, page)
+    await until(lambda: fake.asked.count(SCORES) == 2)
+    await idle(service)
+    assert fake.grades["user-5"]["scoreGiven"] == 100
+
+
+async def test_adjustment_arrives(service: Service, fake: FakePlatform, course: str) -> None:
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER)
+        await come_and_hand_in(service, fake)
+        stored = await idle(service)
+        work = f"{course}/members/{stored.membership_id}/assignments/lstm-layer"
+        shown = await teacher.get(work)
+        assert shown.status_code == 200
+        sent = await teacher.post(
+            f"{work}/adjustment",
+            data={
+                "form_secret": form_secret(shown.text),
+                "way": "value",
+                "points": "42",
+                "adjustment_reason": "as agreed",
+            },
+        )
+        assert sent.status_code == 303, sent.text
+    await until(lambda: fake.grades.get("user-5", {}).get("scoreGiven") == 42)
+    assert "as agreed" in fake.grades["user-5"]["comment"]
+
+
+async def test_teachers_attempt_is_not_sent(service: Service, fake: FakePlatform, course: str) -> None:
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER)
+        await hand_in(teacher, f"{course}/assignments/lstm-layer")
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+    assert set(fake.grades) == {"user-5"}
+
+
+@pytest.mark.parametrize("status", [Status.INTERNAL_ERROR])
+async def test_failure_of_ours_is_not_sent(
+    service: Service, grader: FakeGrader, fake: FakePlatform, course: str, status: Status
+) -> None:
+    grader.statuses = [status]
+    await come_and_hand_in(service, fake)
+    await until(lambda: grader.graded)
+    await idle(service)
+    assert SCORES not in fake.asked
+
+
+async def test_line_item_is_found_before_one_is_made(service: Service, fake: FakePlatform, course: str) -> None:
+    grant = {AGS: {"scope": ITEM_SCOPES, "lineitems": f"{ISSUER}/items"}}
+    link = {f"{LTI}resource_link": {"id": "another", "title": "LSTM"}}
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **grant, **link)
+    for number in range(2):
+        await come_and_hand_in(service, fake, sub=f"student-{number}", **grant, **link)
+    await until(lambda: len(fake.grades) == 2)
+    ((_, item),) = fake.items.items()
+    assert (item["resourceLinkId"], item["scoreMaximum"]) == ("another", 100)
+    made = next(each for each in await everything(service, LtiLink) if each.resource_link_id == "another")
+    assert made.lineitem_url == item["id"]
+    # Another service that has lost its memory finds it.
+    async with service.services.database.write() as session:
+        (await session.get_one(LtiLink, made.id)).lineitem_url = None
+    await come_and_hand_in(service, fake, sub="student-3", **grant, **link)
+    await until(lambda: len(fake.grades) == 3)
+    assert len(fake.items) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: httpx.Response(500),
+        lambda: httpx.Response(502, text="<html>"),
+        lambda: httpx.Response(503, headers={"Retry-After": "0"}),
+        lambda: httpx.Response(429, headers={"Retry-After": "0"}),
+        lambda: httpx.Response(429),
+        lambda: httpx.Response(408),
+        lambda: httpx.Response(409),
+        lambda: httpx.Response(200, content=b"x" * 2_000_000),
+    ],
+)
+@pytest.mark.parametrize("path", [SCORES, "/token"])
+async def test_platform_that_is_away_gets_the_grade_later(
+    service: Service, fake: FakePlatform, course: str, answer: Any, path: str
+) -> None:
+    left = [answer] * 5
+    fake.answers[path] = lambda: left.pop()() if left else None
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+    stored = await idle(service)
+    assert not left
+    assert (stored.points, stored.last_error, stored.failed_at) == (100, None, None)
+
+
+async def test_connection_that_breaks_is_tried_again(service: Service, fake: FakePlatform, course: str) -> None:
+    left = [httpx.ReadTimeout("slow"), httpx.ConnectError("refused"), httpx.RemoteProtocolError("cut")]
+
+    def broken() -> None:
+        if left:
+            raise left.pop()
+
+    fake.answers[SCORES] = broken
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("path", [SCORES, "/token"])
+async def test_refusal_is_final_and_kept_in_the_platforms_words(
+    service: Service, fake: FakePlatform, course: str, status: int, path: str
+) -> None:
+    fake.answers[path] = lambda: httpx.Response(status, json={"error_description": "the column is gone"})
+    await come_and_hand_in(service, fake)
+
+    async def failed() -> LtiScore | None:
+        (score,) = await everything(service, LtiScore)
+        return score if score.failed_at else None
+
+    score = await until(failed)
+    assert (score.next_at, score.last_status, score.last_error) == (None, status, "the column is gone")
+    assert fake.asked.count(path) == 1
+
+
+async def test_token_that_ended_early_is_replaced_once(service: Service, fake: FakePlatform, course: str) -> None:
+    left = [httpx.Response(401)]
+    fake.answers[SCORES] = lambda: left.pop() if left else None
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+    assert fake.asked.count("/token") == 2
+
+
+async def test_platform_that_takes_no_token_is_asked_twice(service: Service, fake: FakePlatform, course: str) -> None:
+    fake.answers[SCORES] = lambda: httpx.Response(401, text="no")
+    await come_and_hand_in(service, fake)
+
+    async def failed() -> LtiScore | None:
+        (score,) = await everything(service, LtiScore)
+        return score if score.failed_at else None
+
+    assert (await until(failed)).last_status == 401
+    assert fake.asked.count(SCORES) == 2
+
+
+async def test_try_that_was_cut_off_is_repeated_with_a_later_stamp(
+    service: Service, fake: FakePlatform, course: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies between posting and recording: the lease ends, and the same grade goes again."""
+    recorded = outbox.delivered
+    died = []
+
+    async def dies(*arguments: Any, **named: Any) -> None:
+        if not died:
+            died.append(True)
+            raise SQLAlchemyError("the process is gone")
+        await recorded(*arguments, **named)
+
+    monkeypatch.setattr(sender, "LEASE", timedelta(seconds=0.1))
+    monkeypatch.setattr(outbox, "delivered", dies)
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.asked.count(SCORES) >= 2)
+    await idle(service)
+    stamps = [json.loads(each.content)["timestamp"] for each in fake.sent if each.url.path == SCORES]
+    assert stamps == sorted(set(stamps))
+    assert fake.grades["user-5"]["scoreGiven"] == 100
+
+
+async def test_grade_that_changes_while_one_is_on_its_way_is_sent_too(
+    service: Service, grader: FakeGrader, fake: FakePlatform, course: str
+) -> None:
+    """The platform is slow; meanwhile a second attempt is graded."""
+    grader.statuses = [Status.FAILED, Status.PASSED]
+    left = [httpx.ReadTimeout("slow")] * 3
+
+    def slow() -> None:
+        if left:
+            raise left.pop()
+
+    fake.answers[SCORES] = slow
+    async with browser(service) as student:
+        page = (await launch(student, fake)).headers["location"]
+        await hand_in(student, page)
+        await hand_in(student, page)
+    await until(lambda: fake.grades.get("user-5", {}).get("scoreGiven") == 100)
+    score = await idle(service)
+    assert score.sent_version == score.version
+
+
+@pytest.mark.parametrize(
+    ("lineitem", "scores"),
+    [
+        ("https://lms/items/4", "https://lms/items/4/scores"),
+        ("https://lms/items/4/", "https://lms/items/4/scores"),
+        (
+            "https://lms/mod/lti/services.php/2/lineitems/4/lineitem?type_id=1",
+            "https://lms/mod/lti/services.php/2/lineitems/4/lineitem/scores?type_id=1",
+        ),
+    ],
+)
+def test_scores_go_before_the_query(lineitem: str, scores: str) -> None:
+    assert scores_url(lineitem) == scores
+
+
+def test_stamps_are_whole_seconds() -> None:
+    from app.lti.scores import score_of
+
+    moment = datetime(2026, 5, 4, 3, 2, 1, 999_999, UTC)
+    score = score_of(user_id="u", points=1, max_points=2, comment="x" * 900, stamp=moment, submitted_at=moment)
+    assert (score["timestamp"], len(score["comment"])) == ("2026-05-04T03:02:01Z", 500)
