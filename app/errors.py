@@ -33,6 +33,7 @@
       PlatformNotFound          there is none with this id
       PlatformKnown             it is registered already
       PlatformInUse             courses have come from it
+      LinkNotFound              the course has no link of a platform with this id
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
         FormUnreadable          it claims to be one and is not
@@ -261,6 +262,9 @@ class PlatformKnown(AppError):
 
 
 class PlatformInUse(AppError): ...
+
+
+class LinkNotFound(AppError): ...
 
 
 class UploadRefused(AppError): ...

@@ -23,6 +23,7 @@ from app.http import problems
 from app.http.auth import check_guarded, holders
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.lti import keys
+from app.lti.frames import FrameSites
 from app.lti.platform_keys import PlatformKeys
 from app.lti.platform_services import PlatformServices
 from app.lti.sender import ScoreSender
@@ -46,7 +47,7 @@ from app.storage.database import Database
 from app.web import manage
 from app.web import routes as web_routes
 from app.web.course import routes as course_pages
-from app.web.lti import launching
+from app.web.lti import connection, launching, platforms
 from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
@@ -81,6 +82,7 @@ def create_app(
     """
     assignments = load_assignments(settings.assignments_dir)
     metrics = Metrics()
+    frame_sites = FrameSites(settings.frame_ancestors)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -125,6 +127,8 @@ def create_app(
             )
             async with database.write() as session:
                 await keys.prepare(session)
+            await frame_sites.of(database).read()
+            await stack.enter_async_context(frame_sites)
             app.state.services = Services(
                 settings,
                 assignments,
@@ -139,6 +143,9 @@ def create_app(
                 issuer,
                 lost_links,
                 PlatformKeys(outgoing),
+                platform_services,
+                outgoing,
+                frame_sites,
             )
             await stack.enter_async_context(Retention(database, settings.retention_days))
             look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None
@@ -161,7 +168,7 @@ def create_app(
     problems.add_handlers(app)
     operation = (regrades, batch, grade_book, status)
     # `manage` before `course`: one has /courses/new, and the other /courses/{course_id}.
-    pages = (manage, web_routes, launching, *operation, course_pages)
+    pages = (manage, web_routes, launching, connection, platforms, *operation, course_pages)
     routers = (operations.router, api_routes.api, openapi.router, *(each.router for each in pages))
     for router in routers:
         app.include_router(router)
@@ -173,7 +180,7 @@ def create_app(
     expect_requests(app, metrics)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION, exclude_content_types=NOT_COMPRESSED)
-    app.add_middleware(RequestMiddleware, metrics=metrics, frame_ancestors=settings.frame_ancestors)
+    app.add_middleware(RequestMiddleware, metrics=metrics, frame_ancestors=frame_sites)
     return app
 
 

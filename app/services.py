@@ -11,7 +11,9 @@ from starlette.requests import HTTPConnection
 from app.access.limits import RateLimit
 from app.access.lost_links import LostLinks
 from app.access.tokens import Principal
+from app.lti.frames import FrameSites
 from app.lti.platform_keys import PlatformKeys
+from app.lti.platform_services import PlatformServices
 from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
 from app.operations.about import About
@@ -19,6 +21,7 @@ from app.operations.charts import Charts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.operations.selftest import SelfTest
+from app.outgoing.client import Outgoing
 from app.queue import Jobs
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
@@ -65,6 +68,8 @@ class Services:
         issuer: None: the settings name none.
         lost_links: None: the settings name no mail server.
         platform_keys: by which platforms sign (`app.lti`).
+        outgoing: for requests to platforms.
+        frame_sites: whose pages may show ours in a frame.
         client_limit, address_limit: for each client and each address, on the page that sends new links.
         looking: lets a few watchers at a time ask the database. Hundreds want to when a grade ends, and uploads still
             need a free connection.
@@ -83,6 +88,9 @@ class Services:
     issuer: Issuer | None
     lost_links: LostLinks | None
     platform_keys: PlatformKeys
+    platform_services: PlatformServices
+    outgoing: Outgoing
+    frame_sites: FrameSites
     client_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_PER_MINUTE))
     address_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_OF_ADDRESS_PER_MINUTE))
     join_limit: RateLimit = field(default_factory=lambda: RateLimit(JOINS_PER_MINUTE))

@@ -7,6 +7,7 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -119,7 +120,11 @@ def login_parameters(**changed: str) -> dict[str, str]:
 
 
 def claims_of(nonce: str, /, *, sub: str | None = "user-5", role: str = "Learner", **changed: Any) -> Claims:
-    """The claims of a launch of a link in a course; None takes a claim away."""
+    """The claims of a launch of a link in a course.
+
+    Args:
+        changed: a duration is a moment so long from now; None takes the claim away.
+    """
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -145,7 +150,8 @@ def claims_of(nonce: str, /, *, sub: str | None = "user-5", role: str = "Learner
         },
         **changed,
     }
-    return {name: value for name, value in claims.items() if value is not None}
+    moments = {name: now + value.total_seconds() for name, value in claims.items() if isinstance(value, timedelta)}
+    return {name: value for name, value in (claims | moments).items() if value is not None}
 
 
 def published(*keys: RSAKey) -> Claims:

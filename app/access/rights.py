@@ -30,6 +30,7 @@ class Action(StrEnum):
     SEE_STATISTICS = "see_statistics"
     SEE_METRICS = "see_metrics"
     SEE_STATUS = "see_status"
+    MANAGE_PLATFORMS = "manage_platforms"
     REGRADE = "regrade"
     DECIDE = "decide"
     MAKE_TOKENS = "make_tokens"
@@ -89,6 +90,8 @@ RIGHTS: Mapping[Action, Right] = {
     Action.SEE_METRICS: Right(TEACHERS, students=False, in_archived=True),
     # The whole service: workers, versions, failures in all courses.
     Action.SEE_STATUS: Right(ADMINS, students=False, in_archived=True),
+    # Learning platforms, which bring people and courses.
+    Action.MANAGE_PLATFORMS: Right(ADMINS, students=False, in_archived=True),
     Action.REGRADE: Right(TEACHERS, students=False, in_archived=False),
     Action.DECIDE: Right(TEACHERS, students=False, in_archived=False),
     Action.MAKE_TOKENS: Right(TEACHERS, students=False, in_archived=False),

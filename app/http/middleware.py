@@ -9,8 +9,8 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -66,17 +66,13 @@ class RequestMiddleware:
     """Gives every request an id, a line in the log and a place in the metrics, and every answer its headers.
 
     Args:
-        frame_ancestors: sites whose pages may show ours in a frame.
+        frame_ancestors: tells the sites whose pages may show ours in a frame.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, frame_ancestors: Sequence[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, frame_ancestors: Callable[[], Sequence[str]] = tuple) -> None:
         self._app = app
         self._metrics = metrics
-        framed = " ".join(["'self'", *frame_ancestors]) if frame_ancestors else "'none'"
-        self._headers = SECURITY_HEADERS | {"Content-Security-Policy": f"{POLICY} {framed}"}
-        if not frame_ancestors:
-            # It knows no list of sites; browsers that know the policy ignore it.
-            self._headers["X-Frame-Options"] = "DENY"
+        self._frame_ancestors = frame_ancestors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,7 +91,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in self._headers.items():
+                for name, value in _security_headers(tuple(self._frame_ancestors())).items():
                     headers.setdefault(name, value)
                 # Browsers may keep our own files, and revalidate them each time. All other answers are private.
                 ours = scope["path"].startswith("/static/")
@@ -121,6 +117,14 @@ class RequestMiddleware:
             if FAILURE in scope:
                 facts["reason"] = scope[FAILURE]
             logger.info("request", extra=facts)
+
+
+@lru_cache(maxsize=8)
+def _security_headers(frame_ancestors: tuple[str, ...]) -> Mapping[str, str]:
+    framed = " ".join(["'self'", *frame_ancestors]) if frame_ancestors else "'none'"
+    headers = SECURITY_HEADERS | {"Content-Security-Policy": f"{POLICY} {framed}"}
+    # It knows no list of sites; browsers that know the policy ignore it.
+    return headers if frame_ancestors else headers | {"X-Frame-Options": "DENY"}
 
 
 def _capped(receive: Receive) -> Receive:

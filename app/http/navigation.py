@@ -37,6 +37,7 @@ SECTIONS: Mapping[str, Sequence[CoursePage]] = {
     ),
     "settings": (
         CoursePage("settings", "/settings", Action.SEE_MEMBERS),
+        CoursePage("lms", "/lms", Action.SEE_GRADES),
         CoursePage("tokens", "/tokens", Action.MANAGE_TOKENS),
         CoursePage("changes", "/changes", Action.SEE_MEMBERS),
     ),

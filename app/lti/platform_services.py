@@ -99,6 +99,14 @@ class PlatformServices:
             self._tokens.pop((platform.id, frozenset(scopes)), None)
         raise AssertionError("unreachable")
 
+    async def try_token(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
+        """Ask for a new token, to see whether there is one.
+
+        Raises:
+            PlatformRefused, AnswerUnusable, TargetRefused: see `send`.
+        """
+        await self._fetch_token(platform, frozenset(scopes))
+
     async def _token(self, platform: LtiPlatform, scopes: frozenset[str]) -> str:
         key = platform.id, scopes
         async with self._turns[platform.id]:

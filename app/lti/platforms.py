@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown
@@ -107,6 +107,11 @@ async def add_deployment(session: AsyncSession, platform_id: str, deployment_id:
     if deployment_id not in await deployments(session, platform_id):
         session.add(LtiDeployment(platform_id=platform_id, deployment_id=deployment_id))
         await session.flush()
+
+
+async def count_courses(session: AsyncSession, platform_id: str) -> int:
+    of = select(func.count()).select_from(LtiContext).where(LtiContext.platform_id == platform_id)
+    return await session.scalar(of) or 0
 
 
 async def remove(session: AsyncSession, platform_id: str) -> None:

@@ -29,6 +29,8 @@ from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, Atte
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS
+from app.lti.checking import Code
+from app.lti.kinds import FIELDS
 from app.mail.messages import MailKind
 from app.operations.status import NEEDS
 from app.storage.models import BatchFileState, HoldDecision, JobStatus, MemberRole, Role
@@ -38,6 +40,7 @@ from app.teaching.overview.activity import Unit
 from app.teaching.overview.table import Filter, State
 from app.teaching.own.reasons import Reason
 from app.web.course.course import ORDERS
+from app.web.lti.platforms import ADDRESSES
 from app.web.manage.changes import PARTS
 from app.web.manage.members.listing import STATES
 from grader import Status
@@ -94,6 +97,9 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "roster.fault.{}": Fault,
     "step.rule.{}": ["best", "last"],
     "step.{}": StepCode,
+    "platform.check.{}": Code,
+    "platform.value.{}": FIELDS,
+    "platform.{}": [*ADDRESSES, "client_id"],
     # Managing a course.
     "change.kind.{}": [
         *(f"{each}.{kind}" for each in NAMES_IN_LOG for kind in ("made", "changed")),
@@ -115,6 +121,7 @@ COMPUTED: Mapping[str, Iterable[str]] = {
         "owner",
         "too_long",
         "extension_empty",
+        "address",
     ],
     "language.{}": LANGUAGES,
     "member.{}": ["id", "name", "email", "group", "role"],

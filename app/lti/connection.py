@@ -1,0 +1,151 @@
+"""A course's connection with its platform: where it comes from, where its links lead, and how grades arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
+
+from app.errors import LinkNotFound
+from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
+
+#: Of the failures that a page lists.
+SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Scores of a link. Attributes: people: whom a grade may be sent for."""
+
+    people: int = 0
+    delivered: int = 0
+    waiting: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class ConnectedLink:
+    """A link of the platform. Attributes: use: None: nobody has said yet where it leads to."""
+
+    link: LtiLink
+    use: CourseAssignment | None
+    numbers: Numbers
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A course of a platform that is this course."""
+
+    context: LtiContext
+    platform: LtiPlatform
+    links: Sequence[ConnectedLink]
+
+
+class State(StrEnum):
+    """How a grade stands in the platform's grade book. The values are the ends of texts."""
+
+    DELIVERED = "delivered"
+    ON_ITS_WAY = "on_its_way"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Passback:
+    """Attributes: since: when the grade that is there arrived."""
+
+    state: State
+    since: datetime | None
+
+
+async def connections_of(session: AsyncSession, course_id: str) -> Sequence[Connection]:
+    """List the platform's courses that are this course, with their links."""
+    contexts = await session.execute(
+        select(LtiContext, LtiPlatform)
+        .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
+        .where(LtiContext.course_id == course_id)
+        .order_by(LtiContext.id)
+    )
+    found: dict[str, tuple[LtiContext, LtiPlatform, list[ConnectedLink]]] = {
+        context.id: (context, platform, []) for context, platform in contexts
+    }
+    links = await session.execute(
+        select(LtiLink, CourseAssignment)
+        .outerjoin(CourseAssignment, CourseAssignment.id == LtiLink.course_assignment_id)
+        .where(LtiLink.lti_context_id.in_(found))
+        .order_by(LtiLink.id)
+    )
+    rows = links.all()
+    numbers = await _numbers(session, [link.id for link, _ in rows])
+    for link, use in rows:
+        found[link.lti_context_id][2].append(ConnectedLink(link, use, numbers.get(link.id, Numbers())))
+    return [Connection(*each) for each in found.values()]
+
+
+async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, Numbers]:
+    counted = await session.execute(
+        select(
+            LtiScore.lti_link_id,
+            func.count(),
+            func.count().filter(LtiScore.delivered_at.is_not(None)),
+            func.count().filter(LtiScore.next_at.is_not(None)),
+            func.count().filter(LtiScore.failed_at.is_not(None)),
+        )
+        .where(LtiScore.lti_link_id.in_(link_ids))
+        .group_by(LtiScore.lti_link_id)
+    )
+    return {row[0]: Numbers(*row[1:]) for row in counted}
+
+
+async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
+    """List the scores of a course that were given up, the newest first, with the members' persons."""
+    found = await session.execute(
+        select(LtiScore, LtiLink, Membership)
+        .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
+        .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
+        .join(Membership, Membership.id == LtiScore.membership_id)
+        .join(Membership.person)
+        .where(LtiContext.course_id == course_id, LtiScore.failed_at.is_not(None))
+        .options(contains_eager(Membership.person))
+        .order_by(LtiScore.failed_at.desc(), LtiScore.id)
+        .limit(SHOWN)
+    )
+    return [(score, link, member) for score, link, member in found]
+
+
+async def find_link(session: AsyncSession, course_id: str, link_id: str) -> LtiLink:
+    """Raises: LinkNotFound: the course has none with this id."""
+    found = await session.scalar(
+        select(LtiLink)
+        .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
+        .where(LtiLink.id == link_id, LtiContext.course_id == course_id)
+    )
+    if found is None:
+        raise LinkNotFound
+    return found
+
+
+async def passback_of(session: AsyncSession, membership_id: str, course_assignment_id: str) -> Passback | None:
+    """Say how a member's grade stands in the platform's grade book; None: no platform gets it, or there is none."""
+    scores = await session.scalars(
+        select(LtiScore)
+        .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
+        .where(LtiScore.membership_id == membership_id, LtiLink.course_assignment_id == course_assignment_id)
+        .order_by(LtiScore.id)
+    )
+    states = [passback for score in scores if (passback := _state(score)) is not None]
+    # Of several columns the one that needs somebody comes first.
+    order = (State.FAILED, State.ON_ITS_WAY, State.DELIVERED)
+    return min(states, key=lambda each: order.index(each.state), default=None)
+
+
+def _state(score: LtiScore) -> Passback | None:
+    if score.failed_at is not None:
+        return Passback(State.FAILED, score.delivered_at)
+    if score.next_at is not None and (score.attempts > 0 or score.sent_version < score.version):
+        return Passback(State.ON_ITS_WAY, score.delivered_at)
+    return Passback(State.DELIVERED, score.delivered_at) if score.delivered_at is not None else None

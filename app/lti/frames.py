@@ -1,0 +1,53 @@
+"""The sites whose pages may show ours in a frame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.background import Background
+from app.lti import platforms
+from app.storage.database import Database
+
+LOOK_SECONDS = 30.0
+
+
+class FrameSites(Background):
+    """The sites of the settings, and those of confirmed platforms, read again every half minute.
+
+    Args:
+        named: in the settings.
+    """
+
+    NAME = "lti-frames"
+
+    def __init__(self, named: Sequence[str]) -> None:
+        self._named = tuple(named)
+        self._of_platforms: tuple[str, ...] = ()
+        self._database: Database | None = None
+
+    def __call__(self) -> Sequence[str]:
+        return (*self._named, *(site for site in self._of_platforms if site not in self._named))
+
+    def of(self, database: Database) -> FrameSites:
+        """Take the platforms from this database."""
+        self._database = database
+        return self
+
+    async def read(self) -> None:
+        assert self._database is not None
+        async with self._database.read() as session:
+            self._of_platforms = tuple(await platforms.origins(session))
+
+    async def _work(self) -> None:
+        assert self._database is not None
+        while True:
+            try:
+                await self.read()
+            except SQLAlchemyError as exc:
+                self._database.outage.failed(self.NAME, exc)
+            else:
+                self._database.outage.ended(self.NAME)
+            await asyncio.sleep(LOOK_SECONDS)

@@ -1,0 +1,110 @@
+"""Kinds of platforms, whose addresses follow from that of the site.
+
+Source: Moodle, "LTI and Moodle" (docs.moodle.org); Canvas, "LTI 1.3 configuration" (canvas.instructure.com/doc/api);
+Anthology Blackboard, "LTI 1.3" (docs.anthology.com); D2L Brightspace, "LTI Advantage" (community.d2l.com).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+CANVAS = "https://sso.canvaslms.com"
+BLACKBOARD = "https://developer.blackboard.com/api/v1"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """A platform's addresses. Attributes: token_audience: where it is not the token's address."""
+
+    issuer: str
+    login_url: str
+    token_url: str
+    keys_url: str
+    token_audience: str | None = None
+
+
+def _moodle(site: str, client_id: str) -> Addresses:  # noqa: ARG001
+    lti = f"{site}/mod/lti"
+    return Addresses(site, f"{lti}/auth.php", f"{lti}/token.php", f"{lti}/certs.php")
+
+
+def _canvas(site: str, client_id: str) -> Addresses:  # noqa: ARG001
+    issuer = "https://canvas.instructure.com"
+    return Addresses(
+        issuer,
+        f"{CANVAS}/api/lti/authorize_redirect",
+        f"{CANVAS}/login/oauth2/token",
+        f"{CANVAS}/api/lti/security/jwks",
+    )
+
+
+def _blackboard(site: str, client_id: str) -> Addresses:  # noqa: ARG001
+    return Addresses(
+        "https://blackboard.com",
+        f"{BLACKBOARD}/gateway/oidcauth",
+        f"{BLACKBOARD}/gateway/oauth2/jwttoken",
+        f"{BLACKBOARD}/management/applications/{client_id}/jwks.json",
+    )
+
+
+def _d2l(site: str, client_id: str) -> Addresses:  # noqa: ARG001
+    return Addresses(
+        site,
+        f"{site}/d2l/lti/authenticate",
+        "https://auth.brightspace.com/core/connect/token",
+        f"{site}/d2l/.well-known/jwks",
+        "https://api.brightspace.com/auth/token",
+    )
+
+
+#: By its id; the name is the platform's own.
+KINDS: Mapping[str, tuple[str, Callable[[str, str], Addresses]]] = {
+    "moodle": ("Moodle", _moodle),
+    "canvas": ("Canvas", _canvas),
+    "blackboard": ("Blackboard", _blackboard),
+    "d2l": ("D2L Brightspace", _d2l),
+}
+
+
+def addresses_of(kind: str, site: str, client_id: str) -> Addresses:
+    """Return the addresses of a platform of this kind.
+
+    Args:
+        kind: a key of `KINDS`.
+        site: its address, as its users know it.
+    """
+    return KINDS[kind][1](site.rstrip("/"), client_id)
+
+
+#: How administrators find our addresses in the forms of platforms: the name of the field, by platform.
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    "target": {
+        "Moodle": "Tool URL",
+        "Canvas": "Target Link URI",
+        "Blackboard": "Tool Provider URL",
+        "D2L": "Link URL",
+        "Open edX": "Tool launch URL",
+    },
+    "login": {
+        "Moodle": "Initiate login URL",
+        "Canvas": "OpenID Connect Initiation URL",
+        "Blackboard": "Login Initiation URL",
+        "D2L": "OpenID Connect Login URL",
+        "Open edX": "Tool initiate login URL",
+    },
+    "launch": {
+        "Moodle": "Redirection URI(s)",
+        "Canvas": "Redirect URIs",
+        "Blackboard": "Tool Redirect URL(s)",
+        "D2L": "Redirect URLs",
+        "Open edX": "Registered redirect URIs",
+    },
+    "keys": {
+        "Moodle": "Public keyset",
+        "Canvas": "Public JWK URL",
+        "Blackboard": "Tool JWKS URL",
+        "D2L": "Keyset URL",
+        "Open edX": "Tool keyset URL",
+    },
+}

@@ -1,0 +1,82 @@
+"""The page of a course's connection with a learning platform."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.courses import course as courses
+from app.courses import uses
+from app.errors import LinkNotFound
+from app.http.auth import PageFor
+from app.http.forms import fields_of, form_of, see_other
+from app.http.pages import page
+from app.http.parameters import ID
+from app.lti import arrival, connection
+from app.services import services
+from app.storage.passback import send_again
+from app.web.manage.asking import Shown
+
+Viewer = Annotated[Principal, Depends(Shown(Action.SEE_GRADES))]
+Chooser = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
+
+router = APIRouter(prefix="/courses/{course_id}/lms", include_in_schema=False)
+
+
+async def _link_id(link_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(link_id):
+        raise LinkNotFound
+    return link_id
+
+
+LinkId = Annotated[str, Depends(_link_id)]
+
+
+@router.get("")
+async def connection_page(request: Request, viewer: Viewer) -> Response:
+    parts = services(request)
+    async with parts.database.read() as session:
+        course = await courses.existing(session, viewer.course_id)
+        found = await connection.connections_of(session, course.id)
+        failures = await connection.failures_of(session, course.id)
+        used = await uses.list_used(session, course.id, parts.assignments)
+    return page(
+        request,
+        "lti/connection.html",
+        viewer=viewer,
+        course=course,
+        here="lms",
+        connections=found,
+        failures=failures,
+        zone=ZoneInfo(course.time_zone),
+        assignments=parts.assignments,
+        own_titles={each.use.assignment_id: each.use.title for each in used if each.use.title},
+        may_choose=viewer.may(Action.MANAGE_ASSIGNMENTS),
+    )
+
+
+@router.post("/links/{link_id}")
+async def choose(request: Request, holder: Chooser, link_id: LinkId) -> Response:
+    """Let a link lead to the chosen assignment."""
+    parts = services(request)
+    async with form_of(request) as form:
+        assignment_id = str(fields_of(form).get("assignment", ""))
+    async with parts.database.write() as session:
+        link = await connection.find_link(session, holder.course_id, link_id)
+        await arrival.choose(session, link, holder.course_id, assignment_id, parts.assignments, holder.name)
+    return see_other(f"/courses/{holder.course_id}/lms", said="lms.chosen")
+
+
+@router.post("/links/{link_id}/send")
+async def send(request: Request, holder: Chooser, link_id: LinkId) -> Response:
+    """Send all grades of a link that could not be delivered again, or the one that the form names."""
+    async with form_of(request) as form:
+        score_id = str(fields_of(form).get("score", "")) or None
+    async with services(request).database.write() as session:
+        link = await connection.find_link(session, holder.course_id, link_id)
+        await send_again(session, link.id, score_id)
+    return see_other(f"/courses/{holder.course_id}/lms", said="lms.sent_again")

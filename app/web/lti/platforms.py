@@ -1,0 +1,215 @@
+"""The pages of learning platforms, for admins: listed, registered, checked, confirmed, removed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.errors import AppError, FieldsWrong, PlatformKnown, PlatformNotFound, TargetRefused
+from app.http.auth import PageFor
+from app.http.forms import fields_of, form_of, see_other
+from app.http.pages import page
+from app.http.parameters import ID
+from app.lti import checking, platforms
+from app.lti.kinds import FIELDS, KINDS, Addresses, addresses_of
+from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
+from app.lti.platforms import Registration
+from app.outgoing.targets import check_url
+from app.services import service_url, services
+from app.web.manage.fields import Fields, form_context
+
+OTHER = "other"
+#: Fields of the form with addresses, which kinds of platforms that we know fill in by themselves.
+ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
+CLIENT_ID_CHARACTERS = 255
+
+Admin = Annotated[Principal, Depends(PageFor(Action.MANAGE_PLATFORMS))]
+
+router = APIRouter(prefix="/platforms", include_in_schema=False)
+
+
+async def _platform_id(platform_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(platform_id):
+        raise PlatformNotFound
+    return platform_id
+
+
+PlatformId = Annotated[str, Depends(_platform_id)]
+
+
+@router.get("")
+async def platforms_page(request: Request, viewer: Admin) -> Response:
+    return await _list(request, viewer)
+
+
+@router.post("")
+async def register(request: Request, viewer: Admin) -> Response:
+    """Register a platform by what its administrator shows."""
+    parts = services(request)
+    async with form_of(request) as form:
+        fields = Fields(fields_of(form))
+    try:
+        said = _registration(fields, private=parts.settings.lti_private_targets)
+        async with parts.database.write() as session:
+            platform = await platforms.add(session, said, made_by=viewer.name, confirmed=True)
+    except (FieldsWrong, PlatformKnown) as refusal:
+        return await _list(request, viewer, fields, refusal)
+    await parts.frame_sites.read()
+    return see_other(f"/platforms/{platform.id}", said="platform.added")
+
+
+@router.get("/{platform_id}")
+async def platform_page(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:
+    return await _one(request, viewer, platform_id)
+
+
+@router.post("/{platform_id}/check")
+async def check(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:
+    """Look for what would keep launches and grades from working, and show it."""
+    parts = services(request)
+    async with form_of(request), parts.database.read() as session:
+        platform = await platforms.find(session, platform_id)
+        known = await platforms.deployments(session, platform_id)
+    faults = await checking.check(
+        platform,
+        known,
+        public_url=parts.settings.public_url,
+        outgoing=parts.outgoing,
+        services=parts.platform_services,
+    )
+    return await _one(request, viewer, platform_id, faults=faults)
+
+
+@router.post("/{platform_id}/confirm")
+async def confirm(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:  # noqa: ARG001
+    parts = services(request)
+    async with form_of(request), parts.database.write() as session:
+        await platforms.confirm(session, platform_id)
+    await parts.frame_sites.read()
+    return see_other(f"/platforms/{platform_id}", said="platform.confirmed")
+
+
+@router.post("/{platform_id}/deployments")
+async def add_deployment(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:
+    async with form_of(request) as form:
+        fields = Fields(fields_of(form))
+    deployment = fields.name("deployment", required=True, limit=CLIENT_ID_CHARACTERS)
+    try:
+        fields.check()
+    except FieldsWrong as refusal:
+        return await _one(request, viewer, platform_id, fields=fields, refusal=refusal)
+    assert deployment is not None
+    async with services(request).database.write() as session:
+        await platforms.add_deployment(session, platform_id, deployment)
+    return see_other(f"/platforms/{platform_id}", said="platform.deployment_added")
+
+
+@router.post("/{platform_id}/remove")
+async def remove(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:  # noqa: ARG001
+    """Remove a platform, if the box is ticked."""
+    parts = services(request)
+    async with form_of(request) as form:
+        is_sure = Fields(fields_of(form)).has("sure")
+    if not is_sure:
+        return see_other(f"/platforms/{platform_id}")
+    async with parts.database.write() as session:
+        await platforms.remove(session, platform_id)
+    await parts.frame_sites.read()
+    return see_other("/platforms", said="platform.removed")
+
+
+def _registration(fields: Fields, *, private: bool) -> Registration:
+    """Read the form.
+
+    Raises:
+        FieldsWrong: a field is missing, or is no address that anything is sent to.
+    """
+    kind = fields.choice("kind", (*KINDS, OTHER), OTHER)
+    client_id = fields.name("client_id", required=True, limit=CLIENT_ID_CHARACTERS) or ""
+    deployment = fields.name("deployment", limit=CLIENT_ID_CHARACTERS)
+    if kind == OTHER:
+        found = Addresses(*(_address(fields, name, private=private) for name in ADDRESSES))
+    else:
+        found = addresses_of(kind, _address(fields, "site", private=private), client_id)
+    name = fields.name("name") or _name(kind, fields.came.get("site") or found.issuer)
+    fields.check()
+    return Registration(
+        name=name,
+        issuer=found.issuer,
+        client_id=client_id,
+        login_url=found.login_url,
+        token_url=found.token_url,
+        keys_url=found.keys_url,
+        token_audience=found.token_audience,
+        deployments=(deployment,) if deployment else (),
+    )
+
+
+def _address(fields: Fields, name: str, *, private: bool) -> str:
+    came = fields.came.get(name, "").strip()
+    if not came:
+        fields.wrong(name, "required")
+        return ""
+    try:
+        check_url(came, private=private)
+    except TargetRefused:
+        fields.wrong(name, "address")
+    return came
+
+
+def _name(kind: str, site: str) -> str:
+    host = urlsplit(site).hostname or site
+    return f"{KINDS[kind][0]}, {host}"[:200] if kind in KINDS else host[:200]
+
+
+async def _list(
+    request: Request, viewer: Principal, fields: Fields | None = None, refusal: AppError | None = None
+) -> Response:
+    async with services(request).database.read() as session:
+        found = await platforms.list_platforms(session)
+    return page(
+        request,
+        "lti/platforms.html",
+        viewer=viewer,
+        platforms=found,
+        kinds=[(id, name) for id, (name, _) in KINDS.items()],
+        values=_values(request),
+        **form_context(request, fields, refusal),
+    )
+
+
+async def _one(
+    request: Request,
+    viewer: Principal,
+    platform_id: str,
+    *,
+    faults: list[checking.Fault] | None = None,
+    fields: Fields | None = None,
+    refusal: AppError | None = None,
+) -> Response:
+    async with services(request).database.read() as session:
+        platform = await platforms.find(session, platform_id)
+        known = await platforms.deployments(session, platform_id)
+        courses = await platforms.count_courses(session, platform_id)
+    return page(
+        request,
+        "lti/platform.html",
+        viewer=viewer,
+        platform=platform,
+        deployments=known,
+        courses=courses,
+        faults=faults,
+        values=_values(request),
+        **form_context(request, fields, refusal),
+    )
+
+
+def _values(request: Request) -> dict[str, Any]:
+    """Return our addresses for a platform's administrator, and how platforms call them, by the end of their texts."""
+    url = service_url(request)
+    paths = {"target": TARGET_PATH, "login": LOGIN_PATH, "launch": LAUNCH_PATH, "keys": KEYS_PATH}
+    return {name: (f"{url}{path}", FIELDS[name]) for name, path in paths.items()}
