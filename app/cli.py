@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.groups import course_groups, exceptions, ways_in
+from app.commands.groups import course_groups, exceptions, lti_groups, ways_in
 from app.commands.shell import OfCourse, starting
 from grader.cli import cli, main
 from grader.doctor import sections
@@ -47,6 +47,7 @@ course_groups.members.add_typer(ways_in.link, name="link")
 cli.add_typer(course_groups.members, name="members")
 cli.add_typer(ways_in.roster, name="roster")
 cli.add_typer(ways_in.join_links, name="join-links")
+cli.add_typer(lti_groups.lti, name="lti")
 cli.add_typer(exceptions.extensions, name="extensions")
 cli.add_typer(exceptions.adjust, name="adjust")
 cli.add_typer(exceptions.reviews, name="reviews")

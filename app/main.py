@@ -22,7 +22,6 @@ from app.errors import OwnerTokenMissing
 from app.http import problems
 from app.http.auth import check_guarded, holders
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
-from app.lti import keys
 from app.lti.frames import FrameSites
 from app.lti.platform_keys import PlatformKeys
 from app.lti.platform_services import PlatformServices
@@ -125,8 +124,6 @@ def create_app(
             await stack.enter_async_context(
                 ScoreSender(database, assignments, platform_services, settings.public_url or settings.url())
             )
-            async with database.write() as session:
-                await keys.prepare(session)
             await frame_sites.of(database).read()
             await stack.enter_async_context(frame_sites)
             app.state.services = Services(

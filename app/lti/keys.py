@@ -16,6 +16,7 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.storage.database import Database
 from app.storage.models import LtiKey, new_id, utc_now
 from app.storage.turns import take_turns
 
@@ -25,39 +26,37 @@ BITS = 2048
 PUBLISHED_AFTER = timedelta(days=7)
 
 
-async def published(session: AsyncSession) -> dict[str, Any]:
+async def published(database: Database) -> dict[str, Any]:
     """Return the public keys as a JSON Web Key Set (RFC 7517); the one that signs stands first."""
-    return {"keys": [_public(key) for key in await _known(session)]}
+    return {"keys": [_public(key) for key in await _made(database)]}
 
 
-async def sign(session: AsyncSession, claims: Mapping[str, Any], *, lifetime_seconds: int) -> str:
+async def sign(database: Database, claims: Mapping[str, Any], *, lifetime_seconds: int) -> str:
     """Sign these claims with `iat` and `exp` of this moment, as a JWT."""
-    key = await signing(session)
+    key = (await _made(database))[0]
     now = int(time.time())
     header = {"alg": ALGORITHM, "typ": "JWT", "kid": key.id}
     signed = {**claims, "iat": now, "exp": now + lifetime_seconds}
     return jwt.encode(header, signed, RSAKey.import_key(key.private_key), algorithms=[ALGORITHM])
 
 
-async def signing(session: AsyncSession) -> LtiKey:
-    """Return the key that signs now.
-
-    Raises:
-        RuntimeError: there is none; `prepare` makes the first ones.
-    """
-    for key in await _known(session):
-        if key.signs_since is not None and key.signed_until is None:
-            return key
-    raise RuntimeError("there is no key yet")
+async def _made(database: Database) -> Sequence[LtiKey]:
+    """List the published keys, after making the first ones: a service without platforms needs none."""
+    async with database.read() as session:
+        if found := await known(session):
+            return found
+    async with database.write() as session:
+        await prepare(session)
+        return await known(session)
 
 
 async def prepare(session: AsyncSession) -> None:
     """Make the key that signs, and the next one, if they are not there."""
     await take_turns(session, ["lti-keys"])
-    known = await _known(session)
-    if not any(key.signs_since is not None and key.signed_until is None for key in known):
+    there = await known(session)
+    if not any(key.signs_since is not None and key.signed_until is None for key in there):
         session.add(_new(signs=True))
-    if not any(key.signs_since is None for key in known):
+    if not any(key.signs_since is None for key in there):
         session.add(_new(signs=False))
     await session.flush()
 
@@ -69,18 +68,18 @@ async def rotate(session: AsyncSession) -> LtiKey:
     """
     await prepare(session)
     now = utc_now()
-    known = await _known(session)
-    for key in known:
+    there = await known(session)
+    for key in there:
         if key.signs_since is not None and key.signed_until is None:
             key.signed_until = now
-    following = next(key for key in known if key.signs_since is None)
+    following = next(key for key in there if key.signs_since is None)
     following.signs_since = now
     session.add(_new(signs=False))
     await session.flush()
     return following
 
 
-async def _known(session: AsyncSession) -> Sequence[LtiKey]:
+async def known(session: AsyncSession) -> Sequence[LtiKey]:
     """List the keys that are published: the one that signs, the next one, those that have signed lately."""
     lately = or_(LtiKey.signed_until.is_(None), LtiKey.signed_until > utc_now() - PUBLISHED_AFTER)
     found = (await session.scalars(select(LtiKey).where(lately).order_by(LtiKey.id))).all()

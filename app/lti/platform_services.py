@@ -123,8 +123,7 @@ class PlatformServices:
             "aud": platform.token_audience or platform.token_url,
             "jti": new_id(),
         }
-        async with self._database.read() as session:
-            assertion = await keys.sign(session, claims, lifetime_seconds=ASSERTION_SECONDS)
+        assertion = await keys.sign(self._database, claims, lifetime_seconds=ASSERTION_SECONDS)
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": ASSERTION_TYPE,

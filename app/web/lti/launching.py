@@ -65,12 +65,7 @@ async def opened_without_platform(request: Request) -> Response:
 
 @router.get(KEYS_PATH)
 async def published_keys(request: Request) -> Response:
-    async with services(request).database.read() as session:
-        found = await keys.published(session)
-    if not found["keys"]:
-        async with services(request).database.write() as session:
-            await keys.prepare(session)
-            found = await keys.published(session)
+    found = await keys.published(services(request).database)
     return JSONResponse(found, headers=KEYS_KEPT)
 
 
