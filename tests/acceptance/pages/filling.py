@@ -22,6 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import joining
 from app.access.tokens import Principal, hash_secret
 from app.courses import course, extensions, uses
+from app.lti import platforms
+from app.lti.platforms import Registration
 from app.storage.database import Database
 from app.storage.models import (
     Batch,
@@ -31,6 +33,9 @@ from app.storage.models import (
     CourseAssignment,
     HoldDecision,
     JobStatus,
+    LtiContext,
+    LtiLink,
+    LtiScore,
     MemberRole,
     Membership,
     Person,
@@ -89,6 +94,7 @@ class Filled:
     reviews: dict[str, str] = field(default_factory=dict)
     regrades: dict[str, str] = field(default_factory=dict)
     batches: dict[str, str] = field(default_factory=dict)
+    platforms: dict[str, str] = field(default_factory=dict)
     join: str = ""
 
 
@@ -141,6 +147,7 @@ class _Filling:
         await self._decisions(students, layer)
         await self._regrades(main)
         await self._batch(main, students)
+        await self._platforms(main, students, layer)
         await self._others()
 
     async def _course(self, name: str, title: str, language: str = "ru") -> Course:
@@ -365,6 +372,48 @@ class _Filling:
                 BatchFile(batch_id=archive.id, path=path, filename="LSTM.py", name=name, state=state, **values)
             )
         self._filled.batches["done"] = archive.id
+
+    async def _platforms(self, main: Course, students: list[Membership], layer: CourseAssignment) -> None:
+        """A platform with a course here, whose grade book refuses some grades; and one that has registered itself."""
+        url = "https://moodle.example.edu"
+        for name, client_id, title in (("active", "dsTBAF9Qo2LgSFB", OTHERS[0]), ("unconfirmed", "x" * 200, OTHERS[9])):
+            said = Registration(title, url, client_id, f"{url}/auth", f"{url}/token", f"{url}/keys", ("1",))
+            platform = await platforms.add(self._session, said, made_by="owner", confirmed=name == "active")
+            self._filled.platforms[name] = platform.id
+        context = LtiContext(
+            id=new_id(),
+            platform_id=self._filled.platforms["active"],
+            deployment_id="1",
+            context_id="7",
+            course_id=main.id,
+            title=main.title,
+            made_by="Moodle",
+        )
+        self._session.add(context)
+        await self._session.flush()
+        granted = {"granted": ["https://purl.imsglobal.org/spec/lti-ags/scope/score"]}
+        for number, (title, use_id, scopes) in enumerate(
+            (("LSTM своими руками", layer.id, granted), (OTHERS[9], None, {}), (None, None, granted))
+        ):
+            link = LtiLink(
+                id=new_id(),
+                lti_context_id=context.id,
+                resource_link_id=str(number),
+                title=title,
+                course_assignment_id=use_id,
+                scopes=scopes,
+            )
+            self._session.add(link)
+            await self._session.flush()
+            for place, student in enumerate(students[20:25] if number == 0 else []):
+                score = LtiScore(lti_link_id=link.id, membership_id=student.id, user_id=str(place))
+                if place % 2:
+                    score.failed_at, score.last_status, score.last_error = self._now, 404, make_reports.HOSTILE[:400]
+                else:
+                    score.delivered_at, score.points, score.max_points = self._now, 7.5, 10.0
+                score.last_error = score.last_error and _stored(score.last_error)
+                self._session.add(score)
+        await self._session.flush()
 
     async def _others(self) -> None:
         """A course of somebody else, one that is over, and one in which nothing is yet."""

@@ -22,13 +22,14 @@ PARAMETERS = {
     "member_id": "{members[student]}",
     "other_id": "{submissions[partly]}",
     "person_id": "{people[student]}",
+    "platform_id": "{platforms[active]}",
     "regrade_id": "{regrades[preview]}",
     "review_id": "{reviews[wrong]}",
     "secret": "{join}",
     "submission_id": "{submissions[wrong]}",
 }
 #: Files and streams, which no reader opens as a page.
-NOT_PAGES = re.compile(r"/(events|export|file)$|\.[\w{}]+$|^/oidc/|^/openapi")
+NOT_PAGES = re.compile(r"/(events|export|file)$|\.[\w{}]+$|^/oidc/|^/lti/(login|keys)$|^/openapi")
 #: Pages of a course that no teacher opens.
 OF_ADMINS = {"/courses/{course_id}/delete"}
 
@@ -83,6 +84,9 @@ STATES = (
     State("/courses/{courses[main]}/members/{members[newcomer]}", "assistant"),
     State("/courses/{courses[main]}/regrades/{regrades[over]}"),
     State("/courses/{courses[main]}/reviews/{reviews[hostile]}", "assistant"),
+    State("/platforms/{platforms[unconfirmed]}", "admin"),
+    State("/courses/{courses[main]}/lms", "assistant"),
+    State("/courses/{courses[empty]}/lms", "beginner"),
     State("/nothing", "nobody", HTTPStatus.NOT_FOUND),
     State("/nothing", "teacher", HTTPStatus.NOT_FOUND),
     State("/submissions/{submissions[wrong]}", "student", is_light=False),
