@@ -26,7 +26,7 @@ from app.access import links, tokens
 from app.access.rights import Action
 from app.access.tokens import Principal, hash_secret
 from app.errors import CourseNotFound, FormExpired, NoCourseYet, NotAuthenticated, OtherSite, SessionMissing
-from app.http.cookies import set_framed_cookie
+from app.http.cookies import forget, keep
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
 from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
@@ -225,13 +225,11 @@ async def open_session(
     of: Token | Person,
     *,
     course_id: str | None = None,
-    framed: bool = False,
 ) -> None:
-    """Sign the browser in. Scripts cannot read the cookie, and requests that other sites begin do not carry it.
+    """Sign the browser in.
 
     Args:
         course_id: the only course that is open to the session of a person.
-        framed: in a frame on another site's page, and only there; forms are guarded by their secret.
     Raises:
         SessionMissing: the link has ended in the meantime.
     """
@@ -242,29 +240,13 @@ async def open_session(
         if isinstance(of, Token) and of.is_link:
             await links.use(session, of)
         await tokens.add_session(session, sha256=hash_secret(cookie), of=of, lifetime=lifetime, course_id=course_id)
-    if framed:
-        set_framed_cookie(response, SESSION_COOKIE, cookie, max_age=settings.session_seconds, secure=is_secure(request))
-        return
-    response.set_cookie(
-        SESSION_COOKIE,
-        cookie,
-        max_age=settings.session_seconds,
-        httponly=True,
-        samesite="lax",
-        secure=is_secure(request),
-    )
+    keep(request, response, SESSION_COOKIE, cookie, max_age=settings.session_seconds)
 
 
 async def close_session(request: Request, response: Response) -> None:
     async with services(request).database.write() as session:
         await tokens.delete_session(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
-    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
-
-
-def is_secure(request: Request) -> bool:
-    """Tell whether the user's browser speaks HTTPS, with us or with the proxy before us."""
-    public_url = services(request).settings.public_url
-    return request.scope["scheme"] == "https" or (public_url or "").startswith("https:")
+    forget(request, response, SESSION_COOKIE)
 
 
 def form_secret(request: Request) -> str:

@@ -1,21 +1,59 @@
-"""Cookies of pages in a frame on another site's page."""
+"""Our cookies: for pages in a window, and for pages in a frame on another site's page."""
 
 from __future__ import annotations
 
 from http.cookies import SimpleCookie
 
+from starlette.requests import Request
 from starlette.responses import Response
 
+from app.services import services
 
-def set_framed_cookie(response: Response, name: str, value: str, *, max_age: int, secure: bool) -> None:
-    """Set a cookie that browsers keep for a frame: apart for each site whose pages have the frame.
 
-    Without HTTPS they keep none in a frame; then it is one for a window of its own.
+def keep(
+    request: Request,
+    response: Response,
+    name: str,
+    value: str,
+    *,
+    max_age: int | None = None,
+    from_others: bool = False,
+) -> None:
+    """Set a cookie that scripts cannot read.
 
+    In a window, requests that other sites begin do not carry it. In a frame browsers keep only cookies that may come
+    with such requests, apart for each site whose pages have the frame; forms are guarded by their secret. Without HTTPS
+    they keep none there.
+
+    Args:
+        max_age: in seconds; None: until the browser is closed.
+        from_others: a form of another site's is to bring it back.
     Source: draft-ietf-httpbis-rfc6265bis; CHIPS, "Cookies Having Independent Partitioned State".
     """
     cookie: SimpleCookie = SimpleCookie({name: value})
-    cookie[name].update({"max-age": str(max_age), "path": "/"})
-    # `http.cookies` knows `Partitioned` from Python 3.14 on.
-    attributes = "; HttpOnly; SameSite=None; Secure; Partitioned" if secure else "; HttpOnly; SameSite=Lax"
-    response.headers.append("set-cookie", cookie[name].OutputString() + attributes)
+    cookie[name]["path"] = "/"
+    if max_age is not None:
+        cookie[name]["max-age"] = str(max_age)
+    secure = is_secure(request)
+    if secure and (from_others or is_framed(request)):
+        # `http.cookies` knows `Partitioned` from Python 3.14 on.
+        attributes = "HttpOnly; SameSite=None; Secure; Partitioned"
+    else:
+        attributes = "HttpOnly; SameSite=Lax; Secure" if secure else "HttpOnly; SameSite=Lax"
+    response.headers.append("set-cookie", f"{cookie[name].OutputString()}; {attributes}")
+
+
+def forget(request: Request, response: Response, name: str) -> None:
+    """Delete a cookie that `keep` has set."""
+    keep(request, response, name, "", max_age=0)
+
+
+def is_framed(request: Request) -> bool:
+    """Tell whether the answer is shown in a frame (Fetch Metadata Request Headers, "Sec-Fetch-Dest")."""
+    return request.headers.get("sec-fetch-dest") in ("iframe", "frame")
+
+
+def is_secure(request: Request) -> bool:
+    """Tell whether the user's browser speaks HTTPS, with us or with the proxy before us."""
+    public_url = services(request).settings.public_url
+    return request.url.scheme == "https" or (public_url or "").startswith("https:")

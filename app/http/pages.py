@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from app.access.tokens import Principal
 from app.http.auth import SESSION_COOKIE, form_secret
+from app.http.cookies import keep
 from app.http.masking import mask
 from app.http.navigation import tabs
 from app.http.texts import LANGUAGE_COOKIE, language_of
@@ -73,7 +74,7 @@ def page(
     response = HTMLResponse(html, status_code, headers)
     response.headers["Content-Language"] = language
     if request.query_params.get("lang") in LANGUAGES:
-        response.set_cookie(LANGUAGE_COOKIE, language, max_age=LANGUAGE_SECONDS, samesite="lax", httponly=True)
+        keep(request, response, LANGUAGE_COOKIE, language, max_age=LANGUAGE_SECONDS)
     return response
 
 

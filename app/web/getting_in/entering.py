@@ -17,10 +17,10 @@ from app.http.auth import (
     check_form_secret,
     check_origin,
     close_session,
-    is_secure,
     open_session,
     session_person,
 )
+from app.http.cookies import forget
 from app.http.pages import page
 from app.http.ways_in import ways_in
 from app.onward import HOME, onward
@@ -83,5 +83,5 @@ async def leave(request: Request) -> Response:
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
     await close_session(request, response)
     # On a computer that people share, the next one is another student.
-    response.delete_cookie(joining.KEY_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+    forget(request, response, joining.KEY_COOKIE)
     return response

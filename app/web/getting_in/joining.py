@@ -21,7 +21,8 @@ from app.access.joining import Newcomer
 from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.errors import AppError, EmailInvalid, FormExpired, StudentInvalid
 from app.http.answers import answer_for
-from app.http.auth import SESSION_COOKIE, check_origin, is_secure, open_session
+from app.http.auth import SESSION_COOKIE, check_origin, open_session
+from app.http.cookies import keep
 from app.http.masking import mask, unmask
 from app.http.pages import page
 from app.http.problems import problem
@@ -128,7 +129,7 @@ def _new_key() -> str:
 
 
 def _set_key(request: Request, response: Response, key: str) -> None:
-    response.set_cookie(KEY_COOKIE, key, httponly=True, samesite="lax", secure=is_secure(request))
+    keep(request, response, KEY_COOKIE, key)
 
 
 def _checked_key(request: Request, fields: FormData) -> str:

@@ -12,7 +12,8 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 from app.access import identities, links, tokens
 from app.access.tokens import hash_secret
 from app.errors import SessionMissing, SignOnExpired
-from app.http.auth import FORM_FIELD, check_form_secret, is_secure, open_session, session_person, signed_in
+from app.http.auth import FORM_FIELD, check_form_secret, open_session, session_person, signed_in
+from app.http.cookies import forget, keep
 from app.oidc.flow import LIFETIME_SECONDS, begin, resume
 from app.oidc.issuer import Issuer
 from app.oidc.registration import CALLBACK_PATH, START_PATH
@@ -31,9 +32,7 @@ async def start(request: Request, next: str = "/") -> Response:
     flow = begin(next)
     response = RedirectResponse(await _issuer(request).address(flow), HTTP_303_SEE_OTHER)
     # Not `strict`: the issuer sends the browser back.
-    response.set_cookie(
-        COOKIE, flow.cookie, max_age=LIFETIME_SECONDS, httponly=True, samesite="lax", secure=is_secure(request)
-    )
+    keep(request, response, COOKIE, flow.cookie, max_age=LIFETIME_SECONDS)
     return response
 
 
@@ -51,7 +50,7 @@ async def callback(request: Request) -> Response:
     logger.info("signed_on", extra={"person_id": person.id})
     response = RedirectResponse(flow.next, HTTP_303_SEE_OTHER)
     await open_session(request, response, person)
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+    forget(request, response, COOKIE)
     return response
 
 

@@ -16,8 +16,8 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND, HTTP_303_SEE_OTHER
 
 from app.errors import AppError, CourseUnconnected, LaunchElsewhere, LaunchRefused, LoginRefused
-from app.http.auth import is_secure, open_session
-from app.http.cookies import set_framed_cookie
+from app.http.auth import open_session
+from app.http.cookies import keep
 from app.http.pages import page
 from app.http.texts import language_of
 from app.lti import arrival, keys, login, message, platforms
@@ -69,11 +69,6 @@ async def published_keys(request: Request) -> Response:
     return JSONResponse(found, headers=KEYS_KEPT)
 
 
-def is_framed(request: Request) -> bool:
-    """Tell whether the answer is shown in a frame (Fetch Metadata Request Headers, "Sec-Fetch-Dest")."""
-    return request.headers.get("sec-fetch-dest") in ("iframe", "frame")
-
-
 @contextlib.contextmanager
 def _reasons_logged() -> Iterator[None]:
     """Log why a launch is refused; its page says what to do instead."""
@@ -98,7 +93,8 @@ async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
         redirect_uri = f"{service}{LAUNCH_PATH}"
         begun = await login.begin(session, platform, asked, browser=browser, redirect_uri=redirect_uri)
     response = RedirectResponse(begun.address, HTTP_302_FOUND)
-    set_framed_cookie(response, COOKIE, browser, max_age=int(login.LIFETIME.total_seconds()), secure=is_secure(request))
+    lifetime = int(login.LIFETIME.total_seconds())
+    keep(request, response, COOKIE, browser, max_age=lifetime, from_others=True)
     return response
 
 
@@ -123,7 +119,7 @@ async def _launch(request: Request) -> Response:
         },
     )
     response = RedirectResponse(_destination(came, arrived), HTTP_303_SEE_OTHER)
-    await open_session(request, response, arrived.person, course_id=arrived.course.id, framed=is_framed(request))
+    await open_session(request, response, arrived.person, course_id=arrived.course.id)
     return response
 
 

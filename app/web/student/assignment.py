@@ -20,13 +20,15 @@ from app.access.tokens import Principal
 from app.courses import members
 from app.errors import AppError, FileAndCode, NotAuthenticated, NothingHandedIn
 from app.http.answers import answer_for
-from app.http.auth import FORM_FIELD, PageFor, SessionHolder, check_form_secret, is_secure
+from app.http.auth import FORM_FIELD, PageFor, SessionHolder, check_form_secret
+from app.http.cookies import forget, keep
 from app.http.forms import refused, see_other
 from app.http.masking import mask, unmask
 from app.http.pages import page
 from app.http.parameters import ID
 from app.http.texts import language_of
 from app.http.watching import renewed_if_slow
+from app.lti.connection import passback_of
 from app.services import services
 from app.storage.models import Course, new_id, utc_now
 from app.submissions import uploads
@@ -98,7 +100,7 @@ async def hand_in(request: Request, submitter: SessionHolder, assignment_id: str
             raise
         return await _page(request, submitter, assignment_id, Refusal(error, fields))
     response = JSONResponse({"address": address}) if _wants_json(request) else see_other(address)
-    response.delete_cookie(KEY_COOKIE, httponly=True, samesite="lax", secure=is_secure(request))
+    forget(request, response, KEY_COOKIE)
     return response
 
 
@@ -182,6 +184,9 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         course = await session.get_one(Course, viewer.course_id)
         place = Place(course.id, assignment_id, viewer.membership_id)
         attempts = await list_attempts(session, task.assignment, viewer, place, limit=RECENT)
+        passback = None
+        if viewer.membership_id is not None and task.use.id is not None:
+            passback = await passback_of(session, viewer.membership_id, task.use.id)
     said = refused(request, refusal.error) if refusal else {}
     remembered = request.cookies.get(KEY_COOKIE, "")
     form_key = remembered if ID.fullmatch(remembered) else new_id()
@@ -197,6 +202,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         text=_text(task.assignment, language),
         counted=counted,
         derivation=in_words(counted.steps, language, zone_of(course)) if counted else None,
+        passback=passback,
         attempts=attempts,
         changed=await source_changes(parts.database, attempts),
         reasons=reasons_of(task.basis) if task.basis else {},
@@ -214,7 +220,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
     )
     if refusal and "retry_after_seconds" in refusal.error.params:
         response.headers["Retry-After"] = str(refusal.error.params["retry_after_seconds"])
-    response.set_cookie(KEY_COOKIE, form_key, httponly=True, samesite="lax", secure=is_secure(request))
+    keep(request, response, KEY_COOKIE, form_key)
     return response
 
 
