@@ -29,6 +29,7 @@ from app.storage.models import (
     CourseAssignment,
     Identity,
     JoinLink,
+    LtiContext,
     MemberRole,
     Membership,
     Merge,
@@ -155,6 +156,7 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
     of_admins = (Token.course_id == course_id) & (Token.role == Role.ADMIN) & Token.membership_id.is_(None)
     await session.execute(update(Token).where(of_admins).values(course_id=DEFAULT_COURSE))
     for model, condition in (
+        (LtiContext, LtiContext.course_id == course_id),
         (Webhook, Webhook.course_id == course_id),
         (Regrade, Regrade.course_id == course_id),
         (Batch, Batch.course_id == course_id),

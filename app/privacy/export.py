@@ -37,6 +37,7 @@ from app.storage.models import (
     Delivery,
     Extension,
     Identity,
+    LtiScore,
     Membership,
     Merge,
     Person,
@@ -163,6 +164,8 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], Select[Any]]]] = {
         BatchFile,
         lambda scope: select(BatchFile).where(BatchFile.membership_id.in_(scope.member_ids)),
     ),
+    # A grade on its way to a learning platform.
+    "lti_scores.json": (LtiScore, lambda scope: select(LtiScore).where(LtiScore.membership_id.in_(scope.member_ids))),
     "merges.json": (Merge, _merges_of),
     "changes.json": (Change, lambda scope: select(Change).where(Change.membership_id.in_(scope.member_ids))),
     "course_assignments.json": (
