@@ -33,6 +33,7 @@
       PlatformNotFound          there is none with this id
       PlatformKnown             it is registered already
       PlatformInUse             courses have come from it
+      SelectionNotFound         the platform does not ask any more where its new link leads to
       LinkNotFound              the course has no link of a platform with this id
       UploadRefused             the client can see at once what to change
         FormExpected            the body is not a multipart form
@@ -265,6 +266,9 @@ class PlatformInUse(AppError): ...
 
 
 class LinkNotFound(AppError): ...
+
+
+class SelectionNotFound(AppError): ...
 
 
 class UploadRefused(AppError): ...

@@ -18,12 +18,14 @@ from app.courses import changes, course, members, uses
 from app.errors import (
     CourseUnconnected,
     DeploymentUnknown,
+    LaunchRefused,
     LaunchWithoutCourse,
     MemberRemoved,
     MentorLaunch,
 )
-from app.lti import outbox, platforms
-from app.lti.message import REVIEW, Message
+from app.lti import deep_linking, outbox, platforms
+from app.lti.arguments import ASSIGNMENT
+from app.lti.message import DEEP_LINKING, REVIEW, Message
 from app.lti.platform_services import SCORE_SCOPE
 from app.lti.roles import Part
 from app.mail.addresses import is_address
@@ -35,6 +37,7 @@ from app.storage.models import (
     LtiContext,
     LtiLink,
     LtiPlatform,
+    LtiSelection,
     MemberRole,
     Membership,
     Person,
@@ -43,8 +46,6 @@ from app.storage.models import (
 from app.storage.turns import take_turns
 from grader import Assignment
 
-#: The custom parameter of a link that names its assignment.
-ASSIGNMENT = "assignment"
 TITLE_CHARACTERS = 200
 LANGUAGES = ("en", "ru")
 #: Until somebody sets them.
@@ -59,6 +60,7 @@ class Arrival:
         link: None: the message is about no link.
         use: the assignment that the link leads to; None: nobody has said which.
         reviewed: the student whose work is to be looked at.
+        selection: the platform asks where a new link leads to.
     """
 
     course: Course
@@ -67,6 +69,7 @@ class Arrival:
     link: LtiLink | None
     use: CourseAssignment | None
     reviewed: Membership | None = None
+    selection: LtiSelection | None = None
 
     @property
     def is_staff(self) -> bool:
@@ -90,6 +93,7 @@ async def arrive(
         MentorLaunch, LaunchWithoutCourse
         CourseUnconnected: a student comes before any teacher has.
         MemberRemoved: a teacher here has removed the person from the course.
+        LaunchRefused: somebody who is no teacher wants to add a link.
     """
     if message.deployment_id not in await platforms.deployments(session, platform.id):
         raise DeploymentUnknown(deployment=message.deployment_id)
@@ -109,9 +113,14 @@ async def arrive(
         use = await _use(session, found, link, message, member, assignments, made_by)
         if member.role == MemberRole.STUDENT and SCORE_SCOPE in link.scopes.get("granted", []):
             await outbox.expect(session, link, message.subject, member.id)
+    selection = None
+    if message.deep_linking is not None and message.message_type == DEEP_LINKING:
+        if member.role != MemberRole.TEACHER:
+            raise LaunchRefused(reason="deep_linking_by_student")
+        selection = await deep_linking.ask(session, context, member, message.deep_linking)
     reviewed = await _reviewed(session, platform, found, message)
     await session.flush()
-    return Arrival(found, person, member, link, use, reviewed)
+    return Arrival(found, person, member, link, use, reviewed, selection)
 
 
 def made_by_platform(platform: LtiPlatform) -> str:

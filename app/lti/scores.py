@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from app.errors import AnswerUnusable, PlatformRefused
+from app.lti.arguments import TAG
 from app.lti.platform_services import (
     LINEITEM_READ_SCOPE,
     LINEITEM_SCOPE,
@@ -22,8 +23,6 @@ SCORE = "application/vnd.ims.lis.v1.score+json"
 LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
 LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 COMMENT_CHARACTERS = 500
-#: Ours among the columns of a grade book.
-TAG = "lstm-grader"
 PAGES = 20
 
 

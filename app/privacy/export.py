@@ -38,6 +38,7 @@ from app.storage.models import (
     Extension,
     Identity,
     LtiScore,
+    LtiSelection,
     Membership,
     Merge,
     Person,
@@ -67,7 +68,10 @@ LEFT_OUT_COLUMNS = frozenset(
     {"secret", "idempotency_key", "content", "body", "claim", "beat", "arrival", "priority", "last_error"}
 )
 #: Tables that refer to people and are in no archive, and why.
-LEFT_OUT: Mapping[type[Base], str] = {ReportDiagnosis: "copied out of the report"}
+LEFT_OUT: Mapping[type[Base], str] = {
+    ReportDiagnosis: "copied out of the report",
+    LtiSelection: "a question of a platform's, for an hour",
+}
 
 
 @dataclass(frozen=True)

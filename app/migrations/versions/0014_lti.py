@@ -114,6 +114,21 @@ def _courses() -> None:
 
 def _scores() -> None:
     op.create_table(
+        "lti_selections",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("lti_context_id", ID, nullable=False),
+        sa.Column("membership_id", ID, nullable=False),
+        sa.Column("return_url", URL, nullable=False),
+        sa.Column("data", sa.Text()),
+        sa.Column("takes_lineitem", sa.Boolean(), nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_lti_selections"),
+        sa.ForeignKeyConstraint(["lti_context_id"], ["lti_contexts.id"], name="fk_lti_selections_lti_context_id"),
+        sa.ForeignKeyConstraint(["membership_id"], ["memberships.id"], name="fk_lti_selections_membership_id"),
+    )
+    op.create_index("ix_lti_selections_lti_context_id", "lti_selections", ["lti_context_id"])
+    op.create_index("ix_lti_selections_membership_id", "lti_selections", ["membership_id"])
+    op.create_table(
         "lti_scores",
         sa.Column("id", ID, nullable=False),
         sa.Column("lti_link_id", ID, nullable=False),

@@ -32,6 +32,7 @@ from app.storage.models.lti import (
     LtiLogin,
     LtiPlatform,
     LtiScore,
+    LtiSelection,
 )
 from app.storage.models.people import (
     Change,
@@ -90,6 +91,7 @@ __all__ = [
     "LtiLogin",
     "LtiPlatform",
     "LtiScore",
+    "LtiSelection",
     "MemberRole",
     "Membership",
     "Merge",

@@ -120,6 +120,21 @@ class LtiLink(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class LtiSelection(Base):
+    """A platform's wish to be told where a new link leads to (Deep Linking), until somebody has chosen."""
+
+    __tablename__ = "lti_selections"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"), index=True)
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
+    return_url: Mapped[str] = mapped_column(String(URL_LENGTH))
+    # It goes back as it came.
+    data: Mapped[str | None] = mapped_column(Text)
+    takes_lineitem: Mapped[bool]
+    expires_at: Mapped[datetime]
+
+
 class LtiScore(Base):
     """The grade of one person in one column of a platform's grade book, as it should be and as it was sent."""
 

@@ -23,7 +23,7 @@ from app.http.texts import language_of
 from app.lti import arrival, keys, login, message, platforms
 from app.lti.arrival import Arrival
 from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, SECRET, TARGET_PATH, Asked
-from app.lti.message import DEEP_LINKING, Message
+from app.lti.message import Message
 from app.services import service_url, services
 from app.storage.models import LtiLogin, LtiPlatform
 
@@ -118,7 +118,7 @@ async def _launch(request: Request) -> Response:
             "message_type": came.message_type,
         },
     )
-    response = RedirectResponse(_destination(came, arrived), HTTP_303_SEE_OTHER)
+    response = RedirectResponse(_destination(arrived), HTTP_303_SEE_OTHER)
     await open_session(request, response, arrived.person, course_id=arrived.course.id)
     return response
 
@@ -166,7 +166,7 @@ async def _message(request: Request, begun: LtiLogin, platform: LtiPlatform, tok
     )
 
 
-def _destination(came: Message, arrived: Arrival) -> str:
+def _destination(arrived: Arrival) -> str:
     """Return the page that the launch leads to.
 
     Raises:
@@ -174,8 +174,8 @@ def _destination(came: Message, arrived: Arrival) -> str:
     """
     course = f"/courses/{arrived.course.id}"
     assignment = arrived.use.assignment_id if arrived.use else None
-    if came.message_type == DEEP_LINKING:
-        return f"{course}/lms"
+    if arrived.selection is not None:
+        return f"{course}/lms/select/{arrived.selection.id}"
     if arrived.reviewed is not None and arrived.is_staff and assignment:
         return f"{course}/members/{arrived.reviewed.id}/assignments/{assignment}"
     if arrived.is_staff:

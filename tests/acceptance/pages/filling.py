@@ -36,6 +36,7 @@ from app.storage.models import (
     LtiContext,
     LtiLink,
     LtiScore,
+    LtiSelection,
     MemberRole,
     Membership,
     Person,
@@ -413,6 +414,16 @@ class _Filling:
                     score.delivered_at, score.points, score.max_points = self._now, 7.5, 10.0
                 score.last_error = score.last_error and _stored(score.last_error)
                 self._session.add(score)
+        selection = LtiSelection(
+            id=new_id(),
+            lti_context_id=context.id,
+            membership_id=self._filled.members["teacher"],
+            return_url=f"{url}/back",
+            takes_lineitem=True,
+            expires_at=self._at(1),
+        )
+        self._session.add(selection)
+        self._filled.platforms["selection"] = selection.id
         await self._session.flush()
 
     async def _others(self) -> None:

@@ -26,6 +26,7 @@ PARAMETERS = {
     "regrade_id": "{regrades[preview]}",
     "review_id": "{reviews[wrong]}",
     "secret": "{join}",
+    "selection_id": "{platforms[selection]}",
     "submission_id": "{submissions[wrong]}",
 }
 #: Files and streams, which no reader opens as a page.

@@ -1,0 +1,6 @@
+"""Names that we give to platforms and get back from them."""
+
+#: The custom parameter of a link that names its assignment.
+ASSIGNMENT = "assignment"
+#: Ours among the columns of a grade book.
+TAG = "lstm-grader"

@@ -1,0 +1,116 @@
+"""Deep Linking 2.0: a teacher chooses on our page where a new link of the platform leads to."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import SelectionNotFound
+from app.lti import keys
+from app.lti.arguments import ASSIGNMENT, TAG
+from app.lti.message import CLAIM, DeepLinking
+from app.storage.database import Database
+from app.storage.models import (
+    LtiContext,
+    LtiPlatform,
+    LtiSelection,
+    Membership,
+    utc_now,
+)
+from grader import Assignment
+
+LIFETIME = timedelta(hours=1)
+#: The answer is posted at once.
+ANSWER_SECONDS = 300
+CONTENT = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+
+
+async def ask(session: AsyncSession, context: LtiContext, member: Membership, wanted: DeepLinking) -> LtiSelection:
+    """Keep the platform's question until this member has chosen, and forget old ones."""
+    now = utc_now()
+    await session.execute(delete(LtiSelection).where(LtiSelection.expires_at <= now))
+    selection = LtiSelection(
+        lti_context_id=context.id,
+        membership_id=member.id,
+        return_url=wanted.deep_link_return_url,
+        data=wanted.data,
+        takes_lineitem=wanted.accept_lineitem,
+        expires_at=now + LIFETIME,
+    )
+    session.add(selection)
+    await session.flush()
+    return selection
+
+
+async def find(
+    session: AsyncSession, selection_id: str, membership_id: str | None
+) -> tuple[LtiSelection, LtiContext, LtiPlatform]:
+    """Find a question that this member was asked.
+
+    Raises:
+        SelectionNotFound: there is none, or it is too old.
+    """
+    row = await session.execute(
+        select(LtiSelection, LtiContext, LtiPlatform)
+        .join(LtiContext, LtiContext.id == LtiSelection.lti_context_id)
+        .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
+        .where(
+            LtiSelection.id == selection_id,
+            LtiSelection.membership_id == membership_id,
+            LtiSelection.expires_at > utc_now(),
+        )
+    )
+    if (found := row.one_or_none()) is None:
+        raise SelectionNotFound
+    return found[0], found[1], found[2]
+
+
+def item_of(assignment: Assignment, *, title: str, url: str, points: float, takes_lineitem: bool) -> dict[str, Any]:
+    """Return the link that the platform is to make.
+
+    Args:
+        assignment: with the dates of the course.
+        url: of the tool.
+        points: the maximum in the grade book.
+    """
+    item: dict[str, Any] = {
+        "type": "ltiResourceLink",
+        "title": title,
+        "url": url,
+        "custom": {ASSIGNMENT: assignment.id},
+    }
+    if takes_lineitem:
+        item["lineItem"] = {"label": title, "scoreMaximum": points, "resourceId": assignment.id, "tag": TAG}
+    opens, due, closes = assignment.deadline.opens, assignment.deadline.due, assignment.deadline.closes
+    for name, dates in (("available", (opens, closes)), ("submission", (None, due))):
+        written = dict(zip(("startDateTime", "endDateTime"), map(_written, dates), strict=True))
+        if kept := {key: value for key, value in written.items() if value is not None}:
+            item[name] = kept
+    return item
+
+
+async def answer(
+    database: Database, platform: LtiPlatform, context: LtiContext, selection: LtiSelection, item: Mapping[str, Any]
+) -> str:
+    """Sign the answer, which the browser posts to the platform as `JWT`."""
+    claims: dict[str, Any] = {
+        "iss": platform.client_id,
+        "aud": platform.issuer,
+        "nonce": secrets.token_urlsafe(16),
+        f"{CLAIM}deployment_id": context.deployment_id,
+        f"{CLAIM}message_type": "LtiDeepLinkingResponse",
+        f"{CLAIM}version": "1.3.0",
+        f"{CONTENT}content_items": [item],
+    }
+    if selection.data is not None:
+        claims[f"{CONTENT}data"] = selection.data
+    return await keys.sign(database, claims, lifetime_seconds=ANSWER_SECONDS)
+
+
+def _written(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None

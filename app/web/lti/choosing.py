@@ -1,0 +1,100 @@
+"""The page on which a teacher chooses where a new link of the platform leads to (Deep Linking)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from app.access.rights import Action
+from app.access.tokens import Principal
+from app.courses import course as courses
+from app.courses import uses
+from app.errors import SelectionNotFound
+from app.http.auth import PageFor
+from app.http.forms import fields_of, form_of
+from app.http.middleware import POLICY
+from app.http.pages import page
+from app.http.parameters import ID
+from app.http.texts import language_of
+from app.lti import deep_linking
+from app.lti.login import TARGET_PATH
+from app.services import service_url, services
+from app.texts import title_of
+
+Chooser = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
+
+router = APIRouter(prefix="/courses/{course_id}/lms/select/{selection_id}", include_in_schema=False)
+
+
+async def _selection_id(selection_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(selection_id):
+        raise SelectionNotFound
+    return selection_id
+
+
+SelectionId = Annotated[str, Depends(_selection_id)]
+
+
+@router.get("")
+async def choose_page(request: Request, viewer: Chooser, selection_id: SelectionId) -> Response:
+    parts = services(request)
+    async with parts.database.read() as session:
+        _, context, platform = await deep_linking.find(session, selection_id, viewer.membership_id)
+        course = await courses.existing(session, viewer.course_id)
+    return page(
+        request,
+        "lti/choose.html",
+        viewer=viewer,
+        course=course,
+        here="lms",
+        context=context,
+        platform=platform,
+        assignments=parts.assignments,
+        action=request.url.path,
+    )
+
+
+@router.post("")
+async def choose(request: Request, viewer: Chooser, selection_id: SelectionId) -> Response:
+    """Have the course use the chosen assignment, and send the browser back to the platform with the new link."""
+    parts = services(request)
+    async with form_of(request) as form:
+        assignment_id = str(fields_of(form).get("assignment", ""))
+    async with parts.database.write() as session:
+        selection, context, platform = await deep_linking.find(session, selection_id, viewer.membership_id)
+        known = await uses.list_used(session, viewer.course_id, parts.assignments)
+        used = next((each for each in known if each.use.assignment_id == assignment_id), None)
+        if used is None:
+            used = await uses.put(session, viewer.course_id, assignment_id, parts.assignments, {}, viewer.name)
+        course = await courses.existing(session, viewer.course_id)
+    assignment = used.effective or parts.assignments[assignment_id]
+    item = deep_linking.item_of(
+        assignment,
+        title=used.use.title or title_of(assignment, language_of(request)),
+        url=f"{service_url(request)}{TARGET_PATH}",
+        points=used.use.grade_book_points or assignment.max_points,
+        takes_lineitem=selection.takes_lineitem,
+    )
+    signed = await deep_linking.answer(parts.database, platform, context, selection, item)
+    there = urlsplit(selection.return_url)
+    # The form goes to the platform, which our policy allows on no other page.
+    allowed = f"form-action 'self' {there.scheme}://{there.netloc}"
+    framed = " ".join(["'self'", *parts.frame_sites()])
+    headers = {
+        "Content-Security-Policy": f"{POLICY} {framed}".replace("form-action 'self'", allowed),
+        "Cache-Control": "no-store",
+    }
+    return page(
+        request,
+        "lti/chosen.html",
+        headers=headers,
+        viewer=viewer,
+        course=course,
+        here="lms",
+        platform=platform,
+        return_url=selection.return_url,
+        signed=signed,
+        title=item["title"],
+    )

@@ -1,0 +1,211 @@
+"""The pages of platforms, of a course's connection, and of Deep Linking."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from app.storage.models import LtiLink, LtiPlatform, LtiScore, utc_now
+from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform
+from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
+
+pytestmark = pytest.mark.anyio
+
+DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "abc", "deployment": "1"}
+
+
+async def send(client: httpx.AsyncClient, page: str, action: str, **fields: str) -> httpx.Response:
+    """Send a form that stands on the page."""
+    secret = form_secret((await client.get(page)).text)
+    return await client.post(action, data={"form_secret": secret, **fields})
+
+
+async def test_admin_registers_moodle_by_its_address(service: Service) -> None:
+    async with service.browser() as admin:
+        shown = await admin.get("/platforms")
+        for path in ("open", "login", "launch", "keys"):
+            assert f"http://grader.test/lti/{path}" in shown.text
+        made = await send(admin, "/platforms", "/platforms", **MOODLE)
+        assert made.status_code == 303
+        again = await send(admin, "/platforms", "/platforms", **MOODLE)
+        assert (again.status_code, "registered already" in again.text) == (409, True)
+    (platform,) = await everything(service, LtiPlatform)
+    assert (platform.issuer, platform.login_url, platform.token_url, platform.keys_url) == (
+        "https://moodle.example.edu",
+        "https://moodle.example.edu/mod/lti/auth.php",
+        "https://moodle.example.edu/mod/lti/token.php",
+        "https://moodle.example.edu/mod/lti/certs.php",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"site": ""}, "site"),
+        ({"site": "http://moodle.example.edu"}, "site"),
+        ({"site": "https://127.0.0.1"}, "site"),
+        ({"site": "https://localhost"}, "site"),
+        ({"site": "javascript:alert(1)"}, "site"),
+        ({"client_id": ""}, "client_id"),
+        ({"client_id": "x" * 256}, "client_id"),
+        ({"kind": "other"}, "issuer"),
+        ({"kind": "blackbored"}, None),
+    ],
+)
+async def test_wrong_registration_says_where(service: Service, changed: dict[str, str], field: str | None) -> None:
+    async with service.browser() as admin:
+        answer = await send(admin, "/platforms", "/platforms", **{**MOODLE, **changed})
+    assert answer.status_code == 422
+    assert field is None or f'id="{field}-error"' in answer.text
+    assert await everything(service, LtiPlatform) == []
+
+
+async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(service: Service) -> None:
+    async with service.browser() as admin:
+        before = await admin.get("/platforms")
+        assert before.headers["content-security-policy"].endswith("frame-ancestors 'none'")
+        assert before.headers["x-frame-options"] == "DENY"
+        made = await send(admin, "/platforms", "/platforms", **MOODLE)
+        after = await admin.get("/platforms")
+        assert after.headers["content-security-policy"].endswith("frame-ancestors 'self' https://moodle.example.edu")
+        assert "x-frame-options" not in after.headers
+        removed = await send(
+            admin, made.headers["location"], f"{made.headers['location'].partition('?')[0]}/remove", sure="on"
+        )
+        assert removed.status_code == 303
+        last = await admin.get("/platforms")
+        assert last.headers["content-security-policy"].endswith("frame-ancestors 'none'")
+
+
+async def test_check_names_everything_that_is_wrong(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    fake.answers["/keys"] = lambda: httpx.Response(404)
+    fake.answers["/token"] = lambda: httpx.Response(
+        400,
+        json={"error": "invalid_client", "error_description": "no public key"},
+        headers={"Date": "Fri, 27 Nov 2020 10:00:00 GMT"},
+    )
+    page = f"/platforms/{platform.id}"
+    async with service.browser() as admin:
+        shown = await send(admin, page, f"{page}/check")
+        for words in ("4 things are wrong", "LSTM_GRADER_PUBLIC_URL", "answered 404", "no public key", "clock differs"):
+            assert words in shown.text
+        fake.answers = {}
+        service.services.settings.__dict__["public_url"] = "https://grader.test"
+        assert "Its keys can be read" in (await send(admin, page, f"{page}/check")).text
+
+
+async def test_platform_with_courses_is_not_removed(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER)
+    page = f"/platforms/{platform.id}"
+    async with service.browser() as admin:
+        assert (await send(admin, page, f"{page}/remove", sure="on")).status_code == 409
+
+
+async def test_teacher_says_once_where_a_link_leads_to(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    without = {f"{LTI}custom": None}
+    async with browser(service) as teacher, browser(service) as student:
+        page = (await launch(teacher, fake, **TEACHER, **without)).headers["location"]
+        assert page.endswith("/lms")
+        shown = await teacher.get(page)
+        assert "Students cannot open this link before" in shown.text
+        early = await launch(student, fake, **without)
+        assert (early.status_code, "has not set this up yet" in early.text) == (403, True)
+        (link,) = await everything(service, LtiLink)
+        chosen = await send(teacher, page, f"{page}/links/{link.id}", assignment="lstm-layer")
+        assert chosen.status_code == 303
+        assert (await launch(student, fake, **without)).headers["location"].endswith("/assignments/lstm-layer")
+        assert (await send(teacher, page, f"{page}/links/{link.id}", assignment="nonsense")).status_code == 422
+
+
+async def test_refused_grades_are_shown_and_sent_again(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        assignment = (await launch(student, fake)).headers["location"]
+        async with service.services.database.write() as session:
+            (score,) = await everything(service, LtiScore)
+            stored = await session.get_one(LtiScore, score.id)
+            stored.next_at, stored.failed_at, stored.last_status = None, utc_now(), 404
+            stored.last_error = "the column <b>is gone</b>"
+        page = f"{course}/lms"
+        shown = (await teacher.get(page)).text
+        assert "the column &lt;b&gt;is gone&lt;/b&gt;" in shown
+        assert "Анна Петрова" in shown
+        again = await send(teacher, page, f"{page}/links/{score.lti_link_id}/send", score=score.id)
+        assert again.status_code == 303
+        (score,) = await everything(service, LtiScore)
+        assert (score.failed_at, score.version) == (None, 2)
+        assert (await student.get(page)).status_code == 403
+        assert (await send(student, assignment, f"{page}/links/{score.lti_link_id}/send")).status_code == 403
+
+
+def wish(**changed: Any) -> dict[str, Any]:
+    return {
+        f"{LTI}message_type": "LtiDeepLinkingRequest",
+        f"{LTI}resource_link": None,
+        f"{DL}deep_linking_settings": {
+            "deep_link_return_url": f"{ISSUER}/return?x=1",
+            "accept_types": ["ltiResourceLink"],
+            "accept_presentation_document_targets": ["iframe"],
+            "data": "opaque & kept",
+            **changed,
+        },
+    }
+
+
+async def test_chosen_assignment_goes_back_signed(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+    async with browser(service) as teacher:
+        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+        assert (await teacher.get(page)).status_code == 200
+        answer = await send(teacher, page, page, assignment="lstm-layer")
+        assert answer.status_code == 200, answer.text
+        assert f'action="{ISSUER}/return?x=1"' in answer.text
+        assert f"form-action 'self' {ISSUER};" in answer.headers["content-security-policy"]
+        found = re.search(r'name="JWT" value="([^"]+)"', answer.text)
+        assert found is not None
+        keys = KeySet.import_key_set((await teacher.get("/lti/keys")).json())
+    claims = jwt.decode(found[1], keys, algorithms=["RS256"]).claims
+    assert (claims["iss"], claims["aud"], claims[f"{LTI}deployment_id"]) == (CLIENT_ID, ISSUER, DEPLOYMENT)
+    assert claims[f"{LTI}message_type"] == "LtiDeepLinkingResponse"
+    assert claims[f"{DL}data"] == "opaque & kept"
+    (item,) = claims[f"{DL}content_items"]
+    assert (item["type"], item["url"], item["custom"]) == (
+        "ltiResourceLink",
+        "http://grader.test/lti/open",
+        {"assignment": "lstm-layer"},
+    )
+    assert item["lineItem"]["scoreMaximum"] == 100
+
+
+@pytest.mark.parametrize("role", ["Learner", "TeachingAssistant"])
+async def test_only_teachers_add_links(service: Service, platform: LtiPlatform, fake: FakePlatform, role: str) -> None:
+    async with browser(service) as teacher:
+        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+    async with browser(service) as other:
+        assert (await launch(other, fake, role=role, **wish())).status_code == 403
+        await launch(other, fake, role=role)
+        assert (await other.get(page)).status_code in (403, 404)
+
+
+async def test_question_is_for_the_teacher_who_was_asked(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as colleague:
+        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+        await launch(colleague, fake, **{**TEACHER, "sub": "teacher-2"})
+        assert (await colleague.get(page)).status_code == 404
