@@ -47,6 +47,10 @@ NOT_FOUND = "not-found"
 OF_LINKS = frozenset({"join-link-not-found"})
 #: The same request may do better a moment later.
 TRANSIENT = frozenset({408, 429, 500, 503})
+#: Launches from learning platforms.
+LTI = "/lti/"
+#: A step that leaves the frame in which the page may be.
+NEW_WINDOW = "onward.new_window"
 ASSIGNMENT = re.compile(r"(/courses/[^/]+/assignments/[^/]+)/.+")
 
 
@@ -65,7 +69,7 @@ def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], 
         course=course if viewer else None,
         problem={**document, **_words(request, answer, headers)},
         number=document.get("request_id") if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR else None,
-        steps=list(dict.fromkeys(_steps(request, answer, viewer))),
+        steps=list(dict.fromkeys(_steps(request, answer, viewer, document))),
     )
 
 
@@ -83,9 +87,16 @@ def _words(request: Request, answer: Answer, headers: Mapping[str, str]) -> dict
     }
 
 
-def _steps(request: Request, answer: Answer, viewer: Principal | None) -> Iterator[tuple[str, str]]:
+def _steps(
+    request: Request, answer: Answer, viewer: Principal | None, document: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     """Yield where to go on: the id of a text, and an address."""
     path, here = path_of(request), asked_page(request)
+    if path.startswith(LTI):
+        # Back to the platform there is no link, only what the page says.
+        if "again" in document:
+            yield NEW_WINDOW, document["again"]
+        return
     is_missing = answer.status == HTTPStatus.NOT_FOUND
     if request.method not in SAFE_METHODS:
         if here != HOME:
