@@ -18,7 +18,7 @@ CLOCK_SECONDS = 30
 
 
 class Code(StrEnum):
-    """What a check found. The values are the ends of the texts ``platform.check.<code>``."""
+    """A fault that a check finds. The values are the ends of the texts ``platform.check.<code>``."""
 
     UNCONFIRMED = "unconfirmed"
     NO_DEPLOYMENT = "no_deployment"

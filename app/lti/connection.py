@@ -47,7 +47,7 @@ class Connection:
 
 
 class State(StrEnum):
-    """How a grade stands in the platform's grade book. The values are the ends of texts."""
+    """The standing of a grade in the platform's grade book. The values are the ends of texts."""
 
     DELIVERED = "delivered"
     ON_ITS_WAY = "on_its_way"

@@ -52,7 +52,7 @@ FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.F
 
 @dataclass(frozen=True)
 class _Grade:
-    """What a score is made of. Attributes: submitted_at: of the attempt that counts."""
+    """The grade that a score tells. Attributes: submitted_at: of the attempt that counts."""
 
     counted: Counted
     comment: str

@@ -1,4 +1,4 @@
-"""What is sent later: when a row of an outbox is due, by the database's clock.
+"""The moment at which a row of an outbox is due, by the database's clock.
 
 The processes that store and send can have different clocks. Each wait has a beginning and an end, and a row waits only
 while the clock is between the two. So a clock that is set forward or back makes it due at once, never hours late.
