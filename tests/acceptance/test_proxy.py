@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +13,8 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import CORPUS, Server
+from tests.acceptance.fronts import Certificate, nginx
 from tests.ports import free_port
-from tests.programs import program
 from tests.unit.app.calls import PAGE
 from tests.waiting import wait_until
 
@@ -27,38 +25,24 @@ SUBMISSIONS = "/api/v1/submissions"
 @pytest.fixture(scope="module")
 def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client that knows only the proxy."""
-    nginx, openssl = program("nginx"), program("openssl")
     folder = tmp_path_factory.mktemp("nginx")
-    certificate, key = folder / "grader.pem", folder / "grader.key"
-    subject = ("-subj", "/CN=grader.example.org", "-addext", "subjectAltName=DNS:grader.example.org,IP:127.0.0.1")
-    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    subprocess.run([openssl, *new, *subject, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    certificate = Certificate.made(folder, "grader.example.org")
     port = free_port()
     (documented,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     here = {
         "127.0.0.1:8000": server.url.removeprefix("http://"),
         "listen 443": f"listen 127.0.0.1:{port}",
-        "/etc/ssl/certs/grader.example.org.pem": str(certificate),
-        "/etc/ssl/private/grader.example.org.key": str(key),
+        "/etc/ssl/certs/grader.example.org.pem": str(certificate.file),
+        "/etc/ssl/private/grader.example.org.key": str(certificate.key),
     }
     for name, value in here.items():
         assert documented.count(name) == 1, name
         documented = documented.replace(name, value)
-    temporary = "".join(
-        f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"{'user root;' if os.geteuid() == 0 else ''}\ndaemon off;\npid {folder}/pid;\nevents {{}}\n"
-        f"http {{\naccess_log {folder}/access.log;\n{temporary}{documented}}}\n"
-    )
-    with (folder / "error.log").open("wb") as log:
-        process = subprocess.Popen([nginx, "-e", folder / "error.log", "-c", config], stdout=log, stderr=log)
-    try:
+    with nginx(folder, documented) as process:
         with httpx.Client(
             base_url=f"https://127.0.0.1:{port}",
             headers={"Host": "grader.example.org"},
-            verify=ssl.create_default_context(cafile=certificate),
+            verify=ssl.create_default_context(cafile=certificate.file),
             timeout=60,
         ) as client:
 
@@ -71,9 +55,6 @@ def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             wait_until(answers)
             yield client
         assert server.token not in (folder / "access.log").read_text()
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture

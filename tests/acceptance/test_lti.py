@@ -1,0 +1,231 @@
+"""A course of a learning platform in a real browser: the platform on one site, the service in its frame on another.
+
+The platform is `localhost` and the service is `127.0.0.1`, both with TLS, so browsers treat the frame's cookies as
+those of a third party.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from tests.acceptance.conftest import CORPUS, Server, serving
+from tests.acceptance.fronts import Certificate, nginx
+from tests.acceptance.test_browser import FLAGS, SECONDS
+from tests.platforms import AGS, DEPLOYMENT, LTI, FakePlatform, claims_of
+from tests.ports import free_port
+from tests.programs import program
+from tests.unit.app.conftest import form_secret
+from tests.waiting import wait_until
+
+SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
+CLIENT_ID = "client-of-the-browser"
+
+
+class Platform(FakePlatform):
+    """The platform as browsers and the service meet it.
+
+    Attributes:
+        site: where browsers find it.
+        services: where the service finds it, without TLS.
+        tool: the address of the service.
+    """
+
+    def __init__(self, site: str, services: str, tool: str) -> None:
+        super().__init__()
+        self.site, self.services, self.tool = site, services, tool
+        self.app = Starlette(
+            routes=[
+                Route("/course", self.course),
+                Route("/start", self.start),
+                Route("/auth", self.authorize),
+                Route("/{path:path}", self.serve, methods=["GET", "POST"]),
+            ]
+        )
+
+    async def course(self, request: Request) -> Response:
+        """A course's page, which shows the exercise in a frame."""
+        frame = f'<iframe title="exercise" width="1000" height="1400" src="/start?{escape(str(request.url.query))}">'
+        return HTMLResponse(f"<title>Course</title><h1>Course of the platform</h1>{frame}</iframe>")
+
+    async def start(self, request: Request) -> Response:
+        """Begin a launch."""
+        return self._form(
+            f"{self.tool}/lti/login",
+            iss=self.site,
+            client_id=CLIENT_ID,
+            login_hint=request.query_params["who"],
+            target_link_uri=f"{self.tool}/lti/open",
+            lti_message_hint="link-9",
+        )
+
+    async def authorize(self, request: Request) -> Response:
+        """Sign the message about whoever is signed in here."""
+        asked = request.query_params
+        assert (asked["client_id"], asked["redirect_uri"]) == (CLIENT_ID, f"{self.tool}/lti/launch")
+        who = asked["login_hint"]
+        claims = claims_of(asked["nonce"], sub=who, role="Instructor" if who == "teacher" else "Learner", name=who)
+        claims |= {
+            "iss": self.site,
+            "aud": CLIENT_ID,
+            f"{LTI}target_link_uri": f"{self.tool}/lti/open",
+            AGS: {**claims[AGS], "lineitem": f"{self.services}/items/4", "lineitems": f"{self.services}/items"},
+        }
+        return self._form(f"{self.tool}/lti/launch", state=asked["state"], id_token=self.sign(claims))
+
+    async def serve(self, request: Request) -> Response:
+        """Answer the service."""
+        came = httpx.Request(
+            request.method, str(request.url), headers=request.headers.raw, content=await request.body()
+        )
+        answer = self._answer(came)
+        kind = answer.headers.get("content-type", "application/json")
+        return Response(answer.content, answer.status_code, media_type=kind)
+
+    @staticmethod
+    def _form(action: str, **fields: Any) -> Response:
+        inputs = "".join(f'<input type="hidden" name="{name}" value="{value}">' for name, value in fields.items())
+        return HTMLResponse(
+            f'<form method="post" action="{action}">{inputs}</form><script>document.forms[0].submit()</script>'
+        )
+
+
+@dataclass
+class Place:
+    platform: Platform
+    tool: str
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("nginx")
+    certificate = Certificate.made(folder, "grader.example.org")
+    tool_port, site_port, services_port = free_port(), free_port(), free_port()
+    tool = f"https://127.0.0.1:{tool_port}"
+    platform = Platform(f"https://localhost:{site_port}", f"http://127.0.0.1:{services_port}", tool)
+    backend = f"http://127.0.0.1:{free_port()}"
+    settings = {
+        "LSTM_GRADER_PUBLIC_URL": tool,
+        "LSTM_GRADER_PORT": backend.rpartition(":")[2],
+        "LSTM_GRADER_LTI_PRIVATE_TARGETS": "true",
+        "LSTM_GRADER_OWNER_TOKEN": "token-of-the-owner-1",
+    }
+    front = "".join(
+        f"server {{ listen 127.0.0.1:{port} ssl; client_max_body_size 25m;"
+        f" ssl_certificate {certificate.file}; ssl_certificate_key {certificate.key};"
+        f" location / {{ proxy_pass {target}; proxy_set_header Host $http_host; proxy_buffering off; }} }}\n"
+        for port, target in ((tool_port, backend), (site_port, platform.services))
+    )
+    with (
+        serving(tmp_path_factory.mktemp("data"), cache_dir, **settings) as server,
+        nginx(folder, front),
+        _running(platform.app, services_port),
+    ):
+        _register(server, certificate.file, platform)
+        yield Place(platform, tool)
+
+
+@contextlib.contextmanager
+def _running(app: Starlette, port: int) -> Iterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started)
+    yield
+    server.should_exit = True
+    thread.join(20)
+
+
+def _register(server: Server, certificate: Path, platform: Platform) -> None:
+    """Register the platform as an admin does."""
+    verify = ssl.create_default_context(cafile=certificate)
+    with httpx.Client(base_url=platform.tool, verify=verify, headers={"Accept": "text/html"}, timeout=SECONDS) as admin:
+        admin.post("/enter", data={"token": server.token})
+        secret = form_secret(admin.get("/platforms").text)
+        addresses = {
+            "issuer": platform.site,
+            "login_url": f"{platform.site}/auth",
+            "token_url": f"{platform.services}/token",
+            "keys_url": f"{platform.services}/keys",
+        }
+        known = {"kind": "other", "client_id": CLIENT_ID, "deployment": DEPLOYMENT}
+        made = admin.post("/platforms", data={"form_secret": secret, **known, **addresses})
+        assert made.status_code == 303, made.text
+
+
+@pytest.fixture(scope="module", params=["third-party cookies", "no third-party cookies"])
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    path = program("chromium", "chromium-browser", "google-chrome")
+    blocking = ["--test-third-party-cookie-phaseout"] if request.param.startswith("no") else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *blocking], chromium_sandbox=False)
+        yield browser
+        browser.close()
+
+
+def _opened(browser: Browser, place: Place, who: str) -> tuple[Page, FrameLocator]:
+    """Open the course of the platform as somebody."""
+    context = browser.new_context(ignore_https_errors=True, locale="en-GB")
+    context.set_default_timeout(SECONDS * 1000)
+    page = context.new_page()
+    page.goto(f"{place.platform.site}/course?who={who}")
+    return page, page.frame_locator("iframe")
+
+
+def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Browser, place: Place) -> None:
+    teacher, frame = _opened(browser, place, "teacher")
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    teacher.context.close()
+    who = f"student-{len(place.platform.grades)}"
+    page, frame = _opened(browser, place, who)
+    frame.locator("input[type=file]").set_input_files(
+        {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": SOURCE.read_bytes()}
+    )
+    frame.locator("#hand-in button.primary, form button.primary").first.click()
+    expect(frame.locator("body")).to_contain_text("Input and forget gates swapped", timeout=SECONDS * 1000)
+    wait_until(lambda: who in place.platform.grades, SECONDS)
+    score = place.platform.grades[who]
+    assert 0 < score["scoreGiven"] < score["scoreMaximum"] == 100
+    link = re.search(r"https://\S+/submissions/\w+$", score["comment"])
+    assert link is not None
+    assert link[0].startswith(place.tool)
+    page.context.close()
+
+
+def test_exercise_opens_in_a_window_of_its_own(browser: Browser, place: Place) -> None:
+    context = browser.new_context(ignore_https_errors=True, locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{place.platform.site}/start?who=teacher")
+    expect(page.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    assert page.url.startswith(place.tool)
+    context.close()
+
+
+def test_page_of_another_site_shows_nothing_of_ours(browser: Browser, place: Place) -> None:
+    """Only registered platforms may frame us."""
+    context = browser.new_context(ignore_https_errors=True, locale="en-GB")
+    page = context.new_page()
+    page.route(
+        "https://evil.example/",
+        lambda route: route.fulfill(body=f'<iframe src="{place.tool}/enter"></iframe>', content_type="text/html"),
+    )
+    page.goto("https://evil.example/")
+    # Asking the page for something lets its events arrive.
+    wait_until(lambda: page.title() == "" and page.frames[-1].url.startswith("chrome-error"), SECONDS)
+    context.close()

@@ -1,0 +1,151 @@
+"""Launches and scores on both databases: used once, claimed once, and in an order that a platform accepts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.access.tokens import Principal
+from app.errors import AppError, LaunchOutdated
+from app.lti import arrival, login, outbox, platforms
+from app.lti.arrival import Arrival
+from app.lti.login import Asked
+from app.lti.message import Message
+from app.storage import passback
+from app.storage.database import Database
+from app.storage.models import Identity, LtiPlatform, LtiScore, Membership
+from grader import load_assignments
+from tests.platforms import REGISTRATION, claims_of, login_parameters
+
+pytestmark = pytest.mark.anyio
+
+ASSIGNMENTS = load_assignments()
+LEASE = timedelta(seconds=60)
+TEACHER = {"role": "Instructor", "sub": "teacher-1"}
+
+
+@pytest.fixture
+async def platform(database: Database) -> LtiPlatform:
+    async with database.write() as session:
+        return await platforms.add(session, REGISTRATION, made_by="test", confirmed=True)
+
+
+async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Arrival:
+    message = Message.model_validate(claims_of("nonce", **claims))
+    async with database.write() as session:
+        return await arrival.arrive(session, platform, message, ASSIGNMENTS, "en")
+
+
+async def test_launch_that_comes_many_times_at_once_is_taken_once(database: Database, platform: LtiPlatform) -> None:
+    asked = Asked.of(list(login_parameters().items()))
+    async with database.write() as session:
+        begun = await login.begin(session, platform, asked, browser="b", redirect_uri="https://x/launch")
+
+    async def take() -> bool:
+        try:
+            async with database.write() as session:
+                await login.take(session, begun.state)
+        except LaunchOutdated:
+            return False
+        return True
+
+    assert Counter(await asyncio.gather(*(take() for _ in range(8)))) == {True: 1, False: 7}
+
+
+async def test_people_who_come_many_times_at_once_are_one_each(database: Database, platform: LtiPlatform) -> None:
+    await arrive(database, platform, **TEACHER)
+    subjects = ["student-1", "student-2", "student-3"] * 4
+    await asyncio.gather(*(arrive(database, platform, sub=sub) for sub in subjects))
+    async with database.read() as session:
+        assert len((await session.scalars(select(Identity))).all()) == 4
+        assert len((await session.scalars(select(Membership))).all()) == 4
+        assert len((await session.scalars(select(LtiScore))).all()) == 3
+
+
+async def test_teachers_who_come_first_at_once_make_one_course(database: Database, platform: LtiPlatform) -> None:
+    came = await asyncio.gather(*(arrive(database, platform, role="Instructor", sub=f"t{n}") for n in range(4)))
+    assert len({each.course.id for each in came}) == 1
+
+
+async def test_score_is_claimed_by_one_process(database: Database, platform: LtiPlatform) -> None:
+    await arrive(database, platform, **TEACHER)
+    for number in range(6):
+        await arrive(database, platform, sub=f"student-{number}")
+
+    async def claim() -> list[str]:
+        async with database.write() as session:
+            return [due.score.id for due in await outbox.claim_due(session, LEASE, {}, 2)]
+
+    taken = [id for ids in await asyncio.gather(*(claim() for _ in range(6))) for id in ids]
+    assert len(taken) == len(set(taken))
+    assert 2 <= len(taken) <= 6
+
+
+async def test_platform_with_no_room_left_gets_nothing(database: Database, platform: LtiPlatform) -> None:
+    await arrive(database, platform, **TEACHER)
+    await arrive(database, platform)
+    async with database.write() as session:
+        assert await outbox.claim_due(session, LEASE, {platform.id: 0}, 4) == []
+        assert await outbox.is_something_due(session)
+
+
+async def test_stamps_only_grow_and_are_never_ahead(database: Database, platform: LtiPlatform) -> None:
+    await arrive(database, platform, **TEACHER)
+    await arrive(database, platform)
+    async with database.write() as session:
+        (due,) = await outbox.claim_due(session, LEASE, {}, 4)
+    stamps = []
+    for now in (1_800_000_000.9, 1_800_000_000.99, 1_799_999_999.0, 1_800_000_001.0, 1_800_000_001.5):
+        async with database.write() as session:
+            stamps.append(await outbox.stamp(session, due.score.id, now))
+    assert [stamp and stamp.timestamp() for stamp in stamps] == [1_800_000_000, None, None, 1_800_000_001, None]
+
+
+async def test_change_between_claim_and_delivery_makes_it_due_again(database: Database, platform: LtiPlatform) -> None:
+    await arrive(database, platform, **TEACHER)
+    came = await arrive(database, platform)
+    assert came.use is not None
+    async with database.write() as session:
+        (due,) = await outbox.claim_due(session, LEASE, {}, 4)
+    async with database.write() as session:
+        await passback.grades_changed(session, came.use.id, [came.member.id])
+        assert not await outbox.is_something_due(session)  # A second try beside the first could arrive first.
+    async with database.write() as session:
+        await outbox.delivered(session, due, 10.0, 100.0)
+    async with database.write() as session:
+        (again,) = await outbox.claim_due(session, LEASE, {}, 4)
+    assert again.version == due.version + 1
+    async with database.write() as session:
+        await outbox.delivered(session, again, 20.0, 100.0)
+        assert not await outbox.is_something_due(session)
+
+
+async def test_given_up_score_starts_again_with_a_new_grade(database: Database, platform: LtiPlatform) -> None:
+    await arrive(database, platform, **TEACHER)
+    came = await arrive(database, platform)
+    assert came.use is not None
+    async with database.write() as session:
+        (due,) = await outbox.claim_due(session, LEASE, {}, 4)
+        await outbox.failed(session, due, again_in=None, status=404, words="gone")
+    async with database.write() as session:
+        assert not await outbox.is_something_due(session)
+        await passback.grades_changed(session, came.use.id)
+        (again,) = await outbox.claim_due(session, LEASE, {}, 4)
+    assert (again.score.attempts, again.score.failed_at, again.score.last_error) == (1, None, None)
+
+
+async def test_dropped_platform_takes_its_logins_along(
+    database: Database, owner: Principal, platform: LtiPlatform
+) -> None:
+    asked = Asked.of(list(login_parameters().items()))
+    async with database.write() as session:
+        await login.begin(session, platform, asked, browser="b", redirect_uri="https://x/launch")
+    async with database.write() as session:
+        await platforms.remove(session, platform.id)
+    async with database.read() as session:
+        with pytest.raises(AppError):
+            await platforms.find(session, platform.id)
