@@ -23,9 +23,9 @@ from app.http import problems
 from app.http.auth import check_guarded, holders
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.lti.frames import FrameSites
+from app.lti.grades.sender import ScoreSender
 from app.lti.platform_keys import PlatformKeys
 from app.lti.platform_services import PlatformServices
-from app.lti.sender import ScoreSender
 from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
 from app.operations.about import About

@@ -8,7 +8,7 @@ from app.commands.acting import opened, owner_of, refused_in_words
 from app.errors import NotPossible
 from app.lti import checking, keys, platforms
 from app.lti.kinds import KINDS, addresses_of
-from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
+from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.lti.platform_services import PlatformServices
 from app.lti.platforms import Registration
 from app.outgoing.client import Outgoing

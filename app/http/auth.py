@@ -29,7 +29,7 @@ from app.errors import CourseNotFound, FormExpired, NoCourseYet, NotAuthenticate
 from app.http.cookies import forget, keep
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
-from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
+from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.oidc.registration import CALLBACK_PATH, START_PATH
 from app.services import operations, services
 from app.storage.batches import Batcher

@@ -14,7 +14,7 @@ from joserfc.jwk import RSAKey
 from joserfc.util import to_bytes, urlsafe_b64decode
 
 from app.errors import AnswerUnusable, LaunchRefused, PlatformUnavailable, TargetRefused
-from app.lti.message import ALGORITHM
+from app.lti.launch.message import ALGORITHM
 from app.outgoing.client import Outgoing
 
 logger = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from app.http.middleware import POLICY
 from app.http.pages import page
 from app.http.parameters import ID
 from app.http.texts import language_of
-from app.lti import deep_linking
-from app.lti.login import TARGET_PATH
+from app.lti.launch import deep_linking
+from app.lti.launch.login import TARGET_PATH
 from app.services import service_url, services
 from app.texts import title_of
 

@@ -16,7 +16,8 @@ from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID
-from app.lti import arrival, connection
+from app.lti.grades import connection
+from app.lti.launch import arrival
 from app.services import services
 from app.storage.passback import send_again
 from app.web.manage.asking import Shown

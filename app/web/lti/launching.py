@@ -20,10 +20,11 @@ from app.http.auth import open_session
 from app.http.cookies import keep
 from app.http.pages import page
 from app.http.texts import language_of
-from app.lti import arrival, keys, login, message, platforms
-from app.lti.arrival import Arrival
-from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, SECRET, TARGET_PATH, Asked
-from app.lti.message import Message
+from app.lti import keys, platforms
+from app.lti.launch import arrival, login, message
+from app.lti.launch.arrival import Arrival
+from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, SECRET, TARGET_PATH, Asked
+from app.lti.launch.message import Message
 from app.services import service_url, services
 from app.storage.models import LtiLogin, LtiPlatform
 

@@ -16,7 +16,7 @@ from app.http.pages import page
 from app.http.parameters import ID
 from app.lti import checking, platforms
 from app.lti.kinds import FIELDS, KINDS, Addresses, addresses_of
-from app.lti.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
+from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.lti.platforms import Registration
 from app.outgoing.targets import check_url
 from app.services import service_url, services

@@ -28,7 +28,7 @@ from app.http.pages import page
 from app.http.parameters import ID
 from app.http.texts import language_of
 from app.http.watching import renewed_if_slow
-from app.lti.connection import passback_of
+from app.lti.grades.connection import passback_of
 from app.services import services
 from app.storage.models import Course, new_id, utc_now
 from app.submissions import uploads

@@ -11,10 +11,12 @@ from sqlalchemy import select
 
 from app.access.tokens import Principal
 from app.errors import AppError, LaunchOutdated
-from app.lti import arrival, login, outbox, platforms
-from app.lti.arrival import Arrival
-from app.lti.login import Asked
-from app.lti.message import Message
+from app.lti import platforms
+from app.lti.grades import outbox
+from app.lti.launch import arrival, login
+from app.lti.launch.arrival import Arrival
+from app.lti.launch.login import Asked
+from app.lti.launch.message import Message
 from app.storage import passback
 from app.storage.database import Database
 from app.storage.models import Identity, LtiPlatform, LtiScore, Membership

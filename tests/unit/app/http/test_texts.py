@@ -30,7 +30,7 @@ from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS
 from app.lti.checking import Code
-from app.lti.connection import State as Passed
+from app.lti.grades.connection import State as Passed
 from app.lti.kinds import FIELDS
 from app.mail.messages import MailKind
 from app.operations.status import NEEDS

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import AppError, LaunchAnonymous, LaunchOutdated, LaunchRefused
-from app.lti.login import is_ours
-from app.lti.message import Message, key_id, read
-from app.lti.roles import Part, part_of
+from app.lti.launch.login import is_ours
+from app.lti.launch.message import Message, key_id, read
+from app.lti.launch.roles import Part, part_of
 from tests.platforms import (
     AGS,
     CLIENT_ID,

@@ -14,8 +14,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.lti import outbox, sender
-from app.lti.scores import scores_url
+from app.lti.grades import outbox, sender
+from app.lti.grades.scores import scores_url
 from app.storage.models import LtiLink, LtiPlatform, LtiScore
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
@@ -324,7 +324,7 @@ def test_scores_go_before_the_query(lineitem: str, scores: str) -> None:
 
 
 def test_stamps_are_whole_seconds() -> None:
-    from app.lti.scores import score_of
+    from app.lti.grades.scores import score_of
 
     moment = datetime(2026, 5, 4, 3, 2, 1, 999_999, UTC)
     score = score_of(user_id="u", points=1, max_points=2, comment="x" * 900, stamp=moment, submitted_at=moment)

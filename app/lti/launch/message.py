@@ -13,7 +13,7 @@ from joserfc.jwk import RSAKey
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from app.errors import LaunchAnonymous, LaunchOutdated, LaunchRefused
-from app.lti.roles import Part, part_of
+from app.lti.launch.roles import Part, part_of
 
 #: Signatures that need the platform's private key. The token does not choose.
 ALGORITHM = "RS256"

@@ -8,29 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import identities
-from app.courses import changes, course, members, uses
+from app.courses import course, uses
 from app.errors import (
     CourseUnconnected,
     DeploymentUnknown,
     LaunchRefused,
     LaunchWithoutCourse,
-    MemberRemoved,
     MentorLaunch,
 )
-from app.lti import deep_linking, outbox, platforms
+from app.lti import platforms
 from app.lti.arguments import ASSIGNMENT
-from app.lti.message import DEEP_LINKING, REVIEW, Message
+from app.lti.grades import outbox
+from app.lti.launch import deep_linking, people
+from app.lti.launch.message import DEEP_LINKING, REVIEW, Message
+from app.lti.launch.people import Who
+from app.lti.launch.roles import Part
 from app.lti.platform_services import SCORE_SCOPE
-from app.lti.roles import Part
-from app.mail.addresses import is_address
 from app.storage.models import (
-    Change,
     Course,
     CourseAssignment,
     Identity,
@@ -41,7 +39,6 @@ from app.storage.models import (
     MemberRole,
     Membership,
     Person,
-    utc_now,
 )
 from app.storage.turns import take_turns
 from grader import Assignment
@@ -105,8 +102,9 @@ async def arrive(
     await take_turns(session, [f"lti:{platform.id}:{message.deployment_id}:{message.context.id}"])
     context = await _context(session, platform, message, language, made_by)
     found = await course.existing(session, context.course_id)
-    person = await _person(session, platform, message)
-    member = await _member(session, found, person, message, made_by)
+    who = Who.of(message)
+    person = await people.find_or_add(session, platform, who)
+    member = await people.keep_member(session, found, person, who, made_by)
     link = use = None
     if message.resource_link is not None:
         link = await _link(session, context, message)
@@ -187,87 +185,6 @@ async def _context(
         context.memberships_url = message.names_and_roles.context_memberships_url
     await session.flush()
     return context
-
-
-async def _person(session: AsyncSession, platform: LtiPlatform, message: Message) -> Person:
-    """Find the person whom this platform knows by this id, or add one. An address leads to nobody."""
-    issuer = platforms.issuer_of_people(platform.id)
-    await take_turns(session, [f"identity:{issuer}:{message.subject}"])
-    email = message.email if message.email is not None and is_address(message.email) else None
-    identity = await identities.find(session, issuer, message.subject)
-    if identity is None:
-        person = Person(name=message.person_name, email=email)
-        session.add(person)
-        await session.flush()
-        session.add(Identity(person_id=person.id, issuer=issuer, subject=message.subject, email=email))
-        await session.flush()
-        return person
-    person = await session.get_one(Person, identity.person_id)
-    # A name that was corrected here stays.
-    person.name = person.name or message.person_name
-    return person
-
-
-async def _member(session: AsyncSession, found: Course, person: Person, message: Message, made_by: str) -> Membership:
-    """Find the person's membership, or add one, with the part that the platform gives now.
-
-    Raises:
-        MemberRemoved: a teacher here has removed the member.
-        CourseArchived: the person is new in a course in which nothing changes any more.
-    """
-    await take_turns(session, [f"person:{found.id}:{person.id}"])
-    role = message.part.role
-    of = Membership.course_id == found.id, Membership.person_id == person.id
-    member = await session.scalar(select(Membership).where(*of).execution_options(populate_existing=True))
-    if member is None:
-        await course.keep_open(session, found.id)
-        external_id = await _external_id(session, found.id, message)
-        await members.take_turns(session, [(found.id, external_id)])
-        await members.take_course(session, found.id)
-        member = members.add(session, found.id, external_id=external_id, role=role, person=person)
-        member.confirmed_at = utc_now()
-        await session.flush()
-        changes.log(session, member, made_by, {}, _values(member))
-        return member
-    if found.archived_at is not None:
-        return member
-    before = _values(member)
-    if member.removed_at is not None:
-        if not await _removed_by(session, member, made_by):
-            raise MemberRemoved
-        member.removed_at = None
-    member.role = role
-    changes.log(session, member, made_by, before, _values(member))
-    await session.flush()
-    return member
-
-
-def _values(member: Membership) -> dict[str, Any]:
-    return {
-        "role": member.role.value,
-        "external_id": member.external_id,
-        "removed": member.removed_at is not None,
-        "confirmed": member.confirmed_at is not None,
-    }
-
-
-async def _removed_by(session: AsyncSession, member: Membership, made_by: str) -> bool:
-    """Tell whether the member was removed by this platform, which lists the person again."""
-    rows = await session.scalars(
-        select(Change).where(Change.membership_id == member.id, Change.subject == "member").order_by(Change.id.desc())
-    )
-    newest = next((row for row in rows if row.after.get("removed") is True), None)
-    return newest is not None and newest.made_by == made_by
-
-
-async def _external_id(session: AsyncSession, course_id: str, message: Message) -> str:
-    """Return an id for the grade book: that of the institution's register, if nobody here has it."""
-    sourced = message.lis.person_sourcedid if message.lis else None
-    wanted = [*([sourced] if sourced and sourced != members.TRIALS else []), f"lti-{message.subject}"[:200]]
-    for external_id in wanted:
-        if (course_id, external_id) not in await members.find(session, [(course_id, external_id)]):
-            return external_id
-    return f"lti-{message.deployment_id}-{message.subject}"[:200]
 
 
 async def _link(session: AsyncSession, context: LtiContext, message: Message) -> LtiLink:

@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import Background
 from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
-from app.lti import outbox, scores
-from app.lti.outbox import Due
+from app.lti.grades import outbox, scores
+from app.lti.grades.outbox import Due
 from app.lti.platform_services import PlatformServices, words_of
 from app.storage.database import Database
 from app.storage.models import Course, LtiLink, Membership, ReportDiagnosis, StoredReport, Submission

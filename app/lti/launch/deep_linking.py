@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import SelectionNotFound
 from app.lti import keys
 from app.lti.arguments import ASSIGNMENT, TAG
-from app.lti.message import CLAIM, DeepLinking
+from app.lti.launch.message import CLAIM, DeepLinking
 from app.storage.database import Database
 from app.storage.models import (
     LtiContext,

@@ -1,0 +1,1 @@
+"""Grades on their way to the grade books of platforms."""

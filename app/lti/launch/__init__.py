@@ -1,0 +1,1 @@
+"""Launches: begun, believed, and led into a course."""
