@@ -117,6 +117,18 @@ async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[L
     return [(score, link, member) for score, link, member in found]
 
 
+async def find_context(session: AsyncSession, course_id: str, context_id: str) -> tuple[LtiContext, LtiPlatform]:
+    """Raises: LinkNotFound: the course does not come from a course of a platform with this id."""
+    found = await session.execute(
+        select(LtiContext, LtiPlatform)
+        .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
+        .where(LtiContext.id == context_id, LtiContext.course_id == course_id)
+    )
+    if (row := found.one_or_none()) is None:
+        raise LinkNotFound
+    return row[0], row[1]
+
+
 async def find_link(session: AsyncSession, course_id: str, link_id: str) -> LtiLink:
     """Raises: LinkNotFound: the course has none with this id."""
     found = await session.scalar(

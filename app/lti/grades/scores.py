@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from app.errors import AnswerUnusable, PlatformRefused
 from app.lti.arguments import TAG
+from app.lti.pages import next_page
 from app.lti.platform_services import (
     LINEITEM_READ_SCOPE,
     LINEITEM_SCOPE,
@@ -128,15 +129,6 @@ async def find_or_make_lineitem(
     if not isinstance(made, dict) or not isinstance(made.get("id"), str):
         raise AnswerUnusable(reason="the line item has no id")
     return str(made["id"])
-
-
-def next_page(answer: Answer) -> str | None:
-    """Return the address of the next page of a list (RFC 8288)."""
-    for part in answer.headers.get("link", "").split(","):
-        target, _, parameters = part.strip().partition(">")
-        if target.startswith("<") and "next" in parameters.replace('"', "").replace(" ", "").lower().split("rel=")[1:]:
-            return str(target[1:])
-    return None
 
 
 def _is_ours(item: Mapping[str, Any], link: LtiLink, resource: str) -> bool:

@@ -25,7 +25,7 @@ from app.lti.arguments import ASSIGNMENT
 from app.lti.grades import outbox
 from app.lti.launch import deep_linking, people
 from app.lti.launch.message import DEEP_LINKING, REVIEW, Message
-from app.lti.launch.people import Who
+from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part
 from app.lti.platform_services import SCORE_SCOPE
 from app.storage.models import (
@@ -119,11 +119,6 @@ async def arrive(
     reviewed = await _reviewed(session, platform, found, message)
     await session.flush()
     return Arrival(found, person, member, link, use, reviewed, selection)
-
-
-def made_by_platform(platform: LtiPlatform) -> str:
-    """Return the platform's name in the log of changes."""
-    return platform.name[:200]
 
 
 async def choose(

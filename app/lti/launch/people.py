@@ -41,6 +41,11 @@ class Who:
         return cls(message.subject, message.part, message.person_name, email, sourced)
 
 
+def made_by_platform(platform: LtiPlatform) -> str:
+    """Return the platform's name in the log of changes."""
+    return platform.name[:200]
+
+
 async def find_or_add(session: AsyncSession, platform: LtiPlatform, who: Who) -> Person:
     """Find the person whom this platform knows by this id, or add one. An address leads to nobody."""
     issuer = platforms.issuer_of_people(platform.id)

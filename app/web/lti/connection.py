@@ -11,11 +11,12 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
-from app.errors import LinkNotFound
+from app.errors import AnswerUnusable, AppError, LinkNotFound, PlatformRefused, TargetRefused
 from app.http.auth import PageFor
-from app.http.forms import fields_of, form_of, see_other
+from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
 from app.http.parameters import ID
+from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import arrival
 from app.services import services
@@ -34,12 +35,27 @@ async def _link_id(link_id: Annotated[str, Path()]) -> str:
     return link_id
 
 
+async def _context_id(context_id: Annotated[str, Path()]) -> str:
+    if not ID.fullmatch(context_id):
+        raise LinkNotFound
+    return context_id
+
+
+Manager = Annotated[Principal, Depends(PageFor(Action.MANAGE_MEMBERS))]
+ContextId = Annotated[str, Depends(_context_id)]
 LinkId = Annotated[str, Depends(_link_id)]
 
 
 @router.get("")
 async def connection_page(request: Request, viewer: Viewer) -> Response:
+    return await _page(request, viewer)
+
+
+async def _page(
+    request: Request, viewer: Principal, refusal: AppError | None = None, read: memberships.Changed | None = None
+) -> Response:
     parts = services(request)
+    said = refused(request, refusal) if refusal else {"problem": None}
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         found = await connection.connections_of(session, course.id)
@@ -57,7 +73,27 @@ async def connection_page(request: Request, viewer: Viewer) -> Response:
         assignments=parts.assignments,
         own_titles={each.use.assignment_id: each.use.title for each in used if each.use.title},
         may_choose=viewer.may(Action.MANAGE_ASSIGNMENTS),
+        may_read=viewer.may(Action.MANAGE_MEMBERS),
+        read=read,
+        **said,
     )
+
+
+@router.post("/contexts/{context_id}/members")
+async def read_members(request: Request, holder: Manager, context_id: ContextId) -> Response:
+    """Bring the members up to date with the platform's list, and say what has changed."""
+    parts = services(request)
+    async with form_of(request), parts.database.read() as session:
+        context, platform = await connection.find_context(session, holder.course_id, context_id)
+    if context.memberships_url is None:
+        raise LinkNotFound
+    try:
+        listed = await memberships.read(parts.platform_services, platform, context.memberships_url)
+    except (PlatformRefused, AnswerUnusable, TargetRefused) as refusal:
+        return await _page(request, holder, refusal)
+    async with parts.database.write() as session:
+        changed = await memberships.apply(session, platform, context, listed)
+    return await _page(request, holder, read=changed)
 
 
 @router.post("/links/{link_id}")

@@ -388,6 +388,7 @@ class _Filling:
             context_id="7",
             course_id=main.id,
             title=main.title,
+            memberships_url=f"{url}/members",
             made_by="Moodle",
         )
         self._session.add(context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from email.utils import formatdate
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from app.storage.models import LtiLink, LtiPlatform, LtiScore, utc_now
+from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, utc_now
 from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
@@ -211,3 +212,80 @@ async def test_question_is_for_the_teacher_who_was_asked(
         page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
         await launch(colleague, fake, **{**TEACHER, "sub": "teacher-2"})
         assert (await colleague.get(page)).status_code == 404
+
+
+NRPS = {
+    "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice": {
+        "context_memberships_url": f"{ISSUER}/members?page=1",
+        "service_versions": ["2.0"],
+    }
+}
+
+
+def listed(user_id: str, role: str = "Learner", **values: Any) -> dict[str, Any]:
+    return {"user_id": user_id, "roles": [role], "name": f"Name of {user_id}", **values}
+
+
+def answering(fake: FakePlatform, *pages: list[dict[str, Any]]) -> None:
+    """Have the platform list these people, page by page."""
+
+    def answer() -> httpx.Response:
+        number = int(fake.sent[-1].url.params["page"])
+        more = {"Link": f'<{ISSUER}/members?page={number + 1}>; rel="next"'} if number < len(pages) else {}
+        return httpx.Response(200, json={"id": "x", "members": pages[number - 1]}, headers=more)
+
+    fake.answers["/members"] = answer
+
+
+async def read_list(client: httpx.AsyncClient, service: Service, page: str) -> httpx.Response:
+    (context,) = await everything(service, LtiContext)
+    return await send(client, page, f"{page}/contexts/{context.id}/members")
+
+
+async def test_list_of_members_adds_changes_and_drops(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        page = f"{(await launch(teacher, fake, **TEACHER, **NRPS)).headers['location']}/lms"
+        assignment = (await launch(student, fake, **NRPS)).headers["location"]
+        answering(
+            fake,
+            [listed("teacher-1", "Instructor"), listed("new-1"), listed("gone", status="Inactive")],
+            [listed("new-2", "Instructor"), listed("parent", "Mentor"), listed("user-5", "TeachingAssistant")],
+        )
+        shown = await read_list(teacher, service, page)
+        assert "Added: 2; changed: 1; removed: 0" in shown.text
+        members = await everything(service, Membership)
+        assert Counter(member.role for member in members) == {"teacher": 2, "assistant": 1, "student": 1}
+        answering(fake, [listed("teacher-1", "Instructor"), listed("new-1"), listed("new-2", "Instructor")])
+        assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, page)).text
+        # A drop takes the rights of open sessions.
+        assert (await student.get(assignment)).status_code == 401
+        # Who launches again is in the course again.
+        assert (await launch(student, fake, **NRPS)).status_code == 303
+        assert (await student.get(assignment)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: httpx.Response(403, json={"message": "not for tools"}),
+        lambda: httpx.Response(200, text="<html>"),
+        lambda: httpx.Response(200, json=[]),
+        lambda: httpx.Response(200, json={"members": [{"roles": []}]}),
+        lambda: httpx.Response(200, json={"members": []}, headers={"Link": f'<{ISSUER}/members?page=1>; rel="next"'}),
+        lambda: httpx.Response(200, json={"members": []}, headers={"Link": '<https://127.0.0.1/x>; rel="next"'}),
+        lambda: httpx.Response(302, headers={"Location": "https://127.0.0.1/"}),
+        lambda: httpx.Response(500),
+    ],
+)
+async def test_list_that_cannot_be_read_to_its_end_drops_nobody(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, answer: Any
+) -> None:
+    fake.answers["/members"] = answer
+    async with browser(service) as teacher, browser(service) as student:
+        page = f"{(await launch(teacher, fake, **TEACHER, **NRPS)).headers['location']}/lms"
+        await launch(student, fake, **NRPS)
+        shown = await read_list(teacher, service, page)
+    assert shown.status_code in (403, 502), shown.text
+    assert [member.removed_at for member in await everything(service, Membership)] == [None, None]

@@ -1,0 +1,143 @@
+"""The list of a course's people at its platform (NRPS 2.0): who is new, who has another part, who has left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.courses import changes, course
+from app.errors import AnswerUnusable, MemberRemoved, PlatformRefused
+from app.lti import platforms
+from app.lti.launch import people
+from app.lti.launch.message import Id, Text
+from app.lti.launch.people import Who, made_by_platform
+from app.lti.launch.roles import Part, part_of
+from app.lti.pages import next_page
+from app.lti.platform_services import MEMBERSHIP_SCOPE, PlatformServices, words_of
+from app.mail.addresses import is_address
+from app.storage.models import Identity, LtiContext, LtiPlatform, Membership, utc_now
+from app.storage.turns import take_turns
+
+CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+#: Of one list; a course has no more.
+PAGES = 100
+MOST_MEMBERS = 20_000
+
+
+def _status(came: object) -> object:
+    """Take what is not said as being there."""
+    return came if came in ("Inactive", "Deleted") else "Active"
+
+
+class _Member(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    user_id: Id
+    roles: list[str] = []
+    status: Annotated[Literal["Active", "Inactive", "Deleted"], BeforeValidator(_status)] = "Active"
+    name: Text = None
+    given_name: Text = None
+    family_name: Text = None
+    email: Text = None
+    lis_person_sourcedid: Text = None
+
+    def who(self) -> Who:
+        name = self.name or " ".join(filter(None, (self.given_name, self.family_name))) or None
+        email = self.email if self.email is not None and is_address(self.email) else None
+        return Who(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid)
+
+
+class _Page(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    members: list[_Member]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Numbers of members that a list has changed."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[Who]:
+    """Read the whole list.
+
+    Raises:
+        PlatformRefused: the platform does not show it.
+        AnswerUnusable: it cannot be read, or not to its end; a part of it would look as if people had left.
+        TargetRefused: see `Outgoing.send`.
+    """
+    found: list[Who] = []
+    page = url
+    for _ in range(PAGES):
+        answer = await services.send(platform, "GET", page, scopes=[MEMBERSHIP_SCOPE], accept=CONTAINER)
+        if not answer.is_success:
+            raise PlatformRefused(status=answer.status, words=words_of(answer))
+        try:
+            members = _Page.model_validate(answer.json()).members
+        except ValidationError as exc:
+            raise AnswerUnusable(reason="the list of members has another form") from exc
+        found += [member.who() for member in members if member.status == "Active"]
+        if len(found) > MOST_MEMBERS:
+            raise AnswerUnusable(reason=f"the list has more than {MOST_MEMBERS} members")
+        following = next_page(answer)
+        if following is None:
+            return found
+        page = following
+    raise AnswerUnusable(reason=f"the list has more than {PAGES} pages")
+
+
+async def apply(session: AsyncSession, platform: LtiPlatform, context: LtiContext, listed: Sequence[Who]) -> Changed:
+    """Add new members, give everybody the part of the list, and remove those of the platform who have left it.
+
+    Whoever a teacher here has removed stays out. Members of other ways in are left as they are.
+
+    Raises:
+        CourseArchived: nothing there changes any more.
+    """
+    await course.keep_open(session, context.course_id)
+    await take_turns(session, [f"lti:{platform.id}:{context.deployment_id}:{context.context_id}"])
+    found = await course.existing(session, context.course_id)
+    made_by = made_by_platform(platform)
+    issuer = platforms.issuer_of_people(platform.id)
+    known = await _known(session, context.course_id, issuer)
+    before = {subject: (member.role, member.removed_at is None) for subject, member in known.items()}
+    added = changed = 0
+    there = {who.subject: who for who in listed if who.part != Part.MENTOR}
+    for subject, who in sorted(there.items()):
+        person = await people.find_or_add(session, platform, who)
+        try:
+            member = await people.keep_member(session, found, person, who, made_by)
+        except MemberRemoved:
+            continue
+        if subject not in before:
+            added += 1
+        elif before[subject] != (member.role, member.removed_at is None):
+            changed += 1
+    removed = 0
+    for subject, member in known.items():
+        if subject not in there and member.removed_at is None:
+            member.removed_at = utc_now()
+            changes.log(session, member, made_by, {"removed": False}, {"removed": True})
+            removed += 1
+    await session.flush()
+    return Changed(added, changed, removed)
+
+
+async def _known(session: AsyncSession, course_id: str, issuer: str) -> dict[str, Membership]:
+    """Find the members of a course whom the platform knows, by its ids for them."""
+    rows = await session.execute(
+        select(Identity.subject, Membership)
+        .join(Membership, Membership.person_id == Identity.person_id)
+        .where(Identity.issuer == issuer, Membership.course_id == course_id)
+        .order_by(Membership.id)
+    )
+    return dict(rows.tuples().all())
