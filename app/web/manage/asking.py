@@ -1,4 +1,4 @@
-"""What these pages ask of a request: who looks at them, the ids in their addresses, and whom their links reach."""
+"""Questions of these pages to a request: who looks, the ids in their addresses, and whom their links reach."""
 
 from __future__ import annotations
 
