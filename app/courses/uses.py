@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course
@@ -22,6 +22,7 @@ from app.storage.models import (
     Comment,
     CourseAssignment,
     Extension,
+    LtiLink,
     Submission,
 )
 from app.storage.passback import grades_changed
@@ -157,6 +158,9 @@ async def remove(session: AsyncSession, course_id: str, assignment_id: str, made
     if submissions or decisions:
         raise AssignmentInUse(submissions=submissions, decisions=decisions)
     changes.log(session, use, made_by, values(use), {})
+    # A platform's link to it leads nowhere then, and its teacher is asked again.
+    links = update(LtiLink).where(LtiLink.course_assignment_id == use.id).values(course_assignment_id=None)
+    await session.execute(links.execution_options(synchronize_session=False))
     await session.delete(use)
     await session.flush()
 

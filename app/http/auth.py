@@ -36,6 +36,8 @@ from app.storage.batches import Batcher
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Person, Token
 
+#: The longest session of somebody whom a platform has sent.
+LAUNCHED = timedelta(hours=12)
 FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "lstm_grader_session"
@@ -236,11 +238,14 @@ async def open_session(
     settings = services(request).settings
     cookie = secrets.token_urlsafe(32)
     lifetime = timedelta(seconds=settings.session_seconds)
+    if course_id is not None:
+        # A click on the platform opens the next one, and computers are shared.
+        lifetime = min(lifetime, LAUNCHED)
     async with services(request).database.write() as session:
         if isinstance(of, Token) and of.is_link:
             await links.use(session, of)
         await tokens.add_session(session, sha256=hash_secret(cookie), of=of, lifetime=lifetime, course_id=course_id)
-    keep(request, response, SESSION_COOKIE, cookie, max_age=settings.session_seconds)
+    keep(request, response, SESSION_COOKIE, cookie, max_age=int(lifetime.total_seconds()))
 
 
 async def close_session(request: Request, response: Response) -> None:

@@ -35,6 +35,8 @@ TAKE_FILES = re.compile(
 BODY_BYTES = 64 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors"
+#: Pages of the whole service, which no platform's page may put under another one's buttons.
+NEVER_FRAMED = re.compile(r"/(platforms|people|status|enter)(/|$)")
 SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
@@ -91,7 +93,8 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in _security_headers(tuple(self._frame_ancestors())).items():
+                framing = () if NEVER_FRAMED.match(scope["path"]) else tuple(self._frame_ancestors())
+                for name, value in _security_headers(framing).items():
                     headers.setdefault(name, value)
                 # Browsers may keep our own files, and revalidate them each time. All other answers are private.
                 ours = scope["path"].startswith("/static/")

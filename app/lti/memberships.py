@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -20,13 +22,15 @@ from app.lti.launch.roles import Part, part_of
 from app.lti.pages import next_page
 from app.lti.platform_services import MEMBERSHIP_SCOPE, PlatformServices, words_of
 from app.mail.addresses import is_address
-from app.storage.models import Identity, LtiContext, LtiPlatform, Membership, utc_now
-from app.storage.turns import take_turns
+from app.storage.database import Database
+from app.storage.models import Course, Identity, LtiContext, LtiPlatform, Membership, utc_now
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 #: Of one list; a course has no more.
 PAGES = 100
 MOST_MEMBERS = 20_000
+#: People in one transaction.
+AT_ONCE = 100
 
 
 def _status(came: object) -> object:
@@ -88,48 +92,65 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
         found += [member.who() for member in members if member.status == "Active"]
         if len(found) > MOST_MEMBERS:
             raise AnswerUnusable(reason=f"the list has more than {MOST_MEMBERS} members")
-        following = next_page(answer)
+        following = next_page(answer, page)
         if following is None:
-            return found
+            break
         page = following
-    raise AnswerUnusable(reason=f"the list has more than {PAGES} pages")
+    else:
+        raise AnswerUnusable(reason=f"the list has more than {PAGES} pages")
+    if not any(who.part == Part.TEACHER for who in found):
+        # A teacher has asked for it, so this is not the whole list.
+        raise AnswerUnusable(reason="the list names no teacher")
+    return found
 
 
-async def apply(session: AsyncSession, platform: LtiPlatform, context: LtiContext, listed: Sequence[Who]) -> Changed:
+async def apply(
+    database: Database, platform: LtiPlatform, context: LtiContext, listed: Sequence[Who], asked_at: datetime
+) -> Changed:
     """Add new members, give everybody the part of the list, and remove those of the platform who have left it.
 
-    Whoever a teacher here has removed stays out. Members of other ways in are left as they are.
+    Whoever a teacher here has removed stays out. Members of other ways in are left as they are. It goes on portion by
+    portion, because each person takes locks, and PostgreSQL has not many more than a course has people.
 
+    Args:
+        asked_at: before the list was read; who came by a launch after that is no one who has left.
     Raises:
         CourseArchived: nothing there changes any more.
     """
-    await course.keep_open(session, context.course_id)
-    await take_turns(session, [f"lti:{platform.id}:{context.deployment_id}:{context.context_id}"])
-    found = await course.existing(session, context.course_id)
-    made_by = made_by_platform(platform)
-    issuer = platforms.issuer_of_people(platform.id)
-    known = await _known(session, context.course_id, issuer)
-    before = {subject: (member.role, member.removed_at is None) for subject, member in known.items()}
-    added = changed = 0
+    issuer, made_by = platforms.issuer_of_people(platform.id), made_by_platform(platform)
     there = {who.subject: who for who in listed if who.part != Part.MENTOR}
-    for subject, who in sorted(there.items()):
-        person = await people.find_or_add(session, platform, who)
-        try:
-            member = await people.keep_member(session, found, person, who, made_by)
-        except MemberRemoved:
-            continue
-        if subject not in before:
-            added += 1
-        elif before[subject] != (member.role, member.removed_at is None):
-            changed += 1
-    removed = 0
-    for subject, member in known.items():
-        if subject not in there and member.removed_at is None:
-            member.removed_at = utc_now()
-            changes.log(session, member, made_by, {"removed": False}, {"removed": True})
-            removed += 1
-    await session.flush()
-    return Changed(added, changed, removed)
+    total = Counter[str]()
+    subjects = sorted(there)
+    for start in range(0, len(subjects), AT_ONCE):
+        async with database.write() as session:
+            await course.keep_open(session, context.course_id)
+            found = await course.existing(session, context.course_id)
+            known = await _known(session, context.course_id, issuer)
+            for subject in subjects[start : start + AT_ONCE]:
+                total += await _bring(session, platform, found, there[subject], made_by, known.get(subject))
+    async with database.write() as session:
+        await course.keep_open(session, context.course_id)
+        for subject, member in (await _known(session, context.course_id, issuer)).items():
+            if subject not in there and member.removed_at is None and member.created_at < asked_at:
+                member.removed_at = utc_now()
+                changes.log(session, member, made_by, {"removed": False}, {"removed": True})
+                total["removed"] += 1
+    return Changed(total["added"], total["changed"], total["removed"])
+
+
+async def _bring(
+    session: AsyncSession, platform: LtiPlatform, found: Course, who: Who, made_by: str, before: Membership | None
+) -> Counter[str]:
+    """Make somebody of the list the member that the list says."""
+    was = (before.role, before.removed_at is None) if before else None
+    person = await people.find_or_add(session, platform, who)
+    try:
+        member = await people.keep_member(session, found, person, who, made_by)
+    except MemberRemoved:
+        return Counter()
+    if was is None:
+        return Counter(added=1)
+    return Counter(changed=int(was != (member.role, member.removed_at is None)))
 
 
 async def _known(session: AsyncSession, course_id: str, issuer: str) -> dict[str, Membership]:

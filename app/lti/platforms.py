@@ -136,7 +136,7 @@ async def origins(session: AsyncSession) -> Collection[str]:
     found = await session.execute(
         select(LtiPlatform.issuer, LtiPlatform.login_url).where(LtiPlatform.confirmed_at.is_not(None))
     )
-    return sorted({site for addresses in found for site in map(_site, addresses) if site})
+    return sorted({site for addresses in found for site in map(site_of, addresses) if site})
 
 
 def issuer_of_people(platform_id: str) -> str:
@@ -144,7 +144,7 @@ def issuer_of_people(platform_id: str) -> str:
     return f"lti:{platform_id}"
 
 
-def _site(address: str) -> str | None:
+def site_of(address: str) -> str | None:
     """Return scheme, host and port of an address; an issuer need not be one."""
     try:
         parts = urlsplit(address)

@@ -60,6 +60,8 @@ class Outgoing:
             timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
             follow_redirects=False,
             trust_env=False,
+            # Connections go to addresses, and two names may have the same one: each request checks its own certificate.
+            limits=httpx.Limits(max_keepalive_connections=0),
             headers={"User-Agent": "lstm-grader", "Accept-Encoding": "identity"},
         )
 
@@ -117,6 +119,7 @@ class Outgoing:
                 # Nothing was sent. A name with both IPv4 and IPv6 addresses often answers at one kind only.
                 if address == addresses[-1]:
                     raise
+        self._client.cookies.clear()  # They would go to whoever has the same address.
         try:
             return Answer(response.status_code, response.headers, await _read(response, most_bytes))
         finally:

@@ -47,6 +47,11 @@ async def attempts_changed(session: AsyncSession, submission_ids: Collection[str
     await _again(session, LtiScore.id.in_(places))
 
 
+async def link_changed(session: AsyncSession, link_id: str) -> None:
+    """Send all scores of this link again: it leads to another assignment."""
+    await _again(session, LtiScore.lti_link_id == link_id)
+
+
 async def members_changed(session: AsyncSession, membership_ids: Collection[str]) -> None:
     """Send all scores of these members again."""
     await _again(session, LtiScore.membership_id.in_(membership_ids))

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import join as orm_join
 
 from app.storage.due import database_now, is_due
 from app.storage.models import (
@@ -53,8 +54,23 @@ async def expect(session: AsyncSession, link: LtiLink, user_id: str, membership_
 
 
 async def is_something_due(session: AsyncSession) -> bool:
-    due = select(LtiScore.id).where(is_due(LtiScore, await database_now(session))).limit(1)
+    due = select(LtiScore.id).select_from(_JOINED).where(_can_be_sent(await database_now(session))).limit(1)
     return await session.scalar(due) is not None
+
+
+#: What a score needs to be sent.
+_JOINED = (
+    orm_join(LtiScore, LtiLink, LtiLink.id == LtiScore.lti_link_id)
+    .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
+    .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
+    .join(CourseAssignment, CourseAssignment.id == LtiLink.course_assignment_id)
+    .join(Membership, Membership.id == LtiScore.membership_id)
+)
+
+
+def _can_be_sent(now: datetime) -> ColumnElement[bool]:
+    """Return the condition on `_JOINED` that a score is due, of a confirmed platform and a member of the course."""
+    return and_(is_due(LtiScore, now), LtiPlatform.confirmed_at.is_not(None), Membership.removed_at.is_(None))
 
 
 async def claim_due(session: AsyncSession, lease: timedelta, rooms: Mapping[str, int], most: int) -> Sequence[Due]:
@@ -67,13 +83,11 @@ async def claim_due(session: AsyncSession, lease: timedelta, rooms: Mapping[str,
     now = await database_now(session)
     rows = await session.execute(
         select(LtiScore, LtiLink, LtiPlatform, CourseAssignment, Membership)
-        .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
-        .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
-        .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
-        .join(CourseAssignment, CourseAssignment.id == LtiLink.course_assignment_id)
-        .join(Membership, Membership.id == LtiScore.membership_id)
+        .select_from(_JOINED)
         .join(Membership.person)
-        .where(is_due(LtiScore, now), LtiPlatform.confirmed_at.is_not(None))
+        .where(_can_be_sent(now))
+        # A platform that is busy takes no places from the others.
+        .where(LtiPlatform.id.not_in([id for id, room in rooms.items() if room <= 0]))
         .options(contains_eager(Membership.person))
         .order_by(LtiScore.next_at, LtiScore.id)
         .limit(AT_ONCE)
@@ -127,20 +141,16 @@ async def failed(
         again_in: the wait before the next try; None: it is given up, unless the grade has changed meanwhile.
     """
     now = await database_now(session)
-    next_at = now + again_in if again_in is not None else None
-    given_up = again_in is None
-    await session.execute(
-        update(LtiScore)
-        .where(LtiScore.id == due.score.id)
-        .values(
-            waits_since=now,
-            next_at=next_at,
-            failed_at=now if given_up else None,
-            last_status=status,
-            last_error=words[:500],
-        )
-        .execution_options(synchronize_session=False)
-    )
+    score = await session.get_one(LtiScore, due.score.id, with_for_update=True, populate_existing=True)
+    if score.sent_version >= due.version:
+        return  # Another process has delivered it, after this one's lease was over.
+    score.last_status, score.last_error = status, words[:500]
+    if again_in is not None:
+        score.waits_since, score.next_at = now, now + again_in
+    elif score.version > due.version:
+        score.waits_since, score.next_at, score.attempts = now, now, 0
+    else:
+        score.waits_since, score.next_at, score.failed_at = now, None, now
 
 
 async def put_off(session: AsyncSession, due: Due, wait: timedelta) -> None:

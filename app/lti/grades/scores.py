@@ -105,7 +105,7 @@ async def find_or_make_lineitem(
         for item in listed if isinstance(listed, list) else []:
             if isinstance(item, dict) and isinstance(item.get("id"), str) and _is_ours(item, link, resource):
                 return str(item["id"])
-        url = next_page(answer)
+        url = next_page(answer, url)
     if LINEITEM_SCOPE not in granted:
         raise PlatformRefused(status=403, words="there is no line item of this link, and making one is not granted")
     answer = await services.send(

@@ -46,6 +46,8 @@ MOST_TRIES = 60
 RESTAMPS = 3
 RESTAMP_SECONDS = 2.0
 LONGEST_WAIT = timedelta(hours=6)
+#: Until a file that is missing is looked for again.
+FILE_MISSING = timedelta(hours=1)
 #: The platform's word is final.
 FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
@@ -119,7 +121,12 @@ class ScoreSender(Background):
     async def _try(self, due: Due) -> None:
         async with self._database.read() as session:
             grade = await self._grade(session, due)
-        if grade is None or grade.counted.grade_book is None:
+        if grade is None:
+            # The assignment's file is missing, perhaps by mistake; the grade is not.
+            async with self._database.write() as session:
+                await outbox.put_off(session, due, FILE_MISSING)
+            return
+        if grade.counted.grade_book is None:
             async with self._database.write() as session:
                 await outbox.delivered(session, due, None, None)
             return
@@ -146,6 +153,13 @@ class ScoreSender(Background):
             return
         except (AnswerUnusable, TargetRefused) as exc:
             await self._failed(due, None, str(exc.params["reason"]))
+            return
+        except ValueError:
+            await self._failed(due, int(HTTPStatus.BAD_REQUEST), "the platform's line item has no usable address")
+            return
+        if answer.is_success and answer.body.lstrip().startswith(b"<"):
+            # The page of a login or of maintenance, which has taken no score.
+            await self._failed(due, None, "the platform answered with a page")
             return
         if answer.is_success:
             async with self._database.write() as session:
@@ -182,13 +196,14 @@ class ScoreSender(Background):
         elif status == HTTPStatus.CONFLICT and tries <= RESTAMPS:
             wait = timedelta(seconds=RESTAMP_SECONDS)
         elif status == HTTPStatus.TOO_MANY_REQUESTS and retry_after is not None and retry_after.isdecimal():
-            wait = min(timedelta(seconds=int(retry_after[:9])), LONGEST_WAIT)
+            asked = timedelta(seconds=int(retry_after[:9]))
+            wait = min(max(asked, _backoff(tries)), LONGEST_WAIT)
         elif (
             status is None
             or status in (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT)
             or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         ):
-            wait = timedelta(seconds=RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1])
+            wait = _backoff(tries)
         else:
             wait = None
         async with self._database.write() as session:
@@ -233,6 +248,10 @@ class ScoreSender(Background):
         said = ". ".join(filter(None, (in_words(counted.steps, language), cause)))
         room = scores.COMMENT_CHARACTERS - len(link) - 1
         return f"{said[:room]} {link}".strip()
+
+
+def _backoff(tries: int) -> timedelta:
+    return timedelta(seconds=RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1])
 
 
 def _facts(due: Due) -> dict[str, object]:

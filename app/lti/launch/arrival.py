@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import course, uses
+from app.courses.assignments import used_in
 from app.errors import (
     CourseUnconnected,
     DeploymentUnknown,
@@ -40,6 +41,7 @@ from app.storage.models import (
     Membership,
     Person,
 )
+from app.storage.passback import link_changed
 from app.storage.turns import take_turns
 from grader import Assignment
 
@@ -139,8 +141,11 @@ async def choose(
     if use is None or use.id is None:
         use = (await uses.put(session, course_id, assignment_id, assignments, {}, made_by)).use
         await session.flush()
-    link.course_assignment_id = use.id
-    await session.flush()
+    if link.course_assignment_id != use.id:
+        link.course_assignment_id = use.id
+        await session.flush()
+        # The column has the grades of another assignment.
+        await link_changed(session, link.id)
     return use
 
 
@@ -212,15 +217,16 @@ async def _use(
     assignments: Mapping[str, Assignment],
     made_by: str,
 ) -> CourseAssignment | None:
-    """Return the assignment that the link leads to. The first teacher's launch settles it, as far as it can."""
+    """Return the assignment that the link leads to. The first launch settles it, as far as it can."""
     if link.course_assignment_id is not None:
         return await session.get_one(CourseAssignment, link.course_assignment_id)
-    if member.role != MemberRole.TEACHER:
-        return None
     named = message.custom.get(ASSIGNMENT)
     if named is None and len(assignments) == 1:
         named = next(iter(assignments))
     if named is None or named not in assignments:
+        return None
+    # Only a teacher has the course use one more assignment; one that it uses is open to whoever comes first.
+    if member.role != MemberRole.TEACHER and named not in await used_in(session, found.id, assignments):
         return None
     return await choose(session, link, found.id, named, assignments, made_by)
 

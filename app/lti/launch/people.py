@@ -16,6 +16,7 @@ from app.lti.launch.message import Message
 from app.lti.launch.roles import Part
 from app.mail.addresses import is_address
 from app.storage.models import Change, Course, Identity, LtiPlatform, Membership, Person, new_id, utc_now
+from app.storage.passback import members_changed
 from app.storage.turns import take_turns
 
 
@@ -93,7 +94,9 @@ async def keep_member(session: AsyncSession, found: Course, person: Person, who:
             raise MemberRemoved
         member.removed_at = None
     member.role = role
-    changes.log(session, member, made_by, before, _values(member))
+    if changes.log(session, member, made_by, before, _values(member)):
+        await session.flush()
+        await members_changed(session, [member.id])
     await session.flush()
     return member
 

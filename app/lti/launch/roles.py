@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from enum import StrEnum
 
 from app.storage.models import MemberRole
 
-MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
-#: Sub-roles are written `membership/Instructor#TeachingAssistant`, and sometimes `membership#TeachingAssistant`.
+#: Roles are written `membership#Instructor`, sub-roles `membership/Instructor#TeachingAssistant`.
+CONTEXT_ROLE = re.compile(
+    r"http://purl\.imsglobal\.org/vocab/lis/v2/membership(?:/(?P<principal>\w+))?#(?P<name>\w+)", re.ASCII
+)
 ASSISTANT = "TeachingAssistant"
 #: Of the whole platform or institution. Its other roles there say nothing about a course.
 ADMINISTRATORS = frozenset(
@@ -57,10 +60,13 @@ def part_of(roles: Collection[str]) -> Part:
 
 
 def _context_roles(role: str) -> Collection[str]:
-    """Return the names in a role of a context: `Instructor` and `TeachingAssistant` of the first form above."""
+    """Return the name in a role of a context. Of a sub-role it is the role that it belongs to, or the assistant's."""
     if role in SIMPLE:
         return {role}
-    if not role.startswith(MEMBERSHIP):
+    found = CONTEXT_ROLE.fullmatch(role)
+    if found is None:
         return ()
-    principal, _, name = role.removeprefix(MEMBERSHIP).partition("#")
-    return {principal.strip("/"), name}
+    principal, name = found["principal"], found["name"]
+    if name == ASSISTANT:
+        return {name}
+    return {principal or name}

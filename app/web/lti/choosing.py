@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
@@ -20,6 +19,7 @@ from app.http.parameters import ID
 from app.http.texts import language_of
 from app.lti.launch import deep_linking
 from app.lti.launch.login import TARGET_PATH
+from app.lti.platforms import site_of
 from app.services import service_url, services
 from app.texts import title_of
 
@@ -78,9 +78,11 @@ async def choose(request: Request, viewer: Chooser, selection_id: SelectionId) -
         takes_lineitem=selection.takes_lineitem,
     )
     signed = await deep_linking.answer(parts.database, platform, context, selection, item)
-    there = urlsplit(selection.return_url)
+    site = site_of(selection.return_url)
+    if site is None:
+        raise SelectionNotFound
     # The form goes to the platform, which our policy allows on no other page.
-    allowed = f"form-action 'self' {there.scheme}://{there.netloc}"
+    allowed = f"form-action 'self' {site}"
     framed = " ".join(["'self'", *parts.frame_sites()])
     headers = {
         "Content-Security-Policy": f"{POLICY} {framed}".replace("form-action 'self'", allowed),

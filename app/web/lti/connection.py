@@ -20,6 +20,7 @@ from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import arrival
 from app.services import services
+from app.storage.models import utc_now
 from app.storage.passback import send_again
 from app.web.manage.asking import Shown
 
@@ -87,12 +88,12 @@ async def read_members(request: Request, holder: Manager, context_id: ContextId)
         context, platform = await connection.find_context(session, holder.course_id, context_id)
     if context.memberships_url is None:
         raise LinkNotFound
+    asked_at = utc_now()
     try:
         listed = await memberships.read(parts.platform_services, platform, context.memberships_url)
     except (PlatformRefused, AnswerUnusable, TargetRefused) as refusal:
         return await _page(request, holder, refusal)
-    async with parts.database.write() as session:
-        changed = await memberships.apply(session, platform, context, listed)
+    changed = await memberships.apply(parts.database, platform, context, listed, asked_at)
     return await _page(request, holder, read=changed)
 
 

@@ -95,6 +95,17 @@ async def test_teacher_comes_first_and_students_hand_in(
     assert await everything(service, LtiLogin) == []
 
 
+async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course_uses(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    other = {f"{LTI}resource_link": {"id": "made by deep linking"}}
+    async with browser(service) as teacher, browser(service) as student:
+        await launch(teacher, fake, **TEACHER)
+        assert (await launch(student, fake, **other)).status_code == 303
+        unused = {f"{LTI}resource_link": {"id": "third"}, f"{LTI}custom": {"assignment": "lstm-notebook"}}
+        assert (await launch(student, fake, **unused)).status_code == 403
+
+
 async def test_second_launch_finds_the_same_person_and_course(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:

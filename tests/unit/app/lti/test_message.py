@@ -202,6 +202,7 @@ def test_any_claims_are_believed_or_refused(changed: dict[str, Any]) -> None:
 
 
 PERSON = "http://purl.imsglobal.org/vocab/lis/v2/institution/person#"
+SUB_ROLE = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 SYSTEM = "http://purl.imsglobal.org/vocab/lis/v2/system/person#"
 
 
@@ -228,6 +229,12 @@ SYSTEM = "http://purl.imsglobal.org/vocab/lis/v2/system/person#"
         (["urn:lti:role:ims/lis/Instructor"], Part.STUDENT),
         (["https://evil.example/membership#Instructor"], Part.STUDENT),
         ([f"{ROLE}Observer", "nonsense"], Part.STUDENT),
+        ([f"{SUB_ROLE}/Learner#Instructor"], Part.STUDENT),
+        ([f"{SUB_ROLE}/Learner#GuestLearner"], Part.STUDENT),
+        ([f"{SUB_ROLE}/Instructor#GuestInstructor"], Part.TEACHER),
+        ([f"{SUB_ROLE}/Mentor#Advisor"], Part.MENTOR),
+        ([f"{SUB_ROLE}s#Instructor"], Part.STUDENT),
+        ([f"{SUB_ROLE}Instructor"], Part.STUDENT),
     ],
 )
 def test_part_follows_from_the_roles_in_the_course(roles: list[str], part: Part) -> None:

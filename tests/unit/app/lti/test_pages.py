@@ -273,6 +273,8 @@ async def test_list_of_members_adds_changes_and_drops(
         lambda: httpx.Response(200, text="<html>"),
         lambda: httpx.Response(200, json=[]),
         lambda: httpx.Response(200, json={"members": [{"roles": []}]}),
+        lambda: httpx.Response(200, json={"members": []}),
+        lambda: httpx.Response(200, json={"members": [{"user_id": "somebody else", "roles": ["Learner"]}]}),
         lambda: httpx.Response(200, json={"members": []}, headers={"Link": f'<{ISSUER}/members?page=1>; rel="next"'}),
         lambda: httpx.Response(200, json={"members": []}, headers={"Link": '<https://127.0.0.1/x>; rel="next"'}),
         lambda: httpx.Response(302, headers={"Location": "https://127.0.0.1/"}),
