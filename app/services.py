@@ -36,6 +36,8 @@ LINKS_PER_MINUTE = 60
 LINKS_OF_ADDRESS_PER_MINUTE = 5
 # A whole lecture hall scans the code at once. More comes from a program that fills the course with nobodies.
 JOINS_PER_MINUTE = 300
+# Of one address, which may be that of a whole school. Each is a row for ten minutes.
+LOGINS_PER_MINUTE = 1200
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Services:
         holders: finds the holder of a token by its hash.
         request_limit: for each token, on the API.
         join_limit: for each join link, on its page.
+        login_limit: for each client that begins a launch from a learning platform.
         mailer: None: the settings name no mail server.
         issuer: None: the settings name none.
         lost_links: None: the settings name no mail server.
@@ -93,6 +96,7 @@ class Services:
     frame_sites: FrameSites
     client_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_PER_MINUTE))
     address_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_OF_ADDRESS_PER_MINUTE))
+    login_limit: RateLimit = field(default_factory=lambda: RateLimit(LOGINS_PER_MINUTE))
     join_limit: RateLimit = field(default_factory=lambda: RateLimit(JOINS_PER_MINUTE))
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 

@@ -47,6 +47,7 @@ class PlatformKeys:
         self._clock = clock
         self._read: dict[str, _Read] = {}
         self._asked: dict[str, float] = {}
+        self._failed: dict[str, float] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def find(self, url: str, kid: str) -> RSAKey:
@@ -71,8 +72,8 @@ class PlatformKeys:
         return read.keys if read is not None and self._clock() - read.at < KEPT_SECONDS else {}
 
     async def _ask(self, url: str) -> Mapping[str, RSAKey]:
-        failed_at = self._asked.get(url)
-        if failed_at is not None and url not in self._read and self._clock() - failed_at < AGAIN_SECONDS:
+        failed_at = self._failed.get(url)
+        if failed_at is not None and self._clock() - failed_at < AGAIN_SECONDS:
             raise PlatformUnavailable  # The log has said why.
         self._asked[url] = self._clock()
         try:
@@ -83,6 +84,7 @@ class PlatformKeys:
                 raise AnswerUnusable(reason=f"answered {answer.status}")
             keys = read_keys(answer.json())
         except (AnswerUnusable, TargetRefused) as exc:
+            self._failed[url] = self._clock()
             logger.warning("lti_keys_unavailable", extra={"url": url, "reason": exc.params["reason"]})
             raise PlatformUnavailable from exc
         self._read[url] = _Read(keys, self._clock())

@@ -28,6 +28,8 @@ LEFT_SECONDS = 60.0
 #: Of a platform that does not say how long its tokens live.
 TOKEN_SECONDS = 3600.0
 ANSWER_BYTES = 500_000
+#: A clock that is wrong by more is somebody else's, such as a cache's.
+MOST_SKEW_SECONDS = 86400.0
 #: Of a platform's words that are kept.
 WORDS = 300
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -99,6 +101,14 @@ class PlatformServices:
             self._tokens.pop((platform.id, frozenset(scopes)), None)
         raise AssertionError("unreachable")
 
+    async def prepare(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
+        """Have a token at hand, and so the platform's time, if it has answered at all.
+
+        Raises:
+            PlatformRefused, AnswerUnusable, TargetRefused: see `send`.
+        """
+        await self._token(platform, frozenset(scopes))
+
     async def try_token(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
         """Ask for a new token, to see whether there is one.
 
@@ -153,7 +163,9 @@ class PlatformServices:
             there = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
         except (ValueError, TypeError):
             return
-        self._skews[platform.id] = there - self._clock()
+        skew = there - self._clock()
+        if abs(skew) < MOST_SKEW_SECONDS:  # Else it is no clock that stamps are compared with.
+            self._skews[platform.id] = skew
 
 
 def words_of(answer: Answer) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown
-from app.storage.models import Identity, LtiContext, LtiDeployment, LtiLogin, LtiPlatform, utc_now
+from app.storage.models import Identity, LtiContext, LtiDeployment, LtiLogin, LtiPlatform, Session, utc_now
 from app.storage.turns import take_turns
 
 
@@ -93,6 +93,20 @@ async def confirm(session: AsyncSession, platform_id: str) -> LtiPlatform:
     platform = await find(session, platform_id)
     platform.confirmed_at = platform.confirmed_at or utc_now()
     return platform
+
+
+async def suspend(session: AsyncSession, platform_id: str) -> None:
+    """Take no launches of this platform any more, and end the sessions of those whom it has sent.
+
+    Raises:
+        PlatformNotFound
+    """
+    platform = await find(session, platform_id)
+    platform.confirmed_at = None
+    courses = select(LtiContext.course_id).where(LtiContext.platform_id == platform_id)
+    people = select(Identity.person_id).where(Identity.issuer == issuer_of_people(platform_id))
+    sent = Session.course_id.in_(courses), Session.person_id.in_(people)
+    await session.execute(delete(Session).where(*sent).execution_options(synchronize_session=False))
 
 
 async def deployments(session: AsyncSession, platform_id: str) -> Sequence[str]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +24,7 @@ from app.background import Background
 from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
 from app.lti.grades import outbox, scores
 from app.lti.grades.outbox import Due
-from app.lti.platform_services import PlatformServices, words_of
+from app.lti.platform_services import SCORE_SCOPE, PlatformServices, words_of
 from app.storage.database import Database
 from app.storage.models import Course, LtiLink, Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.derivation import Counted, in_words
@@ -133,6 +134,7 @@ class ScoreSender(Background):
         points, most = grade.counted.grade_book, grade.counted.grade_book_max
         try:
             lineitem = await self._lineitem(due, grade.title, most)
+            await self._services.prepare(due.platform, [SCORE_SCOPE])
             async with self._database.write() as session:
                 stamp = await outbox.stamp(session, due.score.id, self._services.now_at(due.platform))
             if stamp is None:
@@ -228,10 +230,12 @@ class ScoreSender(Background):
                     Submission.attempt == counted.attempt,
                 )
             )
-        comment = await self._comment(session, counted, attempt, course.language)
+        comment = await self._comment(session, counted, attempt, course)
         return _Grade(counted, comment, attempt.created_at if attempt else None, title)
 
-    async def _comment(self, session: AsyncSession, counted: Counted, attempt: Submission | None, language: str) -> str:
+    async def _comment(
+        self, session: AsyncSession, counted: Counted, attempt: Submission | None, course: Course
+    ) -> str:
         """Return a comment: how the points came about, the cause of what is missing, and where the report is."""
         cause = None
         link = ""
@@ -244,8 +248,8 @@ class ScoreSender(Background):
             code = await session.scalar(
                 select(ReportDiagnosis.code).where(ReportDiagnosis.report_id == report).limit(1)
             )
-            cause = messages.title_of(code, language) if code else None
-        said = ". ".join(filter(None, (in_words(counted.steps, language), cause)))
+            cause = messages.title_of(code, course.language) if code else None
+        said = ". ".join(filter(None, (in_words(counted.steps, course.language, ZoneInfo(course.time_zone)), cause)))
         room = scores.COMMENT_CHARACTERS - len(link) - 1
         return f"{said[:room]} {link}".strip()
 

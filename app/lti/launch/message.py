@@ -97,12 +97,6 @@ class DeepLinking(_Claims):
     data: Annotated[str, StringConstraints(max_length=20_000)] | None = None
 
 
-class Presentation(_Claims):
-    document_target: Text = None
-    return_url: Url | None = None
-    locale: Text = None
-
-
 class ForUser(_Claims):
     """The person whose work is reviewed."""
 
@@ -131,7 +125,6 @@ class Message(_Claims):
     given_name: Text = None
     family_name: Text = None
     email: Text = None
-    locale: Text = None
     message_type: MessageType = Field(alias=f"{CLAIM}message_type")
     version: Literal["1.3.0"] = Field(alias=f"{CLAIM}version")
     deployment_id: Id = Field(alias=f"{CLAIM}deployment_id")
@@ -140,7 +133,6 @@ class Message(_Claims):
     context: Context | None = Field(None, alias=f"{CLAIM}context")
     resource_link: ResourceLink | None = Field(None, alias=f"{CLAIM}resource_link")
     custom: Annotated[dict[str, str], BeforeValidator(_texts)] = Field({}, alias=f"{CLAIM}custom")
-    presentation: Presentation | None = Field(None, alias=f"{CLAIM}launch_presentation")
     lis: Lis | None = Field(None, alias=f"{CLAIM}lis")
     for_user: ForUser | None = Field(None, alias=f"{CLAIM}for_user")
     endpoint: Endpoint | None = Field(None, alias="https://purl.imsglobal.org/spec/lti-ags/claim/endpoint")

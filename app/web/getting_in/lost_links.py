@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
-
 from fastapi import APIRouter, Request, Response
 
 from app.errors import EmailInvalid
 from app.http.auth import check_origin
+from app.http.clients import client_of
 from app.http.pages import page
 from app.http.ways_in import ways_in
 from app.mail.addresses import comparable, is_address
@@ -41,13 +40,3 @@ async def ask_for_link(request: Request) -> Response:
 
 def _page(request: Request, next: str, *, asked: bool) -> Response:
     return page(request, "link.html", asked=asked, **ways_in(request, next))
-
-
-def client_of(request: Request) -> str:
-    """Return the client's address, and for IPv6 its network, all of whose addresses one customer has."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else host

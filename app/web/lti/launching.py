@@ -17,6 +17,7 @@ from starlette.status import HTTP_302_FOUND, HTTP_303_SEE_OTHER
 
 from app.errors import AppError, CourseUnconnected, LaunchElsewhere, LaunchRefused, LoginRefused
 from app.http.auth import open_session
+from app.http.clients import client_of
 from app.http.cookies import keep
 from app.http.pages import page
 from app.http.texts import language_of
@@ -83,6 +84,7 @@ def _reasons_logged() -> Iterator[None]:
 
 async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
     """Begin a launch, and send the browser back to the platform."""
+    services(request).login_limit.take(client_of(request))
     asked = Asked.of(came)
     service = service_url(request)
     if not login.is_ours(asked.target_link_uri, service):

@@ -93,6 +93,19 @@ async def confirm(request: Request, viewer: Admin, platform_id: PlatformId) -> R
     return see_other(f"/platforms/{platform_id}", said="platform.confirmed")
 
 
+@router.post("/{platform_id}/suspend")
+async def suspend(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:  # noqa: ARG001
+    """Take nothing from a platform until it is confirmed again, if the box is ticked."""
+    parts = services(request)
+    async with form_of(request) as form:
+        is_sure = Fields(fields_of(form)).has("sure")
+    if is_sure:
+        async with parts.database.write() as session:
+            await platforms.suspend(session, platform_id)
+        await parts.frame_sites.read()
+    return see_other(f"/platforms/{platform_id}", said="platform.suspended" if is_sure else None)
+
+
 @router.post("/{platform_id}/deployments")
 async def add_deployment(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:
     async with form_of(request) as form:

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, utc_now
-from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform
+from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform, login_parameters
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
 
@@ -114,6 +114,20 @@ async def test_platform_with_courses_is_not_removed(
     page = f"/platforms/{platform.id}"
     async with service.browser() as admin:
         assert (await send(admin, page, f"{page}/remove", sure="on")).status_code == 409
+
+
+async def test_suspended_platform_is_as_good_as_none(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    page = f"/platforms/{platform.id}"
+    async with browser(service) as teacher, service.browser() as admin:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        assert (await teacher.get(course)).status_code == 200
+        assert (await send(admin, page, f"{page}/suspend", sure="on")).status_code == 303
+        assert (await teacher.get(course)).status_code == 401
+        assert (await teacher.get("/lti/login", params=login_parameters())).status_code == 403
+        assert (await send(admin, page, f"{page}/confirm")).status_code == 303
+        assert (await launch(teacher, fake, **TEACHER)).status_code == 303
 
 
 async def test_teacher_says_once_where_a_link_leads_to(
