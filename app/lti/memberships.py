@@ -161,4 +161,4 @@ async def _known(session: AsyncSession, course_id: str, issuer: str) -> dict[str
         .where(Identity.issuer == issuer, Membership.course_id == course_id)
         .order_by(Membership.id)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}

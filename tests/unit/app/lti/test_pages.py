@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from email.utils import formatdate
 from typing import Any
@@ -71,18 +72,21 @@ async def test_wrong_registration_says_where(service: Service, changed: dict[str
 
 async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(service: Service) -> None:
     async with service.browser() as admin:
-        before = await admin.get("/platforms")
+        before = await admin.get("/courses")
         assert before.headers["content-security-policy"].endswith("frame-ancestors 'none'")
         assert before.headers["x-frame-options"] == "DENY"
         made = await send(admin, "/platforms", "/platforms", **MOODLE)
-        after = await admin.get("/platforms")
+        after = await admin.get("/courses")
         assert after.headers["content-security-policy"].endswith("frame-ancestors 'self' https://moodle.example.edu")
         assert "x-frame-options" not in after.headers
+        # Pages of the whole service are never framed.
+        for path in ("/platforms", "/people", "/status", "/enter"):
+            assert (await admin.get(path)).headers["x-frame-options"] == "DENY"
         removed = await send(
             admin, made.headers["location"], f"{made.headers['location'].partition('?')[0]}/remove", sure="on"
         )
         assert removed.status_code == 303
-        last = await admin.get("/platforms")
+        last = await admin.get("/courses")
         assert last.headers["content-security-policy"].endswith("frame-ancestors 'none'")
 
 
@@ -93,7 +97,7 @@ async def test_check_names_everything_that_is_wrong(
     fake.answers["/token"] = lambda: httpx.Response(
         400,
         json={"error": "invalid_client", "error_description": "no public key"},
-        headers={"Date": "Fri, 27 Nov 2020 10:00:00 GMT"},
+        headers={"Date": formatdate(time.time() - 7200, usegmt=True)},
     )
     page = f"/platforms/{platform.id}"
     async with service.browser() as admin:
