@@ -39,7 +39,7 @@ def keep(
         # `http.cookies` knows `Partitioned` from Python 3.14 on.
         attributes = "HttpOnly; SameSite=None; Secure; Partitioned"
     else:
-        attributes = "HttpOnly; SameSite=Lax; Secure" if secure else "HttpOnly; SameSite=Lax"
+        attributes = "HttpOnly; SameSite=lax; Secure" if secure else "HttpOnly; SameSite=lax"
     response.headers.append("set-cookie", f"{cookie[name].OutputString()}; {attributes}")
 
 
