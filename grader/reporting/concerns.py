@@ -144,7 +144,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     ),
     "reshape_not_transpose": (_look("stacking", "reshape"),),
     "concat_not_stack": (_look("stacking", "concat hstack vstack"),),
-    # What is done to values besides
+    # Other treatment of values
     "extra_dense": (_look(f"{_TREATED} step_input", "apply"),),
     "extra_activation": (_look("passed_on collected returned stacking", " ".join(ACTIVATIONS)),),
     "residual": (_look("passed_on collected returned", "add"),),

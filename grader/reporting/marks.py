@@ -102,7 +102,7 @@ def _gates(finding: Finding) -> list[object]:
 
 
 def _mark(code: str, parts: Sequence[Part], is_certain: bool) -> Mark:
-    # What is passed on is collected as well.
+    # Values that are passed on are collected as well.
     first = next((part for part in parts if part.part == "passed_on"), parts[0])
     gates = {part.gate for part in parts}
     gate = first.gate if len(gates) == 1 else None

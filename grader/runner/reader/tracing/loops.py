@@ -69,7 +69,7 @@ class Loops(Expressions):
         if name == "while_loop":
             return after
         parts = after.items if isinstance(after, Seq) else [after]
-        # What comes out of a scan has a row for each step.
+        # The result of a scan has a row for each step.
         rows = [Node("rows", (part,), span) for part in parts]
         for part, row in zip(parts, rows, strict=True):
             loop.collected += [] if self.is_trial else [Collected(part, span, row)]

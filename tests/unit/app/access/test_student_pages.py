@@ -76,7 +76,7 @@ async def test_another_course_is_not_there(work: tuple[Service, dict[str, str]],
             assert "ivanov" not in page.text.replace(where, "")
         for path in routes("POST"):
             answer = await browser.post(filled(path, values), data={"form_secret": secret, "text": "Why?"})
-            # Who has no right to do it anywhere is told so, of any course.
+            # A role that may do it nowhere is told so, of any course.
             assert answer.status_code == 404 or token.endswith(("teacher-there", "assistant-there")), path
             assert answer.status_code in (403, 404), path
 

@@ -279,7 +279,7 @@ async def test_list_of_members_adds_changes_and_drops(
         assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, page)).text
         # A drop takes the rights of open sessions.
         assert (await student.get(assignment)).status_code == 401
-        # Who launches again is in the course again.
+        # Another launch brings the student back into the course.
         assert (await launch(student, fake, **NRPS)).status_code == 303
         assert (await student.get(assignment)).status_code == 200
 
