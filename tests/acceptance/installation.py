@@ -63,7 +63,7 @@ class Installation:
         self._processes: list[subprocess.Popen[Any]] = []
         port = free_port()
         self.assignments_dir = folder / "assignments"
-        self.assignments_dir.mkdir()
+        self.assignments_dir.mkdir(parents=True)
         self._environment = {
             "LSTM_GRADER_ASSIGNMENTS_DIR": str(self.assignments_dir),
             "LSTM_GRADER_PORT": str(port),
