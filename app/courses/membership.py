@@ -20,6 +20,14 @@ from app.mail.addresses import comparable
 from app.storage.models import Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
 
 OF_PERSON = frozenset({"name", "email"})
+#: How a member came: the platform (`Identity`), by a join link, or empty: by a roster or a teacher.
+_WAY = func.coalesce(
+    select(func.min(Identity.issuer))
+    .where(Identity.person_id == Membership.person_id, Identity.issuer.startswith("lti:"))
+    .correlate(Membership)
+    .scalar_subquery(),
+    case((Membership.join_link_id.is_not(None), "join"), else_=""),
+)
 
 
 @dataclass(frozen=True)
@@ -95,14 +103,21 @@ async def groups(session: AsyncSession, course_id: str) -> Sequence[str]:
 
 
 async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequence[Membership]:
-    """List students of the course who may be the same one as this student: by the id that one of the two gave, or by
-    the address."""
+    """List students of the course who may be the same one as this student.
+
+    The id that one of the two gave tells it, and the address. The name does only if one of the two is unconfirmed, or
+    came another way: of two entries of a roster, each is somebody.
+    """
     ids = [id for id in (member.external_id, member.claimed_id) if id]
     alike: list[ColumnElement[bool]] = [Membership.external_id.in_(ids), Membership.claimed_id.in_(ids)]
     if member.person.email:
         alike.append(func.lower(Person.email) == comparable(member.person.email))
     if member.person.name:
-        alike.append(func.lower(Person.name) == member.person.name.lower())
+        namesake = func.lower(Person.name) == member.person.name.lower()
+        if member.confirmed_at is not None:
+            own_way = await session.scalar(select(_WAY).where(Membership.id == member.id))
+            namesake &= or_(Membership.confirmed_at.is_(None), own_way != _WAY)
+        alike.append(namesake)
     found = (
         select(Membership)
         .join(Membership.person)

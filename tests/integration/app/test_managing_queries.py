@@ -15,7 +15,7 @@ from app.courses.course import Size
 from app.courses.membership import Members
 from app.errors import PersonNotFound
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, JoinLink, MemberRole, Membership, Person, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, MemberRole, Membership, Person, new_id, utc_now
 from app.teaching import joins
 from app.teaching.joins import Moving
 from tests.integration.app.rows import add
@@ -63,6 +63,27 @@ async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(
         member = await membership.find(session, DEFAULT_COURSE, listed.id)
         found = await membership.perhaps_the_same(session, member)
         assert [each.external_id for each in found] == ["new-1", "new-2", "new-3"]
+
+
+async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: Database) -> None:
+    listed = await enter(database, "one", "Ivan Petrov")
+    await enter(database, "two", "Ivan Petrov")
+    await enter(database, "unsure", "Ivan Petrov", confirmed_at=None)
+    await enter(database, "joined", "Ivan Petrov", join_link_id=new_id())
+    launched = [await enter(database, f"lti-{number}", "Ivan Petrov") for number in (1, 2)]
+    async with database.write() as session:
+        session.add_all(Identity(person_id=each.person_id, issuer="lti:p", subject=each.id) for each in launched)
+        # Single sign-on is a way to sign in, and no way into a course.
+        session.add(Identity(person_id=listed.person_id, issuer="https://sso.example.org", subject="1"))
+    for member, others in (
+        (listed, ["unsure", "joined", "lti-1", "lti-2"]),
+        (launched[0], ["one", "two", "unsure", "joined"]),
+    ):
+        async with database.read() as session:
+            found = await membership.perhaps_the_same(
+                session, await membership.find(session, DEFAULT_COURSE, member.id)
+            )
+            assert [each.external_id for each in found] == others
 
 
 async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Principal) -> None:
