@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 
 from app.commands.acting import opened, owner_of, refused_in_words
 from app.errors import NotPossible
-from app.lti import checking, keys, platforms
-from app.lti.kinds import KINDS, addresses_of
+from app.lti import keys, platforms
 from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.lti.platform_services import PlatformServices
 from app.lti.platforms import Registration
+from app.lti.registration import checking
+from app.lti.registration.kinds import KINDS, addresses_of
 from app.outgoing.client import Outgoing
 from app.outgoing.targets import check_url
 from app.settings import Settings

@@ -14,10 +14,11 @@ from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID
-from app.lti import checking, platforms
-from app.lti.kinds import FIELDS, KINDS, Addresses, addresses_of
+from app.lti import platforms
 from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.lti.platforms import Registration
+from app.lti.registration import checking
+from app.lti.registration.kinds import FIELDS, KINDS, Addresses, addresses_of
 from app.outgoing.targets import check_url
 from app.services import service_url, services
 from app.web.manage.fields import Fields, form_context

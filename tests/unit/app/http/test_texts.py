@@ -29,9 +29,9 @@ from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, Atte
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS
-from app.lti.checking import Code
 from app.lti.grades.connection import State as Passed
-from app.lti.kinds import FIELDS
+from app.lti.registration.checking import Code
+from app.lti.registration.kinds import FIELDS
 from app.mail.messages import MailKind
 from app.operations.status import NEEDS
 from app.storage.models import BatchFileState, HoldDecision, JobStatus, MemberRole, Role
