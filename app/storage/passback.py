@@ -66,11 +66,13 @@ async def send_again(session: AsyncSession, link_id: str, score_id: str | None =
 async def _again(session: AsyncSession, condition: ColumnElement[bool]) -> None:
     """Make these scores due, with a new version: whoever is sending an older one finds that out when it has."""
     now = await database_now(session)
+    # Locked in one order, because two transactions that each wait for a row of the other would both wait for ever.
+    chosen = select(LtiScore.id).where(condition).order_by(LtiScore.id).with_for_update().cte("chosen")
     # One that is being sent, or waits for the platform to be back, keeps its time.
     idle = LtiScore.next_at.is_(None)
     await session.execute(
         update(LtiScore)
-        .where(condition)
+        .where(LtiScore.id.in_(select(chosen.c.id)))
         .values(
             version=LtiScore.version + 1,
             attempts=case((idle, 0), else_=LtiScore.attempts),

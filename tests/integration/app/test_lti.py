@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.access.tokens import Principal
 from app.errors import AppError, LaunchOutdated
@@ -22,6 +22,7 @@ from app.storage.database import Database
 from app.storage.models import Identity, LtiPlatform, LtiScore, Membership
 from grader import load_assignments
 from tests.platforms import REGISTRATION, claims_of, login_parameters
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -138,6 +139,40 @@ async def test_given_up_score_starts_again_with_a_new_grade(database: Database, 
         await passback.grades_changed(session, came.use.id)
         (again,) = await outbox.claim_due(session, LEASE, {}, 4)
     assert (again.score.attempts, again.score.failed_at, again.score.last_error) == (1, None, None)
+
+
+async def test_scores_are_marked_in_one_order(database: Database, platform: LtiPlatform) -> None:
+    """Two transactions that mark the same scores never wait for one another: the one locks none beyond the first."""
+    if database.is_sqlite:
+        return  # One transaction writes at a time.
+    came = await arrive(database, platform, **TEACHER)
+    student = await arrive(database, platform)
+    assert came.use is not None
+    assert student.link is not None
+    ids = {"3": "a", "2": "b", "1": "c"}
+    async with database.write() as session:
+        for id, user in ids.items():  # The opposite order, in the table and in its index.
+            session.add(LtiScore(id=id, lti_link_id=student.link.id, membership_id=student.member.id, user_id=user))
+            await session.flush()
+
+    async def mark() -> None:
+        async with database.write() as session:
+            await passback.grades_changed(session, came.use.id)
+
+    async with database.write() as first:
+        await first.execute(select(LtiScore.id).where(LtiScore.id == "1").with_for_update())
+        marking = asyncio.create_task(mark())
+
+        async def waits() -> bool:
+            async with database.read() as session:
+                waiting = text("select 1 from pg_locks where not granted")
+                return (await session.execute(waiting)).first() is not None
+
+        await until(waits)
+        async with database.write() as other:
+            free = select(LtiScore.id).where(LtiScore.id.in_(ids)).order_by(LtiScore.id)
+            assert (await other.scalars(free.with_for_update(skip_locked=True))).all() == ["2", "3"]
+    await marking
 
 
 async def test_dropped_platform_takes_its_logins_along(
