@@ -1,1 +1,4 @@
-"""Requests to addresses that others have named: checked, limited in time and size, and never redirected."""
+"""Requests to addresses that others have named: checked, limited in time and size, and never redirected.
+
+The loop that sends what is due is here too.
+"""

@@ -6,23 +6,22 @@ same in every try, ``webhook-signature`` is an HMAC-SHA256 over id, time and bod
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import logging
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 
 import httpx
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.background import Background
 from app.errors import AnswerUnusable, TargetRefused
 from app.outgoing.client import Outgoing
+from app.outgoing.sender import Sender
 from app.storage.database import Database
 from app.storage.models import utc_now
 from app.submissions.grades import grades_of
@@ -33,7 +32,6 @@ from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
 TRY_SECONDS = 15.0
 # Longer than a try: a process that holds a delivery for longer has died.
 LEASE = timedelta(seconds=TRY_SECONDS + 5)
@@ -44,7 +42,7 @@ OUTCOMES = ("delivered", "failed", "given_up", "gone")
 ERROR_CHARACTERS = 200
 
 
-class WebhookSender(Background):
+class WebhookSender(Sender[Due]):
     """A sender of due deliveries; it works while the async context is entered. Several processes may each run one.
 
     Args:
@@ -65,55 +63,34 @@ class WebhookSender(Background):
         tried: Callable[[str], None] = lambda outcome: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._database = database
+        super().__init__(database)
         self._assignments = assignments
         self._tried = tried
         self._outgoing = Outgoing(private=private, transport=transport, seconds=TRY_SECONDS)
-        self._sending: dict[str, asyncio.Task[None]] = {}
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Stop. Interrupted deliveries are sent again later, by any process."""
         await super().__aexit__(*exc_info)
-        tasks = list(self._sending.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await self._outgoing.aclose()
 
-    async def _work(self) -> None:
-        while True:
-            try:
-                await self._send_due()
-            except SQLAlchemyError as exc:
-                self._database.outage.failed(self.NAME, exc)
-            else:
-                self._database.outage.ended(self.NAME)
-            await asyncio.sleep(LOOK_SECONDS)
+    async def _is_something_due(self, session: AsyncSession) -> bool:
+        return await outbox.is_something_due(session)
 
-    async def _send_due(self) -> None:
-        async with self._database.read() as session:
-            if not await outbox.is_something_due(session):
-                return
-        async with self._database.write() as session:
-            due = await outbox.claim_due(session, LEASE, busy=list(self._sending))
-        for item in due:
-            self._sending[item.webhook.id] = asyncio.create_task(self._send(item))
+    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Due]:
+        return await outbox.claim_due(session, LEASE, busy=list(busy))
+
+    def _receiver(self, item: Due) -> str:
+        return item.webhook.id
 
     async def _send(self, first: Due) -> None:
         """Send this delivery, and then the other due ones of the same webhook, until one fails."""
         item: Due | None = first
-        try:
-            while item is not None:
-                error, status = await self._try(item)
-                await self._settle(item, error, status)
-                if error is not None:
-                    return
-                async with self._database.write() as session:
-                    item = next(iter(await outbox.claim_due(session, LEASE, only=first.webhook.id)), None)
-        except SQLAlchemyError as exc:  # It is sent again after the lease.
-            self._database.outage.failed(self.NAME, exc)
-        finally:
-            del self._sending[first.webhook.id]
+        while item is not None:
+            error, status = await self._try(item)
+            await self._settle(item, error, status)
+            if error is not None:
+                return
+            async with self._database.write() as session:
+                item = next(iter(await outbox.claim_due(session, LEASE, only=first.webhook.id)), None)
 
     async def _try(self, due: Due) -> tuple[str | None, int | None]:
         """Send it once; return the error, None if there is none, and the status of the answer."""

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.background import Background
 from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
 from app.lti.grades import outbox, scores
 from app.lti.grades.outbox import Due
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices, words_of
+from app.outgoing.sender import Sender
 from app.storage.database import Database
 from app.storage.models import Course, LtiLink, Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.derivation import Counted, in_words
@@ -35,7 +33,6 @@ from grader.report import messages
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
 #: Longer than a token, a search for the line item, and a score may take together.
 LEASE = timedelta(seconds=180)
 #: At the same time to one platform, of one process.
@@ -63,7 +60,7 @@ class _Grade:
     title: str
 
 
-class ScoreSender(Background):
+class ScoreSender(Sender[Due]):
     """Sends due scores while the async context is entered. Several processes may each run one.
 
     Args:
@@ -75,51 +72,23 @@ class ScoreSender(Background):
     def __init__(
         self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices, url: str
     ) -> None:
-        self._database = database
+        super().__init__(database)
         self._assignments = assignments
         self._services = services
         self._url = url
-        self._sending: dict[asyncio.Task[None], str] = {}
         self._lineitems: dict[str, asyncio.Lock] = {}
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        """Stop. Interrupted scores are sent again after their lease, by any process."""
-        await super().__aexit__(*exc_info)
-        tasks = list(self._sending)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _is_something_due(self, session: AsyncSession) -> bool:
+        return await outbox.is_something_due(session)
 
-    async def _work(self) -> None:
-        while True:
-            try:
-                await self._send_due()
-            except SQLAlchemyError as exc:
-                self._database.outage.failed(self.NAME, exc)
-            else:
-                self._database.outage.ended(self.NAME)
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _send_due(self) -> None:
-        async with self._database.read() as session:
-            if not await outbox.is_something_due(session):
-                return
-        busy = Counter(self._sending.values())
+    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Due]:
         rooms = {platform: SIDE_BY_SIDE - count for platform, count in busy.items()}
-        async with self._database.write() as session:
-            due = await outbox.claim_due(session, LEASE, rooms, SIDE_BY_SIDE)
-        for item in due:
-            task = asyncio.create_task(self._send(item))
-            self._sending[task] = item.platform.id
-            task.add_done_callback(self._sending.pop)
+        return await outbox.claim_due(session, LEASE, rooms, SIDE_BY_SIDE)
+
+    def _receiver(self, item: Due) -> str:
+        return item.platform.id
 
     async def _send(self, due: Due) -> None:
-        try:
-            await self._try(due)
-        except SQLAlchemyError as exc:  # It is sent again after the lease.
-            self._database.outage.failed(self.NAME, exc)
-
-    async def _try(self, due: Due) -> None:
         async with self._database.read() as session:
             grade = await self._grade(session, due)
         if grade is None:

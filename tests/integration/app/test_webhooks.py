@@ -35,7 +35,7 @@ async def leave(database: Database, owner: Principal, receiver: Receiver) -> str
 async def test_every_result_arrives_once(
     database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(sender.WebhookSender, "LOOK_SECONDS", 0.05)
     webhook = await leave(database, owner, receiver)
     for _ in range(5):
         await grade(database, owner)

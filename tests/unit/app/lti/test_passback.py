@@ -34,7 +34,7 @@ ITEM_SCOPES = [
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(sender, "RETRY_SECONDS", (0.02,))
     monkeypatch.setattr(sender, "RESTAMP_SECONDS", 0.02)
 

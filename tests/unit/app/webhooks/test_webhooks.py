@@ -62,7 +62,7 @@ async def service(
         return {"lms.example.org": ["203.0.113.9"], "both.example.org": ["2001:db8::9", "203.0.113.9"]}[host]
 
     monkeypatch.setattr(outgoing, "look_up", known)
-    monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sender.WebhookSender, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(sender, "RETRY_SECONDS", (0.05, 0.05))
     monkeypatch.setattr("app.main.WebhookSender", partial(WebhookSender, transport=httpx.MockTransport(receiver)))
     async with running(settings, grader) as service:

@@ -1,0 +1,89 @@
+"""The loop that sends what is due in an outbox; any number of processes may run one.
+
+What an outbox holds, and how a try ends, is for the subclass to say. A row is claimed for a while, its lease, so that a
+process that dies leaves it to the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Generic, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.background import Background
+from app.storage.database import Database
+
+Item = TypeVar("Item")
+
+
+class Sender(Background, Generic[Item]):
+    """Sends due items while the async context is entered, several at a time.
+
+    Attributes:
+        LOOK_SECONDS: between two looks for what is due.
+    """
+
+    LOOK_SECONDS: ClassVar[float] = 1.0
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sending: dict[asyncio.Task[None], str] = {}
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop. Interrupted items are sent again after their lease, by any process."""
+        await super().__aexit__(*exc_info)
+        tasks = list(self._sending)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self._send_due()
+            except SQLAlchemyError as exc:
+                self._database.outage.failed(self.NAME, exc)
+            else:
+                self._database.outage.ended(self.NAME)
+            await asyncio.sleep(self.LOOK_SECONDS)
+
+    async def _send_due(self) -> None:
+        async with self._database.read() as session:
+            if not await self._is_something_due(session):
+                return
+        async with self._database.write() as session:
+            claimed = await self._claim(session, Counter(self._sending.values()))
+        for item in claimed:
+            task = asyncio.create_task(self._send_claimed(item))
+            self._sending[task] = self._receiver(item)
+            task.add_done_callback(self._sending.pop)
+
+    async def _send_claimed(self, item: Item) -> None:
+        try:
+            await self._send(item)
+        except SQLAlchemyError as exc:  # It is sent again after the lease.
+            self._database.outage.failed(self.NAME, exc)
+
+    @abstractmethod
+    async def _is_something_due(self, session: AsyncSession) -> bool: ...
+
+    @abstractmethod
+    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Item]:
+        """Take what is due.
+
+        Args:
+            busy: how many items this process is sending to each receiver.
+        """
+
+    @abstractmethod
+    def _receiver(self, item: Item) -> str:
+        """Return the id of the place that an item goes to: a webhook, a platform."""
+
+    @abstractmethod
+    async def _send(self, item: Item) -> None:
+        """Send an item, and store how it ended."""
