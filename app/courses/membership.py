@@ -17,13 +17,13 @@ from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 from app.courses import changes, course, members
 from app.errors import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, NotPermitted, PersonShared
 from app.mail.addresses import comparable
-from app.storage.models import Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
+from app.storage.models import OF_PLATFORMS, Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
 
 OF_PERSON = frozenset({"name", "email"})
 #: How a member came: the platform (`Identity`), by a join link, or empty: by a roster or a teacher.
 _WAY = func.coalesce(
     select(func.min(Identity.issuer))
-    .where(Identity.person_id == Membership.person_id, Identity.issuer.startswith("lti:"))
+    .where(Identity.person_id == Membership.person_id, Identity.issuer.startswith(OF_PLATFORMS))
     .correlate(Membership)
     .scalar_subquery(),
     case((Membership.join_link_id.is_not(None), "join"), else_=""),
@@ -151,6 +151,14 @@ async def join_of(session: AsyncSession, member: Membership) -> Merge | None:
     of = Merge.merged_member_id == member.id, Merge.undone_at.is_(None)
     found: Merge | None = await session.scalar(select(Merge).where(*of).order_by(Merge.id.desc()).limit(1))
     return found
+
+
+async def kept_of(session: AsyncSession, member: Membership) -> Membership:
+    """Return the member that this one was joined to; a member who was joined to none is returned as it is."""
+    while member.removed_at is not None and (join := await join_of(session, member)) is not None:
+        assert join.kept_member_id is not None
+        member = await session.get_one(Membership, join.kept_member_id, populate_existing=True)
+    return member
 
 
 async def find(session: AsyncSession, course_id: str, member_id: str, *, locked: bool = False) -> Membership:

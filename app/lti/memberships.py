@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses import changes, course
+from app.courses import changes, course, membership
 from app.errors import AnswerUnusable, MemberRemoved, PlatformRefused
 from app.lti import platforms
 from app.lti.launch import people
@@ -161,4 +161,4 @@ async def _known(session: AsyncSession, course_id: str, issuer: str) -> dict[str
         .where(Identity.issuer == issuer, Membership.course_id == course_id)
         .order_by(Membership.id)
     )
-    return {row[0]: row[1] for row in rows}
+    return {subject: await membership.kept_of(session, member) for subject, member in rows.all()}

@@ -10,7 +10,16 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown
-from app.storage.models import Identity, LtiContext, LtiDeployment, LtiLogin, LtiPlatform, Session, utc_now
+from app.storage.models import (
+    OF_PLATFORMS,
+    Identity,
+    LtiContext,
+    LtiDeployment,
+    LtiLogin,
+    LtiPlatform,
+    Session,
+    utc_now,
+)
 from app.storage.turns import take_turns
 
 
@@ -155,7 +164,7 @@ async def origins(session: AsyncSession) -> Collection[str]:
 
 def issuer_of_people(platform_id: str) -> str:
     """Return the issuer under which identities of this platform's people are kept."""
-    return f"lti:{platform_id}"
+    return f"{OF_PLATFORMS}{platform_id}"
 
 
 def site_of(address: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Checks on the addresses of webhooks, which must not lead into the service's own network.
+"""Checks on the addresses of webhooks and platforms, which must not lead into the service's own network.
 
 A client chooses the address and we send the request. Unchecked, it could reach places that only we can reach: a
 database, a cloud's metadata, this service itself. A name is looked up once, and only checked addresses are connected
@@ -31,7 +31,7 @@ def check_url(url: str, *, private: bool) -> None:
     Args:
         private: whether the operator allows private networks, and HTTP without TLS.
     Raises:
-        TargetRefused: a webhook may not have this address.
+        TargetRefused: nothing is sent to this address.
     """
     try:
         parts = urlsplit(url)

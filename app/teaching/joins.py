@@ -7,7 +7,8 @@ member.
 
 Persons are another matter: a teacher does not decide whether two of them are one, because each may have rights in other
 courses. Only where single sign-on leads to the other one's person, and the kept one's person is in no other course and
-has no identity of its own, the two members change persons, so that the student still gets in.
+has none of its own, the two members change persons, so that the student still gets in. A launch from a platform needs
+no person: it follows the join (`app.lti.launch.people`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from app.errors import (
     SameMember,
 )
 from app.storage.models import (
+    OF_PLATFORMS,
     Adjustment,
     Comment,
     Extension,
@@ -429,8 +431,9 @@ async def _change_persons(session: AsyncSession, kept: Membership, other: Member
 
 
 async def _has_more(session: AsyncSession, member: Membership) -> bool:
-    """Tell whether the person has an identity, or is in another course."""
-    identity = select(Identity.id).where(Identity.person_id == member.person_id).limit(1)
+    """Tell whether the person has an identity of single sign-on, or is in another course."""
+    of = Identity.person_id == member.person_id, ~Identity.issuer.startswith(OF_PLATFORMS)
+    identity = select(Identity.id).where(*of).limit(1)
     return await session.scalar(identity) is not None or await _is_elsewhere(session, member)
 
 

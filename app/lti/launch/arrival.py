@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses import course, uses
+from app.courses import course, membership, uses
 from app.courses.assignments import used_in
 from app.errors import (
     CourseUnconnected,
@@ -107,12 +107,16 @@ async def arrive(
     who = Who.of(message)
     person = await people.find_or_add(session, platform, who)
     member = await people.keep_member(session, found, person, who, made_by)
+    if member.person_id != person.id:
+        person = await session.get_one(Person, member.person_id)
     link = use = None
     if message.resource_link is not None:
         link = await _link(session, context, message)
         use = await _use(session, found, link, message, member, assignments, made_by)
         if member.role == MemberRole.STUDENT and SCORE_SCOPE in link.scopes.get("granted", []):
             await outbox.expect(session, link, message.subject, member.id)
+    elif message.message_type == REVIEW and (link := await _link_of_column(session, context, message)) is not None:
+        use = await session.get(CourseAssignment, link.course_assignment_id) if link.course_assignment_id else None
     selection = None
     if message.deep_linking is not None and message.message_type == DEEP_LINKING:
         if member.role != MemberRole.TEACHER:
@@ -208,6 +212,14 @@ async def _link(session: AsyncSession, context: LtiContext, message: Message) ->
     return link
 
 
+async def _link_of_column(session: AsyncSession, context: LtiContext, message: Message) -> LtiLink | None:
+    """Find the link whose column of the grade book the message is about."""
+    if message.endpoint is None or message.endpoint.lineitem is None:
+        return None
+    of = LtiLink.lti_context_id == context.id, LtiLink.lineitem_url == message.endpoint.lineitem
+    return await session.scalar(select(LtiLink).where(*of).order_by(LtiLink.id).limit(1))
+
+
 async def _use(
     session: AsyncSession,
     found: Course,
@@ -236,7 +248,7 @@ async def _reviewed(session: AsyncSession, platform: LtiPlatform, found: Course,
     if message.message_type != REVIEW or message.for_user is None:
         return None
     issuer = platforms.issuer_of_people(platform.id)
-    return await session.scalar(
+    member = await session.scalar(
         select(Membership)
         .join(Identity, Identity.person_id == Membership.person_id)
         .where(
@@ -245,3 +257,4 @@ async def _reviewed(session: AsyncSession, platform: LtiPlatform, found: Course,
             Identity.subject == message.for_user.user_id,
         )
     )
+    return await membership.kept_of(session, member) if member else None

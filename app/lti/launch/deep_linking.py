@@ -39,7 +39,7 @@ async def ask(session: AsyncSession, context: LtiContext, member: Membership, wa
         membership_id=member.id,
         return_url=wanted.deep_link_return_url,
         data=wanted.data,
-        takes_lineitem=wanted.accept_lineitem,
+        takes_lineitem=wanted.accept_lineitem is not False,
         expires_at=now + LIFETIME,
     )
     session.add(selection)

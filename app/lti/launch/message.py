@@ -5,12 +5,21 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from app.errors import LaunchAnonymous, LaunchOutdated, LaunchRefused
 from app.lti.launch.roles import Part, part_of
@@ -49,11 +58,33 @@ def _texts(came: object) -> object:
     return {str(name)[:100]: str(value)[:1000] for name, value in came.items() if isinstance(value, str | int)}
 
 
+def _strings(came: object) -> object:
+    return [each for each in came if isinstance(each, str)] if isinstance(came, list) else []
+
+
 def _listed(came: object) -> object:
     return [came] if isinstance(came, str) else came
 
 
-Text = Annotated[str | None, BeforeValidator(_short)]
+def _number_as_text(came: object) -> object:
+    return str(came) if isinstance(came, int) and not isinstance(came, bool) else came
+
+
+def _if_right(came: object, read: ValidatorFunctionWrapHandler) -> object:
+    """Take a claim that a launch can do without as if it were not there, where it is not as it should be."""
+    try:
+        return read(came)
+    except ValidationError:
+        return None
+
+
+T = TypeVar("T")
+Text = Annotated[str | None, BeforeValidator(_short), BeforeValidator(_number_as_text)]
+#: Of a course or a link, where platforms write numbers, too.
+LooseId = Annotated[Id, BeforeValidator(_number_as_text)]
+#: A claim that a launch can do without.
+Spare = Annotated[T | None, WrapValidator(_if_right)]
+Strings = Annotated[list[str], BeforeValidator(_strings)]
 
 
 class _Claims(BaseModel):
@@ -63,22 +94,22 @@ class _Claims(BaseModel):
 class Context(_Claims):
     """A course of the platform."""
 
-    id: Id
+    id: LooseId
     title: Text = None
     label: Text = None
 
 
 class ResourceLink(_Claims):
-    id: Id
+    id: LooseId
     title: Text = None
 
 
 class Endpoint(_Claims):
     """The columns of the grade book that this link may write (AGS)."""
 
-    scope: list[str] = []
-    lineitem: Url | None = None
-    lineitems: Url | None = None
+    scope: Strings = []
+    lineitem: Spare[Url] = None
+    lineitems: Spare[Url] = None
 
 
 class NamesAndRoles(_Claims):
@@ -89,10 +120,8 @@ class DeepLinking(_Claims):
     """The platform's wish to be told which assignment a new link leads to."""
 
     deep_link_return_url: Url
-    accept_types: list[str] = []
-    accept_presentation_document_targets: list[str] = []
-    accept_multiple: bool = False
-    accept_lineitem: bool = True
+    # None: the platform does not say.
+    accept_lineitem: Spare[bool] = None
     # It goes back as it came.
     data: Annotated[str, StringConstraints(max_length=20_000)] | None = None
 
@@ -100,7 +129,7 @@ class DeepLinking(_Claims):
 class ForUser(_Claims):
     """The person whose work is reviewed."""
 
-    user_id: Id
+    user_id: LooseId
 
 
 class Lis(_Claims):
@@ -130,16 +159,16 @@ class Message(_Claims):
     deployment_id: Id = Field(alias=f"{CLAIM}deployment_id")
     target_link_uri: Url | None = Field(None, alias=f"{CLAIM}target_link_uri")
     roles: list[str] = Field([], alias=f"{CLAIM}roles")
-    context: Context | None = Field(None, alias=f"{CLAIM}context")
-    resource_link: ResourceLink | None = Field(None, alias=f"{CLAIM}resource_link")
+    context: Spare[Context] = Field(None, alias=f"{CLAIM}context")
+    resource_link: Spare[ResourceLink] = Field(None, alias=f"{CLAIM}resource_link")
     custom: Annotated[dict[str, str], BeforeValidator(_texts)] = Field({}, alias=f"{CLAIM}custom")
-    lis: Lis | None = Field(None, alias=f"{CLAIM}lis")
-    for_user: ForUser | None = Field(None, alias=f"{CLAIM}for_user")
-    endpoint: Endpoint | None = Field(None, alias="https://purl.imsglobal.org/spec/lti-ags/claim/endpoint")
-    names_and_roles: NamesAndRoles | None = Field(
+    lis: Spare[Lis] = Field(None, alias=f"{CLAIM}lis")
+    for_user: Spare[ForUser] = Field(None, alias=f"{CLAIM}for_user")
+    endpoint: Spare[Endpoint] = Field(None, alias="https://purl.imsglobal.org/spec/lti-ags/claim/endpoint")
+    names_and_roles: Spare[NamesAndRoles] = Field(
         None, alias="https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
     )
-    deep_linking: DeepLinking | None = Field(
+    deep_linking: Spare[DeepLinking] = Field(
         None, alias="https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
     )
 

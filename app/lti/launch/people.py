@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
-from app.courses import changes, course, members
+from app.courses import changes, course, members, membership
 from app.errors import MemberRemoved
 from app.lti import platforms
 from app.lti.launch.message import Message
@@ -68,6 +68,8 @@ async def find_or_add(session: AsyncSession, platform: LtiPlatform, who: Who) ->
 async def keep_member(session: AsyncSession, found: Course, person: Person, who: Who, made_by: str) -> Membership:
     """Find the person's membership, or add one, with the part that the platform gives now.
 
+    A member whom a teacher has joined to another one is that one from then on, whose person may be another.
+
     Raises:
         MemberRemoved: a teacher here has removed the member.
         CourseArchived: the person is new in a course in which nothing changes any more.
@@ -86,6 +88,7 @@ async def keep_member(session: AsyncSession, found: Course, person: Person, who:
         await session.flush()
         changes.log(session, member, made_by, {}, _values(member))
         return member
+    member = await membership.kept_of(session, member)
     if found.archived_at is not None:
         return member
     before = _values(member)

@@ -1,6 +1,7 @@
 """The database tables, without queries."""
 
 from app.storage.models.access import (
+    OF_PLATFORMS,
     Identity,
     JoinLink,
     Session,
@@ -67,6 +68,7 @@ __all__ = [
     "DEFAULT_COURSE",
     "ID_ALPHABET",
     "ID_LENGTH",
+    "OF_PLATFORMS",
     "Adjustment",
     "Artefact",
     "Base",

@@ -54,6 +54,10 @@ class Session(Base):
     expires_at: Mapped[datetime]
 
 
+#: Begins the issuers of the people of platforms.
+OF_PLATFORMS = "lti:"
+
+
 class Identity(Base):
     """A person as an issuer of single sign-on, or a platform (`app.lti`), knows them."""
 

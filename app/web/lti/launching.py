@@ -179,10 +179,12 @@ def _destination(arrived: Arrival) -> str:
     assignment = arrived.use.assignment_id if arrived.use else None
     if arrived.selection is not None:
         return f"{course}/lms/select/{arrived.selection.id}"
-    if arrived.reviewed is not None and arrived.is_staff and assignment:
-        return f"{course}/members/{arrived.reviewed.id}/assignments/{assignment}"
+    if arrived.reviewed is not None and arrived.is_staff:
+        return f"{course}/members/{arrived.reviewed.id}" + (f"/assignments/{assignment}" if assignment else "")
     if arrived.is_staff:
-        return course if assignment else f"{course}/lms"
+        return course if assignment or arrived.link is None else f"{course}/lms"
+    if arrived.link is None:
+        return f"/?course={arrived.course.id}"
     if assignment is None:
         raise CourseUnconnected
     return f"{course}/assignments/{assignment}"

@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
+from app.access import identities
 from app.access.tokens import Principal
+from app.courses import members
 from app.errors import AppError, LaunchOutdated
 from app.lti import platforms
 from app.lti.grades import outbox
@@ -19,7 +21,8 @@ from app.lti.launch.login import Asked
 from app.lti.launch.message import Message
 from app.storage import passback
 from app.storage.database import Database
-from app.storage.models import Identity, LtiPlatform, LtiScore, Membership
+from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, utc_now
+from app.teaching import joins
 from grader import load_assignments
 from tests.platforms import REGISTRATION, claims_of, login_parameters
 from tests.waiting import until
@@ -72,6 +75,32 @@ async def test_people_who_come_many_times_at_once_are_one_each(database: Databas
 async def test_teachers_who_come_first_at_once_make_one_course(database: Database, platform: LtiPlatform) -> None:
     came = await asyncio.gather(*(arrive(database, platform, role="Instructor", sub=f"t{n}") for n in range(4)))
     assert len({each.course.id for each in came}) == 1
+
+
+@pytest.mark.parametrize("kept_one", ["launched", "signed on"])
+async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_on(
+    database: Database, platform: LtiPlatform, kept_one: str
+) -> None:
+    course = (await arrive(database, platform, **TEACHER)).course
+    launched = (await arrive(database, platform)).member.id
+    async with database.write() as session:
+        signed_on = members.add(session, course.id, external_id="ivanov", name="Иван")
+        signed_on.confirmed_at = utc_now()
+        await session.flush()
+        session.add(Identity(person_id=signed_on.person_id, issuer="https://sso", subject="7"))
+    kept, other = (launched, signed_on.id) if kept_one == "launched" else (signed_on.id, launched)
+    async with database.write() as session:
+        merge = await joins.join(session, course.id, kept, other, "test")
+    came = await arrive(database, platform)
+    assert (came.member.id, came.person.id) == (kept, came.member.person_id)
+    async with database.read() as session:
+        identity = await identities.find(session, "https://sso", "7")
+        assert identity is not None
+        assert (await session.get_one(Membership, kept)).person_id == identity.person_id
+        assert await session.scalar(select(LtiScore.membership_id)) == kept
+    async with database.write() as session:
+        await joins.undo(session, course.id, merge.id, "test")
+    assert (await arrive(database, platform)).member.id == launched
 
 
 async def test_score_is_claimed_by_one_process(database: Database, platform: LtiPlatform) -> None:

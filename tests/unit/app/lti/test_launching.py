@@ -24,6 +24,7 @@ from app.storage.models import (
     utc_now,
 )
 from tests.platforms import (
+    AGS,
     CLIENT_ID,
     ISSUER,
     KEY,
@@ -104,6 +105,28 @@ async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course
         assert (await launch(student, fake, **other)).status_code == 303
         unused = {f"{LTI}resource_link": {"id": "third"}, f"{LTI}custom": {"assignment": "lstm-notebook"}}
         assert (await launch(student, fake, **unused)).status_code == 403
+
+
+async def test_work_is_reviewed_although_the_message_names_no_link(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    review = {f"{LTI}message_type": "LtiSubmissionReviewRequest", f"{LTI}for_user": {"user_id": "user-5"}}
+    no_link = {**review, f"{LTI}resource_link": None, f"{LTI}custom": None}
+    elsewhere = {AGS: {"scope": [], "lineitem": f"{ISSUER}/items/another"}}
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        own = (await launch(student, fake)).headers["location"]
+        (member,) = [each for each in await everything(service, Membership) if each.role == MemberRole.STUDENT]
+        work = f"{course}/members/{member.id}"
+        assert (await launch(teacher, fake, **TEACHER, **review)).headers["location"].startswith(work)
+        answer = await launch(teacher, fake, **TEACHER, **no_link)
+        assert answer.headers["location"] == f"{work}/assignments/lstm-layer"
+        answer = await launch(teacher, fake, **TEACHER, **no_link, **elsewhere)
+        assert answer.headers["location"] == work
+        assert (await teacher.get(work)).status_code == 200
+        assert (await launch(student, fake, **no_link)).headers["location"] == own
+        answer = await launch(student, fake, **no_link, **elsewhere)
+        assert (await student.get(answer.headers["location"], follow_redirects=True)).status_code == 200
 
 
 async def test_second_launch_finds_the_same_person_and_course(

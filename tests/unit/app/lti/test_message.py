@@ -34,6 +34,14 @@ from tests.platforms import (
 )
 
 NONCE = "nonce-1"
+NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+SETTINGS = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
+
+
+def test_column_that_is_no_address_is_none() -> None:
+    came = believed(signed(claims_of(NONCE, **{AGS: {"scope": [5, "a"], "lineitem": "file:///etc/passwd"}})))
+    assert came.endpoint is not None
+    assert (came.endpoint.scope, came.endpoint.lineitem) == (["a"], None)
 
 
 def believed(token: str, now: float | None = None) -> Message:
@@ -75,6 +83,22 @@ def test_message_says_who_comes_from_where_to_what() -> None:
         {f"{LTI}context": {"id": "3", "type": ["CourseSection"]}},
         {AGS: None},
         {"https://example.edu/claim": {"anything": 1}},
+        {f"{LTI}context": {"id": 3, "title": None, "label": 5}},
+        {f"{LTI}context": "course-3"},
+        {f"{LTI}context": {"title": "no id"}},
+        {f"{LTI}resource_link": {"id": 9, "title": None}},
+        {f"{LTI}lis": {"person_sourcedid": 17, "course_section_sourcedid": None}},
+        {f"{LTI}lis": "none"},
+        {f"{LTI}for_user": None},
+        {f"{LTI}for_user": []},
+        {f"{LTI}custom": ["assignment"]},
+        {f"{LTI}custom": {"assignment": {"id": 1}, "list": [1]}},
+        {f"{LTI}launch_presentation": 5},
+        {AGS: []},
+        {AGS: {"scope": None, "lineitem": None, "lineitems": ""}},
+        {AGS: {"scope": [5, None], "lineitem": "file:///etc/passwd"}},
+        {NRPS: {"context_memberships_url": None, "service_versions": 2}},
+        {SETTINGS: {"deep_link_return_url": "javascript:alert(1)"}},
     ],
     ids=str,
 )
@@ -153,13 +177,15 @@ def test_message_that_the_platform_has_not_signed_is_refused(
         ({f"{LTI}target_link_uri": f"{SERVICE}.evil.example/"}, LaunchRefused, "target_link_uri"),
         ({f"{LTI}target_link_uri": "javascript:alert(1)"}, LaunchRefused, "claim target_link_uri"),
         ({f"{LTI}resource_link": None}, LaunchRefused, "claim resource_link"),
-        ({f"{LTI}resource_link": {}}, LaunchRefused, "claim resource_link.id"),
-        ({f"{LTI}resource_link": {"id": "x" * 256}}, LaunchRefused, "claim resource_link.id"),
-        ({f"{LTI}context": {"title": "no id"}}, LaunchRefused, "claim context.id"),
-        ({f"{LTI}context": "course-3"}, LaunchRefused, "claim context"),
+        ({f"{LTI}resource_link": {}}, LaunchRefused, "claim resource_link"),
+        ({f"{LTI}resource_link": {"id": "x" * 256}}, LaunchRefused, "claim resource_link"),
         ({f"{LTI}roles": "Instructor"}, LaunchRefused, "claim roles"),
         ({f"{LTI}roles": [5]}, LaunchRefused, "claim roles.0"),
-        ({AGS: {"lineitem": "file:///etc/passwd"}}, LaunchRefused, "claim endpoint.lineitem"),
+        (
+            {f"{LTI}message_type": "LtiDeepLinkingRequest", SETTINGS: {"deep_link_return_url": "javascript:alert(1)"}},
+            LaunchRefused,
+            "claim deep_linking",
+        ),
         ({f"{LTI}message_type": "LtiDeepLinkingRequest"}, LaunchRefused, "claim deep_linking"),
         ({f"{LTI}message_type": "LtiSubmissionReviewRequest"}, LaunchRefused, "claim for_user"),
     ],
