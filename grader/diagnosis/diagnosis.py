@@ -72,7 +72,8 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
         yield Diagnosis.exact(conviction(execution))
         return
     problem = structural_problem(execution, reading)
-    if problem is not None:
+    odd_call = any(homoglyph.looks_like == "call" for homoglyph in reading.homoglyphs)
+    if problem is not None and not (problem.code == "no_call_method" and odd_call):
         yield Diagnosis.exact(problem)
     for homoglyph in reading.homoglyphs:
         yield Diagnosis.exact(Finding.of("cyrillic_homoglyph", homoglyph.model_dump()))
@@ -98,6 +99,8 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
     if problem is not None and problem.code == "not_implemented":
         return
     comparison = evidence.comparison(exercise.id)
+    if reading.homoglyphs and not comparison.close:
+        return  # the name took something else than was meant: every other sign follows from that
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis.exact(Finding.of("returns_global", name=answer.output.global_name))
     expected = exercise.batch, exercise.timesteps, exercise.units
@@ -143,9 +146,10 @@ def _follows(raised: Raised, problem: Finding | None, reading: Reading) -> bool:
     """Return whether an exception is a consequence of a reported problem.
 
     If something is wrong with the class itself, Keras fails on it outside the student's lines. A name with a foreign
-    letter is a name that does not exist.
+    letter is a name that does not exist, or one that keeps what its twin is asked for.
     """
-    if any(f"'{homoglyph.name}'" in raised.message for homoglyph in reading.homoglyphs):
+    odd = {name for homoglyph in reading.homoglyphs for name in (homoglyph.name, homoglyph.looks_like)}
+    if any(f"'{name}'" in raised.message for name in odd):
         return True
     return problem is not None and (not raised.lines or "NotImplementedError" in {raised.type, *raised.bases})
 

@@ -161,7 +161,7 @@ def unreadable(
     assert error is not None
     params = {**error.params, **({"line": error.line} if error.line is not None else {})}
     if error.code == "syntax_error":
-        params |= indentation(str(error.params.get("message")))
+        params = indentation(str(error.params.get("message"))) | params
     places, finding = Places(reading, submission.filename), Finding.of(error.code, params)
     return _sealed(
         submission,

@@ -70,6 +70,8 @@ def _causes(
     mistakes = [code for code in mistakes if code in named]
     cause = [*mistakes, *named[:1]][:1]
     match check.code:
+        case "no_call_method" if "no_call_method" not in named and "cyrillic_homoglyph" in named:
+            return ["cyrillic_homoglyph"]
         case "own_work_failed":
             return [str(failed["own_work"].code)]
         case "parts_not_found":

@@ -49,6 +49,7 @@ class Expectation(BaseModel):
     checks: dict[str, CheckStatus] = Field({}, description="verdicts of single checks; those not named are free")
     codes: dict[str, str] = Field({}, description="codes of single checks")
     diagnosis: str | None = Field(None, description="code of the first diagnosis")
+    diagnoses: int | None = Field(None, description="how many there are: one cause, one message")
     must_mention: list[str] = Field(
         [], description="words that the message or hint of the diagnosis holds, in either language; a|b means either"
     )
@@ -136,6 +137,8 @@ def _differences(expected: Expectation, report: Report) -> list[str]:
         *((f"code of {name}", code, checks[name].code) for name, code in expected.codes.items()),
         ("diagnosis", [expected.diagnosis], first) if expected.diagnosis else ("exact diagnoses", [], exact),
     ]
+    if expected.diagnoses is not None:
+        compared.append(("number of diagnoses", expected.diagnoses, len(report.diagnoses)))
     if expected.keras_generation is not None:
         compared.append(("generation of Keras", expected.keras_generation, report.environment.keras_generation))
     if expected.error is not None:

@@ -25,7 +25,7 @@ from reader.facts.call_effects import only_computes
 from reader.facts.class_facts import global_x, near_class
 from reader.facts.gate_order import joined, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
-from reader.facts.spelling import homoglyphs, skeleton
+from reader.facts.spelling import homoglyphs, odd_keyword, skeleton
 from reader.module_text import CLASS_TEXT, Module, code_cell, notebook_code, understood
 from reader.parts.finding import parts
 from reader.plan.statement_plan import Plan
@@ -191,12 +191,13 @@ def _describe(module: Module, result: Result) -> None:
     result["class_line"] = plan.class_line
     if module.call_site is not None:
         result["call_site"] = {"args": module.call_site.args, "kwargs": module.call_site.kwargs}
-    result["global_x"] = global_x(plan)
     result["advisories"] += review.advisories(plan, module.source)
     result["only_computes"] = only_computes(plan)
     result["lets_gradients_through"] = lets_gradients_through(plan)
     result["result_files"] = review.result_files(plan.statements)
-    result["homoglyphs"] = homoglyphs(plan)
+    odd = result["homoglyphs"] = homoglyphs(plan)
+    # An argument that is not called x in Latin letters is the cause where x is the global one.
+    result["global_x"] = [] if any(letter["looks_like"] == "x" for letter in odd) else global_x(plan)
     result["unpack_names"] = unpack_names(plan)
     result["joined"] = joined(plan)
     result["uses"] = [
@@ -262,6 +263,8 @@ def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
         params: Fact = {"message": problem.message, "text": problem.text}
         if not module.is_script:
             params["cell"] = module.cells[place].index
+        if odd := odd_keyword(problem.text):
+            params |= {"variant": "letter", "found": odd[0], "looks_like": odd[1]}
         return {**_fact("syntax_error", **params), "line": module.first_lines[place] + problem.line - 1}
     params = {}
     if near:
@@ -269,7 +272,7 @@ def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
         if near[0] == CLASS:
             elsewhere = "function"
         elif skeleton(near[0]) == CLASS:
-            params["looks_like"] = CLASS
+            params |= {"looks_like": CLASS, "variant": "letter"}
     if any(cell.foreign_magic and CLASS_TEXT.search(cell.text) for cell in module.cells):
         elsewhere = "cell_magic"
     elif any(COMMENTED_CLASS.search(cell.text) for cell in module.cells):

@@ -60,6 +60,11 @@ def test_another_x_is_not_the_global_one(read, line: str) -> None:
     assert read(in_call(line))["global_x"] == []
 
 
+def test_an_x_that_an_odd_letter_keeps_from_being_the_argument_is_not_the_global_one(read) -> None:
+    found = read("class LSTM:\n    def call(self, х):\n        return x\n")
+    assert (found["homoglyphs"][0]["looks_like"], found["global_x"]) == ("x", [])
+
+
 def test_global_x_counts_only_where_the_class_comes(read) -> None:
     used = "def helper(v):\n    return x\ndef unused():\n    return x\n" + in_call("return helper(inputs)")
     assert read(used)["global_x"] == [{"line": 2, "shape_only": False}]
@@ -79,6 +84,7 @@ def test_global_x_counts_only_where_the_class_comes(read) -> None:
         ("class LSTM:\n    def саll(self, x):\n        return x\n", "саll", "call", 2),
         ("class LSTM:\n    def call(self, x):\n        return Dense(3, use_biаs=False)\n", "use_biаs", "use_bias", 3),
         ("class LSTM:\n    def call(self, x):\n        return H_SIZЕ\n", "H_SIZЕ", "H_SIZE", 3),
+        ("class LSTM:\n    def call(self, x, c):\n        с = x * c\n        return c\n", "с", "c", 3),
     ],
 )
 def test_a_letter_that_only_looks_latin_is_found(read, text: str, name: str, looks_like: str, line: int) -> None:
@@ -90,6 +96,7 @@ def test_a_letter_that_only_looks_latin_is_found(read, text: str, name: str, loo
     [
         "class LSTM:\n    def call(self, х):\n        for шаг in х: self.выход = шаг\n        return self.выход\n",
         "class LSTM:\n    def a(self, х):\n        return х\n    def b(self, x):\n        return x\n",
+        "class LSTM:\n    def call(self, x):\n        с = x\n        c = с\n        return c\n",
         "class LSTM:\n    def call(self, размер=3):\n        return f(размер=размер)\n",
     ],
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import keyword
+import re
 from collections.abc import Iterable
 
 from scopes import bound_names
@@ -18,11 +20,18 @@ from reader.plan.statement_plan import SUPPLIED, Plan
 CYRILLIC = str.maketrans("асеорхукмтіјѕһвАВСЕНКМОРТХУІЈЅ", "aceopxykmtijshbABCEHKMOPTXYIJS")
 GREEK = str.maketrans("ονρχκιΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ovpxkiABEZHIKMNOPTYX")
 METHODS = frozenset({"call", "build"})
+WORD = re.compile(r"\w+")
 
 
 def skeleton(name: str) -> str:
     """Return the Latin name that a name looks like."""
     return name if name.isascii() else name.translate(CYRILLIC).translate(GREEK)
+
+
+def odd_keyword(line: str) -> tuple[str, str] | None:
+    """Return the first word of a line that only looks like a word of Python's own, and that word."""
+    words = ((word, skeleton(word)) for word in WORD.findall(line) if not word.isascii())
+    return next((pair for pair in words if keyword.iskeyword(pair[1])), None)
 
 
 def homoglyphs(plan: Plan) -> list[dict[str, object]]:
@@ -70,6 +79,7 @@ def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         inside = list(ast.walk(node))
+        yield from _lost_values(inside)
         local = {skeleton(name): name for name in bound_names(inside[1:])}
         local |= {skeleton(part.arg): part.arg for part in inside if isinstance(part, ast.arg)}
         for read in inside:
@@ -83,6 +93,16 @@ def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
         for name in statement.uses.all_reads() - bound:
             if not name.isascii() and skeleton(name) in known and (pair := _pair(name, known[skeleton(name)])):
                 yield pair
+
+
+def _lost_values(inside: list[ast.AST]) -> Iterable[tuple[str, str]]:
+    """Yield names that a function binds and never reads, while it reads one that looks the same."""
+    names = [node for node in inside if isinstance(node, ast.Name)]
+    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    by_look = {skeleton(name): name for name in read}
+    for name in sorted({node.id for node in names if isinstance(node.ctx, ast.Store)} - read):
+        if pair := _pair(name, by_look.get(skeleton(name), name)):
+            yield pair
 
 
 def _mixed_attributes(nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
