@@ -114,6 +114,59 @@ def test_without_scripts_a_paste_leads_to_a_page_that_loads_itself_again(browser
     context.close()
 
 
+def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser: Browser, server: Server) -> None:
+    context = _signed_in(browser, server, "pastes")
+    page = context.pages[0]
+    page.goto(f"{server.url}{PAGE}")
+    page.locator("#code").fill("x = 1\n")
+    cookies = context.cookies()
+    context.clear_cookies()
+    page.get_by_role("button", name="Grade it").click()
+    expect(page.get_by_text("Your sign-in has ended")).to_be_visible()
+    page.get_by_role("link", name="Sign in").click()
+    expect(page.locator("#token")).to_be_visible()
+    context.add_cookies(cookies)
+    page.goto(f"{server.url}{PAGE}")
+    expect(page.get_by_text("This is the code that you pasted here before")).to_be_visible()
+    expect(page.locator("#code")).to_have_value("x = 1\n")
+    page.get_by_role("button", name="Grade it").click()
+    page.wait_for_url("**/submissions/*")
+    page.goto(f"{server.url}{PAGE}")
+    expect(page.locator("#code")).to_have_value("")
+    context.close()
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "This page is too old"), (413, "HTTP 413"), (429, "Too many tries")])
+def test_pasted_code_stays_when_it_is_refused(page: Page, status: int, said: str) -> None:
+    """A refusal of the service is a problem document, that of a proxy is its own page."""
+    slugs = {403: "form-expired", 429: "too-many-requests"}
+    problem = {"type": f"urn:lstm-grader:problem:{slugs.get(status)}", "title": said, "detail": ""}
+    page.locator("#code").fill("x = 1\n")
+    answer = {"json": problem} if status in slugs else {"body": "<h1>Request Entity Too Large</h1>"}
+    page.route(f"**{PAGE}", lambda route: route.fulfill(status=status, **answer))
+    page.get_by_role("button", name="Grade it").click()
+    expect(page.locator("[data-error=form]")).to_contain_text(said)
+    page.unroute(f"**{PAGE}")
+    page.reload()
+    expect(page.locator("#code")).to_have_value("x = 1\n")
+
+
+def test_without_scripts_a_form_that_has_expired_comes_back_with_the_code(browser: Browser, server: Server) -> None:
+    context = _signed_in(browser, server, "old-form", java_script_enabled=False)
+    page = context.pages[0]
+    page.goto(f"{server.url}{PAGE}")
+    page.locator("#code").fill("x = 1\n")
+    other = _signed_in(browser, server, "another")
+    context.add_cookies(other.cookies())
+    other.close()
+    page.get_by_role("button", name="Grade it").click()
+    expect(page.get_by_text("The form below is a new one")).to_be_visible()
+    expect(page.locator("#code")).to_have_value("x = 1\n")
+    page.get_by_role("button", name="Grade it").click()
+    page.wait_for_url("**/submissions/*")
+    context.close()
+
+
 def test_waiting_attempt_is_taken_back_by_keyboard_alone(page: Page, server: Server) -> None:
     student = page.request.get(f"{server.url}/").text()
     with server.client() as client, ENDLESS.open("rb") as file:

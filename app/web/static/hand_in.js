@@ -1,5 +1,7 @@
 // Checks what is handed in before it travels, sends it with its progress, and takes a file that is dropped. Without this
 // script the browser sends the same form, and the page that comes back says what is wrong. All words stand in the form.
+import { keepDraft } from "./draft.js";
+
 const form = document.querySelector("[data-hand-in]");
 if (form) prepare(form);
 
@@ -10,6 +12,8 @@ function prepare(form) {
   const button = form.querySelector("button.primary");
   const progress = form.querySelector("[data-progress]");
   const status = form.querySelector("[data-status]");
+  const signedOut = form.querySelector("[data-signed-out]");
+  const draft = keepDraft(form);
   zone.querySelector("[data-drop-help]").hidden = false;
 
   function wrongFile() {
@@ -108,8 +112,16 @@ function prepare(form) {
     } catch {
       // A proxy's own page.
     }
-    if (answer.address) return location.assign(answer.address);
-    if (!answer.type) return refuse(says.lost);
+    if (answer.address) {
+      draft.forget();
+      return location.assign(answer.address);
+    }
+    if (!answer.type) return refuse(says.between.replace("{status}", request.status));
+    if (request.status === 401) {
+      refuse("");
+      signedOut.hidden = false;
+      return signedOut.querySelector("a").focus();
+    }
     const slug = answer.type.split(":").pop();
     const place = form.querySelector(`[data-slugs~="${slug}"]`);
     const field = place && form.elements[place.dataset.error];

@@ -212,6 +212,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         form_key=mask(form_key),
         fields=refusal.fields if refusal else {},
         wrong_field=FIELD_OF.get(refusal.slug, "form") if refusal else None,
+        refused_slug=refusal.slug if refusal else None,
         slugs_of={name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student")},
         accepted=CODE_SUFFIXES,
         file_bytes=min(parts.settings.upload_bytes, task.assignment.upload.upload_bytes),
