@@ -211,7 +211,7 @@ def test_await_at_the_top_of_a_cell_is_fine(read_cells) -> None:
             "from tensorflow.keras.layers import LSTM\nclass MyLSTM: pass\n",
             {"found": "MyLSTM", "variant": "other_name"},
         ),
-        ("class LSТM: pass\n", {"found": "LSТM", "looks_like": "LSTM"}),
+        ("class LSТM: pass\n", {"found": "LSТM", "looks_like": "LSTM", "variant": "letter"}),
         ("def main():\n    class LSTM: pass\n", {"found": "LSTM", "found_in": "function"}),
         ("# class LSTM(tf.keras.Model):\n", {"found_in": "comment"}),
         ("class LSTMCell: pass\n", {"found": "LSTMCell", "variant": "not_written"}),
