@@ -136,7 +136,9 @@ def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser:
     context.close()
 
 
-@pytest.mark.parametrize(("status", "said"), [(403, "This page is too old"), (413, "HTTP 413"), (429, "Too many tries")])
+@pytest.mark.parametrize(
+    ("status", "said"), [(403, "This page is too old"), (413, "HTTP 413"), (429, "Too many tries")]
+)
 def test_pasted_code_stays_when_it_is_refused(page: Page, status: int, said: str) -> None:
     """A refusal of the service is a problem document, that of a proxy is its own page."""
     slugs = {403: "form-expired", 429: "too-many-requests"}
