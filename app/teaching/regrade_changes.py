@@ -33,12 +33,14 @@ class ChangeCounts:
         changed: points or verdict differ.
         fewer, more: there are fewer or more points than before.
         without: there were points before, and the grader fails now.
+        held: attempts that the new report would hold, and that are not held.
     """
 
     changed: int
     fewer: int
     more: int
     without: int
+    held: int
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,10 @@ async def count_changes(session: AsyncSession, regrade_id: str) -> ChangeCounts:
             func.count(case((NEW.points < OLD.points, 1))),
             func.count(case((NEW.points > OLD.points, 1))),
             func.count(case((OLD.points.is_not(None) & NEW.id.is_not(None) & NEW.points.is_(None), 1))),
+            func.count(case((_would_hold(), 1))),
         )
         .select_from(RegradeItem)
+        .join(Submission, Submission.id == RegradeItem.submission_id)
         .join(OLD, OLD.id == RegradeItem.old_report_id)
         .outerjoin(NEW, NEW.id == RegradeItem.new_report_id)
         .where(RegradeItem.regrade_id == regrade_id)
@@ -78,8 +82,12 @@ async def count_changes(session: AsyncSession, regrade_id: str) -> ChangeCounts:
 async def list_changes(
     session: AsyncSession, regrade_id: str, *, only_changed: bool, limit: int, offset: int = 0
 ) -> Sequence[ItemChange]:
-    """List the attempts of a regrade, those with the largest change of points first; those that wait come last."""
-    conditions = [RegradeItem.regrade_id == regrade_id, *([is_changed()] if only_changed else [])]
+    """List the attempts of a regrade, those with the largest change of points first; those that wait come last.
+
+    Args:
+        only_changed: those of whom points or verdict differ, or that the new report would hold.
+    """
+    conditions = [RegradeItem.regrade_id == regrade_id, *([is_changed() | _would_hold()] if only_changed else [])]
     rows = await session.execute(
         select(Submission, Person.name, OLD, NEW)
         .select_from(RegradeItem)
@@ -122,6 +130,10 @@ async def counted_changes(
     now = await counted_grades(session, assignments, members, uses)
     then = await counted_grades(session, assignments, members, uses, preview=preview)
     return {id: (now[place], then[place]) for id, place in places.items() if place in now}
+
+
+def _would_hold() -> ColumnElement[bool]:
+    return RegradeItem.is_held & Submission.held_at.is_(None)
 
 
 def _size() -> ColumnElement[float]:

@@ -74,7 +74,7 @@ def test_table_is_filtered_sorted_and_turned_over(page: Page, server, attempts) 
 
 def test_grade_is_adjusted_and_the_review_answered(page: Page, server, attempts) -> None:
     page.goto(f"{server.url}{HERE}?lang=ru")
-    page.get_by_role("link", name="1 просьба о пересмотре ждёт ответа").click()
+    page.get_by_role("link", name="1 просьба посмотреть работу ждёт ответа").click()
     page.get_by_role("link", name="Ответить").click()
     page.get_by_role("link", name="Изменить оценку").click()
     page.get_by_label("Баллы").fill("2,5")

@@ -46,14 +46,16 @@ NEEDS_LOOK = frozenset({State.FAILED, State.HELD, State.REVIEW, State.STALE})
 
 
 class Filter(StrEnum):
-    """The states by which the table can be filtered."""
+    """The choices by which the table can be filtered."""
 
+    HANDED_IN = "handed_in"
     MISSING = "missing"
     LATE = "late"
     LOOK = "look"
     EXCEPTION = "exception"
 
 
+#: States by filter. Whether something was handed in is no state.
 FILTERS: Mapping[Filter, frozenset[State]] = {
     Filter.MISSING: frozenset({State.MISSING}),
     Filter.LATE: frozenset({State.LATE, State.IN_EXTENSION}),
@@ -148,8 +150,7 @@ async def grade_table(
         counted = await counted_grades(session, assignments, members, uses)
         rows.extend(_row(member, uses, counted, reviews) for member in members)
     if wanted.state is not None:
-        states = FILTERS[wanted.state]
-        rows = [row for row in rows if any(states.intersection(cell.states) for cell in _asked(row, wanted))]
+        rows = [row for row in rows if any(_fits(cell, wanted.state) for cell in _asked(row, wanted))]
     rows = _sorted(rows, wanted)
     pages = max(1, -(-len(rows) // PAGE))
     page = min(max(wanted.page, 1), pages)
@@ -222,6 +223,12 @@ def _asked(row: Row, wanted: Wanted) -> Sequence[Cell]:
     if wanted.assignment is not None and wanted.assignment in row.cells:
         return [row.cells[wanted.assignment]]
     return list(row.cells.values())
+
+
+def _fits(cell: Cell, chosen: Filter) -> bool:
+    if chosen is Filter.HANDED_IN:
+        return cell.counted.attempts > 0
+    return bool(FILTERS[chosen].intersection(cell.states))
 
 
 def _sorted(rows: Sequence[Row], wanted: Wanted) -> list[Row]:

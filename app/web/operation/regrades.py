@@ -183,7 +183,7 @@ async def _show(
         course = await session.get_one(Course, viewer.course_id)
         state = _state(found)
         counts = (
-            await count_changes(session, regrade_id) if found.regrade.dropped_at is None else ChangeCounts(0, 0, 0, 0)
+            await count_changes(session, regrade_id) if found.regrade.dropped_at is None else ChangeCounts(0, 0, 0, 0, 0)
         )
         items = await list_changes(session, regrade_id, only_changed=only_changed, limit=PER_PAGE + 1, offset=offset)
         is_open = found.regrade.is_preview and state in ("running", "ready")

@@ -84,6 +84,10 @@ async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_
         (Wanted(group="Группа 1", sort="id"), ["s001", "s004", "s007", "s010"]),
         (Wanted(state=Filter.MISSING), ["s012"]),
         (Wanted(state=Filter.MISSING, assignment="a0"), ["s012"]),
+        (
+            Wanted(state=Filter.HANDED_IN, assignment="a0", sort="id", descending=True),
+            [f"s{number:03}" for number in reversed(range(12))],
+        ),
         (Wanted(state=Filter.LATE, assignment="a0", sort="id"), ["s001", "s004", "s006", "s009", "s011"]),
         (Wanted(state=Filter.LATE, assignment="lstm-layer", sort="id"), ["s002", "s007", "s009"]),
         (Wanted(state=Filter.LOOK, sort="id"), ["s003", "s004", "s005"]),

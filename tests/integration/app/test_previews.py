@@ -34,6 +34,7 @@ from app.submissions import repository
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades
 from app.teaching import previews, regrades
+from app.teaching.regrade_changes import ChangeCounts, count_changes, list_changes
 from app.webhooks import outbox
 from grader import Report, Status, load_assignments
 from grader.report.model import HELD, Advisory
@@ -138,6 +139,24 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database,
     # It is held now, so it is sent when a teacher has decided.
     assert row.held_at is not None
     assert await sent(database) == [10.0]
+
+
+async def test_preview_that_holds_an_attempt_changes_something_before_it_is_applied(
+    database: Database, owner: Principal
+) -> None:
+    submission = await graded(database, owner, 100.0)
+    regrade = await begin(database, owner, submission.id)
+    same = HELD_REPORT.model_copy(update={"points": 100.0, "status": Status.FAILED})
+    assert await store(database, await claim(database), same)
+
+    async def changes() -> tuple[ChangeCounts, int]:
+        async with database.read() as session:
+            listed = await list_changes(session, regrade.id, only_changed=True, limit=9)
+            return await count_changes(session, regrade.id), len(listed)
+
+    assert await changes() == (ChangeCounts(0, 0, 0, 0, held=1), 1)
+    await apply(database, regrade)
+    assert await changes() == (ChangeCounts(0, 0, 0, 0, held=0), 0)
 
 
 async def test_applied_reports_are_sent_once(database: Database, owner: Principal) -> None:

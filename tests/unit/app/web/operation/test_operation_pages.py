@@ -13,6 +13,7 @@ from app.http.auth import FORM_FIELD
 from app.storage.models import DEFAULT_COURSE, Role
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +63,23 @@ async def test_preview_is_begun_looked_at_and_dropped(service: Service, grader: 
         )
     assert again.status_code == 409
     assert 'role="alert"' in again.text
+
+
+async def test_preview_that_changes_nothing_is_closed(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    async with service.browser() as browser:
+        begun = await send(browser, PAGES[0], PAGES[0], mode="preview")
+        address = begun.headers["location"]
+
+        async def is_ready() -> bool:
+            return "waits for your decision" in (await browser.get(address)).text
+
+        await until(is_ready)
+        shown = (await browser.get(address)).text
+        assert "No points and no verdict would change" in shown
+        assert "Close the preview" in shown
+        assert "Yes, let the new results count" not in shown
+        assert "Use the new reports" in shown
 
 
 async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grader(service: Service) -> None:
