@@ -1,7 +1,7 @@
 """The grade table of a course: its students by its assignments, searched, filtered, sorted, and cut into pages.
 
-A filter by state and an order by points need everybody's counted grade, so all are worked out, in three statements for
-each two hundred students. Names are compared here, because SQLite folds the case of ASCII letters only.
+A filter by state, an order by points and the columns' means need everybody's counted grade, so all are worked out, in
+three statements for each two hundred students. Names are compared here, because SQLite folds the case of ASCII letters only.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """An assignment over all students that were chosen. Attributes: mean: of the counted grades, from 0 to 1."""
+    """An assignment over all students. Attributes: mean: of the counted grades, from 0 to 1."""
 
     use: CourseAssignment
     handed_in: int
@@ -142,13 +142,14 @@ async def grade_table(
         uses: the columns (`grade_list.used_assignments`).
     """
     everybody = await _students(session, course_id)
-    chosen = [member for member in everybody if _matches(member, wanted)]
     reviews = await open_places(session, course_id)
     rows: list[Row] = []
-    for start in range(0, len(chosen), AT_ONCE):
-        members = chosen[start : start + AT_ONCE]
+    for start in range(0, len(everybody), AT_ONCE):
+        members = everybody[start : start + AT_ONCE]
         counted = await counted_grades(session, assignments, members, uses)
         rows.extend(_row(member, uses, counted, reviews) for member in members)
+    columns = [_column(use, rows) for use in uses]
+    rows = [row for row in rows if _matches(row.member, wanted)]
     if wanted.state is not None:
         rows = [row for row in rows if any(_fits(cell, wanted.state) for cell in _asked(row, wanted))]
     rows = _sorted(rows, wanted)
@@ -157,7 +158,7 @@ async def grade_table(
     shown = rows[(page - 1) * PAGE : page * PAGE]
     return Table(
         rows=await _with_submissions(session, shown, uses),
-        columns=[_column(use, rows) for use in uses],
+        columns=columns,
         groups=sorted({member.group for member in everybody if member.group}, key=str.casefold),
         students=len(everybody),
         found=len(rows),

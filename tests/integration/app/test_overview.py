@@ -124,6 +124,8 @@ async def test_rows_are_searched_filtered_and_sorted(
     if wanted.state == Filter.EXCEPTION:  # One whose adjustment is stale is an exception, too.
         expected = ["s006", "s003", "s002"]
     assert [row.member.external_id for row in found.rows] == expected
+    # The assignments are over all students, whomever the filter leaves.
+    assert [column.handed_in for column in found.columns] == [12, 12]
     for row in found.rows:
         if wanted.state == Filter.LATE and wanted.assignment == "a0":  # With an extension or without.
             said = State.IN_EXTENSION if row.member.external_id == "s006" else State.LATE
