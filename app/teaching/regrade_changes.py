@@ -36,11 +36,11 @@ class ChangeCounts:
         held: attempts that the new report would hold, and that are not held.
     """
 
-    changed: int
-    fewer: int
-    more: int
-    without: int
-    held: int
+    changed: int = 0
+    fewer: int = 0
+    more: int = 0
+    without: int = 0
+    held: int = 0
 
 
 @dataclass(frozen=True)

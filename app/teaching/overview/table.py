@@ -1,7 +1,8 @@
 """The grade table of a course: its students by its assignments, searched, filtered, sorted, and cut into pages.
 
 A filter by state, an order by points and the columns' means need everybody's counted grade, so all are worked out, in
-three statements for each two hundred students. Names are compared here, because SQLite folds the case of ASCII letters only.
+three statements for each two hundred students. Names are compared here, because SQLite folds the case of ASCII
+letters only.
 """
 
 from __future__ import annotations

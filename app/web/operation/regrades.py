@@ -182,9 +182,7 @@ async def _show(
             raise RegradeNotFound
         course = await session.get_one(Course, viewer.course_id)
         state = _state(found)
-        counts = (
-            await count_changes(session, regrade_id) if found.regrade.dropped_at is None else ChangeCounts(0, 0, 0, 0, 0)
-        )
+        counts = await count_changes(session, regrade_id) if found.regrade.dropped_at is None else ChangeCounts()
         items = await list_changes(session, regrade_id, only_changed=only_changed, limit=PER_PAGE + 1, offset=offset)
         is_open = found.regrade.is_preview and state in ("running", "ready")
         counted = await counted_changes(session, parts.assignments, items, regrade_id) if is_open else {}
