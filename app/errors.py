@@ -248,7 +248,7 @@ class AnswerUnusable(AppError):
 
 
 class PlatformRefused(AppError):
-    """params: status, words (the platform's own)"""
+    """params: status, words (the platform's own), retry_after (seconds that the platform asks for, or None)"""
 
 
 class PlatformUnknown(AppError):

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.database import Database
 from app.storage.models import LtiKey, new_id, utc_now
+from app.storage.passback import key_changed
 from app.storage.turns import take_turns
 
 ALGORITHM = "RS256"
@@ -64,7 +65,7 @@ async def prepare(session: AsyncSession) -> None:
 async def rotate(session: AsyncSession) -> LtiKey:
     """Let the next key sign from now on, and make one for the next time. Return the key that signs.
 
-    The key that signed before is published for `PUBLISHED_AFTER`.
+    The key that signed before is published for `PUBLISHED_AFTER`. Grades that a platform has refused are sent again.
     """
     await prepare(session)
     now = utc_now()
@@ -76,6 +77,7 @@ async def rotate(session: AsyncSession) -> LtiKey:
     following.signs_since = now
     session.add(_new(signs=False))
     await session.flush()
+    await key_changed(session)
     return following
 
 

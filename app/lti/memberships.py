@@ -13,14 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course, membership
-from app.errors import AnswerUnusable, MemberRemoved, PlatformRefused
+from app.errors import AnswerUnusable, MemberRemoved
 from app.lti import platforms
 from app.lti.launch import people
 from app.lti.launch.message import Id, Text
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part, part_of
 from app.lti.pages import next_page
-from app.lti.platform_services import MEMBERSHIP_SCOPE, PlatformServices, words_of
+from app.lti.platform_services import MEMBERSHIP_SCOPE, PlatformServices, refusal
 from app.mail.addresses import is_address
 from app.storage.database import Database
 from app.storage.models import Course, Identity, LtiContext, LtiPlatform, Membership, utc_now
@@ -84,7 +84,7 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
     for _ in range(PAGES):
         answer = await services.send(platform, "GET", page, scopes=[MEMBERSHIP_SCOPE], accept=CONTAINER)
         if not answer.is_success:
-            raise PlatformRefused(status=answer.status, words=words_of(answer))
+            raise refusal(answer)
         try:
             members = _Page.model_validate(answer.json()).members
         except ValidationError as exc:

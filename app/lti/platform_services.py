@@ -9,14 +9,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
 from app.errors import AnswerUnusable, PlatformRefused
 from app.lti import keys
-from app.outgoing.client import Answer, Outgoing
+from app.outgoing.client import Answer, Outgoing, moment_of
 from app.storage.database import Database
 from app.storage.models import LtiPlatform, new_id
 
@@ -98,7 +97,7 @@ class PlatformServices:
             self._learn_time(platform, answer)
             if answer.status != HTTPStatus.UNAUTHORIZED or is_last:
                 return answer
-            self._tokens.pop((platform.id, frozenset(scopes)), None)
+            self._forget(platform, frozenset(scopes), token)
         raise AssertionError("unreachable")
 
     async def prepare(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
@@ -116,6 +115,12 @@ class PlatformServices:
             PlatformRefused, AnswerUnusable, TargetRefused: see `send`.
         """
         await self._fetch_token(platform, frozenset(scopes))
+
+    def _forget(self, platform: LtiPlatform, scopes: frozenset[str], refused: str) -> None:
+        """Forget a token that the platform refuses. Requests side by side may have replaced it already."""
+        known = self._tokens.get((platform.id, scopes))
+        if known is not None and known.text == refused:
+            del self._tokens[platform.id, scopes]
 
     async def _token(self, platform: LtiPlatform, scopes: frozenset[str]) -> str:
         key = platform.id, scopes
@@ -149,7 +154,7 @@ class PlatformServices:
         )
         self._learn_time(platform, answer)
         if not answer.is_success:
-            raise PlatformRefused(status=answer.status, words=words_of(answer))
+            raise refusal(answer)
         document = answer.json()
         text = document.get("access_token") if isinstance(document, dict) else None
         if not isinstance(text, str) or not text.isascii() or not text.isprintable():
@@ -159,13 +164,17 @@ class PlatformServices:
         return _Token(text, time.monotonic() + max(life - LEFT_SECONDS, 1.0))
 
     def _learn_time(self, platform: LtiPlatform, answer: Answer) -> None:
-        try:
-            there = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-        except (ValueError, TypeError):
+        there = moment_of(answer.headers.get("date", ""))
+        if there is None:
             return
         skew = there - self._clock()
         if abs(skew) < MOST_SKEW_SECONDS:  # Else it is no clock that stamps are compared with.
             self._skews[platform.id] = skew
+
+
+def refusal(answer: Answer) -> PlatformRefused:
+    """Return the error of an answer that is no success."""
+    return PlatformRefused(status=answer.status, words=words_of(answer), retry_after=answer.retry_after)
 
 
 def words_of(answer: Answer) -> str:

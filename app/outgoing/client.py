@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -31,6 +33,16 @@ class Answer:
     @property
     def is_success(self) -> bool:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that the other side asks us to wait, by its own clock (RFC 9110, section 10.2.3)."""
+        asked = self.headers.get("retry-after", "").strip()
+        if asked.isascii() and asked.isdecimal():
+            return float(asked[:9])
+        until = moment_of(asked)
+        now = moment_of(self.headers.get("date", "")) or time.time()
+        return None if until is None else max(0.0, until - now)
 
     def json(self) -> Any:
         """Raises: AnswerUnusable: it is no JSON."""
@@ -124,6 +136,14 @@ class Outgoing:
             return Answer(response.status_code, response.headers, await _read(response, most_bytes))
         finally:
             await response.aclose()
+
+
+def moment_of(date: str) -> float | None:
+    """Return the moment of a date in a header; None: it is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 async def _read(response: httpx.Response, most_bytes: int) -> bytes:

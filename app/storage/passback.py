@@ -7,6 +7,7 @@ when the score is sent.
 from __future__ import annotations
 
 from collections.abc import Collection
+from http import HTTPStatus
 
 from sqlalchemy import ColumnElement, and_, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -55,6 +56,12 @@ async def link_changed(session: AsyncSession, link_id: str) -> None:
 async def members_changed(session: AsyncSession, membership_ids: Collection[str]) -> None:
     """Send all scores of these members again."""
     await _again(session, LtiScore.membership_id.in_(membership_ids))
+
+
+async def key_changed(session: AsyncSession) -> None:
+    """Send the scores again that were given up because a platform did not believe our signature, or said so."""
+    refused = LtiScore.last_status.in_((HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
+    await _again(session, and_(LtiScore.failed_at.is_not(None), refused))
 
 
 async def send_again(session: AsyncSession, link_id: str, score_id: str | None = None) -> None:

@@ -51,7 +51,8 @@ class FakePlatform:
         asked: the paths of all requests.
         sent: all requests.
         grades: the newest score of each person, as Moodle keeps it: one whose stamp is not later is refused with 409.
-        items: line items, by the last part of their address.
+        items: line items that were made, by their address.
+        deleted: the paths of line items that somebody has deleted.
     """
 
     def __init__(self) -> None:
@@ -63,6 +64,7 @@ class FakePlatform:
         self.sent: list[httpx.Request] = []
         self.grades: dict[str, dict[str, Any]] = {}
         self.items: dict[str, dict[str, Any]] = {}
+        self.deleted: set[str] = set()
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -81,13 +83,18 @@ class FakePlatform:
             return httpx.Response(401)
         if path == "/items":
             return self._line_items(request)
+        if path.removesuffix("/scores") in self.deleted:
+            return httpx.Response(404, json={"message": "the column is gone"})
         if path.endswith("/scores"):
             return self._score(json.loads(request.content))
+        if path.startswith("/items/"):
+            return httpx.Response(200, json={"id": str(request.url)})
         return httpx.Response(404, json={"message": "nothing here"})
 
     def _line_items(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            return httpx.Response(200, json=list(self.items.values()))
+            there = [item for address, item in self.items.items() if urlsplit(address).path not in self.deleted]
+            return httpx.Response(200, json=there)
         item = json.loads(request.content)
         item["id"] = f"{ISSUER}/items/{len(self.items) + 1}"
         self.items[item["id"]] = item

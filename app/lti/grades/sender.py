@@ -19,12 +19,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
-from app.lti.grades import outbox, scores
+from app.lti.grades import lineitems, outbox, scores
 from app.lti.grades.outbox import Due
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices, words_of
+from app.outgoing.client import Answer
 from app.outgoing.sender import Sender
 from app.storage.database import Database
-from app.storage.models import Course, LtiLink, Membership, ReportDiagnosis, StoredReport, Submission
+from app.storage.models import Course, Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.derivation import Counted, in_words
 from app.submissions.grades import counted_grade
 from app.texts import title_of
@@ -33,8 +34,10 @@ from grader.report import messages
 
 logger = logging.getLogger(__name__)
 
-#: Longer than a token, a search for the line item, and a score may take together.
-LEASE = timedelta(seconds=180)
+#: For a token, a search for the line item, and a score together.
+TRY_SECONDS = 120.0
+#: Longer than a try, and than storing how it ended.
+LEASE = timedelta(seconds=TRY_SECONDS + 60)
 #: At the same time to one platform, of one process.
 SIDE_BY_SIDE = 4
 #: Waits after the first failure, the second, ...; the last one repeats, for about a week.
@@ -46,8 +49,9 @@ RESTAMP_SECONDS = 2.0
 LONGEST_WAIT = timedelta(hours=6)
 #: Until a file that is missing is looked for again.
 FILE_MISSING = timedelta(hours=1)
-#: The platform's word is final.
-FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+#: Until a column that somebody else is making is there, or a second has passed.
+IN_A_MOMENT = timedelta(seconds=1)
+PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,6 @@ class ScoreSender(Sender[Due]):
         self._assignments = assignments
         self._services = services
         self._url = url
-        self._lineitems: dict[str, asyncio.Lock] = {}
 
     async def _is_something_due(self, session: AsyncSession) -> bool:
         return await outbox.is_something_due(session)
@@ -100,83 +103,74 @@ class ScoreSender(Sender[Due]):
             async with self._database.write() as session:
                 await outbox.delivered(session, due, None, None)
             return
-        points, most = grade.counted.grade_book, grade.counted.grade_book_max
         try:
-            lineitem = await self._lineitem(due, grade.title, most)
-            await self._services.prepare(due.platform, [SCORE_SCOPE])
-            async with self._database.write() as session:
-                stamp = await outbox.stamp(session, due.score.id, self._services.now_at(due.platform))
-            if stamp is None:
-                async with self._database.write() as session:
-                    await outbox.put_off(session, due, timedelta(seconds=1))
-                return
-            score = scores.score_of(
-                user_id=due.score.user_id,
-                points=points,
-                max_points=most,
-                comment=grade.comment,
-                stamp=stamp,
-                submitted_at=grade.submitted_at,
-            )
-            answer = await scores.post_score(self._services, due.platform, lineitem, score)
+            # A try that went on after its lease could arrive after the next one.
+            async with asyncio.timeout(TRY_SECONDS):
+                answer = await self._post(due, grade)
+        except TimeoutError:
+            await self._failed(due, None, "the platform did not answer in time")
         except PlatformRefused as exc:
-            await self._failed(due, int(exc.params["status"]), str(exc.params["words"]))
-            return
+            await self._failed(due, int(exc.params["status"]), str(exc.params["words"]), exc.params.get("retry_after"))
         except (AnswerUnusable, TargetRefused) as exc:
             await self._failed(due, None, str(exc.params["reason"]))
-            return
         except ValueError:
             await self._failed(due, int(HTTPStatus.BAD_REQUEST), "the platform's line item has no usable address")
-            return
-        if answer.is_success and answer.body.lstrip().startswith(b"<"):
+        else:
+            await self._end(due, grade, answer)
+
+    async def _post(self, due: Due, grade: _Grade) -> Answer | None:
+        """Post the score. Return None to do it in a moment."""
+        points, most = grade.counted.grade_book, grade.counted.grade_book_max
+        assert points is not None
+        lineitem = await lineitems.of_link(
+            self._database,
+            self._services,
+            due.platform,
+            due.link,
+            label=grade.title,
+            max_points=most,
+            resource=due.use.id,
+        )
+        if lineitem is None:
+            return None
+        await self._services.prepare(due.platform, [SCORE_SCOPE])
+        async with self._database.write() as session:
+            stamp = await outbox.stamp(session, due.score.id, self._services.now_at(due.platform))
+        if stamp is None:
+            return None
+        score = scores.score_of(
+            user_id=due.score.user_id,
+            points=points,
+            max_points=most,
+            comment=grade.comment,
+            stamp=stamp,
+            submitted_at=grade.submitted_at,
+        )
+        answer = await scores.post_score(self._services, due.platform, lineitem, score)
+        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and await lineitems.replace_if_gone(
+            self._database, self._services, due.platform, due.link, lineitem
+        ):
+            return None
+        return answer
+
+    async def _end(self, due: Due, grade: _Grade, answer: Answer | None) -> None:
+        """Store what the platform's answer means."""
+        if answer is None:
+            async with self._database.write() as session:
+                await outbox.put_off(session, due, IN_A_MOMENT)
+        elif not answer.is_success:
+            await self._failed(due, answer.status, words_of(answer), answer.retry_after)
+        elif answer.body.lstrip().startswith(b"<"):
             # The page of a login or of maintenance, which has taken no score.
             await self._failed(due, None, "the platform answered with a page")
-            return
-        if answer.is_success:
-            async with self._database.write() as session:
-                await outbox.delivered(session, due, points, most)
-            logger.info("lti_score_delivered", extra=_facts(due))
-            return
-        await self._failed(due, answer.status, words_of(answer), retry_after=answer.headers.get("retry-after"))
-
-    async def _lineitem(self, due: Due, title: str, most: float) -> str:
-        """Return the address of the column, which is found or made once."""
-        if due.link.lineitem_url is not None:
-            return due.link.lineitem_url
-        if due.link.lineitems_url is None:
-            raise PlatformRefused(status=403, words="the platform has granted no grade book for this link")
-        async with self._lineitems.setdefault(due.link.id, asyncio.Lock()):
-            async with self._database.read() as session:
-                link = await session.get_one(LtiLink, due.link.id)
-            if link.lineitem_url is not None:
-                return link.lineitem_url
-            url = await scores.find_or_make_lineitem(
-                self._services, due.platform, link, label=title, max_points=most, resource=due.use.id
-            )
-            async with self._database.write() as session:
-                stored = await session.get_one(LtiLink, due.link.id, with_for_update=True, populate_existing=True)
-                stored.lineitem_url = stored.lineitem_url or url
-                return stored.lineitem_url
-
-    async def _failed(self, due: Due, status: int | None, words: str, *, retry_after: str | None = None) -> None:
-        """Put the next try off, or give up, as the platform's answer asks for."""
-        tries = due.score.attempts
-        wait: timedelta | None
-        if status in FINAL or tries >= MOST_TRIES:
-            wait = None
-        elif status == HTTPStatus.CONFLICT and tries <= RESTAMPS:
-            wait = timedelta(seconds=RESTAMP_SECONDS)
-        elif status == HTTPStatus.TOO_MANY_REQUESTS and retry_after is not None and retry_after.isdecimal():
-            asked = timedelta(seconds=int(retry_after[:9]))
-            wait = min(max(asked, _backoff(tries)), LONGEST_WAIT)
-        elif (
-            status is None
-            or status in (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT)
-            or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        ):
-            wait = _backoff(tries)
         else:
-            wait = None
+            async with self._database.write() as session:
+                await outbox.delivered(session, due, grade.counted.grade_book, grade.counted.grade_book_max)
+            logger.info("lti_score_delivered", extra=_facts(due))
+
+    async def _failed(self, due: Due, status: int | None, words: str, retry_after: float | None = None) -> None:
+        """Put the next try off, or give up, as the platform's answer asks for."""
+        wait = _wait(status, due.score.attempts, retry_after)
         async with self._database.write() as session:
             await outbox.failed(session, due, again_in=wait, status=status, words=words)
         facts = {**_facts(due), "status": status, "reason": words, "will_be_repeated": wait is not None}
@@ -221,6 +215,25 @@ class ScoreSender(Sender[Due]):
         said = ". ".join(filter(None, (in_words(counted.steps, course.language, ZoneInfo(course.time_zone)), cause)))
         room = scores.COMMENT_CHARACTERS - len(link) - 1
         return f"{said[:room]} {link}".strip()
+
+
+def _wait(status: int | None, tries: int, retry_after: float | None) -> timedelta | None:
+    """Return the wait before the next try; None: the platform's word is final.
+
+    Args:
+        status: None: there was no answer that can be read.
+        retry_after: seconds that the platform asks for.
+    """
+    if tries >= MOST_TRIES or (status is not None and not _may_pass(status)):
+        return None
+    if status == HTTPStatus.CONFLICT and tries <= RESTAMPS:
+        return timedelta(seconds=RESTAMP_SECONDS)
+    return min(max(timedelta(seconds=retry_after or 0.0), _backoff(tries)), LONGEST_WAIT)
+
+
+def _may_pass(status: int) -> bool:
+    """Tell whether a refusal may pass by itself: a platform that moves, is busy, is down, or has a newer stamp."""
+    return status in PASSING or 300 <= status < 400 or status >= 500
 
 
 def _backoff(tries: int) -> timedelta:

@@ -115,6 +115,8 @@ class LtiLink(Base):
     # The column of the platform's grade book (AGS): known from a launch, or found or made among the line items.
     lineitem_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
     lineitems_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
+    # The moment at which somebody began to look for it; kept while it is looked for, and where another one was deleted.
+    lineitem_at: Mapped[datetime | None]
     # The scopes that the platform grants, and nothing else.
     scopes: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

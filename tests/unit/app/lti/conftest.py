@@ -11,14 +11,21 @@ import pytest
 from sqlalchemy import select
 
 from app.lti import platforms
+from app.lti.grades import sender
 from app.lti.platforms import Registration
 from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.settings import Settings
-from app.storage.models import LtiPlatform
+from app.storage.models import LtiPlatform, LtiScore
 from tests.platforms import REGISTRATION, FakePlatform, login_parameters
-from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
+from tests.waiting import until
 
+SCORES = "/items/4/scores"
+ITEM_SCOPES = [
+    "https://purl.imsglobal.org/spec/lti-ags/scope/score",
+    "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem",
+]
 LOGIN, LAUNCH = "/lti/login", "/lti/launch"
 TEACHER = {"role": "Instructor", "sub": "teacher-1", "name": "Мария Кюри"}
 
@@ -69,3 +76,62 @@ async def launch(client: httpx.AsyncClient, fake: FakePlatform, **claims: Any) -
 async def everything(service: Service, table: type[Any]) -> list[Any]:
     async with service.services.database.read() as session:
         return list((await session.scalars(select(table))).all())
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sender, "RETRY_SECONDS", (0.02,))
+    monkeypatch.setattr(sender, "RESTAMP_SECONDS", 0.02)
+
+
+@pytest.fixture
+def clock_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stamp is of a second of its own, so that no test waits for the next one."""
+    seconds = iter(range(1_000_000))
+
+    def now_at(self: object, platform: object) -> float:
+        return 1_800_000_000.0 + next(seconds)
+
+    monkeypatch.setattr("app.lti.platform_services.PlatformServices.now_at", now_at)
+
+
+@pytest.fixture
+async def course(service: Service, platform: LtiPlatform, fake: FakePlatform) -> AsyncIterator[str]:
+    """The page of a course whose teacher has opened the link."""
+    async with browser(service) as teacher:
+        yield str((await launch(teacher, fake, **TEACHER)).headers["location"])
+
+
+async def hand_in(client: httpx.AsyncClient, page: str) -> str:
+    """Hand in and return the page of the attempt."""
+    secret = form_secret((await client.get(page)).text)
+    sent = await client.post(page, data={"form_secret": secret}, files={"file": ("LSTM.py", b"class LSTM: ...")})
+    assert sent.status_code == 303, sent.text
+    return str(sent.headers["location"])
+
+
+async def idle(service: Service) -> LtiScore:
+    """Wait until the only score is neither due nor waiting, and return it."""
+
+    async def found() -> LtiScore | None:
+        scores = await everything(service, LtiScore)
+        return scores[0] if scores and scores[0].next_at is None else None
+
+    return await until(found)
+
+
+async def come_and_hand_in(service: Service, fake: FakePlatform, **claims: Any) -> str:
+    async with browser(service) as student:
+        page = (await launch(student, fake, **claims)).headers["location"]
+        return await hand_in(student, page)
+
+
+async def failed(service: Service, user_id: str | None = None) -> LtiScore:
+    """Wait until the score of this person, or the only one, is given up, and return it."""
+
+    async def found() -> LtiScore | None:
+        scores = await everything(service, LtiScore)
+        return next((each for each in scores if user_id in (None, each.user_id) and each.failed_at), None)
+
+    return await until(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,71 +13,35 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.lti import keys
 from app.lti.grades import outbox, sender
 from app.lti.grades.scores import scores_url
-from app.storage.models import LtiLink, LtiPlatform, LtiScore
+from app.storage.models import LtiLink
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
+from tests.unit.app.lti.conftest import (
+    ITEM_SCOPES,
+    SCORES,
+    TEACHER,
+    browser,
+    come_and_hand_in,
+    everything,
+    failed,
+    hand_in,
+    idle,
+    launch,
+)
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-SCORES = "/items/4/scores"
-ITEM_SCOPES = [
-    "https://purl.imsglobal.org/spec/lti-ags/scope/score",
-    "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem",
-]
+GRANT = {AGS: {"scope": ITEM_SCOPES, "lineitems": f"{ISSUER}/items"}}
+ANOTHER = {f"{LTI}resource_link": {"id": "another", "title": "LSTM"}}
 
 
 @pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(sender, "RETRY_SECONDS", (0.02,))
-    monkeypatch.setattr(sender, "RESTAMP_SECONDS", 0.02)
-
-
-@pytest.fixture(autouse=True)
-def clock_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each stamp is of a second of its own, so that no test waits for the next one."""
-    seconds = iter(range(1_000_000))
-
-    def now_at(self: object, platform: object) -> float:
-        return 1_800_000_000.0 + next(seconds)
-
-    monkeypatch.setattr("app.lti.platform_services.PlatformServices.now_at", now_at)
-
-
-@pytest.fixture
-async def course(service: Service, platform: LtiPlatform, fake: FakePlatform) -> AsyncIterator[str]:
-    """The page of a course whose teacher has opened the link."""
-    async with browser(service) as teacher:
-        yield str((await launch(teacher, fake, **TEACHER)).headers["location"])
-
-
-async def hand_in(client: httpx.AsyncClient, page: str) -> str:
-    """Hand in and return the page of the attempt."""
-    secret = form_secret((await client.get(page)).text)
-    sent = await client.post(page, data={"form_secret": secret}, files={"file": ("LSTM.py", b"class LSTM: ...")})
-    assert sent.status_code == 303, sent.text
-    return str(sent.headers["location"])
-
-
-async def idle(service: Service) -> LtiScore:
-    """Wait until the only score is neither due nor waiting, and return it."""
-
-    async def found() -> LtiScore | None:
-        scores = await everything(service, LtiScore)
-        return scores[0] if scores and scores[0].next_at is None else None
-
-    return await until(found)
-
-
-async def come_and_hand_in(service: Service, fake: FakePlatform, **claims: Any) -> str:
-    async with browser(service) as student:
-        page = (await launch(student, fake, **claims)).headers["location"]
-        return await hand_in(student, page)
+def quick(short_waits: None, clock_that_runs: None) -> None: ...
 
 
 async def test_grade_arrives_with_its_comment(service: Service, fake: FakePlatform, course: str) -> None:
@@ -170,12 +133,10 @@ async def test_failure_of_ours_is_not_sent(
 
 
 async def test_line_item_is_found_before_one_is_made(service: Service, fake: FakePlatform, course: str) -> None:
-    grant = {AGS: {"scope": ITEM_SCOPES, "lineitems": f"{ISSUER}/items"}}
-    link = {f"{LTI}resource_link": {"id": "another", "title": "LSTM"}}
     async with browser(service) as teacher:
-        await launch(teacher, fake, **TEACHER, **grant, **link)
+        await launch(teacher, fake, **TEACHER, **GRANT, **ANOTHER)
     for number in range(2):
-        await come_and_hand_in(service, fake, sub=f"student-{number}", **grant, **link)
+        await come_and_hand_in(service, fake, sub=f"student-{number}", **GRANT, **ANOTHER)
     await until(lambda: len(fake.grades) == 2)
     ((_, item),) = fake.items.items()
     assert (item["resourceLinkId"], item["scoreMaximum"]) == ("another", 100)
@@ -183,8 +144,9 @@ async def test_line_item_is_found_before_one_is_made(service: Service, fake: Fak
     assert made.lineitem_url == item["id"]
     # Another service that has lost its memory finds it.
     async with service.services.database.write() as session:
-        (await session.get_one(LtiLink, made.id)).lineitem_url = None
-    await come_and_hand_in(service, fake, sub="student-3", **grant, **link)
+        stored = await session.get_one(LtiLink, made.id)
+        stored.lineitem_url = stored.lineitem_at = None
+    await come_and_hand_in(service, fake, sub="student-3", **GRANT, **ANOTHER)
     await until(lambda: len(fake.grades) == 3)
     assert len(fake.items) == 1
 
@@ -234,14 +196,63 @@ async def test_refusal_is_final_and_kept_in_the_platforms_words(
 ) -> None:
     fake.answers[path] = lambda: httpx.Response(status, json={"error_description": "the column is gone"})
     await come_and_hand_in(service, fake)
-
-    async def failed() -> LtiScore | None:
-        (score,) = await everything(service, LtiScore)
-        return score if score.failed_at else None
-
-    score = await until(failed)
+    score = await failed(service)
     assert (score.next_at, score.last_status, score.last_error) == (None, status, "the column is gone")
     assert fake.asked.count(path) == 1
+
+
+@pytest.mark.parametrize("path", [SCORES, "/token"])
+async def test_redirect_is_no_final_answer(service: Service, fake: FakePlatform, course: str, path: str) -> None:
+    left = [httpx.Response(302, headers={"Location": "/maintenance"})] * 2
+    fake.answers[path] = lambda: left.pop() if left else None
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+
+
+async def test_refused_key_is_tried_again_after_a_rotation(service: Service, fake: FakePlatform, course: str) -> None:
+    refused = httpx.Response(400, json={"error": "invalid_client"})
+    fake.answers["/token"] = lambda: refused
+    await come_and_hand_in(service, fake)
+    score = await failed(service)
+    assert (score.last_status, score.last_error) == (400, "invalid_client")
+    assert fake.asked.count("/token") == 1
+    del fake.answers["/token"]
+    async with service.services.database.write() as session:
+        await keys.rotate(session)
+    await until(lambda: fake.grades)
+
+
+async def test_deleted_column_is_made_once_more(service: Service, fake: FakePlatform, course: str) -> None:
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **GRANT, **ANOTHER)
+    for number in range(3):
+        await come_and_hand_in(service, fake, sub=f"student-{number}", **GRANT, **ANOTHER)
+    await until(lambda: len(fake.grades) == 3)
+    fake.grades.clear()
+    fake.deleted.add("/items/1")
+    # One new grade tells that the column is gone; the other grades go to the new one, too.
+    await come_and_hand_in(service, fake, sub="student-0", **GRANT, **ANOTHER)
+    await until(lambda: len(fake.grades) == 3)
+    assert len(fake.items) == 2
+    made = next(each for each in await everything(service, LtiLink) if each.resource_link_id == "another")
+    assert made.lineitem_url == f"{ISSUER}/items/2"
+    # Somebody deletes that one as well, the same day: a column is not made again and again.
+    fake.deleted.add("/items/2")
+    await come_and_hand_in(service, fake, sub="student-0", **GRANT, **ANOTHER)
+    score = await failed(service, "student-0")
+    assert (score.last_status, score.last_error) == (404, "the column is gone")
+    assert len(fake.items) == 2
+
+
+async def test_column_that_is_there_is_not_replaced_for_one_person(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    """The person has left the platform's course."""
+    grant = {AGS: {**GRANT[AGS], "lineitem": f"{ISSUER}/items/4"}}
+    fake.answers[SCORES] = lambda: httpx.Response(404, json={"message": "no such person"})
+    await come_and_hand_in(service, fake, **grant)
+    assert (await failed(service)).last_error == "no such person"
+    assert (fake.items, fake.asked.count(SCORES)) == ({}, 1)
 
 
 async def test_token_that_ended_early_is_replaced_once(service: Service, fake: FakePlatform, course: str) -> None:
@@ -255,12 +266,7 @@ async def test_token_that_ended_early_is_replaced_once(service: Service, fake: F
 async def test_platform_that_takes_no_token_is_asked_twice(service: Service, fake: FakePlatform, course: str) -> None:
     fake.answers[SCORES] = lambda: httpx.Response(401, text="no")
     await come_and_hand_in(service, fake)
-
-    async def failed() -> LtiScore | None:
-        (score,) = await everything(service, LtiScore)
-        return score if score.failed_at else None
-
-    assert (await until(failed)).last_status == 401
+    assert (await failed(service)).last_status == 401
     assert fake.asked.count(SCORES) == 2
 
 

@@ -1,0 +1,176 @@
+"""The column of a link in the platform's grade book (a line item, AGS 2.0): found or made, by one process at a time.
+
+A platform that is asked to make a line item twice has two columns, so it is looked for first, in a turn of the link.
+Turns are kept in the link's row and not by a lock of the database, because a platform may take a minute to answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from app.errors import AnswerUnusable, PlatformRefused
+from app.lti.arguments import TAG
+from app.lti.pages import next_page
+from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, refusal
+from app.storage.database import Database
+from app.storage.due import database_now
+from app.storage.models import LtiLink, LtiPlatform
+from app.storage.models.lti import URL_LENGTH
+from app.storage.passback import link_changed
+
+LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
+LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+PAGES = 20
+#: A process that looks for longer has died: the sender stops a try before that.
+TURN = timedelta(seconds=180)
+#: Another one is made so seldom at most: a platform that loses each new one does not get a thousand.
+REMADE_AFTER = timedelta(days=1)
+
+
+async def of_link(
+    database: Database,
+    services: PlatformServices,
+    platform: LtiPlatform,
+    link: LtiLink,
+    *,
+    label: str,
+    max_points: float,
+    resource: str,
+) -> str | None:
+    """Return the address of the link's line item.
+
+    Args:
+        label: of the column.
+        resource: our id of what is graded.
+    Returns:
+        None: somebody else is finding or making it.
+    Raises:
+        PlatformRefused: the platform shows no line items, or makes none.
+        AnswerUnusable, TargetRefused: see `Outgoing.send`.
+    """
+    if link.lineitem_url is not None:
+        return link.lineitem_url
+    if link.lineitems_url is None:
+        raise PlatformRefused(status=403, words="the platform has granted no grade book for this link")
+    async with database.write() as session:
+        now = await database_now(session)
+        link = await session.get_one(LtiLink, link.id, with_for_update=True, populate_existing=True)
+        if link.lineitem_url is not None:
+            return link.lineitem_url
+        # A clock that was set back ends a turn, too.
+        if link.lineitem_at is not None and now - TURN < link.lineitem_at <= now:
+            return None
+        is_another, link.lineitem_at = link.lineitem_at is not None, now
+    found = None
+    try:
+        found = await _find_or_make(services, platform, link, label, max_points, resource)
+    finally:
+        async with database.write() as session:
+            link = await session.get_one(LtiLink, link.id, with_for_update=True, populate_existing=True)
+            link.lineitem_url = link.lineitem_url or found
+            if found is None or not is_another:
+                link.lineitem_at = None
+    return link.lineitem_url
+
+
+async def replace_if_gone(
+    database: Database, services: PlatformServices, platform: LtiPlatform, link: LtiLink, lineitem: str
+) -> bool:
+    """Forget a line item that was deleted at the platform, so that the next try finds or makes another one.
+
+    All grades of the link are sent then, because the new column has none.
+
+    Returns:
+        Whether the next try may find one: it is gone, and took no other one's place within a day.
+    Raises:
+        PlatformRefused, AnswerUnusable, TargetRefused: see `PlatformServices.send`.
+    """
+    scope = _reading(link)
+    if scope is None or link.lineitems_url is None:
+        return False
+    shown = await services.send(platform, "GET", lineitem, scopes=[scope], accept=LINEITEM)
+    if shown.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return False  # It is there, and the person is not.
+    async with database.write() as session:
+        now = await database_now(session)
+        link = await session.get_one(LtiLink, link.id, with_for_update=True, populate_existing=True)
+        if link.lineitem_url != lineitem:
+            return True  # Somebody else was faster.
+        if link.lineitem_at is not None and now - REMADE_AFTER < link.lineitem_at <= now:
+            return False
+        link.lineitem_url, link.lineitem_at = None, now - TURN
+        await link_changed(session, link.id)
+    return True
+
+
+async def _find_or_make(
+    services: PlatformServices, platform: LtiPlatform, link: LtiLink, label: str, max_points: float, resource: str
+) -> str:
+    assert link.lineitems_url is not None
+    scope = _reading(link)
+    if scope is None:
+        raise PlatformRefused(status=403, words="line items are not granted")
+    url = _with(link.lineitems_url, {"resource_link_id": link.resource_link_id, "limit": "100"})
+    for _ in range(PAGES):
+        answer = await services.send(platform, "GET", url, scopes=[scope], accept=LINEITEMS)
+        if not answer.is_success:
+            raise refusal(answer)
+        listed = answer.json()
+        for item in listed if isinstance(listed, list) else []:
+            if isinstance(item, dict) and _is_ours(item, link, resource):
+                return _address(item)
+        following = next_page(answer, url)
+        if following is None:
+            break
+        url = following
+    else:
+        raise AnswerUnusable(reason=f"the list of line items has more than {PAGES} pages")
+    if scope != LINEITEM_SCOPE:
+        raise PlatformRefused(status=403, words="there is no line item of this link, and making one is not granted")
+    answer = await services.send(
+        platform,
+        "POST",
+        link.lineitems_url,
+        scopes=[LINEITEM_SCOPE],
+        accept=LINEITEM,
+        content={
+            "scoreMaximum": max_points,
+            "label": label[:200],
+            "resourceId": resource,
+            "tag": TAG,
+            "resourceLinkId": link.resource_link_id,
+        },
+        content_type=LINEITEM,
+    )
+    if not answer.is_success:
+        raise refusal(answer)
+    return _address(answer.json())
+
+
+def _address(item: object) -> str:
+    address = item.get("id") if isinstance(item, dict) else None
+    if not isinstance(address, str) or len(address) > URL_LENGTH:
+        raise AnswerUnusable(reason="the line item has no usable address")
+    return address
+
+
+def _reading(link: LtiLink) -> str | None:
+    """Return the scope with which line items are read."""
+    granted: Collection[str] = link.scopes.get("granted", [])
+    return next((scope for scope in (LINEITEM_SCOPE, LINEITEM_READ_SCOPE) if scope in granted), None)
+
+
+def _is_ours(item: Mapping[str, Any], link: LtiLink, resource: str) -> bool:
+    """Tell whether a line item is the one of this link. Some platforms do not filter the list."""
+    if item.get("resourceLinkId") is not None:
+        return bool(item["resourceLinkId"] == link.resource_link_id)
+    return bool(item.get("resourceId") == resource and item.get("tag") == TAG)
+
+
+def _with(address: str, parameters: Mapping[str, str]) -> str:
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(parameters))))))
