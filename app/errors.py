@@ -20,6 +20,7 @@
         DeploymentUnknown       of a platform that is known
         MentorLaunch            somebody who looks after a student; there is nothing to see here
         CourseUnconnected       no teacher has opened the link yet
+        RegistrationRefused     a platform that registers itself says what a platform does not say
         TargetRefused           an address of somebody else's choice, to which nothing is sent
         CourseArchived          nothing in the course changes any more
         OtherStudent            the token is a student's or an assistant's own, and the upload names another one
@@ -33,6 +34,9 @@
       PlatformNotFound          there is none with this id
       PlatformKnown             it is registered already
       PlatformInUse             courses have come from it
+      InvitationUnknown         nobody has invited a platform with this address
+      InvitationUsed            a platform has registered itself with it
+      InvitationExpired         its time is over
       SelectionNotFound         the platform does not ask any more where its new link leads to
       LinkNotFound              the course has no link of a platform with this id
       UploadRefused             the client can see at once what to change
@@ -225,6 +229,10 @@ class MentorLaunch(AccessDenied): ...
 class CourseUnconnected(AccessDenied): ...
 
 
+class RegistrationRefused(AccessDenied):
+    """params: reason"""
+
+
 class TargetRefused(AccessDenied):
     """params: reason"""
 
@@ -263,6 +271,15 @@ class PlatformKnown(AppError):
 
 
 class PlatformInUse(AppError): ...
+
+
+class InvitationUnknown(AppError): ...
+
+
+class InvitationUsed(AppError): ...
+
+
+class InvitationExpired(AppError): ...
 
 
 class LinkNotFound(AppError): ...

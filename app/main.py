@@ -46,7 +46,7 @@ from app.storage.database import Database
 from app.web import manage
 from app.web import routes as web_routes
 from app.web.course import routes as course_pages
-from app.web.lti import choosing, connection, launching, platforms
+from app.web.lti import choosing, connection, launching, platforms, registering
 from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
@@ -165,7 +165,7 @@ def create_app(
     problems.add_handlers(app)
     operation = (regrades, batch, grade_book, status)
     # `manage` before `course`: one has /courses/new, and the other /courses/{course_id}.
-    pages = (manage, web_routes, launching, connection, choosing, platforms, *operation, course_pages)
+    pages = (manage, web_routes, launching, registering, connection, choosing, platforms, *operation, course_pages)
     routers = (operations.router, api_routes.api, openapi.router, *(each.router for each in pages))
     for router in routers:
         app.include_router(router)

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 from app.commands.acting import opened, owner_of, refused_in_words
 from app.errors import NotPossible
 from app.lti import keys, platforms
-from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.lti.platform_services import PlatformServices
 from app.lti.platforms import Registration
-from app.lti.registration import checking
+from app.lti.registration import checking, invitations, tool
 from app.lti.registration.kinds import KINDS, addresses_of
 from app.outgoing.client import Outgoing
 from app.outgoing.targets import check_url
@@ -67,14 +66,23 @@ async def add_platform(
 
 def addresses_for_platform(settings: Settings) -> list[str]:
     """Return the lines that an administrator of a platform copies."""
-    url = settings.url()
-    named = (
-        ("Tool URL", TARGET_PATH),
-        ("Login initiation URL", LOGIN_PATH),
-        ("Redirection URI", LAUNCH_PATH),
-        ("Public keyset URL", KEYS_PATH),
-    )
-    return [f"{name + ':':<22} {url}{path}" for name, path in named]
+    names = {
+        "target": "Tool URL",
+        "login": "Login initiation URL",
+        "launch": "Redirection URI",
+        "keys": "Public keyset URL",
+    }
+    return [f"{names[id] + ':':<22} {address}" for id, address in tool.addresses_of(settings.url()).items()]
+
+
+async def invite_platform(settings: Settings) -> str:
+    """Return an address with which one platform registers itself."""
+    with refused_in_words():
+        async with opened(settings) as database:
+            owner = await owner_of(database)
+            async with database.write() as session:
+                made = await invitations.make(session, made_by=owner.name)
+    return f"{settings.url()}{made.path}"
 
 
 async def list_platforms(settings: Settings) -> list[str]:

@@ -30,6 +30,7 @@ from app.http.cookies import forget, keep
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
 from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
+from app.lti.registration.invitations import REGISTER_PATH
 from app.oidc.registration import CALLBACK_PATH, START_PATH
 from app.services import operations, services
 from app.storage.batches import Batcher
@@ -58,6 +59,7 @@ PUBLIC = frozenset(
         LAUNCH_PATH,
         TARGET_PATH,
         KEYS_PATH,
+        REGISTER_PATH,
     }
 )
 

@@ -35,8 +35,12 @@ TAKE_FILES = re.compile(
 BODY_BYTES = 64 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors"
+ALL = "*"
 #: Pages of the whole service, which no platform's page may put under another one's buttons.
 NEVER_FRAMED = re.compile(r"/(platforms|people|status|enter)(/|$)")
+#: Pages for the frame of a platform that nobody knows yet (`app.web.lti.registering`). They also answer the window that
+#: has opened them.
+FRAMED_BY_ALL = re.compile(r"/lti/register/")
 SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
@@ -93,8 +97,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                framing = () if NEVER_FRAMED.match(scope["path"]) else tuple(self._frame_ancestors())
-                for name, value in _security_headers(framing).items():
+                for name, value in _security_headers(self._framing(scope["path"])).items():
                     headers.setdefault(name, value)
                 # Browsers may keep our own files, and revalidate them each time. All other answers are private.
                 ours = scope["path"].startswith("/static/")
@@ -121,11 +124,19 @@ class RequestMiddleware:
                 facts["reason"] = scope[FAILURE]
             logger.info("request", extra=facts)
 
+    def _framing(self, path: str) -> tuple[str, ...]:
+        """Return the sites that may show this page in a frame, besides our own."""
+        if NEVER_FRAMED.match(path):
+            return ()
+        return (ALL,) if FRAMED_BY_ALL.match(path) else tuple(self._frame_ancestors())
+
 
 @lru_cache(maxsize=8)
 def _security_headers(frame_ancestors: tuple[str, ...]) -> Mapping[str, str]:
     framed = " ".join(["'self'", *frame_ancestors]) if frame_ancestors else "'none'"
     headers = SECURITY_HEADERS | {"Content-Security-Policy": f"{POLICY} {framed}"}
+    if frame_ancestors == (ALL,):
+        del headers["Cross-Origin-Opener-Policy"]
     # It knows no list of sites; browsers that know the policy ignore it.
     return headers if frame_ancestors else headers | {"X-Frame-Options": "DENY"}
 

@@ -44,7 +44,7 @@ WORDS: Mapping[str, str] = {
 }
 NOT_FOUND = "not-found"
 #: What is missing is a link that somebody was given, and not a page.
-OF_LINKS = frozenset({"join-link-not-found"})
+OF_LINKS = frozenset({"join-link-not-found", "lti-invitation-unknown"})
 #: The same request may do better a moment later.
 TRANSIENT = frozenset({408, 429, 500, 503})
 #: Launches from learning platforms.

@@ -17,6 +17,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 
 from app.lti.platforms import Registration
+from tests.platforms.registrar import moodle
 
 SERVICE = "http://grader.test"
 ISSUER, CLIENT_ID, DEPLOYMENT = "https://lms.example.edu", "client-7", "deployment-1"
@@ -53,6 +54,7 @@ class FakePlatform:
         grades: the newest score of each person, as Moodle keeps it: one whose stamp is not later is refused with 409.
         items: line items that were made, by their address.
         deleted: the paths of line items that somebody has deleted.
+        registrar: registers tools.
     """
 
     def __init__(self) -> None:
@@ -65,6 +67,7 @@ class FakePlatform:
         self.grades: dict[str, dict[str, Any]] = {}
         self.items: dict[str, dict[str, Any]] = {}
         self.deleted: set[str] = set()
+        self.registrar = moodle()
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -75,6 +78,8 @@ class FakePlatform:
         self.sent.append(request)
         if (given := self.answers.get(path)) is not None and (answer := given()) is not None:
             return answer
+        if (registering := self.registrar.answer(request)) is not None:
+            return registering
         if path == "/keys":
             return httpx.Response(200, json=published(*self.keys))
         if path == "/token":

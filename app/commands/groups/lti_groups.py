@@ -41,6 +41,15 @@ def add(
             typer.echo(line)
 
 
+@platforms.command("invite")
+def invite() -> None:
+    """Print an address with which a platform registers itself: once, within a week. Then confirm the platform."""
+    with starting() as settings:
+        from app.commands import lti as commands
+
+        typer.echo(asyncio.run(commands.invite_platform(settings)))
+
+
 @platforms.command("list")
 def list_all() -> None:
     """List all platforms, the newest first."""

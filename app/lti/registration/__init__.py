@@ -1,1 +1,1 @@
-"""How a platform and this service come to know each other: by hand, or by a registration that the platform begins."""
+"""The room in which a platform and this service get to know each other: by hand, or as the platform registers itself."""

@@ -28,6 +28,7 @@ from app.storage.models.batches import (
 from app.storage.models.lti import (
     LtiContext,
     LtiDeployment,
+    LtiInvitation,
     LtiKey,
     LtiLink,
     LtiLogin,
@@ -88,6 +89,7 @@ __all__ = [
     "LiveWorker",
     "LtiContext",
     "LtiDeployment",
+    "LtiInvitation",
     "LtiKey",
     "LtiLink",
     "LtiLogin",

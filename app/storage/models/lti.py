@@ -67,6 +67,18 @@ class LtiDeployment(Base):
     deployment_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
 
 
+class LtiInvitation(Base):
+    """An address at which one platform may register itself, once; only the hash of its secret is kept."""
+
+    __tablename__ = "lti_invitations"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+
+
 class LtiLogin(Base):
     """A launch that has begun. It is used once, in the browser that began it."""
 

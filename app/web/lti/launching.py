@@ -6,16 +6,15 @@ The cookie that binds a launch to its browser, and the session in a frame, are t
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND, HTTP_303_SEE_OTHER
 
-from app.errors import AppError, CourseUnconnected, LaunchElsewhere, LaunchRefused, LoginRefused
+from app.errors import CourseUnconnected, LaunchElsewhere, LaunchRefused, LoginRefused
 from app.http.auth import open_session
 from app.http.clients import client_of
 from app.http.cookies import keep
@@ -28,6 +27,7 @@ from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, SECRET, TAR
 from app.lti.launch.message import Message
 from app.services import service_url, services
 from app.storage.models import LtiLogin, LtiPlatform
+from app.web.lti.reasons import reasons_logged
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +42,20 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(LOGIN_PATH)
 async def login_by_get(request: Request) -> Response:
-    with _reasons_logged():
+    with reasons_logged("lti_refused"):
         return await _login(request, request.query_params.multi_items())
 
 
 @router.post(LOGIN_PATH)
 async def login_by_post(request: Request) -> Response:
-    with _reasons_logged():
+    with reasons_logged("lti_refused"):
         return await _login(request, await _posted(request))
 
 
 @router.post(LAUNCH_PATH)
 async def launch(request: Request) -> Response:
     """Believe the platform's message, or say why not; and lead the person to the assignment or the course."""
-    with _reasons_logged():
+    with reasons_logged("lti_refused"):
         return await _launch(request)
 
 
@@ -69,17 +69,6 @@ async def opened_without_platform(request: Request) -> Response:
 async def published_keys(request: Request) -> Response:
     found = await keys.published(services(request).database)
     return JSONResponse(found, headers=KEYS_KEPT)
-
-
-@contextlib.contextmanager
-def _reasons_logged() -> Iterator[None]:
-    """Log why a launch is refused; its page says what to do instead."""
-    try:
-        yield
-    except AppError as exc:
-        facts = {name: value for name, value in exc.params.items() if name != "again"}
-        logger.warning("lti_refused", extra={"error": type(exc).__name__, **facts})
-        raise
 
 
 async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:

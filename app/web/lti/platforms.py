@@ -15,10 +15,10 @@ from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID
 from app.lti import platforms
-from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.lti.platforms import Registration
-from app.lti.registration import checking
+from app.lti.registration import checking, invitations
 from app.lti.registration.kinds import FIELDS, KINDS, Addresses, addresses_of
+from app.lti.registration.tool import addresses_of as addresses_of_tool
 from app.outgoing.targets import check_url
 from app.services import service_url, services
 from app.web.manage.fields import Fields, form_context
@@ -61,6 +61,15 @@ async def register(request: Request, viewer: Admin) -> Response:
         return await _list(request, viewer, fields, refusal)
     await parts.frame_sites.read()
     return see_other(f"/platforms/{platform.id}", said="platform.added")
+
+
+@router.post("/invitations")
+async def invite(request: Request, viewer: Admin) -> Response:
+    """Make an address with which a platform registers itself, and show it."""
+    parts = services(request)
+    async with form_of(request), parts.database.write() as session:
+        made = await invitations.make(session, made_by=viewer.name)
+    return await _list(request, viewer, invitation=f"{service_url(request)}{made.path}")
 
 
 @router.get("/{platform_id}")
@@ -181,7 +190,12 @@ def _name(kind: str, site: str) -> str:
 
 
 async def _list(
-    request: Request, viewer: Principal, fields: Fields | None = None, refusal: AppError | None = None
+    request: Request,
+    viewer: Principal,
+    fields: Fields | None = None,
+    refusal: AppError | None = None,
+    *,
+    invitation: str | None = None,
 ) -> Response:
     async with services(request).database.read() as session:
         found = await platforms.list_platforms(session)
@@ -192,6 +206,8 @@ async def _list(
         platforms=found,
         kinds=[(id, name) for id, (name, _) in KINDS.items()],
         values=_values(request),
+        invitation=invitation,
+        invitation_days=invitations.LIFETIME.days,
         **form_context(request, fields, refusal),
     )
 
@@ -224,6 +240,4 @@ async def _one(
 
 def _values(request: Request) -> dict[str, Any]:
     """Return our addresses for a platform's administrator, and how platforms call them, by the end of their texts."""
-    url = service_url(request)
-    paths = {"target": TARGET_PATH, "login": LOGIN_PATH, "launch": LAUNCH_PATH, "keys": KEYS_PATH}
-    return {name: (f"{url}{path}", FIELDS[name]) for name, path in paths.items()}
+    return {name: (address, FIELDS[name]) for name, address in addresses_of_tool(service_url(request)).items()}

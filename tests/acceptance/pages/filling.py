@@ -24,6 +24,7 @@ from app.access.tokens import Principal, hash_secret
 from app.courses import course, extensions, uses
 from app.lti import platforms
 from app.lti.platforms import Registration
+from app.lti.registration import invitations
 from app.storage.database import Database
 from app.storage.models import (
     Batch,
@@ -96,6 +97,7 @@ class Filled:
     regrades: dict[str, str] = field(default_factory=dict)
     batches: dict[str, str] = field(default_factory=dict)
     platforms: dict[str, str] = field(default_factory=dict)
+    invitations: dict[str, str] = field(default_factory=dict)
     join: str = ""
 
 
@@ -381,6 +383,10 @@ class _Filling:
             said = Registration(title, url, client_id, f"{url}/auth", f"{url}/token", f"{url}/keys", ("1",))
             platform = await platforms.add(self._session, said, made_by="owner", confirmed=name == "active")
             self._filled.platforms[name] = platform.id
+        for name in ("open", "used"):
+            made = await invitations.make(self._session, made_by="owner")
+            self._filled.invitations[name] = made.path.rpartition("/")[2]
+        await invitations.take(self._session, self._filled.invitations["used"])
         context = LtiContext(
             id=new_id(),
             platform_id=self._filled.platforms["active"],

@@ -231,6 +231,9 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
             "attempts": 0,
         },
     },
+    "0016": {
+        "lti_invitations": {"sha256": "a" * 64, "made_by": "owner", "created_at": NOW, "expires_at": NOW},
+    },
 }
 
 

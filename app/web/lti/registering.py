@@ -1,0 +1,86 @@
+"""The pages of an invitation: a platform's administrator opens it inside the platform, which registers itself here.
+
+They stand in a frame or a window of a platform that nobody knows yet. So any site may frame them, and no other page of
+ours: they show nothing of the service, act on nobody's session, and do no more than the invitation in their address
+allows, which is to make a registration that waits for an admin.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import APIRouter, Request, Response
+
+from app.http.clients import client_of
+from app.http.pages import page
+from app.http.texts import language_of
+from app.lti import platforms
+from app.lti.registration import invitations, registering
+from app.lti.registration.invitations import REGISTER_PATH
+from app.lti.registration.registering import Offer
+from app.lti.registration.tool import Tool
+from app.services import service_url, services
+from app.storage.models import LtiPlatform
+from app.texts import text
+from app.web.lti.reasons import reasons_logged
+
+logger = logging.getLogger(__name__)
+
+EVENT = "lti_registration_refused"
+MOST_FIELDS = 10
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(REGISTER_PATH)
+async def invitation_page(request: Request, invitation: str) -> Response:
+    """Say what is about to happen, and ask for one click. The address alone changes nothing."""
+    with reasons_logged(EVENT):
+        await _look(request, invitation)
+        offer = Offer.of(request.query_params.multi_items())
+    if offer is None:
+        return page(request, "lti/invitation.html", address=f"{service_url(request)}{request.url.path}")
+    return page(request, "lti/register.html", offer=offer)
+
+
+@router.post(REGISTER_PATH)
+async def register(request: Request, invitation: str) -> Response:
+    """Register this service at the platform, and the platform here, where it waits for an admin."""
+    with reasons_logged(EVENT):
+        await _look(request, invitation)
+        async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
+            offer = Offer.of([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
+        if offer is None:
+            return page(request, "lti/invitation.html", address=f"{service_url(request)}{request.url.path}")
+        platform, takes_grades = await _register(request, invitation, offer)
+    logger.info("lti_registered", extra={"platform": platform.id, "issuer": platform.issuer})
+    return page(request, "lti/registered.html", platform=platform, takes_grades=takes_grades)
+
+
+async def _look(request: Request, secret: str) -> None:
+    """Raises: TooManyRequests; and see `invitations.find`."""
+    services(request).login_limit.take(client_of(request))
+    async with services(request).database.read() as session:
+        await invitations.find(session, secret)
+
+
+async def _register(request: Request, secret: str, offer: Offer) -> tuple[LtiPlatform, bool]:
+    """Use the invitation. It can be used again if nothing comes of it."""
+    parts = services(request)
+    async with parts.database.write() as session:
+        made_by = (await invitations.take(session, secret)).made_by
+    try:
+        outcome = await registering.register(parts.outgoing, offer, tool_of(request))
+        async with parts.database.write() as session:
+            platform = await platforms.add(session, outcome.said, made_by=made_by, confirmed=False)
+    except BaseException:
+        async with parts.database.write() as session:
+            await invitations.give_back(session, secret)
+        raise
+    return platform, outcome.takes_grades
+
+
+def tool_of(request: Request) -> Tool:
+    """Return this service as a platform registers it, in the reader's language."""
+    language = language_of(request)
+    return Tool(service_url(request), text("page.brand", language), text("lti.tool.description", language))

@@ -1,0 +1,361 @@
+"""Platforms that register themselves: by the rules of each, and every way in which that is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from app.lti.registration import invitations
+from app.outgoing.client import Outgoing
+from app.storage.models import LtiDeployment, LtiInvitation, LtiPlatform, utc_now
+from tests.platforms import FakePlatform
+from tests.platforms.registrar import CONFIGURATION, DEEP_LINKING, REGISTRARS, RESOURCE_LINK, SCOPES, TOOL, moodle
+from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.lti.conftest import browser, everything
+
+pytestmark = pytest.mark.anyio
+
+SITE = moodle().issuer
+CLOSING = '<script type="module" src="/static/registered.js"></script>'
+
+
+async def invite(service: Service) -> str:
+    """Make an invitation as an admin does; return its path."""
+    async with service.browser() as admin:
+        secret = form_secret((await admin.get("/platforms")).text)
+        shown = await admin.post("/platforms/invitations", data={"form_secret": secret})
+        found = re.search(r"http://grader\.test(/lti/register/[\w-]{43})<", shown.text)
+        assert (shown.status_code, found is not None) == (200, True)
+        assert found is not None
+        return found[1]
+
+
+async def register(service: Service, path: str, **parameters: str) -> httpx.Response:
+    """Open an invitation inside the platform, and press the button."""
+    async with browser(service) as admin:
+        shown = await admin.get(path, params=parameters)
+        if shown.status_code != 200:
+            return shown
+        sent = dict(re.findall(r'name="(openid_configuration|registration_token)" value="([^"]*)"', shown.text))
+        return await admin.post(path, data=sent)
+
+
+@pytest.mark.parametrize("kind", REGISTRARS)
+async def test_platform_registers_itself_and_waits_for_an_admin(
+    service: Service, fake: FakePlatform, kind: str
+) -> None:
+    fake.registrar = registrar = REGISTRARS[kind]()
+    answer = await register(service, await invite(service), **registrar.parameters)
+    assert answer.status_code == 200, answer.text
+    assert CLOSING in answer.text
+    (platform,) = await everything(service, LtiPlatform)
+    assert platform.confirmed_at is None
+    assert (platform.issuer, platform.client_id) == (registrar.issuer, "client-of-the-registration")
+    assert (platform.login_url, platform.keys_url) == (f"{registrar.issuer}/auth", f"{registrar.issuer}/keys")
+    assert platform.token_url == registrar.configuration["token_endpoint"]
+    assert service.services.frame_sites() == ()
+    (tool,) = registrar.registered
+    assert tool["redirect_uris"] == ["http://grader.test/lti/launch"]
+    assert (tool["initiate_login_uri"], tool["jwks_uri"]) == (
+        "http://grader.test/lti/login",
+        "http://grader.test/lti/keys",
+    )
+    assert tool["logo_uri"] == "http://grader.test/static/icon.svg"
+    assert tool["scope"].split() == SCOPES
+    assert tool[TOOL]["domain"] == "grader.test"
+    assert {"name", "email"} <= set(tool[TOOL]["claims"])
+    async with service.browser() as admin:
+        page = f"/platforms/{platform.id}"
+        shown = (await admin.get(page)).text
+        assert "Confirm" in shown
+        await admin.post(f"{page}/confirm", data={"form_secret": form_secret(shown)})
+    assert service.services.frame_sites() == (registrar.issuer,)
+
+
+async def test_each_platform_is_registered_as_it_describes_itself(service: Service, fake: FakePlatform) -> None:
+    for make in REGISTRARS.values():
+        fake.registrar = make()
+        await register(service, await invite(service), **fake.registrar.parameters)
+    found = {each.issuer: each for each in await everything(service, LtiPlatform)}
+    assert {issuer: (each.name, each.token_audience) for issuer, each in found.items()} == {
+        "https://moodle.example.edu": ("Moodle, moodle.example.edu", None),
+        "https://canvas.instructure.com": ("Test University, canvas.instructure.com", None),
+        "https://school.brightspace.com": (
+            "Desire2learn, school.brightspace.com",
+            "https://api.brightspace.com/auth/token",
+        ),
+    }
+    deployments = [each.deployment_id for each in await everything(service, LtiDeployment)]
+    assert deployments == ["17"]
+    types = [each["type"] for each in fake.registrar.registered[0][TOOL]["messages"]]
+    assert types == [RESOURCE_LINK]
+
+
+async def test_canvas_learns_where_teachers_find_the_tool(service: Service, fake: FakePlatform) -> None:
+    fake.registrar = REGISTRARS["canvas"]()
+    await register(service, await invite(service), **fake.registrar.parameters)
+    configuration = fake.registrar.registered[0][TOOL]
+    placements = {each["type"]: each.get("placements") for each in configuration["messages"]}
+    assert placements == {RESOURCE_LINK: None, DEEP_LINKING: ["assignment_selection", "link_selection"]}
+    assert configuration["https://canvas.instructure.com/lti/privacy_level"] == "public"
+
+
+async def test_page_stands_in_the_frame_of_a_platform_that_nobody_knows_and_no_other_does(
+    service: Service, fake: FakePlatform
+) -> None:
+    path = await invite(service)
+    async with browser(service) as admin:
+        asking = await admin.get(path, params=fake.registrar.parameters)
+        refused = await admin.get("/lti/register/none", params=fake.registrar.parameters)
+        closing = await admin.post(path, data=fake.registrar.parameters)
+        for answer in (asking, refused, closing):
+            assert answer.headers["content-security-policy"].endswith("frame-ancestors 'self' *")
+            assert "x-frame-options" not in answer.headers
+            # The window that has opened this one is told when it may close it.
+            assert "cross-origin-opener-policy" not in answer.headers
+            assert "set-cookie" not in answer.headers
+        for page in (asking, closing):
+            # No page that a link led to would be shown there.
+            assert re.findall(r'<a [^>]*href="(?!#)[^"]*"', page.text) == []
+        for elsewhere in ("/enter", "/lti/open", "/courses", "/lti/registers"):
+            answer = await admin.get(elsewhere)
+            assert answer.headers["x-frame-options"] == "DENY"
+            assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+async def test_address_opened_outside_a_platform_says_where_it_belongs(service: Service) -> None:
+    path = await invite(service)
+    async with browser(service) as person:
+        shown = await person.get(path)
+        assert (shown.status_code, f"http://grader.test{path}" in shown.text) == (200, True)
+        assert (await person.post(path)).status_code == 200
+    (invitation,) = await everything(service, LtiInvitation)
+    assert invitation.used_at is None
+
+
+async def test_invitation_is_used_once(service: Service, fake: FakePlatform) -> None:
+    path = await invite(service)
+    assert (await register(service, path, **fake.registrar.parameters)).status_code == 200
+    again = await register(service, path, **fake.registrar.parameters)
+    assert (again.status_code, "registered itself with this invitation" in again.text) == (410, True)
+    assert len(fake.registrar.registered) == 1
+
+
+async def test_invitation_used_many_times_at_once_makes_one_registration(service: Service, fake: FakePlatform) -> None:
+    fake.registrar = REGISTRARS["brightspace"]()
+    path = await invite(service)
+    async with browser(service) as admin:
+        came = await asyncio.gather(*(admin.post(path, data=fake.registrar.parameters) for _ in range(5)))
+    assert Counter(answer.status_code for answer in came) == {200: 1, 410: 4}
+    assert len(fake.registrar.registered) == 1
+
+
+async def test_expired_and_unknown_invitations_have_their_pages(service: Service, fake: FakePlatform) -> None:
+    path = await invite(service)
+    async with service.services.database.write() as session:
+        (invitation,) = await everything(service, LtiInvitation)
+        (await session.get_one(LtiInvitation, invitation.sha256)).expires_at = utc_now() - timedelta(seconds=1)
+    expired = await register(service, path, **fake.registrar.parameters)
+    assert (expired.status_code, "This invitation has expired" in expired.text) == (410, True)
+    unknown = await register(service, path[:-1], **fake.registrar.parameters)
+    assert (unknown.status_code, "no such invitation" in unknown.text) == (404, True)
+    assert fake.asked == []
+
+
+async def test_invitations_that_ended_long_ago_are_forgotten(service: Service) -> None:
+    async with service.services.database.write() as session:
+        for days in (invitations.KEPT.days + 1, 1):
+            expired = utc_now() - timedelta(days=days)
+            session.add(LtiInvitation(sha256=f"{days:064}", made_by="x", expires_at=expired))
+    await invite(service)
+    assert len(await everything(service, LtiInvitation)) == 2
+
+
+def answering(**values: Any) -> Callable[[], httpx.Response]:
+    return lambda: httpx.Response(200, json={**moodle().configuration, **values})
+
+
+REFUSED: dict[str, tuple[Callable[[], httpx.Response], int, str]] = {
+    "issuer of another platform": (
+        answering(issuer="https://canvas.instructure.com"),
+        400,
+        "speaks for https://canvas",
+    ),
+    "issuer of a host inside": (answering(issuer="https://x.moodle.example.edu"), 400, "speaks for"),
+    "issuer on another port": (answering(issuer=f"{SITE}:8443"), 400, "speaks for"),
+    "issuer that is no address": (answering(issuer="moodle"), 502, "issuer"),
+    "issuer with a line break": (answering(issuer=f"{SITE}\r\nX-Evil: 1"), 502, "issuer"),
+    "registration inside our network": (answering(registration_endpoint="https://127.0.0.1/r"), 400, "private network"),
+    "registration at a cloud's metadata": (answering(registration_endpoint="https://169.254.169.254/"), 400, "private"),
+    "registration at a short address": (answering(registration_endpoint="https://127.1/"), 400, "short"),
+    "registration without https": (answering(registration_endpoint="http://moodle.example.edu/r"), 400, "https://"),
+    "registration at a file": (answering(registration_endpoint="file:///etc/passwd"), 502, "registration_endpoint"),
+    "registration with a password": (answering(registration_endpoint="https://u:p@moodle.example.edu/"), 400, "user"),
+    "keys inside our network": (answering(jwks_uri="https://10.0.0.1/keys"), 400, "jwks_uri"),
+    "tokens inside our network": (answering(token_endpoint="https://[::1]/token"), 400, "token_endpoint"),
+    "login without https": (answering(authorization_endpoint="http://moodle.example.edu/a"), 400, "authorization_end"),
+    "login by script": (answering(authorization_endpoint="javascript:alert(1)"), 502, "authorization_endpoint"),
+    "address too long": (answering(jwks_uri=f"{SITE}/{'x' * 2001}"), 502, "jwks_uri"),
+    "no keys": (answering(jwks_uri=None), 502, "jwks_uri"),
+    "a list": (lambda: httpx.Response(200, json=[]), 502, "the document"),
+    "HTML": (lambda: httpx.Response(200, html="<h1>Moodle</h1>"), 502, "no JSON"),
+    "megabytes": (lambda: httpx.Response(200, content=b" " * 3_000_000), 502, "longer than"),
+    "deep JSON": (lambda: httpx.Response(200, content=b"[" * 100_000), 502, "no JSON"),
+    "a redirect": (lambda: httpx.Response(302, headers={"Location": "https://127.0.0.1/"}), 502, "302"),
+    "not found": (lambda: httpx.Response(404, text="nothing here"), 502, "nothing here"),
+}
+
+
+async def refused(
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, status: int, words: str
+) -> None:
+    """Check that a registration is refused, that page and log say why, and that nothing is kept."""
+    path = await invite(service)
+    with caplog.at_level(logging.WARNING):
+        answer = await register(service, path, **fake.registrar.parameters)
+    assert answer.status_code == status, answer.text
+    assert words in answer.text
+    (line,) = [each for each in caplog.records if each.message == "lti_registration_refused"]
+    assert words in str(vars(line))
+    assert await everything(service, LtiPlatform) == []
+    (invitation,) = await everything(service, LtiInvitation)
+    assert invitation.used_at is None
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_configuration_that_is_not_the_platforms_own_is_refused(
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, case: str
+) -> None:
+    fake.answers["/openid-configuration"], status, words = REFUSED[case]
+    await refused(service, fake, caplog, status, words)
+    assert fake.asked == ["/openid-configuration"]
+
+
+ANSWERS: dict[str, tuple[Callable[[], httpx.Response], str]] = {
+    "no client id": (lambda: httpx.Response(200, json={}), "client_id"),
+    "client id that is no text": (lambda: httpx.Response(200, json={"client_id": 7}), "client_id"),
+    "client id with a line break": (lambda: httpx.Response(200, json={"client_id": "a\r\nb"}), "client_id"),
+    "client id too long": (lambda: httpx.Response(200, json={"client_id": "x" * 256}), "client_id"),
+    "HTML": (lambda: httpx.Response(200, html="<h1>Registered</h1>"), "no JSON"),
+    "megabytes": (lambda: httpx.Response(200, content=b" " * 3_000_000), "longer than"),
+    "a redirect": (lambda: httpx.Response(307, headers={"Location": "https://127.0.0.1/"}), "307"),
+    "a refusal": (lambda: httpx.Response(400, json={"error": "invalid_client_metadata"}), "invalid_client_metadata"),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+async def test_answer_to_a_registration_that_is_none_is_refused(
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, case: str
+) -> None:
+    fake.answers["/register"], words = ANSWERS[case]
+    await refused(service, fake, caplog, 502, words)
+
+
+@pytest.mark.parametrize("path", ["/openid-configuration", "/register"])
+async def test_slow_platform_is_given_up(
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == path:
+            await asyncio.Event().wait()
+        found = fake.registrar.answer(request)
+        assert found is not None
+        return found
+
+    impatient = Outgoing(private=False, transport=httpx.MockTransport(answer), seconds=0.05)
+    async with impatient:
+        service.services.__dict__["outgoing"] = impatient
+        await refused(service, fake, caplog, 502, "TimeoutError")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ([("openid_configuration", "https://127.0.0.1/x")], "private network"),
+        ([("openid_configuration", "https://localhost/x")], "this machine"),
+        ([("openid_configuration", "http://moodle.example.edu/x")], "https://"),
+        ([("openid_configuration", "ftp://moodle.example.edu/x")], "no address"),
+        ([("openid_configuration", "https://moodle.example.edu/\r\nX-Evil: 1")], "no address"),
+        ([("openid_configuration", f"https://moodle.example.edu/{'x' * 2001}")], "no address"),
+        ([("openid_configuration", f"{SITE}/a"), ("openid_configuration", f"{SITE}/b")], "came twice"),
+        ([("openid_configuration", f"{SITE}/a"), ("registration_token", "a\r\nX-Evil: 1")], "no token"),
+        ([("openid_configuration", f"{SITE}/a"), ("registration_token", "x" * 5000)], "no token"),
+    ],
+)
+async def test_parameters_that_no_platform_sends_are_refused(
+    service: Service, fake: FakePlatform, parameters: list[tuple[str, str]], words: str
+) -> None:
+    path = await invite(service)
+    async with browser(service) as admin:
+        body = httpx.QueryParams(parameters)
+        answer = await admin.post(
+            path, content=str(body), headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
+    assert answer.status_code in (400, 403), answer.text
+    assert words in answer.text
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    ("family", "account", "name"),
+    [
+        ("moodle", None, "Moodle, moodle.example.edu"),
+        ("moodle\r\nSet-Cookie: a=b", None, "Moodle set-cookie: a=b, moodle.example.edu"),
+        (None, "<script>alert(1)</script>", "<script>alert(1)</script>, moodle.example.edu"),
+        (None, "x" * 5000, None),
+        (7, ["no text"], "moodle.example.edu"),
+        (None, None, "moodle.example.edu"),
+    ],
+)
+async def test_name_of_a_platform_is_words_and_nothing_else(
+    service: Service, fake: FakePlatform, family: object, account: object, name: str | None
+) -> None:
+    said = {"product_family_code": family, "https://canvas.instructure.com/lti/account_name": account}
+    fake.registrar.says[CONFIGURATION] = said
+    answer = await register(service, await invite(service), **fake.registrar.parameters)
+    assert answer.status_code == 200, answer.text
+    assert "<script>alert" not in answer.text
+    (platform,) = await everything(service, LtiPlatform)
+    assert name is None or platform.name == name
+    assert len(platform.name) <= 200
+
+
+async def test_platform_that_is_registered_already_is_said_to_be(service: Service, fake: FakePlatform) -> None:
+    fake.registrar = REGISTRARS["brightspace"]()
+    assert (await register(service, await invite(service), **fake.registrar.parameters)).status_code == 200
+    again = await register(service, await invite(service), **fake.registrar.parameters)
+    assert (again.status_code, "registered already" in again.text) == (409, True)
+    assert len(await everything(service, LtiPlatform)) == 1
+
+
+async def test_platform_without_grades_is_told_what_is_missing(service: Service, fake: FakePlatform) -> None:
+    fake.answers["/register"] = lambda: httpx.Response(200, json={"client_id": "c", "scope": SCOPES[-1]})
+    shown = await register(service, await invite(service), **fake.registrar.parameters)
+    assert "does not let this service send grades" in shown.text
+
+
+async def test_secrets_are_in_no_line_of_the_log(
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = await invite(service)
+    fake.answers["/register"] = partial(httpx.Response, 500)
+    with caplog.at_level(logging.INFO):
+        await register(service, path, **fake.registrar.parameters)
+    said = json.dumps([str(vars(each)) for each in caplog.records if each.name.startswith("app")])
+    assert path.rpartition("/")[2] not in said
+    assert str(fake.registrar.token) not in said
+
+
+async def test_nobody_but_an_admin_invites(service: Service) -> None:
+    async with browser(service) as nobody:
+        assert (await nobody.post("/platforms/invitations")).status_code == 401
