@@ -1,1 +1,1 @@
-"""The room in which a platform and this service get to know each other: by hand, or as the platform registers itself."""
+"""Registration: a platform and this service get to know each other, by hand or as the platform registers itself."""

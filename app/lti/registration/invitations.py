@@ -68,10 +68,10 @@ async def take(session: AsyncSession, secret: str) -> LtiInvitation:
     found = await find(session, secret)
     now = utc_now()
     is_free = LtiInvitation.sha256 == found.sha256, LtiInvitation.used_at.is_(None)
-    taken = await session.scalar(update(LtiInvitation).where(*is_free).values(used_at=now).returning(LtiInvitation))
-    if taken is None:
+    free = update(LtiInvitation).where(*is_free).values(used_at=now).returning(LtiInvitation.sha256)
+    if await session.scalar(free) is None:
         raise InvitationUsed
-    return taken
+    return found
 
 
 async def give_back(session: AsyncSession, secret: str) -> None:
