@@ -148,12 +148,21 @@ async def keep_open(session: AsyncSession, course_id: str) -> None:
         CourseArchived
         CourseNotFound: it was deleted meanwhile.
     """
+    if not await is_open(session, course_id):
+        raise CourseArchived
+
+
+async def is_open(session: AsyncSession, course_id: str) -> bool:
+    """Tell whether a course is not archived, and let that not change until the caller's transaction ends.
+
+    Raises:
+        CourseNotFound: it was deleted meanwhile.
+    """
     found = select(Course).where(Course.id == course_id).execution_options(populate_existing=True)
     course = await session.scalar(found.with_for_update(read=True))
     if course is None:
         raise CourseNotFound
-    if course.archived_at is not None:
-        raise CourseArchived
+    return course.archived_at is None
 
 
 async def change(session: AsyncSession, course_id: str, given: Mapping[str, Any], made_by: str) -> Course:

@@ -271,6 +271,8 @@ async def change(
     for name, moment in (("confirmed", "confirmed_at"), ("removed", "removed_at")):
         if name in given and given[name] != before[name]:
             setattr(member, moment, utc_now() if given[name] else None)
+    if "removed" in given:
+        member.dropped_by = None
     await _check_email(session, member)
     await session.flush()
     after = values(member)

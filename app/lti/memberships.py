@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses import changes, course, membership
-from app.errors import AnswerUnusable, MemberRemoved
+from app.courses import course, membership
+from app.errors import AnswerUnusable, CourseArchived, MemberRemoved
 from app.lti import platforms
 from app.lti.launch import people
 from app.lti.launch.message import Id, Text
@@ -23,7 +23,7 @@ from app.lti.pages import next_page
 from app.lti.platform_services import MEMBERSHIP_SCOPE, PlatformServices, refusal
 from app.mail.addresses import is_address
 from app.storage.database import Database
-from app.storage.models import Course, Identity, LtiContext, LtiPlatform, Membership, utc_now
+from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, Membership
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 #: Of one list; a course has no more.
@@ -105,17 +105,23 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
 
 
 async def apply(
-    database: Database, platform: LtiPlatform, context: LtiContext, listed: Sequence[Who], asked_at: datetime
+    database: Database,
+    platform: LtiPlatform,
+    context: LtiContext,
+    listed: Sequence[Who],
+    asked_at: datetime,
+    *,
+    asked_by: str | None = None,
 ) -> Changed:
-    """Add new members, give everybody the part of the list, and remove those of the platform who have left it.
+    """Add new members, give everybody the part of the list, and remove those whom the context has brought and left out.
 
-    Whoever a teacher here has removed stays out. Members of other ways in are left as they are. It goes on portion by
-    portion, because each person takes locks, and PostgreSQL has not many more than a course has people.
+    Whoever a teacher here has removed stays out. Members of other ways in are left as they are. In an archived course
+    rights are only taken. It goes on portion by portion, because each person takes locks, and PostgreSQL has not many
+    more than a course has people.
 
     Args:
         asked_at: before the list was read; who came by a launch after that is no one who has left.
-    Raises:
-        CourseArchived: nothing there changes any more.
+        asked_by: the id of a member who stays in any case: platforms do not list their administrators.
     """
     issuer, made_by = platforms.issuer_of_people(platform.id), made_by_platform(platform)
     there = {who.subject: who for who in listed if who.part != Part.MENTOR}
@@ -123,30 +129,30 @@ async def apply(
     subjects = sorted(there)
     for start in range(0, len(subjects), AT_ONCE):
         async with database.write() as session:
-            await course.keep_open(session, context.course_id)
-            found = await course.existing(session, context.course_id)
+            is_open = await course.is_open(session, context.course_id)
             known = await _known(session, context.course_id, issuer)
             for subject in subjects[start : start + AT_ONCE]:
-                total += await _bring(session, platform, found, there[subject], made_by, known.get(subject))
-    async with database.write() as session:
-        await course.keep_open(session, context.course_id)
-        for subject, member in (await _known(session, context.course_id, issuer)).items():
-            if subject not in there and member.removed_at is None and member.created_at < asked_at:
-                member.removed_at = utc_now()
-                changes.log(session, member, made_by, {"removed": False}, {"removed": True})
-                total["removed"] += 1
+                if is_open or subject in known:
+                    total += await _bring(session, platform, context, there[subject], made_by, known.get(subject))
+    async with database.read() as session:
+        gone = await _left_out(session, context, issuer, there, asked_at)
+    for start in range(0, len(gone), AT_ONCE):
+        async with database.write() as session:
+            for member in gone[start : start + AT_ONCE]:
+                if member.id != asked_by:
+                    total["removed"] += await people.drop(session, context, member.person_id, made_by)
     return Changed(total["added"], total["changed"], total["removed"])
 
 
 async def _bring(
-    session: AsyncSession, platform: LtiPlatform, found: Course, who: Who, made_by: str, before: Membership | None
+    session: AsyncSession, platform: LtiPlatform, context: LtiContext, who: Who, made_by: str, before: Membership | None
 ) -> Counter[str]:
     """Make somebody of the list the member that the list says."""
     was = (before.role, before.removed_at is None) if before else None
     person = await people.find_or_add(session, platform, who)
     try:
-        member = await people.keep_member(session, found, person, who, made_by)
-    except MemberRemoved:
+        member = await people.keep_member(session, context, person, who, made_by)
+    except (MemberRemoved, CourseArchived):
         return Counter()
     if was is None:
         return Counter(added=1)
@@ -162,3 +168,20 @@ async def _known(session: AsyncSession, course_id: str, issuer: str) -> dict[str
         .order_by(Membership.id)
     )
     return {subject: await membership.kept_of(session, member) for subject, member in rows.all()}
+
+
+async def _left_out(
+    session: AsyncSession, context: LtiContext, issuer: str, there: Collection[str], asked_at: datetime
+) -> Sequence[Membership]:
+    """List the members whom this context has brought and does not list any more."""
+    brought = await session.scalars(
+        select(Membership)
+        .join(LtiMember, LtiMember.membership_id == Membership.id)
+        .where(LtiMember.lti_context_id == context.id, LtiMember.seen_at < asked_at, Membership.removed_at.is_(None))
+        .order_by(Membership.id)
+    )
+    subjects = defaultdict(set)
+    for subject, member in (await _known(session, context.course_id, issuer)).items():
+        subjects[member.id].add(subject)
+    # A member without an id there does not come from there any more.
+    return [member for member in brought if member.id in subjects and not subjects[member.id] & set(there)]

@@ -37,6 +37,7 @@ from app.storage.models import (
     Delivery,
     Extension,
     Identity,
+    LtiMember,
     LtiScore,
     LtiSelection,
     Membership,
@@ -168,7 +169,11 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], Select[Any]]]] = {
         BatchFile,
         lambda scope: select(BatchFile).where(BatchFile.membership_id.in_(scope.member_ids)),
     ),
-    # A grade on its way to a learning platform.
+    # The part that courses of learning platforms give, and grades on their way to them.
+    "lti_members.json": (
+        LtiMember,
+        lambda scope: select(LtiMember).where(LtiMember.membership_id.in_(scope.member_ids)),
+    ),
     "lti_scores.json": (LtiScore, lambda scope: select(LtiScore).where(LtiScore.membership_id.in_(scope.member_ids))),
     "merges.json": (Merge, _merges_of),
     "changes.json": (Change, lambda scope: select(Change).where(Change.membership_id.in_(scope.member_ids))),

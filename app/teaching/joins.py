@@ -42,6 +42,7 @@ from app.storage.models import (
     Extension,
     Identity,
     JobStatus,
+    LtiMember,
     LtiScore,
     MemberRole,
     Membership,
@@ -98,6 +99,7 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
         "comments": await _move_comments(session, kept, other),
         "tokens": await _move_tokens(session, kept, other),
         "scores": await _move_scores(session, kept, other),
+        "parts": await _move_parts(session, kept, other),
         "persons": await _change_persons(session, kept, other),
     }
     other.removed_at = utc_now()
@@ -182,6 +184,8 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
     # A join of an earlier version has moved none.
     for score in await _rows(session, LtiScore, moved.get("scores", [])):
         score.membership_id = other.id
+    for part in await _rows(session, LtiMember, moved.get("parts", [])):
+        part.membership_id = other.id
     if moved["persons"]:
         await _exchange_persons(session, kept, other)
         for name, value in (moved["persons"]["named"] or {}).items():
@@ -412,6 +416,16 @@ async def _move_tokens(session: AsyncSession, kept: Membership, other: Membershi
 async def _move_scores(session: AsyncSession, kept: Membership, other: Membership) -> list[str]:
     """Let the platform's person get the grades of the kept member."""
     found = (await session.scalars(select(LtiScore).where(LtiScore.membership_id == other.id))).all()
+    for each in found:
+        each.membership_id = kept.id
+    return [each.id for each in found]
+
+
+async def _move_parts(session: AsyncSession, kept: Membership, other: Membership) -> list[str]:
+    """Let the kept member leave where a platform's course that has brought the other one drops the person."""
+    own = select(LtiMember.lti_context_id).where(LtiMember.membership_id == kept.id)
+    of_other = LtiMember.membership_id == other.id, LtiMember.lti_context_id.not_in(own)
+    found = (await session.scalars(select(LtiMember).where(*of_other))).all()
     for each in found:
         each.membership_id = kept.id
     return [each.id for each in found]

@@ -148,7 +148,7 @@ async def carry_out(session: AsyncSession, plan: Plan, made_by: str) -> dict[int
     now = utc_now()
     for step, member in zip(steps, them, strict=True):
         member.confirmed_at = member.confirmed_at or now
-        member.removed_at = None
+        member.removed_at = member.dropped_by = None
         member.group = step.changes.get("group", (None, member.group))[1]
         for name in ("name", "email"):
             if name in step.changes:

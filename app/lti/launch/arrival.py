@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access import identities
 from app.courses import course, membership, uses
 from app.courses.assignments import used_in
 from app.errors import (
     CourseUnconnected,
     DeploymentUnknown,
-    LaunchRefused,
     LaunchWithoutCourse,
-    MentorLaunch,
 )
 from app.lti import platforms
 from app.lti.arguments import ASSIGNMENT
@@ -89,24 +88,18 @@ async def arrive(
         language: of a course that the message begins.
     Raises:
         DeploymentUnknown: nobody has said that this deployment of the platform is one.
-        MentorLaunch, LaunchWithoutCourse
+        LaunchWithoutCourse
         CourseUnconnected: a student comes before any teacher has.
         MemberRemoved: a teacher here has removed the person from the course.
-        LaunchRefused: somebody who is no teacher wants to add a link.
+        CourseArchived: the person is new in a course in which nothing changes any more.
     """
-    if message.deployment_id not in await platforms.deployments(session, platform.id):
-        raise DeploymentUnknown(deployment=message.deployment_id)
-    if message.part == Part.MENTOR:
-        raise MentorLaunch
-    if message.context is None:
-        raise LaunchWithoutCourse
     made_by = made_by_platform(platform)
-    await take_turns(session, [f"lti:{platform.id}:{message.deployment_id}:{message.context.id}"])
+    await _check_place(session, platform, message)
     context = await _context(session, platform, message, language, made_by)
     found = await course.existing(session, context.course_id)
     who = Who.of(message)
     person = await people.find_or_add(session, platform, who)
-    member = await people.keep_member(session, found, person, who, made_by)
+    member = await people.keep_member(session, context, person, who, made_by)
     if member.person_id != person.id:
         person = await session.get_one(Person, member.person_id)
     link = use = None
@@ -118,13 +111,24 @@ async def arrive(
     elif message.message_type == REVIEW and (link := await _link_of_column(session, context, message)) is not None:
         use = await session.get(CourseAssignment, link.course_assignment_id) if link.course_assignment_id else None
     selection = None
-    if message.deep_linking is not None and message.message_type == DEEP_LINKING:
-        if member.role != MemberRole.TEACHER:
-            raise LaunchRefused(reason="deep_linking_by_student")
+    if message.deep_linking is not None and message.message_type == DEEP_LINKING and member.role == MemberRole.TEACHER:
         selection = await deep_linking.ask(session, context, member, message.deep_linking)
     reviewed = await _reviewed(session, platform, found, message)
     await session.flush()
     return Arrival(found, person, member, link, use, reviewed, selection)
+
+
+async def leave(session: AsyncSession, platform: LtiPlatform, message: Message) -> None:
+    """Take the part of somebody who has become a mentor.
+
+    Raises:
+        DeploymentUnknown, LaunchWithoutCourse: see `arrive`.
+    """
+    await _check_place(session, platform, message)
+    context = await session.scalar(select(LtiContext).where(*_of(platform, message)))
+    identity = await identities.find(session, platforms.issuer_of_people(platform.id), message.subject)
+    if context is not None and identity is not None:
+        await people.drop(session, context, identity.person_id, made_by_platform(platform))
 
 
 async def choose(
@@ -153,17 +157,31 @@ async def choose(
     return use
 
 
+async def _check_place(session: AsyncSession, platform: LtiPlatform, message: Message) -> None:
+    """Take the turn of the platform's course. Raises: DeploymentUnknown, LaunchWithoutCourse"""
+    if message.deployment_id not in await platforms.deployments(session, platform.id):
+        raise DeploymentUnknown(deployment=message.deployment_id)
+    if message.context is None:
+        raise LaunchWithoutCourse
+    await take_turns(session, [f"lti:{platform.id}:{message.deployment_id}:{message.context.id}"])
+
+
+def _of(platform: LtiPlatform, message: Message) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on `LtiContext` that it is the one of the message."""
+    assert message.context is not None
+    return (
+        LtiContext.platform_id == platform.id,
+        LtiContext.deployment_id == message.deployment_id,
+        LtiContext.context_id == message.context.id,
+    )
+
+
 async def _context(
     session: AsyncSession, platform: LtiPlatform, message: Message, language: str, made_by: str
 ) -> LtiContext:
     """Find the course of the platform, or make it one here, if a teacher comes."""
     assert message.context is not None
-    of = (
-        LtiContext.platform_id == platform.id,
-        LtiContext.deployment_id == message.deployment_id,
-        LtiContext.context_id == message.context.id,
-    )
-    context = await session.scalar(select(LtiContext).where(*of))
+    context = await session.scalar(select(LtiContext).where(*_of(platform, message)))
     title = message.context.title or message.context.label
     if context is None:
         if message.part != Part.TEACHER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,17 @@ from app.lti import platforms
 from app.lti.launch.message import Message
 from app.lti.launch.roles import Part
 from app.mail.addresses import is_address
-from app.storage.models import Change, Course, Identity, LtiPlatform, Membership, Person, new_id, utc_now
+from app.storage.models import (
+    Identity,
+    LtiContext,
+    LtiMember,
+    LtiPlatform,
+    MemberRole,
+    Membership,
+    Person,
+    new_id,
+    utc_now,
+)
 from app.storage.passback import members_changed
 from app.storage.turns import take_turns
 
@@ -65,43 +76,105 @@ async def find_or_add(session: AsyncSession, platform: LtiPlatform, who: Who) ->
     return person
 
 
-async def keep_member(session: AsyncSession, found: Course, person: Person, who: Who, made_by: str) -> Membership:
-    """Find the person's membership, or add one, with the part that the platform gives now.
+async def keep_member(session: AsyncSession, context: LtiContext, person: Person, who: Who, made_by: str) -> Membership:
+    """Find the person's membership in the course of this context, or add one, with the part that it has now.
+
+    The part is the highest one that any context of the course gives. A member whom no context has brought has the part
+    that was given here. In an archived course rights are only taken.
 
     A member whom a teacher has joined to another one is that one from then on, whose person may be another.
 
     Raises:
         MemberRemoved: a teacher here has removed the member.
-        CourseArchived: the person is new in a course in which nothing changes any more.
+        CourseArchived: the person is new, or comes back, in a course in which nothing changes any more.
     """
-    await take_turns(session, [f"person:{found.id}:{person.id}"])
-    role = who.part.role
-    of = Membership.course_id == found.id, Membership.person_id == person.id
-    member = await session.scalar(select(Membership).where(*of).execution_options(populate_existing=True))
+    member = await _in_turn(session, context.course_id, person.id)
     if member is None:
-        await course.keep_open(session, found.id)
-        external_id = await _external_id(session, found.id, who)
-        await members.take_turns(session, [(found.id, external_id)])
-        await members.take_course(session, found.id)
-        member = members.add(session, found.id, external_id=external_id, role=role, person=person)
-        member.confirmed_at = utc_now()
-        await session.flush()
-        changes.log(session, member, made_by, {}, _values(member))
-        return member
+        return await _add(session, context, person, who, made_by)
     member = await membership.kept_of(session, member)
-    if found.archived_at is not None:
-        return member
     before = _values(member)
     if member.removed_at is not None:
-        if not await _removed_by(session, member, made_by):
+        if member.dropped_by is None:
             raise MemberRemoved
-        member.removed_at = None
-    member.role = role
-    if changes.log(session, member, made_by, before, _values(member)):
-        await session.flush()
-        await members_changed(session, [member.id])
-    await session.flush()
+        await course.keep_open(session, context.course_id)
+        member.removed_at = member.dropped_by = None
+        session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
+    elif parts := await _parts_of(session, member):
+        is_open = await course.is_open(session, context.course_id)
+        here = next((each for each in parts if each.lti_context_id == context.id), None)
+        if here is not None:
+            here.seen_at = utc_now()
+            if is_open or rank(who.part.role) < rank(here.role):
+                here.role = who.part.role
+        elif is_open:
+            session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
+    await _settle(session, member, made_by, before)
     return member
+
+
+async def drop(session: AsyncSession, context: LtiContext, person_id: str, made_by: str) -> bool:
+    """Take the part away that this context gives a person, in archived courses, too.
+
+    Whom no other context has brought is removed, until the platform brings them again.
+
+    Returns:
+        Whether the member has lost anything.
+    """
+    if (member := await _in_turn(session, context.course_id, person_id)) is None:
+        return False
+    member = await membership.kept_of(session, member)
+    if member.removed_at is not None:
+        return False
+    before = _values(member)
+    parts = await _parts_of(session, member)
+    if (here := next((each for each in parts if each.lti_context_id == context.id), None)) is None:
+        return False
+    await session.delete(here)
+    if len(parts) == 1:
+        member.removed_at, member.dropped_by = utc_now(), context.platform_id
+    return await _settle(session, member, made_by, before)
+
+
+def rank(role: MemberRole) -> int:
+    """Return a role's place: the higher, the more rights."""
+    return (MemberRole.STUDENT, MemberRole.ASSISTANT, MemberRole.TEACHER).index(role)
+
+
+async def _in_turn(session: AsyncSession, course_id: str, person_id: str) -> Membership | None:
+    await take_turns(session, [f"person:{course_id}:{person_id}"])
+    of = Membership.course_id == course_id, Membership.person_id == person_id
+    return await session.scalar(select(Membership).where(*of).execution_options(populate_existing=True))
+
+
+async def _add(session: AsyncSession, context: LtiContext, person: Person, who: Who, made_by: str) -> Membership:
+    course_id = context.course_id
+    await course.keep_open(session, course_id)
+    external_id = await _external_id(session, course_id, who)
+    await members.take_turns(session, [(course_id, external_id)])
+    await members.take_course(session, course_id)
+    member = members.add(session, course_id, external_id=external_id, role=who.part.role, person=person)
+    member.confirmed_at = utc_now()
+    await session.flush()
+    session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
+    await session.flush()
+    changes.log(session, member, made_by, {}, _values(member))
+    return member
+
+
+async def _parts_of(session: AsyncSession, member: Membership) -> Sequence[LtiMember]:
+    return (await session.scalars(select(LtiMember).where(LtiMember.membership_id == member.id))).all()
+
+
+async def _settle(session: AsyncSession, member: Membership, made_by: str, before: Mapping[str, Any]) -> bool:
+    """Give the member the highest part that is left, log what has changed, and send the grades that change with it."""
+    await session.flush()
+    if parts := await _parts_of(session, member):
+        member.role = max((each.role for each in parts), key=rank)
+    await session.flush()
+    if not changes.log(session, member, made_by, before, _values(member)):
+        return False
+    await members_changed(session, [member.id])
+    return True
 
 
 def _values(member: Membership) -> dict[str, Any]:
@@ -111,15 +184,6 @@ def _values(member: Membership) -> dict[str, Any]:
         "removed": member.removed_at is not None,
         "confirmed": member.confirmed_at is not None,
     }
-
-
-async def _removed_by(session: AsyncSession, member: Membership, made_by: str) -> bool:
-    """Tell whether the member was removed by this platform, which lists the person again."""
-    rows = await session.scalars(
-        select(Change).where(Change.membership_id == member.id, Change.subject == "member").order_by(Change.id.desc())
-    )
-    newest = next((row for row in rows if row.after.get("removed") is True), None)
-    return newest is not None and newest.made_by == made_by
 
 
 async def _external_id(session: AsyncSession, course_id: str, who: Who) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import ID_LENGTH, Base, new_id, utc_now
+from app.storage.models.base import ID_LENGTH, Base, MemberRole, new_id, utc_now
 
 #: Of an address that a platform names.
 URL_LENGTH = 2000
@@ -110,6 +110,20 @@ class LtiContext(Base):
     memberships_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
     made_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class LtiMember(Base):
+    """A member whom a course of a platform has brought, with the part there. Several such courses may be one here."""
+
+    __tablename__ = "lti_members"
+    __table_args__ = (UniqueConstraint("lti_context_id", "membership_id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
+    role: Mapped[MemberRole]
+    # When a launch or a list last said so.
+    seen_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class LtiLink(Base):

@@ -42,7 +42,8 @@ async def _context_id(context_id: Annotated[str, Path()]) -> str:
     return context_id
 
 
-Manager = Annotated[Principal, Depends(PageFor(Action.MANAGE_MEMBERS))]
+#: In an archived course, too: the list takes rights.
+Reader = Annotated[Principal, Depends(Shown(Action.MANAGE_MEMBERS))]
 ContextId = Annotated[str, Depends(_context_id)]
 LinkId = Annotated[str, Depends(_link_id)]
 
@@ -74,14 +75,14 @@ async def _page(
         assignments=parts.assignments,
         own_titles={each.use.assignment_id: each.use.title for each in used if each.use.title},
         may_choose=viewer.may(Action.MANAGE_ASSIGNMENTS),
-        may_read=viewer.may(Action.MANAGE_MEMBERS),
+        may_read=viewer.has(Action.MANAGE_MEMBERS),
         read=read,
         **said,
     )
 
 
 @router.post("/contexts/{context_id}/members")
-async def read_members(request: Request, holder: Manager, context_id: ContextId) -> Response:
+async def read_members(request: Request, holder: Reader, context_id: ContextId) -> Response:
     """Bring the members up to date with the platform's list, and say what has changed."""
     parts = services(request)
     async with form_of(request), parts.database.read() as session:
@@ -93,7 +94,9 @@ async def read_members(request: Request, holder: Manager, context_id: ContextId)
         listed = await memberships.read(parts.platform_services, platform, context.memberships_url)
     except (PlatformRefused, AnswerUnusable, TargetRefused) as refusal:
         return await _page(request, holder, refusal)
-    changed = await memberships.apply(parts.database, platform, context, listed, asked_at)
+    changed = await memberships.apply(
+        parts.database, platform, context, listed, asked_at, asked_by=holder.membership_id
+    )
     return await _page(request, holder, read=changed)
 
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND, HTTP_303_SEE_OTHER
 
-from app.errors import CourseUnconnected, LaunchElsewhere, LaunchRefused, LoginRefused
+from app.errors import CourseUnconnected, LaunchElsewhere, LaunchRefused, LoginRefused, MentorLaunch
 from app.http.auth import open_session
 from app.http.clients import client_of
 from app.http.cookies import keep
@@ -24,7 +24,8 @@ from app.lti import keys, platforms
 from app.lti.launch import arrival, login, message
 from app.lti.launch.arrival import Arrival
 from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, SECRET, TARGET_PATH, Asked
-from app.lti.launch.message import Message
+from app.lti.launch.message import DEEP_LINKING, Message
+from app.lti.launch.roles import Part
 from app.services import service_url, services
 from app.storage.models import LtiLogin, LtiPlatform
 from app.web.lti.reasons import reasons_logged
@@ -99,6 +100,10 @@ async def _launch(request: Request) -> Response:
         raise LaunchElsewhere(again=f"{LOGIN_PATH}?{begun.asked}")
     came = await _message(request, begun, platform, fields.get("id_token", ""))
     parts = services(request)
+    if came.part == Part.MENTOR:
+        async with parts.database.write() as session:
+            await arrival.leave(session, platform, came)
+        raise MentorLaunch
     async with parts.database.write() as session:
         arrived = await arrival.arrive(session, platform, came, parts.assignments, language_of(request))
     logger.info(
@@ -110,7 +115,7 @@ async def _launch(request: Request) -> Response:
             "message_type": came.message_type,
         },
     )
-    response = RedirectResponse(_destination(arrived), HTTP_303_SEE_OTHER)
+    response = RedirectResponse(_destination(arrived, came), HTTP_303_SEE_OTHER)
     await open_session(request, response, arrived.person, course_id=arrived.course.id)
     return response
 
@@ -158,16 +163,19 @@ async def _message(request: Request, begun: LtiLogin, platform: LtiPlatform, tok
     )
 
 
-def _destination(arrived: Arrival) -> str:
-    """Return the page that the launch leads to.
+def _destination(arrived: Arrival, came: Message) -> str:
+    """Return the page that the launch leads to. It is refused only now, when the rights that it takes are gone.
 
     Raises:
+        LaunchRefused: somebody who is no teacher wants to add a link.
         CourseUnconnected: a student comes by a link that leads nowhere yet.
     """
     course = f"/courses/{arrived.course.id}"
     assignment = arrived.use.assignment_id if arrived.use else None
     if arrived.selection is not None:
         return f"{course}/lms/select/{arrived.selection.id}"
+    if came.message_type == DEEP_LINKING:
+        raise LaunchRefused(reason="deep_linking_by_student")
     if arrived.reviewed is not None and arrived.is_staff:
         return f"{course}/members/{arrived.reviewed.id}" + (f"/assignments/{assignment}" if assignment else "")
     if arrived.is_staff:

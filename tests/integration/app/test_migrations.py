@@ -234,6 +234,9 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "0016": {
         "lti_invitations": {"sha256": "a" * 64, "made_by": "owner", "created_at": NOW, "expires_at": NOW},
     },
+    "0017": {
+        "lti_members": {"id": "p1", "lti_context_id": "x1", "membership_id": "m1", "role": "student", "seen_at": NOW},
+    },
 }
 
 

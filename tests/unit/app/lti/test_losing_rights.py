@@ -1,0 +1,283 @@
+"""Rights that a platform takes: by a launch with a lower part, by a list that leaves somebody out, in every course."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import tokens
+from app.access.tokens import Principal
+from app.lti import platforms
+from app.storage.models import (
+    Course,
+    Identity,
+    LtiContext,
+    LtiPlatform,
+    MemberRole,
+    Membership,
+    Person,
+    Role,
+    utc_now,
+)
+from tests.platforms import DEPLOYMENT, ISSUER, LTI, FakePlatform
+from tests.unit.app.calls import SUBMISSIONS, upload
+from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
+from tests.unit.app.lti.test_pages import DL, NRPS, answering, listed, read_list, send
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+SECTION = {f"{LTI}context": {"id": "section-2", "title": "Section 2"}}
+DEEP_LINKING = {
+    f"{LTI}message_type": "LtiDeepLinkingRequest",
+    f"{DL}deep_linking_settings": {"deep_link_return_url": f"{ISSUER}/return"},
+}
+
+
+async def archive(service: Service, course: str) -> None:
+    async with service.services.database.write() as session:
+        await session.execute(
+            update(Course).where(Course.id == course.rpartition("/")[2]).values(archived_at=utc_now())
+        )
+
+
+async def member_of(service: Service, subject: str) -> Membership:
+    async with service.services.database.read() as session:
+        found = await session.scalar(
+            select(Membership)
+            .join(Identity, Identity.person_id == Membership.person_id)
+            .where(Identity.subject == subject)
+        )
+        assert found is not None
+        return found
+
+
+async def add_section(service: Service, platform: LtiPlatform, course: str, id: str = "section-2") -> None:
+    """Let one more course of the platform be this course."""
+    async with service.services.database.write() as session:
+        session.add(
+            LtiContext(
+                platform_id=platform.id,
+                deployment_id=DEPLOYMENT,
+                context_id=id,
+                course_id=course.rpartition("/")[2],
+                made_by="test",
+            )
+        )
+
+
+@pytest.mark.parametrize("is_archived", [False, True], ids=["open", "archived"])
+@pytest.mark.parametrize(
+    ("claims", "status", "left"),
+    [
+        ({"role": "Learner"}, 303, 403),
+        ({"role": "TeachingAssistant"}, 303, 403),
+        ({"role": "Mentor"}, 403, 401),
+        ({"role": "Learner", **DEEP_LINKING}, 403, 403),
+    ],
+    ids=["student", "assistant", "mentor", "student who adds a link"],
+)
+async def test_launch_with_a_lower_part_takes_rights_whatever_becomes_of_it(
+    service: Service,
+    platform: LtiPlatform,
+    fake: FakePlatform,
+    is_archived: bool,
+    claims: dict[str, Any],
+    status: int,
+    left: int,
+) -> None:
+    async with browser(service) as client, browser(service) as elsewhere:
+        course = (await launch(client, fake, **TEACHER)).headers["location"]
+        assert (await client.get(f"{course}/settings")).status_code == 200
+        if is_archived:
+            await archive(service, course)
+        assert (await launch(elsewhere, fake, **{**TEACHER, **claims})).status_code == status
+        assert (await client.get(f"{course}/copy")).status_code == left
+
+
+async def test_archived_course_gives_nobody_more(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        await launch(student, fake)
+        await archive(service, course)
+        assert (await launch(student, fake, role="Instructor")).status_code == 303
+        assert (await student.get(f"{course}/settings")).status_code == 403
+        assert (await launch(student, fake, sub="new")).status_code == 403
+    assert len(await everything(service, Membership)) == 2
+
+
+async def test_list_takes_rights_in_an_archived_course_and_gives_none(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student, browser(service) as other:
+        course = (await launch(teacher, fake, **TEACHER, **NRPS)).headers["location"]
+        page = (await launch(student, fake, **NRPS)).headers["location"]
+        await launch(other, fake, sub="other", role="Instructor", **NRPS)
+        await archive(service, course)
+        answering(fake, [listed("teacher-1", "Instructor"), listed("new"), listed("other")])
+        shown = await read_list(teacher, service, f"{course}/lms")
+        assert "Added: 0; changed: 1; removed: 1" in shown.text
+        assert (await student.get(page)).status_code == 401
+        assert (await other.get(f"{course}/settings")).status_code == 403
+        assert (await launch(student, fake, **NRPS)).status_code == 403
+    assert len(await everything(service, Person)) == 3
+
+
+async def test_page_and_token_and_event_stream_have_the_rights_of_now(
+    service: Service,
+    platform: LtiPlatform,
+    fake: FakePlatform,
+    grader: FakeGrader,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watchers = set()
+
+    async def noted(session: AsyncSession, viewer: Principal) -> Principal | None:
+        watchers.add(viewer.id)
+        return await tokens.as_of_now(session, viewer)
+
+    monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("app.http.watching.tokens", SimpleNamespace(as_of_now=noted))
+    grader.released.clear()
+    async with browser(service) as teacher, browser(service) as elsewhere, service.client() as admin:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        member = await member_of(service, "teacher-1")
+        link = (await admin.post(f"/api/v1{course}/members/{member.id}/link")).json()["link"]
+        answer = await admin.post(SUBMISSIONS, params={"course": member.course_id}, **upload(student="ivanov"))
+        of_student = answer.json()
+        async with service.client(link.rpartition("=")[2]) as token:
+            stream = f"{of_student['links']['self']}/events"
+            watching = asyncio.create_task(token.get(stream))
+            page = asyncio.create_task(teacher.get(f"/submissions/{of_student['id']}/events"))
+            await until(lambda: len(watchers) == 2)
+            assert (await token.get(of_student["links"]["self"])).status_code == 200
+            assert (await teacher.get(f"{course}/members")).status_code == 200
+            await launch(elsewhere, fake, **{**TEACHER, "role": "Learner"})
+            # Both streams end, although nothing is graded.
+            for each in (await asyncio.wait_for(watching, 20), await asyncio.wait_for(page, 20)):
+                assert "event: done" not in each.text
+            assert (await token.get(of_student["links"]["self"])).status_code == 404
+            assert (await token.get(f"/api/v1{course}/members")).status_code == 403
+            assert (await teacher.get(f"{course}/members")).status_code == 403
+    grader.released.set()
+
+
+async def test_member_of_two_sections_has_the_higher_part(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        course = (await launch(client, fake, **TEACHER)).headers["location"]
+        await add_section(service, platform, course)
+        for role in ("Learner", "TeachingAssistant"):
+            await launch(client, fake, **{**TEACHER, **SECTION, "role": role})
+            assert (await member_of(service, "teacher-1")).role == MemberRole.TEACHER
+        await launch(client, fake, **{**TEACHER, "role": "Learner"})
+        assert (await member_of(service, "teacher-1")).role == MemberRole.ASSISTANT
+
+
+async def test_list_of_one_section_drops_nobody_of_another(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER, **NRPS)).headers["location"]
+        answering(fake, [listed("teacher-1", "Instructor")])
+        page = f"{course}/lms"
+        await read_list(teacher, service, page)
+        (first,) = await everything(service, LtiContext)
+        await add_section(service, platform, course)
+        await launch(student, fake, sub="of-section-2", **SECTION)
+        await launch(student, fake, sub="of-both", **SECTION)
+        await launch(student, fake, sub="of-both")
+        shown = await send(teacher, page, f"{page}/contexts/{first.id}/members")
+        assert "removed: 0" in shown.text
+        # The teacher of the first section is none of the second, and stays.
+        second = next(each for each in await everything(service, LtiContext) if each.id != first.id)
+        async with service.services.database.write() as session:
+            (await session.get_one(LtiContext, second.id)).memberships_url = f"{ISSUER}/members?page=1"
+        answering(fake, [listed("of-section-2", "Instructor")])
+        shown = await send(teacher, page, f"{page}/contexts/{second.id}/members")
+        assert "changed: 1; removed: 1" in shown.text, shown.text
+    assert (await member_of(service, "of-both")).removed_at is not None
+    assert (await member_of(service, "of-section-2")).role == MemberRole.TEACHER
+    assert (await member_of(service, "teacher-1")).removed_at is None
+
+
+async def test_administrator_whom_no_list_names_stays_who_reads_it(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    administrator = ["http://purl.imsglobal.org/vocab/lis/v2/institution/person#Administrator"]
+    async with browser(service) as admin, browser(service) as other:
+        claims = {**TEACHER, **NRPS, f"{LTI}roles": administrator}
+        course = (await launch(admin, fake, **claims)).headers["location"]
+        await launch(other, fake, **{**claims, "sub": "another-administrator"})
+        answering(fake, [listed("somebody", "Instructor")])
+        assert "Added: 1; changed: 0; removed: 1" in (await read_list(admin, service, f"{course}/lms")).text
+        assert (await admin.get(f"{course}/settings")).status_code == 200
+
+
+async def test_member_removed_by_somebody_of_the_platforms_name_stays_out(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        async with service.services.database.write() as session:
+            await session.execute(update(Person).values(name=platform.name))
+        await launch(student, fake)
+        member = await member_of(service, "user-5")
+        removed = await send(teacher, f"{course}/members", f"{course}/members/{member.id}/remove")
+        assert removed.status_code == 303
+        assert (await launch(student, fake)).status_code == 403
+
+
+async def test_dropped_member_comes_back_to_a_platform_with_another_name(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER, **NRPS)).headers["location"]
+        await launch(student, fake, **NRPS)
+        answering(fake, [listed("teacher-1", "Instructor")])
+        assert "removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
+        async with service.services.database.write() as session:
+            (await session.get_one(LtiPlatform, platform.id)).name = "Renamed"
+        assert (await launch(student, fake, **NRPS)).status_code == 303
+        # Whom a teacher takes back and removes again stays out.
+        member = await member_of(service, "user-5")
+        assert "removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
+        for action in ("restore", "remove"):
+            await send(teacher, f"{course}/members/{member.id}", f"{course}/members/{member.id}/{action}")
+        assert (await launch(student, fake, **NRPS)).status_code == 403
+
+
+async def test_platform_takes_no_rights_that_were_given_here(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """A teacher here whom an admin has merged with a person of the platform."""
+    await service.add_token("of-the-course", Role.TEACHER)
+    async with browser(service) as client:
+        course = (await launch(client, fake, **TEACHER, **NRPS)).headers["location"]
+        async with service.services.database.write() as session:
+            person = Person(name="Основатель")
+            session.add(person)
+            await session.flush()
+            session.add(
+                Membership(
+                    course_id=course.rpartition("/")[2],
+                    person_id=person.id,
+                    role=MemberRole.TEACHER,
+                    external_id="founder",
+                )
+            )
+            issuer = platforms.issuer_of_people(platform.id)
+            session.add(Identity(person_id=person.id, issuer=issuer, subject="founder"))
+        async with browser(service) as founder:
+            await launch(founder, fake, sub="founder", role="Learner", **NRPS)
+            assert (await founder.get(f"{course}/settings")).status_code == 200
+            answering(fake, [listed("teacher-1", "Instructor")])
+            assert "removed: 0" in (await read_list(client, service, f"{course}/lms")).text
+            assert (await founder.get(f"{course}/settings")).status_code == 200
