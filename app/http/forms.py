@@ -40,7 +40,12 @@ async def form_of(request: Request, *, files: int = 0) -> AsyncIterator[FormData
 
 def fields_of(form: FormData) -> dict[str, str]:
     """Return the texts of a form without spaces around them, to show the form again as it was filled in."""
-    return {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+    return {name: lines_of(value).strip() for name, value in form.items() if isinstance(value, str)}
+
+
+def lines_of(came: str) -> str:
+    """Return a text with line ends as we write them. Browsers send CR LF, and a page shows a CR as a character."""
+    return came.replace("\r\n", "\n")
 
 
 def see_other(address: str, *, said: str | None = None) -> Response:

@@ -78,7 +78,7 @@ def the_use(uses: Sequence[CourseAssignment], assignment_id: str) -> CourseAssig
 
 def words(fields: Fields, name: str) -> str:
     """Read a person's words to another one, of several lines."""
-    came = fields.came.get(name, "").replace("\r\n", "\n")
+    came = fields.came.get(name, "")
     if not came:
         fields.wrong(name, "required")
     elif len(came) > WORDS_CHARACTERS:

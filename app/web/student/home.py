@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
+from app.access.rights import Action
 from app.http.auth import SessionHolder, session_person
 from app.http.forms import see_other
 from app.http.pages import page
 from app.services import services
-from app.storage.models import Course, Role, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, Role, utc_now
 from app.teaching.own.courses import own_courses
 
 router = APIRouter(include_in_schema=False)
@@ -27,7 +28,15 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
         return see_other(f"/courses/{courses[0].course.id}?{request.url.query}")
     if asked := request.query_params.get("course"):
         courses = [each for each in courses if each.course.id == asked]
-    return page(request, "student/home.html", viewer=viewer, courses=courses, zone_of=zone_of, now=utc_now())
+    return page(
+        request,
+        "student/home.html",
+        viewer=viewer,
+        courses=courses,
+        zone_of=zone_of,
+        now=utc_now(),
+        is_first=viewer.may(Action.MAKE_COURSES) and [each.course.id for each in courses] == [DEFAULT_COURSE],
+    )
 
 
 def zone_of(course: Course) -> ZoneInfo:

@@ -34,7 +34,7 @@ from app.errors import (
     RosterTooLong,
 )
 from app.http.auth import FORM_FIELD, check_form_secret
-from app.http.forms import see_other
+from app.http.forms import lines_of, see_other
 from app.http.pages import page
 from app.http.watching import renewed_if_slow
 from app.services import services
@@ -93,7 +93,7 @@ async def roster(request: Request, importer: MemberManager) -> Response:
 
 def _text(form: FormData, name: str) -> str:
     came = form.get(name)
-    return came if isinstance(came, str) else ""
+    return lines_of(came) if isinstance(came, str) else ""
 
 
 async def _content(form: FormData) -> bytes:

@@ -53,6 +53,26 @@ async def test_member_is_added_changed_removed_and_taken_back(service: Service) 
         assert [f'id="{name}-error"' in wrong.text for name in ("external_id", "email")] == [True, True]
 
 
+async def test_refused_table_comes_back_as_it_was_pasted(service: Service) -> None:
+    async with service.browser() as browser:
+        secret = form_secret((await browser.get(ROSTER)).text)
+        data = {"form_secret": secret, "table": "Ivan\r\nAnna"}  # As browsers send lines.
+        refused = await browser.post(ROSTER, data=data, files={"file": ("", b"")})
+    assert refused.status_code == 422
+    assert ">\nIvan\nAnna</textarea>" in refused.text
+
+
+async def test_words_of_a_refused_form_come_back_as_they_were_typed(service: Service) -> None:
+    id = await add(service, "ivanov")
+    place = f"{MEMBERS}/{id}/assignments/lstm-layer"
+    async with service.browser() as browser:
+        refused = await send(
+            browser, place, f"{place}/adjustment", points="x", kind="add", adjustment_reason="One\r\ntwo"
+        )
+    assert refused.status_code == 422
+    assert "One\ntwo" in refused.text
+
+
 async def test_list_has_search_filters_and_pages(service: Service) -> None:
     for number in range(3):
         await add(service, f"st{number}", name=f"Student {number}", group=f"G{number % 2}")
