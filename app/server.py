@@ -116,7 +116,7 @@ async def answering(state: Operations, port: int) -> AsyncIterator[None]:
     app.include_router(operations.router)
     expect_requests(app, state.metrics)
     app.add_middleware(HeadMiddleware)
-    app.add_middleware(RequestMiddleware, metrics=state.metrics)
+    app.add_middleware(RequestMiddleware, metrics=state.metrics, routes=app.routes)
     with listen(state.settings.host, port) as listener:
         server = _Guest(_config(app, state.settings))
         task = asyncio.create_task(server.serve([listener]), name="status")

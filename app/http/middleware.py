@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -18,6 +18,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.problems import FAILURE, problem_response
@@ -72,13 +73,25 @@ class RequestMiddleware:
     """Gives every request an id, a line in the log and a place in the metrics, and every answer its headers.
 
     Args:
+        routes: of the whole application.
         frame_ancestors: tells the sites whose pages may show ours in a frame.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, frame_ancestors: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        routes: Sequence[BaseRoute],
+        frame_ancestors: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._frame_ancestors = frame_ancestors
+        # Endpoints and their whole patterns; the pattern in a request's scope lacks the prefixes of its routers.
+        self._patterns: dict[object, str | None] = {
+            getattr(route, "endpoint", None) or getattr(route, "app", None): route.path
+            for route in iter_route_contexts(routes)
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -116,7 +129,7 @@ class RequestMiddleware:
             await response(scope, receive, send_with_headers)
         finally:
             # The pattern, not the path: a client may have put a secret into the path.
-            route = _patterns(scope["app"]).get(scope.get("endpoint"))
+            route = self._patterns.get(scope.get("endpoint"))
             seconds = time.monotonic() - started
             self._metrics.answered(scope["method"], route, status, seconds)
             facts = {"method": scope["method"], "route": route, "status": status, "milliseconds": round(seconds * 1000)}
@@ -154,15 +167,6 @@ def _capped(receive: Receive) -> Receive:
         return message
 
     return receive_some
-
-
-@cache
-def _patterns(app: FastAPI) -> dict[object, str | None]:
-    """Map endpoints to whole patterns; the pattern in a request's scope lacks the prefixes of its routers."""
-    return {
-        getattr(route, "endpoint", None) or getattr(route, "app", None): route.path
-        for route in iter_route_contexts(app.routes)
-    }
 
 
 class HeadMiddleware:

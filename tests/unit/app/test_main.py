@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
+
+import httpx
+import pytest
 
 from app.main import create_app
 from app.settings import Settings
@@ -24,3 +29,14 @@ def test_importing_the_command_line_loads_no_web_framework() -> None:
 def test_creating_the_application_starts_and_writes_nothing(settings: Settings, tmp_path: Path) -> None:
     create_app(settings)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.anyio
+async def test_application_that_nobody_holds_leaves_its_memory(settings: Settings) -> None:
+    app = create_app(settings)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://grader.test") as client:
+        assert (await client.get("/static/course.css")).status_code == 200
+    gone = weakref.ref(app)
+    del app, client
+    gc.collect()
+    assert gone() is None
