@@ -126,7 +126,13 @@ async def check_platform(settings: Settings, platform_id: str) -> list[str]:
                 known = await platforms.deployments(session, platform_id)
             services = PlatformServices(database, outgoing)
             faults = await checking.check(
-                platform, known, public_url=settings.public_url, outgoing=outgoing, services=services
+                platform,
+                known,
+                public_url=settings.public_url,
+                seen_url=None,
+                own_keys=await keys.published(database),
+                outgoing=outgoing,
+                services=services,
             )
     return [text(f"platform.check.{fault.code}", "en", **fault.params) for fault in faults]
 

@@ -31,6 +31,7 @@ from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
 from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.lti.registration.invitations import REGISTER_PATH
+from app.lti.registration.tool import CANVAS_PATH
 from app.oidc.registration import CALLBACK_PATH, START_PATH
 from app.services import operations, services
 from app.storage.batches import Batcher
@@ -60,6 +61,7 @@ PUBLIC = frozenset(
         TARGET_PATH,
         KEYS_PATH,
         REGISTER_PATH,
+        CANVAS_PATH,
     }
 )
 

@@ -193,7 +193,9 @@ def _said(text: str) -> str | None:
         return None
     if not isinstance(document, Mapping):
         return None
-    for name in ("error_description", "message", "reason", "error", "detail", "title"):
+    # The code says more to an administrator than most sentences do.
+    code = document.get("error") if isinstance(document.get("error"), str) else None
+    for name in ("error_description", "message", "reason", "detail", "title"):
         if isinstance(document.get(name), str):
-            return str(document[name])
-    return None
+            return f"{code}: {document[name]}" if code else str(document[name])
+    return code

@@ -129,7 +129,14 @@ async def add_deployment(session: AsyncSession, platform_id: str, deployment_id:
     await take_turns(session, [f"lti:{platform.issuer}"])
     if deployment_id not in await deployments(session, platform_id):
         session.add(LtiDeployment(platform_id=platform_id, deployment_id=deployment_id))
-        await session.flush()
+    if platform.refused_deployment == deployment_id:
+        platform.refused_deployment = None
+    await session.flush()
+
+
+async def refuse_deployment(session: AsyncSession, platform_id: str, deployment_id: str) -> None:
+    """Remember a deployment that is not known, for an admin to add. Raises: PlatformNotFound"""
+    (await find(session, platform_id)).refused_deployment = deployment_id
 
 
 async def count_courses(session: AsyncSession, platform_id: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -10,11 +10,16 @@ from typing import Any
 from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
 from app.lti.platform_keys import read_keys
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices
-from app.outgoing.client import Outgoing
+from app.lti.registration.tool import addresses_of
+from app.outgoing.client import Answer, Outgoing
 from app.storage.models import LtiPlatform
 
 #: Clocks that differ by more refuse launches: messages live for a minute or five, and we allow for one more.
 CLOCK_SECONDS = 30
+
+
+#: The word of a platform that knows us, and lets us use none of its services (RFC 6749, section 5.2).
+NO_SCOPE = "invalid_scope"
 
 
 class Code(StrEnum):
@@ -22,9 +27,13 @@ class Code(StrEnum):
 
     UNCONFIRMED = "unconfirmed"
     NO_DEPLOYMENT = "no_deployment"
+    WRONG_DEPLOYMENT = "wrong_deployment"
     NO_PUBLIC_URL = "no_public_url"
     NOT_HTTPS = "not_https"
+    PROXY_SILENT = "proxy_silent"
+    OWN_KEYS_HIDDEN = "own_keys_hidden"
     KEYS_UNREADABLE = "keys_unreadable"
+    SERVICES_OFF = "services_off"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 no password
     TOKEN_UNREACHABLE = "token_unreachable"  # noqa: S105 no password
     CLOCKS_DIFFER = "clocks_differ"
@@ -43,6 +52,8 @@ async def check(
     deployments: Sequence[str],
     *,
     public_url: str | None,
+    seen_url: str | None,
+    own_keys: Mapping[str, Any],
     outgoing: Outgoing,
     services: PlatformServices,
 ) -> list[Fault]:
@@ -50,16 +61,17 @@ async def check(
 
     Args:
         public_url: of this service, from the settings.
+        seen_url: its address as this request came, by what a proxy says; None: no request.
+        own_keys: as this service publishes them.
     """
     faults: list[Fault] = []
     if platform.confirmed_at is None:
         faults.append(Fault(Code.UNCONFIRMED))
     if not deployments:
         faults.append(Fault(Code.NO_DEPLOYMENT))
-    if public_url is None:
-        faults.append(Fault(Code.NO_PUBLIC_URL))
-    elif not public_url.startswith("https://"):
-        faults.append(Fault(Code.NOT_HTTPS, {"url": public_url}))
+    if platform.refused_deployment:
+        faults.append(Fault(Code.WRONG_DEPLOYMENT, {"deployment": platform.refused_deployment}))
+    faults += await _of_our_address(public_url, seen_url, own_keys, outgoing)
     try:
         answer = await outgoing.send("GET", platform.keys_url, headers={"Accept": "application/json"})
         if not answer.is_success:
@@ -70,10 +82,39 @@ async def check(
     try:
         await services.try_token(platform, [SCORE_SCOPE])
     except PlatformRefused as exc:
-        faults.append(Fault(Code.TOKEN_REFUSED, {"url": platform.token_url, **exc.params}))
+        code = Code.SERVICES_OFF if NO_SCOPE in str(exc.params["words"]) else Code.TOKEN_REFUSED
+        faults.append(Fault(code, {"url": platform.token_url, **exc.params}))
     except (AnswerUnusable, TargetRefused) as exc:
         faults.append(Fault(Code.TOKEN_UNREACHABLE, {"url": platform.token_url, "reason": exc.params["reason"]}))
     skew = services.skew_of(platform)
     if skew is not None and abs(skew) > CLOCK_SECONDS:
         faults.append(Fault(Code.CLOCKS_DIFFER, {"seconds": round(skew)}))
     return faults
+
+
+async def _of_our_address(
+    public_url: str | None, seen_url: str | None, own_keys: Mapping[str, Any], outgoing: Outgoing
+) -> list[Fault]:
+    """Look for what is wrong with the way from the platform to this service."""
+    if public_url is None:
+        return [Fault(Code.NO_PUBLIC_URL)]
+    faults: list[Fault] = []
+    if not public_url.startswith("https://"):
+        faults.append(Fault(Code.NOT_HTTPS, {"url": public_url}))
+    if seen_url is not None and seen_url != public_url:
+        faults.append(Fault(Code.PROXY_SILENT, {"seen": seen_url, "url": public_url}))
+    url = addresses_of(public_url)["keys"]
+    try:
+        answer = await outgoing.send("GET", url, headers={"Accept": "application/json"})
+    except (AnswerUnusable, TargetRefused):
+        return faults  # A network that shows us nothing of ourselves from inside says nothing about the platform.
+    if not answer.is_success or _key_ids(answer) != {each["kid"] for each in own_keys["keys"]}:
+        faults.append(Fault(Code.OWN_KEYS_HIDDEN, {"url": url, "status": answer.status}))
+    return faults
+
+
+def _key_ids(answer: Answer) -> set[str]:
+    try:
+        return set(read_keys(answer.json()))
+    except AnswerUnusable:
+        return set()

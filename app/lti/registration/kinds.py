@@ -6,7 +6,7 @@ Anthology Blackboard, "LTI 1.3" (docs.anthology.com); D2L Brightspace, "LTI Adva
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 CANVAS = "https://sso.canvaslms.com"
@@ -77,34 +77,42 @@ def addresses_of(kind: str, site: str, client_id: str) -> Addresses:
     return KINDS[kind][1](site.rstrip("/"), client_id)
 
 
-#: How administrators find our addresses in the forms of platforms: the name of the field, by platform.
-FIELDS: Mapping[str, Mapping[str, str]] = {
-    "target": {
-        "Moodle": "Tool URL",
-        "Canvas": "Target Link URI",
-        "Blackboard": "Tool Provider URL",
-        "D2L": "Link URL",
-        "Open edX": "Tool launch URL",
-    },
-    "login": {
-        "Moodle": "Initiate login URL",
-        "Canvas": "OpenID Connect Initiation URL",
-        "Blackboard": "Login Initiation URL",
-        "D2L": "OpenID Connect Login URL",
-        "Open edX": "Tool initiate login URL",
-    },
-    "launch": {
-        "Moodle": "Redirection URI(s)",
-        "Canvas": "Redirect URIs",
-        "Blackboard": "Tool Redirect URL(s)",
-        "D2L": "Redirect URLs",
-        "Open edX": "Registered redirect URIs",
-    },
-    "keys": {
-        "Moodle": "Public keyset",
-        "Canvas": "Public JWK URL",
-        "Blackboard": "Tool JWKS URL",
-        "D2L": "Keyset URL",
-        "Open edX": "Tool keyset URL",
-    },
+#: The forms in which administrators enter our values: by platform, the names of fields, and a key of `Tool.values`.
+#: Source: Moodle 4.5, mod/lti/lang/en/lti.php; Canvas, "How do I add an app using JSON URL?" (guides.instructure.com);
+#: Anthology, "Registering and Managing a REST or LTI Application"; D2L, "Tool Registration, Deployment, and Links";
+#: lti-consumer-xblock 11, lti_consumer/lti_xblock.py.
+FORMS: Mapping[str, Sequence[tuple[str, str]]] = {
+    "Moodle": (
+        ("Tool URL", "target"),
+        ("Public keyset", "keys"),
+        ("Initiate login URL", "login"),
+        ("Redirection URI(s)", "launch"),
+    ),
+    "Canvas": (
+        ("JSON URL", "canvas"),
+        ("Redirect URIs", "launch"),
+        ("Target Link URI", "target"),
+        ("OpenID Connect Initiation URL", "login"),
+        ("Public JWK URL", "keys"),
+    ),
+    "Blackboard": (
+        ("Domain(s)", "domain"),
+        ("Login Initiation URL", "login"),
+        ("Tool Redirect URL(s)", "launch"),
+        ("Tool JWKS URL", "keys"),
+        ("Target Link URI", "target"),
+    ),
+    "D2L Brightspace": (
+        ("Domain", "site"),
+        ("Redirect URLs", "launch"),
+        ("OpenID Connect Login URL", "login"),
+        ("Target Link URI", "target"),
+        ("Keyset URL", "keys"),
+    ),
+    "Open edX": (
+        ("Tool Launch URL", "target"),
+        ("Tool Initiate Login URL", "login"),
+        ("Registered Redirect URIs", "launch"),
+        ("Tool Keyset URL", "keys"),
+    ),
 }

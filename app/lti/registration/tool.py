@@ -32,6 +32,8 @@ CANVAS = "canvas.instructure.com"
 CANVAS_PLACEMENTS = ("assignment_selection", "link_selection")
 #: The same for other platforms (Dynamic Registration 1.0, "placements").
 PLACEMENTS = ("ContentArea",)
+#: The JSON configuration that Canvas reads.
+CANVAS_PATH = "/lti/canvas.json"
 ICON_PATH = "/static/icon.svg"
 
 
@@ -50,8 +52,12 @@ class Tool:
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        """The addresses that a platform needs, by the ends of their texts ``platform.value.<name>``."""
         return addresses_of(self.url)
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The values that administrators enter into forms of platforms (`kinds.FORMS`)."""
+        return {**self.addresses, "canvas": f"{self.url}{CANVAS_PATH}", "domain": self._domain, "site": self.url}
 
     @property
     def _domain(self) -> str:
@@ -135,10 +141,6 @@ class Tool:
 
 
 def addresses_of(url: str) -> Mapping[str, str]:
-    """Return our addresses for platforms, by the ends of their texts ``platform.value.<name>``.
-
-    Args:
-        url: of the service.
-    """
+    """Return the addresses of the service at this address that every platform needs."""
     paths = {"target": TARGET_PATH, "login": LOGIN_PATH, "launch": LAUNCH_PATH, "keys": KEYS_PATH}
     return {name: f"{url}{path}" for name, path in paths.items()}

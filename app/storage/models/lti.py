@@ -52,6 +52,8 @@ class LtiPlatform(Base):
     token_audience: Mapped[str | None] = mapped_column(String(URL_LENGTH))
     made_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # The newest deployment from which a launch came that is not known here.
+    refused_deployment: Mapped[str | None] = mapped_column(String(PLATFORM_ID_LENGTH))
     # None: it has registered itself, and nothing is taken from it before an admin confirms it.
     confirmed_at: Mapped[datetime | None]
 

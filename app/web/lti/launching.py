@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND, HTTP_303_SEE_OTHER
 
-from app.errors import CourseUnconnected, LaunchElsewhere, LaunchRefused, LoginRefused, MentorLaunch
+from app.errors import CourseUnconnected, DeploymentUnknown, LaunchElsewhere, LaunchRefused, LoginRefused, MentorLaunch
 from app.http.auth import open_session
 from app.http.clients import client_of
 from app.http.cookies import keep
@@ -104,8 +104,13 @@ async def _launch(request: Request) -> Response:
         async with parts.database.write() as session:
             await arrival.leave(session, platform, came)
         raise MentorLaunch
-    async with parts.database.write() as session:
-        arrived = await arrival.arrive(session, platform, came, parts.assignments, language_of(request))
+    try:
+        async with parts.database.write() as session:
+            arrived = await arrival.arrive(session, platform, came, parts.assignments, language_of(request))
+    except DeploymentUnknown:
+        async with parts.database.write() as session:
+            await platforms.refuse_deployment(session, platform.id, came.deployment_id)
+        raise
     logger.info(
         "lti_launched",
         extra={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -14,13 +14,13 @@ from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID
-from app.lti import platforms
+from app.lti import keys, platforms
 from app.lti.platforms import Registration
 from app.lti.registration import checking, invitations
-from app.lti.registration.kinds import FIELDS, KINDS, Addresses, addresses_of
-from app.lti.registration.tool import addresses_of as addresses_of_tool
+from app.lti.registration.kinds import FORMS, KINDS, Addresses, addresses_of
 from app.outgoing.targets import check_url
 from app.services import service_url, services
+from app.web.lti.registering import tool_of
 from app.web.manage.fields import Fields, form_context
 
 OTHER = "other"
@@ -88,6 +88,8 @@ async def check(request: Request, viewer: Admin, platform_id: PlatformId) -> Res
         platform,
         known,
         public_url=parts.settings.public_url,
+        seen_url=str(request.base_url).rstrip("/"),
+        own_keys=await keys.published(parts.database),
         outgoing=parts.outgoing,
         services=parts.platform_services,
     )
@@ -205,7 +207,7 @@ async def _list(
         viewer=viewer,
         platforms=found,
         kinds=[(id, name) for id, (name, _) in KINDS.items()],
-        values=_values(request),
+        forms=_forms(request),
         invitation=invitation,
         invitation_days=invitations.LIFETIME.days,
         **form_context(request, fields, refusal),
@@ -233,11 +235,12 @@ async def _one(
         deployments=known,
         courses=courses,
         faults=faults,
-        values=_values(request),
+        forms=_forms(request),
         **form_context(request, fields, refusal),
     )
 
 
-def _values(request: Request) -> dict[str, Any]:
-    """Return our addresses for a platform's administrator, and how platforms call them, by the end of their texts."""
-    return {name: (address, FIELDS[name]) for name, address in addresses_of_tool(service_url(request)).items()}
+def _forms(request: Request) -> dict[str, list[tuple[str, str]]]:
+    """Return, by platform, the fields of its form and our values for them."""
+    values = tool_of(request).values
+    return {platform: [(field, values[id]) for field, id in fields] for platform, fields in FORMS.items()}

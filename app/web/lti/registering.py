@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from app.http.clients import client_of
 from app.http.pages import page
@@ -18,7 +19,7 @@ from app.lti import platforms
 from app.lti.registration import invitations, registering
 from app.lti.registration.invitations import REGISTER_PATH
 from app.lti.registration.registering import Offer
-from app.lti.registration.tool import Tool
+from app.lti.registration.tool import CANVAS_PATH, Tool
 from app.services import service_url, services
 from app.storage.models import LtiPlatform
 from app.texts import text
@@ -55,6 +56,12 @@ async def register(request: Request, invitation: str) -> Response:
         platform, takes_grades = await _register(request, invitation, offer)
     logger.info("lti_registered", extra={"platform": platform.id, "issuer": platform.issuer})
     return page(request, "lti/registered.html", platform=platform, takes_grades=takes_grades)
+
+
+@router.get(CANVAS_PATH)
+async def canvas_configuration(request: Request) -> Response:
+    """Send what an administrator of Canvas has Canvas read instead of filling in a form."""
+    return JSONResponse(tool_of(request).canvas())
 
 
 async def _look(request: Request, secret: str) -> None:

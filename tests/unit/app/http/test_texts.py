@@ -31,7 +31,6 @@ from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS
 from app.lti.grades.connection import State as Passed
 from app.lti.registration.checking import Code
-from app.lti.registration.kinds import FIELDS
 from app.mail.messages import MailKind
 from app.operations.status import NEEDS
 from app.storage.models import BatchFileState, HoldDecision, JobStatus, MemberRole, Role
@@ -100,7 +99,6 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "step.{}": StepCode,
     "passback.{}": Passed,
     "platform.check.{}": Code,
-    "platform.value.{}": FIELDS,
     "platform.{}": [*ADDRESSES, "client_id"],
     # Managing a course.
     "change.kind.{}": [

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
-from email.utils import formatdate
 from typing import Any
 
 import httpx
@@ -88,26 +86,6 @@ async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(servic
         assert removed.status_code == 303
         last = await admin.get("/courses")
         assert last.headers["content-security-policy"].endswith("frame-ancestors 'none'")
-
-
-async def test_check_names_everything_that_is_wrong(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    fake.answers["/keys"] = lambda: httpx.Response(404)
-    fake.answers["/token"] = lambda: httpx.Response(
-        400,
-        json={"error": "invalid_client", "error_description": "no public key"},
-        headers={"Date": formatdate(time.time() - 7200, usegmt=True)},
-    )
-    page = f"/platforms/{platform.id}"
-    async with service.browser() as admin:
-        shown = await send(admin, page, f"{page}/check")
-        for words in ("4 things are wrong", "LSTM_GRADER_PUBLIC_URL", "answered 404", "no public key", "clock differs"):
-            assert words in shown.text
-        token = {"access_token": "token-of-the-platform", "expires_in": 3600}
-        fake.answers = {"/token": lambda: httpx.Response(200, json=token, headers={"Date": formatdate(usegmt=True)})}
-        service.services.settings.__dict__["public_url"] = "https://grader.test"
-        assert "Its keys can be read" in (await send(admin, page, f"{page}/check")).text
 
 
 async def test_platform_with_courses_is_not_removed(

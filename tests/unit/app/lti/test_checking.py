@@ -1,0 +1,153 @@
+"""The check of a registration: each misconfiguration by its name, and none where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+
+import httpx
+import pytest
+
+from app.lti import keys, platforms
+from app.storage.models import LtiPlatform
+from tests.platforms import FakePlatform
+from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.lti.conftest import browser, launch
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = {"access_token": "token-of-the-platform", "expires_in": 3600}
+FINE = "Its keys can be read"
+
+
+def token(seconds: float = 0.0) -> httpx.Response:
+    """A token, from a clock that is ahead by so much."""
+    return httpx.Response(200, json=TOKEN, headers={"Date": formatdate(time.time() + seconds, usegmt=True)})
+
+
+def says(status: int, **document: str) -> Callable[[], httpx.Response]:
+    return lambda: httpx.Response(status, json=document)
+
+
+def down() -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+async def checked(
+    service: Service,
+    platform: LtiPlatform,
+    public_url: str | None = "https://grader.test",
+    seen: str = "https://grader.test",
+) -> str:
+    """Press the button of the platform's page; return what it shows.
+
+    Args:
+        seen: the address as the request comes to the service.
+    """
+    page = f"/platforms/{platform.id}"
+    async with service.browser() as admin:
+        secret = form_secret((await admin.get(page)).text)
+        # Not before: browsers keep the cookies of https away from http.
+        service.services.settings.__dict__["public_url"] = public_url
+        shown = (await admin.post(f"{seen}{page}/check", data={"form_secret": secret})).text
+    service.services.settings.__dict__["public_url"] = None
+    return shown
+
+
+@pytest.fixture
+async def healthy(service: Service, fake: FakePlatform, platform: LtiPlatform) -> Service:
+    """A service whose check finds nothing."""
+    published = await keys.published(service.services.database)
+    fake.answers |= {"/token": token, "/lti/keys": lambda: httpx.Response(200, json=published)}
+    return service
+
+
+async def test_nothing_is_found_where_all_is_well(healthy: Service, platform: LtiPlatform) -> None:
+    assert FINE in await checked(healthy, platform)
+
+
+CASES: dict[str, tuple[str, Callable[[], httpx.Response], str]] = {
+    "keys that are not there": ("/keys", says(404), "answered 404"),
+    "keys of a machine that is down": ("/keys", down, "ConnectError"),
+    "keys that are a page": ("/keys", lambda: httpx.Response(200, html="<h1>LMS</h1>"), "no JSON"),
+    "keys without one": ("/keys", lambda: httpx.Response(200, json={"keys": []}), "no RSA key"),
+    "keys that have moved": ("/keys", lambda: httpx.Response(301, headers={"Location": "/k"}), "answered 301"),
+    "token refused": (
+        "/token",
+        says(400, error="invalid_client", error_description="no public key"),
+        "refuses us a token at https://lms.example.edu/token with 400: invalid_client: no public key",
+    ),
+    "services off": ("/token", says(400, error="invalid_scope"), "lets it use no grades"),
+    "services off in Canvas": (
+        "/token",
+        says(400, error="invalid_scope", error_description="A requested scope is invalid"),
+        "lets it use no grades",
+    ),
+    "tokens of a machine that is down": ("/token", down, "gives no usable answer: ConnectError"),
+    "token that is a page": ("/token", lambda: httpx.Response(200, html="<h1>LMS</h1>"), "gives no usable answer"),
+    "clock ahead": ("/token", lambda: token(7200), "differs from ours by 7"),
+    "clock behind": ("/token", lambda: token(-300), "differs from ours by -"),
+    "our address leads elsewhere": ("/lti/keys", lambda: httpx.Response(200, html="<h1>Hi</h1>"), "other keys or none"),
+    "our address is not passed on": ("/lti/keys", says(404), "status 404"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_misconfiguration_is_named(
+    healthy: Service, fake: FakePlatform, platform: LtiPlatform, case: str
+) -> None:
+    path, answer, words = CASES[case]
+    fake.answers[path] = answer
+    shown = await checked(healthy, platform)
+    assert words in shown
+    assert FINE not in shown
+
+
+async def test_network_that_shows_nothing_of_ourselves_is_no_fault(
+    healthy: Service, fake: FakePlatform, platform: LtiPlatform
+) -> None:
+    fake.answers["/lti/keys"] = down
+    assert "other keys or none" not in await checked(healthy, platform)
+
+
+async def test_address_that_is_not_set_or_not_https_is_named(healthy: Service, platform: LtiPlatform) -> None:
+    assert "http://grader.test, is not https" in await checked(healthy, platform, "http://grader.test")
+    assert "LSTM_GRADER_PUBLIC_URL" in await checked(healthy, platform, None)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "seen"),
+    [("https://grader.test", "http://grader.test"), ("https://grader.example.edu", "https://grader.test")],
+    ids=["scheme", "host"],
+)
+async def test_proxy_that_does_not_say_how_it_was_asked_is_named(
+    healthy: Service, platform: LtiPlatform, public_url: str, seen: str
+) -> None:
+    shown = await checked(healthy, platform, public_url, seen)
+    assert f"came to the service as {seen}, and its public address is {public_url}" in shown
+    assert "X-Forwarded-Proto" in shown
+
+
+async def test_unknown_deployment_is_named_and_added_by_a_click(
+    healthy: Service, fake: FakePlatform, platform: LtiPlatform
+) -> None:
+    other = {"https://purl.imsglobal.org/spec/lti/claim/deployment_id": "3:of-another-account"}
+    async with browser(healthy) as teacher:
+        assert (await launch(teacher, fake, role="Instructor", **other)).status_code == 403
+    assert "3:of-another-account, which is not known here, and was refused" in await checked(healthy, platform)
+    page = f"/platforms/{platform.id}"
+    async with healthy.browser() as admin:
+        shown = (await admin.get(page)).text
+        assert '<input type="hidden" name="deployment" value="3:of-another-account">' in shown
+        sent = {"form_secret": form_secret(shown), "deployment": "3:of-another-account"}
+        assert (await admin.post(f"{page}/deployments", data=sent)).status_code == 303
+        assert "which is not known here" not in (await admin.get(page)).text
+    async with browser(healthy) as teacher:
+        assert (await launch(teacher, fake, role="Instructor", **other)).status_code == 303
+
+
+async def test_unconfirmed_platform_without_deployment_is_told_both(service: Service, platform: LtiPlatform) -> None:
+    async with service.services.database.write() as session:
+        await platforms.suspend(session, platform.id)
+    assert "waits for your confirmation" in await checked(service, platform)
