@@ -23,6 +23,7 @@ from app.api.endpoints import operations
 from app.errors import OwnerTokenMissing
 from app.http import problems
 from app.http.auth import check_guarded, holders
+from app.http.frames import FrameMiddleware
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.lti.frames import FrameSites
 from app.lti.grades.sender import ScoreSender
@@ -48,7 +49,7 @@ from app.storage.database import Database
 from app.web import manage
 from app.web import routes as web_routes
 from app.web.course import routes as course_pages
-from app.web.lti import choosing, connection, launching, platforms, registering
+from app.web.lti import choosing, connection, launching, platforms, registering, window
 from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
@@ -171,6 +172,7 @@ def create_app(
     app.add_middleware(HeadMiddleware)
     app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION, exclude_content_types=NOT_COMPRESSED)
     app.add_middleware(RequestMiddleware, metrics=metrics, routes=app.routes, frame_ancestors=frame_sites)
+    app.add_middleware(FrameMiddleware)
     return app
 
 
@@ -179,7 +181,18 @@ def _routes() -> list[BaseRoute]:
     """Make the routes. Applications of one process share them: FastAPI takes a third of a second to prepare them."""
     operation = (regrades, batch, grade_book, status)
     # `manage` before `course`: one has /courses/new, and the other /courses/{course_id}.
-    pages = (manage, web_routes, launching, registering, connection, choosing, platforms, *operation, course_pages)
+    pages = (
+        manage,
+        web_routes,
+        launching,
+        window,
+        registering,
+        connection,
+        choosing,
+        platforms,
+        *operation,
+        course_pages,
+    )
     router = APIRouter(generate_unique_id_function=openapi.operation_id)
     for each in (operations.router, api_routes.api, openapi.router, *(each.router for each in pages)):
         router.include_router(each)

@@ -35,6 +35,8 @@ from app.storage.models import (
 )
 
 OWNER = "owner"
+#: The longest session of somebody whom a platform has sent.
+LAUNCHED = timedelta(hours=12)
 #: What a member may do by the part in the course.
 ROLES = {
     MemberRole.TEACHER: Role.TEACHER,
@@ -338,6 +340,38 @@ async def add_session(
         return
     expires_at = min(now + lifetime, of.expires_at or now + lifetime)
     session.add(Session(sha256=sha256, token_id=of.id, expires_at=expires_at))
+
+
+async def copy_session(session: AsyncSession, sha256: str, to_sha256: str, lifetime: timedelta) -> bool:
+    """Open a session beside the one with the first hash, of the same person in the same course.
+
+    It ends when a platform's word on the person is over, if that is sooner.
+
+    Returns:
+        Whether there is the first one.
+    """
+    now = utc_now()
+    of = Session.sha256 == sha256, Session.expires_at > now, Session.person_id.is_not(None)
+    if (found := await session.scalar(select(Session).where(*of).with_for_update())) is None:
+        return False
+    copy = Session(sha256=to_sha256, person_id=found.person_id, course_id=found.course_id, created_at=found.created_at)
+    copy.expires_at = min(now + lifetime, found.created_at + LAUNCHED)
+    session.add(copy)
+    await session.flush()
+    return True
+
+
+async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bool:
+    """Tell whether the session with this hash is over so soon."""
+    of = Session.sha256 == sha256, Session.expires_at < utc_now() + time
+    return await session.scalar(select(Session.sha256).where(*of)) is not None
+
+
+async def prolong_session(session: AsyncSession, sha256: str, lifetime: timedelta) -> None:
+    """Let a session of a launch go on from now, no longer than a platform's word on the person counts."""
+    found = await session.get(Session, sha256)
+    if found is not None:
+        found.expires_at = min(utc_now() + lifetime, found.created_at + LAUNCHED)
 
 
 async def find_session_holder(

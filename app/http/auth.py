@@ -1,8 +1,8 @@
 """Authentication: bearer tokens for programs, sessions for browsers.
 
 Tokens and session cookies are random, so a plain SHA-256 is kept, which cannot be turned back into them. A session is
-opened with a token and ends with it. The secret in a page's forms is derived from the session's cookie, which another
-site can neither read nor guess.
+opened with a token and ends with it. In a frame without cookies its secret is in the path (`app.http.frames`). The
+secret in a page's forms is derived from that of the session, which another site can neither read nor guess.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from starlette.routing import BaseRoute
 
 from app.access import links, tokens
 from app.access.rights import Action
-from app.access.tokens import Principal, hash_secret
+from app.access.tokens import LAUNCHED, Principal, hash_secret
 from app.errors import CourseNotFound, FormExpired, NoCourseYet, NotAuthenticated, OtherSite, SessionMissing
-from app.http.cookies import forget, keep
+from app.http.cookies import forget, keep, read
+from app.http.frames import token_of
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
-from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
+from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, WINDOW_PATH
 from app.lti.registration.invitations import REGISTER_PATH
 from app.lti.registration.tool import CANVAS_PATH
 from app.oidc.registration import CALLBACK_PATH, START_PATH
@@ -38,8 +39,10 @@ from app.storage.batches import Batcher
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Person, Token
 
-#: The longest session of somebody whom a platform has sent.
-LAUNCHED = timedelta(hours=12)
+#: The session of a frame without cookies, from the last time that it was used.
+FRAMED = timedelta(hours=1)
+#: From a page in a frame to the same one in a window.
+TO_WINDOW = timedelta(seconds=60)
 FORM_FIELD = "form_secret"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "lstm_grader_session"
@@ -59,6 +62,7 @@ PUBLIC = frozenset(
         LOGIN_PATH,
         LAUNCH_PATH,
         TARGET_PATH,
+        f"{WINDOW_PATH}/open",
         KEYS_PATH,
         REGISTER_PATH,
         CANVAS_PATH,
@@ -178,16 +182,20 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
     """
     if request.method not in SAFE_METHODS:
         check_origin(request)
-    cookie = request.cookies.get(SESSION_COOKIE)
-    if cookie is None:
+    if not has_session(request):
         raise SessionMissing
+    sha256 = session_sha256(request)
     course = request.path_params.get("course_id", course)
     async with services(request).database.read() as session:
         of = request.path_params.get("submission_id")
-        holder = await tokens.find_session_holder(session, hash_secret(cookie), course, submission_id=of)
-        person = None if holder else await tokens.find_session_person(session, hash_secret(cookie))
+        holder = await tokens.find_session_holder(session, sha256, course, submission_id=of)
+        person = None if holder else await tokens.find_session_person(session, sha256)
+        is_old = token_of(request) is not None and await tokens.ends_within(session, sha256, FRAMED / 2)
     if holder is None:
         raise NoCourseYet if person else SessionMissing
+    if is_old:
+        async with services(request).database.write() as session:
+            await tokens.prolong_session(session, sha256, FRAMED)
     holder = await _in_course(request, holder, course)
     if of is None:
         # For the page of a refusal that comes later. With a submission, the course of the holder would say where it is.
@@ -222,7 +230,7 @@ async def signed_in(request: Request) -> None:
 async def session_person(request: Request) -> Person | None:
     """Find the person who is signed in by single sign-on in this browser."""
     async with services(request).database.read() as session:
-        return await tokens.find_session_person(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
+        return await tokens.find_session_person(session, session_sha256(request))
 
 
 async def open_session(
@@ -252,15 +260,57 @@ async def open_session(
     keep(request, response, SESSION_COOKIE, cookie, max_age=int(lifetime.total_seconds()))
 
 
+async def open_framed_session(request: Request, person: Person, course_id: str) -> str:
+    """Sign the browser in within a frame where it keeps no cookie; return the token of its paths."""
+    token = secrets.token_urlsafe(32)
+    async with services(request).database.write() as session:
+        sha256 = hash_secret(f"frame:{token}")
+        await tokens.add_session(session, sha256=sha256, of=person, lifetime=FRAMED, course_id=course_id)
+    return token
+
+
+async def lend_session(request: Request) -> str:
+    """Return a secret with which a window of this browser gets the session of this frame, once and soon."""
+    secret = secrets.token_urlsafe(32)
+    async with services(request).database.write() as session:
+        await tokens.copy_session(session, session_sha256(request), hash_secret(f"window:{secret}"), TO_WINDOW)
+    return secret
+
+
+async def take_lent_session(request: Request, response: Response, secret: str) -> None:
+    """Sign the browser in with what `lend_session` returned.
+
+    Raises:
+        SessionMissing: it was taken before, or too late.
+    """
+    cookie, lent = secrets.token_urlsafe(32), hash_secret(f"window:{secret}")
+    async with services(request).database.write() as session:
+        if not await tokens.copy_session(session, lent, hash_secret(cookie), LAUNCHED):
+            raise SessionMissing
+        await tokens.delete_session(session, lent)
+    keep(request, response, SESSION_COOKIE, cookie, max_age=int(LAUNCHED.total_seconds()))
+
+
 async def close_session(request: Request, response: Response) -> None:
     async with services(request).database.write() as session:
-        await tokens.delete_session(session, hash_secret(request.cookies.get(SESSION_COOKIE, "")))
+        await tokens.delete_session(session, session_sha256(request))
     forget(request, response, SESSION_COOKIE)
+
+
+def has_session(request: Request) -> bool:
+    """Tell whether the request brings the secret of a session, which may be over."""
+    return token_of(request) is not None or bool(read(request, SESSION_COOKIE))
+
+
+def session_sha256(request: Request) -> str:
+    """Return the hash under which the session of this request is kept."""
+    token = token_of(request)
+    return hash_secret(read(request, SESSION_COOKIE)) if token is None else hash_secret(f"frame:{token}")
 
 
 def form_secret(request: Request) -> str:
     """Return the secret that proves a form to be from a page of ours. Pages hold it masked."""
-    return hash_secret(f"form:{request.cookies.get(SESSION_COOKIE, '')}")
+    return hash_secret(f"form:{token_of(request) or read(request, SESSION_COOKIE)}")
 
 
 def check_origin(request: Request) -> None:

@@ -1,4 +1,8 @@
-"""Our cookies: for pages in a window, and for pages in a frame on another site's page."""
+"""Our cookies: for pages in a window, and for pages in a frame on another site's page.
+
+With HTTPS their names begin with `__Host-`, so that browsers take them from this host alone, and from no other one of
+its domain.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,7 @@ def keep(
         from_others: a form of another site's is to bring it back.
     Source: draft-ietf-httpbis-rfc6265bis; CHIPS, "Cookies Having Independent Partitioned State".
     """
+    name = _name(request, name)
     cookie: SimpleCookie = SimpleCookie({name: value})
     cookie[name]["path"] = "/"
     if max_age is not None:
@@ -43,9 +48,18 @@ def keep(
     response.headers.append("set-cookie", f"{cookie[name].OutputString()}; {attributes}")
 
 
+def read(request: Request, name: str) -> str:
+    """Return the value of a cookie that `keep` has set; an empty text: there is none."""
+    return request.cookies.get(_name(request, name), "")
+
+
 def forget(request: Request, response: Response, name: str) -> None:
     """Delete a cookie that `keep` has set."""
     keep(request, response, name, "", max_age=0)
+
+
+def _name(request: Request, name: str) -> str:
+    return f"__Host-{name}" if is_secure(request) else name
 
 
 def is_framed(request: Request) -> bool:
@@ -56,4 +70,4 @@ def is_framed(request: Request) -> bool:
 def is_secure(request: Request) -> bool:
     """Tell whether the user's browser speaks HTTPS, with us or with the proxy before us."""
     public_url = services(request).settings.public_url
-    return request.url.scheme == "https" or (public_url or "").startswith("https:")
+    return request.scope["scheme"] == "https" or (public_url or "").startswith("https:")

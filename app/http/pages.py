@@ -12,8 +12,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from app.access.tokens import Principal
-from app.http.auth import SESSION_COOKIE, form_secret
-from app.http.cookies import keep
+from app.http.auth import form_secret, has_session
+from app.http.cookies import is_framed, keep
+from app.http.frames import token_of, with_addresses
 from app.http.masking import mask
 from app.http.navigation import tabs
 from app.http.texts import LANGUAGE_COOKIE, language_of
@@ -67,11 +68,12 @@ def page(
         course=course,
         sections=sections,
         pages=pages,
-        signed_in=SESSION_COOKIE in request.cookies and status_code != HTTPStatus.UNAUTHORIZED,
+        signed_in=has_session(request) and status_code != HTTPStatus.UNAUTHORIZED,
         form_secret=mask(form_secret(request)),
+        framed=token_of(request) is not None or is_framed(request),
         **context,
     )
-    response = HTMLResponse(html, status_code, headers)
+    response = HTMLResponse(with_addresses(request, html), status_code, headers)
     response.headers["Content-Language"] = language
     if request.query_params.get("lang") in LANGUAGES:
         keep(request, response, LANGUAGE_COOKIE, language, max_age=LANGUAGE_SECONDS)

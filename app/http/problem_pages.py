@@ -16,7 +16,7 @@ from fastapi import Request, Response
 
 from app.access.tokens import Principal
 from app.http.answers import Answer
-from app.http.auth import SAFE_METHODS, SESSION_COOKIE
+from app.http.auth import SAFE_METHODS, has_session
 from app.http.pages import page, path_of
 from app.http.texts import language_of
 from app.http.ways_in import asked_page, ways_in
@@ -110,7 +110,7 @@ def _steps(
             yield "onward.assignment", found[1]
         elif viewer.sees_everything and path != f"/courses/{viewer.course_id}":
             yield "onward.course", f"/courses/{viewer.course_id}"
-    if answer.slug == "no-course-yet" or SESSION_COOKIE not in request.cookies:
+    if answer.slug == "no-course-yet" or not has_session(request):
         yield "onward.sign_in", "/enter"
     elif path != HOME:
         yield "onward.home", HOME

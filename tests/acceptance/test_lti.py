@@ -7,7 +7,9 @@ those of a third party.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
+import secrets
 import ssl
 import threading
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Playwright, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -36,6 +38,17 @@ from tests.waiting import wait_until
 
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
 CLIENT_ID = "client-of-the-browser"
+STORAGE = "post_message_forwarding"
+STORING = """
+const kept = {};
+addEventListener("message", ({ data, origin, source }) => {
+  const { subject, message_id, key, value } = data;
+  if (!["lti.put_data", "lti.get_data"].includes(subject)) return;
+  const own = (kept[origin] ??= {});
+  if (subject === "lti.put_data") own[key] = value;
+  source.postMessage({ subject: `${subject}.response`, message_id, key, value: own[key] }, origin);
+});
+"""
 
 
 class Platform(FakePlatform):
@@ -45,15 +58,20 @@ class Platform(FakePlatform):
         site: where browsers find it.
         services: where the service finds it, without TLS.
         tool: the address of the service.
+        hints: that no launch has used.
+        stores: whether its storage answers.
     """
 
     def __init__(self, site: str, services: str, tool: str) -> None:
         super().__init__()
         self.site, self.services, self.tool = site, services, tool
+        self.hints: set[str] = set()
+        self.stores = True
         self.app = Starlette(
             routes=[
                 Route("/course", self.course),
                 Route("/start", self.start),
+                Route("/storage", self.storage),
                 Route("/auth", self.authorize),
                 Route("/{path:path}", self.serve, methods=["GET", "POST"]),
             ]
@@ -62,7 +80,14 @@ class Platform(FakePlatform):
     async def course(self, request: Request) -> Response:
         """A course's page, which shows the exercise in a frame."""
         frame = f'<iframe title="exercise" width="1000" height="1400" src="/start?{escape(str(request.url.query))}">'
-        return HTMLResponse(f"<title>Course</title><h1>Course of the platform</h1>{frame}</iframe>")
+        storage = (
+            f'<iframe name="{STORAGE}" src="/storage" hidden></iframe>' if "storage" in request.query_params else ""
+        )
+        return HTMLResponse(f"<title>Course</title><h1>Course of the platform</h1>{storage}{frame}</iframe>")
+
+    async def storage(self, request: Request) -> Response:
+        """Keep data for tools as Canvas' frame does: by the origin of the tool, and for the platform's own frames."""
+        return HTMLResponse(f"<script>{STORING}</script>" if self.stores else "")
 
     async def start(self, request: Request) -> Response:
         """Begin a launch."""
@@ -72,13 +97,20 @@ class Platform(FakePlatform):
             client_id=CLIENT_ID,
             login_hint=request.query_params["who"],
             target_link_uri=f"{self.tool}/lti/open",
-            lti_message_hint="link-9",
+            lti_message_hint=self.hint(),
+            **({"lti_storage_target": STORAGE} if "storage" in request.query_params else {}),
         )
+
+    def hint(self) -> str:
+        """Make a hint that, like Moodle's, is good for one launch."""
+        self.hints.add(hint := f"link-{secrets.token_hex(4)}")
+        return hint
 
     async def authorize(self, request: Request) -> Response:
         """Sign the message about whoever is signed in here."""
         asked = request.query_params
         assert (asked["client_id"], asked["redirect_uri"]) == (CLIENT_ID, f"{self.tool}/lti/launch")
+        self.hints.remove(asked["lti_message_hint"])
         who = asked["login_hint"]
         claims = claims_of(asked["nonce"], sub=who, role="Instructor" if who == "teacher" else "Learner", name=who)
         claims |= {
@@ -169,23 +201,32 @@ def _register(server: Server, certificate: Path, platform: Platform) -> None:
         assert made.status_code == 303, made.text
 
 
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Playwright]:
+    with sync_playwright() as driver:
+        yield driver
+
+
 @pytest.fixture(scope="module", params=["third-party cookies", "no third-party cookies"])
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest, driver: Playwright) -> Iterator[Browser]:
     path = program("chromium", "chromium-browser", "google-chrome")
     blocking = ["--test-third-party-cookie-phaseout"] if request.param.startswith("no") else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *blocking], chromium_sandbox=False)
-        yield browser
-        browser.close()
+    browser = driver.chromium.launch(executable_path=path, args=[*FLAGS, *blocking], chromium_sandbox=False)
+    yield browser
+    browser.close()
 
 
 def _opened(browser: Browser, place: Place, who: str) -> tuple[Page, FrameLocator]:
     """Open the course of the platform as somebody."""
     context = browser.new_context(ignore_https_errors=True, locale="en-GB")
     context.set_default_timeout(SECONDS * 1000)
+    return _shown(context, place, who)
+
+
+def _shown(context: BrowserContext, place: Place, who: str) -> tuple[Page, FrameLocator]:
     page = context.new_page()
     page.goto(f"{place.platform.site}/course?who={who}")
-    return page, page.frame_locator("iframe")
+    return page, page.frame_locator("iframe[title=exercise]")
 
 
 def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Browser, place: Place) -> None:
@@ -229,3 +270,67 @@ def test_page_of_another_site_shows_nothing_of_ours(browser: Browser, place: Pla
     # Asking the page for something lets its events arrive.
     wait_until(lambda: page.title() == "" and page.frames[-1].url.startswith("chrome-error"), SECONDS)
     context.close()
+
+
+@pytest.fixture(scope="module")
+def without_cookies(
+    driver: Playwright, place: Place, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """A browser that keeps no cookie in a frame of another site, not even one for each site that has the frame."""
+    blocked = {f"{place.tool},{place.platform.site}": {"setting": 2}}
+    profile = tmp_path_factory.mktemp("profile")
+    (profile / "Default").mkdir()
+    settings = {"profile": {"content_settings": {"exceptions": {"cookies": blocked}}}}
+    (profile / "Default" / "Preferences").write_text(json.dumps(settings))
+    path = program("chromium", "chromium-browser", "google-chrome")
+    context = driver.chromium.launch_persistent_context(
+        profile,
+        executable_path=path,
+        args=FLAGS,
+        chromium_sandbox=False,
+        ignore_https_errors=True,
+        locale="en-GB",
+    )
+    context.set_default_timeout(SECONDS * 1000)
+    yield context
+    context.close()
+
+
+def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies: BrowserContext, place: Place) -> None:
+    teacher, frame = _shown(without_cookies, place, "teacher&storage=1")
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    teacher.close()
+    who = "student-without-cookies"
+    page, frame = _shown(without_cookies, place, f"{who}&storage=1")
+    frame.locator("input[type=file]").set_input_files(
+        {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": SOURCE.read_bytes()}
+    )
+    frame.locator("#hand-in button.primary, form button.primary").first.click()
+    expect(frame.locator("body")).to_contain_text("Input and forget gates swapped", timeout=SECONDS * 1000)
+    assert without_cookies.cookies() == []
+    assert re.match(rf"{place.tool}/t/[\w-]{{43}}/submissions/", page.frames[-1].url)
+    with without_cookies.expect_page() as opened:
+        frame.locator("header").get_by_role("button", name="Open in a window of its own").click()
+        frame.locator("main").get_by_role("button", name="Open in a window of its own").click()
+    window = opened.value
+    expect(window.locator("body")).to_contain_text("Input and forget gates swapped", timeout=SECONDS * 1000)
+    assert re.match(rf"{place.tool}/submissions/", window.url)
+    wait_until(lambda: who in place.platform.grades, SECONDS)
+    page.close()
+    window.close()
+
+
+@pytest.mark.parametrize("storage", ["none", "silent"])
+def test_frame_without_cookies_and_storage_opens_a_window(
+    without_cookies: BrowserContext, place: Place, storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform's hint, which is good for one launch, is still unused then."""
+    monkeypatch.setattr(place.platform, "stores", False)
+    page, frame = _shown(without_cookies, place, "teacher" + ("&storage=1" if storage == "silent" else ""))
+    with without_cookies.expect_page() as opened:
+        frame.get_by_role("link", name="Open in a window of its own").click()
+    window = opened.value
+    expect(window.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    assert window.url.startswith(f"{place.tool}/courses/")
+    page.close()
+    window.close()

@@ -12,9 +12,9 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,6 +28,8 @@ LIFETIME = timedelta(minutes=10)
 LOGIN_PATH, LAUNCH_PATH = "/lti/login", "/lti/launch"
 #: Where launches lead to: the address of the tool, which a platform may write down as that of a link.
 TARGET_PATH = "/lti/open"
+#: From a page in a frame to the same one in a window.
+WINDOW_PATH = "/lti/window"
 #: Our public keys.
 KEYS_PATH = "/lti/keys"
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -70,10 +72,14 @@ class Asked:
             del found["storage_target"]
         return cls(**{field: value for field, value in found.items() if value})
 
-    def again(self) -> str:
-        """Return the query with which the same launch begins once more, in a window of its own."""
-        values = {name: getattr(self, field) for name, field in NAMES.items() if field != "storage_target"}
+    def query(self) -> str:
+        """Return the query with which the same launch begins once more."""
+        values = {name: getattr(self, field) for name, field in NAMES.items()}
         return urlencode({name: value for name, value in values.items() if value})
+
+    def again(self) -> str:
+        """Return the query with which it begins once more in a window of its own."""
+        return replace(self, storage_target=None).query()
 
 
 #: From the names on the wire to ours.
@@ -103,7 +109,8 @@ async def begin(
     """Begin a launch, and forget those that never ended.
 
     Args:
-        browser: the secret in the browser's cookie.
+        asked: with a storage target only if the browser's secret goes there.
+        browser: the secret that only the browser has, in a cookie or in the platform's storage.
         redirect_uri: our address that the message is posted to.
     """
     now = utc_now()
@@ -115,7 +122,7 @@ async def begin(
             nonce_sha256=hash_secret(nonce),
             browser_sha256=hash_secret(browser),
             platform_id=platform.id,
-            asked=asked.again(),
+            asked=asked.query(),
             expires_at=now + LIFETIME,
         )
     )
@@ -133,6 +140,16 @@ async def begin(
         "nonce": nonce,
     }
     return Begun(_with(platform.login_url, parameters), state, nonce)
+
+
+async def find(session: AsyncSession, state: str) -> LtiLogin | None:
+    """Find the launch with this state, and leave it."""
+    return await session.get(LtiLogin, hash_secret(state))
+
+
+def asked_of(begun: LtiLogin) -> Asked:
+    """Return the parameters with which a launch has begun."""
+    return Asked.of(parse_qsl(begun.asked))
 
 
 async def take(session: AsyncSession, state: str) -> LtiLogin:

@@ -13,10 +13,10 @@ from app.access.tokens import hash_secret
 from app.errors import LinkUnusable
 from app.http.auth import (
     FORM_FIELD,
-    SESSION_COOKIE,
     check_form_secret,
     check_origin,
     close_session,
+    has_session,
     open_session,
     session_person,
 )
@@ -77,7 +77,7 @@ async def _holder(request: Request, came: str) -> Token:
 async def leave(request: Request) -> Response:
     """End the session. It may be over already."""
     check_origin(request)
-    if SESSION_COOKIE in request.cookies:
+    if has_session(request):
         async with request.form(max_files=0, max_fields=10) as form:
             check_form_secret(request, form.get(FORM_FIELD))
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)

@@ -21,8 +21,8 @@ from app.access.joining import Newcomer
 from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.errors import AppError, EmailInvalid, FormExpired, StudentInvalid
 from app.http.answers import answer_for
-from app.http.auth import SESSION_COOKIE, check_origin, open_session
-from app.http.cookies import keep
+from app.http.auth import check_origin, open_session, session_sha256
+from app.http.cookies import keep, read
 from app.http.masking import mask, unmask
 from app.http.pages import page
 from app.http.problems import problem
@@ -85,7 +85,7 @@ async def _who(request: Request, secret: str) -> tuple[Course, Principal | None,
     Raises:
         JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived
     """
-    cookie = hash_secret(request.cookies.get(SESSION_COOKIE, ""))
+    cookie = session_sha256(request)
     async with services(request).database.read() as session:
         course = await joining.course_of(session, secret)
         holder = await tokens.find_session_holder(session, cookie, course.id)
@@ -103,7 +103,7 @@ async def _form(
             await joining.find(session, secret)
     issuer = services(request).settings.oidc_issuer
     answer = answer_for(refusal) if refusal else None
-    remembered = request.cookies.get(KEY_COOKIE, "")
+    remembered = read(request, KEY_COOKIE)
     address = request.scope["path"]
     form_key = remembered if len(remembered) == len(_new_key()) else _new_key()
     response = page(
@@ -136,7 +136,7 @@ def _checked_key(request: Request, fields: FormData) -> str:
     """Raises: FormExpired: the form is not from a page that this browser was shown."""
     came = fields.get(KEY_FIELD)
     key = unmask(came) if isinstance(came, str) else ""
-    expected = request.cookies.get(KEY_COOKIE, "")
+    expected = read(request, KEY_COOKIE)
     if not key or not hmac.compare_digest(key.encode(), expected.encode()):
         raise FormExpired
     return key

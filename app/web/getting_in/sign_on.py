@@ -13,7 +13,7 @@ from app.access import identities, links, tokens
 from app.access.tokens import hash_secret
 from app.errors import SessionMissing, SignOnExpired
 from app.http.auth import FORM_FIELD, check_form_secret, open_session, session_person, signed_in
-from app.http.cookies import forget, keep
+from app.http.cookies import forget, keep, read
 from app.oidc.flow import LIFETIME_SECONDS, begin, resume
 from app.oidc.issuer import Issuer
 from app.oidc.registration import CALLBACK_PATH, START_PATH
@@ -40,7 +40,7 @@ async def start(request: Request, next: str = "/") -> Response:
 async def callback(request: Request) -> Response:
     """Sign the person in whom the issuer names, in the browser that asked for it."""
     issuer = _issuer(request)
-    flow = resume(request.cookies.get(COOKIE, ""))
+    flow = resume(read(request, COOKIE))
     if flow is None:
         raise SignOnExpired
     claims = await issuer.claims(flow, dict(request.query_params))

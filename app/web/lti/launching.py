@@ -1,23 +1,28 @@
 """Launches: the browser comes from a platform, goes back for a message, and arrives in the course.
 
 The cookie that binds a launch to its browser, and the session in a frame, are those of a frame on another site's page:
-`SameSite=None`, `Secure` and `Partitioned`.
+`SameSite=None`, `Secure` and `Partitioned`. A browser that keeps none there puts its secret into the platform's storage
+and has its session in the path (`app.http.frames`). From any frame a button opens the same page in a window.
+
+Source: 1EdTech LTI OIDC Login with LTI Client Side postMessages 0.1; LTI postMessage Storage 0.1.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND, HTTP_303_SEE_OTHER
 
 from app.errors import CourseUnconnected, DeploymentUnknown, LaunchElsewhere, LaunchRefused, LoginRefused, MentorLaunch
-from app.http.auth import open_session
+from app.http.auth import open_framed_session, open_session
 from app.http.clients import client_of
-from app.http.cookies import keep
+from app.http.cookies import is_framed, keep, read
 from app.http.pages import page
 from app.http.texts import language_of
 from app.lti import keys, platforms
@@ -33,6 +38,10 @@ from app.web.lti.reasons import reasons_logged
 logger = logging.getLogger(__name__)
 
 COOKIE = "lstm_grader_lti"
+#: In the query of a login that came here once before in the same frame.
+CHECKED = "checked"
+#: The field of a launch with the browser's secret from the platform's storage.
+STORED = "stored"
 #: Platforms keep our keys about as long as they are told to.
 KEYS_KEPT = {"Cache-Control": "public, max-age=3600"}
 #: A platform may send a few fields of its own.
@@ -73,31 +82,74 @@ async def published_keys(request: Request) -> Response:
 
 
 async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
-    """Begin a launch, and send the browser back to the platform."""
+    """Begin a launch, and send the browser back to the platform.
+
+    In a frame it first comes here once more, which shows whether it keeps cookies there. Where it keeps none, the
+    platform's storage takes their place, if it has one; else the page opens a window. The platform's hint is still
+    unused then: Moodle takes it once.
+    """
     services(request).login_limit.take(client_of(request))
     asked = Asked.of(came)
     service = service_url(request)
     if not login.is_ours(asked.target_link_uri, service):
         raise LoginRefused(reason="target_link_uri is not of this service")
-    known = request.cookies.get(COOKIE, "")
-    browser = known if SECRET.fullmatch(known) else secrets.token_urlsafe(32)
+    known = read(request, COOKIE)
+    keeps_cookies = SECRET.fullmatch(known) is not None
+    browser = known if keeps_cookies else secrets.token_urlsafe(32)
+    in_storage = is_framed(request) and not keeps_cookies and asked.storage_target is not None
     async with services(request).database.write() as session:
         platform = await platforms.of_login(session, asked.issuer, asked.client_id)
+        if is_framed(request) and not keeps_cookies:
+            if (CHECKED, "") not in came:
+                response = RedirectResponse(f"{LOGIN_PATH}?{asked.query()}&{CHECKED}=", HTTP_302_FOUND)
+                _bind(request, response, browser)
+                return response
+            if asked.storage_target is None:
+                raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
         redirect_uri = f"{service}{LAUNCH_PATH}"
+        asked = asked if in_storage else replace(asked, storage_target=None)
         begun = await login.begin(session, platform, asked, browser=browser, redirect_uri=redirect_uri)
+    if in_storage:
+        return _storage_page(request, asked, platform, begun.state, next=begun.address, value=browser)
     response = RedirectResponse(begun.address, HTTP_302_FOUND)
+    _bind(request, response, browser)
+    return response
+
+
+def _bind(request: Request, response: Response, browser: str) -> None:
     lifetime = int(login.LIFETIME.total_seconds())
     keep(request, response, COOKIE, browser, max_age=lifetime, from_others=True)
-    return response
+
+
+def _storage_page(request: Request, asked: Asked, platform: LtiPlatform, state: str, **context: Any) -> Response:
+    """Talk to the platform's storage.
+
+    Args:
+        context: `next` and `value`: the value is put there, and the browser goes on to the address; `fields`: a form
+            that gets the value from there, and is posted.
+    """
+    return page(
+        request,
+        "lti/storage.html",
+        target=asked.storage_target,
+        origin=platforms.site_of(platform.login_url),
+        key=f"lstm_grader_{state}",
+        again=f"{LOGIN_PATH}?{asked.again()}",
+        **context,
+    )
 
 
 async def _launch(request: Request) -> Response:
     fields = _single(await _posted(request))
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
+    if STORED not in fields and (waiting := await _in_storage(request, fields)) is not None:
+        return waiting
     begun, platform = await _begun(request, fields.get("state", ""))
-    if not login.fits(begun.browser_sha256, request.cookies.get(COOKIE, "")):
-        raise LaunchElsewhere(again=f"{LOGIN_PATH}?{begun.asked}")
+    asked = login.asked_of(begun)
+    is_stored = asked.storage_target is not None
+    if not login.fits(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, COOKIE)):
+        raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
     came = await _message(request, begun, platform, fields.get("id_token", ""))
     parts = services(request)
     if came.part == Part.MENTOR:
@@ -120,9 +172,24 @@ async def _launch(request: Request) -> Response:
             "message_type": came.message_type,
         },
     )
-    response = RedirectResponse(_destination(arrived, came), HTTP_303_SEE_OTHER)
+    address = _destination(arrived, came)
+    if is_stored:
+        token = await open_framed_session(request, arrived.person, arrived.course.id)
+        return RedirectResponse(f"/t/{token}{address}", HTTP_303_SEE_OTHER)
+    response = RedirectResponse(address, HTTP_303_SEE_OTHER)
     await open_session(request, response, arrived.person, course_id=arrived.course.id)
     return response
+
+
+async def _in_storage(request: Request, fields: Mapping[str, str]) -> Response | None:
+    """Answer with the page that gets the browser's secret from the platform's storage, if that is where it is."""
+    async with services(request).database.read() as session:
+        begun = await login.find(session, fields.get("state", ""))
+        platform = await platforms.find(session, begun.platform_id) if begun else None
+    if begun is None or platform is None or (asked := login.asked_of(begun)).storage_target is None:
+        return None
+    kept = {name: fields.get(name, "") for name in ("state", "id_token")}
+    return _storage_page(request, asked, platform, kept["state"], fields=kept)
 
 
 async def _posted(request: Request) -> list[tuple[str, str]]:

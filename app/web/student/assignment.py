@@ -21,8 +21,9 @@ from app.courses import members
 from app.errors import AppError, FileAndCode, NotAuthenticated, NothingHandedIn
 from app.http.answers import answer_for
 from app.http.auth import FORM_FIELD, PageFor, SessionHolder, check_form_secret
-from app.http.cookies import forget, keep
+from app.http.cookies import forget, keep, read
 from app.http.forms import refused, see_other
+from app.http.frames import in_frame
 from app.http.masking import mask, unmask
 from app.http.pages import page
 from app.http.parameters import ID
@@ -99,7 +100,7 @@ async def hand_in(request: Request, submitter: SessionHolder, assignment_id: str
         if _wants_json(request):
             raise
         return await _page(request, submitter, assignment_id, Refusal(error, fields))
-    response = JSONResponse({"address": address}) if _wants_json(request) else see_other(address)
+    response = JSONResponse({"address": in_frame(request, address)}) if _wants_json(request) else see_other(address)
     forget(request, response, KEY_COOKIE)
     return response
 
@@ -188,7 +189,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         if viewer.membership_id is not None and task.use.id is not None:
             passback = await passback_of(session, viewer.membership_id, task.use.id)
     said = refused(request, refusal.error) if refusal else {}
-    remembered = request.cookies.get(KEY_COOKIE, "")
+    remembered = read(request, KEY_COOKIE)
     form_key = remembered if ID.fullmatch(remembered) else new_id()
     counted = task.basis.counted if task.basis else None
     response = page(

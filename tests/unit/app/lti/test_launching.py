@@ -371,9 +371,12 @@ async def test_cookies_in_a_frame_are_those_of_a_frame(
     async with browser(service, **frame) as client:
         answer = await client.post(LOGIN, data=login_parameters(target_link_uri=target))
         bound = answer.headers["set-cookie"]
+        assert bound.startswith("__Host-lstm_grader_lti=")
+        assert "; Path=/;" in bound
         assert bound.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
         # The client speaks HTTP, and sends no secure cookie by itself.
         sent = {"Cookie": bound.partition(";")[0]}
+        answer = await client.get(answer.headers["location"], headers=sent)
         fields = fake.message(answer.headers["location"], **TEACHER, **{f"{LTI}target_link_uri": target})
         answer = await client.post(LAUNCH, data=fields, headers=sent)
     assert answer.status_code == 303, answer.text

@@ -1,0 +1,77 @@
+"""Pages in a frame whose browser keeps no cookie of ours: their session is a token at the beginning of each path.
+
+The middleware takes the token off, so that no route, log line or metric has it, and puts it before the address of a
+redirect. Pages put it before their own addresses as they are rendered. The token opens one course, and no page outside
+a frame: an address that somebody copies from the frame opens nothing in a window.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Key in the scope of a request: the token of its path.
+TOKEN = "lstm_grader.frame_token"  # noqa: S105 no password
+PREFIX = re.compile(r"/t/([A-Za-z0-9_-]{43})(/.*)", re.DOTALL)
+#: An address of ours in a page that is rendered; values are escaped, so no text in a page looks like one. Our own files
+#: are the same for all.
+ADDRESS = re.compile(r"""(\s(?:href|src|action|formaction|data-events|data-numbers)=")(/(?!/|static/)[^"]*")""")
+
+
+class FrameMiddleware:
+    """Takes the token of a frame off the path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = PREFIX.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        token, path = found.groups()
+        plain = {**scope, "path": path, "raw_path": scope["raw_path"][len(f"/t/{token}") :]}
+        if Headers(scope=scope).get("sec-fetch-dest") != "document":
+            await self._app({**plain, TOKEN: token}, receive, _with_token(send, token))
+        elif scope["method"] in ("GET", "HEAD") and not path.startswith("//"):
+            query = scope["query_string"].decode("latin-1")
+            address = plain["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+            await RedirectResponse(address, 303)(scope, receive, send)
+        else:
+            await self._app(plain, receive, send)
+
+
+def _with_token(send: Send, token: str) -> Send:
+    """Put the token before the address of a redirect."""
+
+    async def send_with_token(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            location = headers.get("location", "")
+            if location.startswith("/") and not location.startswith("//"):
+                headers["location"] = f"/t/{token}{location}"
+        await send(message)
+
+    return send_with_token
+
+
+def token_of(request: HTTPConnection) -> str | None:
+    """Return the token in the path of a request."""
+    token: str | None = request.scope.get(TOKEN)
+    return token
+
+
+def in_frame(request: HTTPConnection, address: str) -> str:
+    """Return an address of ours, from the root, as the page that asks for it has to write it."""
+    token = token_of(request)
+    return address if token is None else f"/t/{token}{address}"
+
+
+def with_addresses(request: HTTPConnection, html: str) -> str:
+    """Return a page whose own addresses are as `in_frame` returns them."""
+    token = token_of(request)
+    return html if token is None else ADDRESS.sub(rf"\1/t/{token}\2", html)

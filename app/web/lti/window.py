@@ -1,0 +1,37 @@
+"""From a page in a frame to the same page in a window: the window gets a session from that of the frame.
+
+Browsers give a window none of the cookies of a frame on another site's page.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from app.http.auth import SessionHolder, check_origin, lend_session, take_lent_session
+from app.http.forms import form_of, see_other
+from app.http.pages import page
+from app.lti.launch.login import WINDOW_PATH
+from app.onward import onward
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post(WINDOW_PATH)
+async def lend(request: Request, viewer: SessionHolder) -> Response:
+    """Show a button that opens the page that was in the frame in a window."""
+    async with form_of(request) as form:
+        next = onward(str(form.get("next", "")))
+    return page(request, "lti/window.html", viewer=viewer, secret=await lend_session(request), next=next)
+
+
+@router.post(f"{WINDOW_PATH}/open")
+async def open_window(request: Request) -> Response:
+    """Sign a window in as the frame was that it was opened from.
+
+    Only a page of ours has posted this, so nobody is signed in as somebody else without knowing.
+    """
+    check_origin(request)
+    async with request.form(max_files=0, max_fields=2) as form:
+        response = see_other(onward(str(form.get("next", ""))))
+        await take_lent_session(request, response, str(form.get("secret", "")))
+    return response

@@ -1,0 +1,219 @@
+"""Frames without cookies: the launch is bound by the platform's storage, and the session is in the path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from html import unescape
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from app.access.tokens import LAUNCHED
+from app.storage.models import LtiLogin, LtiPlatform, Membership, Session, utc_now
+from tests.platforms import ISSUER, FakePlatform, login_parameters
+from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, launch
+
+pytestmark = pytest.mark.anyio
+
+TARGET = "post_message_forwarding"
+FRAME = {"Sec-Fetch-Dest": "iframe"}
+
+
+class NoCookies(httpx.Cookies):
+    """What a frame keeps where third parties may keep nothing."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
+@pytest.fixture
+async def frame(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with browser(service, **FRAME) as client:
+        client._cookies = NoCookies()
+        yield client
+
+
+async def stored(frame: httpx.AsyncClient) -> dict[str, str]:
+    """Begin a launch; return what the page puts into the platform's storage, and where it goes on to."""
+    shown = await frame.post(LOGIN, data=login_parameters(lti_storage_target=TARGET), follow_redirects=True)
+    assert shown.status_code == 200, shown.text
+    return {name: unescape(value) for name, value in re.findall(r'data-(\w+)="([^"]*)"', shown.text)}
+
+
+async def launched(frame: httpx.AsyncClient, fake: FakePlatform, **claims: str) -> httpx.Response:
+    put = await stored(frame)
+    fields = fake.message(put["next"], **claims)
+    got = await frame.post(LAUNCH, data=fields)
+    assert (got.status_code, f'data-key="{put["key"]}"' in got.text, put["value"] in got.text) == (200, True, False)
+    return await frame.post(LAUNCH, data={**fields, "stored": put["value"]})
+
+
+async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service, platform: LtiPlatform) -> None:
+    async with browser(service, **FRAME) as client:
+        first = await client.post(LOGIN, data=login_parameters(lti_storage_target=TARGET))
+        assert (first.status_code, first.headers["location"].startswith(f"{LOGIN}?")) == (302, True)
+        second = await client.get(first.headers["location"])
+        assert (second.status_code, second.headers["location"].startswith(f"{ISSUER}/auth")) == (302, True)
+        third = await client.post(LOGIN, data=login_parameters())
+        assert third.headers["location"].startswith(f"{ISSUER}/auth")
+
+
+async def test_frame_without_cookies_or_storage_opens_a_window_before_the_hint_is_used(
+    frame: httpx.AsyncClient, service: Service, platform: LtiPlatform
+) -> None:
+    refused = await frame.post(LOGIN, data=login_parameters(), follow_redirects=True)
+    assert refused.status_code == 403
+    again = re.search(r'<a class="onward" href="(/lti/login\?[^"]+)" target="_blank"', refused.text)
+    assert again is not None
+    assert await everything(service, LtiLogin) == []
+    async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
+        answer = await window.get(unescape(again[1]))
+        assert answer.headers["location"].startswith(f"{ISSUER}/auth")
+
+
+async def test_secret_goes_to_the_platforms_storage_and_to_no_other_origin(
+    frame: httpx.AsyncClient, platform: LtiPlatform
+) -> None:
+    put = await stored(frame)
+    assert (put["storage"], put["origin"], len(put["value"])) == (TARGET, ISSUER, 43)
+    assert put["value"] not in put["key"] + put["next"]
+
+
+async def test_launch_by_storage_needs_the_value_from_there(
+    frame: httpx.AsyncClient, fake: FakePlatform, platform: LtiPlatform
+) -> None:
+    for value in ("", "x" * 43, (await stored(frame))["value"]):
+        fields = fake.message((await stored(frame))["next"], **TEACHER)
+        refused = await frame.post(LAUNCH, data={**fields, "stored": value})
+        assert (refused.status_code, 'target="_blank"' in refused.text) == (403, True)
+
+
+async def test_launch_by_cookie_takes_no_value_from_a_storage(
+    service: Service, fake: FakePlatform, platform: LtiPlatform
+) -> None:
+    async with browser(service) as client:
+        answer = await client.post(LOGIN, data=login_parameters(lti_storage_target=TARGET))
+        fields = fake.message(answer.headers["location"], **TEACHER)
+        secret = client.cookies.pop("lstm_grader_lti")  # type: ignore[attr-defined]
+        client.cookies.clear()
+        assert (await client.post(LAUNCH, data={**fields, "stored": secret})).status_code == 403
+
+
+async def test_student_hands_in_without_a_cookie(
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
+) -> None:
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER)
+    address = (await launched(frame, fake)).headers["location"]
+    prefix = re.match(r"/t/[\w-]{43}(?=/courses/)", address)
+    assert prefix is not None
+    shown = await frame.get(address)
+    addresses = re.findall(r'(?:href|action)="(/[^"]*)"', shown.text)
+    assert all(each.startswith((f"{prefix[0]}/", "/static/")) for each in addresses), addresses
+    files = {"file": ("LSTM.py", b"class LSTM: ...")}
+    secret = {"form_secret": form_secret(shown.text)}
+    assert (await frame.post(address, data={"form_secret": "0" * 256}, files=files)).status_code == 403
+    sent = await frame.post(address, data=secret, files=files)
+    assert (sent.status_code, sent.headers["location"].startswith(f"{prefix[0]}/submissions/")) == (303, True)
+    assert (await frame.get(sent.headers["location"])).status_code == 200
+    sent = await frame.post(address, data=secret, files=files, headers={"Accept": "application/json"})
+    assert sent.json()["address"].startswith(f"{prefix[0]}/submissions/")
+
+
+async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
+    frame: httpx.AsyncClient,
+    service: Service,
+    fake: FakePlatform,
+    platform: LtiPlatform,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    address = (await launched(frame, fake, **TEACHER)).headers["location"]
+    token, _, course = address.removeprefix("/t/").partition("/")
+    assert (await frame.get(address)).status_code == 200
+    assert (await frame.get(f"/t/{token}/courses/default")).status_code == 404
+    assert (await frame.get(f"/t/{'x' * 43}/{course}")).status_code == 401
+    assert (await frame.get(f"/t/{token}/t/{token}/{course}")).status_code == 404
+    # Copied into a window, it is an address like any other.
+    window = await frame.get(address, headers={"Sec-Fetch-Dest": "document"})
+    assert (window.status_code, window.headers["location"]) == (303, f"/{course}")
+    assert (await frame.get(f"/{course}", headers={"Cookie": f"lstm_grader_session={token}"})).status_code == 401
+    assert (await frame.get(f"/t/{token}//evil.example", headers={"Sec-Fetch-Dest": "document"})).status_code == 404
+    ours = [vars(record) for record in caplog.records if record.name.startswith("app")]
+    assert ours
+    assert token not in str(ours)
+
+
+async def test_removed_member_is_out_of_the_frame(
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
+) -> None:
+    address = (await launched(frame, fake, **TEACHER)).headers["location"]
+    async with service.services.database.write() as session:
+        await session.execute(update(Membership).values(removed_at=utc_now()))
+    refused = await frame.get(address)
+    assert (refused.status_code, "open the exercise there again" in refused.text) == (401, True)
+
+
+async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_longer_than_half_a_day(
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
+) -> None:
+    address = (await launched(frame, fake, **TEACHER)).headers["location"]
+
+    async def ends(**values: object) -> timedelta:
+        async with service.services.database.write() as session:
+            await session.execute(update(Session).values(**values))
+        await frame.get(address)
+        (found,) = await everything(service, Session)
+        ends_at: timedelta = found.expires_at - utc_now()
+        return ends_at
+
+    now = utc_now()
+    assert await ends(expires_at=now + timedelta(minutes=40)) < timedelta(minutes=41)
+    assert await ends(expires_at=now + timedelta(minutes=20)) > timedelta(minutes=59)
+    late = now - LAUNCHED + timedelta(minutes=5)
+    assert await ends(expires_at=now + timedelta(minutes=4), created_at=late) < timedelta(minutes=6)
+    assert await ends(expires_at=now - timedelta(minutes=1)) < timedelta(0)
+    assert (await frame.get(address)).status_code == 401
+
+
+@pytest.mark.parametrize("keeps_cookies", [True, False])
+async def test_page_in_a_frame_opens_in_a_window_once_and_soon(
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform, keeps_cookies: bool
+) -> None:
+    if keeps_cookies:
+        frame._cookies = httpx.Cookies()
+        await frame.post(LOGIN, data=login_parameters(), follow_redirects=False)
+        address = (await launch(frame, fake, **TEACHER)).headers["location"]
+    else:
+        address = (await launched(frame, fake, **TEACHER)).headers["location"]
+    prefix = address.partition("/courses")[0]
+    course = address.removeprefix(prefix)
+    secret = {"form_secret": form_secret((await frame.get(address)).text)}
+
+    async def lent() -> dict[str, str]:
+        shown = await frame.post(f"{prefix}/lti/window", data={**secret, "next": course})
+        found = re.search(r'name="secret" value="([\w-]{43})"', shown.text)
+        assert found is not None, shown.text
+        return {"secret": found[1], "next": course}
+
+    assert (await frame.post(f"{prefix}/lti/window", data={"next": course})).status_code == 403
+    async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
+        asked = await lent()
+        refused = await window.post("/lti/window/open", data=asked, headers={"Sec-Fetch-Site": "cross-site"})
+        assert refused.status_code == 403
+        opened = await window.post("/lti/window/open", data=asked)
+        assert (opened.status_code, opened.headers["location"]) == (303, course)
+        assert (await window.get(course)).status_code == 200
+    async with browser(service) as other:
+        assert (await other.post("/lti/window/open", data=asked)).status_code == 401
+        late = await lent()
+        async with service.services.database.write() as session:
+            soon = Session.expires_at < utc_now() + timedelta(seconds=61)
+            await session.execute(update(Session).where(soon).values(expires_at=utc_now()))
+        assert (await other.post("/lti/window/open", data=late)).status_code == 401
+        away = {**await lent(), "next": "//evil.example"}
+        assert (await other.post("/lti/window/open", data=away)).headers["location"] == "/"
