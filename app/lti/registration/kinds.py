@@ -112,7 +112,7 @@ FORMS: Mapping[str, Sequence[tuple[str, str]]] = {
     "Open edX": (
         ("Tool Launch URL", "target"),
         ("Tool Initiate Login URL", "login"),
-        ("Registered Redirect URIs", "launch"),
+        ("Registered Redirect URIs", "launches"),
         ("Tool Keyset URL", "keys"),
     ),
 }

@@ -6,6 +6,7 @@ JSON" (developerdocs.instructure.com, file.lti_dev_key_config).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,14 @@ class Tool:
     @property
     def values(self) -> Mapping[str, str]:
         """The values that administrators enter into forms of platforms (`kinds.FORMS`)."""
-        return {**self.addresses, "canvas": f"{self.url}{CANVAS_PATH}", "domain": self._domain, "site": self.url}
+        addresses = self.addresses
+        return {
+            **addresses,
+            "launches": json.dumps([addresses["launch"]]),
+            "canvas": f"{self.url}{CANVAS_PATH}",
+            "domain": self._domain,
+            "site": self.url,
+        }
 
     @property
     def _domain(self) -> str:

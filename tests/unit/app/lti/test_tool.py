@@ -94,7 +94,12 @@ async def test_admin_copies_each_platforms_own_fields(service: Service) -> None:
         assert f"<summary>{platform}</summary>" in shown
         for field, _ in fields:
             assert f'<dt lang="en">{field}</dt>' in shown
-    for value in ("http://grader.test/lti/canvas.json", "http://grader.test/lti/open", ">grader.test<"):
+    for value in (
+        "http://grader.test/lti/canvas.json",
+        "http://grader.test/lti/open",
+        ">grader.test<",
+        "[&#34;http://grader.test/lti/launch&#34;]",
+    ):
         assert value in shown
     # Buttons that copy need a script; without it a click selects the text.
     assert shown.count("data-copy=") == sum(map(len, FORMS.values()))
