@@ -84,7 +84,7 @@ def create_app(
     """
     assignments = load_assignments(settings.assignments_dir)
     metrics = Metrics()
-    frame_sites = FrameSites(settings.frame_ancestors)
+    frame_sites = FrameSites()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -32,8 +32,6 @@ DIFFERENT_CHARACTERS = 8
 SECRETS = ("owner_token", "metrics_token", "database_url", "oidc_client_secret", "smtp_password")
 # A domain, in the letters that DNS takes.
 DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.IGNORECASE)
-# A site as the header Content-Security-Policy takes it.
-ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
 #: Usual ports of a mail server, by `smtp_security` (RFC 6409, RFC 8314).
 SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -72,11 +70,6 @@ class Settings(GradingSettings):
     )
     lti_private_targets: bool = Field(
         False, description="whether LTI platforms may be in private networks, and be reached by HTTP without TLS"
-    )
-    frame_origins: str = Field(
-        "",
-        description="sites, separated by commas, whose pages may show ours in a frame, such as "
-        "https://lms.example.org; by default none",
     )
     behind_proxy: bool = Field(
         False,
@@ -171,15 +164,6 @@ class Settings(GradingSettings):
             raise ValueError("expected an address such as https://grader.example.org")
         return url.rstrip("/") if url else url
 
-    @field_validator("frame_origins")
-    @classmethod
-    def _frame_origins_are_origins(cls, origins: str) -> str:
-        # They go into a header as they are, so nothing that separates parts of one may be in them.
-        wrong = [each for each in _listed(origins) if not (ORIGIN.fullmatch(each) and is_safe_url(each))]
-        if wrong:
-            raise ValueError(f"expected sites such as https://lms.example.org, without a path, not {', '.join(wrong)}")
-        return origins
-
     @field_validator("oidc_issuer")
     @classmethod
     def _issuer_is_a_url(cls, url: str | None) -> str | None:
@@ -249,11 +233,6 @@ class Settings(GradingSettings):
     def issuer_domains(self) -> frozenset[str]:
         """`oidc_email_domains` in small letters."""
         return frozenset(name.lower() for name in _listed(self.oidc_email_domains))
-
-    @property
-    def frame_ancestors(self) -> Sequence[str]:
-        """The sites of `frame_origins`."""
-        return _listed(self.frame_origins)
 
     @property
     def mail_server(self) -> MailServer | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from app.commands.acting import opened, owner_of, refused_in_words
@@ -24,12 +25,14 @@ async def add_platform(
     client_id: str,
     deployments: list[str],
     given: dict[str, str | None],
+    origins: Sequence[str] = (),
 ) -> list[str]:
     """Register a platform; return its id, and the addresses that its administrator enters.
 
     Args:
         kind: a key of `KINDS`; None: `given` has all addresses.
         given: addresses by the names of `Addresses`, and `name`; they win over those of the kind.
+        origins: sites whose pages show ours in a frame, besides that of `site`.
     """
     addresses: dict[str, str | None] = {}
     if kind is not None:
@@ -43,6 +46,10 @@ async def add_platform(
     if missing:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
         raise NotPossible(reason=f"missing: {options}; or give --kind and --site")
+    try:
+        sites = platforms.sites_of(" ".join([*([site] if site else []), *origins]))
+    except ValueError as exc:
+        raise NotPossible(reason=f"expected a site such as https://school.instructure.com, not {exc}") from exc
     name = given.get("name") or urlsplit(site or addresses["issuer"] or "").hostname or client_id
     with refused_in_words():
         for address in ("login_url", "token_url", "keys_url"):
@@ -56,6 +63,7 @@ async def add_platform(
             token_url=str(addresses["token_url"]),
             keys_url=str(addresses["keys_url"]),
             token_audience=addresses.get("token_audience"),
+            origins=sites,
         )
         async with opened(settings) as database:
             owner = await owner_of(database)

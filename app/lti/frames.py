@@ -15,21 +15,16 @@ LOOK_SECONDS = 30.0
 
 
 class FrameSites(Background):
-    """The sites of the settings, and those of confirmed platforms, read again every half minute.
-
-    Args:
-        named: in the settings.
-    """
+    """The sites of confirmed platforms, read again every half minute."""
 
     NAME = "lti-frames"
 
-    def __init__(self, named: Sequence[str]) -> None:
-        self._named = tuple(named)
+    def __init__(self) -> None:
         self._of_platforms: tuple[str, ...] = ()
         self._database: Database | None = None
 
     def __call__(self) -> Sequence[str]:
-        return (*self._named, *(site for site in self._of_platforms if site not in self._named))
+        return self._of_platforms
 
     def of(self, database: Database) -> FrameSites:
         """Take the platforms from this database."""

@@ -25,7 +25,11 @@ from app.storage.turns import take_turns
 
 @dataclass(frozen=True)
 class Registration:
-    """A platform's word on itself."""
+    """A platform's word on itself.
+
+    Attributes:
+        origins: sites besides those of the addresses whose pages may show ours in a frame.
+    """
 
     name: str
     issuer: str
@@ -35,6 +39,7 @@ class Registration:
     keys_url: str
     deployments: tuple[str, ...] = ()
     token_audience: str | None = None
+    origins: tuple[str, ...] = ()
 
 
 async def of_login(session: AsyncSession, issuer: str, client_id: str | None) -> LtiPlatform:
@@ -86,6 +91,7 @@ async def add(session: AsyncSession, said: Registration, *, made_by: str, confir
         token_url=said.token_url,
         keys_url=said.keys_url,
         token_audience=said.token_audience,
+        origins=" ".join(said.origins),
         made_by=made_by,
         confirmed_at=utc_now() if confirmed else None,
     )
@@ -161,12 +167,30 @@ async def remove(session: AsyncSession, platform_id: str) -> None:
     await session.flush()
 
 
+async def set_origins(session: AsyncSession, platform_id: str, origins: Collection[str]) -> None:
+    """Let pages of these sites show ours in a frame. Raises: PlatformNotFound"""
+    (await find(session, platform_id)).origins = " ".join(origins)
+
+
 async def origins(session: AsyncSession) -> Collection[str]:
     """Return the sites whose pages may show ours in a frame: those of confirmed platforms."""
-    found = await session.execute(
-        select(LtiPlatform.issuer, LtiPlatform.login_url).where(LtiPlatform.confirmed_at.is_not(None))
-    )
-    return sorted({site for addresses in found for site in map(site_of, addresses) if site})
+    confirmed = await session.scalars(select(LtiPlatform).where(LtiPlatform.confirmed_at.is_not(None)))
+    addresses = [address for each in confirmed for address in (each.issuer, each.login_url, *each.origins.split())]
+    return sorted({site for site in map(site_of, addresses) if site})
+
+
+def sites_of(addresses: str) -> tuple[str, ...]:
+    """Return the sites of addresses that are separated by spaces or commas.
+
+    Raises:
+        ValueError: one is no address.
+    """
+    found = []
+    for address in addresses.replace(",", " ").split():
+        if (site := site_of(address)) is None:
+            raise ValueError(address)
+        found.append(site)
+    return tuple(dict.fromkeys(found))
 
 
 def issuer_of_people(platform_id: str) -> str:

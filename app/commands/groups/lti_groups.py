@@ -26,6 +26,10 @@ def add(
     kind: Annotated[str | None, typer.Option(help="moodle, canvas, blackboard or d2l.")] = None,
     site: Annotated[str | None, typer.Option(help="Address of the platform, with --kind.")] = None,
     deployment: Annotated[list[str] | None, typer.Option(help="Deployment id; can be repeated.")] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Site whose pages show the exercise in a frame, besides --site; can be repeated."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="For people to read.")] = None,
     issuer: Annotated[str | None, typer.Option(help="Issuer (platform id).")] = None,
     login_url: Annotated[str | None, typer.Option(help="Authentication request URL.")] = None,
@@ -37,7 +41,9 @@ def add(
         from app.commands import lti as commands
 
         given = {"name": name, "issuer": issuer, "login_url": login_url, "token_url": token_url, "keys_url": keys_url}
-        for line in asyncio.run(commands.add_platform(settings, kind, site, client_id, deployment or [], given)):
+        for line in asyncio.run(
+            commands.add_platform(settings, kind, site, client_id, deployment or [], given, origin or [])
+        ):
             typer.echo(line)
 
 

@@ -50,6 +50,8 @@ class LtiPlatform(Base):
     keys_url: Mapped[str] = mapped_column(String(URL_LENGTH))
     # The audience of our assertions, where it is not the token's address.
     token_audience: Mapped[str | None] = mapped_column(String(URL_LENGTH))
+    # Sites besides those of the addresses whose pages may show ours in a frame, with spaces.
+    origins: Mapped[str] = mapped_column(Text, default="", server_default="")
     made_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # The newest deployment from which a launch came that is not known here.

@@ -27,6 +27,7 @@ OTHER = "other"
 #: Fields of the form with addresses, which kinds of platforms that we know fill in by themselves.
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 CLIENT_ID_CHARACTERS = 255
+ORIGINS_CHARACTERS = 2000
 
 Admin = Annotated[Principal, Depends(PageFor(Action.MANAGE_PLATFORMS))]
 
@@ -133,6 +134,23 @@ async def add_deployment(request: Request, viewer: Admin, platform_id: PlatformI
     return see_other(f"/platforms/{platform_id}", said="platform.deployment_added")
 
 
+@router.post("/{platform_id}/origins")
+async def set_origins(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:
+    """Let pages of the sites in the form, and of no others, show ours in a frame."""
+    parts = services(request)
+    async with form_of(request) as form:
+        fields = Fields(fields_of(form))
+    origins = _origins(fields)
+    try:
+        fields.check()
+    except FieldsWrong as refusal:
+        return await _one(request, viewer, platform_id, fields=fields, refusal=refusal)
+    async with parts.database.write() as session:
+        await platforms.set_origins(session, platform_id, origins)
+    await parts.frame_sites.read()
+    return see_other(f"/platforms/{platform_id}", said="platform.origins_set")
+
+
 @router.post("/{platform_id}/remove")
 async def remove(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:  # noqa: ARG001
     """Remove a platform, if the box is ticked."""
@@ -156,10 +174,14 @@ def _registration(fields: Fields, *, private: bool) -> Registration:
     kind = fields.choice("kind", (*KINDS, OTHER), OTHER)
     client_id = fields.name("client_id", required=True, limit=CLIENT_ID_CHARACTERS) or ""
     deployment = fields.name("deployment", limit=CLIENT_ID_CHARACTERS)
+    origins = _origins(fields)
     if kind == OTHER:
         found = Addresses(*(_address(fields, name, private=private) for name in ADDRESSES))
     else:
-        found = addresses_of(kind, _address(fields, "site", private=private), client_id)
+        site = _address(fields, "site", private=private)
+        found = addresses_of(kind, site, client_id)
+        # In the cloud of Canvas or Blackboard it is in none of the addresses.
+        origins = tuple(dict.fromkeys((*filter(None, [platforms.site_of(site)]), *origins)))
     name = fields.name("name") or _name(kind, fields.came.get("site") or found.issuer)
     fields.check()
     return Registration(
@@ -171,7 +193,16 @@ def _registration(fields: Fields, *, private: bool) -> Registration:
         keys_url=found.keys_url,
         token_audience=found.token_audience,
         deployments=(deployment,) if deployment else (),
+        origins=origins,
     )
+
+
+def _origins(fields: Fields) -> tuple[str, ...]:
+    try:
+        return platforms.sites_of(fields.came.get("origins", "")[:ORIGINS_CHARACTERS])
+    except ValueError:
+        fields.wrong("origins", "address")
+        return ()
 
 
 def _address(fields: Fields, name: str, *, private: bool) -> str:

@@ -88,6 +88,28 @@ async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(servic
         assert last.headers["content-security-policy"].endswith("frame-ancestors 'none'")
 
 
+async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_issuer_is(service: Service) -> None:
+    async with service.browser() as admin:
+        canvas = {**MOODLE, "kind": "canvas", "site": "https://school.instructure.com/courses/3"}
+        made = await send(admin, "/platforms", "/platforms", **canvas)
+        address = made.headers["location"].partition("?")[0]
+        policy = (await admin.get("/courses")).headers["content-security-policy"]
+        assert "https://school.instructure.com " in f"{policy} "
+        sites = "https://school.example.edu, https://school.instructure.com:8443/x"
+        assert (await send(admin, address, f"{address}/origins", origins=sites)).status_code == 303
+        policy = (await admin.get("/courses")).headers["content-security-policy"]
+        assert "https://school.example.edu https://school.instructure.com:8443" in policy
+        assert "https://school.instructure.com " not in f"{policy} "
+
+
+@pytest.mark.parametrize("sites", ["school.example.edu", "https://a.org; script-src", "https://*", "javascript:1", "*"])
+async def test_site_that_is_none_is_refused(service: Service, sites: str) -> None:
+    async with service.browser() as admin:
+        address = (await send(admin, "/platforms", "/platforms", **MOODLE)).headers["location"].partition("?")[0]
+        refused = await send(admin, address, f"{address}/origins", origins=sites)
+        assert (refused.status_code, 'id="origins-error"' in refused.text) == (422, True)
+
+
 async def test_platform_with_courses_is_not_removed(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:

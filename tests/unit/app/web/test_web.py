@@ -12,13 +12,12 @@ import pytest
 
 from app.http.auth import FORM_FIELD
 from app.http.masking import unmask
-from app.settings import Settings
 from grader import Report, Status
 from grader.report.artefacts import pack
 from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from grader.report.pictures.charts import pictures
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import until
 
@@ -215,16 +214,6 @@ async def test_every_answer_binds_the_browser(service: Service) -> None:
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["x-frame-options"] == "DENY"
             assert headers["cache-control"]
-
-
-async def test_named_sites_and_no_others_may_show_pages_in_a_frame(settings: Settings, grader: FakeGrader) -> None:
-    named = settings.model_copy(update={"frame_origins": "https://lms.example.org, https://other.example.org:8443"})
-    async with running(named, grader) as service, service.browser() as browser:
-        headers = (await browser.get("/")).headers
-    policy = headers["content-security-policy"]
-    assert policy.endswith("; frame-ancestors 'self' https://lms.example.org https://other.example.org:8443")
-    assert policy.startswith("default-src 'self'; ")
-    assert "x-frame-options" not in headers
 
 
 async def test_submitters_list_shows_only_its_own(service: Service) -> None:
