@@ -27,6 +27,7 @@ from app.http.frames import FrameMiddleware
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.lti.frames import FrameSites
 from app.lti.grades.sender import ScoreSender
+from app.lti.nightly import Nightly
 from app.lti.platform_keys import PlatformKeys
 from app.lti.platform_services import PlatformServices
 from app.mail.mailer import Mailer
@@ -127,6 +128,7 @@ def create_app(
             await stack.enter_async_context(
                 ScoreSender(database, assignments, platform_services, settings.public_url or settings.url())
             )
+            await stack.enter_async_context(Nightly(database, assignments, platform_services))
             await frame_sites.of(database).read()
             await stack.enter_async_context(frame_sites)
             app.state.services = Services(

@@ -29,6 +29,7 @@ TOKEN_SECONDS = 3600.0
 ANSWER_BYTES = 500_000
 #: A clock that is wrong by more is somebody else's, such as a cache's.
 MOST_SKEW_SECONDS = 86400.0
+PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 #: Of a platform's words that are kept.
 WORDS = 300
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -175,6 +176,11 @@ class PlatformServices:
 def refusal(answer: Answer) -> PlatformRefused:
     """Return the error of an answer that is no success."""
     return PlatformRefused(status=answer.status, words=words_of(answer), retry_after=answer.retry_after)
+
+
+def may_pass(status: int) -> bool:
+    """Tell whether a refusal may pass by itself: a platform that moves, is busy, is down, or has a newer stamp."""
+    return status in PASSING or 300 <= status < 400 or status >= 500
 
 
 def words_of(answer: Answer) -> str:

@@ -14,6 +14,7 @@ from app.privacy import deletion
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
 from app.storage.models import Batch, Change, Course, JobStatus, Regrade, RegradeItem, Submission, utc_now
+from app.storage.passback import attempts_expired
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
         async with database.write() as session:
             found = select(Submission.id).where(old, ended, here).order_by(Submission.id).limit(deletion.AT_ONCE)
             ids = (await session.scalars(found.with_for_update(skip_locked=True))).all()
+            await attempts_expired(session, ids)
             await delete_rows(session, Submission, Submission.id.in_(ids))
         total += len(ids)
         if len(ids) < deletion.AT_ONCE:

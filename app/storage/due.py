@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.announcements import is_postgresql
-from app.storage.models import Delivery, LtiScore, utc_now
+from app.storage.models import Delivery, LtiContext, LtiScore, utc_now
 
 
 async def database_now(session: AsyncSession) -> datetime:
@@ -23,6 +23,6 @@ async def database_now(session: AsyncSession) -> datetime:
     return now
 
 
-def is_due(table: type[Delivery] | type[LtiScore], now: datetime) -> ColumnElement[bool]:
+def is_due(table: type[Delivery] | type[LtiScore] | type[LtiContext], now: datetime) -> ColumnElement[bool]:
     """Return the condition on a row. Without `next_at` it has arrived, or was given up."""
     return and_(table.next_at.is_not(None), or_(table.next_at <= now, table.waits_since > now))

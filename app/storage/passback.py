@@ -33,6 +33,17 @@ async def grades_changed(
 
 async def attempts_changed(session: AsyncSession, submission_ids: Collection[str]) -> None:
     """Send the scores again that these submissions may count for."""
+    await _again(session, _of_attempts(submission_ids))
+
+
+async def attempts_expired(session: AsyncSession, submission_ids: Collection[str]) -> None:
+    """Keep the grades that were sent and that these submissions may count for: they are about to be deleted for age."""
+    sent = and_(_of_attempts(submission_ids), LtiScore.points.is_not(None))
+    keeping = update(LtiScore).where(sent).values(keeps=True)
+    await session.execute(keeping.execution_options(synchronize_session=False))
+
+
+def _of_attempts(submission_ids: Collection[str]) -> ColumnElement[bool]:
     places = (
         select(LtiScore.id)
         .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
@@ -45,11 +56,21 @@ async def attempts_changed(session: AsyncSession, submission_ids: Collection[str
         )
         .where(Submission.id.in_(submission_ids))
     )
-    await _again(session, LtiScore.id.in_(places))
+    return LtiScore.id.in_(places)
+
+
+async def scores_changed(session: AsyncSession, score_ids: Collection[str]) -> None:
+    """Send these scores again."""
+    await _again(session, LtiScore.id.in_(score_ids))
 
 
 async def link_changed(session: AsyncSession, link_id: str) -> None:
     """Send all scores of this link again: it leads to another assignment."""
+    await _again(session, LtiScore.lti_link_id == link_id, keeps=False)
+
+
+async def column_changed(session: AsyncSession, link_id: str) -> None:
+    """Send all scores of this link again: the platform has another column for it."""
     await _again(session, LtiScore.lti_link_id == link_id)
 
 
@@ -70,7 +91,7 @@ async def send_again(session: AsyncSession, link_id: str, score_id: str | None =
     await _again(session, and_(LtiScore.lti_link_id == link_id, chosen))
 
 
-async def _again(session: AsyncSession, condition: ColumnElement[bool]) -> None:
+async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: bool) -> None:
     """Make these scores due, with a new version: whoever is sending an older one finds that out when it has."""
     now = await database_now(session)
     # Locked in one order, because two transactions that each wait for a row of the other would both wait for ever.
@@ -88,6 +109,7 @@ async def _again(session: AsyncSession, condition: ColumnElement[bool]) -> None:
             failed_at=None,
             last_error=None,
             last_status=None,
+            **also,
         )
         .execution_options(synchronize_session=False)
     )

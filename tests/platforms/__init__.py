@@ -55,6 +55,7 @@ class FakePlatform:
         items: line items that were made, by their address.
         deleted: the paths of line items that somebody has deleted.
         registrar: registers tools.
+        people: its list of members, each as the claims of the service say it.
     """
 
     def __init__(self) -> None:
@@ -68,6 +69,7 @@ class FakePlatform:
         self.items: dict[str, dict[str, Any]] = {}
         self.deleted: set[str] = set()
         self.registrar = moodle()
+        self.people: list[dict[str, Any]] = []
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -92,6 +94,11 @@ class FakePlatform:
             return httpx.Response(404, json={"message": "the column is gone"})
         if path.endswith("/scores"):
             return self._score(json.loads(request.content))
+        if path.endswith("/results"):
+            return _page(request, [_result(user, score) for user, score in self.grades.items()])
+        if path == "/members":
+            page = _page(request, self.people)
+            return httpx.Response(200, headers={"Link": page.headers.get("link", "")}, json={"members": page.json()})
         if path.startswith("/items/"):
             return httpx.Response(200, json={"id": str(request.url)})
         return httpx.Response(404, json={"message": "nothing here"})
@@ -117,6 +124,19 @@ class FakePlatform:
         asked = dict(parse_qsl(urlsplit(address).query))
         assert asked["response_mode"] == "form_post"
         return {"state": asked["state"], "id_token": self.sign(self.change(claims_of(asked["nonce"], **claims)))}
+
+
+def _page(request: httpx.Request, listed: list[dict[str, Any]]) -> httpx.Response:
+    """Answer with a page of two, and where the next one is."""
+    begin = int(request.url.params.get("from", 0))
+    following = f"{ISSUER}{request.url.path}?{request.url.params.set('from', begin + 2)}"
+    more = {"Link": f'<{following}>; rel="next"'} if len(listed) > begin + 2 else {}
+    return httpx.Response(200, headers=more, json=listed[begin : begin + 2])
+
+
+def _result(user: str, score: dict[str, Any]) -> dict[str, Any]:
+    result = {"id": f"{ISSUER}/results/{user}", "userId": user, "resultMaximum": score.get("scoreMaximum", 1)}
+    return result | ({"resultScore": score["scoreGiven"]} if "scoreGiven" in score else {})
 
 
 def login_parameters(**changed: str) -> dict[str, str]:

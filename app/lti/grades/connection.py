@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
 from app.errors import LinkNotFound
+from app.lti.platform_services import RESULT_SCOPE
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
 
 #: Of the failures that a page lists.
@@ -26,6 +27,7 @@ class Numbers:
     delivered: int = 0
     waiting: int = 0
     failed: int = 0
+    differ: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ class ConnectedLink:
     numbers: Numbers
 
 
+class Nightly(StrEnum):
+    """The lists of a platform that are read each night. The values are the ends of texts."""
+
+    BOTH = "both"
+    MEMBERS = "members"
+    GRADES = "grades"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True)
 class Connection:
     """A course of a platform that is this course."""
@@ -44,6 +55,13 @@ class Connection:
     context: LtiContext
     platform: LtiPlatform
     links: Sequence[ConnectedLink]
+
+    @property
+    def nightly(self) -> Nightly:
+        shows_grades = any(RESULT_SCOPE in each.link.scopes.get("granted", []) for each in self.links)
+        if self.context.memberships_url is None:
+            return Nightly.GRADES if shows_grades else Nightly.NOTHING
+        return Nightly.BOTH if shows_grades else Nightly.MEMBERS
 
 
 class State(StrEnum):
@@ -91,11 +109,13 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
         select(
             LtiScore.lti_link_id,
             func.count(),
-            func.count().filter(LtiScore.delivered_at.is_not(None)),
+            func.count().filter(LtiScore.points.is_not(None)),
             func.count().filter(LtiScore.next_at.is_not(None)),
             func.count().filter(LtiScore.failed_at.is_not(None)),
+            func.count().filter(LtiScore.differs_since.is_not(None)),
         )
-        .where(LtiScore.lti_link_id.in_(link_ids))
+        .join(Membership, Membership.id == LtiScore.membership_id)
+        .where(LtiScore.lti_link_id.in_(link_ids), Membership.removed_at.is_(None))
         .group_by(LtiScore.lti_link_id)
     )
     return {row[0]: Numbers(*row[1:]) for row in counted}
@@ -103,15 +123,26 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
 
 async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
     """List the scores of a course that were given up, the newest first, with the members' persons."""
+    return await _scores(session, course_id, LtiScore.failed_at)
+
+
+async def differences_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
+    """List the scores of a course that the platform shows otherwise, the newest first, with the members' persons."""
+    return await _scores(session, course_id, LtiScore.differs_since)
+
+
+async def _scores(
+    session: AsyncSession, course_id: str, since: InstrumentedAttribute[datetime | None]
+) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
     found = await session.execute(
         select(LtiScore, LtiLink, Membership)
         .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
         .join(Membership.person)
-        .where(LtiContext.course_id == course_id, LtiScore.failed_at.is_not(None))
+        .where(LtiContext.course_id == course_id, since.is_not(None))
         .options(contains_eager(Membership.person))
-        .order_by(LtiScore.failed_at.desc(), LtiScore.id)
+        .order_by(since.desc(), LtiScore.id)
         .limit(SHOWN)
     )
     return [(score, link, member) for score, link, member in found]
@@ -160,4 +191,4 @@ def _state(score: LtiScore) -> Passback | None:
         return Passback(State.FAILED, score.delivered_at)
     if score.next_at is not None and (score.attempts > 0 or score.sent_version < score.version):
         return Passback(State.ON_ITS_WAY, score.delivered_at)
-    return Passback(State.DELIVERED, score.delivered_at) if score.delivered_at is not None else None
+    return Passback(State.DELIVERED, score.delivered_at) if score.points is not None else None

@@ -20,7 +20,7 @@ from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform
 from app.storage.models.lti import URL_LENGTH
-from app.storage.passback import link_changed
+from app.storage.passback import column_changed
 
 LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
 LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
@@ -103,7 +103,7 @@ async def replace_if_gone(
         if link.lineitem_at is not None and now - REMADE_AFTER < link.lineitem_at <= now:
             return False
         link.lineitem_url, link.lineitem_at = None, now - TURN
-        await link_changed(session, link.id)
+        await column_changed(session, link.id)
     return True
 
 

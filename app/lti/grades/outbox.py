@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm import join as orm_join
 
+from app.lti.grades.wanted import Wanted, is_other
 from app.storage.due import database_now, is_due
 from app.storage.models import (
     CourseAssignment,
@@ -119,14 +120,17 @@ async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | 
     return whole
 
 
-async def delivered(session: AsyncSession, due: Due, points: float | None, max_points: float | None) -> None:
-    """Store that the grade of this version has arrived; or that there is none to send. A newer one is due at once."""
+async def delivered(session: AsyncSession, due: Due, grade: Wanted | None) -> None:
+    """Store that the grade of this version has arrived, or that there was none to send. A newer one is due at once."""
     now = await database_now(session)
     score = await session.get_one(LtiScore, due.score.id, with_for_update=True, populate_existing=True)
     score.sent_version = due.version
     score.attempts = 0
-    if points is not None:
-        score.points, score.max_points, score.delivered_at = points, max_points, now
+    if grade is not None:
+        if is_other(score, grade):
+            # A difference to the platform is about the grade before.
+            score.differs_since = score.there_points = score.there_max = None
+        score.points, score.max_points, score.delivered_at = grade.points, grade.max_points, now
     score.last_error = score.last_status = score.failed_at = None
     is_newest = score.version == due.version
     score.waits_since, score.next_at = now, None if is_newest else now

@@ -18,7 +18,7 @@ COMMENT_CHARACTERS = 500
 def score_of(
     *,
     user_id: str,
-    points: float,
+    points: float | None,
     max_points: float,
     comment: str,
     stamp: datetime,
@@ -29,14 +29,19 @@ def score_of(
     It is never "pending": a platform shows no grade then, also where it had one.
 
     Args:
+        points: None: the platform clears the grade that it has (AGS 2.0, section 3.4.4).
         stamp: whole seconds; a platform refuses one that is not later than the last.
     """
     score: dict[str, Any] = {
         "userId": user_id,
-        "scoreGiven": points,
-        "scoreMaximum": max_points,
         "comment": comment[:COMMENT_CHARACTERS],
         "timestamp": _written(stamp),
+    }
+    if points is None:
+        return {**score, "activityProgress": "Initialized", "gradingProgress": "NotReady"}
+    score |= {
+        "scoreGiven": points,
+        "scoreMaximum": max_points,
         "activityProgress": "Completed",
         "gradingProgress": "FullyGraded",
     }
@@ -45,10 +50,10 @@ def score_of(
     return score
 
 
-def scores_url(lineitem: str) -> str:
-    """Return where scores of a line item go: its path and ``/scores``, before its query."""
+def below(lineitem: str, name: str) -> str:
+    """Return the address of a line item's ``/scores`` or ``/results``, which stands before its query."""
     parts = urlsplit(lineitem)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/scores"))
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
 
 
 async def post_score(
@@ -57,7 +62,7 @@ async def post_score(
     return await services.send(
         platform,
         "POST",
-        scores_url(lineitem),
+        below(lineitem, "scores"),
         scopes=[SCORE_SCOPE],
         accept="application/json",
         content=score,

@@ -21,14 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
 from app.lti.grades import lineitems, outbox, scores
 from app.lti.grades.outbox import Due
-from app.lti.platform_services import SCORE_SCOPE, PlatformServices, words_of
+from app.lti.grades.wanted import Wanted, wanted
+from app.lti.platform_services import SCORE_SCOPE, PlatformServices, may_pass, words_of
 from app.outgoing.client import Answer
 from app.outgoing.sender import Sender
 from app.storage.database import Database
-from app.storage.models import Course, Membership, ReportDiagnosis, StoredReport, Submission
+from app.storage.models import Course, LtiScore, Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.derivation import Counted, in_words
 from app.submissions.grades import counted_grade
-from app.texts import title_of
+from app.texts import text, title_of
 from grader import Assignment
 from grader.report import messages
 
@@ -51,14 +52,13 @@ LONGEST_WAIT = timedelta(hours=6)
 FILE_MISSING = timedelta(hours=1)
 #: Until a column that somebody else is making is there, or a second has passed.
 IN_A_MOMENT = timedelta(seconds=1)
-PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 @dataclass(frozen=True)
 class _Grade:
-    """The grade that a score tells. Attributes: submitted_at: of the attempt that counts."""
+    """A grade on its way. Attributes: wanted: None: nothing is sent; submitted_at: of the attempt that counts."""
 
-    counted: Counted
+    wanted: Wanted | None
     comment: str
     submitted_at: datetime | None
     title: str
@@ -99,14 +99,14 @@ class ScoreSender(Sender[Due]):
             async with self._database.write() as session:
                 await outbox.put_off(session, due, FILE_MISSING)
             return
-        if grade.counted.grade_book is None:
+        if grade.wanted is None:
             async with self._database.write() as session:
-                await outbox.delivered(session, due, None, None)
+                await outbox.delivered(session, due, None)
             return
         try:
             # A try that went on after its lease could arrive after the next one.
             async with asyncio.timeout(TRY_SECONDS):
-                answer = await self._post(due, grade)
+                answer = await self._post(due, grade, grade.wanted)
         except TimeoutError:
             await self._failed(due, None, "the platform did not answer in time")
         except PlatformRefused as exc:
@@ -118,17 +118,15 @@ class ScoreSender(Sender[Due]):
         else:
             await self._end(due, grade, answer)
 
-    async def _post(self, due: Due, grade: _Grade) -> Answer | None:
+    async def _post(self, due: Due, grade: _Grade, wanted: Wanted) -> Answer | None:
         """Post the score. Return None to do it in a moment."""
-        points, most = grade.counted.grade_book, grade.counted.grade_book_max
-        assert points is not None
         lineitem = await lineitems.of_link(
             self._database,
             self._services,
             due.platform,
             due.link,
             label=grade.title,
-            max_points=most,
+            max_points=wanted.max_points,
             resource=due.use.id,
         )
         if lineitem is None:
@@ -140,8 +138,8 @@ class ScoreSender(Sender[Due]):
             return None
         score = scores.score_of(
             user_id=due.score.user_id,
-            points=points,
-            max_points=most,
+            points=wanted.points,
+            max_points=wanted.max_points,
             comment=grade.comment,
             stamp=stamp,
             submitted_at=grade.submitted_at,
@@ -165,7 +163,7 @@ class ScoreSender(Sender[Due]):
             await self._failed(due, None, "the platform answered with a page")
         else:
             async with self._database.write() as session:
-                await outbox.delivered(session, due, grade.counted.grade_book, grade.counted.grade_book_max)
+                await outbox.delivered(session, due, grade.wanted)
             logger.info("lti_score_delivered", extra=_facts(due))
 
     async def _failed(self, due: Due, status: int | None, words: str, retry_after: float | None = None) -> None:
@@ -193,8 +191,11 @@ class ScoreSender(Sender[Due]):
                     Submission.attempt == counted.attempt,
                 )
             )
+        grade = wanted(await session.get_one(LtiScore, due.score.id), counted)
+        if grade is not None and grade.is_kept:
+            return _Grade(grade, text("passback.kept", course.language), None, title)
         comment = await self._comment(session, counted, attempt, course)
-        return _Grade(counted, comment, attempt.created_at if attempt else None, title)
+        return _Grade(grade, comment, attempt.created_at if attempt else None, title)
 
     async def _comment(
         self, session: AsyncSession, counted: Counted, attempt: Submission | None, course: Course
@@ -224,16 +225,11 @@ def _wait(status: int | None, tries: int, retry_after: float | None) -> timedelt
         status: None: there was no answer that can be read.
         retry_after: seconds that the platform asks for.
     """
-    if tries >= MOST_TRIES or (status is not None and not _may_pass(status)):
+    if tries >= MOST_TRIES or (status is not None and not may_pass(status)):
         return None
     if status == HTTPStatus.CONFLICT and tries <= RESTAMPS:
         return timedelta(seconds=RESTAMP_SECONDS)
     return min(max(timedelta(seconds=retry_after or 0.0), _backoff(tries)), LONGEST_WAIT)
-
-
-def _may_pass(status: int) -> bool:
-    """Tell whether a refusal may pass by itself: a platform that moves, is busy, is down, or has a newer stamp."""
-    return status in PASSING or 300 <= status < 400 or status >= 500
 
 
 def _backoff(tries: int) -> timedelta:

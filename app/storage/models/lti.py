@@ -112,6 +112,12 @@ class LtiContext(Base):
     title: Mapped[str | None] = mapped_column(String(200))
     # Where the platform lists the members (NRPS), if it does.
     memberships_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
+    # The nightly reading of members and grades: due when the clock is not between the first two.
+    waits_since: Mapped[datetime | None]
+    next_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]
+    # The newest one failed, in the platform's words, cut.
+    check_error: Mapped[str | None] = mapped_column(String(500))
     made_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -191,9 +197,15 @@ class LtiScore(Base):
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
-    # The grade that has arrived, and its maximum.
+    # The grade that has arrived, and its maximum; none where the platform was told to clear it.
     points: Mapped[float | None]
     max_points: Mapped[float | None]
+    # Attempts were deleted for their age since: what they gave is not taken back.
+    keeps: Mapped[bool] = mapped_column(default=False)
+    # The platform shows another grade, at the newest comparison: this one.
+    differs_since: Mapped[datetime | None]
+    there_points: Mapped[float | None]
+    there_max: Mapped[float | None]
     # Given up: only a new grade or a person starts it again.
     failed_at: Mapped[datetime | None]
     last_status: Mapped[int | None]

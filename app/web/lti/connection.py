@@ -62,6 +62,7 @@ async def _page(
         course = await courses.existing(session, viewer.course_id)
         found = await connection.connections_of(session, course.id)
         failures = await connection.failures_of(session, course.id)
+        differences = await connection.differences_of(session, course.id)
         used = await uses.list_used(session, course.id, parts.assignments)
     return page(
         request,
@@ -71,6 +72,7 @@ async def _page(
         here="lms",
         connections=found,
         failures=failures,
+        differences=differences,
         zone=ZoneInfo(course.time_zone),
         assignments=parts.assignments,
         own_titles={each.use.assignment_id: each.use.title for each in used if each.use.title},

@@ -29,6 +29,7 @@ from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, Atte
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS
+from app.lti.grades.connection import Nightly
 from app.lti.grades.connection import State as Passed
 from app.lti.registration.checking import Code
 from app.mail.messages import MailKind
@@ -97,6 +98,7 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "roster.fault.{}": Fault,
     "step.rule.{}": ["best", "last"],
     "step.{}": StepCode,
+    "lms.nightly.{}": Nightly,
     "passback.{}": Passed,
     "platform.check.{}": Code,
     "platform.{}": [*ADDRESSES, "client_id"],

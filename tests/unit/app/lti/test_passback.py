@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.lti import keys
 from app.lti.grades import outbox, sender
-from app.lti.grades.scores import scores_url
+from app.lti.grades.scores import below
 from app.storage.models import LtiLink
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
@@ -326,7 +326,7 @@ async def test_grade_that_changes_while_one_is_on_its_way_is_sent_too(
     ],
 )
 def test_scores_go_before_the_query(lineitem: str, scores: str) -> None:
-    assert scores_url(lineitem) == scores
+    assert below(lineitem, "scores") == scores
 
 
 def test_stamps_are_whole_seconds() -> None:

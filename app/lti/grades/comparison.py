@@ -1,0 +1,130 @@
+"""The comparison of a platform's grade book with what was sent there (AGS 2.0, results).
+
+A grade that differs is sent again once. One that differs still is left as it is and listed for the teachers: somebody
+has changed it there by hand, or the platform does not take it, and the two sides would overwrite each other for ever.
+A new grade here is sent as always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+from sqlalchemy import select
+
+from app.errors import AnswerUnusable
+from app.lti.grades.scores import below
+from app.lti.grades.wanted import settled
+from app.lti.pages import next_page
+from app.lti.platform_services import RESULT_SCOPE, PlatformServices, refusal
+from app.storage.database import Database
+from app.storage.due import database_now
+from app.storage.models import LtiLink, LtiPlatform, LtiScore, Membership
+from app.storage.passback import scores_changed
+
+RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
+PAGES = 200
+#: Points of the platform's own scale: grade books have two decimals.
+LEAST = 0.01
+
+
+def _number(came: object) -> object:
+    """Take everything else than a number as none."""
+    return float(came) if isinstance(came, int | float) and not isinstance(came, bool) else None
+
+
+class Result(BaseModel):
+    """A grade of the platform. Attributes: result_score: None: the person has none."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, alias_generator=to_camel)
+
+    user_id: str
+    result_score: Annotated[float | None, BeforeValidator(_number)] = None
+    result_maximum: Annotated[float | None, BeforeValidator(_number)] = None
+
+
+@dataclass(frozen=True)
+class There:
+    """A grade as the platform shows it. Attributes: points: None: there is none."""
+
+    points: float | None
+    max_points: float
+
+
+async def read_results(services: PlatformServices, platform: LtiPlatform, lineitem: str) -> Mapping[str, There]:
+    """Read the grades of a column, by the platform's ids of people.
+
+    Raises:
+        PlatformRefused: the platform does not show them.
+        AnswerUnusable: they cannot be read, or not to their end; a part would look as if grades were missing.
+        TargetRefused: see `Outgoing.send`.
+    """
+    found: dict[str, There] = {}
+    page = below(lineitem, "results")
+    for _ in range(PAGES):
+        answer = await services.send(platform, "GET", page, scopes=[RESULT_SCOPE], accept=RESULTS)
+        if not answer.is_success:
+            raise refusal(answer)
+        listed = answer.json()
+        if not isinstance(listed, list):
+            raise AnswerUnusable(reason="the list of results has another form")
+        try:
+            results = [Result.model_validate(each) for each in listed]
+        except ValidationError as exc:
+            raise AnswerUnusable(reason="the list of results has another form") from exc
+        found |= {each.user_id: There(each.result_score, each.result_maximum or 1.0) for each in results}
+        following = next_page(answer, page)
+        if following is None:
+            return found
+        page = following
+    raise AnswerUnusable(reason=f"the list of results has more than {PAGES} pages")
+
+
+async def compare(database: Database, services: PlatformServices, platform: LtiPlatform, link: LtiLink) -> None:
+    """Compare the grades of a link, mark those that differ, and send them again once.
+
+    Raises:
+        PlatformRefused, AnswerUnusable, TargetRefused: see `read_results`.
+    """
+    if link.lineitem_url is None or RESULT_SCOPE not in link.scopes.get("granted", []):
+        return
+    async with database.read() as session:
+        asked_at = await database_now(session)
+    there = await read_results(services, platform, link.lineitem_url)
+    async with database.write() as session:
+        scores = await session.scalars(
+            select(LtiScore)
+            .join(Membership, Membership.id == LtiScore.membership_id)
+            .where(LtiScore.lti_link_id == link.id, LtiScore.delivered_at < asked_at, settled())
+            .where(Membership.removed_at.is_(None))
+            .order_by(LtiScore.id)
+            .with_for_update(of=LtiScore)
+        )
+        again = _mark(scores.all(), there, await database_now(session))
+        await session.flush()
+        await scores_changed(session, again)
+
+
+def _mark(scores: Sequence[LtiScore], there: Mapping[str, There], now: datetime) -> list[str]:
+    """Mark the scores that differ, and return the ids of those that do so for the first time."""
+    again = []
+    for score in scores:
+        shown = there.get(score.user_id) or There(None, score.max_points or 1.0)
+        if not _differs(score, shown):
+            score.differs_since = score.there_points = score.there_max = None
+            continue
+        if score.differs_since is None:
+            score.differs_since = now
+            again.append(score.id)
+        score.there_points, score.there_max = shown.points, shown.max_points
+    return again
+
+
+def _differs(score: LtiScore, there: There) -> bool:
+    if score.points is None or there.points is None:
+        return (score.points is None) != (there.points is None)
+    return abs(score.points / (score.max_points or 1.0) * there.max_points - there.points) > LEAST

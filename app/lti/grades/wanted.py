@@ -1,0 +1,123 @@
+"""The grade that a platform should have for a person, and where it differs from what was sent.
+
+A grade that was sent ends only where somebody here has decided so: an adjustment without an attempt was withdrawn,
+every attempt was rejected, the link leads to another assignment. It stays where we failed to grade, where an attempt
+waits, and where the person is no student any more. Attempts that were deleted for their age never lower it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.storage.database import Database
+from app.storage.models import CourseAssignment, LtiLink, LtiScore, Membership
+from app.storage.passback import scores_changed
+from app.submissions.derivation import Counted, StepCode
+from app.submissions.grades import counted_grades
+from grader import Assignment
+
+#: Scores compared in one transaction.
+AT_ONCE = 200
+#: Points that differ by less are the same: grades have two decimals.
+LEAST = 0.005
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A grade to send.
+
+    Attributes:
+        points: None: the platform is to have no grade.
+        is_kept: the grade that was sent before attempts were deleted.
+    """
+
+    points: float | None
+    max_points: float
+    is_kept: bool = False
+
+
+def wanted(score: LtiScore, counted: Counted) -> Wanted | None:
+    """Return the grade that the platform should have; None: what it has stays, or there is nothing to send."""
+    points, most = counted.grade_book, counted.grade_book_max
+    if score.keeps and not counted.is_adjusted and score.points is not None and score.max_points:
+        kept = Wanted(score.points, score.max_points, is_kept=True)
+        if points is None or points * score.max_points < score.points * most:
+            return kept
+    if points is not None:
+        return Wanted(points, most)
+    return Wanted(None, most) if score.points is not None and _has_ended(counted) else None
+
+
+def _has_ended(counted: Counted) -> bool:
+    """Tell whether there is no grade because somebody has decided so."""
+    is_student = all(step.code != StepCode.NOT_A_STUDENT for step in counted.steps)
+    return is_student and not (counted.is_held or counted.is_waiting or counted.has_failed)
+
+
+def is_other(score: LtiScore, grade: Wanted) -> bool:
+    """Tell whether this is another grade than the one that was sent."""
+    if grade.points is None or score.points is None or score.max_points is None:
+        return (grade.points is None) != (score.points is None)
+    return abs(grade.points - score.points) >= LEAST or abs(grade.max_points - score.max_points) >= LEAST
+
+
+async def send_changed(database: Database, assignments: Mapping[str, Assignment], context_id: str | None = None) -> int:
+    """Send the grades that have become others, though nothing here has changed them: assignment files did.
+
+    Args:
+        context_id: None: of all courses.
+    Returns:
+        The number of grades that are sent again.
+    """
+    conditions: list[ColumnElement[bool]] = [LtiLink.course_assignment_id.is_not(None)]
+    if context_id is not None:
+        conditions.append(LtiLink.lti_context_id == context_id)
+    async with database.read() as session:
+        links = (await session.scalars(select(LtiLink.id).where(*conditions).order_by(LtiLink.id))).all()
+    total = 0
+    for link_id in links:
+        after: str | None = ""
+        while after is not None:
+            async with database.read() as session:
+                changed, after = await _changed(session, assignments, link_id, after)
+            if changed:
+                async with database.write() as session:
+                    await scores_changed(session, changed)
+            total += len(changed)
+    return total
+
+
+async def _changed(
+    session: AsyncSession, assignments: Mapping[str, Assignment], link_id: str, after: str
+) -> tuple[list[str], str | None]:
+    """Return the ids of changed grades among the next ones of a link, and the last id that was looked at."""
+    rows = await session.execute(
+        select(LtiScore, Membership, CourseAssignment)
+        .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
+        .join(CourseAssignment, CourseAssignment.id == LtiLink.course_assignment_id)
+        .join(Membership, Membership.id == LtiScore.membership_id)
+        .where(LtiScore.lti_link_id == link_id, LtiScore.id > after, settled(), Membership.removed_at.is_(None))
+        .order_by(LtiScore.id)
+        .limit(AT_ONCE)
+    )
+    found = [(score, member, use) for score, member, use in rows]
+    if not found:
+        return [], None
+    use = found[0][2]
+    counted = await counted_grades(session, assignments, [member for _, member, _ in found], [use])
+    changed = []
+    for score, member, _ in found:
+        now = counted.get((member.id, use.id))
+        grade = wanted(score, now) if now is not None else None
+        if grade is not None and is_other(score, grade):
+            changed.append(score.id)
+    return changed, found[-1][0].id
+
+
+def settled() -> ColumnElement[bool]:
+    """Return the condition that a score is neither on its way nor given up."""
+    return and_(LtiScore.next_at.is_(None), LtiScore.failed_at.is_(None))

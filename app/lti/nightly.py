@@ -1,0 +1,179 @@
+"""The nightly look at each connected course: its members and grades at the platform, compared with those here.
+
+Each course has its hour between two and five in the morning, by its own clock. One process of several does it: it
+claims the course for a while, and one that dies leaves it to the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.background import Background
+from app.errors import AnswerUnusable, AppError, PlatformRefused, TargetRefused
+from app.lti import memberships
+from app.lti.grades import comparison, wanted
+from app.lti.platform_services import PlatformServices, may_pass
+from app.storage.database import Database
+from app.storage.due import database_now, is_due
+from app.storage.models import Course, LtiContext, LtiLink, LtiPlatform, utc_now
+from grader import Assignment
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 60.0
+FIRST_HOUR, HOURS = 2, 3
+#: For all lists of a course together.
+CHECK_SECONDS = 3000.0
+#: Longer than a check.
+LEASE = timedelta(seconds=CHECK_SECONDS + 600)
+#: After a failure that may pass by itself.
+AGAIN = timedelta(hours=1)
+
+
+class _Claim(NamedTuple):
+    context: LtiContext
+    platform: LtiPlatform
+    course: Course
+
+
+class Nightly(Background):
+    """Looks at each connected course once a night, while the async context is entered.
+
+    When it begins, it sends the grades that assignment files have changed: files are read when the service starts.
+    """
+
+    NAME = "lti-nightly"
+
+    def __init__(self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices) -> None:
+        self._database = database
+        self._assignments = assignments
+        self._services = services
+
+    async def _work(self) -> None:
+        has_begun = False
+        while True:
+            try:
+                if not has_begun:
+                    await wanted.send_changed(self._database, self._assignments)
+                    has_begun = True
+                while await self.check_next():
+                    pass
+            except SQLAlchemyError as exc:
+                self._database.outage.failed(self.NAME, exc)
+            else:
+                self._database.outage.ended(self.NAME)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def check_next(self) -> bool:
+        """Look at the course that is due for the longest time. Return whether one was."""
+        async with self._database.write() as session:
+            claim = await _claim(session)
+        if claim is None:
+            return False
+        refusals: list[AppError] = []
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                refusals = await self._check(claim)
+        except TimeoutError:
+            refusals.append(AnswerUnusable(reason="the platform did not answer in time"))
+        async with self._database.write() as session:
+            await _store(session, claim, refusals)
+        facts = {"context_id": claim.context.id, "platform": claim.platform.id, "failures": len(refusals)}
+        logger.info("lti_course_compared", extra=facts)
+        return True
+
+    async def _check(self, claim: _Claim) -> list[AppError]:
+        """Do all of it, and return what went wrong: one list that cannot be read keeps no other from being read."""
+        refusals: list[AppError] = []
+        context, platform, _ = claim
+        if context.memberships_url is not None:
+            asked_at = utc_now()
+            try:
+                listed = await memberships.read(self._services, platform, context.memberships_url)
+                await memberships.apply(self._database, platform, context, listed, asked_at)
+            except AppError as exc:
+                refusals.append(exc)
+        await wanted.send_changed(self._database, self._assignments, context.id)
+        async with self._database.read() as session:
+            links = await session.scalars(select(LtiLink).where(LtiLink.lti_context_id == context.id))
+            found = links.all()
+        for link in found:
+            try:
+                await comparison.compare(self._database, self._services, platform, link)
+            except AppError as exc:
+                refusals.append(exc)
+        return refusals
+
+
+async def _claim(session: AsyncSession) -> _Claim | None:
+    """Take the course that is due; no other process gets it before the lease is over. New ones get their hour."""
+    now = await database_now(session)
+    rows = await session.execute(
+        select(LtiContext, LtiPlatform, Course)
+        .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
+        .join(Course, Course.id == LtiContext.course_id)
+        .where(
+            LtiPlatform.confirmed_at.is_not(None),
+            Course.archived_at.is_(None),
+            or_(LtiContext.next_at.is_(None), is_due(LtiContext, now)),
+        )
+        .order_by(LtiContext.next_at, LtiContext.id)
+        .with_for_update(of=LtiContext, skip_locked=True)  # Left out on SQLite.
+        .limit(100)
+    )
+    for context, platform, course in rows:
+        if context.next_at is not None:
+            context.waits_since, context.next_at = now, now + LEASE
+            return _Claim(context, platform, course)
+        context.waits_since, context.next_at = now, next_night(now, course.time_zone, context.id)
+    return None
+
+
+async def _store(session: AsyncSession, claim: _Claim, refusals: list[AppError]) -> None:
+    now = await database_now(session)
+    context = await session.get(LtiContext, claim.context.id, with_for_update=True, populate_existing=True)
+    if context is None:
+        return  # Its course was deleted meanwhile.
+    night = next_night(now, claim.course.time_zone, context.id)
+    context.waits_since, context.next_at = now, night
+    context.check_error = "; ".join(dict.fromkeys(map(_words, refusals)))[:500] or None
+    if not refusals:
+        context.checked_at = now
+    elif all(map(_may_pass, refusals)):
+        context.next_at = min(now + AGAIN, night)
+
+
+def next_night(now: datetime, time_zone: str, id: str) -> datetime:
+    """Return the next moment for the course with this id; the ids spread the courses of a platform over the night."""
+    zone = ZoneInfo(time_zone)
+    local = now.astimezone(zone)
+    minutes = zlib.crc32(id.encode()) % (HOURS * 60)
+    then = local.replace(hour=FIRST_HOUR + minutes // 60, minute=minutes % 60, second=0, microsecond=0)
+    if then <= local:
+        then += timedelta(days=1)
+    return then.astimezone(UTC)
+
+
+def _may_pass(refusal: AppError) -> bool:
+    if isinstance(refusal, PlatformRefused):
+        return may_pass(int(refusal.params["status"]))
+    return isinstance(refusal, AnswerUnusable)
+
+
+def _words(refusal: AppError) -> str:
+    """Return the platform's words, or ours about the answer."""
+    if isinstance(refusal, PlatformRefused):
+        return f"{refusal.params['status']} {refusal.params['words']}".strip()
+    if isinstance(refusal, AnswerUnusable | TargetRefused):
+        return str(refusal.params["reason"])
+    return type(refusal).__name__

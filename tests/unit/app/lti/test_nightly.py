@@ -1,0 +1,246 @@
+"""The nightly look at the platform's members and grades: what differs is sent again once, and listed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from app.lti.nightly import FIRST_HOUR, HOURS, Nightly, next_night
+from app.lti.platform_services import RESULT_SCOPE, SCORE_SCOPE
+from app.storage.models import LtiContext, LtiScore, Membership
+from tests.platforms import AGS, ISSUER, ROLE, FakePlatform
+from tests.unit.app.conftest import Service
+from tests.unit.app.lti.conftest import (
+    SCORES,
+    TEACHER,
+    browser,
+    come_and_hand_in,
+    everything,
+    hand_in,
+    idle,
+    launch,
+)
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+NAMES_AND_ROLES = "https://purl.imsglobal.org/spec/lti-nrps/scope/claim/namesroleservice"
+GRANT: dict[str, Any] = {
+    AGS: {"scope": [SCORE_SCOPE, RESULT_SCOPE], "lineitem": f"{ISSUER}/items/4?type=7", "lineitems": f"{ISSUER}/items"},
+    "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice": {
+        "context_memberships_url": f"{ISSUER}/members",
+        "service_versions": ["2.0"],
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def quick(short_waits: None, clock_that_runs: None) -> None: ...
+
+
+@pytest.fixture
+def page(course: str) -> str:
+    return f"{course}/lms"
+
+
+@pytest.fixture
+def nightly(service: Service) -> Nightly:
+    """A second process, whose loop does not run."""
+    parts = service.services
+    return Nightly(parts.database, parts.assignments, parts.platform_services)
+
+
+def person(user_id: str, role: str = "Learner", **more: str) -> dict[str, Any]:
+    return {"user_id": user_id, "roles": [f"{ROLE}{role}"], **more}
+
+
+async def settled(service: Service) -> None:
+    async def all_idle() -> bool:
+        return all(score.next_at is None for score in await everything(service, LtiScore))
+
+    await until(all_idle)
+
+
+async def night(service: Service, nightly: Nightly) -> LtiContext:
+    """Let it be night, and look at the course."""
+    await nightly.check_next()
+    async with service.services.database.write() as session:
+        await session.execute(update(LtiContext).values(next_at=datetime.now(UTC) - timedelta(seconds=1)))
+    assert await nightly.check_next()
+    assert not await nightly.check_next()
+    (context,) = await everything(service, LtiContext)
+    return context
+
+
+@pytest.fixture
+async def arrived(service: Service, fake: FakePlatform, course: str) -> LtiScore:
+    """A grade of 100 that has arrived."""
+    fake.people = [person("teacher-1", "Instructor"), person("user-5")]
+    await come_and_hand_in(service, fake, **GRANT)
+    await until(lambda: fake.grades)
+    return await idle(service)
+
+
+async def test_grades_that_agree_are_left_alone(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, page: str
+) -> None:
+    context = await night(service, nightly)
+    assert (context.check_error, context.checked_at is not None) == (None, True)
+    assert f"{SCORES.removesuffix('scores')}results" in fake.asked
+    assert fake.asked.count(SCORES) == 1
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **GRANT)
+        shown = (await teacher.get(page)).text
+    assert "compared with those here" in shown
+    assert "Last done" in shown
+    assert 'id="differences"' not in shown
+
+
+@pytest.mark.parametrize(("points", "most"), [(10, 10), (1, 1), (99.995, 100)])
+async def test_grade_in_the_scale_of_the_platform_agrees(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, points: float, most: float
+) -> None:
+    fake.grades["user-5"] |= {"scoreGiven": points, "scoreMaximum": most}
+    await night(service, nightly)
+    assert (await idle(service)).differs_since is None
+
+
+async def test_lost_grade_is_sent_again(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
+) -> None:
+    fake.grades.clear()
+    await night(service, nightly)
+    await until(lambda: fake.grades)
+    assert (await idle(service)).differs_since is not None
+    await night(service, nightly)
+    assert (await idle(service)).differs_since is None
+    assert fake.asked.count(SCORES) == 2
+
+
+async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, page: str
+) -> None:
+    for _ in range(3):
+        fake.grades["user-5"] |= {"scoreGiven": 55}
+        await night(service, nightly)
+        await idle(service)
+    assert fake.asked.count(SCORES) == 2
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **GRANT)
+        shown = (await teacher.get(page)).text
+    assert "1 differs" in shown
+    assert 'id="differences"' in shown
+    assert ">55<" in shown
+
+
+async def test_results_are_read_to_the_last_page(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
+) -> None:
+    for number in range(4):
+        await come_and_hand_in(service, fake, sub=f"student-{number}", **GRANT)
+    await until(lambda: len(fake.grades) == 5)
+    fake.people += [person(f"student-{number}") for number in range(4)]
+    await settled(service)
+    fake.grades["student-3"] |= {"scoreGiven": 1}
+    await night(service, nightly)
+    await until(lambda: fake.grades["student-3"]["scoreGiven"] == 100)
+    assert fake.asked.count("/items/4/results") == 3
+    assert fake.asked.count(SCORES) == 6
+
+
+async def test_new_grade_here_goes_over_a_change_there(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
+) -> None:
+    fake.grades["user-5"] |= {"scoreGiven": 55}
+    await night(service, nightly)
+    await idle(service)
+    fake.grades["user-5"] |= {"scoreGiven": 55}
+    async with service.services.database.write() as session:
+        await session.execute(update(LtiScore).values(points=10.0))
+    async with browser(service) as student:
+        await hand_in(student, (await launch(student, fake, **GRANT)).headers["location"])
+    await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
+    assert (await idle(service)).differs_since is None
+
+
+async def test_members_who_left_lose_their_rights_and_new_ones_come(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
+) -> None:
+    fake.people = [person("teacher-1", "Instructor"), *(person(f"new-{number}") for number in range(4))]
+    context = await night(service, nightly)
+    assert context.check_error is None
+    members = {member.id: member for member in await everything(service, Membership)}
+    assert members[arrived.membership_id].removed_at is not None
+    assert sum(member.removed_at is None for member in members.values()) == 5
+    assert fake.asked.count("/members") == 3
+    assert fake.grades["user-5"]["scoreGiven"] == 100
+
+
+async def test_list_that_cannot_be_read_keeps_no_other_from_being_read(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, page: str
+) -> None:
+    fake.answers["/members"] = lambda: httpx.Response(403, json={"message": "not for you"})
+    fake.grades.clear()
+    context = await night(service, nightly)
+    assert context.check_error == "403 not for you"
+    assert context.checked_at is None
+    await until(lambda: fake.grades)
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **GRANT)
+        assert "not for you" in (await teacher.get(page)).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_soon"),
+    [
+        (lambda: httpx.Response(503), True),
+        (lambda: httpx.Response(200, text="<html>"), True),
+        (lambda: httpx.Response(200, json={"userId": "user-5"}), True),
+        (lambda: httpx.Response(200, json=[{"userId": 5}]), True),
+        (lambda: httpx.Response(403), False),
+        (lambda: httpx.Response(404), False),
+    ],
+)
+async def test_failure_marks_nothing_and_what_may_pass_is_tried_in_an_hour(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, answer: Any, is_soon: bool
+) -> None:
+    fake.answers["/items/4/results"] = answer
+    context = await night(service, nightly)
+    assert context.check_error
+    assert context.next_at is not None
+    assert context.next_at <= next_night(datetime.now(UTC), "UTC", context.id)
+    if is_soon:
+        assert context.next_at <= datetime.now(UTC) + timedelta(hours=1)
+    assert (await idle(service)).differs_since is None
+
+
+async def test_process_that_died_leaves_the_course_to_others(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: object) -> list[Any]:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nightly, "_check", dies)
+        with pytest.raises(RuntimeError):
+            await night(service, nightly)
+    assert not await nightly.check_next()
+    (context,) = await everything(service, LtiContext)
+    assert context.next_at > datetime.now(UTC)
+    await night(service, nightly)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Moscow", "America/New_York", "UTC", "Asia/Kathmandu"])
+@pytest.mark.parametrize("now", [datetime(2026, 3, 8, 6, 30, tzinfo=UTC), datetime(2026, 11, 1, 5, 30, tzinfo=UTC)])
+def test_night_is_the_next_one_of_the_course(zone: str, now: datetime) -> None:
+    from zoneinfo import ZoneInfo
+
+    nights = {next_night(now, zone, f"course {number}") for number in range(200)}
+    assert len(nights) > 50
+    for each in nights:
+        assert now < each <= now + timedelta(hours=25)
+        assert FIRST_HOUR <= each.astimezone(ZoneInfo(zone)).hour <= FIRST_HOUR + HOURS
