@@ -23,6 +23,7 @@ from app.access import joining
 from app.access.tokens import Principal, hash_secret
 from app.courses import course, extensions, uses
 from app.lti import platforms
+from app.lti.platform_services import RESULT_SCOPE, SCORE_SCOPE
 from app.lti.platforms import Registration
 from app.lti.registration import invitations
 from app.storage.database import Database
@@ -396,10 +397,12 @@ class _Filling:
             title=main.title,
             memberships_url=f"{url}/members",
             made_by="Moodle",
+            checked_at=self._now,
+            check_error=_stored(make_reports.HOSTILE[:400]),
         )
         self._session.add(context)
         await self._session.flush()
-        granted = {"granted": ["https://purl.imsglobal.org/spec/lti-ags/scope/score"]}
+        granted = {"granted": [SCORE_SCOPE, RESULT_SCOPE]}
         for number, (title, use_id, scopes) in enumerate(
             (("LSTM своими руками", layer.id, granted), (OTHERS[9], None, {}), (None, None, granted))
         ):
@@ -419,6 +422,8 @@ class _Filling:
                     score.failed_at, score.last_status, score.last_error = self._now, 404, make_reports.HOSTILE[:400]
                 else:
                     score.delivered_at, score.points, score.max_points = self._now, 7.5, 10.0
+                    score.differs_since = self._now
+                    score.there_points, score.there_max = (None, 10.0) if place else (80.25, 100.0)
                 score.last_error = score.last_error and _stored(score.last_error)
                 self._session.add(score)
         selection = LtiSelection(
