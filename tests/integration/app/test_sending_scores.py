@@ -1,0 +1,513 @@
+"""Grades on their way to a platform, on both databases: which grade goes, when, and what an interruption does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.tokens import Principal
+from app.courses import extensions, uses
+from app.lti import platforms
+from app.lti.grades import outbox, sender, wanted
+from app.lti.grades.sender import ScoreSender
+from app.lti.platform_services import SCORE_SCOPE, PlatformServices
+from app.outgoing import client as outgoing
+from app.outgoing.client import Outgoing
+from app.privacy import retention
+from app.storage import passback
+from app.storage.cascade import delete_rows
+from app.storage.database import Database
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Adjustment,
+    CourseAssignment,
+    HoldDecision,
+    JobStatus,
+    LtiContext,
+    LtiLink,
+    LtiScore,
+    MemberRole,
+    Membership,
+    Person,
+    Submission,
+)
+from app.teaching import adjustments, holds
+from app.teaching.adjustments import Wanted
+from app.teaching.places import Place
+from grader import Assignment, Status, load_assignments
+from grader.report.model import HELD as HELD_CODE
+from grader.report.model import Advisory
+from tests.integration.app import rows
+from tests.platforms import DEPLOYMENT, ISSUER, REGISTRATION, FakePlatform
+
+pytestmark = pytest.mark.anyio
+
+ASSIGNMENTS = load_assignments()
+#: Of grades to one platform at once.
+NUMBER = 200
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HELD = {"advisories": [Advisory(code=HELD_CODE)]}
+
+
+@dataclass
+class World:
+    """A course of a platform whose clock stands still until a test moves it.
+
+    Attributes:
+        clocks: of the database, this service and the platform, in seconds after `NOW`.
+        in_flight: at the platform, now and at most.
+    """
+
+    database: Database
+    owner: Principal
+    fake: FakePlatform
+    link: LtiLink
+    clock: float = 0.0
+    ahead: float = 0.0
+    in_flight: list[int] = field(default_factory=lambda: [0, 0])
+    wait: Callable[[], Awaitable[object]] | None = None
+    assignments: dict[str, Assignment] = field(default_factory=lambda: dict(ASSIGNMENTS))
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.clock)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        self.in_flight[0] += 1
+        self.in_flight[1] = max(self.in_flight)
+        try:
+            if self.wait is not None and request.url.path.endswith("/scores"):
+                await self.wait()
+            answer = self.fake._answer(request)
+        finally:
+            self.in_flight[0] -= 1
+        there = self.now() + timedelta(seconds=self.ahead)
+        answer.headers["Date"] = there.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        return answer
+
+    async def attempt(self, student: str = "s1", points: float = 100.0, **changed: Any) -> Submission:
+        """Hand in and grade."""
+        submission = await rows.add(self.database, self.owner, student)
+        await self.expect(submission.membership_id, student)
+        claim = await rows.claim(self.database)
+        assert claim is not None
+        await self.finish(claim, points, **changed)
+        return submission
+
+    async def finish(self, claim: Any, points: float | None, **changed: Any) -> None:
+        report = rows.REPORT.model_copy(update={"points": points, **changed})
+        async with self.database.write() as session:
+            assert await rows.claims.finish(session, claim, report.sealed())
+
+    async def expect(self, membership_id: str, student: str) -> None:
+        async with self.database.write() as session:
+            use = await self.use(session)
+            link = await session.get_one(LtiLink, self.link.id)
+            link.course_assignment_id = use.id
+            await outbox.expect(session, link, student, membership_id)
+
+    async def use(self, session: AsyncSession) -> CourseAssignment:
+        use = await session.scalar(select(CourseAssignment).where(CourseAssignment.assignment_id == "lstm-layer"))
+        assert use is not None
+        return use
+
+    async def place(self, session: AsyncSession, student: str = "s1") -> Place:
+        member = await session.scalar(select(Membership).where(Membership.external_id == student))
+        assert member is not None
+        return Place(member, await self.use(session))
+
+    async def send(self, seconds: float = 10.0) -> None:
+        """Let some time pass, and send what is due, until nothing is."""
+        self.clock += seconds
+        async with Outgoing(private=False, transport=httpx.MockTransport(self.answer)) as client:
+            services = PlatformServices(self.database, client, clock=lambda: self.now().timestamp())
+            sends = ScoreSender(self.database, self.assignments, services, "https://grader.test")
+            await drain(sends)
+
+    async def score(self, student: str = "s1") -> LtiScore:
+        async with self.database.read() as session:
+            found = await session.scalar(select(LtiScore).where(LtiScore.user_id == student))
+            assert found is not None
+            return found
+
+    def given(self, student: str = "s1") -> float | None:
+        return self.fake.grades.get(student, {}).get("scoreGiven")
+
+    @property
+    def scores(self) -> list[dict[str, Any]]:
+        return [json.loads(each.content) for each in self.fake.sent if each.url.path.endswith("/scores")]
+
+    @property
+    def posts(self) -> int:
+        return len(self.scores)
+
+
+async def people(session: AsyncSession, number: int) -> list[Person]:
+    made = [Person() for _ in range(number)]
+    session.add_all(made)
+    await session.flush()
+    return made
+
+
+async def drain(sends: ScoreSender) -> None:
+    """Look for what is due, and wait for it, until nothing is."""
+    while True:
+        await sends._send_due()
+        if not sends._sending:
+            return
+        await asyncio.gather(*sends._sending)
+        await asyncio.sleep(0)  # Sleeps: lets the callbacks of the tasks run
+
+
+@pytest.fixture
+async def world(database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> World:
+    async def known(host: str, port: int, *, private: bool) -> list[str]:
+        return ["203.0.113.9"]
+
+    monkeypatch.setattr(outgoing, "look_up", known)
+    async with database.write() as session:
+        platform = await platforms.add(session, REGISTRATION, made_by="test", confirmed=True)
+        context = LtiContext(
+            platform_id=platform.id, deployment_id=DEPLOYMENT, context_id="1", course_id=DEFAULT_COURSE, made_by="test"
+        )
+        session.add(context)
+        await session.flush()
+        link = LtiLink(
+            lti_context_id=context.id,
+            resource_link_id="9",
+            lineitem_url=f"{ISSUER}/items/4",
+            scopes={"granted": [SCORE_SCOPE]},
+        )
+        session.add(link)
+    world = World(database, owner, FakePlatform(), link)
+
+    async def now(session: AsyncSession) -> datetime:
+        return world.now()
+
+    for module in (outbox, passback):
+        monkeypatch.setattr(module, "database_now", now)
+    return world
+
+
+async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -> None:
+    for number in range(3):
+        await world.attempt(f"s{number}")
+    world.fake.answers["/items/4/scores"] = lambda: httpx.Response(503)
+    tries = []
+    for _ in range(60):
+        await world.send(60)
+        tries.append(world.posts // 3)
+    assert world.fake.grades == {}
+    assert tries[-1] == 5  # After 10 s, 1 min, 5 min and 15 min.
+    score = await world.score("s0")
+    assert (score.last_status, score.failed_at) == (503, None)
+    del world.fake.answers["/items/4/scores"]
+    for _ in range(60):
+        await world.send(60)
+    assert [world.given(f"s{number}") for number in range(3)] == [100, 100, 100]
+    assert world.posts == 3 * 6
+    assert ((await world.score("s0")).next_at, (await world.score("s0")).last_error) == (None, None)
+
+
+async def test_platform_that_asks_for_a_pause_gets_it(world: World) -> None:
+    await world.attempt()
+    world.fake.answers["/items/4/scores"] = lambda: httpx.Response(429, headers={"Retry-After": "600"})
+    await world.send()
+    world.fake.answers.clear()
+    await world.send(599)
+    assert (world.posts, world.given()) == (1, None)
+    await world.send(1)
+    assert world.given() == 100
+
+
+async def test_token_that_is_refused_for_a_while_keeps_its_pause_too(world: World) -> None:
+    await world.attempt()
+    world.fake.answers["/token"] = lambda: httpx.Response(429, headers={"Retry-After": "600"})
+    await world.send()
+    world.fake.answers.clear()
+    await world.send(599)
+    assert world.given() is None
+    await world.send(1)
+    assert world.given() == 100
+
+
+@pytest.mark.parametrize("ahead", [-90.0, -3600.0, 0.0, 90.0, 3600.0])
+async def test_stamp_is_never_ahead_of_either_clock(world: World, ahead: float) -> None:
+    world.ahead = ahead
+    await world.attempt()
+    await world.send()
+    there = world.now() + timedelta(seconds=ahead)
+    stamp = datetime.fromisoformat(world.fake.grades["s1"]["timestamp"])
+    assert stamp == min(world.now(), there)
+
+
+async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:
+    await world.attempt(points=10)
+    await world.send()
+    await world.attempt(points=20)
+    await world.send(0)
+    assert world.given() == 10
+    await world.send(1)
+    stamps = [each["timestamp"] for each in world.scores]
+    assert (world.given(), stamps) == (20, sorted(set(stamps)))
+
+
+async def test_newer_stamp_there_is_passed_by_a_later_one(world: World) -> None:
+    await world.attempt()
+    later = world.now() + timedelta(seconds=13)
+    world.fake.grades["s1"] = {"userId": "s1", "timestamp": later.strftime("%Y-%m-%dT%H:%M:%SZ"), "scoreGiven": 7}
+    await world.send()
+    assert world.given() == 7
+    assert (await world.score()).last_status == 409
+    await world.send(2)
+    assert world.given() == 7
+    await world.send(2)
+    assert (world.given(), world.posts) == (100, 3)
+
+
+async def test_process_that_is_killed_after_posting_neither_loses_nor_doubles(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.attempt()
+    with monkeypatch.context() as patch:
+
+        async def killed(*_: object) -> None:
+            raise asyncio.CancelledError
+
+        patch.setattr(ScoreSender, "_end", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await world.send()
+    assert (world.posts, world.given()) == (1, 100)
+    await world.send(sender.LEASE.total_seconds() - 1)
+    assert world.posts == 1  # It may still be alive.
+    await world.send(1)
+    assert (world.posts, world.given()) == (2, 100)
+    first, second = world.scores
+    assert first["timestamp"] < second["timestamp"]
+    assert {**first, "timestamp": ""} == {**second, "timestamp": ""}
+    await world.send(3600)
+    assert world.posts == 2
+
+
+async def test_process_that_is_killed_before_posting_loses_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.attempt()
+    async with world.database.write() as session:
+        assert await outbox.claim_due(session, sender.LEASE, {}, 4)
+    await world.send(1)
+    assert world.posts == 0
+    await world.send(sender.LEASE.total_seconds())
+    assert world.given() == 100
+
+
+async def test_adjustment_goes_out_and_ends(world: World) -> None:
+    await world.attempt(points=50)
+    await world.send()
+    async with world.database.write() as session:
+        wish = Wanted(delta=None, value=80, reason="as agreed")
+        made = await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+    await world.send()
+    assert world.given() == 80
+    async with world.database.write() as session:
+        await adjustments.withdraw(session, await world.place(session), made.id, made_by="t")
+    await world.send()
+    assert world.given() == 50
+
+
+async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: World) -> None:
+    submission = await rows.add(world.database, world.owner, "s1")
+    await world.expect(submission.membership_id, "s1")
+    async with world.database.write() as session:
+        await delete_rows(session, Submission, Submission.id == submission.id)
+        wish = Wanted(delta=None, value=80, reason="oral exam")
+        made = await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+    await world.send()
+    assert world.given() == 80
+    async with world.database.write() as session:
+        await adjustments.withdraw(session, await world.place(session), made.id, made_by="t")
+    await world.send()
+    last = world.scores[-1]
+    assert (last.get("scoreGiven"), last["gradingProgress"], last["activityProgress"]) == (
+        None,
+        "NotReady",
+        "Initialized",
+    )
+    assert world.given() is None
+    score = await world.score()
+    assert (score.points, score.next_at) == (None, None)
+    await world.send(3600)
+    assert world.posts == 2
+
+
+async def test_lateness_and_an_extension_arrive(world: World) -> None:
+    submission = await world.attempt()
+    await world.send()
+    late = submission.created_at - timedelta(hours=30)
+    rules = {"due": late.isoformat(), "late_percent_per_day": 10}
+    async with world.database.write() as session:
+        await uses.change(session, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, {"rules": rules}, "t")
+    await world.send()
+    assert world.given() == 80
+    async with world.database.write() as session:
+        place = await world.place(session)
+        due = submission.created_at + timedelta(days=1)
+        await extensions.put(
+            session, place.member, place.use, made_by="t", due=due, closes=None, more_attempts=0, reason="ill"
+        )
+    await world.send()
+    assert world.given() == 100
+
+
+async def test_grade_book_scale_arrives(world: World) -> None:
+    await world.attempt(points=50)
+    await world.send()
+    async with world.database.write() as session:
+        await uses.change(session, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, {"grade_book_points": 5.0}, "t")
+    await world.send()
+    assert (world.given(), world.fake.grades["s1"]["scoreMaximum"]) == (2.5, 5)
+
+
+async def test_regrade_arrives(world: World) -> None:
+    submission = await world.attempt(points=50)
+    await world.send()
+    async with world.database.write() as session:
+        (await session.get_one(Submission, submission.id)).job_status = JobStatus.QUEUED
+    await world.finish(await rows.claim(world.database), 70)
+    await world.send()
+    assert world.given() == 70
+
+
+async def test_held_attempt_is_not_sent_until_it_is_accepted_and_its_rejection_clears_it(world: World) -> None:
+    submission = await world.attempt(points=50, **HELD)
+    await world.send()
+    assert world.posts == 0
+    for decision, points in ((HoldDecision.ACCEPTED, 50), (HoldDecision.REJECTED, None)):
+        async with world.database.write() as session:
+            found = await session.get_one(Submission, submission.id)
+            await holds.decide(session, found, decision=decision, reason="seen", decided_by="t")
+        await world.send()
+        assert world.given() == points
+
+
+async def test_second_attempt_that_is_held_or_fails_by_us_takes_no_grade_away(world: World) -> None:
+    await world.attempt(points=50)
+    await world.send()
+    await world.attempt(points=90, **HELD)
+    await world.attempt(points=None, status=Status.INTERNAL_ERROR, score=None)
+    await world.send()
+    assert world.given() == 50
+    assert all(each["gradingProgress"] == "FullyGraded" for each in world.scores)
+
+
+async def test_lower_attempt_leaves_the_better_grade(world: World) -> None:
+    await world.attempt(points=90)
+    await world.send()
+    await world.attempt(points=10)
+    await world.send()
+    assert world.given() == 90
+
+
+async def test_teacher_and_removed_member_keep_what_is_there(world: World) -> None:
+    await world.attempt(points=90)
+    await world.send()
+    async with world.database.write() as session:
+        member = (await world.place(session)).member
+        member.role = MemberRole.TEACHER
+        await passback.members_changed(session, [member.id])
+    await world.send()
+    assert (world.given(), world.posts) == (90, 1)
+    async with world.database.write() as session:
+        member = (await world.place(session)).member
+        member.role, member.removed_at = MemberRole.STUDENT, world.now()
+        await passback.members_changed(session, [member.id])
+    await world.send()
+    assert (world.given(), world.posts) == (90, 1)
+
+
+async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: World) -> None:
+    await world.attempt(points=90)
+    async with world.database.write() as session:
+        await session.execute(update(Submission).values(created_at=NOW - timedelta(days=4000)))
+    await world.attempt(points=20)
+    await world.send()
+    assert world.given() == 90
+    assert await retention.delete_older(world.database, 1000) == 1
+    async with world.database.write() as session:
+        await passback.grades_changed(session, (await world.use(session)).id)
+    await world.send()
+    assert world.given() == 90
+    assert await wanted.send_changed(world.database, ASSIGNMENTS) == 0
+    async with world.database.write() as session:
+        wish = Wanted(delta=None, value=30, reason="copied")
+        await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+    await world.send()
+    assert world.given() == 30
+
+
+async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(world: World) -> None:
+    for number, points in enumerate((100.0, 40.0)):
+        await world.attempt(f"s{number}", points)
+    await world.send()
+    assert await wanted.send_changed(world.database, world.assignments) == 0
+    layer = world.assignments["lstm-layer"]
+    due = datetime.now(UTC) - timedelta(days=2.5)
+    dates = layer.deadline.model_copy(update={"due": due, "late_percent_per_day": 10.0})
+    world.assignments["lstm-layer"] = layer.model_copy(update={"deadline": dates})
+    assert await wanted.send_changed(world.database, world.assignments) == 2
+    await world.send()
+    assert [world.given("s0"), world.given("s1")] == [70, 28]
+    assert await wanted.send_changed(world.database, world.assignments) == 0
+
+
+async def test_many_grades_reach_a_slow_platform_while_others_write(world: World) -> None:
+    """No transaction is open while the platform is waited for, and it is asked a few things at a time."""
+    async with world.database.write() as session:
+        use = CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules={})
+        session.add(use)
+        await session.flush()
+        members = [
+            Membership(course_id=DEFAULT_COURSE, external_id=f"s{number}", role=MemberRole.STUDENT, person_id=person.id)
+            for number, person in enumerate(await people(session, NUMBER))
+        ]
+        session.add_all(members)
+        await session.flush()
+        for member in members:
+            name = str(member.external_id)
+            graded = {"value": 50.0, "reason": "oral exam", "made_by": "t"}
+            session.add(Adjustment(membership_id=member.id, course_assignment_id=use.id, **graded))
+            session.add(
+                LtiScore(
+                    lti_link_id=world.link.id,
+                    membership_id=member.id,
+                    user_id=name,
+                    version=1,
+                    waits_since=world.now(),
+                    next_at=world.now(),
+                )
+            )
+        (await session.get_one(LtiLink, world.link.id)).course_assignment_id = use.id
+    places = asyncio.Barrier(sender.SIDE_BY_SIDE)
+    written = []
+
+    async def upload() -> None:
+        """Store something while every place at the platform is taken, and waits."""
+        if await places.wait() == 0:
+            async with world.database.write() as session:
+                await people(session, 1)
+            written.append(world.in_flight[0])
+        await places.wait()
+
+    world.wait = upload
+    await world.send()
+    assert len(world.fake.grades) == world.posts == NUMBER
+    assert world.in_flight[1] == sender.SIDE_BY_SIDE
+    assert written == [sender.SIDE_BY_SIDE] * (NUMBER // sender.SIDE_BY_SIDE)
