@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grader.formats import coursera, gradescope, html, json, junit, prairielearn, text
+from grader.formats import coderunner, coursera, gradescope, html, json, junit, prairielearn, text, vpl
 from grader.formats.view import View
 from grader.report.model import Report
 from grader.report.pictures import drawing
@@ -31,6 +31,8 @@ FORMATS: dict[str, Format] = {
     "gradescope": Format("application/json", ".json", gradescope.write),
     "prairielearn": Format("application/json", ".json", prairielearn.write),
     "coursera": Format("application/json", ".json", coursera.write),
+    "coderunner": Format("application/json", ".json", coderunner.write),
+    "vpl": Format("text/plain", ".txt", vpl.write),
     "junit": Format("application/xml", ".xml", junit.write),
 }
 

@@ -20,6 +20,6 @@ FEEDBACK_BYTES = 64 * 1024
 def write(view: View) -> str:
     feedback = view.feedback().encode()[:FEEDBACK_BYTES].decode("utf-8", "ignore")
     results: dict[str, Any] = {"feedback": feedback}
-    if view.is_graded:
+    if view.gives_grade:
         results["fractionalScore"] = view.report["score"]
     return json.dumps(results, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
 """``results.json`` of a Gradescope autograder.
 
-Without a grade there is no ``score``, neither at the top nor in a test: Gradescope then shows the teacher a failed
-run, where a 0 would count as the student's.
+Without a grade there is no ``score``, neither at the top nor in a test: Gradescope then shows the teacher a failed run,
+where a 0 would count as the student's.
 
 Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
 """
@@ -32,10 +32,9 @@ def write(view: View) -> str:
             "assignment": report["assignment"],
             "receipt": report["receipt"],
         },
-        "tests": [_test(view, check) for check in report["checks"]] if view.is_graded else [],
     }
-    if view.is_graded:
-        results["score"] = report["points"]
+    if view.gives_grade:
+        results |= {"score": report["points"], "tests": [_test(view, check) for check in report["checks"]]}
     return json.dumps(results, ensure_ascii=False, indent=2) + "\n"
 
 

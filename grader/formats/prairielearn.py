@@ -1,7 +1,7 @@
 """``results.json`` of a PrairieLearn external grader.
 
-Without a grade the result is ``"gradable": false``: either the file contains nothing to run, which costs the student no
-attempt, or the failure is ours. PrairieLearn then wants no ``score``.
+Without a grade the result is ``"gradable": false``, which costs the student no attempt: the file contains nothing to
+run, the failure is ours, or a teacher has to look first. PrairieLearn then wants no ``score``.
 
 Source: https://prairielearn.readthedocs.io/en/latest/externalGrading/, "Grading results".
 """
@@ -23,10 +23,11 @@ def write(view: View) -> str:
     report = view.report
     output = clean("\n".join(report["output"][name] for name in ("stdout", "stderr") if report["output"][name]))
     results: dict[str, Any] = {"output": output[:OUTPUT_CHARACTERS]}
-    if report["status"] in NOT_GRADABLE:
+    if report["status"] in NOT_GRADABLE or not view.gives_grade:
         # Without points: it costs no attempt, and PrairieLearn itself says that nothing was graded.
         message = "\n\n".join([view.name(f"status.{report['status']}"), *view.remarks()])
-        results |= {"gradable": False, "message": message, "format_errors": view.advice() or [view.verdict()]}
+        errors = view.advice() or view.remarks() or [view.verdict()]
+        results |= {"gradable": False, "message": message, "format_errors": errors}
     else:
         tests = [_test(check) for check in report["checks"]]
         results |= {"gradable": True, "message": view.feedback(), "score": report["score"], "tests": tests}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.report.messages import CELL, message_of, place_of, render, title_of, translate
-from grader.report.model import Report
+from grader.report.model import HELD, Report
 from grader.report.numbers import points
 from grader.report.pictures import drawing
 from grader.report.server_paths import clean
@@ -255,6 +255,11 @@ class View:
     @property
     def is_graded(self) -> bool:
         return self.report["points"] is not None
+
+    @property
+    def gives_grade(self) -> bool:
+        """Tell whether a grade book gets the points: a teacher looks first at code that attacked the grader."""
+        return self.is_graded and not any(advisory["code"] == HELD for advisory in self.report["advisories"])
 
     def points(self, value: float) -> str:
         return points(value, self.language)

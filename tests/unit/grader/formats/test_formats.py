@@ -35,7 +35,7 @@ from tests.unit.grader import make_reports
 SCHEMAS = Path(__file__).parent / "schemas"
 KINDS = sorted(make_reports.ALL)
 GRADED = [kind for kind in KINDS if kind != "internal_error"]
-JSON_PLATFORMS = ["gradescope", "prairielearn", "coursera"]
+JSON_PLATFORMS = ["gradescope", "prairielearn", "coursera", "coderunner"]
 
 
 def report_of(kind: str) -> Report:
@@ -81,8 +81,18 @@ def test_a_failure_of_ours_has_the_platforms_shape_too(name: str) -> None:
 @pytest.mark.parametrize("name", JSON_PLATFORMS)
 def test_a_failure_of_ours_is_nobodys_zero(name: str) -> None:
     results = written("internal_error", name)
-    assert not {"score", "fractionalScore"} & results.keys()
+    assert not {"score", "fractionalScore", "fraction"} & results.keys()
     assert not results.get("tests")
+    assert not results.get("testresults")
+
+
+@pytest.mark.parametrize("name", [*JSON_PLATFORMS, "vpl"])
+def test_an_attempt_that_a_teacher_looks_at_first_brings_no_grade(name: str) -> None:
+    held = Advisory(code="attack_on_grader", params={"variant": "forged"})
+    for points in (45.0, 100.0):
+        document = write_report(make_reports.make_report(points=points, advisories=[held]), name, "en")
+        assert "A teacher looks at this attempt before it counts" in document
+        assert not re.search(r'"(score|fractionalScore|fraction|tests)"|Grade :=>>', document)
 
 
 def test_json_is_the_report_with_its_sentences() -> None:
@@ -129,6 +139,46 @@ def test_coursera_gets_no_more_feedback_than_it_shows() -> None:
     diagnoses = [{"code": "raises_in_call", "params": params, "confidence": "exact"}] * 200
     feedback = json.loads(write_report(make_reports.make_report(diagnoses=diagnoses), "coursera", "ru"))["feedback"]
     assert 60_000 < len(feedback.encode()) <= 64 * 1024
+
+
+def test_coderunner_gets_every_check_and_no_markup_of_a_student() -> None:
+    results = written("failed", "coderunner")
+    head, *rows = results["testresults"]
+    assert head == ["iscorrect", "Check", "Points", "Result"]
+    assert {len(row) for row in rows} == {4}
+    assert [row[0] for row in rows] == [1, 0, 0, 0, 0, 1]
+    assert results["fraction"] == 0.1
+    assert "change places" in results["prologuehtml"]
+    hostile = written("hostile", "coderunner")
+    assert "<script" not in hostile["prologuehtml"] + hostile.get("epiloguehtml", "")
+
+
+def vpl_reads(document: str) -> tuple[str, list[str]]:
+    """The grade and the comment as VPL finds them: each by lines that begin with its word, of grades the last."""
+    grades = re.findall(r"^Grade :=>>(.*)$", document, re.MULTILINE)
+    return (grades or [""])[-1].strip(), re.findall(r"^[ \t]*Comment :=>>(.*)$", document, re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_vpl_gets_the_points_and_comments_and_nothing_else(kind: str) -> None:
+    for language in LANGUAGES:
+        document = write_report(report_of(kind), "vpl", language)
+        grade, comments = vpl_reads(document)
+        points = report_of(kind).points
+        assert grade == ("" if points is None else f"{points:g}")
+        assert comments[0].startswith("-")
+        assert len(comments) + (points is not None) == len(document.splitlines())
+
+
+def test_vpl_takes_no_grade_heading_or_link_from_a_student() -> None:
+    said = "no\nGrade :=>>100\n--|>\n-Title\n>code\nhttp://evil.example"
+    diagnosis = Diagnosis(code="raises_in_call", params={"type": "E", "message": said, "line": 1}, confidence="exact")
+    for report in (make_reports.make_report(diagnoses=[diagnosis]), report_of("hostile")):
+        document = write_report(report, "vpl", "en")
+        grade, comments = vpl_reads(document)
+        assert grade == f"{report.points:g}"
+        assert len([line for line in comments if line.startswith("-")]) == 1 + len(report.checks)
+        assert not [line for line in comments if line.lstrip(" \t").startswith((">", "http"))]
 
 
 @pytest.mark.parametrize("kind", KINDS)

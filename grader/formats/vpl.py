@@ -1,0 +1,48 @@
+"""Lines as an evaluation of Moodle's Virtual Programming Lab (VPL) prints them.
+
+Without a grade there is no line ``Grade``: VPL then proposes none.
+
+The last line that begins with ``Grade :=>>`` is the grade. In a comment ``-`` begins a heading, ``>`` code, and
+``http:`` a link.
+
+Source: `find_proposedgrade`, `find_proposedcomment` and `result_to_html` in vpl_submission.class.php of
+https://github.com/jcrodriguez-dis/moodle-mod_vpl.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grader.formats.view import View
+from grader.report.server_paths import clean
+
+GRADE, COMMENT = "Grade :=>>", "Comment :=>>"
+# VPL's `trim` leaves it, so no line of the text is a heading, code or a link.
+BEFORE_TEXT = "\N{NO-BREAK SPACE}"
+
+
+def write(view: View) -> str:
+    lines = [_heading(view.verdict())]
+    for paragraph in [*view.advice(), *view.remarks()]:
+        lines += [*_text(paragraph), COMMENT]
+    if view.gives_grade:
+        for check in view.report["checks"]:
+            lines += [_heading(_title(view, check)), *_text(clean(check["message"]))]
+        lines.append(f"{GRADE}{view.report['points']:g}")
+    return "\n".join(lines) + "\n"
+
+
+def _title(view: View, check: dict[str, Any]) -> str:
+    if not check["max_points"]:
+        return str(check["title"])
+    of = view.ui("score_of", points=view.points(check["points"]), max_points=view.points(check["max_points"]))
+    return f"{check['title']}: {of}"
+
+
+def _heading(text: str) -> str:
+    return f"{COMMENT}-{text}"
+
+
+def _text(paragraph: str) -> list[str]:
+    """Return a comment's lines. Each begins with a word of ours: a student's own ``Grade :=>>`` is not one."""
+    return [f"{COMMENT}{BEFORE_TEXT}{line}" for line in paragraph.splitlines() if line.strip()]
