@@ -49,7 +49,7 @@ from grader.shell import (
     wanted_assignment,
     write_everything,
 )
-from grader.submission import Submission
+from grader.submission import Submission, in_folder
 
 # The exit code of `diff`, as in other tools of that name.
 DIFFERENT = 1
@@ -102,7 +102,13 @@ def _options(
 
 @cli.command("grade")
 def grade_command(
-    file: Annotated[Path, typer.Argument(help="A .py file or a notebook; - reads standard input.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A .py file, a notebook, or the folder of one student's files; - reads standard input.",
+            show_default=False,
+        ),
+    ],
     assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
     format: Annotated[FormatName, typer.Option(help="How the report is written.")] = TEXT,
     lang: Annotated[
@@ -207,6 +213,8 @@ def _submission(file: Path, assignment: Assignment) -> Submission:
     try:
         if str(file) == "-":
             return Submission("stdin.py", sys.stdin.buffer.read(limit))
+        if file.is_dir():
+            return in_folder(file, limit)
         with file.open("rb") as stream:
             return Submission(file.name, stream.read(limit))
     except OSError as exc:

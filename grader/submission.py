@@ -1,21 +1,32 @@
-"""A student's file: bytes under a name."""
+"""A student's file: bytes under a name, and which of the files in a folder it is."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 #: How the name of a file of code ends. A student who hands in several kinds means the first.
 CODE_SUFFIXES = (".ipynb", ".py", ".txt")
+# Files left behind by systems and editors.
+LEFTOVERS = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
+# At most this many files are named when it is unclear which one to grade.
+NAMED_FILES = 5
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One uploaded file. Only the box parses it."""
+    """One uploaded file. Only the box parses it.
+
+    Attributes:
+        choices: files that could each be the answer; empty: it is this one. None: there is no file.
+    """
 
     filename: str
     content: bytes
+    choices: tuple[str, ...] | None = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "filename", readable_name(self.filename))
@@ -24,6 +35,35 @@ class Submission:
     def sha256(self) -> str:
         """Return the SHA-256, in hex, of the bytes as they came."""
         return hashlib.sha256(self.content).hexdigest()
+
+
+def in_folder(folder: Path, limit: int) -> Submission:
+    """Read the answer among the files of a folder: its notebook, or the only module if there is none.
+
+    Links are not followed: their targets are nobody's answer. Where there is no code, take the first file, so that its
+    student is told.
+
+    Args:
+        limit: so many bytes of it are read.
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    found = {
+        "/".join(map(readable_name, path.relative_to(folder).parts)): path
+        for path in sorted(folder.rglob("*"))
+        if not is_leftover(path.relative_to(folder).parts) and not path.is_symlink() and path.is_file()
+    }
+    kinds = ([name for name in found if name.lower().endswith(suffix)] for suffix in CODE_SUFFIXES)
+    fitting = next(filter(None, kinds), list(found)[:1])
+    if len(fitting) != 1:
+        return Submission(folder.name, b"", tuple(fitting[:NAMED_FILES]) or None)
+    with found[fitting[0]].open("rb") as file:
+        return Submission(found[fitting[0]].name, file.read(limit))
+
+
+def is_leftover(parts: Iterable[str]) -> bool:
+    """Tell whether a file or one of its folders is nobody's: left behind by a system or an editor."""
+    return any(part in LEFTOVERS or part.startswith(".") for part in parts)
 
 
 def readable_name(name: str) -> str:

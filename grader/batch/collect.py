@@ -22,16 +22,12 @@ from typing import Literal
 from zipfile import ZipFile, ZipInfo
 
 from grader.batch.archives import Unreadable, entries, open_archive, read_entry
-from grader.submission import CODE_SUFFIXES, readable_name
+from grader.submission import CODE_SUFFIXES, NAMED_FILES, is_leftover, readable_name
 
 ARCHIVE_SUFFIX = ".zip"
 #: An archive in an archive is one student's folder; a notebook rarely comes with more files than this.
 NESTED_FILES = 200
 NESTED_BYTES = 50_000_000
-# At most this many files are named when it is unclear which one to grade.
-NAMED_FILES = 5
-# Files left behind by systems and editors.
-NOISE = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
 
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?", re.DOTALL)
 CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_late)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.DOTALL | re.IGNORECASE)
@@ -102,15 +98,11 @@ def _natural(file: _File) -> list[tuple[int, int, str]]:
     return [(0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces]
 
 
-def _is_noise(parts: Iterable[str]) -> bool:
-    return any(part in NOISE or part.startswith(".") for part in parts)
-
-
 def _in_folder(folder: Path, stack: contextlib.ExitStack) -> Iterator[_File]:
     for path in folder.rglob("*"):
         parts = tuple(map(readable_name, path.relative_to(folder).parts))
         # Links are not followed: their targets are nobody's submission.
-        if _is_noise(parts) or any(part.is_symlink() for part in (path, *path.parents[: len(parts) - 1])):
+        if is_leftover(parts) or any(part.is_symlink() for part in (path, *path.parents[: len(parts) - 1])):
             continue
         if path.is_file():
             yield from _on_disk(path, parts, parts, stack)
@@ -129,7 +121,7 @@ def _on_disk(
         yield _broken(parts, exc)
         return
     for name, info in entries(archive):
-        if not _is_noise(name.parts):
+        if not is_leftover(name.parts):
             yield from _in_archive(archive, info, (*inside, *name.parts), inside)
 
 
@@ -145,7 +137,7 @@ def _in_archive(archive: ZipFile, info: ZipInfo, parts: tuple[str, ...], inside:
             names = [
                 (number, name, entry.date_time)
                 for number, (name, entry) in enumerate(entries(nested))
-                if not _is_noise(name.parts)
+                if not is_leftover(name.parts)
             ]
         if len(names) > NESTED_FILES:
             raise Unreadable("too_many_files")

@@ -176,6 +176,10 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
         "features": sizes.features,
         "units": sizes.units,
     }
+    if submission.choices is None:
+        return _failed("no_file", {})
+    if submission.choices:
+        return _failed("several_files", {"files": list(submission.choices)})
     if len(submission.content) > assignment.upload.upload_bytes:
         limit = assignment.upload.upload_bytes
         return _failed("file_too_large", {"bytes": len(submission.content), "limit_bytes": limit})

@@ -213,11 +213,11 @@ NO_LINE = frozenset(
         *("comparison_not_found", "crash", "differs_on_second_call", "disk_full", "dtype_float64"),
         *("empty_file", "equivalence_not_earned", "file_too_large", "gate_weights_missing"),
         *("gradient_failed", "internal_error", "invalid_notebook", "invalid_notebook_json"),
-        *("invalid_output", "known_by_heart", "link_only", "memory", "no_numbers", "no_own_answer"),
+        *("invalid_output", "known_by_heart", "link_only", "memory", "no_file", "no_numbers", "no_own_answer"),
         *("not_python", "not_run", "not_text", "only_form_differs", "output_flood", "own_work_failed"),
         *("parts_not_found", "returns_global", "returns_none", "same_form_on_hidden_cases"),
-        *("second_call_failed", "steps_missing", "t2_different_inputs", "t2_shape_only", "too_complex"),
-        *("too_many_threads", "weights_not_copied", "weights_wrong", "wrong_dtype", "wrong_extension"),
+        *("second_call_failed", "several_files", "steps_missing", "t2_different_inputs", "t2_shape_only"),
+        *("too_complex", "too_many_threads", "weights_not_copied", "weights_wrong", "wrong_dtype", "wrong_extension"),
         *("wrong_on_hidden_cases", "wrong_shape"),
     }
 )

@@ -331,6 +331,14 @@ def test_a_file_that_is_too_large_never_comes_to_the_box(graded, assignment):
     assert (codes(report), sandbox.requests) == (["file_too_large"], [])
 
 
+@pytest.mark.parametrize(("choices", "code"), [(None, "no_file"), (("a.py", "b.py"), "several_files")])
+def test_a_folder_without_one_answer_never_comes_to_the_box(graded, assignment, cases, choices, code):
+    sandbox = box({})
+    submission = Submission("handed in", b"", choices)
+    report = grade(submission, assignment, sandbox=sandbox, references=Answers(cases, None))
+    assert (report.status, codes(report), sandbox.requests) == (Status.INVALID_SUBMISSION, [code], [])
+
+
 # --- our own failure --------------------------------------------------------------------------------------------------
 
 

@@ -55,6 +55,7 @@ CODES = """
     t2_attr_assign t2_self_compare t2_compare_before_copy t2_no_abs t2_shape_only t2_stale_output t2_faked
     t2_exact_equality t2_different_inputs weights_not_copied weights_wrong copying_failed comparison_not_found
     syntax_error not_text wrong_extension invalid_notebook invalid_notebook_json not_python empty_file file_too_large
+    no_file several_files
     link_only too_complex no_lstm_class lstm_not_class wrong_base_class not_implemented super_init_missing
     no_call_method call_signature init_signature missing_argument missing_package other_file definition_failed
     reserved_name tf1_api name_error attribute_error missing_self past_the_end no_own_answer
