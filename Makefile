@@ -10,7 +10,7 @@ STAMP = $(VENV)/installed-$(shell cat $(LOCK) pyproject.toml | cksum | cut -d' '
 
 help:  ## list the targets
 	@printf 'lstm-grader grades one exercise: a class LSTM that equals tf.keras.layers.LSTM\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nAnother Python: make setup PYTHON=/path/to/python3.12. Settings: docs/settings.md.\n'
 
 setup: $(STAMP)  ## create .venv from the hashed lock files (done by every other target too)
@@ -18,6 +18,17 @@ setup: $(STAMP)  ## create .venv from the hashed lock files (done by every other
 $(STAMP):
 	@bash requirements/setup.sh "$(VENV)" "$(LOCK)"
 	@rm -f $(VENV)/installed-*
+	@touch $@
+
+# The platforms that tests speak to lock other versions than we do.
+PEERS := .venv-peers
+PEERS_STAMP = $(PEERS)/installed-$(shell cksum <requirements/peers.txt | cut -d' ' -f1)
+
+peers: $(PEERS_STAMP)  ## create .venv-peers with the platforms that tests speak to (done by test too)
+
+$(PEERS_STAMP): | $(STAMP)
+	@$(BIN)/python -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes --requirement requirements/peers.txt
 	@touch $@
 
 ifdef PYTHON
@@ -31,7 +42,7 @@ serve: setup  ## start the service on http://127.0.0.1:8000 and print a link tha
 # Each keeps TensorFlow warm for itself.
 WORKERS := 2
 
-test: setup  ## run the whole test suite, shared by two processes (make test WORKERS=4: by four)
+test: setup peers  ## run the whole test suite, shared by two processes (make test WORKERS=4: by four)
 	$(BIN)/pytest -n $(WORKERS)
 
 test-unit: setup  ## run the tests that need no TensorFlow, process or socket (seconds)
@@ -58,10 +69,17 @@ define benchmark
 $(if $(BASE),LSTM_GRADER_BENCH_BASE=$(abspath $(BASE)) )$(BIN)/pytest tests/benchmarks/$(1) --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/$(2)
 endef
 
+# Of the autograder: an assignment's id or file, and the language of its reports.
+ASSIGNMENT := lstm-layer
+LANGUAGE := en
+
+gradescope-zip: setup  ## build dist/gradescope.zip, an autograder for Gradescope; ASSIGNMENT=ID or FILE, LANGUAGE=en or ru
+	@bash deploy/gradescope/zip.sh $(BIN)/python "$(ASSIGNMENT)" "$(LANGUAGE)"
+
 test-image:  ## build the container image with docker, and check that it serves and grades
 	@.ci/test-image
 
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup serve test test-unit lint bench bench-load bench-pages test-image lock
+.PHONY: help setup peers serve test test-unit lint bench bench-load bench-pages gradescope-zip test-image lock
