@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into the three hashed lock files. `make lock` runs it; it needs uv.
+# Resolves pyproject.toml into three hashed lock files, and peers.in into a fourth. `make lock` runs it; it needs uv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-compile() {
-  uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --no-header --quiet --group build "$@"
+resolve() {
+  uv pip compile --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --no-header --quiet "$@"
 }
+compile() { resolve pyproject.toml --group build "$@"; }
 # cpu.txt is what the image installs and dev.txt what `make setup` installs: dev.txt is compiled on top of
 # cpu.txt, so that both hold the same versions.
 compile --extra cpu --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
 compile --extra cpu --override requirements/cpu-overrides.txt --override requirements/dev-overrides.txt --group dev \
   --constraint requirements/cpu.txt --output-file requirements/dev.txt
 compile --extra gpu --output-file requirements/gpu.txt
+# Of the tests, in an environment of its own (`make peers`).
+resolve requirements/peers.in --output-file requirements/peers.txt

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.processes import children
+from tests.unit.app.conftest import form_secret
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
@@ -103,6 +104,16 @@ def service_environment(data_dir: Path, cache_dir: Path, **environment: str) -> 
         "LSTM_GRADER_PORT": "0",
     }
     return os.environ | settings | environment
+
+
+def register_platform(admin: httpx.Client, token: str, **fields: str) -> str:
+    """Register a learning platform on the page for that. Returns: the address of its page."""
+    admin.headers["Accept"] = "text/html"
+    admin.post("/enter", data={"token": token})
+    secret = form_secret(admin.get("/platforms").text)
+    made = admin.post("/platforms", data={"form_secret": secret, "kind": "other", **fields})
+    assert made.status_code == 303, made.text
+    return made.headers["location"].partition("?")[0]
 
 
 @pytest.fixture(scope="module")

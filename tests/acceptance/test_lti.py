@@ -27,13 +27,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tests.acceptance.conftest import CORPUS, Server, serving
+from tests.acceptance.conftest import CORPUS, Server, register_platform, serving
 from tests.acceptance.fronts import Certificate, nginx
 from tests.acceptance.test_browser import FLAGS, SECONDS
 from tests.platforms import AGS, DEPLOYMENT, LTI, FakePlatform, claims_of
 from tests.ports import free_port
 from tests.programs import program
-from tests.unit.app.conftest import form_secret
 from tests.waiting import wait_until
 
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
@@ -185,20 +184,18 @@ def _running(app: Starlette, port: int) -> Iterator[None]:
 
 
 def _register(server: Server, certificate: Path, platform: Platform) -> None:
-    """Register the platform as an admin does."""
     verify = ssl.create_default_context(cafile=certificate)
-    with httpx.Client(base_url=platform.tool, verify=verify, headers={"Accept": "text/html"}, timeout=SECONDS) as admin:
-        admin.post("/enter", data={"token": server.token})
-        secret = form_secret(admin.get("/platforms").text)
-        addresses = {
-            "issuer": platform.site,
-            "login_url": f"{platform.site}/auth",
-            "token_url": f"{platform.services}/token",
-            "keys_url": f"{platform.services}/keys",
-        }
-        known = {"kind": "other", "client_id": CLIENT_ID, "deployment": DEPLOYMENT}
-        made = admin.post("/platforms", data={"form_secret": secret, **known, **addresses})
-        assert made.status_code == 303, made.text
+    with httpx.Client(base_url=platform.tool, verify=verify, timeout=SECONDS) as admin:
+        register_platform(
+            admin,
+            server.token,
+            client_id=CLIENT_ID,
+            deployment=DEPLOYMENT,
+            issuer=platform.site,
+            login_url=f"{platform.site}/auth",
+            token_url=f"{platform.services}/token",
+            keys_url=f"{platform.services}/keys",
+        )
 
 
 @pytest.fixture(scope="module")
