@@ -108,6 +108,8 @@ class FakePlatform:
             there = [item for address, item in self.items.items() if urlsplit(address).path not in self.deleted]
             return httpx.Response(200, json=there)
         item = json.loads(request.content)
+        if len(item["label"]) > 100:  # As Open edX does.
+            return httpx.Response(400, json={"label": ["Ensure this field has no more than 100 characters."]})
         item["id"] = f"{ISSUER}/items/{len(self.items) + 1}"
         self.items[item["id"]] = item
         return httpx.Response(201, json=item)

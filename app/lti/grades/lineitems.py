@@ -24,6 +24,8 @@ from app.storage.passback import column_changed
 
 LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
 LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+#: Open edX makes no line item with a longer label.
+LABEL_CHARACTERS = 100
 PAGES = 20
 #: A process that looks for longer has died: the sender stops a try before that.
 TURN = timedelta(seconds=180)
@@ -139,7 +141,7 @@ async def _find_or_make(
         accept=LINEITEM,
         content={
             "scoreMaximum": max_points,
-            "label": label[:200],
+            "label": label[:LABEL_CHARACTERS],
             "resourceId": resource,
             "tag": TAG,
             "resourceLinkId": link.resource_link_id,

@@ -86,7 +86,9 @@ async def find(
         def begin() -> asyncio.Task[str | None]:
             services = PlatformServices(database, client)
             return asyncio.create_task(
-                lineitems.of_link(database, services, platform, link, label="LSTM", max_points=10, resource="u1")
+                lineitems.of_link(
+                    database, services, platform, link, label="LSTM by hand. " * 15, max_points=10, resource="u1"
+                )
             )
 
         yield begin
