@@ -26,7 +26,7 @@ from app.submissions import policy
 from app.submissions.policy import Attempt
 from app.texts import text
 from grader import Assignment
-from grader.report.numbers import moment, points
+from grader.report.numbers import moment, points, signed
 
 #: Decimals of every grade. Reports and grade books have no more.
 DECIMALS = 2
@@ -240,7 +240,7 @@ def _scaled(came: float | None, max_points: float, grade_book_max: float) -> flo
 
 
 def in_words(steps: Sequence[Step], language: str, zone: tzinfo = UTC) -> str:
-    """Put a derivation into one line, such as ``points 100, 3 days late -30, adjusted +5: ...``.
+    """Put a derivation into one line, such as ``points 100, 3 days late −30, adjusted +5: ...``.
 
     Args:
         zone: the clock of its dates.
@@ -266,7 +266,7 @@ def step_in_words(step: Step, language: str, zone: tzinfo = UTC) -> str:
 
 def _shown(name: str, value: Any, language: str, zone: tzinfo) -> str:
     if name == "change":
-        return f"{'-' if value < 0 else '+'}{_points(abs(value), language)}"
+        return signed(value, language)
     if name == "days":
         return _days(value, language)
     if name == "rule":

@@ -26,7 +26,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from grader.report.model import Report
-from grader.report.numbers import EXACT, ROUGH, moment, number
+from grader.report.numbers import EXACT, ROUGH, moment, number, true_minus
 
 LANGUAGES = ("ru", "en")
 
@@ -291,7 +291,7 @@ def _scalar(name: str, value: object, language: str) -> str:
     if isinstance(value, str):
         return _moment(value, language) if name.endswith("_at") else value[: VALUE_CHARACTERS + 1]
     if isinstance(value, int) and abs(value) < 10**18:
-        return number(value / 1_000_000, language, ROUGH) if name.endswith("bytes") else str(value)
+        return number(value / 1_000_000, language, ROUGH) if name.endswith("bytes") else true_minus(str(value))
     if isinstance(value, float):
         return number(value, language, ROUGH if name in ROUGHLY else EXACT)
     # Null in a report stands for NaN or infinity.

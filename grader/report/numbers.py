@@ -28,16 +28,23 @@ def number(value: float, language: str, digits: int = EXACT) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else str(value)
     if isinstance(value, int) or not value:
-        return str(int(value))
+        return true_minus(str(int(value)))
     value = float(f"{value:.{digits}g}")
     if not SMALLEST <= abs(value) < LARGEST:
-        return format_scientific(value, format=f"0.{'#' * (digits - 1)}E0", locale=language).replace("E", "e")
-    return format_decimal(value, format=f"@{'#' * (digits - 1)}", locale=language)
+        text = format_scientific(value, format=f"0.{'#' * (digits - 1)}E0", locale=language).replace("E", "e")
+    else:
+        text = format_decimal(value, format=f"@{'#' * (digits - 1)}", locale=language)
+    return true_minus(text)
+
+
+def true_minus(text: str) -> str:
+    """Replace the hyphen before a number: no line ends after a minus. An exponent stays as in code: 1e-5."""
+    return f"\N{MINUS SIGN}{text[1:]}" if text.startswith("-") else text
 
 
 def points(value: float, language: str) -> str:
     """Format points, with at most two decimals."""
-    return format_decimal(round(value, 2), format="0.##", locale=language)
+    return true_minus(format_decimal(round(value, 2), format="0.##", locale=language))
 
 
 def moment(value: datetime | str, language: str) -> str:
@@ -47,7 +54,7 @@ def moment(value: datetime | str, language: str) -> str:
         ValueError: the text is not an ISO 8601 time.
     """
     when = datetime.fromisoformat(value) if isinstance(value, str) else value
-    zone = f"{when:%z}" if when.utcoffset() else ""
+    zone = true_minus(f"{when:%z}") if when.utcoffset() else ""
     shown = format_datetime(when, MOMENT, tzinfo=when.tzinfo, locale=language)
     return f"{shown} UTC{zone[:3]}{':' if zone else ''}{zone[3:]}"
 
@@ -67,8 +74,9 @@ def after(seconds: float, language: str) -> str:
     return format_timedelta(whole, add_direction=True, threshold=2, locale=language)
 
 
-def in_zone(value: datetime, zone: tzinfo) -> datetime:
-    return value.astimezone(zone)
+def in_zone(value: datetime | str, zone: tzinfo) -> datetime:
+    """Args: value: a time, or one in ISO 8601."""
+    return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(zone)
 
 
 def duration(seconds: float, language: str) -> str:
@@ -81,4 +89,4 @@ def duration(seconds: float, language: str) -> str:
 
 def signed(value: float, language: str) -> str:
     """Format a change of points: +5, −5."""
-    return f"{'−' if value < 0 else '+'}{points(abs(value), language)}"
+    return f"{'' if value < 0 else '+'}{points(value, language)}"

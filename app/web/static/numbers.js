@@ -20,7 +20,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const written = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 6 });
 
 function shown(name, value) {
-  if (["keras", "yours", "difference"].includes(name)) return Number.isFinite(value) ? written.format(value) : String(value);
+  if (["keras", "yours", "difference"].includes(name)) return Number.isFinite(value) ? written.format(value).replace(/^-/, "\u2212") : String(value);
   return String(value);
 }
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -40,6 +41,7 @@ from app.teaching.own.reasons import reasons_of
 from app.web.student.home import zone_of
 from app.web.student.markdown import rendered
 from grader import Assignment, handout
+from grader.report.numbers import in_zone
 from grader.submission import CODE_SUFFIXES
 
 PATH = "/courses/{course_id}/assignments/{assignment_id}"
@@ -190,6 +192,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
             passback = await passback_of(session, viewer.membership_id, task.use.id)
     said = refused(request, refusal.error) if refusal else {}
     remembered = read(request, KEY_COOKIE)
+    closed = _closed(viewer, task)
     form_key = remembered if ID.fullmatch(remembered) else new_id()
     counted = task.basis.counted if task.basis else None
     response = page(
@@ -207,7 +210,8 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         attempts=attempts,
         changed=await source_changes(parts.database, attempts),
         reasons=reasons_of(task.basis) if task.basis else {},
-        closed=_closed(viewer, task),
+        closed=closed,
+        closed_when=_moments(closed, zone_of(course)),
         zone=zone_of(course),
         now=utc_now(),
         form_key=mask(form_key),
@@ -242,6 +246,12 @@ def _closed(viewer: Principal, task: Task) -> Refusal | None:
     except AppError as error:
         return Refusal(error)
     return None
+
+
+def _moments(closed: Refusal | None, zone: ZoneInfo) -> dict[str, str]:
+    """Return the times of a refusal by the clock of the course, as its text has them."""
+    params = closed.error.params if closed else {}
+    return {name: in_zone(str(value), zone).isoformat() for name, value in params.items() if name.endswith("_at")}
 
 
 def _wants_json(request: Request) -> bool:

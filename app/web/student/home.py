@@ -33,6 +33,7 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
         "student/home.html",
         viewer=viewer,
         courses=courses,
+        default_course=DEFAULT_COURSE,
         zone_of=zone_of,
         now=utc_now(),
         is_first=viewer.may(Action.MAKE_COURSES) and [each.course.id for each in courses] == [DEFAULT_COURSE],

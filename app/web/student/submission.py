@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -61,6 +62,8 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         staff = await staff_context(session, viewer, standing.submission) if for_staff else {}
         reader = as_student(viewer, standing.submission) if looks_as_student else viewer
         said = await conversation_of(session, reader, standing.submission)
+        if said and looks_as_student:
+            said = replace(said, may_ask=False)  # it would be a request of the staff
     context: dict[str, Any] = {
         "viewer": viewer,
         "course": course,

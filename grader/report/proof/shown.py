@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from grader.report import artefacts
 from grader.report.artefacts import CaseArrays
 from grader.report.messages import translate
-from grader.report.numbers import number
+from grader.report.numbers import number, true_minus
 from grader.report.proof.calculation import RIGHT, SYMBOLS, calculation
 from grader.report.proof.cells import Cells, map_of
 from grader.report.proof.curve import Curve, draw
@@ -141,9 +141,9 @@ def _written(line: Array | None, language: str) -> Iterator[str | None]:
 def _fixed(value: float, language: str, decimals: int) -> str:
     if not math.isfinite(value) or abs(value) >= LARGE:
         return number(value, language, DIGITS)
-    text = format_decimal(value, format=f"0.{'0' * decimals}", locale=language)
+    text = true_minus(format_decimal(value, format=f"0.{'0' * decimals}", locale=language))
     # No minus before a zero that is only rounded to one.
-    return text.lstrip("-") if not any(digit in text for digit in "123456789") else text
+    return text.lstrip("\N{MINUS SIGN}") if not any(digit in text for digit in "123456789") else text
 
 
 class _Words:

@@ -315,17 +315,17 @@ async def test_script_reads_the_grade_and_no_teachers_words(graded: Service) -> 
         await teacher.post(f"{place}/adjustments", json={"delta": -5.0, "reason": "he was ill"})
         read = await script.get(body["links"]["self"], params={"lang": "en"})
         assert read.json()["counted"]["points"] == 95
-        assert read.json()["counted"]["text"].endswith("adjusted -5")
+        assert read.json()["counted"]["text"].endswith("adjusted −5")
         assert "ill" not in str(read.json()["counted"])
         assert (await own(script))["grades"] == []
     async with graded.browser("script") as browser:
         page = (await browser.get(body["links"]["page"])).text
-        assert "adjusted -5." in page
+        assert "adjusted −5." in page
         assert "he was ill" not in page
     async with graded.browser("of-ivanov") as browser:
         page = (await browser.get(body["links"]["page"])).text
         assert "Your grade at this assignment: 95 of 100 points" in page
-        assert "adjusted -5: he was ill" in page
+        assert "adjusted −5: he was ill" in page
 
 
 async def test_failed_grader_gives_no_grade(service: Service, grader: FakeGrader) -> None:

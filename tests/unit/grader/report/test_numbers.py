@@ -15,7 +15,7 @@ from grader.report.numbers import after, distance, moment, number, points
     [
         (0.38628001511096954, 6, "0.38628", "0,38628"),
         (0.38628001511096954, 3, "0.386", "0,386"),
-        (-0.4344, 6, "-0.4344", "-0,4344"),
+        (-0.4344, 6, "−0.4344", "−0,4344"),
         (0.0, 6, "0", "0"),
         (5, 6, "5", "5"),
         (123456.7, 3, "123000", "123000"),
@@ -32,7 +32,8 @@ def test_numbers(value, digits, english, russian):
 
 
 @pytest.mark.parametrize(
-    ("value", "english", "russian"), [(100.0, "100", "100"), (12.5, "12.5", "12,5"), (1 / 3, "0.33", "0,33")]
+    ("value", "english", "russian"),
+    [(100.0, "100", "100"), (12.5, "12.5", "12,5"), (1 / 3, "0.33", "0,33"), (-2.5, "−2.5", "−2,5")],
 )
 def test_points_have_two_decimals_at_most(value, english, russian):
     assert (points(value, "en"), points(value, "ru")) == (english, russian)
@@ -45,6 +46,7 @@ def test_points_have_two_decimals_at_most(value, english, russian):
         (datetime(2026, 11, 26, 15, 3), "26 ноября 2026, 15:03 UTC"),  # as SQLite gives it
         (datetime(2026, 5, 1, 23, 59, tzinfo=timezone(timedelta(hours=3))), "1 мая 2026, 23:59 UTC+03:00"),
         ("2026-05-01T23:59:00+05:30", "1 мая 2026, 23:59 UTC+05:30"),
+        ("2026-05-01T23:59:00-05:00", "1 мая 2026, 23:59 UTC−05:00"),
     ],
 )
 def test_a_moment_is_shown_in_its_own_zone(value, shown):

@@ -66,7 +66,7 @@ def test_step_is_told_in_words_first():
     work = proof_of(wrong, wrong, STEP).work
     assert work.sentences[0] == "The first wrong timestep is 3; take unit 1 of sequence 0 there (counting from 0)."
     assert work.sentences[1].endswith("these come out differently: i.")
-    assert "-0.1386 where Keras has -0.0599, and your class returned -0.1000" in work.sentences[2]
+    assert "−0.1386 where Keras has −0.0599, and your class returned −0.1000" in work.sentences[2]
     assert [row.symbol for row in work.rows if row.is_wrong] == ["i", "c[t]", "h[t]"]
     assert [whose for whose, _ in work.calculations] == ["Keras", "this mistake"] * 2
 
@@ -75,7 +75,7 @@ def test_without_a_known_mistake_the_numbers_of_keras_are_there_and_the_next_thi
     alone = STEP.model_copy(update={"named": None, "begins": None, "wrong": [], "formulas": {}})
     work = proof_of(np.ones((2, 10, 4), np.float32), None, alone).work
     assert not work.has_named
-    assert work.yours == "-0.1000"
+    assert work.yours == "−0.1000"
     assert "Print the same quantities" in work.sentences[-1]
     assert {row.named for row in work.rows} == {None}
 
