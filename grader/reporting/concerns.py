@@ -46,6 +46,8 @@ def _gate(part: str, words: str = "", *, without: str = "") -> Look:
     return _look(part, words, without=without, gates=True)
 
 
+#: Where nothing in it explains the form of an answer, its return statement is the place.
+_ANSWER = _look("returned", "answer")
 _UPDATE_C, _UPDATE_H = _look("update_c", "odd"), _look("update_h", "odd")
 _TREATED = " ".join(STATES)
 _SWAPPED = (
@@ -130,13 +132,13 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "hardcoded_features": (_look("line", "fixed_features"),),
     # The answer
     "return_inside_loop": (Look(("returned",), frozenset({"in_loop"}), is_certain=True),),
-    "returns_last_only": (_look("returned", "last"),),
+    "returns_last_only": (_look("returned", "last"), _look("stacking", "item"), _ANSWER),
     "returns_c": (_look("collected", "c"),),
-    "returns_tuple": (_look("returned", "sequence"),),
-    "returns_list": (_look("returned", "sequence list zip"),),
-    "returns_dict": (_look("returned", "dict"),),
-    "returns_numpy": (_look("returned", "array numpy transpose asarray stack"),),
-    "wrong_kind": (_look("returned", "yield"),),
+    "returns_tuple": (_look("returned", "sequence"), _ANSWER),
+    "returns_list": (_look("returned", "sequence list zip"), _ANSWER),
+    "returns_dict": (_look("returned", "dict"), _ANSWER),
+    "returns_numpy": (_look("returned", "array numpy transpose asarray stack"), _ANSWER),
+    "wrong_kind": (_look("returned", "yield"), _ANSWER),
     "constant_output": (_look("returned", "zeros ones zeros_like ones_like fill"),),
     **dict.fromkeys(
         ("time_major", "wrong_transpose", "wrong_stack_axis", "extra_axis"),
@@ -179,7 +181,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
-    ("returns_last_only", "everywhere"): (_look("stacking", "item"),),
+    ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
     ("returns_tuple", "states"): (_look("returned", "states"),),
     ("wrong_shape", "loop_features"): (_look("loop", "other_axis"),),
     ("wrong_shape", "one_more"): (_look("collected", "begun"), _look("loop", "long")),

@@ -35,7 +35,8 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Found]:
         elif node.op == "stop_gradient":
             yield Found.at("line", node.span, "stop_gradient")
     for answer in trace.answers:
-        yield Found.at("returned", answer.span, *_form(answer.value, step), *(["in_loop"] if answer.in_loop else []))
+        where = ["in_loop"] if answer.in_loop else []
+        yield Found.at("returned", answer.span, "answer", *_form(answer.value, step), *where)
         if isinstance(answer.value, Node):
             yield Found.at(
                 "returned", answer.value.span if any(answer.value.span) else answer.span, *words(answer.value)

@@ -151,7 +151,7 @@ async def test_archived_course_can_be_read_and_has_no_forms(staffed: Service, to
             page = await browser.get(filled(path, values))
             assert page.status_code == 200, f"{path}: {page.status_code}"
             actions = re.findall(r'<form[^>]*method="post" action="([^"]*)"', page.text)
-            assert actions == ["/leave"], path
+            assert set(actions) == {"/leave"}, path
             if "beside" not in path and "overview" not in path:
                 assert "archived" in page.text, path
         for path in FORMS:

@@ -50,6 +50,13 @@ def test_a_gate_is_marked_where_what_stands_there_explains_the_cause() -> None:
     assert marked(found, "missing_gate_activation", gates=["I"]) == []
 
 
+def test_answer_of_the_wrong_form_is_marked_at_its_return_where_nothing_in_it_explains_the_form() -> None:
+    found = reading(("returned", None, 9, "answer"), ("returned", None, 5, "mul"))
+    assert marked(found, "returns_last_only") == [("returned", None, 9)]
+    said = reading(("returned", None, 9, "answer"), ("stacking", None, 8, "item"))
+    assert marked(said, "returns_last_only") == [("stacking", None, 8)]
+
+
 def test_gates_on_one_line_have_one_mark_without_a_letter() -> None:
     found = reading(("sum", "I", 4, "product"), ("sum", "F", 4, "product"))
     assert marked(found, "gate_product_not_sum", gates=["I", "F"]) == [("sum", None, 4)]
