@@ -99,6 +99,19 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     assert "Your file has arrived" not in page.title()
 
 
+def test_waiting_page_follows_without_loading_again_where_no_events_come(page: Page, server: Server) -> None:
+    with server.client() as client, ENDLESS.open("rb") as file:
+        client.post(SUBMISSIONS, files={"file": ("LSTM.py", file)}, data={"student": "first"}).raise_for_status()
+        page.route("**/events", lambda route: route.abort())
+        page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
+        page.get_by_role("button", name="Grade it").click()
+        page.wait_for_url("**/submissions/*")
+        page.evaluate("window.still = true")
+        client.post(f"{SUBMISSIONS}/{page.url.rpartition('/')[2]}/cancel").raise_for_status()
+    expect(page.get_by_role("heading", name="Taken out of the queue")).to_be_focused(timeout=SECONDS * 1000)
+    assert page.evaluate("window.still")
+
+
 def test_without_scripts_a_paste_leads_to_a_page_that_loads_itself_again(browser: Browser, server: Server) -> None:
     context = _signed_in(browser, server, "without-scripts", java_script_enabled=False)
     page = context.pages[0]

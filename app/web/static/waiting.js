@@ -1,7 +1,7 @@
 // Shows how far a submission is, as it happens, and turns the page into the report at the end. What is shown stands in the
 // page, in the reader's language. Where no script runs, the page loads itself again instead.
 let shown, steps, since;
-// After so many failures in a row, or when nothing comes for so long, the page is loaded again, as without the script.
+// After so many failures in a row, or when nothing comes for so long, the page is fetched to see where it is now.
 const FAILURES = 3;
 const SILENCE = 20_000;
 const PAUSE = 5_000;
@@ -18,7 +18,7 @@ function start() {
   stop();
   failures = 0;
   source = new EventSource(shown.dataset.events);
-  timer = setTimeout(giveUp, SILENCE);
+  timer = setTimeout(lookLater, SILENCE);
   for (const step of steps) {
     source.addEventListener(step.dataset.event, (event) => {
       clearTimeout(timer);
@@ -26,12 +26,12 @@ function start() {
       reach(step, JSON.parse(event.data).position);
     });
   }
-  for (const end of [END, "cancelled"]) source.addEventListener(end, show);
+  for (const end of [END, "cancelled"]) source.addEventListener(end, look);
   // A browser comes again by itself when the connection breaks, but not after an answer that is no stream, such as that
   // of a proxy whose service starts anew.
   source.addEventListener("error", () => {
     failures += 1;
-    if (source.readyState === EventSource.CLOSED || failures >= FAILURES) giveUp();
+    if (source.readyState === EventSource.CLOSED || failures >= FAILURES) lookLater();
   });
 }
 
@@ -50,28 +50,35 @@ function reach(step, position) {
   if (step.dataset.event !== "position") document.querySelector("[data-cancel]")?.remove();
 }
 
-// Fetches the page as it is now and puts its contents in the place of this one's.
-async function show() {
+// Fetches the page as it is now. Once it waits no more, its contents take the place of this one's: loading the
+// page again would leave a screen reader at its beginning.
+async function look() {
   stop();
-  try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const main = page.querySelector("main");
-    if (!answer.ok || main.querySelector("[data-events]")) throw new Error("no report yet");
-    for (const style of page.querySelectorAll("head link[rel=stylesheet]")) {
-      if (!document.head.querySelector(`link[href="${style.getAttribute("href")}"]`)) document.head.append(style);
-    }
-    document.title = page.title;
-    document.querySelector("main").replaceWith(main);
-    shown = null;
-    for (const script of page.querySelectorAll("head script[src]")) await import(script.getAttribute("src"));
-    const heading = main.querySelector("h1");
-    heading.tabIndex = -1;
-    heading.focus({ preventScroll: true });
-    scrollTo(0, 0);
-  } catch {
-    location.reload();
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  const text = await answer?.text().catch(() => null);
+  if (!shown) return; // it was shown meanwhile
+  // Nobody answers now, or not to so many.
+  if (text == null || answer.status === 429 || answer.status >= 500) return lookLater();
+  // Signed out, or gone: the page that says so.
+  if (!answer.ok) return location.reload();
+  const page = new DOMParser().parseFromString(text, "text/html");
+  if (page.querySelector("[data-events]")) timer = setTimeout(start, PAUSE);
+  else show(page);
+}
+
+async function show(page) {
+  const main = page.querySelector("main");
+  for (const style of page.querySelectorAll("head link[rel=stylesheet]")) {
+    if (!document.head.querySelector(`link[href="${style.getAttribute("href")}"]`)) document.head.append(style);
   }
+  document.title = page.title;
+  document.querySelector("main").replaceWith(main);
+  shown = null;
+  const heading = main.querySelector("h1");
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+  scrollTo(0, 0);
+  for (const script of page.querySelectorAll("head script[src]")) await import(script.getAttribute("src"));
 }
 
 function stop() {
@@ -79,16 +86,9 @@ function stop() {
   clearTimeout(timer);
 }
 
-function giveUp() {
+function lookLater() {
   stop();
-  timer = setTimeout(reload, PAUSE);
-}
-
-// Not before somebody answers: a browser's own page about a lost connection would not come back.
-async function reload() {
-  const answer = await fetch(location.href).catch(() => null);
-  if (answer && answer.status < 500) location.reload();
-  else if (!document.hidden) giveUp();
+  if (!document.hidden) timer = setTimeout(look, PAUSE);
 }
 
 function tick() {
