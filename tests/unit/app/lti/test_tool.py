@@ -1,4 +1,4 @@
-"""What platforms read of this service: the JSON of Canvas, and the values for forms."""
+"""The service as platforms read it: the JSON of Canvas, and the values for forms."""
 
 from __future__ import annotations
 
