@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -31,8 +32,10 @@ from tests.acceptance.conftest import CORPUS, Server, register_platform, serving
 from tests.acceptance.fronts import Certificate, nginx
 from tests.acceptance.test_browser import FLAGS, SECONDS
 from tests.platforms import AGS, DEPLOYMENT, LTI, FakePlatform, claims_of
+from tests.platforms.registrar import Registrar
 from tests.ports import free_port
 from tests.programs import program
+from tests.unit.app.conftest import form_secret
 from tests.waiting import wait_until
 
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
@@ -70,6 +73,7 @@ class Platform(FakePlatform):
             routes=[
                 Route("/course", self.course),
                 Route("/start", self.start),
+                Route("/tools", self.tools),
                 Route("/storage", self.storage),
                 Route("/auth", self.authorize),
                 Route("/{path:path}", self.serve, methods=["GET", "POST"]),
@@ -87,6 +91,15 @@ class Platform(FakePlatform):
     async def storage(self, request: Request) -> Response:
         """Keep data for tools as Canvas' frame does: by the origin of the tool, and for the platform's own frames."""
         return HTMLResponse(f"<script>{STORING}</script>" if self.stores else "")
+
+    async def tools(self, request: Request) -> Response:
+        """The page on which an administrator registers a tool. Its title becomes what the tool has said."""
+        address = escape(str(request.query_params["address"]))
+        return HTMLResponse(
+            f'<title>Tools</title><iframe title="registration" width="900" height="700" src="{address}"></iframe>'
+            f'<a target="_blank" rel="opener" href="{address}">In a tab</a>'
+            '<script>addEventListener("message", ({ data }) => { document.title = data.subject })</script>'
+        )
 
     async def start(self, request: Request) -> Response:
         """Begin a launch."""
@@ -141,6 +154,15 @@ class Platform(FakePlatform):
 class Place:
     platform: Platform
     tool: str
+    admin: httpx.Client
+
+    def invite(self) -> str:
+        """Make an invitation for a platform; return its address."""
+        secret = form_secret(self.admin.get("/platforms").text)
+        shown = self.admin.post("/platforms/invitations", data={"form_secret": secret})
+        found = re.search(r"https://\S+/lti/register/[\w-]{43}", shown.text)
+        assert found is not None
+        return found[0]
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +189,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator
         serving(tmp_path_factory.mktemp("data"), cache_dir, **settings) as server,
         nginx(folder, front),
         _running(platform.app, services_port),
+        _admin(server, certificate.file, platform) as admin,
     ):
-        _register(server, certificate.file, platform)
-        yield Place(platform, tool)
+        yield Place(platform, tool, admin)
 
 
 @contextlib.contextmanager
@@ -183,7 +205,9 @@ def _running(app: Starlette, port: int) -> Iterator[None]:
     thread.join(20)
 
 
-def _register(server: Server, certificate: Path, platform: Platform) -> None:
+@contextlib.contextmanager
+def _admin(server: Server, certificate: Path, platform: Platform) -> Iterator[httpx.Client]:
+    """Open a browser of the admin, who has registered the platform."""
     verify = ssl.create_default_context(cafile=certificate)
     with httpx.Client(base_url=platform.tool, verify=verify, timeout=SECONDS) as admin:
         register_platform(
@@ -196,6 +220,7 @@ def _register(server: Server, certificate: Path, platform: Platform) -> None:
             token_url=f"{platform.services}/token",
             keys_url=f"{platform.services}/keys",
         )
+        yield admin
 
 
 @pytest.fixture(scope="module")
@@ -331,3 +356,25 @@ def test_frame_without_cookies_and_storage_opens_a_window(
     assert window.url.startswith(f"{place.tool}/courses/")
     page.close()
     window.close()
+
+
+@pytest.mark.parametrize("where", ["frame", "tab"])
+def test_platform_registers_itself_and_is_told_that_it_is_done(browser: Browser, place: Place, where: str) -> None:
+    """Moodle and Canvas show the page in a frame, Brightspace in a tab; nobody knows the platform yet."""
+    number = len(place.admin.get("/platforms").text)
+    registrar = place.platform.registrar = Registrar(place.platform.services, client_id=f"client-{number}")
+    address = f"{place.invite()}?{urlencode(registrar.parameters)}"
+    context = browser.new_context(ignore_https_errors=True, locale="en-GB")
+    context.set_default_timeout(SECONDS * 1000)
+    page = context.new_page()
+    page.goto(f"{place.platform.site}/tools?{urlencode({'address': address})}")
+    shown: Page | FrameLocator = page.frame_locator("iframe")
+    if where == "tab":
+        with context.expect_page() as tab:
+            page.get_by_role("link", name="In a tab").click()
+        shown = tab.value
+    shown.get_by_role("button", name="Register").click()
+    expect(shown.get_by_role("heading", name="The platform is registered")).to_be_visible()
+    expect(page).to_have_title("org.imsglobal.lti.close")
+    context.close()
+    assert f"client-{number}" in place.admin.get("/platforms").text
