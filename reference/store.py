@@ -84,6 +84,8 @@ def build_with_keras(
                 cwd=home,
                 env={
                     "HOME": home,
+                    # This very package, wherever it lies: the process inherits no search path.
+                    "PYTHONPATH": str(Path(__file__).parents[1]),
                     "TF_ENABLE_ONEDNN_OPTS": "0",
                     "TF_CPP_MIN_LOG_LEVEL": "3",
                     "CUDA_VISIBLE_DEVICES": "",
