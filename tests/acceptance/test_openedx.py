@@ -1,0 +1,133 @@
+"""A course of Open edX opens the exercise and gets the grades: with its own LTI consumer, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.acceptance.conftest import CORPUS, register_platform, serving
+from tests.acceptance.test_browser import FLAGS, SECONDS
+from tests.peers import peer
+from tests.ports import free_port
+from tests.programs import program
+from tests.unit.app.conftest import form_secret
+from tests.waiting import wait_until
+
+RIGHT = CORPUS / "correct_add_multiply_layers" / "submission.py"
+WRONG = CORPUS / "wrong_swap_if" / "submission.py"
+
+
+@dataclass
+class OpenEdX:
+    """The course, and what its administrator was shown. Attributes: page: ours about it."""
+
+    shown: dict[str, str]
+    page: str
+    admin: httpx.Client
+
+    @property
+    def site(self) -> str:
+        return self.shown["issuer"]
+
+    def kept(self) -> Any:
+        return httpx.get(f"{self.site}/grade-book").raise_for_status().json()
+
+    def grade(self, who: str) -> dict[str, Any] | None:
+        """Return what stands in the grade book now."""
+        return next((each for each in reversed(self.kept()["grade_book"]) if each["who"] == who), None)
+
+    def times(self, who: str) -> int:
+        """Return how often a grade came."""
+        return sum(each["who"] == who for each in self.kept()["grade_book"])
+
+
+@pytest.fixture(scope="module")
+def openedx(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[OpenEdX]:
+    tool = f"http://127.0.0.1:{free_port()}"
+    settings = {
+        "LSTM_GRADER_PUBLIC_URL": tool,
+        "LSTM_GRADER_PORT": tool.rpartition(":")[2],
+        "LSTM_GRADER_LTI_PRIVATE_TARGETS": "true",
+        "LSTM_GRADER_OWNER_TOKEN": "token-of-the-owner-1",
+    }
+    with (
+        serving(tmp_path_factory.mktemp("data"), cache_dir, **settings) as server,
+        peer("openedx", tool, tmp_path_factory.mktemp("openedx")) as first_line,
+        httpx.Client(base_url=tool, timeout=SECONDS) as admin,
+    ):
+        shown = json.loads(first_line)
+        page = register_platform(
+            admin,
+            server.token,
+            client_id=shown["client_id"],
+            deployment=shown["deployment_id"],
+            issuer=shown["issuer"],
+            login_url=shown["oidc_callback"],
+            token_url=shown["token_url"],
+            keys_url=shown["keyset_url"],
+        )
+        yield OpenEdX(shown, page, admin)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = program("chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
+        yield browser
+        browser.close()
+
+
+def _opened(browser: Browser, openedx: OpenEdX, who: str, *, role: str = "student", link: str = "declarative") -> Page:
+    """Open the exercise as somebody."""
+    page = browser.new_context(locale="en-GB").new_page()
+    page.set_default_timeout(SECONDS * 1000)
+    page.goto(f"{openedx.site}/course?who={who}&role={role}&link={link}")
+    expect(page.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    return page
+
+
+def _hand_in(page: Page, file: Path, expected: str) -> None:
+    page.locator("input[type=file]").set_input_files(
+        {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": file.read_bytes()}
+    )
+    page.locator("#hand-in button.primary, form button.primary").first.click()
+    expect(page.locator("body")).to_contain_text(expected, timeout=SECONDS * 1000)
+
+
+@pytest.mark.parametrize("link", ["declarative", "programmatic"])
+def test_best_grade_arrives_in_the_column_of_the_course(browser: Browser, openedx: OpenEdX, link: str) -> None:
+    """The column is the platform's (declarative), or one that we make there (programmatic)."""
+    _opened(browser, openedx, "teacher", role="staff", link=link).context.close()
+    who = f"student-{link}"
+    steps = [(WRONG, "Input and forget gates swapped", 0.45), (RIGHT, "100", 1.0), (WRONG, "Input and forget", 1.0)]
+    for file, expected, score in steps:
+        known = openedx.times(who)
+        page = _opened(browser, openedx, who, link=link)
+        _hand_in(page, file, expected)
+        wait_until(lambda known=known: openedx.times(who) > known, SECONDS)
+        grade = openedx.grade(who)
+        assert grade is not None
+        assert (grade["link"], grade["score"]) == (link, pytest.approx(score))
+        # The report of the attempt that counts.
+        assert ("Input and forget gates swapped" in grade["comment"]) == (score < 1)
+        assert "/submissions/" in grade["comment"]
+        page.context.close()
+    kept = openedx.kept()
+    scores = [each for each in kept["scores"] if each["user_id"] == who]
+    assert [(each["score_given"], each["score_maximum"]) for each in scores] == [(100, 100)]
+    assert len(kept["columns"]) == 1 if link == "declarative" else 2
+
+
+def test_check_of_the_connection_finds_only_that_nothing_is_https(openedx: OpenEdX) -> None:
+    secret = form_secret(openedx.admin.get(openedx.page).text)
+    checked = openedx.admin.post(f"{openedx.page}/check", data={"form_secret": secret})
+    assert "1 thing is wrong" in checked.text
+    assert "is not https" in checked.text
