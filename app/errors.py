@@ -20,6 +20,8 @@
         DeploymentUnknown       of a platform that is known
         MentorLaunch            somebody who looks after a student; there is nothing to see here
         CourseUnconnected       no teacher has opened the link yet
+        TeacherNeeded           an assistant wants what only a teacher does
+        CodeUnusable            no course can be connected with this code
         RegistrationRefused     a platform that registers itself says what a platform does not say
         TargetRefused           an address of somebody else's choice, to which nothing is sent
         CourseArchived          nothing in the course changes any more
@@ -227,6 +229,12 @@ class MentorLaunch(AccessDenied): ...
 
 
 class CourseUnconnected(AccessDenied): ...
+
+
+class TeacherNeeded(AccessDenied): ...
+
+
+class CodeUnusable(AccessDenied): ...
 
 
 class RegistrationRefused(AccessDenied):

@@ -50,7 +50,7 @@ from app.storage.database import Database
 from app.web import manage
 from app.web import routes as web_routes
 from app.web.course import routes as course_pages
-from app.web.lti import choosing, connection, launching, platforms, registering, window
+from app.web.lti import arriving, choosing, connection, launching, platforms, registering, window
 from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
@@ -187,6 +187,7 @@ def _routes() -> list[BaseRoute]:
         manage,
         web_routes,
         launching,
+        arriving,
         window,
         registering,
         connection,

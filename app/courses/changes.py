@@ -22,7 +22,7 @@ RULES = (
 LINKS = ("joined", "joined_to")
 #: Every value that a line may be about, by its subject. Pages have words for each.
 NAMES: Mapping[str, frozenset[str]] = {
-    "course": frozenset({"title", "language", "time_zone", "retention_days", "archived"}),
+    "course": frozenset({"title", "language", "time_zone", "retention_days", "archived", "connection"}),
     "assignment": frozenset({"assignment", "title", "grade_book_points", *RULES}),
     "member": frozenset(
         {

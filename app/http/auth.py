@@ -30,7 +30,7 @@ from app.http.cookies import forget, keep, read
 from app.http.frames import token_of
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
-from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, WINDOW_PATH
+from app.lti.launch.login import COURSE_PATH, KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, WINDOW_PATH
 from app.lti.registration.invitations import REGISTER_PATH
 from app.lti.registration.tool import CANVAS_PATH
 from app.oidc.registration import CALLBACK_PATH, START_PATH
@@ -61,6 +61,7 @@ PUBLIC = frozenset(
         CALLBACK_PATH,
         LOGIN_PATH,
         LAUNCH_PATH,
+        COURSE_PATH,
         TARGET_PATH,
         f"{WINDOW_PATH}/open",
         KEYS_PATH,

@@ -17,6 +17,7 @@ from app.storage.models import (
     LtiDeployment,
     LtiLogin,
     LtiPlatform,
+    LtiQuestion,
     Session,
     utc_now,
 )
@@ -160,7 +161,7 @@ async def remove(session: AsyncSession, platform_id: str) -> None:
     platform = await find(session, platform_id)
     if await session.scalar(select(LtiContext.id).where(LtiContext.platform_id == platform_id).limit(1)) is not None:
         raise PlatformInUse
-    for table in (LtiLogin, LtiDeployment):
+    for table in (LtiLogin, LtiQuestion, LtiDeployment):
         await session.execute(delete(table).where(table.platform_id == platform_id))
     await session.execute(delete(Identity).where(Identity.issuer == issuer_of_people(platform_id)))
     await session.delete(platform)

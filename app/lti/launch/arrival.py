@@ -6,7 +6,7 @@ come, with the part that the platform gives them, which each later launch brings
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
@@ -19,12 +19,13 @@ from app.errors import (
     CourseUnconnected,
     DeploymentUnknown,
     LaunchWithoutCourse,
+    TeacherNeeded,
 )
 from app.lti import platforms
 from app.lti.arguments import ASSIGNMENT
 from app.lti.grades import outbox
-from app.lti.launch import deep_linking, people
-from app.lti.launch.message import DEEP_LINKING, REVIEW, Message
+from app.lti.launch import binding, deep_linking, people
+from app.lti.launch.message import DEEP_LINKING, REVIEW, Message, shown
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part
 from app.lti.platform_services import SCORE_SCOPE
@@ -43,11 +44,6 @@ from app.storage.models import (
 from app.storage.passback import link_changed
 from app.storage.turns import take_turns
 from grader import Assignment
-
-TITLE_CHARACTERS = 200
-LANGUAGES = ("en", "ru")
-#: Until somebody sets them.
-ZONE = {"ru": "Europe/Moscow", "en": "UTC"}
 
 
 @dataclass(frozen=True)
@@ -79,23 +75,32 @@ async def arrive(
     platform: LtiPlatform,
     message: Message,
     assignments: Mapping[str, Assignment],
-    language: str,
-) -> Arrival:
+    connect: Callable[[], Awaitable[Course]] | None = None,
+) -> Arrival | None:
     """Make of a message what it means here.
 
     Args:
         message: one of this platform, checked.
-        language: of a course that the message begins.
+        connect: says which course an unknown one of the platform is; it is called if that is a question.
+    Returns:
+        None: a teacher comes from an unknown course, and nobody has said which course here it is.
     Raises:
         DeploymentUnknown: nobody has said that this deployment of the platform is one.
         LaunchWithoutCourse
-        CourseUnconnected: a student comes before any teacher has.
+        CourseUnconnected, TeacherNeeded: a student or an assistant comes before any teacher has.
         MemberRemoved: a teacher here has removed the person from the course.
         CourseArchived: the person is new in a course in which nothing changes any more.
     """
     made_by = made_by_platform(platform)
     await _check_place(session, platform, message)
-    context = await _context(session, platform, message, language, made_by)
+    context = await session.scalar(select(LtiContext).where(*_of(platform, message)))
+    if context is None:
+        if message.part != Part.TEACHER:
+            raise TeacherNeeded if message.part == Part.ASSISTANT else CourseUnconnected
+        if connect is None:
+            return None
+        context = binding.connect(session, platform, message, await connect())
+    await _keep(session, context, message)
     found = await course.existing(session, context.course_id)
     who = Who.of(message)
     person = await people.find_or_add(session, platform, who)
@@ -176,37 +181,13 @@ def _of(platform: LtiPlatform, message: Message) -> tuple[ColumnElement[bool], .
     )
 
 
-async def _context(
-    session: AsyncSession, platform: LtiPlatform, message: Message, language: str, made_by: str
-) -> LtiContext:
-    """Find the course of the platform, or make it one here, if a teacher comes."""
+async def _keep(session: AsyncSession, context: LtiContext, message: Message) -> None:
+    """Keep what the platform says about its course. The course here has a title of its own."""
     assert message.context is not None
-    context = await session.scalar(select(LtiContext).where(*_of(platform, message)))
-    title = message.context.title or message.context.label
-    if context is None:
-        if message.part != Part.TEACHER:
-            raise CourseUnconnected
-        made = await course.add(
-            session,
-            title=(title or platform.name)[:TITLE_CHARACTERS],
-            language=language,
-            time_zone=ZONE[language],
-            retention_days=None,
-            made_by=made_by,
-        )
-        context = LtiContext(
-            platform_id=platform.id,
-            deployment_id=message.deployment_id,
-            context_id=message.context.id,
-            course_id=made.id,
-            made_by=made_by,
-        )
-        session.add(context)
-    context.title = title
+    context.title = message.context.title or message.context.label
     if message.names_and_roles is not None:
         context.memberships_url = message.names_and_roles.context_memberships_url
     await session.flush()
-    return context
 
 
 async def _link(session: AsyncSession, context: LtiContext, message: Message) -> LtiLink:
@@ -248,9 +229,12 @@ async def _use(
     made_by: str,
 ) -> CourseAssignment | None:
     """Return the assignment that the link leads to. The first launch settles it, as far as it can."""
+    named = message.custom.get(ASSIGNMENT) or None
+    link.named = shown(named) if named and named not in assignments else None
     if link.course_assignment_id is not None:
-        return await session.get_one(CourseAssignment, link.course_assignment_id)
-    named = message.custom.get(ASSIGNMENT)
+        use = await session.get_one(CourseAssignment, link.course_assignment_id)
+        # Its file may be gone.
+        return use if use.assignment_id in assignments else None
     if named is None and len(assignments) == 1:
         named = next(iter(assignments))
     if named is None or named not in assignments:

@@ -30,6 +30,8 @@ LOGIN_PATH, LAUNCH_PATH = "/lti/login", "/lti/launch"
 TARGET_PATH = "/lti/open"
 #: From a page in a frame to the same one in a window.
 WINDOW_PATH = "/lti/window"
+#: Where a teacher says which course here a course of a platform is.
+COURSE_PATH = "/lti/course"
 #: Our public keys.
 KEYS_PATH = "/lti/keys"
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")

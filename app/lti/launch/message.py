@@ -46,8 +46,11 @@ Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s
 
 def _short(came: object) -> object:
     """Take what prints of a text, cut; whatever is no text is none."""
-    if not isinstance(came, str):
-        return None
+    return shown(came) if isinstance(came, str) else None
+
+
+def shown(came: str) -> str | None:
+    """Return what prints of a text, cut."""
     return " ".join("".join(char if char.isprintable() else " " for char in came).split())[:200] or None
 
 

@@ -26,6 +26,7 @@ from app.storage.models.batches import (
     BatchFileState,
 )
 from app.storage.models.lti import (
+    LtiCode,
     LtiContext,
     LtiDeployment,
     LtiInvitation,
@@ -34,6 +35,7 @@ from app.storage.models.lti import (
     LtiLogin,
     LtiMember,
     LtiPlatform,
+    LtiQuestion,
     LtiScore,
     LtiSelection,
 )
@@ -88,6 +90,7 @@ __all__ = [
     "JobStatus",
     "JoinLink",
     "LiveWorker",
+    "LtiCode",
     "LtiContext",
     "LtiDeployment",
     "LtiInvitation",
@@ -96,6 +99,7 @@ __all__ = [
     "LtiLogin",
     "LtiMember",
     "LtiPlatform",
+    "LtiQuestion",
     "LtiScore",
     "LtiSelection",
     "MemberRole",

@@ -122,6 +122,29 @@ class LtiContext(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class LtiQuestion(Base):
+    """A launch from an unknown course, which waits for its teacher to say which course here it is."""
+
+    __tablename__ = "lti_questions"
+
+    # Of the secret in the form of the page.
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    platform_id: Mapped[str] = mapped_column(ForeignKey("lti_platforms.id"), index=True)
+    message: Mapped[dict[str, Any]]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class LtiCode(Base):
+    """A code with which one course of a platform becomes this course, once. Only its hash is kept."""
+
+    __tablename__ = "lti_codes"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True)
+    made_by: Mapped[str] = mapped_column(String(200))
+    expires_at: Mapped[datetime]
+
+
 class LtiMember(Base):
     """A member whom a course of a platform has brought, with the part there. Several such courses may be one here."""
 
@@ -146,6 +169,8 @@ class LtiLink(Base):
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
     resource_link_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
     title: Mapped[str | None] = mapped_column(String(200))
+    # What its parameters name, if that is no assignment.
+    named: Mapped[str | None] = mapped_column(String(200))
     # None: no teacher has said yet where it leads to.
     course_assignment_id: Mapped[str | None] = mapped_column(ForeignKey("course_assignments.id"), index=True)
     # The column of the platform's grade book (AGS): known from a launch, or found or made among the line items.

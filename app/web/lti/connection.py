@@ -18,7 +18,7 @@ from app.http.pages import page
 from app.http.parameters import ID
 from app.lti import memberships
 from app.lti.grades import connection
-from app.lti.launch import arrival
+from app.lti.launch import arrival, binding
 from app.services import services
 from app.storage.models import utc_now
 from app.storage.passback import send_again
@@ -42,7 +42,8 @@ async def _context_id(context_id: Annotated[str, Path()]) -> str:
     return context_id
 
 
-#: In an archived course, too: the list takes rights.
+Manager = Annotated[Principal, Depends(PageFor(Action.MANAGE_MEMBERS))]
+#: In an archived course, too: they take rights.
 Reader = Annotated[Principal, Depends(Shown(Action.MANAGE_MEMBERS))]
 ContextId = Annotated[str, Depends(_context_id)]
 LinkId = Annotated[str, Depends(_link_id)]
@@ -54,7 +55,11 @@ async def connection_page(request: Request, viewer: Viewer) -> Response:
 
 
 async def _page(
-    request: Request, viewer: Principal, refusal: AppError | None = None, read: memberships.Changed | None = None
+    request: Request,
+    viewer: Principal,
+    refusal: AppError | None = None,
+    read: memberships.Changed | None = None,
+    code: binding.NewCode | None = None,
 ) -> Response:
     parts = services(request)
     said = refused(request, refusal) if refusal else {"problem": None}
@@ -63,6 +68,8 @@ async def _page(
         found = await connection.connections_of(session, course.id)
         failures = await connection.failures_of(session, course.id)
         differences = await connection.differences_of(session, course.id)
+        keep = viewer.membership_id
+        going = {each.context.id: await binding.would_go(session, each.context, keep) for each in found}
         used = await uses.list_used(session, course.id, parts.assignments)
     return page(
         request,
@@ -78,7 +85,10 @@ async def _page(
         own_titles={each.use.assignment_id: each.use.title for each in used if each.use.title},
         may_choose=viewer.may(Action.MANAGE_ASSIGNMENTS),
         may_read=viewer.has(Action.MANAGE_MEMBERS),
+        may_connect=viewer.may(Action.MANAGE_MEMBERS),
+        going=going,
         read=read,
+        code=code,
         **said,
     )
 
@@ -100,6 +110,26 @@ async def read_members(request: Request, holder: Reader, context_id: ContextId) 
         parts.database, platform, context, listed, asked_at, asked_by=holder.membership_id
     )
     return await _page(request, holder, read=changed)
+
+
+@router.post("/code")
+async def make_code(request: Request, holder: Manager) -> Response:
+    """Make a code with which one more course of a platform becomes this course, and show it once."""
+    async with form_of(request), services(request).database.write() as session:
+        code = await binding.make_code(session, holder.course_id, holder.name)
+    return await _page(request, holder, code=code)
+
+
+@router.post("/contexts/{context_id}/disconnect")
+async def disconnect(request: Request, holder: Reader, context_id: ContextId) -> Response:
+    """Undo the connection with a course of a platform."""
+    async with form_of(request) as form:
+        if "sure" not in fields_of(form):
+            return see_other(f"/courses/{holder.course_id}/lms")
+    await binding.disconnect(
+        services(request).database, holder.course_id, context_id, keep=holder.membership_id, made_by=holder.name
+    )
+    return see_other(f"/courses/{holder.course_id}/lms", said="lms.disconnected")
 
 
 @router.post("/links/{link_id}")

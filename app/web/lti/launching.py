@@ -9,7 +9,6 @@ Source: 1EdTech LTI OIDC Login with LTI Client Side postMessages 0.1; LTI postMe
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,25 +16,20 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from starlette.status import HTTP_302_FOUND, HTTP_303_SEE_OTHER
+from starlette.status import HTTP_302_FOUND
 
-from app.errors import CourseUnconnected, DeploymentUnknown, LaunchElsewhere, LaunchRefused, LoginRefused, MentorLaunch
-from app.http.auth import open_framed_session, open_session
+from app.errors import LaunchElsewhere, LaunchRefused, LoginRefused
 from app.http.clients import client_of
 from app.http.cookies import is_framed, keep, read
 from app.http.pages import page
-from app.http.texts import language_of
 from app.lti import keys, platforms
-from app.lti.launch import arrival, login, message
-from app.lti.launch.arrival import Arrival
+from app.lti.launch import login, message
 from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, SECRET, TARGET_PATH, Asked
-from app.lti.launch.message import DEEP_LINKING, Message
-from app.lti.launch.roles import Part
+from app.lti.launch.message import Message
 from app.services import service_url, services
 from app.storage.models import LtiLogin, LtiPlatform
+from app.web.lti.arriving import arrive
 from app.web.lti.reasons import reasons_logged
-
-logger = logging.getLogger(__name__)
 
 COOKIE = "lstm_grader_lti"
 #: In the query of a login that came here once before in the same frame.
@@ -151,34 +145,7 @@ async def _launch(request: Request) -> Response:
     if not login.fits(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, COOKIE)):
         raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
     came = await _message(request, begun, platform, fields.get("id_token", ""))
-    parts = services(request)
-    if came.part == Part.MENTOR:
-        async with parts.database.write() as session:
-            await arrival.leave(session, platform, came)
-        raise MentorLaunch
-    try:
-        async with parts.database.write() as session:
-            arrived = await arrival.arrive(session, platform, came, parts.assignments, language_of(request))
-    except DeploymentUnknown:
-        async with parts.database.write() as session:
-            await platforms.refuse_deployment(session, platform.id, came.deployment_id)
-        raise
-    logger.info(
-        "lti_launched",
-        extra={
-            "platform": platform.id,
-            "course": arrived.course.id,
-            "member_id": arrived.member.id,
-            "message_type": came.message_type,
-        },
-    )
-    address = _destination(arrived, came)
-    if is_stored:
-        token = await open_framed_session(request, arrived.person, arrived.course.id)
-        return RedirectResponse(f"/t/{token}{address}", HTTP_303_SEE_OTHER)
-    response = RedirectResponse(address, HTTP_303_SEE_OTHER)
-    await open_session(request, response, arrived.person, course_id=arrived.course.id)
-    return response
+    return await arrive(request, platform, came, in_path=is_stored)
 
 
 async def _in_storage(request: Request, fields: Mapping[str, str]) -> Response | None:
@@ -233,30 +200,6 @@ async def _message(request: Request, begun: LtiLogin, platform: LtiPlatform, tok
         fits_nonce=lambda nonce: login.fits(begun.nonce_sha256, nonce),
         is_ours=lambda address: login.is_ours(address, service),
     )
-
-
-def _destination(arrived: Arrival, came: Message) -> str:
-    """Return the page that the launch leads to. It is refused only now, when the rights that it takes are gone.
-
-    Raises:
-        LaunchRefused: somebody who is no teacher wants to add a link.
-        CourseUnconnected: a student comes by a link that leads nowhere yet.
-    """
-    course = f"/courses/{arrived.course.id}"
-    assignment = arrived.use.assignment_id if arrived.use else None
-    if arrived.selection is not None:
-        return f"{course}/lms/select/{arrived.selection.id}"
-    if came.message_type == DEEP_LINKING:
-        raise LaunchRefused(reason="deep_linking_by_student")
-    if arrived.reviewed is not None and arrived.is_staff:
-        return f"{course}/members/{arrived.reviewed.id}" + (f"/assignments/{assignment}" if assignment else "")
-    if arrived.is_staff:
-        return course if assignment or arrived.link is None else f"{course}/lms"
-    if arrived.link is None:
-        return f"/?course={arrived.course.id}"
-    if assignment is None:
-        raise CourseUnconnected
-    return f"{course}/assignments/{assignment}"
 
 
 def _word(came: str) -> str:

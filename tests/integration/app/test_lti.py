@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, text
@@ -16,7 +17,7 @@ from app.errors import AppError, LaunchOutdated
 from app.lti import platforms
 from app.lti.grades import outbox
 from app.lti.grades.wanted import Wanted
-from app.lti.launch import arrival, login
+from app.lti.launch import arrival, binding, login
 from app.lti.launch.arrival import Arrival
 from app.lti.launch.login import Asked
 from app.lti.launch.message import Message
@@ -44,7 +45,10 @@ async def platform(database: Database) -> LtiPlatform:
 async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Arrival:
     message = Message.model_validate(claims_of("nonce", **claims))
     async with database.write() as session:
-        return await arrival.arrive(session, platform, message, ASSIGNMENTS, "en")
+        new = partial(binding.chosen, session, platform, message, binding.NEW, "", "en")
+        arrived = await arrival.arrive(session, platform, message, ASSIGNMENTS, new)
+    assert arrived is not None
+    return arrived
 
 
 async def test_launch_that_comes_many_times_at_once_is_taken_once(database: Database, platform: LtiPlatform) -> None:

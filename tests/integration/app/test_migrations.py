@@ -237,6 +237,10 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "0017": {
         "lti_members": {"id": "p1", "lti_context_id": "x1", "membership_id": "m1", "role": "student", "seen_at": NOW},
     },
+    "0021": {
+        "lti_questions": {"sha256": "a" * 64, "platform_id": "pl1", "message": {"sub": "7"}, "expires_at": NOW},
+        "lti_codes": {"sha256": "a" * 64, "course_id": "c1", "made_by": "owner", "expires_at": NOW},
+    },
 }
 
 

@@ -37,7 +37,7 @@ from tests.platforms import (
     signed,
 )
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, begin, browser, everything, launch, register
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, begin, browser, choose, everything, launch, register
 
 pytestmark = pytest.mark.anyio
 
@@ -171,7 +171,8 @@ async def test_person_of_one_platform_is_nobody_in_a_course_of_another(
         first = (await launch(client, fake, **TEACHER)).headers["location"]
     async with browser(service) as client:
         address = await begin(client, client_id="other")
-        answer = await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other"))
+        asked = await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other"))
+        answer = await choose(client, asked, course="new")
         second = answer.headers["location"]
         assert first != second
         async with service.services.database.write() as session:
@@ -244,6 +245,7 @@ async def test_unconfirmed_platform_is_as_good_as_none(service: Service) -> None
 
 async def test_launch_is_used_once(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
     async with browser(service) as client:
+        await launch(client, fake, **TEACHER)
         fields = fake.message(await begin(client), **TEACHER)
         assert (await client.post(LAUNCH, data=fields)).status_code == 303
         again = await client.post(LAUNCH, data=fields)
@@ -264,6 +266,7 @@ async def test_launch_belongs_to_the_browser_that_began_it(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     async with browser(service) as victim, browser(service) as attacker:
+        await launch(attacker, fake, **TEACHER)
         fields = fake.message(await begin(attacker), **TEACHER)
         await begin(victim)
         answer = await victim.post(LAUNCH, data=fields)
@@ -293,7 +296,7 @@ async def test_launch_after_ten_minutes_is_over(service: Service, platform: LtiP
         ({f"{LTI}context": None}, "which course"),
         ({f"{LTI}deployment_id": "elsewhere"}, "its deployment elsewhere is not"),
         ({"role": "Learner"}, "has not set this up"),
-        ({"role": "TeachingAssistant"}, "has not set this up"),
+        ({"role": "TeachingAssistant"}, "A teacher has to do this"),
         ({"iss": "https://evil.example"}, "issuer"),
         ({"aud": "another"}, "audience"),
         ({"exp": 5}, "works once"),
@@ -365,6 +368,8 @@ async def test_keys_in_a_private_network_are_not_asked_for(service: Service, fak
 async def test_cookies_in_a_frame_are_those_of_a_frame(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
+    async with browser(service) as client:
+        await launch(client, fake, **TEACHER)
     service.services.settings.__dict__["public_url"] = "https://grader.test"
     target = "https://grader.test/lti/open"
     frame = {"Sec-Fetch-Dest": "iframe"}

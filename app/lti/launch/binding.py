@@ -1,0 +1,236 @@
+"""The course here that a course of a platform is: the teacher who first comes from there says which.
+
+It may be a new one, one where this very person teaches, or one whose teacher has made a code for it. A course of a
+platform is one course here; several of them, such as the sections of a course, may be the same one. A teacher may undo
+it, and is asked again at the next launch.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, delete, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.access import identities
+from app.access.tokens import hash_secret
+from app.courses import changes, course
+from app.errors import CodeUnusable, CourseNotFound, LaunchOutdated
+from app.lti import platforms
+from app.lti.grades.connection import find_context
+from app.lti.launch import people
+from app.lti.launch.message import Message
+from app.lti.launch.people import made_by_platform
+from app.storage.cascade import delete_rows
+from app.storage.database import Database
+from app.storage.models import (
+    Course,
+    LtiCode,
+    LtiContext,
+    LtiMember,
+    LtiPlatform,
+    LtiQuestion,
+    MemberRole,
+    Membership,
+    utc_now,
+)
+from app.storage.turns import take_turns
+
+#: In the form of the question: the course that is made for the answer.
+NEW = "new"
+#: For so long the question can be answered.
+LIFETIME = timedelta(hours=1)
+CODE_LIFETIME = timedelta(days=1)
+#: Letters and figures that nobody takes for one another.
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+CODE_GROUPS, GROUP_CHARACTERS = 4, 4
+TITLE_CHARACTERS = 200
+#: Until somebody sets them.
+ZONE = {"ru": "Europe/Moscow", "en": "UTC"}
+#: Members in one transaction.
+AT_ONCE = 100
+
+
+async def ask(session: AsyncSession, platform: LtiPlatform, message: Message) -> str:
+    """Keep the message of a launch until its teacher has answered, and forget old ones.
+
+    Returns:
+        The secret of the question.
+    """
+    now = utc_now()
+    await session.execute(delete(LtiQuestion).where(LtiQuestion.expires_at <= now))
+    secret = secrets.token_urlsafe(32)
+    kept = message.model_dump(mode="json", by_alias=True)
+    asked = LtiQuestion(sha256=hash_secret(secret), platform_id=platform.id, message=kept, expires_at=now + LIFETIME)
+    session.add(asked)
+    await session.flush()
+    return secret
+
+
+async def find(session: AsyncSession, secret: str) -> LtiQuestion:
+    """Raises: LaunchOutdated: it was answered, its time is over, or there was none."""
+    found = await session.get(LtiQuestion, hash_secret(secret), with_for_update=True)
+    if found is None or found.expires_at <= utc_now():
+        raise LaunchOutdated(reason="question")
+    return found
+
+
+async def own_courses(session: AsyncSession, platform: LtiPlatform, message: Message) -> Sequence[Course]:
+    """List the courses, but archived ones, that the person of the message teaches here, the newest first."""
+    identity = await identities.find(session, platforms.issuer_of_people(platform.id), message.subject)
+    if identity is None:
+        return []
+    found = await course.list_of_person(session, identity.person_id)
+    return [each for each, member in found if member.role == MemberRole.TEACHER and each.archived_at is None]
+
+
+async def chosen(
+    session: AsyncSession, platform: LtiPlatform, message: Message, choice: str, code: str, language: str
+) -> Course:
+    """Return the course that the teacher means.
+
+    Args:
+        choice: `NEW`, or the id of one of the teacher's own courses.
+        code: of another course; it counts if there is one.
+        language: of a new course.
+    Raises:
+        CodeUnusable: no course has this code now.
+        CourseNotFound: the person does not teach the course.
+        CourseArchived: nothing in it changes any more.
+    """
+    if code:
+        found = await course.existing(session, await _take_code(session, code))
+    elif choice != NEW:
+        own = {each.id: each for each in await own_courses(session, platform, message)}
+        if choice not in own:
+            raise CourseNotFound
+        found = own[choice]
+    else:
+        title = message.context and (message.context.title or message.context.label)
+        return await course.add(
+            session,
+            title=(title or platform.name)[:TITLE_CHARACTERS],
+            language=language,
+            time_zone=ZONE[language],
+            retention_days=None,
+            made_by=made_by_platform(platform),
+        )
+    await course.keep_open(session, found.id)
+    return found
+
+
+@dataclass(frozen=True)
+class NewCode:
+    """A code that was just made. Nothing but this holds it."""
+
+    code: str
+    expires_at: datetime
+
+
+async def make_code(session: AsyncSession, course_id: str, made_by: str) -> NewCode:
+    """Make a code with which a course of a platform becomes this course, once; and forget old ones.
+
+    Raises:
+        CourseArchived
+    """
+    await course.keep_open(session, course_id)
+    now = utc_now()
+    await session.execute(delete(LtiCode).where(LtiCode.expires_at <= now))
+    groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARACTERS)) for _ in range(CODE_GROUPS))
+    made = NewCode("-".join(groups), now + CODE_LIFETIME)
+    hashed = hash_secret(_plain(made.code))
+    session.add(LtiCode(sha256=hashed, course_id=course_id, made_by=made_by, expires_at=made.expires_at))
+    await session.flush()
+    return made
+
+
+async def _take_code(session: AsyncSession, code: str) -> str:
+    """Use a code up, and return the id of its course. Raises: CodeUnusable"""
+    found = await session.scalar(
+        delete(LtiCode)
+        .where(LtiCode.sha256 == hash_secret(_plain(code)), LtiCode.expires_at > utc_now())
+        .returning(LtiCode.course_id)
+        .execution_options(synchronize_session=False)
+    )
+    if found is None:
+        raise CodeUnusable
+    return found
+
+
+def _plain(code: str) -> str:
+    """Return a code as it is compared, however it was typed."""
+    return "".join(char for char in code[:100].upper() if char.isascii() and char.isalnum())
+
+
+def connect(session: AsyncSession, platform: LtiPlatform, message: Message, found: Course) -> LtiContext:
+    """Let the course of the message be this course from now on, and log it."""
+    assert message.context is not None
+    made_by = (message.person_name or made_by_platform(platform))[:200]
+    context = LtiContext(
+        platform_id=platform.id,
+        deployment_id=message.deployment_id,
+        context_id=message.context.id,
+        course_id=found.id,
+        made_by=made_by,
+    )
+    session.add(context)
+    changes.log(session, found, made_by, {}, {"connection": _named(platform, message.context.title)})
+    return context
+
+
+def _named(platform: LtiPlatform, title: str | None) -> str:
+    return f"{platform.name}: {title}" if title else platform.name
+
+
+async def would_go(session: AsyncSession, context: LtiContext, keep: str | None) -> int:
+    """Count the members whom nothing but this connection has brought.
+
+    Args:
+        keep: the id of a member who stays.
+    """
+    return await session.scalar(select(func.count()).select_from(_brought(context, keep).subquery())) or 0
+
+
+async def disconnect(
+    database: Database, course_id: str, context_id: str, *, keep: str | None, made_by: str
+) -> LtiPlatform:
+    """Undo a connection: its links are forgotten, and whom nothing else has brought is removed, as if the platform had.
+
+    They keep their work, and come back with the next connection.
+
+    Args:
+        keep: the id of the member who does it, and who stays.
+    Raises:
+        LinkNotFound: the course has no such connection.
+    """
+    while True:
+        async with database.write() as session:
+            context, platform = await find_context(session, course_id, context_id)
+            await take_turns(session, [f"lti:{platform.id}:{context.deployment_id}:{context.context_id}"])
+            gone = (await session.scalars(_brought(context, keep).limit(AT_ONCE))).all()
+            for member in gone:
+                await people.drop(session, context, member.person_id, made_by)
+            if len(gone) < AT_ONCE:
+                found = await course.existing(session, course_id)
+                changes.log(session, found, made_by, {"connection": _named(platform, context.title)}, {})
+                await delete_rows(session, LtiContext, LtiContext.id == context.id)
+                return platform
+
+
+def _brought(context: LtiContext, keep: str | None) -> Select[Membership]:
+    other = aliased(LtiMember)
+    found = (
+        select(Membership)
+        .join(LtiMember, LtiMember.membership_id == Membership.id)
+        .where(
+            LtiMember.lti_context_id == context.id,
+            Membership.removed_at.is_(None),
+            ~exists().where(other.membership_id == Membership.id, other.lti_context_id != context.id),
+        )
+        .order_by(Membership.id)
+    )
+    return found if keep is None else found.where(Membership.id != keep)

@@ -1,0 +1,171 @@
+"""The end of a launch: the browser arrives in the course, or a teacher is asked which course here the platform's is.
+
+The page with that question needs no session and no cookie: a secret in its form stands for the message.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.status import HTTP_303_SEE_OTHER
+
+from app.errors import (
+    AppError,
+    CodeUnusable,
+    CourseArchived,
+    CourseNotFound,
+    CourseUnconnected,
+    DeploymentUnknown,
+    LaunchRefused,
+    MentorLaunch,
+    TeacherNeeded,
+)
+from app.http.auth import check_origin, open_framed_session, open_session
+from app.http.clients import client_of
+from app.http.forms import fields_of, refused
+from app.http.pages import page
+from app.http.texts import language_of
+from app.lti import platforms
+from app.lti.launch import arrival, binding
+from app.lti.launch.arrival import Arrival
+from app.lti.launch.login import COURSE_PATH
+from app.lti.launch.message import DEEP_LINKING, Message
+from app.lti.launch.roles import Part
+from app.services import services
+from app.storage.models import LtiPlatform
+from app.web.lti.reasons import reasons_logged
+
+logger = logging.getLogger(__name__)
+
+#: The field of a form in a frame that keeps no cookies.
+IN_PATH = "in_path"
+
+router = APIRouter(include_in_schema=False)
+
+
+async def arrive(request: Request, platform: LtiPlatform, came: Message, *, in_path: bool) -> Response:
+    """Lead the person of a message to its course, or ask which one that is.
+
+    Args:
+        in_path: the browser keeps no cookies in its frame, and has its session in the path.
+    """
+    parts = services(request)
+    if came.part == Part.MENTOR:
+        async with parts.database.write() as session:
+            await arrival.leave(session, platform, came)
+        raise MentorLaunch
+    try:
+        async with parts.database.write() as session:
+            arrived = await arrival.arrive(session, platform, came, parts.assignments)
+            secret = "" if arrived else await binding.ask(session, platform, came)
+    except DeploymentUnknown:
+        async with parts.database.write() as session:
+            await platforms.refuse_deployment(session, platform.id, came.deployment_id)
+        raise
+    if arrived is None:
+        return await _question(request, secret, in_path=in_path)
+    return await _enter(request, platform, came, arrived, in_path=in_path)
+
+
+@router.post(COURSE_PATH)
+async def choose_course(request: Request) -> Response:
+    """Let the platform's course be the one that its teacher has chosen, and go on with the launch."""
+    with reasons_logged("lti_refused"):
+        check_origin(request)
+        services(request).login_limit.take(client_of(request))
+        async with request.form(max_files=0, max_fields=4) as form:
+            fields = fields_of(form)
+        try:
+            return await _chosen(request, fields)
+        except (CodeUnusable, CourseArchived, CourseNotFound) as refusal:
+            return await _question(request, fields["secret"], refusal, in_path=IN_PATH in fields)
+
+
+async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
+    choice, code = fields.get("course", ""), fields.get("code", "")
+    parts = services(request)
+    async with parts.database.write() as session:
+        asked = await binding.find(session, fields.get("secret", ""))
+        platform = await platforms.find(session, asked.platform_id)
+        came = Message.model_validate(asked.message)
+        if platform.confirmed_at is None:
+            raise LaunchRefused(reason="platform_unconfirmed")
+        arrived = await arrival.arrive(
+            session,
+            platform,
+            came,
+            parts.assignments,
+            lambda: binding.chosen(session, platform, came, choice, code, language_of(request)),
+        )
+        assert arrived is not None
+        await session.delete(asked)
+    return await _enter(request, platform, came, arrived, in_path=IN_PATH in fields)
+
+
+async def _question(request: Request, secret: str, refusal: AppError | None = None, *, in_path: bool) -> Response:
+    said: dict[str, Any] = refused(request, refusal) if refusal else {"problem": None}
+    async with services(request).database.read() as session:
+        asked = await binding.find(session, secret)
+        platform = await platforms.find(session, asked.platform_id)
+        came = Message.model_validate(asked.message)
+        own = await binding.own_courses(session, platform, came)
+    return page(
+        request,
+        "lti/course.html",
+        platform=platform,
+        context=came.context,
+        own=own,
+        new=binding.NEW,
+        hidden={"secret": secret} | ({IN_PATH: "on"} if in_path else {}),
+        action=COURSE_PATH,
+        **said,
+    )
+
+
+async def _enter(
+    request: Request, platform: LtiPlatform, came: Message, arrived: Arrival, *, in_path: bool
+) -> Response:
+    logger.info(
+        "lti_launched",
+        extra={
+            "platform": platform.id,
+            "course": arrived.course.id,
+            "member_id": arrived.member.id,
+            "message_type": came.message_type,
+        },
+    )
+    address = _destination(arrived, came)
+    if in_path:
+        token = await open_framed_session(request, arrived.person, arrived.course.id)
+        return RedirectResponse(f"/t/{token}{address}", HTTP_303_SEE_OTHER)
+    response = RedirectResponse(address, HTTP_303_SEE_OTHER)
+    await open_session(request, response, arrived.person, course_id=arrived.course.id)
+    return response
+
+
+def _destination(arrived: Arrival, came: Message) -> str:
+    """Return the page that the launch leads to. It is refused only now, when the rights that it takes are gone.
+
+    Raises:
+        TeacherNeeded, LaunchRefused: an assistant, or a student, wants to add a link.
+        CourseUnconnected: a student comes by a link that leads nowhere yet.
+    """
+    course = f"/courses/{arrived.course.id}"
+    assignment = arrived.use.assignment_id if arrived.use else None
+    if arrived.selection is not None:
+        return f"{course}/lms/select/{arrived.selection.id}"
+    if came.message_type == DEEP_LINKING:
+        raise TeacherNeeded if arrived.is_staff else LaunchRefused(reason="deep_linking_by_student")
+    if arrived.reviewed is not None and arrived.is_staff:
+        return f"{course}/members/{arrived.reviewed.id}" + (f"/assignments/{assignment}" if assignment else "")
+    if arrived.is_staff:
+        return course if assignment or arrived.link is None else f"{course}/lms#link-{arrived.link.id}"
+    if arrived.link is None:
+        return f"/?course={arrived.course.id}"
+    if assignment is None:
+        raise CourseUnconnected
+    return f"{course}/assignments/{assignment}"

@@ -1,0 +1,303 @@
+"""The course here that a course of a platform is: asked, answered in three ways, undone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from app.access.tokens import hash_secret
+from app.lti import platforms
+from app.lti.platforms import Registration
+from app.storage.models import (
+    Change,
+    Course,
+    Identity,
+    LtiCode,
+    LtiContext,
+    LtiLink,
+    LtiMember,
+    LtiPlatform,
+    LtiQuestion,
+    LtiScore,
+    MemberRole,
+    Membership,
+    Person,
+    utc_now,
+)
+from tests.platforms import LTI, REGISTRATION, FakePlatform
+from tests.unit.app.conftest import Service
+from tests.unit.app.lti.conftest import (
+    LAUNCH,
+    TEACHER,
+    begin,
+    browser,
+    choose,
+    everything,
+    launch,
+    launch_only,
+    register,
+)
+from tests.unit.app.lti.test_losing_rights import SECTION, archive, member_of
+from tests.unit.app.lti.test_pages import send
+
+pytestmark = pytest.mark.anyio
+
+OTHER = {"sub": "teacher-2", "role": "Instructor", "name": "Пьер Кюри"}
+
+
+async def new_code(client: httpx.AsyncClient, course: str) -> str:
+    shown = await send(client, f"{course}/lms", f"{course}/lms/code")
+    code = re.search(r"[2-9A-Z]{4}(-[2-9A-Z]{4}){3}", shown.text)
+    assert code is not None, shown.text
+    return code[0]
+
+
+async def courses_of(service: Service) -> list[str]:
+    return sorted(each.title for each in await everything(service, Course) if each.title != "Default")
+
+
+async def test_first_launch_of_a_teacher_asks_and_does_nothing_before_the_answer(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        asked = await launch_only(client, fake, **TEACHER)
+        assert asked.status_code == 200
+        assert "«Recurrent networks» of Moodle of the university" in asked.text
+        assert "Use one of your courses" not in asked.text
+        assert asked.headers["cache-control"] == "no-store"
+        assert await everything(service, Membership) == []
+        assert (await choose(client, asked, course="new")).status_code == 303
+        # The question is answered once.
+        again = await choose(client, asked, course="new")
+        assert (again.status_code, "works once" in again.text) == (403, True)
+    assert await everything(service, LtiQuestion) == []
+    assert await courses_of(service) == ["Recurrent networks"]
+
+
+async def test_question_is_not_answered_from_another_site(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        asked = await launch_only(client, fake, **TEACHER)
+        client.headers["Sec-Fetch-Site"] = "cross-site"
+        assert (await choose(client, asked, course="new")).status_code == 403
+    assert await courses_of(service) == []
+
+
+async def test_question_of_an_hour_ago_or_of_a_suspended_platform_is_over(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        asked = await launch_only(client, fake, **TEACHER)
+        for values in ({"confirmed_at": None}, {"confirmed_at": utc_now()}):
+            async with service.services.database.write() as session:
+                await session.execute(update(LtiPlatform).values(**values))
+            if values["confirmed_at"] is None:
+                assert (await choose(client, asked, course="new")).status_code == 403
+        async with service.services.database.write() as session:
+            await session.execute(update(LtiQuestion).values(expires_at=utc_now()))
+        assert (await choose(client, asked, course="new")).status_code == 403
+    assert await courses_of(service) == []
+
+
+async def test_teacher_uses_a_course_of_their_own_for_one_more_section(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        asked = await launch_only(teacher, fake, **TEACHER, **SECTION)
+        assert "Use one of your courses" in asked.text
+        answer = await choose(teacher, asked, course=course.rpartition("/")[2])
+        assert answer.headers["location"] == course
+        assert (await launch(student, fake, **SECTION)).headers["location"].startswith(f"{course}/")
+        changes = await teacher.get(f"{course}/changes")
+    assert "Moodle of the university: Section 2" in changes.text
+    assert await courses_of(service) == ["Recurrent networks"]
+    assert len(await everything(service, LtiContext)) == 2
+
+
+@pytest.mark.parametrize("part", ["student", "assistant", "stranger", "archived", "removed"])
+async def test_course_is_nobodys_who_does_not_teach_it(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, part: str
+) -> None:
+    async with browser(service) as teacher, browser(service) as other:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        roles = {"student": "Learner", "assistant": "TeachingAssistant"}
+        if part != "stranger":
+            await launch(other, fake, **{**OTHER, "role": roles.get(part, "Instructor")})
+        if part == "archived":
+            await archive(service, course)
+        if part == "removed":
+            async with service.services.database.write() as session:
+                member = await member_of(service, "teacher-2")
+                await session.execute(update(Membership).where(Membership.id == member.id).values(removed_at=utc_now()))
+        asked = await launch_only(other, fake, **OTHER, **SECTION)
+        assert "Use one of your courses" not in asked.text
+        answer = await choose(other, asked, course=course.rpartition("/")[2])
+        assert answer.status_code == 404
+        # The question stays.
+        assert (await choose(other, answer, course="new")).status_code == 303
+    assert len(await everything(service, Course)) == 3
+
+
+async def test_code_connects_once_whoever_types_it_how(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as other:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        code = await new_code(teacher, course)
+        (kept,) = await everything(service, LtiCode)
+        assert kept.sha256 == hash_secret(code.replace("-", ""))
+        assert code not in (await teacher.get(f"{course}/lms")).text
+        asked = await launch_only(other, fake, **OTHER, **SECTION)
+        wrong = await choose(other, asked, code="AAAA-BBBB-CCCC-DDDD")
+        assert (wrong.status_code, "does not work" in wrong.text) == (403, True)
+        assert (await choose(other, wrong, code=code.lower().replace("-", " "))).headers["location"] == course
+        assert (await other.get(f"{course}/copy")).status_code == 200
+        third = await launch_only(other, fake, **OTHER, **{f"{LTI}context": {"id": "third"}})
+        assert (await choose(other, third, code=code)).status_code == 403
+
+
+@pytest.mark.parametrize("what", ["old", "archived"])
+async def test_code_of_an_archived_course_or_of_yesterday_connects_nothing(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, what: str
+) -> None:
+    async with browser(service) as teacher, browser(service) as other:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        code = await new_code(teacher, course)
+        if what == "archived":
+            await archive(service, course)
+            assert (await teacher.post(f"{course}/lms/code")).status_code == 403
+        else:
+            async with service.services.database.write() as session:
+                await session.execute(update(LtiCode).values(expires_at=utc_now()))
+        asked = await launch_only(other, fake, **OTHER, **SECTION)
+        assert (await choose(other, asked, code=code)).status_code == 403
+    assert len(await everything(service, LtiContext)) == 1
+
+
+@pytest.mark.parametrize("role", ["TeachingAssistant", "Learner"])
+async def test_only_teachers_make_codes_and_undo_connections(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, role: str
+) -> None:
+    async with browser(service) as teacher, browser(service) as other:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        await launch(other, fake, role=role)
+        (context,) = await everything(service, LtiContext)
+        for action in ("code", f"contexts/{context.id}/disconnect"):
+            assert (await other.post(f"{course}/lms/{action}", data={"sure": "on"})).status_code == 403
+    assert len(await everything(service, LtiContext)) == 1
+
+
+async def test_course_of_another_platform_is_the_same_persons_only_where_an_admin_has_merged_the_two(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    second = await register(service, Registration(**{**vars(REGISTRATION), "client_id": "other", "name": "Canvas"}))
+
+    async def from_second(client: httpx.AsyncClient) -> httpx.Response:
+        address = await begin(client, client_id="other")
+        return await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other"))
+
+    async with browser(service) as client:
+        course = (await launch(client, fake, **TEACHER)).headers["location"]
+        # The same id, name and address at another platform are somebody else.
+        assert "Use one of your courses" not in (await from_second(client)).text
+        async with service.services.database.write() as session:
+            identity = (await session.scalars(select(Identity))).one()
+            session.add(Identity(person_id=identity.person_id, issuer=f"lti:{second.id}", subject="teacher-1"))
+        answer = await choose(client, await from_second(client), course=course.rpartition("/")[2])
+        assert answer.headers["location"] == course
+    assert {each.platform_id for each in await everything(service, LtiContext)} == {platform.id, second.id}
+
+
+async def test_undone_connection_takes_its_people_and_links_and_leaves_those_of_another(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as other, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        page = f"{course}/lms"
+        asked = await launch_only(other, fake, **OTHER, **SECTION)
+        await choose(other, asked, code=await new_code(teacher, course))
+        await launch(student, fake)
+        await launch(student, fake, sub="of-section-2", **SECTION)
+        second = next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
+        assert "2 members whom nothing but this connection has brought" in (await teacher.get(page)).text
+        await send(teacher, page, f"{page}/contexts/{second.id}/disconnect")
+        assert len(await everything(service, LtiContext)) == 2  # The box was not ticked.
+        done = await send(teacher, page, f"{page}/contexts/{second.id}/disconnect", sure="on")
+        assert done.status_code == 303
+        assert "The connection is undone" in (await teacher.get(done.headers["location"])).text
+        assert (await other.get(course)).status_code == 401
+        assert [each.lti_context_id for each in await everything(service, LtiLink)] != [second.id]
+        gone = {each.person_id for each in await everything(service, Membership) if each.removed_at}
+        assert gone == {(await member_of(service, sub)).person_id for sub in ("teacher-2", "of-section-2")}
+        assert len(await everything(service, LtiScore)) == 1
+        changes = (await everything(service, Change))[-1]
+        assert (changes.subject, changes.after) == ("course", {})
+        # The next launch asks again, and the answer brings everybody back.
+        asked = await launch_only(other, fake, **OTHER, **SECTION)
+        await choose(other, asked, code=await new_code(teacher, course))
+        assert (await other.get(course)).status_code == 200
+        assert (await launch(student, fake, sub="of-section-2", **SECTION)).status_code == 303
+    assert (await member_of(service, "of-section-2")).removed_at is None
+
+
+async def test_teacher_who_undoes_the_only_connection_stays_and_may_take_another_course(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """A course that a launch has made by mistake is replaced."""
+    async with browser(service) as teacher:
+        right = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        mistake = (await launch(teacher, fake, **TEACHER, **SECTION)).headers["location"]
+        context = next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
+        await send(teacher, f"{mistake}/lms", f"{mistake}/lms/contexts/{context.id}/disconnect", sure="on")
+        assert (await teacher.get(f"{mistake}/copy")).status_code == 200
+        asked = await launch_only(teacher, fake, **TEACHER, **SECTION)
+        assert (await choose(teacher, asked, course=right.rpartition("/")[2])).headers["location"] == right
+    assert len(await everything(service, LtiMember)) == 2
+
+
+async def test_copy_of_a_course_is_not_connected(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+    async with browser(service) as teacher, service.client() as admin:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        copied = await admin.post(f"/api/v1{course}/copy", json={"title": "Next year"})
+        assert copied.status_code == 201, copied.text
+    assert [each.course_id for each in await everything(service, LtiContext)] == [course.rpartition("/")[2]]
+    (copy,) = [each for each in await everything(service, Membership) if each.course_id == copied.json()["id"]]
+    assert copy.role == MemberRole.TEACHER
+    assert len(await everything(service, LtiMember)) == 1
+
+
+async def test_same_id_in_two_deployments_is_two_courses(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with service.services.database.write() as session:
+        await platforms.add_deployment(session, platform.id, "deployment-2")
+    async with browser(service) as client:
+        first = await launch(client, fake, **TEACHER)
+        second = await launch(client, fake, **TEACHER, **{f"{LTI}deployment_id": "deployment-2"})
+    assert first.headers["location"] != second.headers["location"]
+    assert len(await everything(service, Person)) == 1
+
+
+@pytest.mark.parametrize("context", [{"id": "x" * 10_000}, {"id": ""}, {"id": "a\x00b"}, {"title": "no id"}], ids=str)
+async def test_context_without_a_usable_id_is_refused(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, context: dict[str, Any]
+) -> None:
+    async with browser(service) as client:
+        assert (await launch(client, fake, **TEACHER, **{f"{LTI}context": context})).status_code == 403
+    assert await everything(service, LtiContext) == []
+
+
+async def test_new_title_there_is_shown_and_the_course_keeps_its_own(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        course = (await launch(client, fake, **TEACHER)).headers["location"]
+        await launch(client, fake, **TEACHER, **{f"{LTI}context": {"id": "course-3", "title": "RNN\x00 " + "x" * 999}})
+        assert "RNN xxx" in (await client.get(f"{course}/lms")).text
+    assert await courses_of(service) == ["Recurrent networks"]
