@@ -82,9 +82,9 @@ async def launch_only(client: httpx.AsyncClient, fake: FakePlatform, **claims: A
 
 async def choose(client: httpx.AsyncClient, asked: httpx.Response, **answer: str) -> httpx.Response:
     """Answer the question which course here a course of the platform is."""
-    secret = re.search(r'name="secret" value="([^"]+)"', asked.text)
-    assert secret is not None, asked.text
-    return await client.post("/lti/course", data={"secret": secret[1], **answer})
+    kept = dict(re.findall(r'name="(secret|in_path)" value="([^"]+)"', asked.text))
+    assert "secret" in kept, asked.text
+    return await client.post("/lti/course", data={**kept, **answer})
 
 
 async def everything(service: Service, table: type[Any]) -> list[Any]:

@@ -15,7 +15,7 @@ from app.access.tokens import LAUNCHED
 from app.storage.models import LtiLogin, LtiPlatform, Membership, Session, utc_now
 from tests.platforms import ISSUER, FakePlatform, login_parameters
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, launch
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, choose, everything, launch
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,8 @@ async def launched(frame: httpx.AsyncClient, fake: FakePlatform, **claims: str) 
     fields = fake.message(put["next"], **claims)
     got = await frame.post(LAUNCH, data=fields)
     assert (got.status_code, f'data-key="{put["key"]}"' in got.text, put["value"] in got.text) == (200, True, False)
-    return await frame.post(LAUNCH, data={**fields, "stored": put["value"]})
+    answer = await frame.post(LAUNCH, data={**fields, "stored": put["value"]})
+    return await choose(frame, answer, course="new") if answer.status_code == 200 else answer
 
 
 async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service, platform: LtiPlatform) -> None:
