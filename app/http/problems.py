@@ -40,7 +40,9 @@ def add_handlers(app: FastAPI) -> None:
 async def problem_response(request: Request, error: Exception) -> Response:
     """Answer `error`, which may be any exception."""
     answer = answer_for(error)
-    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and may_have_changed.get():
+    # Our own refusals know what was changed before them.
+    is_storage = answer.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, AppError)
+    if is_storage and may_have_changed.get():
         answer = ANSWERS[CommitUnanswered]
     language = language_of(request)
     params = _params(request, error)

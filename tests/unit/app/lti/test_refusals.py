@@ -1,0 +1,376 @@
+"""Wrong logins and launches: each gets a status, a page that says what to do, and a line in the log that says why.
+
+Each table runs on one service, because starting one takes longer than all its rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from app.lti import platforms
+from app.lti.platforms import Registration
+from app.outgoing import targets
+from app.storage.models import Course, LtiContext, Membership, Person
+from tests.platforms import (
+    CLIENT_ID,
+    ISSUER,
+    KEY,
+    LTI,
+    OTHER_KEY,
+    REGISTRATION,
+    SERVICE,
+    FakePlatform,
+    altered,
+    login_parameters,
+    signed,
+    signed_with_the_public_key,
+    unsigned,
+    with_its_own_key,
+    without_key_id,
+)
+from tests.unit.app.conftest import Service
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, begin, browser, everything, launch, register
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Attributes: words: in the page. error, reason: in the log."""
+
+    status: int
+    words: str
+    error: str
+    reason: str | None = None
+    event: str = "lti_refused"
+
+
+def refused(reason: str) -> Refusal:
+    return Refusal(403, f"this code: {reason}.", "LaunchRefused", reason)
+
+
+def outdated(reason: str) -> Refusal:
+    return Refusal(403, "works once", "LaunchOutdated", reason)
+
+
+def login_refused(reason: str) -> Refusal:
+    return Refusal(400, reason, "LoginRefused", reason)
+
+
+UNKNOWN = Refusal(403, "not registered", "PlatformUnknown")
+ELSEWHERE_URI = "target_link_uri is not of this service"
+LOGINS: dict[str, tuple[dict[str, str], Refusal]] = {
+    "foreign issuer": ({"iss": "https://evil.example"}, UNKNOWN),
+    "issuer with a slash": ({"iss": f"{ISSUER}/"}, UNKNOWN),
+    "issuer in capitals": ({"iss": ISSUER.upper()}, UNKNOWN),
+    "no issuer": ({"iss": ""}, login_refused("iss is missing")),
+    "long issuer": ({"iss": "x" * 5000}, login_refused("iss is too long or does not print")),
+    "foreign client id": ({"client_id": "another"}, UNKNOWN),
+    "client id with an end of line": ({"client_id": "a\nb"}, login_refused("client_id is too long or does not print")),
+    "no login hint": ({"login_hint": ""}, login_refused("login_hint is missing")),
+    "long login hint": ({"login_hint": "x" * 5000}, login_refused("login_hint is too long or does not print")),
+    "header in the login hint": (
+        {"login_hint": "a\r\nSet-Cookie: b=c"},
+        login_refused("login_hint is too long or does not print"),
+    ),
+    "long message hint": (
+        {"lti_message_hint": "x" * 5000},
+        login_refused("lti_message_hint is too long or does not print"),
+    ),
+    "header in the message hint": (
+        {"lti_message_hint": "a\r\nLocation: //evil.example"},
+        login_refused("lti_message_hint is too long or does not print"),
+    ),
+    "NUL in the deployment": (
+        {"lti_deployment_id": "a\0b"},
+        login_refused("lti_deployment_id is too long or does not print"),
+    ),
+    "no target": ({"target_link_uri": ""}, login_refused("target_link_uri is missing")),
+    "target elsewhere": ({"target_link_uri": "https://evil.example/lti/open"}, login_refused(ELSEWHERE_URI)),
+    "target without scheme": ({"target_link_uri": "//evil.example"}, login_refused(ELSEWHERE_URI)),
+    "target on a longer host": ({"target_link_uri": f"{SERVICE}.evil.example/"}, login_refused(ELSEWHERE_URI)),
+    "target behind a user": ({"target_link_uri": "http://grader.test@evil.example/"}, login_refused(ELSEWHERE_URI)),
+    "target with a backslash": (
+        {"target_link_uri": "http://grader.test\\@evil.example/"},
+        login_refused(ELSEWHERE_URI),
+    ),
+    "target at another port": ({"target_link_uri": f"{SERVICE}:81/"}, login_refused(ELSEWHERE_URI)),
+    "target that is a script": ({"target_link_uri": "javascript:alert(1)"}, login_refused(ELSEWHERE_URI)),
+}
+
+Sign = Callable[[dict[str, Any]], str]
+SIGNATURES: dict[str, tuple[Sign, Refusal]] = {
+    "no algorithm": (unsigned, refused("algorithm")),
+    "the public key as a secret": (signed_with_the_public_key, refused("algorithm")),
+    "RS384": (partial(signed, alg="RS384"), refused("algorithm")),
+    "PS256": (partial(signed, alg="PS256"), refused("algorithm")),
+    "no key id": (without_key_id, refused("key_id")),
+    "empty key id": (partial(signed, kid=""), refused("key_id")),
+    "long key id": (partial(signed, kid="k" * 256), refused("key_id")),
+    "unknown key id": (partial(signed, kid="../../etc/passwd"), refused("key_unknown")),
+    "key that is not published": (partial(signed, key=OTHER_KEY), refused("key_unknown")),
+    "another key under the id": (partial(signed, key=OTHER_KEY, kid=KEY.kid), refused("signature")),
+    "key in the message": (with_its_own_key, refused("token_form")),
+    "changed after signing": (altered, refused("signature")),
+    "cut signature": (lambda claims: signed(claims)[:-6], refused("signature")),
+    "four parts": (lambda claims: f"{signed(claims)}.more", refused("token_form")),
+    "no token": (lambda claims: "", refused("token_form")),
+    "no JSON": (lambda claims: "a.b.c", refused("token_form")),
+    "huge token": (lambda claims: "e" * 62_000, refused("token_size")),
+}
+
+CLAIMS: dict[str, tuple[dict[str, Any], Refusal]] = {
+    "foreign issuer": ({"iss": "https://evil.example"}, refused("issuer")),
+    "no issuer": ({"iss": None}, refused("claim iss")),
+    "for another tool": ({"aud": "another"}, refused("audience")),
+    "for no tool": ({"aud": []}, refused("audience")),
+    "two audiences": ({"aud": [CLIENT_ID, "another"]}, refused("azp_missing")),
+    "presented by another": ({"aud": [CLIENT_ID, "another"], "azp": "another"}, refused("azp")),
+    "one audience, presented by another": ({"azp": "another"}, refused("azp")),
+    "foreign nonce": ({"nonce": "another"}, refused("nonce")),
+    "no nonce": ({"nonce": None}, refused("claim nonce")),
+    "nonce that is a number": ({"nonce": 5}, refused("claim nonce")),
+    "expired": ({"exp": timedelta(hours=-1)}, outdated("expired")),
+    "no end": ({"exp": None}, refused("claim exp")),
+    "end in words": ({"exp": "tomorrow"}, refused("claim exp")),
+    "from the future": ({"iat": timedelta(hours=1)}, outdated("issued_in_future")),
+    "from long ago": ({"iat": timedelta(hours=-2)}, outdated("issued_long_ago")),
+    "no beginning": ({"iat": None}, refused("claim iat")),
+    "not yet": ({"nbf": timedelta(hours=1)}, outdated("not_yet")),
+    "anonymous": ({"sub": None}, Refusal(403, "who you are", "LaunchAnonymous")),
+    "nameless": ({"sub": ""}, refused("claim sub")),
+    "long name": ({"sub": "x" * 256}, refused("claim sub")),
+    "name of two lines": ({"sub": "a\nb"}, refused("claim sub")),
+    "version 1.1": ({f"{LTI}version": "1.1"}, refused("claim version")),
+    "no version": ({f"{LTI}version": None}, refused("claim version")),
+    "another message": ({f"{LTI}message_type": "LtiStartProctoring"}, refused("claim message_type")),
+    "no message type": ({f"{LTI}message_type": None}, refused("claim message_type")),
+    "no deployment": ({f"{LTI}deployment_id": None}, refused("claim deployment_id")),
+    "other deployment": ({f"{LTI}deployment_id": "elsewhere"}, Refusal(403, "elsewhere", "DeploymentUnknown")),
+    "no target": ({f"{LTI}target_link_uri": None}, refused("claim target_link_uri")),
+    "target elsewhere": ({f"{LTI}target_link_uri": "https://evil.example/"}, refused("target_link_uri")),
+    "target on a longer host": ({f"{LTI}target_link_uri": f"{SERVICE}.evil.example/"}, refused("target_link_uri")),
+    "target that is a script": ({f"{LTI}target_link_uri": "javascript:alert(1)"}, refused("claim target_link_uri")),
+    "no link": ({f"{LTI}resource_link": None}, refused("claim resource_link")),
+    "no course": ({f"{LTI}context": None}, Refusal(403, "inside a course", "LaunchWithoutCourse")),
+    "roles in words": ({f"{LTI}roles": "Instructor"}, refused("claim roles")),
+    "mentor": ({"role": "Mentor"}, Refusal(403, "for mentors", "MentorLaunch")),
+    "student before any teacher": ({}, Refusal(403, "has not set this up", "CourseUnconnected")),
+    "choice without an address": ({f"{LTI}message_type": "LtiDeepLinkingRequest"}, refused("claim deep_linking")),
+    "review of nobody": ({f"{LTI}message_type": "LtiSubmissionReviewRequest"}, refused("claim for_user")),
+}
+
+
+class Checked:
+    """Collects what was not refused as it should be."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._caplog = caplog
+        self.wrong: dict[str, object] = {}
+
+    async def __call__(self, name: str, expected: Refusal, act: Callable[[], Awaitable[httpx.Response]]) -> None:
+        self._caplog.clear()
+        answer = await act()
+        lines = [
+            (getattr(each, "error", "")[:40], getattr(each, "reason", None))
+            for each in self._caplog.records
+            if each.message == expected.event
+        ]
+        is_page = answer.headers["content-type"].startswith("text/html")
+        shown = expected.words in " ".join(unescape(answer.text).split())
+        found = answer.status_code, is_page, shown, "location" in answer.headers, lines
+        if found != (expected.status, True, True, False, [(expected.error, expected.reason)]):
+            self.wrong[name] = found
+
+
+@pytest.fixture
+def checked(caplog: pytest.LogCaptureFixture) -> Checked:
+    caplog.set_level("INFO", "app")
+    return Checked(caplog)
+
+
+async def test_wrong_logins(service: Service, platform: Any, checked: Checked) -> None:
+    async with browser(service) as client:
+        for name, (changed, expected) in LOGINS.items():
+            for method in ("GET", "POST"):
+                sent = {"params" if method == "GET" else "data": login_parameters(**changed)}
+                await checked(f"{method} {name}", expected, partial(client.request, method, LOGIN, **sent))  # type: ignore[arg-type]
+        for each in ("iss", "login_hint", "target_link_uri", "client_id"):
+            twice = [*login_parameters().items(), (each, "another")]
+            await checked(
+                f"{each} twice", login_refused(f"{each} came twice"), partial(client.get, LOGIN, params=twice)
+            )
+    assert checked.wrong == {}
+
+
+async def test_wrong_signatures(service: Service, platform: Any, fake: FakePlatform, checked: Checked) -> None:
+    async with browser(service) as client:
+        for name, (sign, expected) in SIGNATURES.items():
+            fake.sign = sign
+            await checked(name, expected, partial(launch, client, fake, **TEACHER))
+    assert checked.wrong == {}
+    assert await everything(service, Membership) == []
+
+
+async def test_wrong_claims(service: Service, platform: Any, fake: FakePlatform, checked: Checked) -> None:
+    async with browser(service) as client:
+        for name, (claims, expected) in CLAIMS.items():
+            await checked(name, expected, partial(launch, client, fake, **claims))
+    assert checked.wrong == {}
+    assert await everything(service, Membership) == []
+
+
+async def test_launches_that_were_not_begun_so(
+    service: Service, platform: Any, fake: FakePlatform, checked: Checked
+) -> None:
+    elsewhere = Refusal(403, "kept no cookie", "LaunchElsewhere")
+    async with browser(service) as client, browser(service) as other:
+
+        async def fields() -> dict[str, str]:
+            return fake.message(await begin(client), **TEACHER)
+
+        def post(sent: Any, by: httpx.AsyncClient = client) -> Callable[[], Awaitable[httpx.Response]]:
+            return partial(by.post, LAUNCH, data=sent)
+
+        used = await fields()
+        assert (await client.post(LAUNCH, data=used)).status_code == 303
+        await checked("state again", outdated("state"), post(used))
+        await checked("unknown state", outdated("state"), post({**await fields(), "state": "x" * 43}))
+        await checked("no state", outdated("state"), post({"id_token": "a.b.c"}))
+        await checked("nothing", outdated("state"), post({}))
+        first, second = await fields(), await fields()
+        await checked("nonce of another", refused("nonce"), post({**first, "id_token": second["id_token"]}))
+        await checked("message again", refused("nonce"), post({**await fields(), "id_token": used["id_token"]}))
+        await checked("other browser", elsewhere, post(await fields(), other))
+        await checked("state of a refused one", outdated("state"), post(first))
+        await checked("no message", refused("token_form"), post({"state": (await fields())["state"]}))
+        doubled = {"state": [(await fields())["state"], "x" * 43], "id_token": "a.b.c"}
+        await checked("field twice", refused("field_twice"), post(doubled))
+        said = {"error": "login_required<script>", "error_description": "x", "state": "y"}
+        await checked("platform says no", refused("platform_login_requiredscript"), post(said))
+        late = await fields()
+        async with service.services.database.write() as session:
+            await platforms.suspend(session, platform.id)
+        await checked("suspended meanwhile", refused("platform_unconfirmed"), post(late))
+        begun = partial(client.post, LOGIN, data=login_parameters())
+        await checked("suspended", UNKNOWN, begun)
+    assert checked.wrong == {}
+
+
+async def test_one_platform_does_not_speak_for_another(
+    service: Service, platform: Any, fake: FakePlatform, checked: Checked
+) -> None:
+    """Both know a course and a person by the same ids."""
+    said = {
+        **vars(REGISTRATION),
+        "issuer": "https://other.example",
+        "client_id": "other",
+        "keys_url": f"{ISSUER}/other",
+    }
+    await register(service, Registration(**said))
+    fake.answers["/other"] = lambda: httpx.Response(200, json={"keys": [OTHER_KEY.as_dict(private=False)]})
+    other = {"iss": "https://other.example", "client_id": "other"}
+    async with browser(service) as client:
+        ours = (await launch(client, fake, **TEACHER)).headers["location"]
+
+        async def come(**claims: Any) -> httpx.Response:
+            return await client.post(LAUNCH, data=fake.message(await begin(client, **other), **TEACHER, **claims))
+
+        fake.sign = partial(signed, key=OTHER_KEY)
+        await checked("first one's issuer", refused("issuer"), partial(come, aud="other"))
+        await checked("first one's client id", refused("audience"), partial(come, iss="https://other.example"))
+        fake.sign = signed
+        theirs = {"iss": "https://other.example", "aud": "other"}
+        await checked("first one's key", refused("key_unknown"), partial(come, **theirs))
+        fake.sign = partial(signed, key=OTHER_KEY)
+        assert (await come(**theirs)).headers["location"] != ours
+        assert (await client.get(ours)).status_code == 404
+    assert checked.wrong == {}
+    assert len(await everything(service, LtiContext)) == 2
+    assert len([each for each in await everything(service, Course) if each.title == "Recurrent networks"]) == 2
+    assert len(await everything(service, Person)) == 2
+
+
+KEYS: dict[str, tuple[Callable[[], httpx.Response], str]] = {
+    "fault": (lambda: httpx.Response(500), "answered 500"),
+    "nothing there": (lambda: httpx.Response(404, text="<html>"), "answered 404"),
+    "a page": (lambda: httpx.Response(200, text="<html>sign in</html>"), "the answer is no JSON"),
+    "elsewhere": (lambda: httpx.Response(302, headers={"Location": "http://169.254.169.254/"}), "answered 302"),
+    "a list": (lambda: httpx.Response(200, json=[]), "no RSA key"),
+    "no keys": (lambda: httpx.Response(200, json={"keys": []}), "no RSA key"),
+    "a secret": (lambda: httpx.Response(200, json={"keys": [{"kty": "oct", "k": "AAAA", "kid": "a"}]}), "no RSA key"),
+    "short key": (
+        lambda: httpx.Response(200, json={"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "a"}]}),
+        "no RSA key",
+    ),
+    "deep JSON": (lambda: httpx.Response(200, content=b"[" * 100_000), "the answer is no JSON"),
+    "megabytes": (lambda: httpx.Response(200, content=b" " * 10_000_000), "the answer is longer than"),
+}
+ADDRESSES = {
+    "https://127.0.0.1/keys": "it is in a private network",
+    "https://[::1]/keys": "it is in a private network",
+    "https://169.254.169.254/latest/meta-data": "it is in a private network",
+    "https://10.0.0.5/keys": "it is in a private network",
+    "https://[64:ff9b::7f00:1]/keys": "it is in a private network",
+    "https://2130706433/keys": "it is a short or unusual form of an address",
+    "https://localhost/keys": "it is this machine",
+    "http://lms.example.edu/keys": "it does not begin with https://",
+    "https://user:word@lms.example.edu/keys": "it holds a user, a password or #",
+    "https://inside.example.edu/keys": "the name leads into a private network",
+    "https://mixed.example.edu/keys": "the name leads into a private network",
+    "https://nowhere.example.edu/keys": "the name is not known",
+}
+NAMES = {
+    "inside.example.edu": ["192.168.1.9"],
+    "mixed.example.edu": ["203.0.113.9", "127.0.0.1"],
+}
+
+
+async def test_keys_that_cannot_be_read(
+    service: Service, fake: FakePlatform, checked: Checked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found(host: str, port: int, **more: object) -> list[Any]:
+        if host not in NAMES:
+            raise socket.gaierror
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in NAMES[host]]
+
+    cases = {f"{ISSUER}/keys-{n}": (name, answer, why) for n, (name, (answer, why)) in enumerate(KEYS.items())}
+    for url, (_, answer, _) in cases.items():
+        fake.answers[url.removeprefix(ISSUER)] = answer
+    for client_id, (url, why) in enumerate({u: w for u, (_, _, w) in cases.items()}.items()):
+        await _keys_refused(service, fake, checked, f"answer-{client_id}", url, why)
+    monkeypatch.setattr("app.outgoing.client.look_up", targets.look_up)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+    asked = len(fake.asked)
+    for client_id, (url, why) in enumerate(ADDRESSES.items()):
+        await _keys_refused(service, fake, checked, f"address-{client_id}", url, why)
+    assert checked.wrong == {}
+    assert len(fake.asked) == asked
+
+
+async def _keys_refused(
+    service: Service, fake: FakePlatform, checked: Checked, client_id: str, url: str, why: str
+) -> None:
+    await register(service, Registration(**{**vars(REGISTRATION), "client_id": client_id, "keys_url": url}))
+    expected = Refusal(503, "cannot be read at the moment", "PlatformUnavailable")
+    async with browser(service) as client:
+        fields = fake.message(await begin(client, client_id=client_id), **TEACHER, aud=client_id)
+        await checked(url, expected, partial(client.post, LAUNCH, data=fields))
+        reasons = [each.reason for each in checked._caplog.records if each.message == "lti_keys_unavailable"]  # type: ignore[attr-defined]
+        if len(reasons) != 1 or why not in reasons[0]:
+            checked.wrong[f"{url}, log"] = reasons
+
+
+def test_there_are_eighty() -> None:
+    """Besides those that the other tests of this module hold."""
+    assert len(LOGINS) + len(SIGNATURES) + len(CLAIMS) + len(KEYS) + len(ADDRESSES) >= 80
