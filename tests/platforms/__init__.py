@@ -69,6 +69,8 @@ class FakePlatform:
         self.items: dict[str, dict[str, Any]] = {}
         self.deleted: set[str] = set()
         self.registrar = moodle()
+        self.keys_path, self.token_path = "/keys", "/token"
+        self.audience: str | None = None
         self.people: list[dict[str, Any]] = []
 
     def transport(self) -> httpx.MockTransport:
@@ -82,9 +84,11 @@ class FakePlatform:
             return answer
         if (registering := self.registrar.answer(request)) is not None:
             return registering
-        if path == "/keys":
+        if path == self.keys_path:
             return httpx.Response(200, json=published(*self.keys))
-        if path == "/token":
+        if path == self.token_path:
+            if self.audience not in (None, _audience_of(request)):
+                return httpx.Response(400, json={"error": "invalid_client", "error_description": "wrong audience"})
             return httpx.Response(200, json={"access_token": "token-of-the-platform", "expires_in": 3600})
         if request.headers.get("authorization") != "Bearer token-of-the-platform":
             return httpx.Response(401)
@@ -142,6 +146,12 @@ def _page(request: httpx.Request, listed: list[dict[str, Any]]) -> httpx.Respons
 def _result(user: str, score: dict[str, Any]) -> dict[str, Any]:
     result = {"id": f"{ISSUER}/results/{user}", "userId": user, "resultMaximum": score.get("scoreMaximum", 1)}
     return result | ({"resultScore": score["scoreGiven"]} if "scoreGiven" in score else {})
+
+
+def _audience_of(request: httpx.Request) -> object:
+    """Return the audience of the assertion in a request for a token, which nobody has checked."""
+    assertion = dict(parse_qsl(request.content.decode()))["client_assertion"]
+    return json.loads(jws.extract_compact(assertion.encode()).payload)["aud"]
 
 
 def login_parameters(**changed: str) -> dict[str, str]:
