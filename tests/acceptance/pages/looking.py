@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import BrowserContext, CDPSession, Page, expect
+from playwright.sync_api import BrowserContext, CDPSession, Page, Route, expect
 
 DESK, PHONE, SMALL = 1280, 390, 320
 WIDTHS = (DESK, PHONE, SMALL)
@@ -43,6 +46,21 @@ class Seen:
     requests: int = 0
     shift: float = 0
     is_drawn: bool = False
+
+
+@contextlib.contextmanager
+def sending(page: Page, address: str, body: bytes, content_type: str) -> Iterator[None]:
+    """Send a form to this address whenever `Looking.see` opens it."""
+
+    def send(route: Route) -> None:
+        route.continue_(method="POST", post_data=body, headers=route.request.headers | {"content-type": content_type})
+
+    pattern = re.compile(re.escape(address) + r"\?lang=..$")
+    page.route(pattern, send)
+    try:
+        yield
+    finally:
+        page.unroute(pattern)
 
 
 class Looking:

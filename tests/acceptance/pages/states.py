@@ -1,18 +1,20 @@
-"""All pages, each in its states: found by the service's routes, so that nobody forgets one."""
+"""All pages, each in its states: found by the service's routes, so that nobody forgets one. Others answer a form."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from http import HTTPStatus
 
+import httpx
 from fastapi.routing import iter_route_contexts
 
 from app.http.auth import PUBLIC
 from app.main import create_app
 from app.settings import Settings
-from tests.acceptance.pages.filling import Filled
+from tests.acceptance.pages.filling import OTHERS, Filled
 
 #: A page gets these for what its path names, where no state says otherwise.
 PARAMETERS = {
@@ -37,26 +39,94 @@ OF_ADMINS = {"/courses/{course_id}/delete"}
 
 
 @dataclass(frozen=True)
+class Form:
+    """A form that a page answers.
+
+    Attributes:
+        at: the page on which it stands.
+        fields: what its reader fills in.
+        file: its name and content, in the field ``file``.
+    """
+
+    at: str
+    fields: tuple[tuple[str, str], ...] = ()
+    file: tuple[str, str] | None = None
+
+    def sent(self, address: str, html: str) -> httpx.Request:
+        """Return the request that sends it from its page. Raises: AssertionError: it is not there."""
+        path = re.escape(httpx.URL(address).path)
+        found = re.search(rf'<form [^>]*action="{path}".*?</form>', html, re.DOTALL)
+        assert found, f"{self.at} has no form to {path}"
+        hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found[0])
+        data = {name: unescape(value) for name, value in hidden} | dict(self.fields)
+        files = {"file": self.file} if self.file else None
+        request = httpx.Request("POST", address, data=data, files=files)
+        request.read()
+        return request
+
+
+@dataclass(frozen=True)
 class State:
     """A page as somebody opens it.
 
     Attributes:
         address: with names of `Filled` in braces.
-        who: a name in `Filled.tokens`; `nobody` is not signed in.
+        who: a name in `Filled.tokens`; `nobody` is not signed in, and a `stranger` is not yet.
         is_light: it has no pictures, and so may weigh little.
+        form: what is sent to the address; None: it is only opened.
     """
 
     address: str
     who: str = "teacher"
     status: int = HTTPStatus.OK
     is_light: bool = True
+    form: Form | None = None
 
     def __str__(self) -> str:
-        return f"{self.who} {self.address}"
+        return f"{self.who} {'sends to ' if self.form else ''}{self.address}"
 
     def path(self, filled: Filled) -> str:
         return self.address.format_map(vars(filled))
 
+
+COURSE = "/courses/{courses[main]}"
+ROSTER = f"""id,name,email,group
+s000,Renamed Student,s000@example.edu,B-10
+s001,{OTHERS[1]},s001@example.edu,B-11
+new1,{OTHERS[0]},new1@example.edu,B-12
+new2,Without An Address,nothing at all,B-12
+new1,Twice,new1@example.edu,B-12
+s044,Taken Back,s044@example.edu,B-12
+"""
+CANVAS = f"""Student,ID,SIS User ID,SIS Login ID,Section,"The class LSTM, equal to tf.keras.layers.LSTM (1)"
+Points Possible,,,,,10
+"{OTHERS[1]}",1,s001,s001,1,
+"Lebedev, Alexander",2,s020,s020,1,7
+"Nobody, Known",3,x,x,1,
+"""
+#: Pages that answer a form.
+FORMS = (
+    State(f"{COURSE}/grade-book/filled", form=Form(f"{COURSE}/grade-book", file=("grades.csv", CANVAS))),
+    State(f"{COURSE}/roster", form=Form(f"{COURSE}/roster", file=("students.csv", ROSTER))),
+    State(
+        f"{COURSE}/roster",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        form=Form(f"{COURSE}/roster", file=("students.csv", "nothing\n")),
+    ),
+    State(f"{COURSE}/tokens", form=Form(f"{COURSE}/tokens", (("name", OTHERS[0]),))),
+    State(f"{COURSE}/links/join", form=Form(f"{COURSE}/links", (("group", OTHERS[1]),))),
+    State(f"{COURSE}/members/{{members[student]}}/link", form=Form(f"{COURSE}/members/{{members[student]}}/edit")),
+    State(
+        f"{COURSE}/submissions/{{submissions[held]}}/decision",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        form=Form("/submissions/{submissions[held]}", (("decision", "accepted"),)),
+    ),
+    State("/join/{join}", "stranger", form=Form("/join/{join}", (("name", OTHERS[0]),))),
+    State(
+        "/courses/{courses[main]}/lms/select/{platforms[selection]}",
+        form=Form("/courses/{courses[main]}/lms/select/{platforms[selection]}", (("assignment", "lstm-layer"),)),
+    ),
+)
 
 #: States of pages besides the first: other readers, other data, refusals.
 STATES = (
@@ -109,6 +179,7 @@ STATES = (
     State("/submissions/{submissions[real_right]}", "teacher"),
     State("/submissions/{submissions[real_broken]}", "teacher"),
     State("/submissions/{submissions[wrong]}", "foreign", HTTPStatus.NOT_FOUND),
+    *FORMS,
 )
 
 

@@ -10,15 +10,20 @@ from threading import Thread
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 from starlette.requests import Request
 
 from app.main import create_app
+from app.operations import status
+from app.operations.status import Deliveries, Disk, Failure, Job, Queue, ServiceState, WorkerState
 from app.settings import Settings
-from tests.acceptance.pages.looking import AXE_SCRIPT, DESK, PHONE, SECONDS, SMALL, TWO_FRAMES, Looking
+from app.storage.models import Submission, utc_now
+from app.submissions.repository import QueueState
+from tests.acceptance.pages.looking import AXE_SCRIPT, DESK, PHONE, SECONDS, SMALL, TWO_FRAMES, Looking, sending
 from tests.ports import free_port
-from tests.unit.app.conftest import ChartsInThisProcess, FakeGrader
+from tests.unit.app.conftest import OWNER_TOKEN, ChartsInThisProcess, FakeGrader
 from tests.unit.app.web.test_problem_pages import ERRORS
+from tests.unit.grader import make_reports
 from tests.waiting import wait_until
 
 #: One refusal of each status.
@@ -38,7 +43,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that refuses or fails as the address says."""
     folder, port = tmp_path_factory.mktemp("problems"), free_port()
     settings = Settings(data_dir=folder / "data", cache_dir=folder / "cache", port=port)
-    app = create_app(settings, grade_with=FakeGrader(), draw_with=ChartsInThisProcess())
+    app = create_app(settings, grade_with=FakeGrader(), draw_with=ChartsInThisProcess(), owner_token=OWNER_TOKEN)
 
     async def refuse(request: Request) -> None:
         raise RAISED[int(request.path_params["status"])]
@@ -83,16 +88,75 @@ def test_page_of_a_refusal_is_as_good_as_others(looking: Looking, url: str, stat
 def test_page_that_answers_a_form_is_as_good_as_others(
     looking: Looking, url: str, path: str, body: str, status: int
 ) -> None:
-    def send(route: Route) -> None:
-        headers = route.request.headers | {"content-type": "application/x-www-form-urlencoded"}
-        route.continue_(method="POST", post_data=body, headers=headers)
+    address = f"{url}{path}"
+    with sending(looking.page, address, body.encode(), "application/x-www-form-urlencoded"):
+        assert_good(looking, address, status)
 
-    pattern = re.compile(re.escape(f"{url}{path}") + r"\?lang=..$")
-    looking.page.route(pattern, send)
-    try:
-        assert_good(looking, f"{url}{path}", status)
-    finally:
-        looking.page.unroute(pattern)
+
+HOST = "worker-1.grading.internal.example.edu"
+#: Workers that grade behind half a wall, that fail their self-test, and that died.
+WORKERS = [
+    WorkerState(2.5, {"host": HOST, "grader": "0.0.1", "slots": 2, "wall": {"seccomp": False, "landlock": False}}, []),
+    WorkerState(None, {"host": "web", "slots": 1, "wall": {"seccomp": True}, "self_test": {"failure": "x" * 300}}),
+    WorkerState(2400.0, {"host": HOST}, [Job("0" * 26, "lstm-layer", "s000")]),
+]
+FAILED = Submission(id="0" * 26)
+FAILURES = [
+    Failure(FAILED, utc_now(), "SandboxStartFailed", make_reports.HOSTILE, graded_since=False),
+    Failure(FAILED, utc_now(), "OSError", "/a" * 200, graded_since=True),
+]
+#: The service where everything is bad that can be read, and where nothing can be.
+TROUBLES = {
+    "bad": ServiceState(
+        needs=(),
+        queue=Queue(QueueState(300, 2, 7200.0), previews=40, graded_hour=0, graded_day=12),
+        workers=WORKERS,
+        failures=FAILURES,
+        deliveries=Deliveries(9, 4, 2, [("0" * 26, "connection refused")]),
+        disk=Disk(20_000_000, 100_000_000_000),
+        database=("SQLite 3.45", ("0011", "0014")),
+        is_writable=True,
+        mail="failing",
+        mail_waiting=3,
+        sign_on="failing",
+    ),
+    "without workers": ServiceState((), None, [], [], None, None, None, False, "off", 0, "off"),
+    "unread": ServiceState((), None, None, None, None, None, None, False, "well", 0, "unasked"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_status_page_of_a_service_in_trouble_is_as_good_as_others(
+    looking: Looking, url: str, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    async def read(*_: object, **__: object) -> ServiceState:
+        return status._with_needs(TROUBLES[trouble])
+
+    monkeypatch.setattr("app.web.operation.status.state_of", read)
+    assert looking.page.context.request.post(f"{url}/enter", form={"token": OWNER_TOKEN}).ok
+    assert_good(looking, f"{url}/status", 200)
+    looking.page.context.clear_cookies()
+
+
+def test_troubles_are_all_that_the_status_page_can_name() -> None:
+    named = {need.code for state in TROUBLES.values() for need in status._with_needs(state).needs}
+    assert named == set(status.NEEDS)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_operation_of_the_api_is_readable(browser: Browser, url: str, theme: str) -> None:
+    page = documentation(browser, url, theme)
+    page.set_viewport_size({"width": DESK, "height": 800})
+    summaries = page.locator(".opblock-summary-control")
+    for summary in summaries.all():
+        summary.click()
+    expect(page.locator(".opblock .responses-wrapper")).to_have_count(summaries.count(), timeout=SECONDS * 1000)
+    violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    found = [(each["id"], node["html"][:160]) for each in violations for node in each["nodes"]]
+    found += [("too wide", each) for each in page.evaluate("looks.tooWide()")]
+    for summary in summaries.all():
+        summary.click()
+    assert found == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

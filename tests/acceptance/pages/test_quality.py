@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.acceptance.pages.conftest import Serving
-from tests.acceptance.pages.looking import Looking, Seen
+from tests.acceptance.pages.looking import Looking, Seen, sending
 from tests.acceptance.pages.states import State, all_states
 
 STATES = all_states()
@@ -27,14 +27,20 @@ def look(browser: Browser, served: Serving) -> Callable[[State], Seen]:
     @cache
     def reader(who: str) -> Looking:
         context = browser.new_context(locale="ru-RU", reduced_motion="reduce")
-        if who != "nobody":
+        if who in served.filled.tokens:
             answer = context.request.post(f"{served.url}/enter", form={"token": served.filled.tokens[who]})
             assert answer.ok, who
         return Looking(context)
 
     @cache
     def see(state: State) -> Seen:
-        return reader(state.who).see(f"{served.url}{state.path(served.filled)}")
+        looking, address = reader(state.who), f"{served.url}{state.path(served.filled)}"
+        if state.form is None:
+            return looking.see(address)
+        shown = looking.page.context.request.get(f"{served.url}{state.form.at.format_map(vars(served.filled))}")
+        sent = state.form.sent(address, shown.text())
+        with sending(looking.page, address, sent.content, sent.headers["content-type"]):
+            return looking.see(address)
 
     return see
 

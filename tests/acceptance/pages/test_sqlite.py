@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from functools import partial
 
 import httpx
 import pytest
+from jinja2 import FileSystemLoader, Template
 
+from app.http import pages
+from app.http.pages import WEB
 from app.settings import Settings
 from tests.acceptance.pages.conftest import REAL
 from tests.acceptance.pages.filling import Filled, fill
@@ -18,24 +23,44 @@ __all__ = ["anyio_backend", "grader", "settings"]
 pytestmark = pytest.mark.anyio
 
 
-async def test_every_page_answers_on_sqlite_as_it_does_on_postgresql(settings: Settings, grader: FakeGrader) -> None:
+TEMPLATES = set(FileSystemLoader(WEB / "templates").list_templates())
+
+
+async def test_every_page_answers_on_sqlite_as_it_does_on_postgresql(
+    settings: Settings, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, rendered = pages._environment, set[str]()
+
+    def load(get: Callable[..., Template], name: str, *args: object) -> Template:
+        rendered.add(name)
+        return get(name, *args)
+
+    monkeypatch.setattr(environment, "get_template", partial(load, environment.get_template))
     filled = fill(settings.database_url)
     filled.tokens["admin"] = OWNER_TOKEN
     filled.submissions |= dict.fromkeys(REAL, filled.submissions["wrong"])
     grader.released.clear()  # What waits goes on waiting.
     async with running(settings, grader) as service, contextlib.AsyncExitStack() as stack:
         stack.callback(grader.released.set)
-        people = [*filled.tokens, "nobody"]
+        people = [*filled.tokens, "nobody", "stranger"]
         readers = {who: await stack.enter_async_context(_reader(service, filled, who)) for who in people}
         other = []
         for state in all_states():
-            answer = await readers[state.who].get(state.path(filled), follow_redirects=True)
+            reader = readers[state.who]
+            asked = reader.build_request("GET", state.path(filled))
+            if state.form:
+                shown = await reader.get(state.form.at.format_map(vars(filled)))
+                sent = state.form.sent(str(asked.url), shown.text)
+                headers = {"content-type": sent.headers["content-type"]}
+                asked = reader.build_request("POST", state.path(filled), content=sent.content, headers=headers)
+            answer = await reader.send(asked, follow_redirects=True)
             if answer.status_code != state.status:
                 other.append((str(state), answer.status_code))
     assert other == []
+    assert TEMPLATES - rendered == set()
 
 
 def _reader(service: Service, filled: Filled, who: str) -> contextlib.AbstractAsyncContextManager[httpx.AsyncClient]:
-    if who == "nobody":
+    if who not in filled.tokens:
         return service.client(None, Accept="text/html")
     return service.browser(filled.tokens[who])

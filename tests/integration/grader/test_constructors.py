@@ -16,6 +16,7 @@ from grader.report.model import Report
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import ReferenceStore
+from tests.exercises import shorter
 
 # `LSTMCell` is the one that the exercise supplies.
 LAYERS = """\
@@ -226,12 +227,8 @@ GradeAll = Callable[[dict[str, str]], dict[str, Report]]
 
 @pytest.fixture(scope="module", params=["3", "2"], ids=["Keras 3", "Keras 2"])
 def grade_all(request: pytest.FixtureRequest, references: ReferenceStore, cores: int) -> Iterator[GradeAll]:
-    """Grades sources by their names, with a shorter input of the exercise's own, which is what costs most."""
-    whole = load_assignments()["lstm-layer"]
-    exercise, *others = whole.cases
-    assignment = whole.model_copy(
-        update={"keras": request.param, "cases": [exercise.model_copy(update={"timesteps": 12}), *others]}
-    )
+    """Grades sources by their names."""
+    assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": request.param})
     kind = Kind.KERAS3 if request.param == "3" else Kind.KERAS2
     with ForkSandbox(slots=cores) as sandbox, ThreadPoolExecutor(cores) as pool:
         sandbox.start(Kind.READER, kind)

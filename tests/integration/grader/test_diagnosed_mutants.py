@@ -19,6 +19,7 @@ from grader.report.model import Report
 from grader.sandbox import ForkSandbox, Kind
 from grader.submission import Submission
 from reference import ReferenceStore
+from tests.exercises import shorter
 from tests.integration.grader.mutants.slips import ALL, Slip
 from tests.integration.grader.mutants.styles import STYLES
 
@@ -45,10 +46,7 @@ Grade = Callable[[Sequence[Mutant]], list[Report]]
 
 @pytest.fixture(scope="module")
 def assignment() -> Assignment:
-    """The exercise with a shorter input of its own, which is what costs most."""
-    whole = load_assignments()["lstm-layer"]
-    exercise, *others = whole.cases
-    return whole.model_copy(update={"cases": [exercise.model_copy(update={"timesteps": 12}), *others]})
+    return shorter(load_assignments()["lstm-layer"])
 
 
 @pytest.fixture(scope="module")

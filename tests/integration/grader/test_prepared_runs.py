@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from grader import Assignment, Submission, load_assignments
+from grader import Submission, load_assignments
 from grader.execution.execution import Roles
 from grader.execution.reading import Reading, read
 from grader.execution.runner import Runner
@@ -18,17 +18,11 @@ from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.protocol import decode_events
 from grader.task2 import NotebookRunner
 from reference import ReferenceStore
+from tests.exercises import shorter
 from tests.integration.grader.mutants.slips import ALL
 from tests.integration.grader.mutants.styles import STYLES
 
-
-def _shorter(assignment: Assignment) -> Assignment:
-    """The exercise with fewer steps of its own: a step is like another."""
-    exercise, *others = assignment.cases
-    return assignment.model_copy(update={"cases": [exercise.model_copy(update={"timesteps": 12}), *others]})
-
-
-ASSIGNMENT = _shorter(load_assignments()["lstm-layer"])
+ASSIGNMENT = shorter(load_assignments()["lstm-layer"])
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "submission.py"
 SOURCE = """
 import numpy as np
