@@ -251,7 +251,7 @@ def _shown(context: BrowserContext, place: Place, who: str) -> tuple[Page, Frame
     return page, page.frame_locator("iframe[title=exercise]")
 
 
-def _course_made(frame: FrameLocator | Page) -> None:
+def course_made(frame: FrameLocator | Page) -> None:
     """Answer the question which course this is, if the teacher is the first."""
     expect(frame.locator("h1").first).to_be_visible(timeout=SECONDS * 1000)
     make = frame.get_by_role("button", name="Make the course")
@@ -261,7 +261,7 @@ def _course_made(frame: FrameLocator | Page) -> None:
 
 def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Browser, place: Place) -> None:
     teacher, frame = _opened(browser, place, "teacher")
-    _course_made(frame)
+    course_made(frame)
     expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
     teacher.context.close()
     who = f"student-{len(place.platform.grades)}"
@@ -329,7 +329,7 @@ def without_cookies(
 
 def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies: BrowserContext, place: Place) -> None:
     teacher, frame = _shown(without_cookies, place, "teacher&storage=1")
-    _course_made(frame)
+    course_made(frame)
     expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
     teacher.close()
     who = "student-without-cookies"
@@ -362,7 +362,7 @@ def test_frame_without_cookies_and_storage_opens_a_window(
     with without_cookies.expect_page() as opened:
         frame.get_by_role("link", name="Open in a window of its own").click()
     window = opened.value
-    _course_made(window)
+    course_made(window)
     expect(window.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
     assert window.url.startswith(f"{place.tool}/courses/")
     page.close()

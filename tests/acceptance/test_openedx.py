@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.acceptance.conftest import CORPUS, register_platform, serving
 from tests.acceptance.test_browser import FLAGS, SECONDS
+from tests.acceptance.test_lti import course_made
 from tests.peers import peer
 from tests.ports import free_port
 from tests.programs import program
@@ -90,6 +91,8 @@ def _opened(browser: Browser, openedx: OpenEdX, who: str, *, role: str = "studen
     page = browser.new_context(locale="en-GB").new_page()
     page.set_default_timeout(SECONDS * 1000)
     page.goto(f"{openedx.site}/course?who={who}&role={role}&link={link}")
+    if role == "staff":
+        course_made(page)
     expect(page.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
     return page
 
