@@ -56,17 +56,15 @@ AT_ONCE = 100
 
 
 async def ask(session: AsyncSession, platform: LtiPlatform, message: Message) -> str:
-    """Keep the message of a launch until its teacher has answered, and forget old ones.
+    """Keep the message of a launch until its teacher has answered.
 
     Returns:
         The secret of the question.
     """
-    now = utc_now()
-    await session.execute(delete(LtiQuestion).where(LtiQuestion.expires_at <= now))
     secret = secrets.token_urlsafe(32)
     kept = message.model_dump(mode="json", by_alias=True)
-    asked = LtiQuestion(sha256=hash_secret(secret), platform_id=platform.id, message=kept, expires_at=now + LIFETIME)
-    session.add(asked)
+    ends = utc_now() + LIFETIME
+    session.add(LtiQuestion(sha256=hash_secret(secret), platform_id=platform.id, message=kept, expires_at=ends))
     await session.flush()
     return secret
 

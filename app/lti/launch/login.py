@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import hash_secret
 from app.errors import LaunchOutdated, LoginRefused
-from app.storage.models import LtiLogin, LtiPlatform, utc_now
+from app.storage.models import LtiLogin, LtiPlatform, LtiQuestion, utc_now
 
 LIFETIME = timedelta(minutes=10)
 #: The address that platforms send browsers to, and the one that they post messages to.
@@ -108,7 +108,7 @@ class Begun:
 async def begin(
     session: AsyncSession, platform: LtiPlatform, asked: Asked, *, browser: str, redirect_uri: str
 ) -> Begun:
-    """Begin a launch, and forget those that never ended.
+    """Begin a launch, and forget those that never ended, with questions that nobody has answered (`binding`).
 
     Args:
         asked: with a storage target only if the browser's secret goes there.
@@ -116,7 +116,8 @@ async def begin(
         redirect_uri: our address that the message is posted to.
     """
     now = utc_now()
-    await session.execute(delete(LtiLogin).where(LtiLogin.expires_at <= now))
+    for table in (LtiLogin, LtiQuestion):
+        await session.execute(delete(table).where(table.expires_at <= now))
     state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     session.add(
         LtiLogin(

@@ -67,6 +67,6 @@ def _context_roles(role: str) -> Collection[str]:
     if found is None:
         return ()
     principal, name = found["principal"], found["name"]
-    if name == ASSISTANT:
+    if name == ASSISTANT and principal in (None, "Instructor"):
         return {name}
     return {principal or name}

@@ -15,6 +15,7 @@ from app.lti.platforms import Registration
 from app.storage.models import (
     Change,
     Course,
+    CourseAssignment,
     Identity,
     LtiCode,
     LtiContext,
@@ -41,7 +42,7 @@ from tests.unit.app.lti.conftest import (
     launch_only,
     register,
 )
-from tests.unit.app.lti.test_losing_rights import SECTION, archive, member_of
+from tests.unit.app.lti.test_losing_rights import DEEP_LINKING, SECTION, archive, member_of
 from tests.unit.app.lti.test_pages import send
 
 pytestmark = pytest.mark.anyio
@@ -301,3 +302,51 @@ async def test_new_title_there_is_shown_and_the_course_keeps_its_own(
         await launch(client, fake, **TEACHER, **{f"{LTI}context": {"id": "course-3", "title": "RNN\x00 " + "x" * 999}})
         assert "RNN xxx" in (await client.get(f"{course}/lms")).text
     assert await courses_of(service) == ["Recurrent networks"]
+
+
+async def test_assistant_is_told_that_a_teacher_adds_links(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as assistant:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        refused = await launch(assistant, fake, role="TeachingAssistant", **DEEP_LINKING)
+        assert (refused.status_code, "A teacher has to do this" in refused.text) == (403, True)
+        nowhere = {f"{LTI}resource_link": {"id": "new"}, f"{LTI}custom": {}}
+        came = await launch(assistant, fake, role="TeachingAssistant", **nowhere)
+        assert came.headers["location"].startswith(f"{course}/lms#link-")
+        assert "A teacher of the course chooses its assignment here" in (await assistant.get(f"{course}/lms")).text
+
+
+async def test_teacher_reads_which_assignments_there_are_where_a_link_names_none_of_them(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    named = {f"{LTI}custom": {"assignment": "lstm-layr\x00<b>"}}
+    async with browser(service) as teacher, browser(service) as student:
+        page = (await launch(teacher, fake, **TEACHER, **named)).headers["location"]
+        assert "/lms#link-" in page
+        shown = (await teacher.get(page)).text
+        assert "name the assignment «lstm-layr &lt;b&gt;»" in shown
+        assert "Valid names: " in shown
+        assert "lstm-layer" in shown.partition("Valid names: ")[2][:80]
+        assert (await launch(student, fake, **named)).status_code == 403
+        (link,) = await everything(service, LtiLink)
+        address = page.partition("#")[0]
+        await send(teacher, address, f"{address}/links/{link.id}", assignment="lstm-layer")
+        assert (await launch(student, fake, **named)).status_code == 303
+        await launch(teacher, fake, **TEACHER)
+        assert "name the assignment" not in (await teacher.get(address)).text
+
+
+async def test_link_to_an_assignment_whose_file_is_gone_asks_its_teacher(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        async with service.services.database.write() as session:
+            of = CourseAssignment.assignment_id == "lstm-layer"
+            await session.execute(update(CourseAssignment).where(of).values(assignment_id="old-one"))
+        gone = {f"{LTI}custom": {}}
+        assert "/lms#link-" in (await launch(teacher, fake, **TEACHER, **gone)).headers["location"]
+        assert "The assignment old-one is not on this service any more" in (await teacher.get(f"{course}/lms")).text
+        refused = await launch(student, fake, **gone)
+        assert (refused.status_code, "has not set this up" in refused.text) == (403, True)

@@ -257,6 +257,7 @@ SYSTEM = "http://purl.imsglobal.org/vocab/lis/v2/system/person#"
         ([f"{ROLE}Observer", "nonsense"], Part.STUDENT),
         ([f"{SUB_ROLE}/Learner#Instructor"], Part.STUDENT),
         ([f"{SUB_ROLE}/Learner#GuestLearner"], Part.STUDENT),
+        ([f"{SUB_ROLE}/Learner#TeachingAssistant"], Part.STUDENT),
         ([f"{SUB_ROLE}/Instructor#GuestInstructor"], Part.TEACHER),
         ([f"{SUB_ROLE}/Mentor#Advisor"], Part.MENTOR),
         ([f"{SUB_ROLE}s#Instructor"], Part.STUDENT),
