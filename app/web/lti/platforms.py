@@ -17,7 +17,7 @@ from app.http.parameters import ID
 from app.lti import keys, platforms
 from app.lti.platforms import Registration
 from app.lti.registration import checking, invitations
-from app.lti.registration.kinds import FORMS, KINDS, Addresses, addresses_of
+from app.lti.registration.kinds import FORMS, KINDS, Addresses, Form, addresses_of
 from app.outgoing.targets import check_url
 from app.services import service_url, services
 from app.web.lti.registering import tool_of
@@ -271,7 +271,7 @@ async def _one(
     )
 
 
-def _forms(request: Request) -> dict[str, list[tuple[str, str]]]:
-    """Return, by platform, the fields of its form and our values for them."""
+def _forms(request: Request) -> dict[str, tuple[Form, list[tuple[str, str]]]]:
+    """Return, by platform, its form and our values for the fields."""
     values = tool_of(request).values
-    return {platform: [(field, values[id]) for field, id in fields] for platform, fields in FORMS.items()}
+    return {platform: (form, [(field, values[id]) for field, id in form.fields]) for platform, form in FORMS.items()}

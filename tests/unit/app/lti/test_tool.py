@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.unit.app.lti.conftest import browser
 
 pytestmark = pytest.mark.anyio
 
+ROOT = Path(__file__).parents[4]
 TEXT = {"type": "string", "minLength": 1}
 URL = {"type": "string", "pattern": "^https?://"}
 #: Canvas, doc/api/lti_dev_key_config.md and lib/schemas/lti_configuration.rb; the placements that take Deep Linking are
@@ -90,9 +92,11 @@ async def test_canvas_can_read_its_json(service: Service, language: str) -> None
 async def test_admin_copies_each_platforms_own_fields(service: Service) -> None:
     async with service.browser() as admin:
         shown = (await admin.get("/platforms")).text
-    for platform, fields in FORMS.items():
+    for platform, form in FORMS.items():
         assert f"<summary>{platform}</summary>" in shown
-        for field, _ in fields:
+        assert form.menu in shown
+        assert (ROOT / form.document).is_file()
+        for field, _ in form.fields:
             assert f'<dt lang="en">{field}</dt>' in shown
     for value in (
         "http://grader.test/lti/canvas.json",
@@ -102,4 +106,4 @@ async def test_admin_copies_each_platforms_own_fields(service: Service) -> None:
     ):
         assert value in shown
     # Buttons that copy need a script; without it a click selects the text.
-    assert shown.count("data-copy=") == sum(map(len, FORMS.values()))
+    assert shown.count("data-copy=") == sum(len(form.fields) for form in FORMS.values())
