@@ -70,6 +70,11 @@ def test_parts_are_found_where_the_exercise_has_them() -> None:
     assert found(CELL, "stacking", "stack") == [(None, 23)]
 
 
+def test_return_of_nothing_is_found() -> None:
+    assert found(CELL.replace("tf.stack(hs, axis=1)", "hs.append(h)"), "returned", "none") == [(None, 23)]
+    assert found(CELL.replace("return tf.stack(hs, axis=1)", "pass"), "returned") == []
+
+
 @pytest.mark.parametrize("answer", ["h", "hs[-1]", "hs.pop()", "tf.stack(hs, axis=1)[:, -1]", "tf.expand_dims(h, 1)"])
 def test_return_statement_is_found_whatever_it_returns(answer: str) -> None:
     assert found(CELL.replace("tf.stack(hs, axis=1)", answer), "returned", "answer") == [(None, 23)]
