@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ class TooMuchError(Exception):
     """The code takes more steps to follow than it is worth."""
 
 
-class Calls:
+class Calls(ABC):
     """Calls functions, classes and objects of the file, and says what calls of others are made of."""
 
     trace: Trace
@@ -61,17 +62,17 @@ class Calls:
         return value
 
     # Defined by the classes that build on this one.
-    def value(self, node: ast.expr | None, scope: Scope) -> Value:
-        raise NotImplementedError
+    @abstractmethod
+    def value(self, node: ast.expr | None, scope: Scope) -> Value: ...
 
-    def attribute(self, owner: Value, name: str, span: Span) -> Value:
-        raise NotImplementedError
+    @abstractmethod
+    def attribute(self, owner: Value, name: str, span: Span) -> Value: ...
 
-    def run(self, body: list[ast.stmt], scope: Scope) -> Value | None:
-        raise NotImplementedError
+    @abstractmethod
+    def run(self, body: list[ast.stmt], scope: Scope) -> Value | None: ...
 
-    def generate(self, generators: list[ast.comprehension], scope: Scope, found: Callable[[Scope], None]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def generate(self, generators: list[ast.comprehension], scope: Scope, found: Callable[[Scope], None]) -> None: ...
 
     def super_of(self, scope: Scope) -> Value:
         owner, home = scope.find("__owner__"), scope.find("__home__")
@@ -183,8 +184,8 @@ class Calls:
         self._note(node)
         return node
 
-    def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
-        raise NotImplementedError
+    @abstractmethod
+    def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value: ...
 
     def apply(self, layer: Node, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
         """Return what a layer of Keras gives: its own activation lies around it, on the line that makes it."""
