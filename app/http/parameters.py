@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header, Path, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.errors import StudentInvalid, SubmissionNotFound
+from app.errors import AppError, StudentInvalid, SubmissionNotFound
 from app.storage.models import ID_ALPHABET, ID_LENGTH, JobStatus
 from app.submissions.listing import Selection
 from app.submissions.uploads import STUDENT_CHARACTERS, check_student
@@ -39,6 +40,25 @@ async def language_parameter(
     ] = None,
 ) -> None:
     """Check and document `lang`. `language_of` reads it, for refusals too."""
+
+
+@dataclass(frozen=True)
+class PathId:
+    """A dependency that gives an id in the path of a page, if there can be such a one. This saves a query.
+
+    Attributes:
+        name: of the parameter.
+        missing: raised for all that is no id.
+    """
+
+    name: str
+    missing: type[AppError]
+
+    async def __call__(self, request: Request) -> str:
+        came: str = request.path_params[self.name]
+        if not ID.fullmatch(came):
+            raise self.missing
+        return came
 
 
 async def _submission_id(

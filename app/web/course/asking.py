@@ -13,28 +13,15 @@ from app.access.tokens import Principal
 from app.errors import AssignmentNotFound, MemberNotFound, ReviewNotFound
 from app.http.auth import PageFor
 from app.http.pages import page
-from app.http.parameters import ID, WORDS_CHARACTERS
+from app.http.parameters import WORDS_CHARACTERS, PathId
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course, CourseAssignment
 from app.texts import title_of
 from app.web.manage.fields import Fields
 
-
-async def _member_id(member_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(member_id):
-        raise MemberNotFound
-    return member_id
-
-
-async def _review_id(review_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(review_id):
-        raise ReviewNotFound
-    return review_id
-
-
-MemberId = Annotated[str, Depends(_member_id)]
-ReviewId = Annotated[str, Depends(_review_id)]
+MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
+ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
 AssignmentId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$")]
 Staff = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
@@ -15,7 +15,7 @@ from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of
 from app.http.middleware import POLICY
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.parameters import PathId
 from app.http.texts import language_of
 from app.lti.launch import deep_linking
 from app.lti.launch.login import TARGET_PATH
@@ -28,13 +28,7 @@ Chooser = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
 router = APIRouter(prefix="/courses/{course_id}/lms/select/{selection_id}", include_in_schema=False)
 
 
-async def _selection_id(selection_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(selection_id):
-        raise SelectionNotFound
-    return selection_id
-
-
-SelectionId = Annotated[str, Depends(_selection_id)]
+SelectionId = Annotated[str, Depends(PathId("selection_id", SelectionNotFound))]
 
 
 @router.get("")

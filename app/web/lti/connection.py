@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
@@ -15,7 +15,7 @@ from app.errors import AnswerUnusable, AppError, LinkNotFound, PlatformRefused, 
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.parameters import PathId
 from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import arrival, binding
@@ -30,23 +30,11 @@ Chooser = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
 router = APIRouter(prefix="/courses/{course_id}/lms", include_in_schema=False)
 
 
-async def _link_id(link_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(link_id):
-        raise LinkNotFound
-    return link_id
-
-
-async def _context_id(context_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(context_id):
-        raise LinkNotFound
-    return context_id
-
-
 Manager = Annotated[Principal, Depends(PageFor(Action.MANAGE_MEMBERS))]
 #: In an archived course, too: they take rights.
 Reader = Annotated[Principal, Depends(Shown(Action.MANAGE_MEMBERS))]
-ContextId = Annotated[str, Depends(_context_id)]
-LinkId = Annotated[str, Depends(_link_id)]
+ContextId = Annotated[str, Depends(PathId("context_id", LinkNotFound))]
+LinkId = Annotated[str, Depends(PathId("link_id", LinkNotFound))]
 
 
 @router.get("")

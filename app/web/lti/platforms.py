@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
@@ -13,7 +13,7 @@ from app.errors import AppError, FieldsWrong, PlatformKnown, PlatformNotFound, T
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.parameters import PathId
 from app.lti import keys, platforms
 from app.lti.platforms import Registration
 from app.lti.registration import checking, invitations
@@ -34,13 +34,7 @@ Admin = Annotated[Principal, Depends(PageFor(Action.MANAGE_PLATFORMS))]
 router = APIRouter(prefix="/platforms", include_in_schema=False)
 
 
-async def _platform_id(platform_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(platform_id):
-        raise PlatformNotFound
-    return platform_id
-
-
-PlatformId = Annotated[str, Depends(_platform_id)]
+PlatformId = Annotated[str, Depends(PathId("platform_id", PlatformNotFound))]
 
 
 @router.get("")

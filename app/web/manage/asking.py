@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Request
 
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.errors import JoinLinkNotFound, JoinNotFound, MemberNotFound, NotPermitted, PersonNotFound, TokenNotFound
 from app.http.auth import PageFor, session_holder
-from app.http.parameters import ID
+from app.http.parameters import ID, PathId
 from app.oidc.urls import is_loopback
 from app.services import service_url
 
@@ -41,41 +41,11 @@ def only_here(request: Request) -> str | None:
     return url if is_loopback(urlsplit(url).hostname or "") else None
 
 
-async def _member_id(member_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(member_id):
-        raise MemberNotFound
-    return member_id
-
-
-async def _join_id(join_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(join_id):
-        raise JoinNotFound
-    return join_id
-
-
-async def _token_id(token_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(token_id):
-        raise TokenNotFound
-    return token_id
-
-
-async def _join_link_id(join_link_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(join_link_id):
-        raise JoinLinkNotFound
-    return join_link_id
-
-
-async def _person_id(person_id: Annotated[str, Path()]) -> str:
-    if not ID.fullmatch(person_id):
-        raise PersonNotFound
-    return person_id
-
-
-MemberId = Annotated[str, Depends(_member_id)]
-JoinId = Annotated[str, Depends(_join_id)]
-TokenId = Annotated[str, Depends(_token_id)]
-JoinLinkId = Annotated[str, Depends(_join_link_id)]
-PersonId = Annotated[str, Depends(_person_id)]
+MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
+JoinId = Annotated[str, Depends(PathId("join_id", JoinNotFound))]
+TokenId = Annotated[str, Depends(PathId("token_id", TokenNotFound))]
+JoinLinkId = Annotated[str, Depends(PathId("join_link_id", JoinLinkNotFound))]
+PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]
 
 Staff = Annotated[Principal, Depends(Shown(Action.SEE_MEMBERS))]
 MemberManager = Annotated[Principal, Depends(PageFor(Action.MANAGE_MEMBERS))]
