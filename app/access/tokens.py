@@ -1,4 +1,4 @@
-"""Tokens, and the sessions that browsers open with them: made, found, ended.
+"""Tokens, and what their holders may do: made, found, ended.
 
 Only hashes are kept. A token that is bound to a member is the member's own, and has the rights that the member's role
 gives now. A student's holder hands in as this student and sees everything that was handed in for this student, by any
@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, true, update
@@ -26,17 +26,13 @@ from app.storage.models import (
     Course,
     MemberRole,
     Membership,
-    Person,
     Role,
     Session,
-    Submission,
     Token,
     utc_now,
 )
 
 OWNER = "owner"
-#: The longest session of somebody whom a platform has sent.
-LAUNCHED = timedelta(hours=12)
 #: What a member may do by the part in the course.
 ROLES = {
     MemberRole.TEACHER: Role.TEACHER,
@@ -193,11 +189,11 @@ async def find_token(session: AsyncSession, sha256: str) -> Token | None:
 
 async def find_holders(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Principal]:
     """Find the holders of the valid tokens with these hashes, by hash."""
-    found = await session.execute(_holders().where(Token.sha256.in_(sha256s), is_valid(utc_now())))
+    found = await session.execute(holders().where(Token.sha256.in_(sha256s), is_valid(utc_now())))
     return {token.sha256: Principal.of(token, course, member) for token, course, member in found}
 
 
-def _holders() -> Select[Token, Course, Membership]:
+def holders() -> Select[Token, Course, Membership]:
     """Select tokens with their course and, if they are a member's own, the member."""
     return (
         select(Token, Course, Membership)
@@ -323,99 +319,12 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
     return token
 
 
-async def add_session(
-    session: AsyncSession, *, sha256: str, of: Token | Person, lifetime: timedelta, course_id: str | None = None
-) -> None:
-    """Store a signed-in browser of a token or a person, and delete the sessions that are over.
-
-    It lasts no longer than its token.
-
-    Args:
-        course_id: the only course that is open to a person's session; None: all of the person's are.
-    """
-    now = utc_now()
-    await session.execute(delete(Session).where(Session.expires_at <= now))
-    if isinstance(of, Person):
-        session.add(Session(sha256=sha256, person_id=of.id, course_id=course_id, expires_at=now + lifetime))
-        return
-    expires_at = min(now + lifetime, of.expires_at or now + lifetime)
-    session.add(Session(sha256=sha256, token_id=of.id, expires_at=expires_at))
-
-
-async def copy_session(session: AsyncSession, sha256: str, to_sha256: str, lifetime: timedelta) -> bool:
-    """Open a session beside the one with the first hash, of the same person in the same course.
-
-    It ends when a platform's word on the person is over, if that is sooner.
-
-    Returns:
-        Whether there is the first one.
-    """
-    now = utc_now()
-    of = Session.sha256 == sha256, Session.expires_at > now, Session.person_id.is_not(None)
-    if (found := await session.scalar(select(Session).where(*of).with_for_update())) is None:
-        return False
-    copy = Session(sha256=to_sha256, person_id=found.person_id, course_id=found.course_id, created_at=found.created_at)
-    copy.expires_at = min(now + lifetime, found.created_at + LAUNCHED)
-    session.add(copy)
-    await session.flush()
-    return True
-
-
-async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bool:
-    """Tell whether the session with this hash is over so soon."""
-    of = Session.sha256 == sha256, Session.expires_at < utc_now() + time
-    return await session.scalar(select(Session.sha256).where(*of)) is not None
-
-
-async def prolong_session(session: AsyncSession, sha256: str, lifetime: timedelta) -> None:
-    """Let a session of a launch go on from now, no longer than a platform's word on the person counts."""
-    found = await session.get(Session, sha256)
-    if found is not None:
-        found.expires_at = min(utc_now() + lifetime, found.created_at + LAUNCHED)
-
-
-async def find_session_holder(
-    session: AsyncSession, sha256: str, course_id: str | None = None, *, submission_id: str | None = None
-) -> Principal | None:
-    """Find who acts in the session with this hash, if it is valid now, and its token too.
-
-    Args:
-        course_id: the course in which a person with several memberships acts; None: that of the submission, or the one
-            that was joined last.
-        submission_id: the request is about this submission, of whatever course.
-    """
-    now = utc_now()
-    found = await session.execute(
-        _holders()
-        .join(Session, Session.token_id == Token.id)
-        .where(Session.sha256 == sha256, Session.expires_at > now, is_valid(now))
-    )
-    if row := found.one_or_none():
-        return Principal.of(*row)
-    of_submission = select(Submission.course_id).where(Submission.id == submission_id).scalar_subquery()
-    chosen = Membership.course_id == (of_submission if course_id is None else course_id)
-    of_person = (
-        select(Membership, Person.name, Course.archived_at)
-        .join(Session, Session.person_id == Membership.person_id)
-        .join(Person, Person.id == Membership.person_id)
-        .join(Course, Course.id == Membership.course_id)
-        .where(Session.sha256 == sha256, Session.expires_at > now, Membership.removed_at.is_(None))
-        .where(or_(Session.course_id.is_(None), Session.course_id == Membership.course_id))
-        .order_by(chosen.desc(), Membership.id.desc())
-        .limit(1)
-    )
-    if (memberships := (await session.execute(of_person)).one_or_none()) is None:
-        return None
-    member, name, archived_at = memberships
-    return Principal.of_member(member, name, archived=archived_at is not None)
-
-
 async def as_of_now(session: AsyncSession, viewer: Principal) -> Principal | None:
     """Return the holder with the rights of this moment, for a request that goes on for minutes; None: there are none.
 
     A token may have ended meanwhile, and a member may have been removed, or have another role.
     """
-    of_token = await session.execute(_holders().where(Token.id == viewer.id, is_valid(utc_now())))
+    of_token = await session.execute(holders().where(Token.id == viewer.id, is_valid(utc_now())))
     if row := of_token.one_or_none():
         holder = Principal.of(*row)
     else:
@@ -426,22 +335,6 @@ async def as_of_now(session: AsyncSession, viewer: Principal) -> Principal | Non
     if viewer.names_course and (holder.role == Role.ADMIN or holder.course_id == viewer.course_id):
         return replace(holder, course_id=viewer.course_id, names_course=True, in_archived=viewer.in_archived)
     return holder
-
-
-async def find_session_person(session: AsyncSession, sha256: str) -> Person | None:
-    """Find the person whose session of single sign-on this is, in no course perhaps.
-
-    Whom a platform has sent is known in one course, and is nobody anywhere else.
-    """
-    return await session.scalar(
-        select(Person)
-        .join(Session, Session.person_id == Person.id)
-        .where(Session.sha256 == sha256, Session.expires_at > utc_now(), Session.course_id.is_(None))
-    )
-
-
-async def delete_session(session: AsyncSession, sha256: str) -> None:
-    await session.execute(delete(Session).where(Session.sha256 == sha256))
 
 
 def is_valid(now: datetime) -> ColumnElement[bool]:

@@ -22,9 +22,10 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
-from app.access import links, tokens
+from app.access import links, sessions, tokens
 from app.access.rights import Action
-from app.access.tokens import LAUNCHED, Principal, hash_secret
+from app.access.sessions import LAUNCHED
+from app.access.tokens import Principal, hash_secret
 from app.errors import CourseNotFound, FormExpired, NoCourseYet, NotAuthenticated, OtherSite, SessionMissing
 from app.http.cookies import forget, keep, read
 from app.http.frames import token_of
@@ -189,14 +190,14 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
     course = request.path_params.get("course_id", course)
     async with services(request).database.read() as session:
         of = request.path_params.get("submission_id")
-        holder = await tokens.find_session_holder(session, sha256, course, submission_id=of)
-        person = None if holder else await tokens.find_session_person(session, sha256)
-        is_old = token_of(request) is not None and await tokens.ends_within(session, sha256, FRAMED / 2)
+        holder = await sessions.find_holder(session, sha256, course, submission_id=of)
+        person = None if holder else await sessions.find_person(session, sha256)
+        is_old = token_of(request) is not None and await sessions.ends_within(session, sha256, FRAMED / 2)
     if holder is None:
         raise NoCourseYet if person else SessionMissing
     if is_old:
         async with services(request).database.write() as session:
-            await tokens.prolong_session(session, sha256, FRAMED)
+            await sessions.prolong(session, sha256, FRAMED)
     holder = await _in_course(request, holder, course)
     if of is None:
         # For the page of a refusal that comes later. With a submission, the course of the holder would say where it is.
@@ -231,7 +232,7 @@ async def signed_in(request: Request) -> None:
 async def session_person(request: Request) -> Person | None:
     """Find the person who is signed in by single sign-on in this browser."""
     async with services(request).database.read() as session:
-        return await tokens.find_session_person(session, session_sha256(request))
+        return await sessions.find_person(session, session_sha256(request))
 
 
 async def open_session(
@@ -257,7 +258,7 @@ async def open_session(
     async with services(request).database.write() as session:
         if isinstance(of, Token) and of.is_link:
             await links.use(session, of)
-        await tokens.add_session(session, sha256=hash_secret(cookie), of=of, lifetime=lifetime, course_id=course_id)
+        await sessions.add(session, sha256=hash_secret(cookie), of=of, lifetime=lifetime, course_id=course_id)
     keep(request, response, SESSION_COOKIE, cookie, max_age=int(lifetime.total_seconds()))
 
 
@@ -266,7 +267,7 @@ async def open_framed_session(request: Request, person: Person, course_id: str) 
     token = secrets.token_urlsafe(32)
     async with services(request).database.write() as session:
         sha256 = hash_secret(f"frame:{token}")
-        await tokens.add_session(session, sha256=sha256, of=person, lifetime=FRAMED, course_id=course_id)
+        await sessions.add(session, sha256=sha256, of=person, lifetime=FRAMED, course_id=course_id)
     return token
 
 
@@ -274,7 +275,7 @@ async def lend_session(request: Request) -> str:
     """Return a secret with which a window of this browser gets the session of this frame, once and soon."""
     secret = secrets.token_urlsafe(32)
     async with services(request).database.write() as session:
-        await tokens.copy_session(session, session_sha256(request), hash_secret(f"window:{secret}"), TO_WINDOW)
+        await sessions.copy(session, session_sha256(request), hash_secret(f"window:{secret}"), TO_WINDOW)
     return secret
 
 
@@ -286,15 +287,15 @@ async def take_lent_session(request: Request, response: Response, secret: str) -
     """
     cookie, lent = secrets.token_urlsafe(32), hash_secret(f"window:{secret}")
     async with services(request).database.write() as session:
-        if not await tokens.copy_session(session, lent, hash_secret(cookie), LAUNCHED):
+        if not await sessions.copy(session, lent, hash_secret(cookie), LAUNCHED):
             raise SessionMissing
-        await tokens.delete_session(session, lent)
+        await sessions.delete(session, lent)
     keep(request, response, SESSION_COOKIE, cookie, max_age=int(LAUNCHED.total_seconds()))
 
 
 async def close_session(request: Request, response: Response) -> None:
     async with services(request).database.write() as session:
-        await tokens.delete_session(session, session_sha256(request))
+        await sessions.delete(session, session_sha256(request))
     forget(request, response, SESSION_COOKIE)
 
 

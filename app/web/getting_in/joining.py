@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.status import HTTP_303_SEE_OTHER
 
-from app.access import joining, tokens
+from app.access import joining, sessions
 from app.access.joining import Newcomer
 from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.errors import AppError, EmailInvalid, FormExpired, StudentInvalid
@@ -88,9 +88,9 @@ async def _who(request: Request, secret: str) -> tuple[Course, Principal | None,
     cookie = session_sha256(request)
     async with services(request).database.read() as session:
         course = await joining.course_of(session, secret)
-        holder = await tokens.find_session_holder(session, cookie, course.id)
+        holder = await sessions.find_holder(session, cookie, course.id)
         is_member = holder is not None and holder.membership_id is not None and holder.course_id == course.id
-        person = await tokens.find_session_person(session, cookie)
+        person = await sessions.find_person(session, cookie)
     return course, holder if is_member else None, person
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateIndex
 
-from app.access import tokens
+from app.access import sessions, tokens
 from app.access.limits import too_many_uploads
 from app.access.tokens import Principal
 from app.courses import assignments, members
@@ -565,14 +565,14 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
     async with database.write() as session:
         old = await tokens.find_token(session, "0" * 64)
         assert old is not None
-        await tokens.add_session(session, sha256="a" * 64, of=old, lifetime=timedelta(days=1))
+        await sessions.add(session, sha256="a" * 64, of=old, lifetime=timedelta(days=1))
         await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     async with database.write() as session:
         # The same row: what was left with it, such as webhooks, stays the owner's.
         assert (await tokens.set_owner_token(session, sha256, chosen=chosen)).id == owner.id
     async with database.read() as session:
         assert (await tokens.find_token(session, "0" * 64) is not None) is (sha256 == "0" * 64)
-        assert (await tokens.find_session_holder(session, "a" * 64) is not None) is signed_in
+        assert (await sessions.find_holder(session, "a" * 64) is not None) is signed_in
         assert await tokens.find_token(session, "1" * 64) is not None
         assert await tokens.find_token(session, sha256) is not None
 
@@ -606,13 +606,13 @@ async def test_session_ends_in_time_and_no_later_than_its_token(
     async with database.write() as session:
         soon = utc_now() + timedelta(hours=1)
         token = await tokens.add_token(session, name="a", role=Role.TEACHER, sha256="3" * 64, expires_at=soon)
-        await tokens.add_session(session, sha256="b" * 64, of=token, lifetime=timedelta(days=1))
+        await sessions.add(session, sha256="b" * 64, of=token, lifetime=timedelta(days=1))
         lasting = await tokens.add_token(session, name="b", role=Role.TEACHER, sha256="4" * 64)
-        await tokens.add_session(session, sha256="c" * 64, of=lasting, lifetime=timedelta(hours=1))
+        await sessions.add(session, sha256="c" * 64, of=lasting, lifetime=timedelta(hours=1))
     async with database.read() as session:
-        assert await tokens.find_session_holder(session, "b" * 64) is not None
-        assert await tokens.find_session_holder(session, "c" * 64) is not None
+        assert await sessions.find_holder(session, "b" * 64) is not None
+        assert await sessions.find_holder(session, "c" * 64) is not None
     monkeypatch.setattr(tokens, "utc_now", lambda: utc_now() + timedelta(hours=2))
     async with database.read() as session:
-        assert await tokens.find_session_holder(session, "b" * 64) is None
-        assert await tokens.find_session_holder(session, "c" * 64) is None
+        assert await sessions.find_holder(session, "b" * 64) is None
+        assert await sessions.find_holder(session, "c" * 64) is None

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from app.access import joining, links, tokens
+from app.access import joining, links, sessions, tokens
 from app.access.joining import Newcomer
 from app.access.links import NewLink
 from app.access.tokens import Principal, hash_secret
@@ -64,7 +64,7 @@ async def new_link(database: Database, member: Membership) -> NewLink:
 async def come_in(database: Database, link: NewLink) -> None:
     async with database.write() as session:
         await links.use(session, link.token)
-        await tokens.add_session(session, sha256=new_id(), of=link.token, lifetime=HOUR)
+        await sessions.add(session, sha256=new_id(), of=link.token, lifetime=HOUR)
 
 
 async def is_valid(database: Database, link: NewLink) -> bool:
@@ -72,7 +72,7 @@ async def is_valid(database: Database, link: NewLink) -> bool:
         return await tokens.find_token(session, hash_secret(link.secret)) is not None
 
 
-async def sessions(database: Database) -> int:
+async def count_sessions(database: Database) -> int:
     async with database.read() as session:
         return await session.scalar(select(func.count()).select_from(Session)) or 0
 
@@ -85,7 +85,7 @@ async def test_older_links_end_when_the_new_one_is_used_and_not_before(database:
     assert [await is_valid(database, link) for link in (first, second, third)] == [True, True, True]
     await come_in(database, second)
     assert [await is_valid(database, link) for link in (first, second, third)] == [False, True, True]
-    assert await sessions(database) == 1
+    assert await count_sessions(database) == 1
     with pytest.raises(SessionMissing):
         await come_in(database, first)
     # Again by the same link, and by the newest.
@@ -100,7 +100,7 @@ async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
     made = [await new_link(database, member) for _ in range(6)]
     await asyncio.gather(*(come_in(database, link) for link in made), return_exceptions=True)
     assert [await is_valid(database, link) for link in made] == [False] * 5 + [True]
-    assert await sessions(database) == 1
+    assert await count_sessions(database) == 1
 
 
 async def test_links_of_others_and_other_tokens_stay(database: Database) -> None:
@@ -115,7 +115,7 @@ async def test_links_of_others_and_other_tokens_stay(database: Database) -> None
         assert (await session.get_one(Token, own.id)).revoked_at is None
         assert await links.revoke(session, TEACHER, member.id) == 1
     assert await is_valid(database, theirs)
-    assert await sessions(database) == 0
+    assert await count_sessions(database) == 0
     async with database.write() as session:
         assert await links.revoke(session, TEACHER) == 1
         assert (await session.get_one(Token, own.id)).revoked_at is None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.access import persons, tokens
+from app.access import persons, sessions
 from app.errors import (
     JoinFollowed,
     JoinNotFound,
@@ -60,7 +60,7 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
     before = await owners(database)
     async with database.write() as session:
         person = await session.get_one(Person, other)
-        await tokens.add_session(session, sha256="0" * 64, of=person, lifetime=timedelta(days=1))
+        await sessions.add(session, sha256="0" * 64, of=person, lifetime=timedelta(days=1))
     done = await merge(database, kept, other)
     assert set((await owners(database)).values()) == {kept}
     assert done.moved["memberships"] == [theirs.id]

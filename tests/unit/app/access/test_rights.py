@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.access import tokens
+from app.access import sessions
 from app.access.rights import RIGHTS, Action
 from app.access.tokens import hash_secret
 from app.api.routes import api
@@ -139,7 +139,7 @@ async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_mome
     async with two.services.database.write() as session:
         member = (await members.find(session, [(OTHER, "ivanov")]))[OTHER, "ivanov"]
         person = await session.get_one(Person, member.person_id)
-        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
 
     async def change(**values: Any) -> None:
         async with two.services.database.write() as session:
@@ -166,7 +166,7 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) 
         there.person_id = here.person_id
         older, newer = sorted((here, there), key=lambda member: member.id)
         person = await session.get_one(Person, here.person_id)
-        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
     async with two.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
         for course in (older.course_id, newer.course_id):
             shown = (await browser.get(f"/courses/{course}/assignments/lstm-layer")).text

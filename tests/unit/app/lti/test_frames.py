@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from app.access.tokens import LAUNCHED
+from app.access.sessions import LAUNCHED
 from app.storage.models import LtiLogin, LtiPlatform, Membership, Session, utc_now
 from tests.platforms import ISSUER, FakePlatform, login_parameters
 from tests.unit.app.conftest import Service, form_secret

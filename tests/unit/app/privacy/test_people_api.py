@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.access import identities, tokens
+from app.access import identities, sessions
 from app.access.tokens import hash_secret
 from app.courses import members
 from app.http.auth import SESSION_COOKIE
@@ -114,7 +114,7 @@ async def test_admin_detaches_an_account_that_has_a_strangers_entry(service: Ser
         entry.confirmed_at = utc_now()
     async with service.services.database.write() as session:
         person = await identities.sign_in(session, stranger, {"example.edu"})
-        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
         assert person.id == entry.person_id
     await service.add_token("teacher", Role.TEACHER)
     browser = service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html")

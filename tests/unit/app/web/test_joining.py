@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.access import tokens
+from app.access import sessions
 from app.access.limits import RateLimit
 from app.access.tokens import hash_secret
 from app.courses import members
@@ -213,7 +213,7 @@ async def test_person_of_single_sign_on_joins_as_themselves(service: Service) ->
         person = Person(name="Анна", email="anna@hse.ru")
         session.add(person)
         await session.flush()
-        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
     async with stranger(service) as browser:
         browser.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
         page = (await browser.get(path)).text

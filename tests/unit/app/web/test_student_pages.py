@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.access import tokens
+from app.access import sessions
 from app.access.tokens import hash_secret
 from app.courses import members
 from app.http.auth import SESSION_COOKIE
@@ -126,7 +126,7 @@ async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_course
         for course, role in zip(courses, parts, strict=True):
             members.add(session, course.id, external_id="anna", role=MemberRole(role), person=person)
         await session.flush()
-        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
     async with service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
         page = await browser.get("/?lang=en")
         if leads_to is None:

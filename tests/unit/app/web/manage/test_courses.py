@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.access import tokens
+from app.access import sessions
 from app.access.tokens import hash_secret
 from app.courses import course as courses
 from app.courses import members
@@ -71,7 +71,7 @@ async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Se
         person = await session.get_one(Person, made.json()["person"])
         members.add(session, course, external_id="anna", role=MemberRole.TEACHER, person=person)
         await session.flush()
-        await tokens.add_session(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
     async with service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
         shown = (await browser.get("/courses?lang=en")).text
         assert ("Default" in shown, "Second" in shown, "Third" in shown) == (True, True, False)
