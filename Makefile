@@ -59,7 +59,7 @@ bench: setup  ## measure what a grade costs, with BASE=FOLDER against another ve
 	$(call benchmark,test_cost.py,bench.json)
 
 bench-load: setup  ## measure a deadline on both databases; takes ten minutes, with SHORT=1 three; to .benchmarks/bench-load.json
-	$(call benchmark,test_load.py $(if $(SHORT),-k accepting),bench-load.json)
+	$(call benchmark,test_load.py tests/benchmarks/test_launches.py $(if $(SHORT),-k "accepting or launches"),bench-load.json)
 
 bench-pages: setup  ## measure how soon a phone shows each page; to .benchmarks/bench-pages.json
 	$(call benchmark,test_pages.py,bench-pages.json)

@@ -51,6 +51,7 @@ FIGURES = {
     "arriving_p99_milliseconds": Figure("p99 of the same", 1000, unit=" ms"),
     "watched_slowest_milliseconds": Figure("the slowest upload among 500 watchers", 2000, unit=" ms"),
     "not_ready": Figure("answers of /readyz among 500 watchers that were not `ready`", 0),
+    "launches_a_minute": Figure("launches from a platform, each with its page", at_least=300),
     "memory_growth_percent": Figure("memory of all processes after 2000 grades", 10, unit=" %"),
     "largest_paint_milliseconds": Figure("largest paint of the slowest page on a phone's line", 1500, unit=" ms"),
     "idle_percent_of_a_core": Figure("what the warm processes take while nothing is graded", 1, unit=" %"),

@@ -1,0 +1,106 @@
+"""A lecture begins: 300 students open the exercise in their platform within a minute, on both databases.
+
+The platform is in this process. Each launch is a login, a signed message, and the page of the assignment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tests.acceptance.installation import TOKEN, Installation
+from tests.benchmarks.test_load import Measured, words
+from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, KEY, LTI, FakePlatform, login_parameters, published
+from tests.postgresql import PostgreSQL
+from tests.unit.app.conftest import form_secret
+
+LAUNCHES, BROWSERS = 300, 20
+
+
+class Keys(BaseHTTPRequestHandler):
+    """Publishes the platform's keys."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(published(KEY)).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def keys_published() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/keys"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
+    server: PostgreSQL | None = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+    installation = Installation(tmp_path, tmp_path / "cache", server, LSTM_GRADER_LTI_PRIVATE_TARGETS="true")
+    installation.start_web()
+    with keys_published() as keys_url:
+        register(installation, keys_url)
+        yield installation
+    installation.close()
+
+
+def register(installation: Installation, keys_url: str) -> None:
+    with httpx.Client(base_url=installation.client.base_url, headers={"Accept": "text/html"}, timeout=90) as admin:
+        admin.post("/enter", data={"token": TOKEN})
+        addresses = {name: f"{ISSUER}/{name}" for name in ("login_url", "token_url")}
+        known = {"kind": "other", "client_id": CLIENT_ID, "deployment": DEPLOYMENT, "issuer": ISSUER}
+        secret = form_secret(admin.get("/platforms").text)
+        made = admin.post("/platforms", data={"form_secret": secret, "keys_url": keys_url, **known, **addresses})
+        assert made.status_code == 303, made.text
+
+
+def test_launches_of_a_lecture(benchmark: BenchmarkFixture, measured: Measured, installation: Installation) -> None:
+    platform = FakePlatform()
+    url = str(installation.client.base_url).rstrip("/")
+    target = f"{url}/lti/open"
+
+    def launch(who: str, role: str = "Learner") -> float:
+        began = time.monotonic()
+        with httpx.Client(base_url=url, headers={"Accept": "text/html"}, timeout=90, verify=False) as browser:
+            begun = browser.post("/lti/login", data=login_parameters(target_link_uri=target))
+            claims = {f"{LTI}target_link_uri": target}
+            fields = platform.message(begun.headers["location"], sub=who, role=role, **claims)
+            came = browser.post("/lti/launch", data=fields)
+            if asked := re.search(r'name="secret" value="([^"]+)"', came.text):
+                came = browser.post("/lti/course", data={"secret": asked[1], "course": "new"})
+            assert came.status_code == 303, came.text
+            assert browser.get(came.headers["location"]).status_code == 200
+        return time.monotonic() - began
+
+    def lecture() -> tuple[list[float], float]:
+        began = time.monotonic()
+        with ThreadPoolExecutor(BROWSERS) as pool:
+            seconds = list(pool.map(launch, [f"student-{number}" for number in range(LAUNCHES)]))
+        return seconds, time.monotonic() - began
+
+    launch("teacher", "Instructor")
+    seconds, elapsed = benchmark.pedantic(lecture, rounds=1)
+    a_minute = 60 * LAUNCHES / elapsed
+    measured(
+        f"{installation.kind}: {LAUNCHES} launches by {BROWSERS} browsers at once took {elapsed:.0f} s, "
+        f"{a_minute:.0f} a minute; each with its page (median, p99 milliseconds) {words(seconds)}",
+        launches_a_minute=a_minute,
+    )
