@@ -45,8 +45,8 @@ WORKERS := 3
 test: setup peers  ## run the whole test suite, shared by three processes (make test WORKERS=4: by four)
 	$(BIN)/pytest -n $(WORKERS)
 
-test-unit: setup  ## run the tests that need no TensorFlow, process or socket (seconds)
-	$(BIN)/pytest tests/unit
+test-unit: setup  ## run the tests that need no TensorFlow, process or socket (minutes)
+	$(BIN)/pytest -n $(WORKERS) tests/unit
 
 lint: setup  ## ruff, mypy, the import contracts and the length of commit subjects
 	$(BIN)/ruff check .
