@@ -7,7 +7,7 @@ function written(moment) {
   const { day, month, year, hour, minute, timeZoneName } = Object.fromEntries(
     format.formatToParts(moment).map((part) => [part.type, part.value]),
   );
-  const zone = timeZoneName.replace("GMT", "UTC").replace("-", "\u2212");
+  const zone = timeZoneName.replace("GMT", "UTC").replace("+00:00", "").replace("-", "\u2212");
   return `${day} ${month} ${year}, ${hour}:${minute} ${zone}`;
 }
 
