@@ -39,7 +39,7 @@ from tests.platforms import (
     without_key_id,
 )
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, begin, browser, everything, launch, register
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, begin, browser, choose, everything, launch, register
 
 pytestmark = pytest.mark.anyio
 
@@ -242,6 +242,7 @@ async def test_launches_that_were_not_begun_so(
         def post(sent: Any, by: httpx.AsyncClient = client) -> Callable[[], Awaitable[httpx.Response]]:
             return partial(by.post, LAUNCH, data=sent)
 
+        await launch(client, fake, **TEACHER)
         used = await fields()
         assert (await client.post(LAUNCH, data=used)).status_code == 303
         await checked("state again", outdated("state"), post(used))
@@ -293,7 +294,7 @@ async def test_one_platform_does_not_speak_for_another(
         theirs = {"iss": "https://other.example", "aud": "other"}
         await checked("first one's key", refused("key_unknown"), partial(come, **theirs))
         fake.sign = partial(signed, key=OTHER_KEY)
-        assert (await come(**theirs)).headers["location"] != ours
+        assert (await choose(client, await come(**theirs), course="new")).headers["location"] != ours
         assert (await client.get(ours)).status_code == 404
     assert checked.wrong == {}
     assert len(await everything(service, LtiContext)) == 2
