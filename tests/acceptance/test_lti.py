@@ -257,6 +257,7 @@ def course_made(frame: FrameLocator | Page) -> None:
     make = frame.get_by_role("button", name="Make the course")
     if make.count():
         make.click()
+        expect(make).to_have_count(0, timeout=SECONDS * 1000)
 
 
 def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Browser, place: Place) -> None:
