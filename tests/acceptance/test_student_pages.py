@@ -88,7 +88,9 @@ def test_pasted_code_waits_and_the_page_becomes_the_report(page: Page, server: S
 
 
 def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, server: Server) -> None:
-    page.set_input_files("#file", ENDLESS)
+    # Sleeps: longer than the service waits for a report before it shows the wait, far shorter than a run may take.
+    slow = SOURCE.read_text(encoding="utf-8").replace("class LSTM(", "import time\nclass LSTM(")
+    page.locator("#code").fill(slow.replace("(tf.keras.Model):", "(tf.keras.Model):\n    time.sleep(5)\n"))
     page.get_by_role("button", name="Grade it").click()
     page.wait_for_url("**/submissions/*")
     expect(page.locator(".steps [aria-current=step]")).to_be_visible()
