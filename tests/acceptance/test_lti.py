@@ -253,7 +253,8 @@ def _shown(context: BrowserContext, place: Place, who: str) -> tuple[Page, Frame
 
 def course_made(frame: FrameLocator | Page) -> None:
     """Answer the question which course this is, if the teacher is the first."""
-    expect(frame.locator("h1").first).to_be_visible(timeout=SECONDS * 1000)
+    # The page that talks to a storage comes before.
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
     make = frame.get_by_role("button", name="Make the course")
     if make.count():
         make.click()
