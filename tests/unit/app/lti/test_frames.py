@@ -24,7 +24,7 @@ FRAME = {"Sec-Fetch-Dest": "iframe"}
 
 
 class NoCookies(httpx.Cookies):
-    """What a frame keeps where third parties may keep nothing."""
+    """The jar of a frame where third parties may keep nothing."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         pass

@@ -216,7 +216,7 @@ REFUSED: dict[str, tuple[Callable[[], httpx.Response], int, str]] = {
 }
 
 
-async def refused(
+async def expect_refused(
     service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, status: int, words: str
 ) -> None:
     """Check that a registration is refused, that page and log say why, and that nothing is kept."""
@@ -237,7 +237,7 @@ async def test_configuration_that_is_not_the_platforms_own_is_refused(
     service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, case: str
 ) -> None:
     fake.answers["/openid-configuration"], status, words = REFUSED[case]
-    await refused(service, fake, caplog, status, words)
+    await expect_refused(service, fake, caplog, status, words)
     assert fake.asked == ["/openid-configuration"]
 
 
@@ -258,7 +258,7 @@ async def test_answer_to_a_registration_that_is_none_is_refused(
     service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, case: str
 ) -> None:
     fake.answers["/register"], words = ANSWERS[case]
-    await refused(service, fake, caplog, 502, words)
+    await expect_refused(service, fake, caplog, 502, words)
 
 
 @pytest.mark.parametrize("path", ["/openid-configuration", "/register"])
@@ -275,7 +275,7 @@ async def test_slow_platform_is_given_up(
     impatient = Outgoing(private=False, transport=httpx.MockTransport(answer), seconds=0.05)
     async with impatient:
         service.services.__dict__["outgoing"] = impatient
-        await refused(service, fake, caplog, 502, "TimeoutError")
+        await expect_refused(service, fake, caplog, 502, "TimeoutError")
 
 
 @pytest.mark.parametrize(
