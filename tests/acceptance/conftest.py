@@ -15,12 +15,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.processes import children
+from tests.programs import program
 from tests.unit.app.conftest import form_secret
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
+# The machine may have no way out, and nothing here needs one.
+FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 
 
 @dataclass
@@ -120,3 +124,13 @@ def register_platform(admin: httpx.Client, token: str, **fields: str) -> str:
 def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("data"), cache_dir) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = program("chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as playwright:
+        # Without its own sandbox, which root and most containers may not make: the pages are ours.
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
+        yield browser
+        browser.close()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.storage.models import DEFAULT_COURSE
 from grader.batch.collect import Found, Student
@@ -16,13 +15,10 @@ from grader.batch.overview import overview
 from grader.batch.run import Row
 from tests.acceptance.conftest import serving
 from tests.ports import free_port
-from tests.programs import program
 from tests.unit.grader.make_reports import ASSIGNMENT, hostile, internal_error, make_report
 from tests.waiting import wait_until
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
-# The machine may have no way out, and nothing here needs one.
-FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 TASK = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
 JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
 SECONDS = 90
@@ -43,16 +39,6 @@ TOO_WIDE = """
 FIRST_PICTURE_SECONDS = 2.0
 PAGE_REQUESTS = 7  # One of them is the style of the staff's tools.
 PAGE_BYTES = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = program("chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as playwright:
-        # Without its own sandbox, which root and most containers may not make: the pages are ours.
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

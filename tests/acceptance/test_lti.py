@@ -28,9 +28,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tests.acceptance.conftest import CORPUS, Server, register_platform, serving
+from tests.acceptance.conftest import CORPUS, FLAGS, Server, register_platform, serving
 from tests.acceptance.fronts import Certificate, nginx
-from tests.acceptance.test_browser import FLAGS, SECONDS
+from tests.acceptance.test_browser import SECONDS
 from tests.platforms import AGS, DEPLOYMENT, LTI, FakePlatform, claims_of
 from tests.platforms.registrar import Registrar
 from tests.ports import free_port

@@ -10,14 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import CORPUS, register_platform, serving
-from tests.acceptance.test_browser import FLAGS, SECONDS
+from tests.acceptance.test_browser import SECONDS
 from tests.acceptance.test_lti import course_made
 from tests.peers import peer
 from tests.ports import free_port
-from tests.programs import program
 from tests.unit.app.conftest import form_secret
 from tests.waiting import wait_until
 
@@ -75,15 +74,6 @@ def openedx(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterat
             keys_url=shown["keyset_url"],
         )
         yield OpenEdX(shown, page, admin)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = program("chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
-        yield browser
-        browser.close()
 
 
 def _opened(browser: Browser, openedx: OpenEdX, who: str, *, role: str = "student", link: str = "declarative") -> Page:

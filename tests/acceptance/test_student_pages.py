@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.storage.models import DEFAULT_COURSE
 from tests.acceptance.conftest import CORPUS, Server
-from tests.acceptance.test_browser import FLAGS, SECONDS
-from tests.programs import program
+from tests.acceptance.test_browser import SECONDS
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
 
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
@@ -26,15 +25,6 @@ DROP = """
   document.querySelector(zone).dispatchEvent(drop);
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = program("chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
-        yield browser
-        browser.close()
 
 
 def _signed_in(browser: Browser, server: Server, student: str, **options: bool | str) -> BrowserContext:

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tests.acceptance.installation import TOKEN, Installation, kill
 from tests.acceptance.pages.filling import CORPUS, RIGHT, WRONG, Filled, fill
 from tests.postgresql import PostgreSQL
-from tests.programs import program
 
-# The machine may have no way out, and nothing here needs one.
-FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 REAL = {"real_wrong": WRONG, "real_right": RIGHT, "real_broken": CORPUS / "broken_syntax_colon" / "submission.py"}
 GRADING_SECONDS = 120
 
@@ -26,16 +22,6 @@ class Serving:
 
     url: str
     filled: Filled
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = program("chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as playwright:
-        # Without its own sandbox, which root and most containers may not make: the pages are ours.
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
