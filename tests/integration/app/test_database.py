@@ -612,7 +612,7 @@ async def test_session_ends_in_time_and_no_later_than_its_token(
     async with database.read() as session:
         assert await sessions.find_holder(session, "b" * 64) is not None
         assert await sessions.find_holder(session, "c" * 64) is not None
-    monkeypatch.setattr(tokens, "utc_now", lambda: utc_now() + timedelta(hours=2))
+    monkeypatch.setattr(sessions, "utc_now", lambda: utc_now() + timedelta(hours=2))
     async with database.read() as session:
         assert await sessions.find_holder(session, "b" * 64) is None
         assert await sessions.find_holder(session, "c" * 64) is None

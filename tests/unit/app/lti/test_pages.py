@@ -139,13 +139,14 @@ async def test_teacher_says_once_where_a_link_leads_to(
 ) -> None:
     without = {f"{LTI}custom": None}
     async with browser(service) as teacher, browser(service) as student:
-        page = (await launch(teacher, fake, **TEACHER, **without)).headers["location"]
+        page, _, row = (await launch(teacher, fake, **TEACHER, **without)).headers["location"].partition("#")
         assert page.endswith("/lms")
         shown = await teacher.get(page)
         assert "Students cannot open this link before" in shown.text
         early = await launch(student, fake, **without)
         assert (early.status_code, "has not set this up yet" in early.text) == (403, True)
         (link,) = await everything(service, LtiLink)
+        assert row == f"link-{link.id}"
         chosen = await send(teacher, page, f"{page}/links/{link.id}", assignment="lstm-layer")
         assert chosen.status_code == 303
         assert (await launch(student, fake, **without)).headers["location"].endswith("/assignments/lstm-layer")

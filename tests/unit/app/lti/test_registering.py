@@ -313,7 +313,7 @@ async def test_parameters_that_no_platform_sends_are_refused(
         ("moodle\r\nSet-Cookie: a=b", None, "Moodle set-cookie: a=b, moodle.example.edu"),
         (None, "<script>alert(1)</script>", "<script>alert(1)</script>, moodle.example.edu"),
         (None, "x" * 5000, None),
-        (7, ["no text"], "moodle.example.edu"),
+        (7, ["no text"], "7, moodle.example.edu"),
         (None, None, "moodle.example.edu"),
     ],
 )

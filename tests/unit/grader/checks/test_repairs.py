@@ -131,7 +131,7 @@ def test_a_repair_is_said_with_its_number(evidence_of, language):
     evidence = evidence_of(lambda case: np.concatenate([case.expected[:, :2] * 3, case.expected[:, :-2]], axis=1))
     message = _message(_equivalence(evidence), language)
     assert translate("repair.time_shift", language, steps=-2) in message
-    assert "-2" in message
+    assert "\N{MINUS SIGN}2" in message
 
 
 def test_answers_that_change_are_not_called_unexplained(odd_gate):
