@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+import httpx
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +22,8 @@ from app.storage.models import (
     utc_now,
 )
 from app.storage.turns import take_turns
+
+MOST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -200,16 +202,17 @@ def issuer_of_people(platform_id: str) -> str:
 
 
 def site_of(address: str) -> str | None:
-    """Return scheme, host and port of an address; an issuer need not be one."""
+    """Return scheme, host and port of an address as browsers write its origin; an issuer need not be one."""
     try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
+        parts = httpx.URL(address)
+    except httpx.InvalidURL:
         return None
+    # A host of any alphabet is ASCII here, and may stand in a header.
+    host = parts.raw_host.decode()
     if (
         parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or not parts.hostname.replace(".", "").replace("-", "").isalnum()
+        or not host.replace(".", "").replace("-", "").isalnum()
+        or (parts.port or 0) > MOST_PORT
     ):
         return None
-    return f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}"
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
