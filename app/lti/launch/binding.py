@@ -190,15 +190,18 @@ async def would_go(session: AsyncSession, context: LtiContext, keep: str | None)
     Args:
         keep: the id of a member who stays.
     """
-    return await session.scalar(select(func.count()).select_from(_brought(context, keep).subquery())) or 0
+    other = aliased(LtiMember)
+    elsewhere = exists().where(other.membership_id == Membership.id, other.lti_context_id != context.id)
+    found = _brought(context, keep).where(~elsewhere)
+    return await session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
 async def disconnect(
     database: Database, course_id: str, context_id: str, *, keep: str | None, made_by: str
 ) -> LtiPlatform:
-    """Undo a connection: its links are forgotten, and whom nothing else has brought is removed, as if the platform had.
+    """Undo a connection: its links are forgotten, and everybody loses the part that it gave, as if the platform had.
 
-    They keep their work, and come back with the next connection.
+    Members whom nothing else has brought are removed; they keep their work, and come back with the next connection.
 
     Args:
         keep: the id of the member who does it, and who stays.
@@ -213,6 +216,8 @@ async def disconnect(
             for member in gone:
                 await people.drop(session, context, member.person_id, made_by)
             if len(gone) < AT_ONCE:
+                if keep is not None:
+                    await people.let_stay(session, context, keep)
                 found = await course.existing(session, course_id)
                 changes.log(session, found, made_by, {"connection": _named(platform, context.title)}, {})
                 await delete_rows(session, LtiContext, LtiContext.id == context.id)
@@ -220,15 +225,10 @@ async def disconnect(
 
 
 def _brought(context: LtiContext, keep: str | None) -> Select[Membership]:
-    other = aliased(LtiMember)
     found = (
         select(Membership)
         .join(LtiMember, LtiMember.membership_id == Membership.id)
-        .where(
-            LtiMember.lti_context_id == context.id,
-            Membership.removed_at.is_(None),
-            ~exists().where(other.membership_id == Membership.id, other.lti_context_id != context.id),
-        )
+        .where(LtiMember.lti_context_id == context.id, Membership.removed_at.is_(None))
         .order_by(Membership.id)
     )
     return found if keep is None else found.where(Membership.id != keep)

@@ -99,15 +99,17 @@ async def keep_member(session: AsyncSession, context: LtiContext, person: Person
         await course.keep_open(session, context.course_id)
         member.removed_at = member.dropped_by = None
         session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
-    elif parts := await _parts_of(session, member):
-        is_open = await course.is_open(session, context.course_id)
+    elif (parts := await _parts_of(session, member)) or member.dropped_by == context.platform_id:
         here = next((each for each in parts if each.lti_context_id == context.id), None)
         if here is not None:
             here.seen_at = utc_now()
-            if is_open or rank(who.part.role) < rank(here.role):
+        has_less = rank(who.part.role) < rank(here.role if here else member.role)
+        if has_less or await course.is_open(session, context.course_id):
+            if here is None:
+                session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
+            else:
                 here.role = who.part.role
-        elif is_open:
-            session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
+            member.dropped_by = None
     await _settle(session, member, made_by, before)
     return member
 
@@ -133,6 +135,13 @@ async def drop(session: AsyncSession, context: LtiContext, person_id: str, made_
     if len(parts) == 1:
         member.removed_at, member.dropped_by = utc_now(), context.platform_id
     return await _settle(session, member, made_by, before)
+
+
+async def let_stay(session: AsyncSession, context: LtiContext, member_id: str) -> None:
+    """Let a member whom this context alone has brought stay without it, until the platform says their part again."""
+    member = await session.get_one(Membership, member_id)
+    if [each.lti_context_id for each in await _parts_of(session, member)] == [context.id]:
+        member.dropped_by = context.platform_id
 
 
 def rank(role: MemberRole) -> int:

@@ -67,7 +67,8 @@ class Membership(Base):
     signed_on_at: Mapped[datetime | None]
     # A removed member keeps submissions and grades, and has no rights.
     removed_at: Mapped[datetime | None]
-    # The platform that has removed the member, which may bring the member back; None: somebody here has.
+    # The platform that has removed the member, which may bring the member back; None: somebody here has. Of a member
+    # who is there: the one that had brought them before their connection was undone, and may say their part again.
     dropped_by: Mapped[str | None] = mapped_column(String(ID_LENGTH))
 
     person: Mapped[Person] = relationship(lazy="raise")

@@ -262,6 +262,37 @@ async def test_teacher_who_undoes_the_only_connection_stays_and_may_take_another
     assert len(await everything(service, LtiMember)) == 2
 
 
+async def test_undone_connection_leaves_each_member_the_part_that_is_left(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as other:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        page = f"{course}/lms"
+        await choose(other, await launch_only(other, fake, **OTHER, **SECTION), code=await new_code(teacher, course))
+        await launch(other, fake, **{**OTHER, "role": "Learner"})
+        assert (await member_of(service, "teacher-2")).role == MemberRole.TEACHER
+        second = next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
+        await send(teacher, page, f"{page}/contexts/{second.id}/disconnect", sure="on")
+        assert (await member_of(service, "teacher-2")).role == MemberRole.STUDENT
+        assert (await other.get(page)).status_code == 403
+
+
+async def test_teacher_who_has_undone_a_connection_has_the_part_of_the_next_one(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as other:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        await launch(other, fake, **OTHER)
+        (context,) = await everything(service, LtiContext)
+        await send(teacher, f"{course}/lms", f"{course}/lms/contexts/{context.id}/disconnect", sure="on")
+        assert (await member_of(service, "teacher-1")).role == MemberRole.TEACHER
+        asked = await launch_only(teacher, fake, **TEACHER)
+        await choose(teacher, asked, course=course.rpartition("/")[2])
+        assert len(await everything(service, LtiMember)) == 1
+        await launch(teacher, fake, **{**TEACHER, "role": "Learner"})
+    assert (await member_of(service, "teacher-1")).role == MemberRole.STUDENT
+
+
 async def test_copy_of_a_course_is_not_connected(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
     async with browser(service) as teacher, service.client() as admin:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
