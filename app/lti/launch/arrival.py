@@ -18,6 +18,7 @@ from app.courses.assignments import used_in
 from app.errors import (
     CourseUnconnected,
     DeploymentUnknown,
+    LaunchOutdated,
     LaunchWithoutCourse,
     TeacherNeeded,
 )
@@ -87,6 +88,7 @@ async def arrive(
     Raises:
         DeploymentUnknown: nobody has said that this deployment of the platform is one.
         LaunchWithoutCourse
+        LaunchOutdated: somebody else has connected the course since the question was asked, and the message is old.
         CourseUnconnected, TeacherNeeded: a student or an assistant comes before any teacher has.
         MemberRemoved: a teacher here has removed the person from the course.
         CourseArchived: the person is new in a course in which nothing changes any more.
@@ -100,6 +102,8 @@ async def arrive(
         if connect is None:
             return None
         context = binding.connect(session, platform, message, await connect())
+    elif connect is not None:
+        raise LaunchOutdated(reason="connected")
     await _keep(session, context, message)
     found = await course.existing(session, context.course_id)
     who = Who.of(message)

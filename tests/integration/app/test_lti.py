@@ -46,7 +46,8 @@ async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Ar
     message = Message.model_validate(claims_of("nonce", **claims))
     async with database.write() as session:
         new = partial(binding.chosen, session, platform, message, binding.NEW, "", "en")
-        arrived = await arrival.arrive(session, platform, message, ASSIGNMENTS, new)
+        arrived = await arrival.arrive(session, platform, message, ASSIGNMENTS)
+        arrived = arrived or await arrival.arrive(session, platform, message, ASSIGNMENTS, new)
     assert arrived is not None
     return arrived
 

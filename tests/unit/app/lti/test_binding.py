@@ -277,6 +277,20 @@ async def test_undone_connection_leaves_each_member_the_part_that_is_left(
         assert (await other.get(page)).status_code == 403
 
 
+async def test_course_that_somebody_else_has_connected_meanwhile_takes_no_late_answer(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as other:
+        asked = await launch_only(other, fake, **OTHER)
+        await launch(teacher, fake, **TEACHER)
+        late = await choose(other, asked, course="new")
+        assert (late.status_code, "may have connected it meanwhile" in late.text) == (403, True)
+        assert len(await everything(service, Membership)) == 1
+        assert (await launch(other, fake, **{**OTHER, "role": "Learner"})).status_code == 303
+    assert (await member_of(service, "teacher-2")).role == MemberRole.STUDENT
+    assert await courses_of(service) == ["Recurrent networks"]
+
+
 async def test_teacher_who_has_undone_a_connection_has_the_part_of_the_next_one(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
