@@ -9,8 +9,8 @@ HOME = "/"
 #: From the root of this service, without a second slash or a backslash there, which browsers read as a host, and
 #: without anything that they drop.
 LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1000}")
-#: Pages that are over once somebody is in.
-WAYS_IN = re.compile(r"/(enter|leave|link|oidc)(?![^/?#])")
+#: Pages that are over once somebody is in; launches and frames (`app.http.frames`) begin at a platform.
+WAYS_IN = re.compile(r"/(enter|leave|link|lti|oidc|t)(?![^/?#])")
 #: An address that goes into a mail: long enough for our pages, and without room for the words of a stranger.
 MAILED = re.compile(r"(/[a-z0-9-]{1,64}){1,8}")
 

@@ -72,9 +72,11 @@ LOCAL = (
     "/?course=x&to=https://evil.example.org",
     "/courses?q=%2F%2Fevil.example.org",
     "/entering",
+    "/tasks",
 )
 PIECES = ("/", "//", "\\", ":", ".", "..", "@", "?", "#", "%2f", "%5c", "\t", "\r\n", " ", "\x00", "https:", "evil.org")
-PLACES = st.lists(st.sampled_from([*PIECES, "enter?next=", "a", "é"]), max_size=10).map("".join) | st.text(max_size=30)
+OURS = ("enter?next=", "t", "lti", "a", "é")
+PLACES = st.lists(st.sampled_from([*PIECES, *OURS]), max_size=10).map("".join) | st.text(max_size=30)
 
 
 def read_by_browser(address: str) -> str:
@@ -101,6 +103,11 @@ def test_way_in_is_no_place_to_go_to_and_leads_to_the_one_that_it_names(path: st
     assert onward("/enter?next=" * 80 + "/x") == "/x"
 
 
+@pytest.mark.parametrize("path", [f"/t/{'x' * 43}/courses/x", "/t/x", "/lti/window", "/lti/login?next=%2F%2Fevil"])
+def test_page_of_a_frame_or_of_a_launch_is_no_place_to_go_to(path: str) -> None:
+    assert onward(path) == mailed(path) == HOME
+
+
 def test_mail_has_no_words_of_strangers() -> None:
     page = "/courses/01ksvh1y8gk3v0q4m2z7c9x5ab/assignments/lstm-layer"
     assert mailed(page) == page
@@ -118,3 +125,4 @@ def test_place_that_people_are_sent_to_is_always_on_this_service(asked: str) -> 
             parts = urlsplit(urljoin(f"{ORIGIN}/enter", read))
             assert (f"{parts.scheme}://{parts.netloc}", read) == (ORIGIN, place)
         assert onward(place) == place
+        assert place.split("/")[1] not in ("t", "lti")
