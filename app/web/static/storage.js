@@ -7,7 +7,13 @@ const { storage, origin, key, value, next } = page.dataset;
 
 function target() {
   const platform = window.parent === window ? window.opener : window.parent;
-  return storage === "_parent" ? platform : platform.frames[storage];
+  if (storage === "_parent") return platform;
+  try {
+    return platform.frames[storage];
+  } catch (error) {
+    // Another site's window refuses the name of a frame that is not there yet.
+    if (error.name !== "SecurityError") throw error;
+  }
 }
 
 function ask(subject, fields) {
