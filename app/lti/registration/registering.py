@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from app.errors import AnswerUnusable, PlatformRefused, RegistrationRefused, TargetRefused
@@ -63,7 +64,7 @@ class Offer:
         url, token = found.get("openid_configuration"), found.get("registration_token") or None
         if url is None:
             return None
-        if not url.isprintable() or len(url) > ADDRESS_CHARACTERS or site_of(url) is None:
+        if not url.isprintable() or len(url) > ADDRESS_CHARACTERS or site_of(url) is None or httpx.URL(url).userinfo:
             raise RegistrationRefused(reason="openid_configuration is no address")
         if token is not None and not TOKEN.fullmatch(token):
             raise RegistrationRefused(reason="registration_token is no token")

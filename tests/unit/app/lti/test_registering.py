@@ -285,6 +285,8 @@ async def test_slow_platform_is_given_up(
         ([("openid_configuration", "https://localhost/x")], "this machine"),
         ([("openid_configuration", "http://moodle.example.edu/x")], "https://"),
         ([("openid_configuration", "ftp://moodle.example.edu/x")], "no address"),
+        ([("openid_configuration", "https://admin:secret@moodle.example.edu/x")], "no address"),
+        ([("openid_configuration", "https://evil.example@moodle.example.edu/x")], "no address"),
         ([("openid_configuration", "https://moodle.example.edu/\r\nX-Evil: 1")], "no address"),
         ([("openid_configuration", f"https://moodle.example.edu/{'x' * 2001}")], "no address"),
         ([("openid_configuration", f"{SITE}/a"), ("openid_configuration", f"{SITE}/b")], "came twice"),
