@@ -70,6 +70,8 @@ async def test_first_launch_of_a_teacher_asks_and_does_nothing_before_the_answer
         assert "«Recurrent networks» of Moodle of the university" in asked.text
         assert "Use one of your courses" not in asked.text
         assert asked.headers["cache-control"] == "no-store"
+        # A link to this page in another language would lead away from the question.
+        assert "lang=" not in asked.text.partition("<body")[2]
         assert await everything(service, Membership) == []
         assert (await choose(client, asked, course="new")).status_code == 303
         # The question is answered once.
