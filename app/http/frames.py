@@ -35,7 +35,8 @@ class FrameMiddleware:
             return
         token, path = found.groups()
         plain = {**scope, "path": path, "raw_path": scope["raw_path"][len(f"/t/{token}") :]}
-        if Headers(scope=scope).get("sec-fetch-dest") != "document":
+        # A browser that does not say it may show a window.
+        if Headers(scope=scope).get("sec-fetch-dest", "document") != "document":
             await self._app({**plain, TOKEN: token}, receive, _with_token(send, token))
         elif scope["method"] in ("GET", "HEAD") and not path.startswith("//"):
             query = scope["query_string"].decode("latin-1")

@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND
 
 from app.errors import LaunchElsewhere, LaunchRefused, LoginRefused
+from app.http.auth import check_origin
 from app.http.clients import client_of
 from app.http.cookies import is_framed, keep, read
 from app.http.pages import page
@@ -137,7 +138,10 @@ async def _launch(request: Request) -> Response:
     fields = _single(await _posted(request))
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
-    if STORED not in fields and (waiting := await _in_storage(request, fields)) is not None:
+    if STORED in fields:
+        # Only our own page has the value from there.
+        check_origin(request)
+    elif (waiting := await _in_storage(request, fields)) is not None:
         return waiting
     begun, platform = await _begun(request, fields.get("state", ""))
     asked = login.asked_of(begun)

@@ -48,6 +48,7 @@ async def launched(frame: httpx.AsyncClient, fake: FakePlatform, **claims: str) 
     put = await stored(frame)
     fields = fake.message(put["next"], **claims)
     got = await frame.post(LAUNCH, data=fields)
+    assert "lang=" not in got.text.partition("<body")[2], got.text
     assert (got.status_code, f'data-key="{put["key"]}"' in got.text, put["value"] in got.text) == (200, True, False)
     answer = await frame.post(LAUNCH, data={**fields, "stored": put["value"]})
     return await choose(frame, answer, course="new") if answer.status_code == 200 else answer
@@ -91,6 +92,20 @@ async def test_launch_by_storage_needs_the_value_from_there(
         fields = fake.message((await stored(frame))["next"], **TEACHER)
         refused = await frame.post(LAUNCH, data={**fields, "stored": value})
         assert (refused.status_code, 'target="_blank"' in refused.text) == (403, True)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": ISSUER}], ids=str
+)
+async def test_value_from_the_storage_comes_from_our_page(
+    frame: httpx.AsyncClient, fake: FakePlatform, platform: LtiPlatform, headers: dict[str, str]
+) -> None:
+    put = await stored(frame)
+    fields = {**fake.message(put["next"], **TEACHER), "stored": put["value"]}
+    assert (await frame.post(LAUNCH, data=fields, headers=headers)).status_code == 403
+    # The launch is not used up by that.
+    ours = {"Sec-Fetch-Site": "same-origin", "Origin": "http://grader.test"}
+    assert (await frame.post(LAUNCH, data=fields, headers=ours)).status_code == 200
 
 
 async def test_launch_by_cookie_takes_no_value_from_a_storage(
@@ -142,6 +157,11 @@ async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
     # Copied into a window, it is an address like any other.
     window = await frame.get(address, headers={"Sec-Fetch-Dest": "document"})
     assert (window.status_code, window.headers["location"]) == (303, f"/{course}")
+    # A browser that does not say where it shows the page may show it in a window.
+    del frame.headers["Sec-Fetch-Dest"]
+    silent = await frame.get(address)
+    assert (silent.status_code, silent.headers["location"]) == (303, f"/{course}")
+    frame.headers.update(FRAME)
     assert (await frame.get(f"/{course}", headers={"Cookie": f"lstm_grader_session={token}"})).status_code == 401
     assert (await frame.get(f"/t/{token}//evil.example", headers={"Sec-Fetch-Dest": "document"})).status_code == 404
     ours = [vars(record) for record in caplog.records if record.name.startswith("app")]
