@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.courses import course, membership
 from app.errors import AnswerUnusable, CourseArchived, MemberRemoved
 from app.lti import platforms
-from app.lti.launch import people
+from app.lti.launch import binding, people
 from app.lti.launch.message import Id, Text
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part, part_of
@@ -117,7 +117,7 @@ async def apply(
 
     Whoever a teacher here has removed stays out. Members of other ways in are left as they are. In an archived course
     rights are only taken. It goes on portion by portion, because each person takes locks, and PostgreSQL has not many
-    more than a course has people.
+    more than a course has people; it stops where the connection is undone meanwhile.
 
     Args:
         asked_at: before the list was read; who came by a launch after that is no one who has left.
@@ -129,6 +129,10 @@ async def apply(
     subjects = sorted(there)
     for start in range(0, len(subjects), AT_ONCE):
         async with database.write() as session:
+            await binding.take_turn(session, platform, context.deployment_id, context.context_id)
+            if await session.get(LtiContext, context.id) is None:
+                # The connection was undone meanwhile.
+                break
             is_open = await course.is_open(session, context.course_id)
             known = await _known(session, context.course_id, issuer)
             for subject in subjects[start : start + AT_ONCE]:

@@ -43,7 +43,6 @@ from app.storage.models import (
     Person,
 )
 from app.storage.passback import link_changed
-from app.storage.turns import take_turns
 from grader import Assignment
 
 
@@ -172,7 +171,7 @@ async def _check_place(session: AsyncSession, platform: LtiPlatform, message: Me
         raise DeploymentUnknown(deployment=message.deployment_id)
     if message.context is None:
         raise LaunchWithoutCourse
-    await take_turns(session, [f"lti:{platform.id}:{message.deployment_id}:{message.context.id}"])
+    await binding.take_turn(session, platform, message.deployment_id, message.context.id)
 
 
 def _of(platform: LtiPlatform, message: Message) -> tuple[ColumnElement[bool], ...]:

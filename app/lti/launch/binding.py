@@ -55,6 +55,11 @@ ZONE = {"ru": "Europe/Moscow", "en": "UTC"}
 AT_ONCE = 100
 
 
+async def take_turn(session: AsyncSession, platform: LtiPlatform, deployment_id: str, context_id: str) -> None:
+    """Take the turn of a platform's course: it comes, goes and is connected in one transaction at a time."""
+    await take_turns(session, [f"lti:{platform.id}:{deployment_id}:{context_id}"])
+
+
 async def ask(session: AsyncSession, platform: LtiPlatform, message: Message) -> str:
     """Keep the message of a launch until its teacher has answered.
 
@@ -211,7 +216,7 @@ async def disconnect(
     while True:
         async with database.write() as session:
             context, platform = await find_context(session, course_id, context_id)
-            await take_turns(session, [f"lti:{platform.id}:{context.deployment_id}:{context.context_id}"])
+            await take_turn(session, platform, context.deployment_id, context.context_id)
             gone = (await session.scalars(_brought(context, keep).limit(AT_ONCE))).all()
             for member in gone:
                 await people.drop(session, context, member.person_id, made_by)

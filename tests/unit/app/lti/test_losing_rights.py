@@ -12,7 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.lti import platforms
+from app.lti import memberships, platforms
+from app.lti.launch import binding
+from app.lti.launch.people import Who
+from app.lti.launch.roles import Part
+from app.lti.memberships import Changed
 from app.storage.models import (
     Course,
     Identity,
@@ -206,6 +210,21 @@ async def test_list_of_one_section_drops_nobody_of_another(
     assert (await member_of(service, "of-both")).removed_at is not None
     assert (await member_of(service, "of-section-2")).role == MemberRole.TEACHER
     assert (await member_of(service, "teacher-1")).removed_at is None
+
+
+async def test_list_that_comes_after_its_connection_was_undone_changes_nobody(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER)
+    database = service.services.database
+    (context,) = await everything(service, LtiContext)
+    asked_at = utc_now()
+    await binding.disconnect(database, context.course_id, context.id, keep=None, made_by="test")
+    there = [Who(sub, Part.TEACHER, None, None, None) for sub in ("teacher-1", "new")]
+    assert await memberships.apply(database, platform, context, there, asked_at) == Changed(0, 0, 0)
+    (member,) = await everything(service, Membership)
+    assert member.removed_at is not None
 
 
 async def test_administrator_whom_no_list_names_stays_who_reads_it(
