@@ -20,7 +20,7 @@ from app.lti.launch.message import Id, Text
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part, part_of
 from app.lti.pages import next_page
-from app.lti.platform_services import MEMBERSHIP_SCOPE, PlatformServices, refusal
+from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices, refusal
 from app.mail.addresses import is_address
 from app.storage.database import Database
 from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, Membership
@@ -82,7 +82,9 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
     found: list[Who] = []
     page = url
     for _ in range(PAGES):
-        answer = await services.send(platform, "GET", page, scopes=[MEMBERSHIP_SCOPE], accept=CONTAINER)
+        answer = await services.send(
+            platform, "GET", page, scopes=[MEMBERSHIP_SCOPE], accept=CONTAINER, most_bytes=LIST_BYTES
+        )
         if not answer.is_success:
             raise refusal(answer)
         try:

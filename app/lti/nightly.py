@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -33,11 +33,12 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 60.0
 FIRST_HOUR, HOURS = 2, 3
 #: For all lists of a course together.
-CHECK_SECONDS = 3000.0
+CHECK_SECONDS = 600.0
 #: Longer than a check.
 LEASE = timedelta(seconds=CHECK_SECONDS + 600)
-#: After a failure that may pass by itself.
+#: After a failure that may pass by itself, until this hour.
 AGAIN = timedelta(hours=1)
+LAST_HOUR = 8
 
 
 class _Claim(NamedTuple):
@@ -64,7 +65,7 @@ class Nightly(Background):
         while True:
             try:
                 if not has_begun:
-                    await wanted.send_changed(self._database, self._assignments)
+                    await _surely(wanted.send_changed(self._database, self._assignments), [])
                     has_begun = True
                 while await self.check_next():
                     pass
@@ -80,10 +81,10 @@ class Nightly(Background):
             claim = await _claim(session)
         if claim is None:
             return False
-        refusals: list[AppError] = []
+        refusals: list[Exception] = []
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                refusals = await self._check(claim)
+                await self._check(claim, refusals)
         except TimeoutError:
             refusals.append(AnswerUnusable(reason="the platform did not answer in time"))
         async with self._database.write() as session:
@@ -92,27 +93,35 @@ class Nightly(Background):
         logger.info("lti_course_compared", extra=facts)
         return True
 
-    async def _check(self, claim: _Claim) -> list[AppError]:
-        """Do all of it, and return what went wrong: one list that cannot be read keeps no other from being read."""
-        refusals: list[AppError] = []
+    async def _check(self, claim: _Claim, refusals: list[Exception]) -> None:
+        """Do all of it, and add what went wrong: one list that cannot be read keeps no other from being read."""
         context, platform, _ = claim
         if context.memberships_url is not None:
-            asked_at = utc_now()
-            try:
-                listed = await memberships.read(self._services, platform, context.memberships_url)
-                await memberships.apply(self._database, platform, context, listed, asked_at)
-            except AppError as exc:
-                refusals.append(exc)
-        await wanted.send_changed(self._database, self._assignments, context.id)
+            await _surely(self._read_members(claim, context.memberships_url), refusals)
+        await _surely(wanted.send_changed(self._database, self._assignments, context.id), refusals)
         async with self._database.read() as session:
             links = await session.scalars(select(LtiLink).where(LtiLink.lti_context_id == context.id))
             found = links.all()
         for link in found:
-            try:
-                await comparison.compare(self._database, self._services, platform, link)
-            except AppError as exc:
-                refusals.append(exc)
-        return refusals
+            await _surely(comparison.compare(self._database, self._services, platform, link), refusals)
+
+    async def _read_members(self, claim: _Claim, url: str) -> None:
+        asked_at = utc_now()
+        listed = await memberships.read(self._services, claim.platform, url)
+        await memberships.apply(self._database, claim.platform, claim.context, listed, asked_at)
+
+
+async def _surely(step: Awaitable[object], refusals: list[Exception]) -> None:
+    """Do a step, and add what went wrong. A fault of ours is logged: it must not end the job for all courses."""
+    try:
+        await step
+    except SQLAlchemyError:
+        raise  # The database is out, and each other step would fail, too.
+    except AppError as exc:
+        refusals.append(exc)
+    except Exception as exc:
+        logger.exception("lti_nightly_failed")
+        refusals.append(exc)
 
 
 async def _claim(session: AsyncSession) -> _Claim | None:
@@ -139,18 +148,23 @@ async def _claim(session: AsyncSession) -> _Claim | None:
     return None
 
 
-async def _store(session: AsyncSession, claim: _Claim, refusals: list[AppError]) -> None:
+async def _store(session: AsyncSession, claim: _Claim, refusals: list[Exception]) -> None:
     now = await database_now(session)
     context = await session.get(LtiContext, claim.context.id, with_for_update=True, populate_existing=True)
     if context is None:
         return  # Its course was deleted meanwhile.
-    night = next_night(now, claim.course.time_zone, context.id)
-    context.waits_since, context.next_at = now, night
+    may_pass_soon = bool(refusals) and all(map(_may_pass, refusals))
+    context.waits_since, context.next_at = now, next_look(now, claim.course.time_zone, context.id, soon=may_pass_soon)
     context.check_error = "; ".join(dict.fromkeys(map(_words, refusals)))[:500] or None
     if not refusals:
         context.checked_at = now
-    elif all(map(_may_pass, refusals)):
-        context.next_at = min(now + AGAIN, night)
+
+
+def next_look(now: datetime, time_zone: str, id: str, *, soon: bool) -> datetime:
+    """Return the moment of the next look at a course. Args: soon: in an hour, as long as the night and morning last."""
+    night = next_night(now, time_zone, id)
+    is_night = FIRST_HOUR <= (now + AGAIN).astimezone(ZoneInfo(time_zone)).hour < LAST_HOUR
+    return min(now + AGAIN, night) if soon and is_night else night
 
 
 def next_night(now: datetime, time_zone: str, id: str) -> datetime:
@@ -164,14 +178,14 @@ def next_night(now: datetime, time_zone: str, id: str) -> datetime:
     return then.astimezone(UTC)
 
 
-def _may_pass(refusal: AppError) -> bool:
+def _may_pass(refusal: Exception) -> bool:
     if isinstance(refusal, PlatformRefused):
         return may_pass(int(refusal.params["status"]))
     return isinstance(refusal, AnswerUnusable)
 
 
-def _words(refusal: AppError) -> str:
-    """Return the platform's words, or ours about the answer."""
+def _words(refusal: Exception) -> str:
+    """Return the platform's words, or ours about the answer, or the name of a fault of ours."""
     if isinstance(refusal, PlatformRefused):
         return f"{refusal.params['status']} {refusal.params['words']}".strip()
     if isinstance(refusal, AnswerUnusable | TargetRefused):

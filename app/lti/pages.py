@@ -6,6 +6,7 @@ from urllib.parse import urljoin
 
 import httpx
 
+from app.errors import AnswerUnusable
 from app.outgoing.client import Answer
 
 
@@ -14,6 +15,22 @@ def next_page(answer: Answer, url: str) -> str | None:
 
     Args:
         url: of this page.
+    Raises:
+        AnswerUnusable: it is no address, or one of another site, which would get our token.
     """
     following = httpx.Response(answer.status, headers=answer.headers).links.get("next", {}).get("url")
-    return urljoin(url, following) if following else None
+    if not following:
+        return None
+    try:
+        address = urljoin(url, following)
+        is_of_site = _site(address) == _site(url)
+    except (ValueError, httpx.InvalidURL) as exc:
+        raise AnswerUnusable(reason="the address of the list's next page cannot be read") from exc
+    if not is_of_site:
+        raise AnswerUnusable(reason="the next page of the list is at another site")
+    return address
+
+
+def _site(address: str) -> tuple[str, str, int | None]:
+    url = httpx.URL(address)
+    return url.scheme, url.host, url.port

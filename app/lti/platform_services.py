@@ -27,6 +27,8 @@ LEFT_SECONDS = 60.0
 #: Of a platform that does not say how long its tokens live.
 TOKEN_SECONDS = 3600.0
 ANSWER_BYTES = 500_000
+#: Of a page of members or results: Moodle lists a whole course in one, and writes a Cyrillic letter as six bytes.
+LIST_BYTES = 8_000_000
 #: A clock that is wrong by more is somebody else's, such as a cache's.
 MOST_SKEW_SECONDS = 86400.0
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -79,11 +81,13 @@ class PlatformServices:
         accept: str,
         content: object = None,
         content_type: str | None = None,
+        most_bytes: int = ANSWER_BYTES,
     ) -> Answer:
         """Send a request with a token of these scopes. One that has ended early is replaced once.
 
         Args:
             content: what is sent as JSON.
+            most_bytes: of the answer.
         Raises:
             PlatformRefused: the platform gives no token.
             AnswerUnusable, TargetRefused: see `Outgoing.send`.
@@ -94,7 +98,7 @@ class PlatformServices:
             headers = {"Accept": accept, "Authorization": f"Bearer {token}"}
             if content_type is not None:
                 headers["Content-Type"] = content_type
-            answer = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=ANSWER_BYTES)
+            answer = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=most_bytes)
             self._learn_time(platform, answer)
             if answer.status != HTTPStatus.UNAUTHORIZED or is_last:
                 return answer

@@ -148,11 +148,11 @@ def moment_of(date: str) -> float | None:
 
 async def _read(response: httpx.Response, most_bytes: int) -> bytes:
     """Raises: AnswerUnusable: it is longer."""
-    body = b""
+    body = bytearray()
     if not most_bytes:
-        return body
+        return b""
     async for part in response.aiter_bytes(16_384):
         body += part
         if len(body) > most_bytes:
             raise AnswerUnusable(reason=f"the answer is longer than {most_bytes} bytes")
-    return body
+    return bytes(body)

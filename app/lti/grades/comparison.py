@@ -7,6 +7,7 @@ A new grade here is sent as always.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from app.errors import AnswerUnusable
 from app.lti.grades.scores import below
 from app.lti.grades.wanted import settled
 from app.lti.pages import next_page
-from app.lti.platform_services import RESULT_SCOPE, PlatformServices, refusal
+from app.lti.platform_services import LIST_BYTES, RESULT_SCOPE, PlatformServices, refusal
 from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform, LtiScore, Membership
@@ -33,8 +34,16 @@ LEAST = 0.01
 
 
 def _number(came: object) -> object:
-    """Take everything else than a number as none."""
-    return float(came) if isinstance(came, int | float) and not isinstance(came, bool) else None
+    """Take everything else than a number as none. Raises: ValueError: it is no finite one."""
+    if not isinstance(came, int | float) or isinstance(came, bool):
+        return None
+    try:
+        number = float(came)
+    except OverflowError as exc:
+        raise ValueError("the number is too large") from exc
+    if not math.isfinite(number):
+        raise ValueError("the number is not finite")
+    return number
 
 
 class Result(BaseModel):
@@ -64,9 +73,14 @@ async def read_results(services: PlatformServices, platform: LtiPlatform, lineit
         TargetRefused: see `Outgoing.send`.
     """
     found: dict[str, There] = {}
-    page = below(lineitem, "results")
+    try:
+        page = below(lineitem, "results")
+    except ValueError as exc:
+        raise AnswerUnusable(reason="the platform's line item has no usable address") from exc
     for _ in range(PAGES):
-        answer = await services.send(platform, "GET", page, scopes=[RESULT_SCOPE], accept=RESULTS)
+        answer = await services.send(
+            platform, "GET", page, scopes=[RESULT_SCOPE], accept=RESULTS, most_bytes=LIST_BYTES
+        )
         if not answer.is_success:
             raise refusal(answer)
         listed = answer.json()

@@ -8,10 +8,15 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
-from app.lti.nightly import FIRST_HOUR, HOURS, Nightly, next_night
+from app.errors import AnswerUnusable
+from app.lti.grades import comparison, wanted
+from app.lti.nightly import AGAIN, FIRST_HOUR, HOURS, LAST_HOUR, Nightly, next_look, next_night
+from app.lti.pages import next_page
 from app.lti.platform_services import RESULT_SCOPE, SCORE_SCOPE
-from app.storage.models import LtiContext, LtiScore, Membership
+from app.outgoing.client import Answer
+from app.storage.models import LtiContext, LtiLink, LtiScore, Membership
 from tests.platforms import AGS, ISSUER, ROLE, FakePlatform
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
@@ -152,6 +157,16 @@ async def test_results_are_read_to_the_last_page(
     assert fake.asked.count(SCORES) == 6
 
 
+async def test_long_list_of_results_is_read(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
+) -> None:
+    listed = [{"userId": f"other-{number}", "comment": "x" * 100} for number in range(10_000)]
+    mine = {"userId": "user-5", "resultScore": 1, "resultMaximum": 1}
+    fake.answers["/items/4/results"] = lambda: httpx.Response(200, json=[*listed, mine])
+    assert (await night(service, nightly)).check_error is None
+    assert (await idle(service)).differs_since is None
+
+
 async def test_new_grade_here_goes_over_a_change_there(
     service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
 ) -> None:
@@ -195,38 +210,103 @@ async def test_list_that_cannot_be_read_keeps_no_other_from_being_read(
 
 
 @pytest.mark.parametrize(
-    ("answer", "is_soon"),
+    "answer",
     [
-        (lambda: httpx.Response(503), True),
-        (lambda: httpx.Response(200, text="<html>"), True),
-        (lambda: httpx.Response(200, json={"userId": "user-5"}), True),
-        (lambda: httpx.Response(200, json=[{"userId": 5}]), True),
-        (lambda: httpx.Response(403), False),
-        (lambda: httpx.Response(404), False),
+        lambda: httpx.Response(503),
+        lambda: httpx.Response(200, text="<html>"),
+        lambda: httpx.Response(200, json={"userId": "user-5"}),
+        lambda: httpx.Response(200, json=[{"userId": 5}]),
+        lambda: httpx.Response(200, text=f'[{{"userId": "user-5", "resultScore": 1{"0" * 400}}}]'),
+        lambda: httpx.Response(200, text='[{"userId": "user-5", "resultScore": NaN}]'),
+        lambda: httpx.Response(200, json=[], headers={"Link": "<http://[x>; rel=next"}),
+        lambda: httpx.Response(200, json=[], headers={"Link": "<https://elsewhere.example.edu/x>; rel=next"}),
+        lambda: httpx.Response(403),
+        lambda: httpx.Response(404),
     ],
 )
-async def test_failure_marks_nothing_and_what_may_pass_is_tried_in_an_hour(
-    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, answer: Any, is_soon: bool
+async def test_failure_marks_nothing_and_is_noted(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, answer: Any
 ) -> None:
     fake.answers["/items/4/results"] = answer
     context = await night(service, nightly)
     assert context.check_error
     assert context.next_at is not None
     assert context.next_at <= next_night(datetime.now(UTC), "UTC", context.id)
-    if is_soon:
-        assert context.next_at <= datetime.now(UTC) + timedelta(hours=1)
     assert (await idle(service)).differs_since is None
+
+
+async def test_line_item_without_a_usable_address_is_noted(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
+) -> None:
+    async with service.services.database.write() as session:
+        await session.execute(update(LtiLink).values(lineitem_url="https://[x"))
+    assert (await night(service, nightly)).check_error == "the platform's line item has no usable address"
+
+
+async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_job(
+    service: Service,
+    fake: FakePlatform,
+    arrived: LtiScore,
+    nightly: Nightly,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def breaks(*_: object) -> None:
+        raise LookupError("a mistake of ours")
+
+    monkeypatch.setattr(comparison, "compare", breaks)
+    monkeypatch.setattr(wanted, "send_changed", breaks)
+    context = await night(service, nightly)
+    assert (context.check_error, context.checked_at) == ("LookupError", None)
+    assert "/members" in fake.asked
+    assert "lti_nightly_failed" in caplog.messages
+    async with nightly:
+        await until(lambda: caplog.messages.count("lti_nightly_failed") == 3)
+        assert nightly._task is not None
+        assert not nightly._task.done()
+
+
+@pytest.mark.parametrize(("hour", "is_soon"), [(0, False), (1, True), (3, True), (6, True), (7, False), (15, False)])
+def test_failure_that_may_pass_is_tried_in_an_hour_until_the_morning(hour: int, is_soon: bool) -> None:
+    now = datetime(2026, 5, 4, hour, 59, 59, tzinfo=UTC)
+    night = next_night(now, "UTC", "course")
+    assert next_look(now, "UTC", "course", soon=False) == night
+    assert next_look(now, "UTC", "course", soon=True) == (min(now + AGAIN, night) if is_soon else night)
+    assert LAST_HOUR > FIRST_HOUR + HOURS
+
+
+@pytest.mark.parametrize(
+    ("link", "address"),
+    [
+        ("</members?from=2>; rel=next", f"{ISSUER}/members?from=2"),
+        (f"<{ISSUER}:443/members?from=2>; rel=next", f"{ISSUER}:443/members?from=2"),
+        (f"<{ISSUER}/members?from=0>; rel=prev", None),
+        ("", None),
+    ],
+)
+def test_next_page_is_of_the_same_site(link: str, address: str | None) -> None:
+    assert next_page(Answer(200, httpx.Headers({"Link": link}), b""), f"{ISSUER}/members") == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[x", f"{ISSUER.replace('https', 'http')}/x", f"{ISSUER}:444/x", "https://lms.example.org/x", "//other/x"],
+)
+def test_next_page_elsewhere_is_refused(address: str) -> None:
+    answer = Answer(200, httpx.Headers({"Link": f"<{address}>; rel=next"}), b"")
+    with pytest.raises(AnswerUnusable):
+        next_page(answer, f"{ISSUER}/members")
 
 
 async def test_process_that_died_leaves_the_course_to_others(
     service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def dies(*_: object) -> list[Any]:
-        raise RuntimeError("killed")
+        raise OperationalError("update", {}, Exception("killed"))
 
     with monkeypatch.context() as patch:
         patch.setattr(nightly, "_check", dies)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(OperationalError):
             await night(service, nightly)
     assert not await nightly.check_next()
     (context,) = await everything(service, LtiContext)
