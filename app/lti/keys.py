@@ -41,6 +41,11 @@ async def sign(database: Database, claims: Mapping[str, Any], *, lifetime_second
     return jwt.encode(header, signed, RSAKey.import_key(key.private_key), algorithms=[ALGORITHM])
 
 
+async def signing_id(database: Database) -> str:
+    """Return the id of the key that signs."""
+    return (await _made(database))[0].id
+
+
 async def _made(database: Database) -> Sequence[LtiKey]:
     """List the published keys, after making the first ones: a service without platforms needs none."""
     async with database.read() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
@@ -26,6 +27,8 @@ ASSERTION_SECONDS = 60
 LEFT_SECONDS = 60.0
 #: Of a platform that does not say how long its tokens live.
 TOKEN_SECONDS = 3600.0
+#: A refused request for a token is not repeated for so long, and a new token that is refused not replaced.
+PAUSE_SECONDS = 60.0
 ANSWER_BYTES = 500_000
 #: Of a page of members or results: Moodle lists a whole course in one, and writes a Cyrillic letter as six bytes.
 LIST_BYTES = 8_000_000
@@ -42,10 +45,26 @@ RESULT_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly"
 MEMBERSHIP_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 
 
+#: A platform's id, and scopes.
+_Key = tuple[str, frozenset[str]]
+
+
 @dataclass(frozen=True)
 class _Token:
+    """Attributes: since, until: by the clock that only runs forwards."""
+
     text: str
+    since: float
     until: float
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """A request for a token that the platform has refused for good. Attributes: by: what it was made with."""
+
+    params: Mapping[str, Any]
+    until: float
+    by: tuple[str | None, ...]
 
 
 class PlatformServices:
@@ -59,7 +78,9 @@ class PlatformServices:
         self._database = database
         self._outgoing = outgoing
         self._clock = clock
-        self._tokens: dict[tuple[str, frozenset[str]], _Token] = {}
+        self._tokens: dict[_Key, _Token] = {}
+        self._refused: dict[_Key, _Refused] = {}
+        self._replaced_at: dict[_Key, float] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._skews: dict[str, float] = {}
 
@@ -95,14 +116,13 @@ class PlatformServices:
         body = None if content is None else json.dumps(content, ensure_ascii=False).encode()
         for is_last in (False, True):
             token = await self._token(platform, frozenset(scopes))
-            headers = {"Accept": accept, "Authorization": f"Bearer {token}"}
+            headers = {"Accept": accept, "Authorization": f"Bearer {token.text}"}
             if content_type is not None:
                 headers["Content-Type"] = content_type
             answer = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=most_bytes)
             self._learn_time(platform, answer)
-            if answer.status != HTTPStatus.UNAUTHORIZED or is_last:
+            if is_last or not self._has_ended((platform.id, frozenset(scopes)), token, answer):
                 return answer
-            self._forget(platform, frozenset(scopes), token)
         raise AssertionError("unreachable")
 
     async def prepare(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
@@ -121,19 +141,41 @@ class PlatformServices:
         """
         await self._fetch_token(platform, frozenset(scopes))
 
-    def _forget(self, platform: LtiPlatform, scopes: frozenset[str], refused: str) -> None:
-        """Forget a token that the platform refuses. Requests side by side may have replaced it already."""
-        known = self._tokens.get((platform.id, scopes))
-        if known is not None and known.text == refused:
-            del self._tokens[platform.id, scopes]
+    def _has_ended(self, key: _Key, token: _Token, answer: Answer) -> bool:
+        """Tell whether the platform may take a new token instead of this one, which is forgotten then.
 
-    async def _token(self, platform: LtiPlatform, scopes: frozenset[str]) -> str:
+        Open edX says 403 about a token that has ended, and about what it does not allow.
+        """
+        now = time.monotonic()
+        is_old = now - token.since >= PAUSE_SECONDS
+        if answer.status != HTTPStatus.UNAUTHORIZED and not (answer.status == HTTPStatus.FORBIDDEN and is_old):
+            return False
+        if self._tokens.get(key) is not token:
+            return True  # A request beside this one has replaced it.
+        if not is_old and now - self._replaced_at.get(key, -math.inf) < PAUSE_SECONDS:
+            return False  # It is a new one itself.
+        self._replaced_at[key] = now
+        del self._tokens[key]
+        return True
+
+    async def _token(self, platform: LtiPlatform, scopes: frozenset[str]) -> _Token:
+        """Return a token that has time left. A refusal is remembered: a thousand waiting grades do not ask each."""
         key = platform.id, scopes
         async with self._turns[platform.id]:
             token = self._tokens.get(key)
-            if token is None or token.until <= time.monotonic():
-                token = self._tokens[key] = await self._fetch_token(platform, scopes)
-        return token.text
+            if token is not None and time.monotonic() < token.until:
+                return token
+            # A new key or another registration may be taken.
+            by = await keys.signing_id(self._database), platform.client_id, platform.token_url, platform.token_audience
+            refused = self._refused.get(key)
+            if refused is not None and refused.by == by and time.monotonic() < refused.until:
+                raise PlatformRefused(**refused.params)
+            try:
+                return await self._fetch_token(platform, scopes)
+            except PlatformRefused as exc:
+                if not may_pass(int(exc.params["status"])):
+                    self._refused[key] = _Refused(exc.params, time.monotonic() + PAUSE_SECONDS, by)
+                raise
 
     async def _fetch_token(self, platform: LtiPlatform, scopes: frozenset[str]) -> _Token:
         """Ask for a token with our signature (RFC 7523; 1EdTech Security Framework 1.0, section 4.1)."""
@@ -166,7 +208,10 @@ class PlatformServices:
             raise AnswerUnusable(reason="the answer holds no access token")
         seconds = document.get("expires_in")
         life = float(seconds) if isinstance(seconds, int | float) and 0 < seconds < 86400 else TOKEN_SECONDS
-        return _Token(text, time.monotonic() + max(life - LEFT_SECONDS, 1.0))
+        now = time.monotonic()
+        token = self._tokens[platform.id, scopes] = _Token(text, now, now + max(life - LEFT_SECONDS, 1.0))
+        self._refused.pop((platform.id, scopes), None)
+        return token
 
     def _learn_time(self, platform: LtiPlatform, answer: Answer) -> None:
         there = moment_of(answer.headers.get("date", ""))

@@ -1,18 +1,22 @@
 """The moment at which a row of an outbox is due, by the database's clock.
 
 The processes that store and send can have different clocks. Each wait has a beginning and an end, and a row waits only
-while the clock is between the two. So a clock that is set forward or back makes it due at once, never hours late.
+while the clock is between the two. So a clock that is set forward or back makes it due at once, never hours late. A
+beginning that is less than a minute ahead is none of a clock that was set back: somebody else has taken the row after
+this transaction began.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.announcements import is_postgresql
 from app.storage.models import Delivery, LtiContext, LtiScore, utc_now
+
+SLACK = timedelta(minutes=1)
 
 
 async def database_now(session: AsyncSession) -> datetime:
@@ -25,4 +29,4 @@ async def database_now(session: AsyncSession) -> datetime:
 
 def is_due(table: type[Delivery] | type[LtiScore] | type[LtiContext], now: datetime) -> ColumnElement[bool]:
     """Return the condition on a row. Without `next_at` it has arrived, or was given up."""
-    return and_(table.next_at.is_not(None), or_(table.next_at <= now, table.waits_since > now))
+    return and_(table.next_at.is_not(None), or_(table.next_at <= now, table.waits_since > now + SLACK))

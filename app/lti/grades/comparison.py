@@ -11,13 +11,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from sqlalchemy import select
 
-from app.errors import AnswerUnusable
+from app.errors import AnswerUnusable, PlatformRefused
+from app.lti.grades import lineitems
 from app.lti.grades.scores import below
 from app.lti.grades.wanted import settled
 from app.lti.pages import next_page
@@ -99,7 +101,7 @@ async def read_results(services: PlatformServices, platform: LtiPlatform, lineit
 
 
 async def compare(database: Database, services: PlatformServices, platform: LtiPlatform, link: LtiLink) -> None:
-    """Compare the grades of a link, mark those that differ, and send them again once.
+    """Compare the grades of a link, mark those that differ, and send them again once; all, if the column is gone.
 
     Raises:
         PlatformRefused, AnswerUnusable, TargetRefused: see `read_results`.
@@ -108,7 +110,13 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
         return
     async with database.read() as session:
         asked_at = await database_now(session)
-    there = await read_results(services, platform, link.lineitem_url)
+    try:
+        there = await read_results(services, platform, link.lineitem_url)
+    except PlatformRefused as exc:
+        is_missing = exc.params["status"] in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+        if is_missing and await lineitems.replace_if_gone(database, services, platform, link, link.lineitem_url):
+            return  # All its grades are sent to another column.
+        raise
     async with database.write() as session:
         scores = await session.scalars(
             select(LtiScore)

@@ -140,7 +140,8 @@ async def _scores(
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
         .join(Membership.person)
-        .where(LtiContext.course_id == course_id, since.is_not(None))
+        # Of a removed member nothing is sent.
+        .where(LtiContext.course_id == course_id, since.is_not(None), Membership.removed_at.is_(None))
         .options(contains_eager(Membership.person))
         .order_by(since.desc(), LtiScore.id)
         .limit(SHOWN)

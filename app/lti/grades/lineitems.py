@@ -6,6 +6,7 @@ Turns are kept in the link's row and not by a lock of the database, because a pl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from http import HTTPStatus
@@ -140,7 +141,8 @@ async def _find_or_make(
         scopes=[LINEITEM_SCOPE],
         accept=LINEITEM,
         content={
-            "scoreMaximum": max_points,
+            # Open edX takes whole numbers only; each score brings its own maximum.
+            "scoreMaximum": math.ceil(max_points),
             "label": label[:LABEL_CHARACTERS],
             "resourceId": resource,
             "tag": TAG,

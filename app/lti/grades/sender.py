@@ -142,7 +142,8 @@ class ScoreSender(Sender[Due]):
             max_points=wanted.max_points,
             comment=grade.comment,
             stamp=stamp,
-            submitted_at=grade.submitted_at,
+            # By another clock than the stamp's, perhaps.
+            submitted_at=min(grade.submitted_at, stamp) if grade.submitted_at else None,
         )
         answer = await scores.post_score(self._services, due.platform, lineitem, score)
         if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and await lineitems.replace_if_gone(

@@ -87,7 +87,7 @@ async def find(
             services = PlatformServices(database, client)
             return asyncio.create_task(
                 lineitems.of_link(
-                    database, services, platform, link, label="LSTM by hand. " * 15, max_points=10, resource="u1"
+                    database, services, platform, link, label="LSTM by hand. " * 15, max_points=9.5, resource="u1"
                 )
             )
 
@@ -101,6 +101,7 @@ async def test_two_processes_make_one_line_item(find: Found, fake: SlowPlatform)
     fake.released.set()
     made = await first
     assert made == f"{ISSUER}/items/1"
+    assert fake.items[made]["scoreMaximum"] == 10
     assert await find() == made
     assert len(fake.items) == 1
 

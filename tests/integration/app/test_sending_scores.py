@@ -251,6 +251,8 @@ async def test_stamp_is_never_ahead_of_either_clock(world: World, ahead: float) 
     there = world.now() + timedelta(seconds=ahead)
     stamp = datetime.fromisoformat(world.fake.grades["s1"]["timestamp"])
     assert stamp == min(world.now(), there)
+    # The attempts of this world are of a later year.
+    assert datetime.fromisoformat(world.fake.grades["s1"]["submission"]["submittedAt"]) == stamp
 
 
 async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:

@@ -92,6 +92,20 @@ async def test_clock_that_is_set_keeps_no_delivery_waiting(
         assert [due.delivery.id for due in await outbox.claim_due(session, wait)] == [taken.delivery.id]
 
 
+async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(
+    database: Database, owner: Principal, receiver: Receiver
+) -> None:
+    await leave(database, owner, receiver)
+    await grade(database, owner)
+    async with database.write() as session:
+        (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
+    async with database.write() as session:
+        delivery = await session.get_one(Delivery, taken.delivery.id)
+        delivery.waits_since = utc_now() + timedelta(seconds=5)
+    async with database.write() as session:
+        assert not await outbox.is_something_due(session)
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
     database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ from app.errors import AnswerUnusable
 from app.lti.grades import comparison, wanted
 from app.lti.nightly import AGAIN, FIRST_HOUR, HOURS, LAST_HOUR, Nightly, next_look, next_night
 from app.lti.pages import next_page
-from app.lti.platform_services import RESULT_SCOPE, SCORE_SCOPE
+from app.lti.platform_services import LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
 from app.outgoing.client import Answer
 from app.storage.models import LtiContext, LtiLink, LtiScore, Membership
 from tests.platforms import AGS, ISSUER, ROLE, FakePlatform
@@ -124,6 +124,22 @@ async def test_lost_grade_is_sent_again(
     await night(service, nightly)
     assert (await idle(service)).differs_since is None
     assert fake.asked.count(SCORES) == 2
+
+
+async def test_column_that_is_gone_is_replaced(
+    service: Service, fake: FakePlatform, course: str, nightly: Nightly
+) -> None:
+    grant = {**GRANT, AGS: {**GRANT[AGS], "scope": [SCORE_SCOPE, RESULT_SCOPE, LINEITEM_SCOPE]}}
+    fake.people = [person("teacher-1", "Instructor"), person("user-5")]
+    await come_and_hand_in(service, fake, **grant)
+    await until(lambda: fake.grades)
+    await idle(service)
+    fake.grades.clear()
+    fake.deleted.add("/items/4")
+    fake.answers["/items/4/results"] = lambda: httpx.Response(404)
+    assert (await night(service, nightly)).check_error is None
+    await until(lambda: fake.grades)
+    assert list(fake.items) == [f"{ISSUER}/items/1"]
 
 
 async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(

@@ -168,6 +168,10 @@ async def test_refused_grades_are_shown_and_sent_again(
         shown = (await teacher.get(page)).text
         assert "the column &lt;b&gt;is gone&lt;/b&gt;" in shown
         assert "Анна Петрова" in shown
+        for removed_at in (utc_now(), None):
+            async with service.services.database.write() as session:
+                (await session.get_one(Membership, score.membership_id)).removed_at = removed_at
+            assert ("is gone" in (await teacher.get(page)).text) == (removed_at is None)
         again = await send(teacher, page, f"{page}/links/{score.lti_link_id}/send", score=score.id)
         assert again.status_code == 303
         (score,) = await everything(service, LtiScore)

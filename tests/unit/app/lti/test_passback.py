@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.lti import keys
+from app.lti import keys, platform_services
 from app.lti.grades import outbox, sender
 from app.lti.grades.scores import below
 from app.storage.models import LtiLink
@@ -268,6 +268,39 @@ async def test_platform_that_takes_no_token_is_asked_twice(service: Service, fak
     await come_and_hand_in(service, fake)
     assert (await failed(service)).last_status == 401
     assert fake.asked.count(SCORES) == 2
+
+
+async def test_refused_request_for_a_token_is_not_repeated_for_each_grade(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    fake.answers["/token"] = lambda: httpx.Response(400, json={"error": "invalid_client"})
+    for student in ("student-1", "student-2"):
+        await come_and_hand_in(service, fake, sub=student)
+        assert (await failed(service, student)).last_error == "invalid_client"
+    assert fake.asked.count("/token") == 1
+
+
+async def test_new_token_that_is_refused_is_not_replaced_for_each_grade(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    fake.answers[SCORES] = lambda: httpx.Response(401)
+    for student in ("student-1", "student-2"):
+        await come_and_hand_in(service, fake, sub=student)
+        assert (await failed(service, student)).last_status == 401
+    assert fake.asked.count("/token") == 2
+
+
+@pytest.mark.parametrize(("is_old", "tokens"), [(True, 2), (False, 1)])
+async def test_old_token_that_is_forbidden_is_replaced_once(
+    service: Service, fake: FakePlatform, course: str, monkeypatch: pytest.MonkeyPatch, is_old: bool, tokens: int
+) -> None:
+    """Open edX says 403 about a token that has ended."""
+    if is_old:
+        monkeypatch.setattr(platform_services, "PAUSE_SECONDS", 0.0)
+    fake.answers[SCORES] = lambda: httpx.Response(403)
+    await come_and_hand_in(service, fake)
+    assert (await failed(service)).last_status == 403
+    assert (fake.asked.count("/token"), fake.asked.count(SCORES)) == (tokens, tokens)
 
 
 async def test_try_that_was_cut_off_is_repeated_with_a_later_stamp(
