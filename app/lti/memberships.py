@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.courses import course, membership
 from app.errors import AnswerUnusable, CourseArchived, MemberRemoved
 from app.lti import platforms
+from app.lti.grades import outbox
 from app.lti.launch import binding, people
 from app.lti.launch.message import Id, Text
 from app.lti.launch.people import Who, made_by_platform
@@ -23,7 +24,7 @@ from app.lti.pages import next_page
 from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices, refusal
 from app.mail.addresses import is_address
 from app.storage.database import Database
-from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, Membership
+from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, MemberRole, Membership
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 #: Of one list; a course has no more.
@@ -137,9 +138,12 @@ async def apply(
                 break
             is_open = await course.is_open(session, context.course_id)
             known = await _known(session, context.course_id, issuer)
+            students: dict[str, str] = {}
             for subject in subjects[start : start + AT_ONCE]:
                 if is_open or subject in known:
-                    total += await _bring(session, platform, context, there[subject], made_by, known.get(subject))
+                    who, before = there[subject], known.get(subject)
+                    total += await _bring(session, platform, context, who, made_by, before, students)
+            await outbox.expect(session, context.id, students)
     async with database.read() as session:
         gone = await _left_out(session, context, issuer, there, asked_at)
     for start in range(0, len(gone), AT_ONCE):
@@ -151,15 +155,23 @@ async def apply(
 
 
 async def _bring(
-    session: AsyncSession, platform: LtiPlatform, context: LtiContext, who: Who, made_by: str, before: Membership | None
+    session: AsyncSession,
+    platform: LtiPlatform,
+    context: LtiContext,
+    who: Who,
+    made_by: str,
+    before: Membership | None,
+    students: dict[str, str],
 ) -> Counter[str]:
-    """Make somebody of the list the member that the list says."""
+    """Make somebody of the list the member that the list says, and add students to these."""
     was = (before.role, before.removed_at is None) if before else None
     person = await people.find_or_add(session, platform, who)
     try:
         member = await people.keep_member(session, context, person, who, made_by)
     except (MemberRemoved, CourseArchived):
         return Counter()
+    if member.role == MemberRole.STUDENT:
+        students[who.subject] = member.id
     if was is None:
         return Counter(added=1)
     return Counter(changed=int(was != (member.role, member.removed_at is None)))

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from http import HTTPStatus
 
-from sqlalchemy import ColumnElement, and_, case, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiScore, Submission
+
+#: Of a grade in a column that has none yet.
+NOTHING_SENT = {"submitted_at": None, "comment_sha256": None, "mended_at": None}
 
 
 async def grades_changed(
@@ -38,9 +41,15 @@ async def attempts_changed(session: AsyncSession, submission_ids: Collection[str
 
 async def attempts_expired(session: AsyncSession, submission_ids: Collection[str]) -> None:
     """Keep the grades that were sent and that these submissions may count for: they are about to be deleted for age."""
-    sent = and_(_of_attempts(submission_ids), LtiScore.points.is_not(None))
-    keeping = update(LtiScore).where(sent).values(keeps=True)
-    await session.execute(keeping.execution_options(synchronize_session=False))
+    sent = and_(LtiScore.points.is_not(None), LtiScore.max_points.is_not(None))
+    is_higher = LtiScore.points * LtiScore.kept_max > LtiScore.kept_points * LtiScore.max_points
+    kept = and_(_of_attempts(submission_ids), sent, or_(LtiScore.kept_points.is_(None), is_higher))
+    await session.execute(
+        update(LtiScore)
+        .where(LtiScore.id.in_(_in_order(kept)))
+        .values(kept_points=LtiScore.points, kept_max=LtiScore.max_points)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _of_attempts(submission_ids: Collection[str]) -> ColumnElement[bool]:
@@ -66,12 +75,12 @@ async def scores_changed(session: AsyncSession, score_ids: Collection[str]) -> N
 
 async def link_changed(session: AsyncSession, link_id: str) -> None:
     """Send all scores of this link again: it leads to another assignment."""
-    await _again(session, LtiScore.lti_link_id == link_id, keeps=False)
+    await _again(session, LtiScore.lti_link_id == link_id, **NOTHING_SENT, kept_points=None, kept_max=None)
 
 
 async def column_changed(session: AsyncSession, link_id: str) -> None:
     """Send all scores of this link again: the platform has another column for it."""
-    await _again(session, LtiScore.lti_link_id == link_id)
+    await _again(session, LtiScore.lti_link_id == link_id, **NOTHING_SENT)
 
 
 async def members_changed(session: AsyncSession, membership_ids: Collection[str]) -> None:
@@ -91,16 +100,14 @@ async def send_again(session: AsyncSession, link_id: str, score_id: str | None =
     await _again(session, and_(LtiScore.lti_link_id == link_id, chosen))
 
 
-async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: bool) -> None:
+async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: None) -> None:
     """Make these scores due, with a new version: whoever is sending an older one finds that out when it has."""
     now = await database_now(session)
-    # Locked in one order, because two transactions that each wait for a row of the other would both wait for ever.
-    chosen = select(LtiScore.id).where(condition).order_by(LtiScore.id).with_for_update().cte("chosen")
     # One that is being sent, or waits for the platform to be back, keeps its time.
     idle = LtiScore.next_at.is_(None)
     await session.execute(
         update(LtiScore)
-        .where(LtiScore.id.in_(select(chosen.c.id)))
+        .where(LtiScore.id.in_(_in_order(condition)))
         .values(
             version=LtiScore.version + 1,
             attempts=case((idle, 0), else_=LtiScore.attempts),
@@ -113,3 +120,9 @@ async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: 
         )
         .execution_options(synchronize_session=False)
     )
+
+
+def _in_order(condition: ColumnElement[bool]) -> Select[tuple[str]]:
+    """Lock these scores in one order: two transactions that each wait for a row of the other would wait for ever."""
+    chosen = select(LtiScore.id).where(condition).order_by(LtiScore.id).with_for_update().cte("chosen")
+    return select(chosen.c.id)

@@ -132,7 +132,7 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
 
 
 def _mark(scores: Sequence[LtiScore], there: Mapping[str, There], now: datetime) -> list[str]:
-    """Mark the scores that differ, and return the ids of those that do so for the first time."""
+    """Mark the scores that differ, and return the ids of those that have not been sent again for it."""
     again = []
     for score in scores:
         shown = there.get(score.user_id) or There(None, score.max_points or 1.0)
@@ -141,6 +141,8 @@ def _mark(scores: Sequence[LtiScore], there: Mapping[str, There], now: datetime)
             continue
         if score.differs_since is None:
             score.differs_since = now
+        if score.mended_at is None:
+            score.mended_at = now
             again.append(score.id)
         score.there_points, score.there_max = shown.points, shown.max_points
     return again

@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm import join as orm_join
 
+from app.lti import platforms
 from app.lti.grades.wanted import Wanted, is_other
+from app.lti.platform_services import SCORE_SCOPE
 from app.storage.due import database_now, is_due
 from app.storage.models import (
     CourseAssignment,
+    Identity,
     LtiContext,
     LtiLink,
+    LtiMember,
     LtiPlatform,
     LtiScore,
+    MemberRole,
     Membership,
 )
+from app.storage.turns import take_turns
 
-#: Due scores read at once, of all platforms.
+#: Scores read at once.
 AT_ONCE = 200
 
 
@@ -38,20 +45,54 @@ class Due:
     member: Membership
 
 
-async def expect(session: AsyncSession, link: LtiLink, user_id: str, membership_id: str) -> None:
-    """Have a score for this person in the column of this link, from the first grade on."""
-    of = LtiScore.lti_link_id == link.id, LtiScore.user_id == user_id
-    score = await session.scalar(select(LtiScore).where(*of))
-    if score is not None and score.membership_id == membership_id:
-        return
+async def expect(session: AsyncSession, context_id: str, students: Mapping[str, str]) -> None:
+    """Have a score for these students in each column of a platform's course, from the first grade on.
+
+    Students hand in here after any of the links, so they need not have opened the one whose column gets the grade.
+
+    Args:
+        students: ids of members, by the platform's ids of the persons.
+    """
+    await take_turns(session, [f"lti-scores:{context_id}"])
+    of_context = LtiLink.lti_context_id == context_id, LtiLink.course_assignment_id.is_not(None)
+    links = [
+        link.id
+        for link in await session.scalars(select(LtiLink).where(*of_context).order_by(LtiLink.id))
+        if SCORE_SCOPE in link.scopes.get("granted", [])
+    ]
+    there: dict[tuple[str, str], LtiScore] = {}
+    users = sorted(students)
+    for start in range(0, len(users) if links else 0, AT_ONCE):
+        of = LtiScore.lti_link_id.in_(links), LtiScore.user_id.in_(users[start : start + AT_ONCE])
+        found = await session.scalars(select(LtiScore).where(*of))
+        there |= {(score.lti_link_id, score.user_id): score for score in found}
     now = await database_now(session)
-    if score is None:
-        score = LtiScore(lti_link_id=link.id, user_id=user_id, membership_id=membership_id)
-        session.add(score)
-    # There may be a grade already: handed in before the platform was connected, or as the member it was joined with.
-    score.membership_id, score.waits_since, score.next_at = membership_id, now, now
-    score.version = (score.version or 0) + 1
+    for link_id, user_id in product(links, users):
+        score = there.get((link_id, user_id))
+        if score is not None and score.membership_id == students[user_id]:
+            continue
+        if score is None:
+            score = LtiScore(lti_link_id=link_id, user_id=user_id)
+            session.add(score)
+        # There may be a grade already: handed in before the platform was connected, or as the member that was joined.
+        score.membership_id, score.waits_since, score.next_at = students[user_id], now, now
+        score.version = (score.version or 0) + 1
     await session.flush()
+
+
+async def expect_known(session: AsyncSession, link: LtiLink) -> None:
+    """Have scores in the column of a link that leads to an assignment now, for the students who have come before."""
+    context = await session.get_one(LtiContext, link.lti_context_id)
+    known = await session.execute(
+        select(Identity.subject, Membership.id)
+        .join(Membership, Membership.person_id == Identity.person_id)
+        .join(LtiMember, LtiMember.membership_id == Membership.id)
+        .where(
+            Identity.issuer == platforms.issuer_of_people(context.platform_id), LtiMember.lti_context_id == context.id
+        )
+        .where(Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None))
+    )
+    await expect(session, context.id, dict(iter(known)))
 
 
 async def is_something_due(session: AsyncSession) -> bool:
@@ -120,8 +161,19 @@ async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | 
     return whole
 
 
-async def delivered(session: AsyncSession, due: Due, grade: Wanted | None) -> None:
-    """Store that the grade of this version has arrived, or that there was none to send. A newer one is due at once."""
+async def delivered(
+    session: AsyncSession,
+    due: Due,
+    grade: Wanted | None,
+    *,
+    submitted_at: datetime | None = None,
+    comment_sha256: str | None = None,
+) -> None:
+    """Store that the grade of this version has arrived, or that there was none to send. A newer one is due at once.
+
+    Args:
+        submitted_at, comment_sha256: of what has arrived with it.
+    """
     now = await database_now(session)
     score = await session.get_one(LtiScore, due.score.id, with_for_update=True, populate_existing=True)
     score.sent_version = due.version
@@ -129,10 +181,12 @@ async def delivered(session: AsyncSession, due: Due, grade: Wanted | None) -> No
     if grade is not None:
         if is_other(score, grade):
             # A difference to the platform is about the grade before.
-            score.differs_since = score.there_points = score.there_max = None
+            score.differs_since = score.there_points = score.there_max = score.mended_at = None
         score.points, score.max_points, score.delivered_at = grade.points, grade.max_points, now
     score.last_error = score.last_status = score.failed_at = None
     is_newest = score.version == due.version
+    if grade is not None and is_newest:  # Else the column may be another one meanwhile.
+        score.submitted_at, score.comment_sha256 = submitted_at or score.submitted_at, comment_sha256
     score.waits_since, score.next_at = now, None if is_newest else now
 
 

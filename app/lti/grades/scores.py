@@ -13,6 +13,8 @@ from app.storage.models import LtiPlatform
 
 SCORE = "application/vnd.ims.lis.v1.score+json"
 COMMENT_CHARACTERS = 500
+#: Source: Canvas, "Score" (developerdocs.instructure.com).
+CANVAS_SUBMISSION = "https://canvas.instructure.com/lti/submission"
 
 
 def score_of(
@@ -20,9 +22,10 @@ def score_of(
     user_id: str,
     points: float | None,
     max_points: float,
-    comment: str,
+    comment: str | None,
     stamp: datetime,
     submitted_at: datetime | None,
+    is_new: bool | None = None,
 ) -> dict[str, Any]:
     """Return the body of a score.
 
@@ -30,13 +33,18 @@ def score_of(
 
     Args:
         points: None: the platform clears the grade that it has (AGS 2.0, section 3.4.4).
+        comment: None: the platform has it.
         stamp: whole seconds; a platform refuses one that is not later than the last.
+        is_new: whether Canvas is to show another attempt; None: it is another platform.
     """
     score: dict[str, Any] = {
         "userId": user_id,
-        "comment": comment[:COMMENT_CHARACTERS],
         "timestamp": _written(stamp),
     }
+    if comment is not None:
+        score["comment"] = comment[:COMMENT_CHARACTERS]
+    if is_new is not None:
+        score[CANVAS_SUBMISSION] = {"new_submission": is_new}
     if points is None:
         return {**score, "activityProgress": "Initialized", "gradingProgress": "NotReady"}
     score |= {
@@ -48,6 +56,11 @@ def score_of(
     if submitted_at is not None:
         score["submission"] = {"submittedAt": _written(submitted_at)}
     return score
+
+
+def is_canvas(platform: LtiPlatform) -> bool:
+    """Tell whether a platform is Canvas, whose issuer is Instructure's wherever it runs."""
+    return (urlsplit(platform.issuer).hostname or "").endswith(".instructure.com")
 
 
 def below(lineitem: str, name: str) -> str:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,10 @@ class _Grade:
     comment: str
     submitted_at: datetime | None
     title: str
+
+    @property
+    def comment_sha256(self) -> str:
+        return sha256(self.comment.encode()).hexdigest()
 
 
 class ScoreSender(Sender[Due]):
@@ -136,14 +141,19 @@ class ScoreSender(Sender[Due]):
             stamp = await outbox.stamp(session, due.score.id, self._services.now_at(due.platform))
         if stamp is None:
             return None
+        is_canvas = scores.is_canvas(due.platform)
+        # Canvas adds a comment each time. Moodle takes the comment away that is left out.
+        is_said = is_canvas and due.score.comment_sha256 == grade.comment_sha256
+        comment = None if is_said else grade.comment
         score = scores.score_of(
             user_id=due.score.user_id,
             points=wanted.points,
             max_points=wanted.max_points,
-            comment=grade.comment,
+            comment=comment,
             stamp=stamp,
             # By another clock than the stamp's, perhaps.
             submitted_at=min(grade.submitted_at, stamp) if grade.submitted_at else None,
+            is_new=_is_new(due.score, grade) if is_canvas else None,
         )
         answer = await scores.post_score(self._services, due.platform, lineitem, score)
         if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and await lineitems.replace_if_gone(
@@ -164,7 +174,13 @@ class ScoreSender(Sender[Due]):
             await self._failed(due, None, "the platform answered with a page")
         else:
             async with self._database.write() as session:
-                await outbox.delivered(session, due, grade.wanted)
+                await outbox.delivered(
+                    session,
+                    due,
+                    grade.wanted,
+                    submitted_at=grade.submitted_at,
+                    comment_sha256=grade.comment_sha256,
+                )
             logger.info("lti_score_delivered", extra=_facts(due))
 
     async def _failed(self, due: Due, status: int | None, words: str, retry_after: float | None = None) -> None:
@@ -217,6 +233,13 @@ class ScoreSender(Sender[Due]):
         said = ". ".join(filter(None, (in_words(counted.steps, course.language, ZoneInfo(course.time_zone)), cause)))
         room = scores.COMMENT_CHARACTERS - len(link) - 1
         return f"{said[:room]} {link}".strip()
+
+
+def _is_new(score: LtiScore, grade: _Grade) -> bool:
+    """Tell whether the attempt is newer than the one whose grade has arrived."""
+    if grade.submitted_at is None:
+        return False
+    return score.submitted_at is None or grade.submitted_at > score.submitted_at
 
 
 def _wait(status: int | None, tries: int, retry_after: float | None) -> timedelta | None:

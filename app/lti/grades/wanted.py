@@ -32,7 +32,7 @@ class Wanted:
 
     Attributes:
         points: None: the platform is to have no grade.
-        is_kept: the grade that was sent before attempts were deleted.
+        is_kept: the grade that was there when attempts were deleted.
     """
 
     points: float | None
@@ -43,9 +43,9 @@ class Wanted:
 def wanted(score: LtiScore, counted: Counted) -> Wanted | None:
     """Return the grade that the platform should have; None: what it has stays, or there is nothing to send."""
     points, most = counted.grade_book, counted.grade_book_max
-    if score.keeps and not counted.is_adjusted and score.points is not None and score.max_points:
-        kept = Wanted(score.points, score.max_points, is_kept=True)
-        if points is None or points * score.max_points < score.points * most:
+    if score.kept_points is not None and score.kept_max and not counted.is_adjusted:
+        kept = Wanted(score.kept_points, score.kept_max, is_kept=True)
+        if points is None or points * score.kept_max < score.kept_points * most:
             return kept
     if points is not None:
         return Wanted(points, most)

@@ -29,7 +29,6 @@ from app.lti.launch import binding, deep_linking, people
 from app.lti.launch.message import DEEP_LINKING, REVIEW, Message, shown
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part
-from app.lti.platform_services import SCORE_SCOPE
 from app.storage.models import (
     Course,
     CourseAssignment,
@@ -114,8 +113,8 @@ async def arrive(
     if message.resource_link is not None:
         link = await _link(session, context, message)
         use = await _use(session, found, link, message, member, assignments, made_by)
-        if member.role == MemberRole.STUDENT and SCORE_SCOPE in link.scopes.get("granted", []):
-            await outbox.expect(session, link, message.subject, member.id)
+        if member.role == MemberRole.STUDENT:
+            await outbox.expect(session, context.id, {message.subject: member.id})
     elif message.message_type == REVIEW and (link := await _link_of_column(session, context, message)) is not None:
         use = await session.get(CourseAssignment, link.course_assignment_id) if link.course_assignment_id else None
     selection = None
@@ -162,6 +161,7 @@ async def choose(
         await session.flush()
         # The column has the grades of another assignment.
         await link_changed(session, link.id)
+        await outbox.expect_known(session, link)
     return use
 
 

@@ -225,8 +225,14 @@ class LtiScore(Base):
     # The grade that has arrived, and its maximum; none where the platform was told to clear it.
     points: Mapped[float | None]
     max_points: Mapped[float | None]
-    # Attempts were deleted for their age since: what they gave is not taken back.
-    keeps: Mapped[bool] = mapped_column(default=False)
+    # What has arrived with it: when the attempt was handed in, and the comment's hash.
+    submitted_at: Mapped[datetime | None]
+    comment_sha256: Mapped[str | None] = mapped_column(String(64))
+    # The grade when attempts were deleted for their age: what they gave is not taken back.
+    kept_points: Mapped[float | None]
+    kept_max: Mapped[float | None]
+    # When this grade was sent again because the platform showed another one: it is once.
+    mended_at: Mapped[datetime | None]
     # The platform shows another grade, at the newest comparison: this one.
     differs_since: Mapped[datetime | None]
     there_points: Mapped[float | None]

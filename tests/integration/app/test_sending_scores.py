@@ -22,6 +22,7 @@ from app.access.tokens import Principal
 from app.courses import extensions, uses
 from app.lti import platforms
 from app.lti.grades import outbox, sender, wanted
+from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.lti.grades.sender import ScoreSender
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices
 from app.outgoing import client as outgoing
@@ -38,6 +39,7 @@ from app.storage.models import (
     JobStatus,
     LtiContext,
     LtiLink,
+    LtiPlatform,
     LtiScore,
     MemberRole,
     Membership,
@@ -116,7 +118,7 @@ class World:
             use = await self.use(session)
             link = await session.get_one(LtiLink, self.link.id)
             link.course_assignment_id = use.id
-            await outbox.expect(session, link, student, membership_id)
+            await outbox.expect(session, link.lti_context_id, {student: membership_id})
 
     async def use(self, session: AsyncSession) -> CourseAssignment:
         use = await session.scalar(select(CourseAssignment).where(CourseAssignment.assignment_id == "lstm-layer"))
@@ -307,6 +309,8 @@ def _post_and_die(url: str, clock: datetime, file: Path) -> None:
 
 async def test_process_that_is_killed_after_posting_neither_loses_nor_doubles(world: World, tmp_path: Path) -> None:
     await world.attempt()
+    async with world.database.write() as session:
+        await session.execute(update(Submission).values(created_at=NOW))
     file = tmp_path / "score.json"
     url = world.database.url.render_as_string(hide_password=False)
     process = multiprocessing.get_context("spawn").Process(
@@ -479,9 +483,40 @@ async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: Worl
     assert await wanted.send_changed(world.database, ASSIGNMENTS) == 0
     async with world.database.write() as session:
         wish = Wanted(delta=None, value=30, reason="copied")
-        await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+        made = await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
     await world.send()
     assert world.given() == 30
+    async with world.database.write() as session:
+        await adjustments.withdraw(session, await world.place(session), made.id, made_by="t")
+    await world.send()
+    assert world.given() == 90
+
+
+@pytest.mark.parametrize("issuer", ["https://canvas.instructure.com", ISSUER])
+async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world: World, issuer: str) -> None:
+    async with world.database.write() as session:
+        await session.execute(update(LtiPlatform).values(issuer=issuer))
+    await world.attempt(points=50)
+    await world.send()
+    async with world.database.write() as session:
+        await passback.grades_changed(session, (await world.use(session)).id)
+    await world.send()
+    async with world.database.write() as session:
+        wish = Wanted(delta=None, value=80, reason="as agreed")
+        await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+    await world.send()
+    await world.attempt(points=100)
+    await world.send()
+    async with world.database.write() as session:
+        await passback.column_changed(session, world.link.id)
+    await world.send()
+    said = ["comment" in score for score in world.scores]
+    new = [score.get(CANVAS_SUBMISSION, {}).get("new_submission") for score in world.scores]
+    if issuer == ISSUER:  # Moodle takes the comment away that is left out.
+        assert (said, new) == ([True] * 5, [None] * 5)
+    else:
+        assert said == [True, False, True, True, True]
+        assert new == [True, False, False, True, True]
 
 
 async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(world: World) -> None:

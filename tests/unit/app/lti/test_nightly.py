@@ -158,6 +158,20 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
     assert ">55<" in shown
 
 
+async def test_change_there_that_comes_again_is_listed_and_not_sent_over(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
+) -> None:
+    for _ in range(3):
+        fake.grades["user-5"] |= {"scoreGiven": 55}
+        await night(service, nightly)
+        assert (await idle(service)).differs_since is not None
+        # It agrees for one night.
+        fake.grades["user-5"] |= {"scoreGiven": 100}
+        await night(service, nightly)
+        assert (await idle(service)).differs_since is None
+    assert fake.asked.count(SCORES) == 2
+
+
 async def test_results_are_read_to_the_last_page(
     service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
 ) -> None:

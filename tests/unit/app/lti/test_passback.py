@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.lti import keys, platform_services
 from app.lti.grades import outbox, sender
 from app.lti.grades.scores import below
-from app.storage.models import LtiLink
+from app.storage.models import LtiLink, LtiScore
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
@@ -268,6 +268,34 @@ async def test_platform_that_takes_no_token_is_asked_twice(service: Service, fak
     await come_and_hand_in(service, fake)
     assert (await failed(service)).last_status == 401
     assert fake.asked.count(SCORES) == 2
+
+
+def link(number: int, **more: Any) -> dict[str, Any]:
+    """The claims of a link whose column is the item of this number."""
+    column = {"scope": ITEM_SCOPES, "lineitem": f"{ISSUER}/items/{number}", "lineitems": f"{ISSUER}/items"}
+    return {f"{LTI}resource_link": {"id": f"link-{number}", "title": "LSTM"}, AGS: column, **more}
+
+
+async def test_grade_goes_to_links_that_the_student_has_not_opened(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **link(5))
+    await come_and_hand_in(service, fake)
+    await until(lambda: {SCORES, "/items/5/scores"} <= set(fake.asked))
+    # A link that comes later gets the grades of those who have come before.
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **link(6))
+    await until(lambda: "/items/6/scores" in fake.asked)
+    assert {each.membership_id for each in await everything(service, LtiScore)} == {(await idle(service)).membership_id}
+
+
+async def test_link_without_grades_gets_none(service: Service, fake: FakePlatform, course: str) -> None:
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **link(5, **{AGS: None}))
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+    assert len(await everything(service, LtiScore)) == 1
 
 
 async def test_refused_request_for_a_token_is_not_repeated_for_each_grade(
