@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, contains_eager
+from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager
 
 from app.errors import LinkNotFound
 from app.lti.platform_services import RESULT_SCOPE
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
 
+GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 #: Of the failures that a page lists.
 SHOWN = 100
 
@@ -111,9 +113,10 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
             func.count(),
             func.count().filter(LtiScore.points.is_not(None)),
             func.count().filter(LtiScore.next_at.is_not(None)),
-            func.count().filter(LtiScore.failed_at.is_not(None)),
+            func.count().filter(_needs_somebody()),
             func.count().filter(LtiScore.differs_since.is_not(None)),
         )
+        .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
         .where(LtiScore.lti_link_id.in_(link_ids), Membership.removed_at.is_(None))
         .group_by(LtiScore.lti_link_id)
@@ -123,16 +126,31 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
 
 async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
     """List the scores of a course that were given up, the newest first, with the members' persons."""
-    return await _scores(session, course_id, LtiScore.failed_at)
+    return await _scores(session, course_id, LtiScore.failed_at, _needs_somebody())
 
 
 async def differences_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
     """List the scores of a course that the platform shows otherwise, the newest first, with the members' persons."""
-    return await _scores(session, course_id, LtiScore.differs_since)
+    return await _scores(session, course_id, LtiScore.differs_since, LtiScore.differs_since.is_not(None))
+
+
+def _needs_somebody() -> ColumnElement[bool]:
+    """Return the condition on a score and its link that it was given up, though not for a column beside another one.
+
+    A link that was deleted there and replaced by another one stays known here, and its column never had the grade.
+    """
+    other, link = aliased(LtiScore), aliased(LtiLink)
+    has_arrived_beside = (
+        exists()
+        .where(other.membership_id == LtiScore.membership_id, other.points.is_not(None), other.failed_at.is_(None))
+        .where(link.id == other.lti_link_id, link.course_assignment_id == LtiLink.course_assignment_id)
+    )
+    is_of_gone = and_(LtiScore.points.is_(None), func.coalesce(LtiScore.last_status, 0).in_(GONE))
+    return and_(LtiScore.failed_at.is_not(None), or_(not_(is_of_gone), not_(has_arrived_beside)))
 
 
 async def _scores(
-    session: AsyncSession, course_id: str, since: InstrumentedAttribute[datetime | None]
+    session: AsyncSession, course_id: str, since: InstrumentedAttribute[datetime | None], condition: ColumnElement[bool]
 ) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
     found = await session.execute(
         select(LtiScore, LtiLink, Membership)
@@ -141,7 +159,7 @@ async def _scores(
         .join(Membership, Membership.id == LtiScore.membership_id)
         .join(Membership.person)
         # Of a removed member nothing is sent.
-        .where(LtiContext.course_id == course_id, since.is_not(None), Membership.removed_at.is_(None))
+        .where(LtiContext.course_id == course_id, condition, Membership.removed_at.is_(None))
         .options(contains_eager(Membership.person))
         .order_by(since.desc(), LtiScore.id)
         .limit(SHOWN)
@@ -181,7 +199,11 @@ async def passback_of(session: AsyncSession, membership_id: str, course_assignme
         .where(LtiScore.membership_id == membership_id, LtiLink.course_assignment_id == course_assignment_id)
         .order_by(LtiScore.id)
     )
-    states = [passback for score in scores if (passback := _state(score)) is not None]
+    found = scores.all()
+    if any(score.points is not None and score.failed_at is None for score in found):
+        # Links that were deleted there, as for teachers.
+        found = [score for score in found if score.points is not None or score.last_status not in GONE]
+    states = [passback for score in found if (passback := _state(score)) is not None]
     # Of several columns the one that needs somebody comes first.
     order = (State.FAILED, State.ON_ITS_WAY, State.DELIVERED)
     return min(states, key=lambda each: order.index(each.state), default=None)

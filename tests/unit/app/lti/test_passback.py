@@ -290,6 +290,24 @@ async def test_grade_goes_to_links_that_the_student_has_not_opened(
     assert {each.membership_id for each in await everything(service, LtiScore)} == {(await idle(service)).membership_id}
 
 
+async def test_link_that_is_gone_beside_another_one_is_no_failure(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        await launch(teacher, fake, **TEACHER, **link(5))
+        fake.answers["/items/5/scores"] = lambda: httpx.Response(404, json={"message": "the activity is gone"})
+        page = (await launch(student, fake)).headers["location"]
+        await hand_in(student, page)
+        await until(lambda: fake.grades)
+        await failed(service)
+        assert "the activity is gone" not in (await teacher.get(f"{course}/lms")).text
+        assert "In the grade book" in (await student.get(page)).text
+        fake.answers[SCORES] = fake.answers["/items/5/scores"]
+        await come_and_hand_in(service, fake, sub="student-2")
+        await failed(service, "student-2")
+        assert "the activity is gone" in (await teacher.get(f"{course}/lms")).text
+
+
 async def test_link_without_grades_gets_none(service: Service, fake: FakePlatform, course: str) -> None:
     async with browser(service) as teacher:
         await launch(teacher, fake, **TEACHER, **link(5, **{AGS: None}))
