@@ -12,7 +12,7 @@ from app.lti.platforms import Registration
 from app.lti.registration.kinds import KINDS, addresses_of
 from tests.platforms import CLIENT_ID, DEPLOYMENT, FakePlatform
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import LAUNCH, TEACHER, begin, browser, register
+from tests.unit.app.lti.conftest import LAUNCH, TEACHER, begin, browser, choose, register
 
 pytestmark = pytest.mark.anyio
 
@@ -36,8 +36,8 @@ async def test_each_kind_launches_and_gives_tokens(service: Service, fake: FakeP
     async with browser(service) as teacher:
         address = await begin(teacher, iss=said.issuer)
         assert address.startswith(f"{said.login_url}?")
-        answer = await teacher.post(LAUNCH, data=fake.message(address, iss=said.issuer, **TEACHER))
-        assert answer.status_code == 303, answer.text
+        asked = await teacher.post(LAUNCH, data=fake.message(address, iss=said.issuer, **TEACHER))
+        assert (await choose(teacher, asked, course="new")).status_code == 303
     await service.services.platform_services.try_token(platform, [SCORE_SCOPE])
     hosts = [request.headers["host"] for request in fake.sent]
     assert hosts == [urlsplit(said.keys_url).netloc, urlsplit(said.token_url).netloc]
