@@ -39,10 +39,10 @@ endif
 serve: setup  ## start the service on http://127.0.0.1:8000 and print a link that lets you in
 	@$(BIN)/lstm-grader serve
 
-# One more than the cores of the smallest machine, because many tests wait. Each keeps TensorFlow warm for itself.
-WORKERS := 3
+# Each keeps TensorFlow warm for itself.
+WORKERS := 2
 
-test: setup peers  ## run the whole test suite, shared by three processes (make test WORKERS=4: by four)
+test: setup peers  ## run the whole test suite, shared by two processes (make test WORKERS=4: by four)
 	$(BIN)/pytest -n $(WORKERS)
 
 test-unit: setup  ## run the tests that need no TensorFlow, process or socket (minutes)

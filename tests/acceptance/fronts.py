@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.programs import program
+from tests.waiting import wait_until
 
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -46,6 +47,8 @@ def nginx(folder: Path, servers: str) -> Iterator[subprocess.Popen[bytes]]:
         command = [program("nginx"), "-e", folder / "error.log", "-c", config]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
+        # Written once it listens.
+        wait_until(lambda: (folder / "pid").exists())
         yield process
     finally:
         process.terminate()

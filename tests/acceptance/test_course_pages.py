@@ -10,9 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.storage.models import DEFAULT_COURSE
-from tests.acceptance.test_browser import CORPUS, SECONDS, browser, expect_to_fit
-
-__all__ = ["browser"]
+from tests.acceptance.test_browser import CORPUS, SECONDS, expect_to_fit
 
 HERE = f"/courses/{DEFAULT_COURSE}"
 STUDENTS = 60

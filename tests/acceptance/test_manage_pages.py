@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.test_browser import SECONDS, browser, expect_to_fit
-
-__all__ = ["browser"]
+from tests.acceptance.test_browser import SECONDS, expect_to_fit
 
 LONG = "Нейронные_сети_и_глубокое_обучение_осенний_семестр_две_тысячи_тридцатого_года"
 PEOPLE = 300

@@ -14,11 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.installation import CORRECT, NO_CLASS, TOKEN, Installation
-from tests.acceptance.test_browser import SECONDS, browser, expect_to_fit
+from tests.acceptance.test_browser import SECONDS, expect_to_fit
 from tests.unit.app.conftest import form_secret
 from tests.waiting import wait_until
-
-__all__ = ["browser"]
 
 GRADING_SECONDS = 240
 STUDENTS = {"s1": "Анна Петрова", "s2": "Иван Сидоров", "s3": "Min Lee"}
