@@ -1,6 +1,6 @@
 """The loop that sends what is due in an outbox; any number of processes may run one.
 
-What an outbox holds, and how a try ends, is for the subclass to say. A row is claimed for a while, its lease, so that a
+The subclass says what its outbox holds and how a try ends. A row is claimed for a while, its lease, so that a
 process that dies leaves it to the others.
 """
 

@@ -169,7 +169,7 @@ class LtiLink(Base):
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
     resource_link_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
     title: Mapped[str | None] = mapped_column(String(200))
-    # What its parameters name, if that is no assignment.
+    # The name in its parameters, if that is no assignment.
     named: Mapped[str | None] = mapped_column(String(200))
     # None: no teacher has said yet where it leads to.
     course_assignment_id: Mapped[str | None] = mapped_column(ForeignKey("course_assignments.id"), index=True)
@@ -225,7 +225,7 @@ class LtiScore(Base):
     # The grade that has arrived, and its maximum; none where the platform was told to clear it.
     points: Mapped[float | None]
     max_points: Mapped[float | None]
-    # What has arrived with it: when the attempt was handed in, and the comment's hash.
+    # Arrived with it: when the attempt was handed in, and the comment's hash.
     submitted_at: Mapped[datetime | None]
     comment_sha256: Mapped[str | None] = mapped_column(String(64))
     # The grade when attempts were deleted for their age: what they gave is not taken back.

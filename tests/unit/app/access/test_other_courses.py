@@ -144,7 +144,7 @@ async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one
         for query in queries:
             page = await browser.get(f"{HERE}{query}")
             assert page.status_code in (200, 303), f"{query}: {page.status_code}"
-            # What was asked for stands in the form again.
+            # The form has again what was asked for.
             text = re.sub(r'(?:value|href)="[^"]*"', "", page.text)
             for word in ("Hidden Person", "HiddenGroup", values["submission_id"]):
                 assert word not in text, f"{query}: {word}"
