@@ -11,7 +11,7 @@ from http.cookies import SimpleCookie
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.services import services
+from app.services import operations
 
 
 def keep(
@@ -69,5 +69,5 @@ def is_framed(request: Request) -> bool:
 
 def is_secure(request: Request) -> bool:
     """Tell whether the user's browser speaks HTTPS, with us or with the proxy before us."""
-    public_url = services(request).settings.public_url
+    public_url = operations(request).settings.public_url
     return request.scope["scheme"] == "https" or (public_url or "").startswith("https:")

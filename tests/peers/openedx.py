@@ -124,8 +124,11 @@ def written(request: HttpRequest) -> HttpResponse:
     scores = LtiAgsScore.objects.order_by("id").values(
         "line_item", "user_id", "score_given", "score_maximum", "comment"
     )
-    columns = LtiAgsLineItem.objects.order_by("id").values("lti_configuration", "label", "score_maximum", "tag")
-    return JsonResponse({"grade_book": grade_book, "scores": list(scores), "columns": list(columns)})
+    columns = [
+        {"id": each.id, "link": each.lti_configuration.location.block_id}
+        for each in LtiAgsLineItem.objects.order_by("id").select_related("lti_configuration")
+    ]
+    return JsonResponse({"grade_book": grade_book, "scores": list(scores), "columns": columns})
 
 
 urlpatterns = [

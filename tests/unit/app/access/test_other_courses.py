@@ -32,6 +32,7 @@ FIELDS = {
     "/courses/{course_id}/members/{member_id}/join": {"other": "z" * 26},
     "/courses/{course_id}/lms/select/{selection_id}": {"assignment": "lstm-layer"},
     "/courses/{course_id}/lms/links/{link_id}": {"assignment": "lstm-layer"},
+    "/courses/{course_id}/lms/contexts/{context_id}/disconnect": {"sure": "on"},
     **FORMS,
 }
 
