@@ -23,7 +23,7 @@ from app.errors import AssignmentNotFound, JoinNotFound, MemberNotFound, NotPoss
 from app.http.parameters import ID
 from app.settings import Settings
 from app.storage.models import Change, Course, MemberRole, Membership
-from app.teaching import joins
+from app.teaching.joins import joins
 from grader import load_assignments
 
 MOST_LISTED = 5000

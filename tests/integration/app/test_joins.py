@@ -45,8 +45,9 @@ from app.storage.models import (
     utc_now,
 )
 from app.submissions import repository
-from app.teaching import adjustments, joins
+from app.teaching import adjustments
 from app.teaching.adjustments import Wanted
+from app.teaching.joins import joins
 from app.teaching.places import Place
 from tests.integration.app.rows import CONTENT, add, claim, finish
 

@@ -24,7 +24,7 @@ from app.lti.launch.message import Message
 from app.storage import passback
 from app.storage.database import Database
 from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, utc_now
-from app.teaching import joins
+from app.teaching.joins import joins
 from grader import load_assignments
 from tests.platforms import REGISTRATION, claims_of, login_parameters
 from tests.waiting import until

@@ -16,8 +16,8 @@ from app.courses.membership import Members
 from app.errors import PersonNotFound
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, MemberRole, Membership, Person, new_id, utc_now
-from app.teaching import joins
-from app.teaching.joins import Moving
+from app.teaching.joins import joins
+from app.teaching.joins.joins import Moving
 from tests.integration.app.rows import add
 
 pytestmark = pytest.mark.anyio

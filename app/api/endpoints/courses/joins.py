@@ -32,7 +32,7 @@ from app.http.auth import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services
 from app.storage.models import Merge
-from app.teaching import joins
+from app.teaching.joins import joins
 
 
 async def _join_id(join_id: Annotated[str, Path(description="an `id` from the list")]) -> str:

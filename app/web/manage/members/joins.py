@@ -25,7 +25,7 @@ from app.http.pages import page
 from app.http.parameters import ID
 from app.services import services
 from app.storage.models import MemberRole
-from app.teaching import joins
+from app.teaching.joins import joins
 from app.web.manage.asking import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of
 from app.web.manage.refusals import refused_here
 

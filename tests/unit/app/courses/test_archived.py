@@ -13,7 +13,8 @@ from app.courses.roster import planning
 from app.courses.roster.reading import read
 from app.errors import CourseArchived
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, new_id, utc_now
-from app.teaching import joins, reviews
+from app.teaching import reviews
+from app.teaching.joins import joins
 from app.teaching.places import take_place
 from grader import Assignment
 from tests.unit.app.conftest import Service
