@@ -6,8 +6,8 @@ The web framework and the database are imported inside functions, so that the ot
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -49,6 +49,17 @@ def starting() -> Iterator[Settings]:
         raise _ours(why_not(exc)) from exc
     except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
         raise _ours(_about_database(settings, exc)) from exc
+
+
+def only_given(**options: Any) -> dict[str, Any]:
+    """Leave out the options that the caller did not use."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def check_something(given: Mapping[str, Any]) -> None:
+    """Refuse a change of nothing."""
+    if not given:
+        raise usage("expected something to change; --help lists what")
 
 
 def _ours(message: str) -> typer.Exit:

@@ -1,16 +1,15 @@
-"""The commands `extensions`, `adjust`, `reviews`, `courses grade-book`; what they do is in `app.commands.grading`."""
+"""The commands `extensions`, `adjust` and `reviews`. What they do is in `app.commands.grading`."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.commands.shell import OfCourse, starting
-from grader.shell import check_output, usage
+from grader.shell import usage
 
 extensions = typer.Typer(help="Give one student more time or more attempts.", no_args_is_help=True)
 adjust = typer.Typer(help="Adjust the grade of a student, with a reason.", no_args_is_help=True)
@@ -126,46 +125,3 @@ def answer_review(
         from app.commands import grading
 
         asyncio.run(grading.answer_review(settings, review, answer, course))
-
-
-def write_grade_book(
-    course: OfCourse = None,
-    format: Annotated[str, typer.Option(help="plain, moodle or canvas.")] = "plain",
-    assignment: Annotated[str | None, typer.Option(help="Only this assignment.")] = None,
-    output: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
-    missing_zero: Annotated[bool, typer.Option("--missing-zero", help="0 for who has handed in nothing.")] = False,
-    unconfirmed: Annotated[
-        bool | None, typer.Option(help="With students whom nobody has confirmed; default: in the plain form.")
-    ] = None,
-    language: Annotated[str, typer.Option(help="Of the titles: ru or en.")] = "en",
-) -> None:
-    """Write the grade book of a course as CSV: a line for every student, also one who has handed in nothing.
-
-    Exit codes: 0 done, 2 wrong usage, 3 we failed.
-    """
-    check_output(output)
-    with starting() as settings:
-        from app.commands import grading
-        from app.teaching.grade_book import GradeBookFormat
-        from grader.report.messages import LANGUAGES
-
-        if language not in LANGUAGES:
-            raise usage(f"--language: expected one of {', '.join(LANGUAGES)} (got {language!r:.80})")
-        if format not in set(GradeBookFormat):
-            raise usage(f"--format: expected one of {', '.join(GradeBookFormat)} (got {format!r:.80})")
-        text = asyncio.run(
-            grading.write_grade_book(
-                settings,
-                course,
-                GradeBookFormat(format),
-                assignment=assignment,
-                missing_is_zero=missing_zero,
-                unconfirmed=unconfirmed,
-                language=language,
-            )
-        )
-        if output is None:
-            typer.echo(text, nl=False)
-        else:
-            # By the mark spreadsheets see that it is UTF-8.
-            output.write_text(text, encoding="utf-8-sig", newline="")

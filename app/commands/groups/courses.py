@@ -1,35 +1,30 @@
-"""The commands `courses` and `members`. What they do is in `app.commands.courses`."""
+"""The commands `courses`, with those of a course's assignments.
+
+What they do is in `app.commands.courses`, `app.commands.grading` and `app.commands.people`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from app.commands.shell import OfCourse, starting
-from grader.shell import USAGE
+from app.commands.shell import OfCourse, check_something, only_given, starting
+from grader.shell import check_output, usage
 
 courses = typer.Typer(
     help="Make, list, change, archive, copy and delete courses; write grade books.", no_args_is_help=True
 )
 assignments = typer.Typer(help="The assignments of a course, with its dates and rules.", no_args_is_help=True)
 courses.add_typer(assignments, name="assignments")
-members = typer.Typer(help="List, add, change, remove and join members of a course.", no_args_is_help=True)
 
 CourseId = Annotated[str, typer.Argument(metavar="ID", help="As `courses list` shows it.")]
 AssignmentId = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of its file, such as lstm-layer.")]
-MemberId = Annotated[str, typer.Argument(metavar="ID", help="Id in the grade book, or of the member.")]
 Language = Annotated[str | None, typer.Option(help="ru or en.")]
 TimeZone = Annotated[str | None, typer.Option(help="A name of the IANA database, such as Europe/Moscow.")]
-Name = Annotated[str | None, typer.Option(help="Name of the person.")]
-Email = Annotated[str | None, typer.Option(help="Address of the person.")]
-Group = Annotated[str | None, typer.Option(help="Group in the course.")]
 ADate = "{} in the course's time zone, such as 2026-10-01T23:59; none: never."
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 @courses.command("list")
@@ -55,7 +50,7 @@ def create_course(
     with starting() as settings:
         from app.commands import courses
 
-        given = _given(title=title, language=language, time_zone=time_zone)
+        given = only_given(title=title, language=language, time_zone=time_zone)
         typer.echo(asyncio.run(courses.create(settings, given)))
 
 
@@ -80,7 +75,7 @@ def change_course(
     ] = None,
 ) -> None:
     """Change what is given."""
-    given = _given(title=title, language=language, time_zone=time_zone)
+    given = only_given(title=title, language=language, time_zone=time_zone)
     if retention_days is not None:
         given["retention_days"] = retention_days or None
     _change(course, given)
@@ -99,7 +94,7 @@ def reopen_course(course: CourseId) -> None:
 
 
 def _change(course: str, given: dict[str, Any]) -> None:
-    _check_something(given)
+    check_something(given)
     with starting() as settings:
         from app.commands import courses
 
@@ -132,6 +127,71 @@ def list_changes(
             typer.echo(line)
 
 
+@courses.command("grade-book")
+def write_grade_book(
+    course: OfCourse = None,
+    format: Annotated[str, typer.Option(help="plain, moodle or canvas.")] = "plain",
+    assignment: Annotated[str | None, typer.Option(help="Only this assignment.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    missing_zero: Annotated[bool, typer.Option("--missing-zero", help="0 for who has handed in nothing.")] = False,
+    unconfirmed: Annotated[
+        bool | None, typer.Option(help="With students whom nobody has confirmed; default: in the plain form.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of the titles: ru or en.")] = "en",
+) -> None:
+    """Write the grade book of a course as CSV: a line for every student, also one who has handed in nothing.
+
+    Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    check_output(output)
+    with starting() as settings:
+        from app.commands import grading
+        from app.teaching.grade_book import GradeBookFormat
+        from grader.report.messages import LANGUAGES
+
+        if language not in LANGUAGES:
+            raise usage(f"--language: expected one of {', '.join(LANGUAGES)} (got {language!r:.80})")
+        if format not in set(GradeBookFormat):
+            raise usage(f"--format: expected one of {', '.join(GradeBookFormat)} (got {format!r:.80})")
+        text = asyncio.run(
+            grading.write_grade_book(
+                settings,
+                course,
+                GradeBookFormat(format),
+                assignment=assignment,
+                missing_is_zero=missing_zero,
+                unconfirmed=unconfirmed,
+                language=language,
+            )
+        )
+        if output is None:
+            typer.echo(text, nl=False)
+        else:
+            # By the mark spreadsheets see that it is UTF-8.
+            output.write_text(text, encoding="utf-8-sig", newline="")
+
+
+@courses.command("delete")
+def delete_course(
+    course: Annotated[str, typer.Argument(metavar="ID", help="Id of the course.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, and delete one that is not archived.")] = False,
+) -> None:
+    """Delete an archived course with everything in it, and the people who are in no other. This cannot be undone.
+
+    The course Default stays, empty. Exit codes: 0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import people
+
+        title, archived = asyncio.run(people.title_of(settings, course))
+        if not archived and not yes:
+            raise usage(f"the course {title} is not archived; to delete it all the same, add --yes")
+        if not yes:
+            typer.confirm(f"Delete the course {title} with everything in it?", abort=True)
+        deleted = asyncio.run(people.delete_course(settings, course))
+    typer.echo(", ".join(f"{what}: {count}" for what, count in vars(deleted).items()))
+
+
 @assignments.command("list")
 def list_assignments(course: OfCourse = None) -> None:
     """List the assignments of a course; a star stands beside what the course sets itself."""
@@ -161,7 +221,7 @@ def set_assignment(
     ] = None,
 ) -> None:
     """Have a course use an assignment, and set its dates and rules there; the others stay."""
-    rules = _given(
+    rules = only_given(
         opens=opens,
         due=due,
         closes=closes,
@@ -174,7 +234,7 @@ def set_assignment(
     with starting() as settings:
         from app.commands import courses
 
-        given = _given(title=title, grade_book_points=grade_book_points)
+        given = only_given(title=title, grade_book_points=grade_book_points)
         typer.echo(asyncio.run(courses.set_use(settings, course, assignment, given, rules, as_in_file or ())))
 
 
@@ -185,116 +245,3 @@ def remove_assignment(assignment: AssignmentId, course: OfCourse = None) -> None
         from app.commands import courses
 
         asyncio.run(courses.remove_use(settings, course, assignment))
-
-
-@members.command("list")
-def list_members(
-    course: OfCourse = None,
-    role: Annotated[str | None, typer.Option(help="student, assistant or teacher.")] = None,
-    group: Annotated[str | None, typer.Option(help="Only of this group.")] = None,
-    search: Annotated[str | None, typer.Option(help="A part of the id, the name or the address.")] = None,
-    unconfirmed: Annotated[bool, typer.Option("--unconfirmed", help="Only those whom nobody confirmed.")] = False,
-    removed: Annotated[bool, typer.Option("--removed", help="Only removed ones.")] = False,
-) -> None:
-    """List the members of a course."""
-    if role is not None and role not in ("student", "assistant", "teacher"):
-        typer.echo(f"lstm-grader: role: expected student, assistant or teacher, not {role!a}", err=True)
-        raise typer.Exit(USAGE)
-    with starting() as settings:
-        from app.commands import courses
-        from app.courses.membership import Members
-        from app.storage.models import MemberRole
-
-        confirmed = False if unconfirmed else None
-        chosen = Members(MemberRole(role) if role else None, group, confirmed, removed or None, search)
-        for line in asyncio.run(courses.list_members(settings, course, chosen)):
-            typer.echo(line)
-
-
-@members.command("add")
-def add_member(
-    external_id: Annotated[str, typer.Argument(metavar="ID", help="Id in the grade book.")],
-    course: OfCourse = None,
-    role: Annotated[str, typer.Option(help="student, assistant or teacher.")] = "student",
-    name: Name = None,
-    email: Email = None,
-    group: Group = None,
-) -> None:
-    """Add a confirmed member as a new person. `members link make` lets the person in."""
-    with starting() as settings:
-        from app.commands import courses
-
-        given = _given(external_id=external_id, role=role, name=name, email=email, group=group)
-        typer.echo(asyncio.run(courses.add_member(settings, course, given)))
-
-
-@members.command("change")
-def change_member(
-    member: MemberId,
-    course: OfCourse = None,
-    external_id: Annotated[str | None, typer.Option(help="New id in the grade book.")] = None,
-    role: Annotated[str | None, typer.Option(help="student, assistant or teacher.")] = None,
-    name: Name = None,
-    email: Email = None,
-    group: Group = None,
-) -> None:
-    """Change what is given; none: no name, address or group. A new role acts on open sessions at once."""
-    given = _given(external_id=external_id, role=role, name=name, email=email, group=group)
-    _check_something(given)
-    _change_member(member, course, given)
-
-
-@members.command("confirm")
-def confirm_member(member: MemberId, course: OfCourse = None) -> None:
-    """Confirm a student who came by an upload, a token or a join link."""
-    _change_member(member, course, {"confirmed": True})
-
-
-@members.command("remove")
-def remove_member(member: MemberId, course: OfCourse = None) -> None:
-    """Take all rights from a member at once. Submissions and grades stay."""
-    _change_member(member, course, {"removed": True})
-
-
-@members.command("restore")
-def restore_member(member: MemberId, course: OfCourse = None) -> None:
-    """Take a removed member back."""
-    _change_member(member, course, {"removed": False})
-
-
-def _change_member(member: str, course: str | None, given: dict[str, Any]) -> None:
-    with starting() as settings:
-        from app.commands import courses
-
-        typer.echo(asyncio.run(courses.change_member(settings, course, member, given)))
-
-
-@members.command("join")
-def join_members(
-    kept: Annotated[str, typer.Argument(metavar="KEPT", help="The member who gets everything.")],
-    other: Annotated[str, typer.Argument(metavar="OTHER", help="The member who is removed.")],
-    course: OfCourse = None,
-) -> None:
-    """Join two members who are one student; print the id that undoes it."""
-    with starting() as settings:
-        from app.commands import courses
-
-        typer.echo(asyncio.run(courses.join_members(settings, course, kept, other)))
-
-
-@members.command("unjoin")
-def unjoin_members(
-    join: Annotated[str, typer.Argument(metavar="ID", help="As `members join` has printed it.")],
-    course: OfCourse = None,
-) -> None:
-    """Take two joined members apart, if nothing since makes that impossible."""
-    with starting() as settings:
-        from app.commands import courses
-
-        asyncio.run(courses.undo_join(settings, course, join))
-
-
-def _check_something(given: dict[str, Any]) -> None:
-    if not given:
-        typer.echo("lstm-grader: expected something to change; --help lists what", err=True)
-        raise typer.Exit(USAGE)

@@ -1,0 +1,95 @@
+"""The commands `db`. What they do is in `app.commands.backup`, `app.commands.administration` and `app.storage`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.shell import starting
+from grader.shell import check_output, make_folder
+
+db = typer.Typer(help="Look after the database.", no_args_is_help=True)
+
+
+@db.command()
+def upgrade() -> None:
+    """Upgrade the tables to the form that this version works with.
+
+    A service on SQLite upgrades its own when it starts. On PostgreSQL run this before the first start and after each
+    update, with the processes of the old version stopped. Exit codes: 0 done, 2 wrong settings, 3 we failed.
+    """
+    with starting() as settings:
+        from app.log_config import configure_logging
+        from app.queue import locked
+        from app.storage.database import Database
+
+        configure_logging(settings.log_level)
+        database = Database(settings.database_url)
+        if database.is_sqlite:
+            make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
+
+        async def upgrade() -> None:
+            try:
+                await database.upgrade()
+            finally:
+                await database.close()
+
+        with locked(settings.data_dir) if database.is_sqlite else contextlib.nullcontext():
+            asyncio.run(upgrade())
+
+
+@db.command("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.", show_default=False)],
+) -> None:
+    """Copy an SQLite database into one file. The service may be running.
+
+    Back up PostgreSQL with pg_dump: docs/operations.md. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    check_output(file)
+    with starting() as settings:
+        from app.commands import backup
+
+        backup.back_up(backup.sqlite_file(settings), file)
+    typer.echo(f"lstm-grader: copied to {file}")
+
+
+@db.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `db backup` has made.", show_default=False)],
+) -> None:
+    """Restore a backup. The service must be stopped; the database from before is kept beside the restored one.
+
+    The service upgrades older tables when it starts. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import backup
+        from app.queue import locked
+
+        make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
+        with locked(settings.data_dir):
+            before = backup.restore(backup.sqlite_file(settings), file)
+    typer.echo(f"lstm-grader: restored{f'; what was there before is in {before}' if before else ''}")
+
+
+@db.command()
+def prune(
+    days: Annotated[
+        float,
+        typer.Option(
+            "--older-than-days", min=0, max=36500, help="Delete submissions older than this.", show_default=False
+        ),
+    ],
+) -> None:
+    """Delete submissions older than so many days, with their reports. Waiting ones stay.
+
+    A service with LSTM_GRADER_RETENTION_DAYS set does this daily. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import administration
+
+        typer.echo(f"submissions: {asyncio.run(administration.prune(settings, days))}")
