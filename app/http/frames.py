@@ -2,21 +2,25 @@
 
 The middleware takes the token off, so that no route, log line or metric has it, and puts it before the address of a
 redirect. Pages put it before their own addresses as they are rendered. The token opens one course, and no page outside
-a frame: an address that somebody copies from the frame opens nothing in a window.
+a frame: an address that somebody copies from the frame opens nothing in a window. Behind the token stands the language
+that was chosen in the frame, or that the platform has, because no cookie keeps it.
 """
 
 from __future__ import annotations
 
 import re
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.texts import LANGUAGE
+from grader.report.messages import LANGUAGES
+
 #: Key in the scope of a request: the token of its path.
 TOKEN = "lstm_grader.frame_token"  # noqa: S105 no password
-PREFIX = re.compile(r"/t/([A-Za-z0-9_-]{43})(/.*)", re.DOTALL)
+PREFIX = re.compile(rf"(/t/([A-Za-z0-9_-]{{43}})(?:\.({'|'.join(LANGUAGES)}))?)(/.*)", re.DOTALL)
 #: An address of ours in a page that is rendered; values are escaped, so no text in a page looks like one. Our own files
 #: are the same for all.
 ADDRESS = re.compile(r"""(\s(?:href|src|action|formaction|data-events|data-numbers)=")(/(?!/|static/)[^"]*")""")
@@ -33,11 +37,13 @@ class FrameMiddleware:
         if found is None:
             await self._app(scope, receive, send)
             return
-        token, path = found.groups()
-        plain = {**scope, "path": path, "raw_path": scope["raw_path"][len(f"/t/{token}") :]}
+        prefix, token, language, path = found.groups()
+        plain = {**scope, "path": path, "raw_path": scope["raw_path"][len(prefix) :]}
         # A browser that does not say it may show a window.
         if Headers(scope=scope).get("sec-fetch-dest", "document") != "document":
-            await self._app({**plain, TOKEN: token}, receive, _with_token(send, token))
+            asked = QueryParams(scope["query_string"]).get("lang")
+            language = asked if asked in LANGUAGES else language
+            await self._app({**plain, TOKEN: token, LANGUAGE: language}, receive, _with_token(send, token, language))
         elif scope["method"] in ("GET", "HEAD") and not path.startswith("//"):
             query = scope["query_string"].decode("latin-1")
             address = plain["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
@@ -46,7 +52,18 @@ class FrameMiddleware:
             await self._app(plain, receive, send)
 
 
-def _with_token(send: Send, token: str) -> Send:
+def address_in_frame(token: str, language: str | None, address: str) -> str:
+    """Return an address of ours, from the root, for a frame without cookies."""
+    return f"/t/{token}.{language}{address}" if language in LANGUAGES else f"/t/{token}{address}"
+
+
+def out_of_frame(address: str) -> str:
+    """Return an address of ours without what `address_in_frame` puts before it."""
+    found = PREFIX.fullmatch(address)
+    return address if found is None else found[4]
+
+
+def _with_token(send: Send, token: str, language: str | None) -> Send:
     """Put the token before the address of a redirect."""
 
     async def send_with_token(message: Message) -> None:
@@ -54,7 +71,7 @@ def _with_token(send: Send, token: str) -> Send:
             headers = MutableHeaders(scope=message)
             location = headers.get("location", "")
             if location.startswith("/") and not location.startswith("//"):
-                headers["location"] = f"/t/{token}{location}"
+                headers["location"] = address_in_frame(token, language, location)
         await send(message)
 
     return send_with_token
@@ -69,10 +86,11 @@ def token_of(request: HTTPConnection) -> str | None:
 def in_frame(request: HTTPConnection, address: str) -> str:
     """Return an address of ours, from the root, as the page that asks for it has to write it."""
     token = token_of(request)
-    return address if token is None else f"/t/{token}{address}"
+    return address if token is None else address_in_frame(token, request.scope.get(LANGUAGE), address)
 
 
 def with_addresses(request: HTTPConnection, html: str) -> str:
     """Return a page whose own addresses are as `in_frame` returns them."""
-    token = token_of(request)
-    return html if token is None else ADDRESS.sub(rf"\1/t/{token}\2", html)
+    return (
+        html if token_of(request) is None else ADDRESS.sub(lambda found: found[1] + in_frame(request, found[2]), html)
+    )

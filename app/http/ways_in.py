@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Request
 
-from app.http.frames import in_frame
+from app.http.frames import out_of_frame
 from app.http.pages import OF_ONE_VISIT, path_of, without
 from app.oidc.registration import START_PATH
 from app.onward import HOME, onward
@@ -35,7 +35,7 @@ def asked_page(request: Request) -> str:
         host, _, rest = request.headers.get("referer", "").partition("://")[2].partition("/")
         if host != request.headers.get("host"):
             return HOME
-        path, _, text = f"/{rest}".removeprefix(in_frame(request, "")).partition("?")
+        path, _, text = out_of_frame(f"/{rest}").partition("?")
         query = parse_qsl(text)
     kept = urlencode(without(query, *OF_ONE_VISIT))
     return onward(f"{path}?{kept}" if kept else path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
@@ -119,6 +120,12 @@ class NamesAndRoles(_Claims):
     context_memberships_url: Url
 
 
+class Presentation(_Claims):
+    """Attributes: locale: of the platform's pages, as `ru`, `en-GB` or `en_US`."""
+
+    locale: Text = None
+
+
 class DeepLinking(_Claims):
     """The platform's wish to be told which assignment a new link leads to."""
 
@@ -166,6 +173,7 @@ class Message(_Claims):
     resource_link: Spare[ResourceLink] = Field(None, alias=f"{CLAIM}resource_link")
     custom: Annotated[dict[str, str], BeforeValidator(_texts)] = Field({}, alias=f"{CLAIM}custom")
     lis: Spare[Lis] = Field(None, alias=f"{CLAIM}lis")
+    presentation: Spare[Presentation] = Field(None, alias=f"{CLAIM}launch_presentation")
     for_user: Spare[ForUser] = Field(None, alias=f"{CLAIM}for_user")
     endpoint: Spare[Endpoint] = Field(None, alias="https://purl.imsglobal.org/spec/lti-ags/claim/endpoint")
     names_and_roles: Spare[NamesAndRoles] = Field(
@@ -184,6 +192,12 @@ class Message(_Claims):
     @property
     def part(self) -> Part:
         return part_of(self.roles)
+
+    @property
+    def language(self) -> str | None:
+        """The language of the platform's pages, such as `ru`."""
+        locale = self.presentation.locale if self.presentation else None
+        return re.split("[-_]", locale)[0].lower() if locale else None
 
     @property
     def person_name(self) -> str | None:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.status import HTTP_303_SEE_OTHER
 
+from app.access.sessions import LAUNCHED
 from app.errors import (
     AppError,
     CodeUnusable,
@@ -27,8 +28,9 @@ from app.errors import (
 from app.http.auth import check_origin, open_framed_session, open_session
 from app.http.clients import client_of
 from app.http.forms import fields_of, refused
+from app.http.frames import address_in_frame
 from app.http.pages import page
-from app.http.texts import language_of
+from app.http.texts import LANGUAGE, keep_platform_language, language_of
 from app.lti import platforms
 from app.lti.launch import arrival, binding
 from app.lti.launch.arrival import Arrival
@@ -54,6 +56,7 @@ async def arrive(request: Request, platform: LtiPlatform, came: Message, *, in_p
         in_path: the browser keeps no cookies in its frame, and has its session in the path.
     """
     parts = services(request)
+    request.scope[LANGUAGE] = came.language
     if came.part == Part.MENTOR:
         async with parts.database.write() as session:
             await arrival.leave(session, platform, came)
@@ -92,6 +95,7 @@ async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
         asked = await binding.find(session, fields.get("secret", ""))
         platform = await platforms.find(session, asked.platform_id)
         came = Message.model_validate(asked.message)
+        request.scope[LANGUAGE] = came.language
         if platform.confirmed_at is None:
             raise LaunchRefused(reason="platform_unconfirmed")
         arrived = await arrival.arrive(
@@ -141,8 +145,9 @@ async def _enter(
     address = _destination(arrived, came)
     if in_path:
         token = await open_framed_session(request, arrived.person, arrived.course.id)
-        return RedirectResponse(f"/t/{token}{address}", HTTP_303_SEE_OTHER)
+        return RedirectResponse(address_in_frame(token, came.language, address), HTTP_303_SEE_OTHER)
     response = RedirectResponse(address, HTTP_303_SEE_OTHER)
+    keep_platform_language(request, response, came.language, int(LAUNCHED.total_seconds()))
     await open_session(request, response, arrived.person, course_id=arrived.course.id)
     return response
 

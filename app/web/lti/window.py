@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from app.access.sessions import LAUNCHED
 from app.http.auth import SessionHolder, check_origin, lend_session, take_lent_session
 from app.http.forms import form_of, see_other
 from app.http.pages import page
+from app.http.texts import keep_platform_language
 from app.lti.launch.login import WINDOW_PATH
 from app.onward import onward
 
@@ -31,7 +33,8 @@ async def open_window(request: Request) -> Response:
     Only a page of ours has posted this, so nobody is signed in as somebody else without knowing.
     """
     check_origin(request)
-    async with request.form(max_files=0, max_fields=2) as form:
+    async with request.form(max_files=0, max_fields=3) as form:
         response = see_other(onward(str(form.get("next", ""))))
+        keep_platform_language(request, response, str(form.get("lang", "")), int(LAUNCHED.total_seconds()))
         await take_lent_session(request, response, str(form.get("secret", "")))
     return response
